@@ -1,0 +1,268 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from tfxfer.backbones import BACKBONES, find_backbone
+from tfxfer.classifier import build_classifier, count_parameters, in_float32, smoothed_cross_entropy
+from tfxfer.config import FitConfig
+
+CONFIG = FitConfig(weights="none", image_size=32, input_size=32).with_settings(
+    {"head": {"dropout": 0.2}}
+)
+IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+
+# One backbone of each pixel range and of each way of keeping its own.
+SIX = ["resnet50", "vgg16", "mobilenetv2", "efficientnetv2b0", "densenet121", "convnexttiny"]
+
+
+def build(name="mobilenet_025", policy="float32", **settings):
+    config = CONFIG.with_settings(settings)
+    return build_classifier(find_backbone(name), config, num_classes=5, policy=policy)
+
+
+def batch_norms(classifier):
+    layers = classifier.backbone.layers
+    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def train(classifier, steps=2):
+    """Trains with a high rate, so that whatever can move does."""
+    model = keras.Model(classifier.model.input, classifier.model.output)
+    model.compile(keras.optimizers.SGD(0.5, global_clipnorm=1.0), smoothed_cross_entropy(0.0))
+    model.fit(IMAGES, np.arange(3), batch_size=3, epochs=steps, verbose=0, shuffle=False)
+
+
+def values(weights):
+    return [np.array(keras.ops.convert_to_numpy(weight)) for weight in weights]
+
+
+def changed(before, weights):
+    return [not np.array_equal(old, new) for old, new in zip(before, values(weights), strict=True)]
+
+
+def test_a_new_classifier_gives_float32_zero_logits():
+    logits = build().model.predict(IMAGES, verbose=0)
+    assert logits.dtype == np.float32
+    assert np.array_equal(logits, np.zeros((3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "num_features"), [("average", 256), ("max", 256), ("both", 512), ("flatten", 1024)]
+)
+def test_pooling_makes_the_features_it_is_named_for(pooling, num_features):
+    classifier = build(image_size=64, input_size=64, head={"pooling": pooling})
+    images = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+    maps = classifier.backbone.predict(images / 127.5 - 1, verbose=0)  # (2, 2, 2, 256)
+    expected = {
+        "average": maps.mean((1, 2)),
+        "max": maps.max((1, 2)),
+        "both": np.concatenate([maps.mean((1, 2)), maps.max((1, 2))], axis=1),
+        "flatten": maps.reshape(2, -1),
+    }[pooling]
+    features = classifier.features.predict(images, verbose=0)
+    assert features.shape == (2, num_features)
+    assert features == pytest.approx(expected, abs=1e-5)
+
+
+def test_hidden_layers_have_the_units_asked_for():
+    classifier = build(head={"hidden_units": [16, 8]})
+    kernels = [weight.shape for weight in classifier.head.weights if len(weight.shape) == 2]
+    assert kernels == [(256, 16), (16, 8), (8, 5)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vgg16",
+        "mobilenet_025",
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        "mobilenetv3small",
+    ],
+)
+def test_the_model_normalises_as_keras_preprocess_input_does(name):
+    backbone = BACKBONES[name]
+    module = {
+        "vgg16": keras.applications.vgg16,
+        "mobilenet_025": keras.applications.mobilenet,
+        "densenet121": keras.applications.densenet,
+        "mobilenetv3small": keras.applications.mobilenet_v3,
+    }[name]
+    classifier = build(backbone.name, head={"pooling": "flatten"})
+    prepared = module.preprocess_input(IMAGES.copy())
+    expected = classifier.backbone.predict(prepared, verbose=0).reshape(3, -1)
+    assert classifier.features.predict(IMAGES, verbose=0) == pytest.approx(expected, abs=1e-4)
+
+
+def test_small_images_are_upsampled_in_the_model():
+    classifier = build(input_size=8)
+    assert classifier.model.input_shape == (None, 8, 8, 3)
+    assert classifier.backbone.input_shape == (None, 32, 32, 3)
+    grey = np.full((1, 8, 8, 3), 77.0, "float32")
+    large = np.full((1, 32, 32, 3), 77.0, "float32")
+    expected = build().features.predict(large, verbose=0)
+    assert classifier.features.predict(grey, verbose=0) == pytest.approx(expected, abs=1e-5)
+
+
+def test_frozen_only_the_head_is_trained():
+    classifier = build()
+    classifier.freeze()
+    assert classifier.num_trainable() == 256 * 5 + 5
+    assert classifier.num_parameters() == 218_544 + 256 * 5 + 5
+    before = values(classifier.backbone.weights)
+    train(classifier)
+    assert not any(changed(before, classifier.backbone.weights))
+
+
+def with_unit_variance(classifier):
+    """Gives BatchNorm the statistics of the images: random networks fade to nothing without."""
+    classifier.unfreeze("all", "adapt")
+    for layer in batch_norms(classifier):
+        layer.momentum = 0.0
+    classifier.backbone(IMAGES / 127.5 - 1, training=True)
+    return classifier
+
+
+def test_unfreezing_a_stage_trains_it_and_all_that_follow():
+    classifier = with_unit_variance(build())
+    stages = list(classifier.stages)
+    classifier.unfreeze(stages[-2], "frozen")
+    before = {
+        stage: [values(layer.weights) for layer in classifier.stages[stage]] for stage in stages
+    }
+    train(classifier)
+    for stage in stages:
+        moved = [
+            any(changed(old, layer.weights))
+            for old, layer in zip(before[stage], classifier.stages[stage], strict=True)
+        ]
+        assert any(moved) == (stage in stages[-2:]), stage
+
+
+def test_unfreezing_none_is_freezing():
+    classifier = build()
+    classifier.unfreeze("all", "adapt")
+    classifier.unfreeze("none", "frozen")
+    assert classifier.num_trainable() == 256 * 5 + 5
+
+
+def test_fine_tuning_leaves_batch_norm_untouched_unless_it_is_to_adapt():
+    classifier = build()
+    classifier.unfreeze("all", "frozen")
+    before = [values(layer.weights) for layer in batch_norms(classifier)]
+    train(classifier)
+    after = [changed(old, new.weights) for old, new in zip(before, batch_norms(classifier))]
+    assert not any(any(layer) for layer in after)
+    classifier.unfreeze("all", "adapt")
+    train(classifier)
+    after = [changed(old, new.weights) for old, new in zip(before, batch_norms(classifier))]
+    assert all(all(layer) for layer in after)
+
+
+def test_frozen_batch_norm_stays_frozen_after_saving_and_loading(tmp_path):
+    classifier = build()
+    classifier.unfreeze("all", "frozen")
+    classifier.model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    backbone = next(layer for layer in loaded.layers if isinstance(layer, keras.Model))
+    norms = [x for x in backbone.layers if isinstance(x, keras.layers.BatchNormalization)]
+    before = [values(layer.weights) for layer in norms]
+    loaded.compile(keras.optimizers.SGD(0.5), smoothed_cross_entropy(0.0))
+    loaded.fit(IMAGES, np.arange(3), verbose=0)
+    assert not any(any(changed(old, layer.weights)) for old, layer in zip(before, norms))
+
+
+def test_label_smoothing_follows_its_formula_and_sends_gradients_of_it():
+    logits = np.array([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]], "float32")
+    labels = np.array([0, 1])
+    dense = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.1, reduction=None
+    )
+    expected = keras.ops.convert_to_numpy(dense(np.eye(3)[labels], logits))
+    for shape in ((2,), (2, 1)):
+        loss = smoothed_cross_entropy(0.1)(labels.reshape(shape), logits)
+        assert keras.ops.convert_to_numpy(loss) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_stays_inside_the_backbone_and_out_of_the_saved_model(policy, tmp_path):
+    classifier = build(policy=policy)
+    assert classifier.backbone.layers[1].compute_dtype == policy.removeprefix("mixed_")
+    assert classifier.model.predict(IMAGES, verbose=0).dtype == np.float32
+    assert keras.config.dtype_policy().name == "float32"
+    classifier.head.set_weights([w + 0.01 for w in classifier.head.get_weights()])
+    model = classifier.with_probabilities()
+    twin = build()
+    twin.model.set_weights(classifier.model.get_weights())
+    expected = twin.with_probabilities().predict(IMAGES, verbose=0)
+    assert model.predict(IMAGES, verbose=0) == pytest.approx(expected, abs=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    backbone = next(layer for layer in loaded.layers if isinstance(layer, keras.Model))
+    assert {layer.compute_dtype for layer in backbone.layers} == {"float32"}
+
+
+def test_a_float32_model_is_not_copied():
+    model = build().model
+    assert in_float32(model) is model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_float32_copy_of_a_network_with_its_own_normalisation_computes_the_same(policy):
+    classifier = build("efficientnetb0", policy)
+    layer = next(x for x in classifier.backbone.layers if type(x).__name__ == "Normalization")
+    layer.set_weights([np.full(3, 0.4), np.full(3, 0.05), np.array(0)])
+    layer.finalize_state()
+    twin = build("efficientnetb0")
+    twin.model.set_weights(classifier.model.get_weights())
+    for normalization in [x for x in twin.backbone.layers if type(x).__name__ == "Normalization"]:
+        normalization.finalize_state()
+    copy = in_float32(classifier.features)
+    assert copy.predict(IMAGES, verbose=0) == pytest.approx(
+        twin.features.predict(IMAGES, verbose=0), abs=1e-5
+    )
+
+
+def test_probabilities_sum_to_one_and_follow_the_logits():
+    classifier = build()
+    kernel, _ = classifier.head.get_weights()
+    classifier.head.set_weights([kernel, np.array([1.0, 2, 3, 4, 5])])
+    exponentials = np.exp([1.0, 2, 3, 4, 5])
+    probabilities = classifier.with_probabilities().predict(IMAGES, verbose=0)
+    assert probabilities == pytest.approx(np.tile(exponentials / exponentials.sum(), (3, 1)))
+
+
+def test_random_weights_depend_on_the_seed_alone():
+    first, again, other = build(), build(), build(seed=1)
+    assert not any(changed(values(first.model.weights), again.model.weights))
+    assert any(changed(values(first.model.weights), other.model.weights))
+
+
+def test_parameters_are_counted_as_scalars():
+    assert count_parameters(keras.layers.Dense(3).weights) == 0
+    dense = keras.layers.Dense(3)
+    dense.build((None, 4))
+    assert count_parameters(dense.weights) == 4 * 3 + 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SIX)
+def test_batch_norm_of_the_six_is_untouched_by_both_phases(name):
+    classifier = build(name, image_size=64, input_size=32)
+    norms = batch_norms(classifier)
+    assert bool(norms) == BACKBONES[name].batch_norm
+    before = [values(layer.weights) for layer in norms]
+    classifier.freeze()
+    train(classifier, 1)
+    classifier.unfreeze("all", "frozen")
+    kernels = values(classifier.backbone.trainable_weights)
+    train(classifier, 2)
+    assert any(changed(kernels, classifier.backbone.trainable_weights))
+    assert not any(any(changed(old, layer.weights)) for old, layer in zip(before, norms))
+
+
+def test_the_record_of_a_classifier_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        build().head = None

@@ -1,0 +1,111 @@
+import dataclasses
+import tomllib
+
+import pytest
+
+from tfxfer.config import FitConfig, read_recipe, setting_keys, setting_types, to_toml
+from tfxfer.errors import UsageError
+
+
+def test_settings_are_named_by_dotted_keys_in_the_order_of_explanation():
+    keys = list(setting_keys())
+    assert keys[0] == "data"
+    assert keys.index("seed") < keys.index("head.epochs") < keys.index("finetune.epochs")
+    assert len(keys) == len(set(keys))
+
+
+def test_a_types_words_or_type_are_known():
+    assert setting_types("head.epochs") == (int,)
+    assert setting_types("finetune.batch_norm") == ("frozen", "adapt")
+    assert setting_types("head.hidden_units") == (tuple[int, ...],)
+
+
+def test_new_values_win_and_the_rest_stays():
+    config = FitConfig(seed=3).with_settings({"head": {"epochs": 7}, "backbone": "vgg16"})
+    assert (config.seed, config.head.epochs, config.backbone) == (3, 7, "vgg16")
+    assert config.head == dataclasses.replace(FitConfig().head, epochs=7)
+
+
+def test_whole_numbers_serve_as_numbers_and_lists_as_tuples():
+    config = FitConfig().with_settings({"head": {"learning_rate": 1, "hidden_units": [64, 32]}})
+    assert config.head.learning_rate == 1.0
+    assert isinstance(config.head.learning_rate, float)
+    assert config.head.hidden_units == (64, 32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"head": {"epohcs": 1}}, r"Unknown setting 'head.epohcs'. Did you mean 'head.epochs'\?"),
+        ({"wieghts": "none"}, r"Unknown setting 'wieghts'. Did you mean 'weights'\?"),
+        ({"batch_size": 0}, "Setting 'batch_size' is 0; it must be at least 1."),
+        ({"seed": "x"}, "Setting 'seed' is 'x'; it must be a whole number."),
+        ({"seed": True}, "Setting 'seed' is True; it must be a whole number."),
+        ({"seed": 2**31}, "Setting 'seed' is 2147483648; it must be at most 2147483647."),
+        ({"validation_fraction": 1}, "Setting 'validation_fraction' is 1.0; it must be below 1."),
+        ({"validation_fraction": 0}, "Setting 'validation_fraction' is 0.0; it must be above 0."),
+        ({"augment": {"zoom": float("nan")}}, "Setting 'augment.zoom' is nan; it must be at least"),
+        ({"augment": {"flip": 1}}, "Setting 'augment.flip' is 1; it must be true or false."),
+        ({"head": {"hidden_units": [0]}}, r"Setting 'head.hidden_units' is \(0,\); it must be at"),
+        ({"head": {"hidden_units": 5}}, "'head.hidden_units' is 5; it must be a list of whole"),
+        (
+            {"head": {"pooling": "averge"}},
+            r"Setting 'head.pooling' is 'averge'; allowed are 'average', 'max', 'both', 'flatten'. "
+            r"Did you mean 'average'\?",
+        ),
+        ({"head": 3}, r"'head' is a section, such as \[head\], not a value."),
+        ({"seed": {"a": 1}}, "'seed' is a setting, not a section."),
+        (
+            {"head": {"epochs": 0}, "finetune": {"epochs": 0}},
+            "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained.",
+        ),
+    ],
+)
+def test_an_unknown_key_or_impossible_value_is_named_with_what_is_allowed(settings, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings(settings)
+
+
+def test_a_record_made_directly_is_checked_too():
+    with pytest.raises(UsageError, match="Setting 'batch_size' is -1"):
+        FitConfig(batch_size=-1)
+
+
+def test_a_recipe_overrides_the_defaults(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('backbone = "vgg16"\n[finetune]\nunfreeze = "block5"\n')
+    config = read_recipe(path)
+    assert config.backbone == "vgg16"
+    assert config.finetune.unfreeze == "block5"
+    assert config.weights == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[head]\nepohcs = 1\n", "Unknown setting 'head.epohcs' in '.*recipe.toml'. Did you mean"),
+        ("batch_size = 0\n", "In '.*recipe.toml': Setting 'batch_size' is 0"),
+        ("batch_size = \n", "The recipe '.*recipe.toml' is not valid TOML: "),
+        ("name = '\udcff'\n", "Cannot read the recipe '.*recipe.toml': "),
+    ],
+)
+def test_a_bad_recipe_is_named(tmp_path, text, message):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UsageError, match=message):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"There is no recipe '.*none.toml'."):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_written_settings_are_read_back_equal(tmp_path):
+    config = FitConfig(data='a "quoted" \\ name\n日本').with_settings(
+        {"head": {"learning_rate": 1e-5, "hidden_units": [8]}, "augment": {"flip": False}}
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(path) == config
+    assert "epochs" not in tomllib.loads(to_toml(config))["head"]

@@ -1,0 +1,97 @@
+import csv
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tfxfer.errors import RunError
+from tfxfer.history import Epoch, History, PhaseRecorder
+from tfxfer.run_directory import RunDirectory
+
+EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
+
+
+@pytest.fixture
+def history(tmp_path):
+    history = History(RunDirectory(tmp_path))
+    yield history
+    history.close()
+
+
+def with_validation(accuracy, loss):
+    return dataclasses.replace(EPOCH, validation_accuracy=accuracy, validation_loss=loss)
+
+
+def test_higher_validation_accuracy_is_better_and_then_lower_loss():
+    assert with_validation(0.6, 9.0).better_than(with_validation(0.5, 1.0))
+    assert with_validation(0.5, 1.0).better_than(with_validation(0.5, 2.0))
+    assert not with_validation(0.5, 1.0).better_than(with_validation(0.5, 1.0))
+    assert EPOCH.better_than(None)
+
+
+def test_epochs_are_written_as_rows_and_the_best_is_known(history, tmp_path):
+    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.7)]
+    assert [history.add(epoch) for epoch in epochs] == [True, True, False]
+    assert history.best == epochs[1]
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {key: str(value) for key, value in dataclasses.asdict(epochs[0]).items()}
+    assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.7"]
+
+
+def test_tensorboard_reads_the_same_numbers(history, tmp_path):
+    history.add(EPOCH)
+    history.add(dataclasses.replace(EPOCH, epoch=2, validation_accuracy=0.625))
+    history.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    tensors = [
+        (event.step, float(tf.make_ndarray(event.tensor_proto)))
+        for event in events.Tensors("accuracy")
+    ]
+    assert tensors == [(1, 0.5), (2, 0.625)]
+    train = EventAccumulator(str(tmp_path / "tensorboard" / "train")).Reload()
+    rate = tf.make_ndarray(train.Tensors("learning_rate")[0].tensor_proto)
+    assert rate == pytest.approx(0.1)
+
+
+def train(history, *, epochs=6, patience=0, labels=(0, 1), learning_rate=0.0):
+    """Trains logits on two examples and returns the printed lines and how often one was best."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    model.compile(
+        keras.optimizers.SGD(learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
+    lines, best = [], []
+    recorder = PhaseRecorder(
+        history, "finetune", epochs, lambda: best.append(True), patience, lines.append
+    )
+    data = (np.eye(2, dtype="float32"), np.array(labels))
+    model.fit(*data, epochs=epochs, validation_data=data, callbacks=[recorder], verbose=0)
+    return lines, len(best)
+
+
+def test_each_epoch_prints_a_line_with_the_time_left(history):
+    lines, best = train(history, epochs=2, learning_rate=1.0)
+    assert lines[0].startswith("finetune 1/2  loss 0.6931  accuracy 0.5000  validation loss 0.")
+    assert "*" in lines[0]
+    assert lines[1].endswith("0 s left")
+    assert best == 2
+    assert [epoch.epoch for epoch in history.epochs] == [1, 2]
+
+
+def test_a_phase_without_improvement_stops_when_patience_ends(history):
+    lines, best = train(history, patience=2)
+    assert best == 1
+    assert len(history.epochs) == 3
+    assert lines[-1] == "finetune: stopped, no better validation result in 2 epochs"
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_try(history):
+    with pytest.raises(
+        RunError, match="loss became nan in epoch . of the finetune phase. Try a lower"
+    ):
+        train(history, learning_rate=float("inf"))

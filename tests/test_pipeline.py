@@ -1,0 +1,378 @@
+"""Batches: every example where and when it is due, whatever is kept in memory."""
+
+import math
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfxfer.augment import augment_batch, draw
+from tfxfer.config import AugmentConfig
+from tfxfer.errors import DataError
+from tfxfer.pipeline import (
+    Images,
+    evaluation_batches,
+    find_unreadable,
+    naming_unreadable_images,
+    training_batches,
+)
+from tfxfer.sources import Split
+from tfxfer.sources.source import in_any_order
+
+AUGMENT = AugmentConfig(flip=True, shift=0.2, zoom=0.1, rotation=10.0)
+
+
+def noise(num_images: int, side: int = 8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num_images, side, side, 3), dtype=np.uint8)
+
+
+def counted(images: np.ndarray, reads: list[int]) -> tf.data.Dataset:
+    """Returns PNG files whose every reading is written down."""
+
+    def read(index):
+        reads.append(int(index))
+        return tf.io.encode_png(images[int(index)])
+
+    return tf.data.Dataset.range(len(images)).map(
+        lambda index: tf.ensure_shape(tf.py_function(read, [index], tf.string), ())
+    )
+
+
+def encoded_split(images: np.ndarray, reads: list[int] | None = None) -> Split:
+    """Returns a split that can only be read from the first to the last, as a TFDS data set."""
+    reads = [] if reads is None else reads
+    labels = np.arange(len(images)) % 5
+    return Split(labels, lambda: counted(images, reads), lambda index: f"noise #{index}")
+
+
+def array_split(images: np.ndarray) -> Split:
+    labels = np.arange(len(images)) % 5
+    table = tf.constant(images)
+    return in_any_order(labels, lambda i: tf.gather(table, i), lambda index: f"noise #{index}")
+
+
+# What is kept, what is read by its index, and what passes through a buffer.
+MAKERS = {
+    "kept, in order": lambda images: Images(encoded_split(images), 8),
+    "kept, in any order": lambda images: Images(array_split(images), 8),
+    "streamed, in order": lambda images: Images(encoded_split(images), 8, cache_bytes=0),
+    "streamed, in any order": lambda images: Images(array_split(images), 8, cache_bytes=0),
+}
+
+
+@pytest.fixture(params=MAKERS)
+def make(request):
+    return MAKERS[request.param]
+
+
+def collected(batches):
+    return [(images, labels) for images, labels in batches.as_numpy_iterator()]
+
+
+def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
+    """Returns the index of each image that is shown."""
+    numbers = {image.astype(np.float32).tobytes(): index for index, image in enumerate(images)}
+    return [numbers[image.tobytes()] for image in shown]
+
+
+def test_evaluation_has_every_example_once_in_order(make):
+    pixels = noise(7)
+    images = make(pixels)
+    for _ in range(2):
+        batches = collected(evaluation_batches(images, 3))
+        assert [len(labels) for _, labels in batches] == [3, 3, 1]
+        assert which(pixels, np.concatenate([shown for shown, _ in batches])) == list(range(7))
+        assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+def test_batches_are_float32_images_and_int32_labels_of_known_shape():
+    images = Images(array_split(noise(7)), 8)
+    expected = (
+        tf.TensorSpec((None, 8, 8, 3), tf.float32),
+        tf.TensorSpec((None,), tf.int32),
+    )
+    assert evaluation_batches(images, 3).element_spec == expected
+    assert training_batches(images, 3, seed=0, epochs=1).element_spec == expected
+    assert training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT).element_spec == expected
+
+
+def test_an_epoch_has_every_example_once_with_its_label(make):
+    pixels = noise(7)
+    batches = collected(training_batches(make(pixels), 3, seed=0, epochs=4))
+    assert [len(labels) for _, labels in batches] == [3, 3, 1] * 4
+    for epoch in range(4):
+        part = batches[3 * epoch : 3 * epoch + 3]
+        order = which(pixels, np.concatenate([shown for shown, _ in part]))
+        assert sorted(order) == list(range(7))
+        assert np.concatenate([labels for _, labels in part]).tolist() == [i % 5 for i in order]
+
+
+def test_the_number_of_batches_is_known(make):
+    images = make(noise(7))
+    assert len(evaluation_batches(images, 3)) == 3
+    assert len(training_batches(images, 3, seed=0, epochs=4)) == 12
+    assert len(training_batches(images, 3, seed=0, epochs=4, first_epoch=3)) == 3
+    assert len(training_batches(images, 7, seed=0, epochs=4, first_epoch=4)) == 0
+
+
+def orders(images: Images, pixels: np.ndarray, **settings) -> list[list[int]]:
+    """Returns the order of each epoch."""
+    batches = training_batches(images, len(pixels), **settings)
+    return [which(pixels, shown) for shown, _ in batches.as_numpy_iterator()]
+
+
+def test_epochs_and_seeds_have_orders_of_their_own(make):
+    pixels = noise(40)
+    images = make(pixels)
+    several = orders(images, pixels, seed=0, epochs=3) + orders(images, pixels, seed=1, epochs=3)
+    assert len({tuple(order) for order in several}) == 6
+    assert list(range(40)) not in several
+
+
+def test_the_order_of_an_epoch_is_one_of_all_permutations(make):
+    pixels = noise(3)
+    seen = {tuple(order) for order in orders(make(pixels), pixels, seed=0, epochs=60)}
+    assert len(seen) == 6  # misses one with a chance of 1 in 9,000
+
+
+@pytest.fixture
+def global_seed():
+    """Sets the seeds of Python, NumPy, TensorFlow and Keras, as a script might."""
+    keras.utils.set_random_seed(5)
+    yield
+    tf.compat.v1.set_random_seed(None)
+
+
+def test_batches_depend_on_the_seed_alone(make, request):
+    images = make(noise(7))
+    first = collected(training_batches(images, 3, seed=3, epochs=2, augment=AUGMENT))
+    request.getfixturevalue("global_seed")
+    again = collected(training_batches(make(noise(7)), 3, seed=3, epochs=2, augment=AUGMENT))
+    for (shown, labels), (shown_again, labels_again) in zip(first, again, strict=True):
+        np.testing.assert_allclose(shown, shown_again, atol=1e-3)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_a_later_first_epoch_continues_as_if_never_interrupted(make):
+    images = make(noise(7))
+    whole = collected(training_batches(images, 3, seed=3, epochs=4, augment=AUGMENT))
+    rest = training_batches(images, 3, seed=3, epochs=4, first_epoch=2, augment=AUGMENT)
+    for (shown, labels), (expected, expected_labels) in zip(
+        collected(rest), whole[6:], strict=True
+    ):
+        np.testing.assert_allclose(shown, expected, atol=1e-3)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+SCRIPT = """
+import numpy as np, tensorflow as tf
+from tfxfer.config import AugmentConfig
+from tfxfer.pipeline import Images, training_batches
+from tfxfer.sources.source import in_any_order
+split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str)
+batches = training_batches(Images(split, 8), 3, seed=3, epochs=2, augment=AugmentConfig(flip=True))
+print([int(label) for _, labels in batches for label in labels])
+"""
+
+
+@pytest.mark.slow
+def test_a_new_process_repeats_the_order():
+    split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str)
+    batches = training_batches(Images(split, 8), 3, seed=3, epochs=2)
+    here = [int(label) for _, labels in batches for label in labels]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(here)
+
+
+def test_changes_depend_on_seed_epoch_and_index_not_on_the_batch(make):
+    pixels = noise(7)
+    images = make(pixels)
+
+    def changed(batch_size):
+        batches = training_batches(images, batch_size, seed=3, epochs=2, augment=AUGMENT)
+        shown = np.concatenate([shown for shown, _ in batches.as_numpy_iterator()])
+        return shown[:7], shown[7:]
+
+    first, second = changed(3)
+    for ours, other in zip(changed(7), (first, second), strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-3)
+    assert not any(np.allclose(image, other) for image in first for other in second)
+
+
+def test_changes_are_those_of_augment():
+    pixels = noise(7)
+    config = AugmentConfig(flip=True)
+    batches = training_batches(Images(array_split(pixels), 8), 7, seed=3, epochs=1, augment=config)
+    (shown, labels) = next(batches.as_numpy_iterator())
+    (plain, labels_again) = next(
+        training_batches(Images(array_split(pixels), 8), 7, seed=3, epochs=1).as_numpy_iterator()
+    )
+    np.testing.assert_array_equal(labels, labels_again)
+    flipped = np.flip(plain, axis=2)
+    is_flipped = [np.array_equal(image, other) for image, other in zip(shown, flipped, strict=True)]
+    untouched = [np.array_equal(image, other) for image, other in zip(shown, plain, strict=True)]
+    assert np.logical_xor(is_flipped, untouched).all()
+
+
+def test_images_that_fit_are_decoded_once_for_all_passes_and_epochs():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8)
+    assert images.fit_in_memory
+    collected(evaluation_batches(images, 3))
+    collected(training_batches(images, 3, seed=0, epochs=3))
+    collected(evaluation_batches(images, 2))
+    assert sorted(reads) == list(range(7))
+
+
+def test_a_pass_of_keras_keeps_the_images_even_if_the_last_batch_is_full():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(6), reads), 8)
+    model = keras.Sequential([keras.layers.Flatten()])
+    for _ in range(3):
+        assert model.predict(evaluation_batches(images, 3), verbose=0).shape == (6, 192)
+    assert sorted(reads) == list(range(6))
+
+
+def test_a_first_look_at_one_training_batch_already_keeps_all_images():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8)
+    next(iter(training_batches(images, 3, seed=0, epochs=3)))
+    collected(training_batches(images, 3, seed=0, epochs=3))
+    assert sorted(reads) == list(range(7))
+
+
+def test_images_that_do_not_fit_are_decoded_for_each_pass():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8, cache_bytes=7 * 8 * 8 * 3 - 1)
+    assert not images.fit_in_memory
+    collected(evaluation_batches(images, 3))
+    collected(training_batches(images, 3, seed=0, epochs=2))
+    assert sorted(reads) == sorted(3 * list(range(7)))
+
+
+def test_images_are_resized_whether_encoded_or_not():
+    pixels = noise(7, side=20)
+    for split in (encoded_split(pixels), array_split(pixels)):
+        shown = np.concatenate([shown for shown, _ in evaluation_batches(Images(split, 10), 3)])
+        assert shown.shape == (7, 10, 10, 3)
+        np.testing.assert_array_equal(shown, np.round(shown))
+        exact = tf.image.resize(pixels, (10, 10), antialias=True)
+        assert np.abs(shown - exact).max() <= 0.5 + 1e-3
+
+
+def test_encoded_images_can_be_had_for_a_sample():
+    pixels = noise(7)
+    for split in (encoded_split(pixels), array_split(pixels)):
+        sample = Images(split, 4).encoded(3)
+        decoded = [tf.io.decode_png(content).numpy().tobytes() for content in sample]
+        expected = [0, 1, 2] if split.read_image is None else [0, 3, 6]
+        assert decoded == [pixels[index].tobytes() for index in expected]
+    assert len(Images(array_split(pixels), 4).encoded(100)) == 7
+
+
+def test_keras_trains_on_the_batches():
+    images, epochs = Images(array_split(noise(7)), 8), 2
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(5)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    history = model.fit(
+        training_batches(images, 3, seed=0, epochs=epochs, augment=AUGMENT),
+        steps_per_epoch=3,
+        epochs=epochs,
+        shuffle=False,  # the batches are in random order already, and Keras warns of it
+        validation_data=evaluation_batches(images, 3),
+        verbose=0,
+    )
+    assert len(history.history["val_loss"]) == epochs
+    assert model.optimizer.iterations == 3 * epochs
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A split of seven files: one that is damaged, one empty, one that vanishes."""
+    paths = [tmp_path / f"{index}.png" for index in range(7)]
+    for path, image in zip(paths, noise(7), strict=True):
+        path.write_bytes(tf.io.encode_png(image).numpy())
+    paths[1].write_bytes(paths[1].read_bytes()[:60])
+    paths[4].write_bytes(b"")
+    paths[6].unlink()
+    names = tf.constant([str(path) for path in paths])
+    labels = np.zeros(7, np.int64)
+    return in_any_order(
+        labels, lambda i: tf.io.read_file(tf.gather(names, i)), lambda i: str(paths[i])
+    )
+
+
+def in_order_only(split: Split) -> Split:
+    return Split(split.labels, split.open_images, split.describe)
+
+
+def test_unreadable_images_are_found(damaged):
+    assert find_unreadable(damaged).tolist() == [1, 4, 6]
+    assert find_unreadable(in_order_only(damaged)).tolist() == [1, 4, 6]
+    assert find_unreadable(array_split(noise(7))).tolist() == []
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 10**6])
+@pytest.mark.parametrize("make_batches", [evaluation_batches, training_batches])
+def test_the_failure_to_read_an_image_names_the_files_and_reasons(
+    damaged, tmp_path, cache_bytes, make_batches
+):
+    images = Images(damaged, 8, cache_bytes)
+    settings = {"seed": 0, "epochs": 1} if make_batches is training_batches else {}
+    with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
+        collected(make_batches(images, 3, **settings))
+    first, *named = str(caught.value).splitlines()
+    assert first == "Cannot read 3 images; replace or remove them, and run again:"
+    assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
+    assert named[1] == f"  {tmp_path}/4.png: Input is empty"
+    assert named[2].startswith(f"  {tmp_path}/6.png: ")
+    assert named[2].endswith("No such file or directory")
+
+
+def test_the_failure_inside_keras_names_the_files(damaged):
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
+    batches = evaluation_batches(Images(damaged, 8), 3)
+    with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(damaged):
+        model.predict(batches, verbose=0)
+
+
+def test_of_many_unreadable_images_the_first_five_are_named(tmp_path):
+    split = in_any_order(
+        np.zeros(7, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}"
+    )
+    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
+        collected(evaluation_batches(Images(split, 8), 3))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 7
+    assert lines[5].startswith("  image #4: Unknown image file format")
+    assert lines[6] == "  and 2 more"
+
+
+def test_the_second_of_two_splits_is_named_if_the_first_is_sound(damaged):
+    sound = array_split(noise(7))
+    with (
+        pytest.raises(DataError, match="Cannot read 3 images"),
+        naming_unreadable_images(sound, damaged),
+    ):
+        collected(evaluation_batches(Images(damaged, 8), 3))
+
+
+def test_another_failure_is_left_as_it_is():
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError, match="of the model"),
+        naming_unreadable_images(array_split(noise(7))),
+    ):
+        raise tf.errors.InvalidArgumentError(None, None, "of the model")
+
+
+def test_draws_of_the_pipeline_have_a_row_for_every_example():
+    draws = draw(7, tf.constant([0, 1]))
+    assert draws.shape == (7, 5)
+    assert math.isclose(float(tf.reduce_mean(draw(1000, tf.constant([0, 1])))), 0.5, abs_tol=0.02)
+    assert augment_batch(noise(7), draws, AUGMENT).shape == (7, 8, 8, 3)

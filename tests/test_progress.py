@@ -1,0 +1,37 @@
+import pytest
+
+from tfxfer.progress import Progress, readable_seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (3599.6, "1 h 00 min"),
+        (3900, "1 h 05 min"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds, text):
+    assert readable_seconds(seconds) == text
+
+
+def test_a_short_pass_leaves_nothing_in_a_log(capsys):
+    with Progress("features", 100, 10) as progress:
+        for batch in range(10):
+            progress.update(batch + 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_sees_how_far_a_pass_is_and_then_a_clear_line(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    seconds = iter([0.0, 10.0, 10.1, 20.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    with Progress("features", 35, 10) as progress:
+        for batch in (1, 2, 4):
+            progress.update(batch)
+    assert capsys.readouterr().err == (
+        "\r\033[Kfeatures 10/35, 25 s left\r\033[Kfeatures 35/35, 0 s left\r\033[K"
+    )

@@ -1,0 +1,125 @@
+import json
+import threading
+
+import pytest
+
+from tfxfer.errors import RunError, UsageError
+from tfxfer.run_directory import (
+    RunDirectory,
+    check_writable,
+    named_run,
+    new_version,
+    next_version,
+    numbered_run,
+    open_run,
+    publish_version,
+    read_class_names,
+    replacing,
+    write_class_names,
+    write_json,
+)
+
+
+def test_a_run_named_by_the_user_must_not_exist(tmp_path):
+    assert named_run(str(tmp_path), "a").path == tmp_path / "a"
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match=r"The run '.*/a' exists already. Choose another --run"):
+        named_run(str(tmp_path), "a")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden", "-x"])
+def test_a_run_has_a_plain_name(tmp_path, name):
+    with pytest.raises(UsageError, match="it must be a plain name"):
+        named_run(str(tmp_path), name)
+
+
+def test_a_run_without_a_name_gets_the_first_free_number(tmp_path):
+    for expected in ("digits-vgg16", "digits-vgg16-2", "digits-vgg16-3"):
+        run = numbered_run(str(tmp_path), "digits-vgg16")
+        assert run.path == tmp_path / expected
+        run.path.mkdir()
+
+
+def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"is not a run: it has no 'config.toml'"):
+        open_run(tmp_path)
+    RunDirectory(tmp_path).config.touch()
+    with pytest.raises(UsageError, match=r"did not finish: it has no 'model.keras'"):
+        open_run(tmp_path)
+    RunDirectory(tmp_path).model.touch()
+    assert open_run(tmp_path).path == tmp_path
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"Cannot write to '.*/file/runs' .*with --runs-dir"):
+        check_writable(tmp_path / "file" / "runs", "runs_dir")
+    check_writable(tmp_path / "new" / "runs", "runs_dir")
+    assert list((tmp_path / "new" / "runs").iterdir()) == []
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("old")
+        assert temporary.suffix == ".txt"
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    path = tmp_path / "missing" / "file.txt"
+    with pytest.raises(RunError, match=r"Cannot write '.*missing/file.txt': No such file"):
+        write_json(path, {})
+
+
+def test_class_names_are_read_back_in_order(tmp_path):
+    names = ("b", "a", "", "ø 日本")
+    write_class_names(tmp_path / "classes.txt", names)
+    assert read_class_names(tmp_path / "classes.txt") == names
+    with pytest.raises(UsageError, match=r"There is no '.*none.txt' with the names"):
+        read_class_names(tmp_path / "none.txt")
+
+
+def test_json_is_written_for_people(tmp_path):
+    write_json(tmp_path / "a.json", {"ø": 1})
+    assert (tmp_path / "a.json").read_text("utf-8") == '{\n  "ø": 1\n}\n'
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"ø": 1}
+
+
+def test_the_next_version_follows_the_highest(tmp_path):
+    assert next_version(tmp_path / "none") == 1
+    for name in ("2", "10", "x", "v11", ".unfinished-1"):
+        (tmp_path / name).mkdir()
+    assert next_version(tmp_path) == 11
+
+
+def test_an_unfinished_version_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_version(tmp_path) as temporary:
+        (temporary / "half").touch()
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_versions_published_at_once_get_numbers_of_their_own(tmp_path):
+    barrier = threading.Barrier(8)
+    published = []
+
+    def publish(number):
+        with new_version(tmp_path) as temporary:
+            (temporary / "saved_model.pb").write_text(str(number))
+            barrier.wait()
+            published.append((publish_version(temporary, tmp_path), number))
+
+    threads = [threading.Thread(target=publish, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(path.name for path in tmp_path.iterdir()) == list("12345678")
+    for path, number in published:
+        assert (path / "saved_model.pb").read_text() == str(number)
+        assert path.stat().st_mode & 0o777 == 0o755

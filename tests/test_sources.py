@@ -1,0 +1,272 @@
+"""What every source promises, whatever its data come from."""
+
+import os
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfxfer.config import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.images import decode
+from tfxfer.sources import Split, first_few, open_source
+
+REAL_DATA = os.environ.get("TFXFER_REAL_DATA")
+needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="TFXFER_REAL_DATA is not set")
+
+CLASSES = ("black", "grey", "white")
+GREYS = {"black": range(40), "grey": range(100, 120), "white": range(240, 247)}
+
+
+def label_of(image: np.ndarray) -> int:
+    """Returns the label that the pictures below show."""
+    return int(np.digitize(image[0, 0, 0], [90, 230]))
+
+
+def picture(grey: int) -> np.ndarray:
+    return np.full((5, 4, 3), grey, np.uint8)
+
+
+def flat_folder(root: pathlib.Path) -> FitConfig:
+    for name, greys in GREYS.items():
+        (root / name).mkdir(parents=True)
+        for grey in greys:
+            content = tf.io.encode_png(picture(grey)).numpy()
+            (root / name / f"{grey}.png").write_bytes(content)
+    return FitConfig(data=str(root))
+
+
+def split_folders(root: pathlib.Path) -> FitConfig:
+    for split in ("train", "validation", "test"):
+        flat_folder(root / split)
+    return FitConfig(data=str(root))
+
+
+def tfds_data_set(root: pathlib.Path) -> FitConfig:
+    """Prepares a data set that TFDS does not know by name."""
+    import tensorflow_datasets as tfds
+
+    examples = [
+        (f"{name} {grey}", {"image": picture(grey), "label": CLASSES.index(name)})
+        for name, greys in GREYS.items()
+        for grey in greys
+    ]
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="greys",
+        version="1.0.0",
+        data_dir=root,
+        features=tfds.features.FeaturesDict(
+            {"image": tfds.features.Image(), "label": tfds.features.ClassLabel(names=CLASSES)}
+        ),
+        split_datasets={"train": examples},
+        # Google's bucket need not be asked whether it has the data.
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+    )
+    return FitConfig(data="greys", data_dir=str(root))
+
+
+def digits(root: pathlib.Path) -> FitConfig:
+    return FitConfig(data="digits")
+
+
+@pytest.fixture(scope="module", params=[digits, flat_folder, split_folders, tfds_data_set])
+def config(request, tmp_path_factory):
+    """The settings that open one of the sources."""
+    return request.param(tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture(scope="module")
+def source(config):
+    return open_source(config)
+
+
+def pixels(split: Split) -> list[np.ndarray]:
+    images = split.open_images()
+    if images.element_spec.dtype == tf.string:
+        images = images.map(decode)
+    return list(images.as_numpy_iterator())
+
+
+def ids(split: Split) -> list[str]:
+    return [split.describe(index) for index in range(len(split))]
+
+
+def test_a_source_has_its_splits_in_order(source):
+    assert list(source.splits) == ["train", "validation", "test"]
+
+
+def test_labels_are_numbers_of_classes_and_every_class_is_in_every_split(source):
+    for split in source.splits.values():
+        assert split.labels.dtype == np.int64
+        assert set(split.labels) == set(range(len(source.class_names)))
+
+
+def test_there_are_as_many_images_as_labels(source):
+    for split in source.splits.values():
+        assert len(split) == len(split.labels) == len(pixels(split))
+
+
+def test_images_are_encoded_or_uint8(source):
+    for split in source.splits.values():
+        spec = split.open_images().element_spec
+        assert spec.dtype == tf.string or (spec.dtype == tf.uint8 and spec.shape[2] == 3)
+
+
+def test_labels_agree_with_the_images(config, source):
+    if config.data == "digits":
+        pytest.skip("no formula tells a digit")
+    assert source.class_names == CLASSES
+    for split in source.splits.values():
+        assert [label_of(image) for image in pixels(split)] == split.labels.tolist()
+
+
+def test_the_order_is_the_same_when_opened_again(config, source):
+    again = open_source(config)
+    for name, split in source.splits.items():
+        assert ids(again.splits[name]) == ids(split)
+        np.testing.assert_array_equal(again.splits[name].labels, split.labels)
+        np.testing.assert_array_equal(pixels(again.splits[name]), pixels(split))
+
+
+def test_every_example_has_an_id_of_its_own_in_one_split_alone(source):
+    together = [name for split in source.splits.values() for name in ids(split)]
+    assert len(set(together)) == len(together)
+
+
+def test_an_image_read_by_its_index_is_that_of_the_order(source):
+    for split in source.splits.values():
+        if split.read_image is not None:
+            in_order = list(split.open_images().as_numpy_iterator())
+            for index in (0, len(split) // 2, len(split) - 1):
+                np.testing.assert_array_equal(split.read_image(index), in_order[index])
+
+
+def test_the_typical_size_is_that_of_the_images(config, source):
+    assert source.image_height_width == ((8, 8) if config.data == "digits" else (5, 4))
+
+
+def test_the_name_is_safe_as_a_file_name(source):
+    assert re.fullmatch(r"\w[\w.-]*", source.name)
+
+
+def test_limits_keep_a_stratified_part_in_the_same_order(config, source):
+    limited = open_source(
+        FitConfig(
+            **{"data": config.data, "data_dir": config.data_dir},
+            train_examples=20,
+            validation_examples=10,
+            test_examples=10_000,
+        )
+    )
+    assert [len(split) for split in limited.splits.values()] == [20, 10, len(source.splits["test"])]
+    for name, split in limited.splits.items():
+        order = ids(source.splits[name])
+        places = [order.index(name) for name in ids(split)]
+        assert places == sorted(places)
+        assert set(split.labels) == set(range(len(source.class_names)))
+        np.testing.assert_array_equal(source.splits[name].labels[places], split.labels)
+        assert len(pixels(split)) == len(split)
+
+
+def test_another_seed_carves_other_examples(config, source):
+    if not source.notes:
+        pytest.skip("the data come with their splits")
+    other = open_source(FitConfig(data=config.data, data_dir=config.data_dir, seed=1))
+    assert ids(other.splits["validation"]) != ids(source.splits["validation"])
+
+
+def test_digits_are_those_of_scikit_learn_in_256_greys():
+    from sklearn.datasets import load_digits
+
+    source = open_source(FitConfig(data="digits"))
+    assert source.name == "digits"
+    assert source.class_names == tuple("0123456789")
+    assert not source.mirrored
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 1079,
+        "validation": 359,
+        "test": 359,
+    }
+    expected = load_digits()
+    for split in source.splits.values():
+        for index, image in enumerate(pixels(split)):
+            number = int(split.describe(index).removeprefix("digits #"))
+            assert split.labels[index] == expected.target[number]
+            grey = np.floor(expected.images[number] * 255 / 16 + 0.5)  # 8 * 255 / 16 is 127.5
+            # Half a grey level is rounded to an even number.
+            assert np.abs(image - grey[..., np.newaxis]).max() <= 1
+            assert image.max() == 255 or expected.images[number].max() < 16
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("", "No data were named."),
+        ("photos/train", "There is no directory 'photos/train'."),
+        ("./photos", "There is no directory './photos'."),
+        ("~/no such folder", "There is no directory '~/no such folder'."),
+        ("/no/such/folder", "There is no directory '/no/such/folder'."),
+        ("no such data", "There is no directory or data set 'no such data'."),
+    ],
+)
+def test_data_that_are_nowhere_are_an_error(data, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        open_source(FitConfig(data=data))
+
+
+def test_a_directory_comes_before_a_data_set_of_the_same_name(tmp_path, monkeypatch):
+    flat_folder(tmp_path / "digits")
+    monkeypatch.chdir(tmp_path)
+    assert open_source(FitConfig(data="digits")).class_names == CLASSES
+
+
+def test_fractions_that_leave_nothing_to_train_on_are_an_error():
+    settings = FitConfig(data="digits", validation_fraction=0.5, test_fraction=0.5)
+    with pytest.raises(UsageError, match=r"they are 0\.5 and 0\.5; their sum must be below 1"):
+        open_source(settings)
+
+
+def test_the_first_few_of_many_names_are_listed():
+    assert first_few(["a"], "class", "classes") == "1 class: a"
+    assert first_few([*"abcdefg"], "class", "classes") == "7 classes: a, b, c, d, e and 2 more"
+
+
+@needs_real_data
+def test_prepared_cifar10_is_opened_offline_with_stratified_validation():
+    data_dir = os.path.join(str(REAL_DATA), "tensorflow_datasets")
+    source = open_source(FitConfig(data="cifar10", data_dir=data_dir))
+    assert {name: np.bincount(split.labels).tolist() for name, split in source.splits.items()} == {
+        "train": [4750] * 10,
+        "validation": [250] * 10,
+        "test": [1000] * 10,
+    }
+    assert source.image_height_width == (32, 32)
+
+
+@needs_real_data
+def test_the_order_of_cifar10_is_that_of_tfds():
+    import tensorflow_datasets as tfds
+
+    data_dir = os.path.join(str(REAL_DATA), "tensorflow_datasets")
+    test = open_source(FitConfig(data="cifar10", data_dir=data_dir)).splits["test"]
+    builder = tfds.builder("cifar10", data_dir=data_dir)
+    expected = builder.as_dataset(split="test[:300]", as_supervised=True)
+    for (image, label), ours, our_label in zip(
+        expected, test.open_images().take(300), test.labels, strict=False
+    ):
+        assert label == our_label
+        assert np.abs(decode(ours).numpy().astype(int) - image.numpy()).max() <= 6  # JPEG
+
+
+@needs_real_data
+def test_ants_and_bees_are_opened_with_the_gif_among_them():
+    source = open_source(FitConfig(data=os.path.join(str(REAL_DATA), "hymenoptera")))
+    assert source.class_names == ("ants", "bees")
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 245,
+        "validation": 153,
+    }
+    assert any(name.endswith("imageNotFound.gif") for name in ids(source.splits["train"]))
+    assert source.notes == ()

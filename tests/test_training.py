@@ -1,0 +1,224 @@
+import csv
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+from conftest import SMALL_BACKBONE
+
+from tfxfer.backbones import BACKBONES
+from tfxfer.config import FitConfig, read_recipe
+from tfxfer.errors import DataError, UsageError
+from tfxfer.sources import open_source
+from tfxfer.training import describe_plan, fit
+
+
+def small_config(pictures, weights, directory, **settings):
+    return (
+        FitConfig(
+            data=str(pictures),
+            backbone=SMALL_BACKBONE,
+            weights=str(weights),
+            image_size=32,
+            batch_size=8,
+            runs_dir=str(directory / "runs"),
+            export_dir=str(directory / "saved_models"),
+        )
+        .with_settings({"head": {"epochs": 2}})
+        .with_settings(settings)
+    )
+
+
+def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
+    result, _ = finished
+    names = {path.name for path in result.run.iterdir()}
+    assert names == {
+        "best.weights.h5",
+        "classes.txt",
+        "config.toml",
+        "history.csv",
+        "metrics.json",
+        "model.keras",
+        "tensorboard",
+    }
+    assert (result.run / "classes.txt").read_text() == "blue\ngreen\nred\n"
+    assert result.model == result.run / "model.keras"
+
+
+def test_the_metrics_have_the_form_that_is_promised(finished):
+    result, _ = finished
+    metrics = json.loads((result.run / "metrics.json").read_text())
+    assert metrics == result.metrics
+    for split, count in {"validation": 9, "test": 12}.items():
+        assert set(metrics[split]) == {"accuracy", "loss", "num_examples"}
+        assert metrics[split]["num_examples"] == count
+    assert list(metrics["seconds"]) == [
+        "data",
+        "head",
+        "finetune",
+        "evaluation",
+        "export",
+        "total",
+    ]
+    laps = [seconds for name, seconds in metrics["seconds"].items() if name != "total"]
+    assert metrics["seconds"]["total"] == pytest.approx(sum(laps), abs=0.2)
+    assert metrics["num_classes"] == 3
+    backbone = BACKBONES[SMALL_BACKBONE]
+    head = backbone.num_features * 3 + 3
+    assert metrics["parameters"]["total"] == backbone.num_parameters + head
+    assert metrics["export"] == str(result.export)
+    assert result.export.name == "1"
+
+
+def test_the_history_has_a_row_for_each_epoch_of_both_phases(finished):
+    result, _ = finished
+    with (result.run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["phase"], row["epoch"]) for row in rows] == [
+        ("head", "1"),
+        ("head", "2"),
+        ("head", "3"),
+        ("finetune", "1"),
+        ("finetune", "2"),
+    ]
+
+
+def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
+    result, _ = finished
+    with (result.run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    best = max((float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows)
+    assert result.metrics["validation"]["accuracy"] == pytest.approx(best[0])
+    assert result.metrics["validation"]["loss"] == pytest.approx(-best[1], abs=1e-4)
+
+
+def test_the_plan_comes_first_and_the_next_commands_last(finished):
+    result, lines = finished
+    assert lines[0].startswith("data ")
+    assert "3 classes: blue, green, red" in lines[0]
+    assert lines[1].startswith("head ")
+    assert f"tfxfer predict {result.run} IMAGE..." in lines[-1]
+    assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-1]
+
+
+def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_path):
+    result, lines = finished
+    config = read_recipe(result.run / "config.toml")
+    assert (config.batch_size, config.input_size, config.precision) == (8, 32, "float32")
+    assert config.head.learning_rate is not None
+    again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
+    plan, first = describe_plan(again).splitlines(), lines[0].splitlines()
+    assert plan[:-2] == first[: len(plan) - 2]
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
+    settings = {"finetune": {"epochs": 1}, "augment": {"rotation": 30}}
+    results = [
+        fit(
+            small_config(pictures, weights_file, tmp_path, run=run, seed=seed, **settings),
+            say=lambda _: None,
+        )
+        for run, seed in (("a", 5), ("b", 5), ("c", 6))
+    ]
+    weights = [keras.models.load_model(result.model).get_weights() for result in results]
+    same = [np.array_equal(a, b) for a, b in zip(weights[0], weights[1], strict=True)]
+    other = [np.array_equal(a, c) for a, c in zip(weights[0], weights[2], strict=True)]
+    assert all(same)
+    assert not all(other)
+
+
+def test_a_head_on_images_learns_what_a_head_on_features_learns(
+    pictures, weights_file, tmp_path, monkeypatch
+):
+    settings = {
+        "head": {"epochs": 2, "dropout": 0.0, "optimizer": "sgd"},
+        "finetune": {"unfreeze": "none"},
+    }
+    on_features = fit(
+        small_config(pictures, weights_file, tmp_path, run="a", **settings), say=lambda _: None
+    )
+    monkeypatch.setattr("tfxfer.features.LARGEST_BYTES", 0)
+    on_images = fit(
+        small_config(pictures, weights_file, tmp_path, run="b", **settings), say=lambda _: None
+    )
+    # The orders differ, so the epochs' accuracies are compared, not the weights.
+    for name in ("validation", "test"):
+        assert on_images.metrics[name]["loss"] == pytest.approx(
+            on_features.metrics[name]["loss"], abs=0.05
+        )
+
+
+def test_settings_by_name_win_over_the_record(pictures, weights_file, tmp_path):
+    config = small_config(pictures, weights_file, tmp_path, run="a")
+    with pytest.raises(UsageError, match="Unknown backbone 'resnet5'"):
+        fit(config, backbone="resnet5")
+
+
+def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_file, tmp_path):
+    config = small_config(
+        pictures, weights_file, tmp_path, head={"epochs": 2}, finetune={"batch_norm": "frozen"}
+    )
+    text = describe_plan(config)
+    backbone = BACKBONES[SMALL_BACKBONE]
+    head = backbone.num_features * 3 + 3
+    assert f"{head:,} parameters trained, {backbone.num_parameters:,} frozen" in text
+    assert "21 train, 9 validation, 12 test images" in text
+    assert "BatchNorm frozen" in text
+    assert str(tmp_path / "saved_models" / f"{pictures.name}-{SMALL_BACKBONE}" / "1") in text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": ""}, "Missing setting 'data'"),
+        ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
+        (
+            {"finetune": {"unfreeze": "conv5"}},
+            "Unknown stage 'conv5' of backbone 'mobilenet_025'. .* may be all, none, stem, block_1",
+        ),
+        ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'mobilenet_025' needs at least"),
+        ({"run": "a/b"}, "it must be a plain name"),
+        ({"runs_dir": "/dev/null/runs"}, "Cannot write to '/dev/null/runs'"),
+        ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x' .* with --export-dir"),
+    ],
+)
+def test_what_cannot_be_is_said_before_any_work(
+    pictures, weights_file, tmp_path, settings, message
+):
+    config = small_config(pictures, weights_file, tmp_path)
+    with pytest.raises(UsageError, match=message):
+        fit(config, say=lambda _: None, **settings)
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_file, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    broken = folder / "train" / "red" / "3.jpg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"Cannot read 1 image; [^\n]*\n.*red/3\.jpg"):
+        fit(small_config(folder, weights_file, tmp_path), say=lambda _: None)
+    assert not list((tmp_path / "saved_models").glob("*"))
+
+
+def test_early_stopping_ends_the_finetune_phase(pictures, weights_file, tmp_path):
+    settings = {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 1e-12}}
+    lines = []
+    result = fit(small_config(pictures, weights_file, tmp_path, **settings), say=lines.append)
+    with (result.run / "history.csv").open() as file:
+        assert len(list(csv.DictReader(file))) < 2 + 6
+    assert any("stopped, no better validation result in 1 epochs" in line for line in lines)
+
+
+def test_validation_and_test_examples_can_be_limited(pictures, weights_file, tmp_path):
+    config = small_config(
+        pictures, weights_file, tmp_path, train_examples=12, validation_examples=3, test_examples=6
+    )
+    source = open_source(config)
+    assert [len(split) for split in source.splits.values()] == [12, 3, 6]
+    steps = math.ceil(12 / config.batch_size)
+    assert steps == 2

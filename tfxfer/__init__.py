@@ -1,0 +1,28 @@
+"""Transfer learning for image classification on Keras 3 and TensorFlow.
+
+`fit`, `evaluate` and `predict` do what the commands of the same names do.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tfxfer.config import FitConfig
+from tfxfer.errors import TfxferError
+
+if TYPE_CHECKING:
+    from tfxfer.evaluation import evaluate
+    from tfxfer.prediction import predict
+    from tfxfer.training import fit
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["FitConfig", "TfxferError", "evaluate", "fit", "predict"]
+
+# TensorFlow takes seconds to import, so a verb's module is imported when it is first asked for.
+_VERBS = {"evaluate": "evaluation", "fit": "training", "predict": "prediction"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        return getattr(importlib.import_module(f"tfxfer.{_VERBS[name]}"), name)
+    raise AttributeError(f"module 'tfxfer' has no attribute '{name}'")

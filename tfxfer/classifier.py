@@ -1,0 +1,217 @@
+"""The classifier: normalise -> backbone -> pool -> head -> logits, and what of it is trained."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from tfxfer.backbones import Backbone
+from tfxfer.config import FitConfig, HeadConfig
+from tfxfer.layers import leaf_layers
+from tfxfer.precision import dtype_policy
+from tfxfer.weights import load_backbone, stage_layers
+
+# Channel means of ImageNet in [0, 255], RGB, as Caffe's models subtract them (Simonyan & Zisserman
+# 2014, arXiv:1409.1556), and mean and standard deviation in [0, 1] as Torch's models use them.
+_CAFFE_MEAN = (123.68, 116.779, 103.939)
+_TORCH_MEAN = (0.485, 0.456, 0.406)
+_TORCH_DEVIATION = (0.229, 0.224, 0.225)
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A pretrained backbone with a new head, as three views of the same layers.
+
+    Attributes:
+        backbone: The pretrained network without its classifier.
+        stages: The backbone's layers by stage, in order.
+        features: RGB images in [0, 255], (batch, input_size, input_size, 3), to float32 pooled
+            features, (batch, num_features).
+        head: Pooled features to float32 logits, (batch, num_classes).
+        model: Images to float32 logits: the head applied to the features.
+    """
+
+    backbone: keras.Model
+    stages: dict[str, list[keras.layers.Layer]]
+    features: keras.Model
+    head: keras.Model
+    model: keras.Model
+
+    def freeze(self) -> None:
+        """Makes the head the only thing that is trained; compile again after it."""
+        self._train_from(None, "frozen")
+
+    def unfreeze(self, unfreeze: str, batch_norm: str) -> None:
+        """Makes the head and part or all of the backbone trainable; compile again after it.
+
+        Args:
+            unfreeze: "all", "none", or the first stage that is trained, with all that follow it.
+            batch_norm: "frozen" keeps every BatchNormalization layer in inference mode: neither its
+                moving statistics nor its scale and offset change. "adapt" lets those of the
+                unfrozen stages normalise by batch and learn.
+        """
+        first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
+        self._train_from(first, batch_norm)
+
+    def num_trainable(self) -> int:
+        """Returns the number of parameters that training would change now."""
+        return count_parameters(self.model.trainable_weights)
+
+    def num_parameters(self) -> int:
+        """Returns the number of parameters of backbone and head together."""
+        return count_parameters(self.model.weights)
+
+    def with_probabilities(self) -> keras.Model:
+        """Returns a float32 model from images in [0, 255] to class probabilities.
+
+        It consists of Keras' own layers alone, so a saved file of it loads anywhere in safe mode.
+        After training in mixed precision it is a float32 copy; otherwise it shares the layers.
+        """
+        model = in_float32(self.model)
+        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(model.output)
+        return keras.Model(model.input, probabilities, name="classifier")
+
+    def _train_from(self, first_stage: str | None, batch_norm: str) -> None:
+        # Assigning to the backbone reaches every layer in it, so it comes first. Afterwards each
+        # layer's own flag holds: BatchNormalization that is not trainable runs in inference mode,
+        # whatever `training` argument the model is called with (the argument alone does not hold
+        # once the backbone is trainable: keras-team/keras#20285).
+        self.backbone.trainable = True
+        training = False
+        for stage, layers in self.stages.items():
+            training = training or stage == first_stage
+            for layer in layers:
+                is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
+                layer.trainable = training and (batch_norm == "adapt" or not is_batch_norm)
+
+
+def build_classifier(
+    backbone: Backbone, config: FitConfig, num_classes: int, policy: str = "float32"
+) -> Classifier:
+    """Returns a classifier with the backbone's weights loaded and zero logits.
+
+    Args:
+        backbone: The row of the backbone table.
+        config: Settings, all decided; `weights`, the sizes, `head` and `seed` are read.
+        num_classes: How many logits.
+        policy: The Keras dtype policy of the backbone. The head is float32 under any.
+
+    Raises:
+        UsageError, WeightsError: The weights cannot be loaded; see `load_backbone`.
+    """
+    # Without pretrained weights the initial ones are random: fixed by the seed.
+    keras.utils.set_random_seed(config.seed)
+    with dtype_policy(policy):
+        network = load_backbone(backbone, config.image_size, config.weights)
+        image = keras.Input((config.input_size, config.input_size, 3), name="image")
+        x = image
+        if config.input_size != config.image_size:
+            x = keras.layers.Resizing(
+                config.image_size, config.image_size, name="upsample", dtype="float32"
+            )(x)
+        maps = network(_normalise(backbone.pixels, x))  # (batch, height, width, channels)
+        features = keras.Model(image, _pool(config.head.pooling, maps), name="features")
+        head = _build_head(config.head, features.output_shape[-1], num_classes, config.seed)
+        model = keras.Model(image, head(features.output), name="logits")
+    return Classifier(network, stage_layers(network, backbone), features, head, model)
+
+
+def count_parameters(weights: list[Any]) -> int:
+    """Returns the number of scalars in a list of weights."""
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
+    """Returns a loss of integer labels, (batch,) or (batch, 1), and logits, (batch, num_classes).
+
+    A share `label_smoothing` of the target is spread evenly over all classes (Szegedy et al. 2016,
+    arXiv:1512.00567, section 7); Keras' sparse loss has no such argument.
+    """
+
+    def loss(labels: Any, logits: Any) -> Any:
+        log_probabilities = keras.ops.log_softmax(logits, axis=-1)  # (batch, num_classes)
+        labels = keras.ops.cast(keras.ops.reshape(labels, (-1, 1)), "int32")
+        chosen = keras.ops.take_along_axis(log_probabilities, labels, axis=-1)[:, 0]
+        spread = keras.ops.mean(log_probabilities, axis=-1)
+        return -((1 - label_smoothing) * chosen + label_smoothing * spread)
+
+    return loss
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns the model itself if all its layers are float32, else a float32 copy."""
+    config = model.get_config()
+    as_float32 = _without_mixed_precision(config)
+    if as_float32 == config:
+        return model
+    copy = type(model).from_config(as_float32)
+    copy.set_weights(model.get_weights())
+    for layer in leaf_layers(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # what it computes with is derived from its weights
+    return copy
+
+
+def _without_mixed_precision(config: Any) -> Any:
+    """Returns a layer's serialised configuration with float32 in place of every mixed policy."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        return {key: _without_mixed_precision(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_without_mixed_precision(value) for value in config)
+    return config
+
+
+def _normalise(pixels: str, x: Any) -> Any:
+    """Returns RGB in [0, 255] as the backbone was trained to see it.
+
+    Keras' own layers and operations only, in float32: a saved model needs nothing of ours.
+    """
+    if pixels == "symmetric":
+        return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise", dtype="float32")(x)
+    if pixels == "torch":
+        scale = [1 / (255 * deviation) for deviation in _TORCH_DEVIATION]
+        offset = [-mean / dev for mean, dev in zip(_TORCH_MEAN, _TORCH_DEVIATION, strict=True)]
+        return keras.layers.Rescaling(scale, offset, name="normalise", dtype="float32")(x)
+    if pixels == "caffe":
+        offset = [-mean for mean in _CAFFE_MEAN]
+        x = keras.layers.Rescaling(1.0, offset, name="normalise", dtype="float32")(x)
+        return keras.ops.flip(x, axis=-1)  # RGB to BGR
+    return x
+
+
+def _pool(pooling: str, maps: Any) -> Any:
+    """Returns float32 features of feature maps; "both" is the average and then the maximum."""
+    pools = {
+        "average": keras.layers.GlobalAveragePooling2D,
+        "max": keras.layers.GlobalMaxPooling2D,
+        "flatten": keras.layers.Flatten,
+    }
+    names = ["average", "max"] if pooling == "both" else [pooling]
+    pooled = [pools[name](name=f"{name}_pool", dtype="float32")(maps) for name in names]
+    if len(pooled) == 1:
+        return pooled[0]
+    return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)
+
+
+def _build_head(config: HeadConfig, num_features: int, num_classes: int, seed: int) -> keras.Model:
+    """Returns features -> dropout -> [hidden -> dropout]* -> logits, all in float32."""
+    seeds = iter(range(seed, seed + 2 * len(config.hidden_units) + 2))
+    inputs = keras.Input((num_features,), name="features")
+    x = inputs
+    for units in config.hidden_units:
+        x = keras.layers.Dropout(config.dropout, seed=next(seeds), dtype="float32")(x)
+        initializer = keras.initializers.HeNormal(seed=next(seeds))
+        x = keras.layers.Dense(
+            units, activation="relu", kernel_initializer=initializer, dtype="float32"
+        )(x)
+    x = keras.layers.Dropout(config.dropout, seed=next(seeds), dtype="float32")(x)
+    # Zero logits: the first gradients that reach the backbone are those of a head that claims
+    # nothing yet (as in BiT, Kolesnikov et al. 2020, arXiv:1912.11370).
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer="zeros", name="logits", dtype="float32"
+    )(x)
+    return keras.Model(inputs, logits, name="head")

@@ -1,0 +1,260 @@
+"""The door: each command parses, calls one verb, prints."""
+
+import contextlib
+import functools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+import tfxfer
+from tfxfer.backbones import BACKBONES, Backbone, find_backbone
+from tfxfer.config import FitConfig, read_recipe, setting_field, setting_types
+from tfxfer.errors import TfxferError
+
+# TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Door(click.Group):
+    """Turns the errors a user can meet into one line and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except TfxferError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(error.exit_code)
+
+
+def setting(key: str, meaning: str, *, also: str = "") -> Callable[[Command], Command]:
+    """Returns a command-line option for a setting, with the type and default of its field.
+
+    Args:
+        key: The setting's dotted key; `head.epochs` becomes `--head-epochs`.
+        meaning: What it does, with its unit where the name does not say it.
+        also: A shorter name for the option.
+    """
+    (kind, *_) = allowed = setting_types(key)
+    default = setting_field(key).default
+    several = default == ()
+    names = ["--" + key.replace(".", "-").replace("_", "-"), *([also] if also else [])]
+    shown = f"  [default: {default}]" if default not in (None, "", ()) else ""
+    return click.option(
+        *names,
+        type=click.Choice(allowed) if isinstance(kind, str) else int if several else kind,
+        multiple=several,
+        default=None,
+        expose_value=False,
+        callback=functools.partial(_collect, key),
+        help=meaning + shown,
+    )
+
+
+def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -> None:
+    """Keeps a value that the user gave, nested as in a recipe, for the command to read."""
+    if value is None or value == ():
+        return
+    settings = context.ensure_object(dict)
+    *sections, name = key.split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+    settings[name] = list(value) if isinstance(value, tuple) else value
+
+
+@click.group(cls=_Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(tfxfer.__version__, prog_name="tfxfer")
+def main() -> None:
+    """Transfer learning for image classification: from labelled images to a model that serves."""
+
+
+@main.command()
+@click.option(
+    "--config",
+    "recipe",
+    metavar="FILE",
+    help="A recipe (TOML); options on the command line win over it.",
+)
+@setting("data", "A TFDS name, a folder with one folder per class, or 'digits'.")
+@setting("data_dir", "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]")
+@setting("validation_fraction", "Share of the images carved for validation where there is none.")
+@setting("test_fraction", "Share carved for the test where the data have no splits at all.")
+@setting("train_examples", "Train on at most this many images, the same share of each class.")
+@setting("validation_examples", "Likewise for validation.")
+@setting("test_examples", "Likewise for the test.")
+@setting("backbone", "Pretrained network; `tfxfer backbones` lists them.")
+@setting("weights", "'imagenet', 'none', or a .h5, .weights.h5 or .keras file.")
+@setting("image_size", "Pixels of the square image that the backbone sees.")
+@setting("input_size", "Pixels of the square image that the model takes and upsamples.")
+@setting("batch_size", "Images per step.")
+@setting("label_smoothing", "Share of the target spread over all classes.")
+@setting("precision", "Arithmetic of the backbone.")
+@setting("seed", "Decides the splits, the order, the augmentation and the initial weights.")
+@setting("head.pooling", "From feature maps to features.")
+@setting("head.hidden_units", "Units of a hidden layer; repeat it for several.")
+@setting("head.dropout", "Share of the features dropped in training.")
+@setting("head.epochs", "Epochs with the backbone frozen.")
+@setting("head.optimizer", "Update rule of the head phase.")
+@setting("head.learning_rate", "Peak learning rate of the head phase.")
+@setting("head.warmup_epochs", "Epochs until the peak.")
+@setting("head.decay", "What the rate does after the peak.")
+@setting("head.momentum", "Of sgd.")
+@setting("head.weight_decay", "Decoupled weight decay.")
+@setting("head.clip_norm", "Largest global gradient norm; 0 clips nothing.")
+@setting("finetune.unfreeze", "'all', 'none', or the first stage trained.", also="--unfreeze")
+@setting(
+    "finetune.batch_norm",
+    "'frozen' keeps its statistics; 'adapt' lets them learn.",
+    also="--batch-norm",
+)
+@setting("finetune.epochs", "Epochs with the backbone unfrozen.")
+@setting("finetune.optimizer", "Update rule of the finetune phase.")
+@setting("finetune.learning_rate", "Peak learning rate of the finetune phase.")
+@setting("finetune.warmup_epochs", "Epochs until the peak.")
+@setting("finetune.decay", "What the rate does after the peak.")
+@setting("finetune.momentum", "Of sgd.")
+@setting("finetune.weight_decay", "Decoupled weight decay.")
+@setting("finetune.clip_norm", "Largest global gradient norm; 0 clips nothing.")
+@setting("finetune.patience", "Stop after so many epochs without a better one; 0 never.")
+@setting("augment.flip", "Mirror half of the images.")
+@setting("augment.shift", "Shift by up to this part of the side.")
+@setting("augment.zoom", "Zoom in or out by up to this part.")
+@setting("augment.rotation", "Rotate by up to this many degrees.")
+@setting("run", "Name of the run  [default: made from data and backbone]")
+@setting("runs_dir", "Where runs go.")
+@setting("export_dir", "Where exports go.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.pass_context
+def fit(context: click.Context, recipe: str | None, dry_run: bool) -> None:
+    """Train a classifier on a pretrained backbone and export it.
+
+    What is left open is decided from the size of the data and of the images, and printed first.
+    """
+    config = read_recipe(recipe) if recipe else FitConfig()
+    config = config.with_settings(context.ensure_object(dict))
+    find_backbone(config.backbone)  # a wrong name is said before TensorFlow is there to say it
+    with _quiet_import():
+        from tfxfer import training
+    if dry_run:
+        click.echo(training.describe_plan(config))
+    else:
+        training.fit(config, say=click.echo)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--data", help="A data set, as for fit  [default: the run's own]")
+@click.option("--data-dir", help="Where TFDS data lie.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    help="Which images  [default: test, or validation where there is no test]",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+def evaluate(
+    model: str, data: str | None, data_dir: str | None, split: str | None, batch_size: int
+) -> None:
+    """Evaluate MODEL, a run's directory or a .keras file, every image once."""
+    with _quiet_import():
+        from tfxfer import evaluation
+    result = evaluation.evaluate(
+        model, data=data, data_dir=data_dir, split=split, batch_size=batch_size
+    )
+    click.echo(
+        f"{result.data} {result.split}: accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, "
+        f"{result.num_examples:,} images"
+    )
+
+
+@main.command()
+@click.argument("model")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.pass_context
+def predict(
+    context: click.Context, model: str, paths: tuple[str, ...], top: int, batch_size: int
+) -> None:
+    """Classify image files, or all those in folders, with MODEL: a run or a .keras file.
+
+    A file that cannot be read is reported and the others are still done; the exit code is then 1.
+    """
+    with _quiet_import():
+        from tfxfer import prediction
+    failed = 0
+    for result in prediction.predict(model, paths, top=top, batch_size=batch_size):
+        if result.error:
+            failed += 1
+            click.echo(f"Error: {result.path}: {result.error}", err=True)
+        else:
+            ranked = "  ".join(f"{label} {share:.4f}" for label, share in result.ranked)
+            click.echo(f"{result.path}  {ranked}")
+    if failed:
+        click.echo(f"Error: {failed} of the files could not be read.", err=True)
+        context.exit(1)
+
+
+@main.command()
+@click.argument("name", required=False)
+def backbones(name: str | None) -> None:
+    """List the pretrained networks, or show one with its stages."""
+    if name is None:
+        click.echo(f"{'name':20s} {'pixels':>6s} {'features':>9s} {'parameters':>12s}  paper")
+        for backbone in BACKBONES.values():
+            click.echo(
+                f"{backbone.name:20s} {backbone.native_size:6d} {backbone.num_features:9,d} "
+                f"{backbone.num_parameters:12,d}  {backbone.paper}"
+            )
+    else:
+        click.echo(_describe_backbone(find_backbone(name)))
+
+
+def _describe_backbone(backbone: Backbone) -> str:
+    normalised = {
+        "caffe": "BGR, ImageNet's mean subtracted",
+        "symmetric": "[-1, 1]",
+        "torch": "ImageNet's mean and deviation",
+        "inside": "by the network's own first layers",
+    }
+    rows = {
+        "builder": f"keras.applications.{backbone.builder}",
+        "native size": f"{backbone.native_size} pixels, at least {backbone.min_size}",
+        "features": f"{backbone.num_features:,}",
+        "parameters": f"{backbone.num_parameters:,} without the classifier",
+        "normalised": f"{normalised[backbone.pixels]} (inside the model: feed RGB in [0, 255])",
+        "BatchNorm": "yes" if backbone.batch_norm else "no",
+        "stages": ", ".join(backbone.stage_names),
+        "weights": f"ImageNet, {backbone.licence}",
+        "paper": backbone.paper,
+    }
+    return "\n".join([backbone.name, *(f"  {name:13s}{text}" for name, text in rows.items())])
+
+
+@contextlib.contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Keeps TensorFlow's start-up notices off the screen; if the import fails they are shown.
+
+    They are written by native code before any logging level is looked at (TF_CPP_MIN_LOG_LEVEL
+    does not stop them in TensorFlow 2.21), so standard error itself is put aside meanwhile.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notices:
+        os.dup2(notices.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()  # the search for GPUs has notices of its own
+            yield
+        except BaseException:
+            notices.seek(0)
+            os.write(kept, notices.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

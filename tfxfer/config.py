@@ -1,0 +1,273 @@
+"""Every setting of a fit: its name, type, default and limits, and nothing that computes.
+
+A setting whose default is `None` is open until `recipe.py` decides it; its type is the one that it
+has from then on. `| None` marks the few that may stay open. The same names serve everywhere: the
+field `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
+"""
+
+import dataclasses
+import json
+import pathlib
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tfxfer.errors import UsageError, did_you_mean
+
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+
+def _setting(
+    default: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """Returns a dataclass field that knows the limits of its value."""
+    limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
+    present = {words: limit for words, limit in limits.items() if limit is not None}
+    return dataclasses.field(default=default, metadata=present)
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """How one phase is trained."""
+
+    epochs: int = _setting(None, minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw"] = _setting(None)
+    learning_rate: float = _setting(None, above=0)  # at the peak, after the warm-up
+    warmup_epochs: float = _setting(None, minimum=0)  # linear, from zero to the peak
+    decay: Literal["cosine", "constant"] = "cosine"  # from the peak to zero, or not at all
+    momentum: float = _setting(0.9, minimum=0, below=1)  # for sgd
+    weight_decay: float = _setting(None, minimum=0)  # decoupled from the loss; kernels only
+    clip_norm: float = _setting(None, minimum=0)  # global gradient norm; 0 clips nothing
+
+
+@dataclass(frozen=True)
+class HeadConfig(PhaseConfig):
+    """The new layers, and the phase that trains them with the backbone frozen."""
+
+    pooling: Literal["average", "max", "both", "flatten"] = "average"
+    hidden_units: tuple[int, ...] = _setting((), minimum=1)
+    dropout: float = _setting(None, minimum=0, below=1)
+
+
+@dataclass(frozen=True)
+class FinetuneConfig(PhaseConfig):
+    """The phase that trains part or all of the backbone together with the head."""
+
+    unfreeze: str = _setting(None)  # "all", "none", or the first stage that is trained
+    batch_norm: Literal["frozen", "adapt"] = _setting(None)
+    patience: int = _setting(0, minimum=0)  # epochs without improvement; 0 never stops early
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes to the training images of the finetune phase."""
+
+    flip: bool = _setting(None)  # left to right, half of the images
+    shift: float = _setting(None, minimum=0, below=1)  # up to this part of width and height
+    zoom: float = _setting(None, minimum=0, below=1)  # in or out by up to this part
+    rotation: float = _setting(None, minimum=0, maximum=180)  # up to this many degrees
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Everything that decides what a fit computes and where its results go.
+
+    Raises:
+        UsageError: A value is of the wrong type, outside its limits, or contradicts another.
+    """
+
+    data: str = ""  # a TFDS name, a folder, or "digits"
+    data_dir: str | None = None  # where TFDS data lie
+    validation_fraction: float | None = _setting(None, above=0, below=1)  # where it must be carved
+    test_fraction: float | None = _setting(None, above=0, below=1)  # likewise
+    train_examples: int | None = _setting(None, minimum=1)  # at most; None takes all
+    validation_examples: int | None = _setting(None, minimum=1)
+    test_examples: int | None = _setting(None, minimum=1)
+    backbone: str = "resnet50"
+    weights: str = "imagenet"  # "imagenet", "none" or a file
+    image_size: int = _setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
+    input_size: int = _setting(None, minimum=1, maximum=4096)  # pixels the model is given
+    batch_size: int = _setting(None, minimum=1)
+    label_smoothing: float = _setting(None, minimum=0, below=1)
+    precision: Precision = "auto"
+    seed: int = _setting(0, minimum=0, maximum=2**31 - 1)
+    run: str | None = None
+    runs_dir: str = "runs"
+    export_dir: str = "saved_models"
+    head: HeadConfig = HeadConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    def __post_init__(self) -> None:
+        for key in setting_keys():
+            _check(key, self.get(key))
+        if self.head.epochs == 0 and self.finetune.epochs == 0:
+            raise UsageError(
+                "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained."
+            )
+
+    def get(self, key: str) -> Any:
+        """Returns the value of a setting by its dotted key, such as `head.epochs`."""
+        value: Any = self
+        for name in key.split("."):
+            value = getattr(value, name)
+        return value
+
+    def with_settings(self, settings: Mapping[str, Any], origin: str = "") -> "FitConfig":
+        """Returns a copy in which some settings have other values.
+
+        Args:
+            settings: New values, nested as in a recipe: `{"seed": 1, "head": {"epochs": 5}}`.
+            origin: The file the settings come from, for messages.
+
+        Raises:
+            UsageError: A key is unknown or a value is not allowed.
+        """
+        where = f" in '{origin}'" if origin else ""
+        try:
+            return typing.cast(FitConfig, _replace(self, settings, "", where))
+        except UsageError as error:
+            if origin and origin not in str(error):
+                raise UsageError(f"In '{origin}': {error}") from None
+            raise
+
+
+def setting_field(key: str) -> dataclasses.Field[Any]:
+    """Returns the dataclass field behind a dotted key such as `head.epochs`."""
+    *sections, name = key.split(".")
+    record: Any = FitConfig
+    for section in sections:
+        record = _fields(record)[section].type
+    return _fields(record)[name]
+
+
+def setting_keys(record: Any = FitConfig, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted key of every setting, in the order of explanation."""
+    for name, field in _fields(record).items():
+        if dataclasses.is_dataclass(field.type):
+            yield from setting_keys(field.type, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def setting_types(key: str) -> tuple[Any, ...]:
+    """Returns the type a setting may have, as `(int,)`, or all the words of a Literal."""
+    annotation = setting_field(key).type
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is Literal:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def read_recipe(path: str | pathlib.Path, base: FitConfig | None = None) -> FitConfig:
+    """Returns the defaults (or `base`) overridden by what a TOML recipe sets.
+
+    Raises:
+        UsageError: The file cannot be read, is not TOML, or sets something it may not.
+    """
+    path = pathlib.Path(path)
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no recipe '{path}'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read the recipe '{path}': {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The recipe '{path}' is not valid TOML: {error}.") from None
+    return (base or FitConfig()).with_settings(settings, origin=str(path))
+
+
+def to_toml(config: FitConfig) -> str:
+    """Returns the settings as a recipe that `read_recipe` reads back to an equal record.
+
+    A setting that is still open is left out, as TOML has no null.
+    """
+    lines: list[str] = []
+    section = ""
+    for key in setting_keys():
+        *sections, name = key.split(".")
+        if sections and sections[0] != section:
+            section = sections[0]
+            lines += ["", f"[{section}]"]
+        value = config.get(key)
+        if value is not None:
+            # JSON's strings, numbers, booleans and arrays are TOML's too.
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _fields(record: Any) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(record)}
+
+
+def _replace(record: Any, settings: Mapping[str, Any], prefix: str, where: str) -> Any:
+    """Returns a record with the given values, going down into its sections."""
+    changes: dict[str, Any] = {}
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        field = _fields(record).get(name)
+        if field is None:
+            raise UsageError(f"Unknown setting '{key}'{where}.{did_you_mean(key, setting_keys())}")
+        if dataclasses.is_dataclass(field.type):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
+            changes[name] = _replace(getattr(record, name), value, f"{key}.", where)
+        elif isinstance(value, Mapping):
+            raise UsageError(f"'{key}'{where} is a setting, not a section.")
+        else:
+            changes[name] = _converted(key, value)
+    return dataclasses.replace(record, **changes)
+
+
+def _converted(key: str, value: Any) -> Any:
+    """Returns the value in its field's type where nothing is lost: 1 as 1.0, a list as a tuple."""
+    (allowed, *_) = setting_types(key)
+    if allowed is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def _check(key: str, value: Any) -> None:
+    """Raises a UsageError unless the value is of its field's type and within its limits."""
+    field = setting_field(key)
+    allowed = setting_types(key)
+    if value is None and field.default is None:
+        return
+    if isinstance(allowed[0], str):
+        if value not in allowed:
+            choices = ", ".join(f"'{word}'" for word in allowed)
+            raise UsageError(
+                f"Setting '{key}' is {value!r}; allowed are {choices}."
+                f"{did_you_mean(str(value), allowed)}"
+            )
+        return
+    numbers = value
+    kind = allowed[0]
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, tuple) or any(type(item) is not int for item in value):
+            raise UsageError(f"Setting '{key}' is {value!r}; it must be a list of whole numbers.")
+    elif type(value) is not kind:
+        raise UsageError(f"Setting '{key}' is {value!r}; it must be {_KINDS[kind]}.")
+    else:
+        numbers = (value,)
+    tests = {
+        "at least": lambda number, limit: number >= limit,
+        "at most": lambda number, limit: number <= limit,
+        "above": lambda number, limit: number > limit,
+        "below": lambda number, limit: number < limit,
+    }
+    for words, limit in field.metadata.items():
+        if not all(tests[words](number, limit) for number in numbers):  # nan fails every one
+            raise UsageError(f"Setting '{key}' is {value!r}; it must be {words} {limit}.")

@@ -1,0 +1,53 @@
+"""The errors a user can meet; only `cli.py` turns them into an exit code.
+
+```
+TfxferError
+├── UsageError       what was asked for cannot be: a setting, a name, a path (exit code 2)
+└── RunError         what was asked for went wrong while it was done (exit code 1)
+    ├── DataError    images or labels that cannot be used
+    ├── WeightsError weights that are missing, damaged or of another network
+    └── ExportError  an export that was not published
+```
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TfxferError(Exception):
+    """Any error whose message is meant for the user; the message is all they need to see."""
+
+    exit_code = 1
+
+
+class UsageError(TfxferError):
+    """What was asked for cannot be: a setting, a name or a path is wrong."""
+
+    exit_code = 2
+
+
+class RunError(TfxferError):
+    """What was asked for is sensible, but failed while it was done."""
+
+
+class DataError(RunError):
+    """Images or labels that cannot be used; the message names them."""
+
+
+class WeightsError(RunError):
+    """Weights that are missing, damaged, or made for another network."""
+
+
+class ExportError(RunError):
+    """An export that could not be written or did not pass its check; nothing was published."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns " Did you mean 'x'?" for the nearest of the known words, or the empty string.
+
+    Args:
+        word: What the user wrote.
+        known: The words that would have been right.
+    """
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{match[0]}'?" if match else ""

@@ -1,0 +1,99 @@
+"""Evaluate a run or a model on a split, every example once."""
+
+import dataclasses
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfxfer.config import FitConfig
+from tfxfer.errors import DataError, UsageError
+from tfxfer.features import predict_batches
+from tfxfer.metrics import summarise
+from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
+from tfxfer.progress import Progress
+from tfxfer.sources import Source, open_source
+from tfxfer.trained import TrainedClassifier, load_trained
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """How a classifier did.
+
+    Attributes:
+        data: The data set's name.
+        split: "train", "validation", "test" or "all".
+        accuracy: Share of examples whose most probable class is the label, in [0, 1].
+        loss: Mean cross-entropy in nats, without label smoothing.
+        num_examples: How many images were looked at.
+    """
+
+    data: str
+    split: str
+    accuracy: float
+    loss: float
+    num_examples: int
+
+
+def evaluate(
+    model: str | pathlib.Path,
+    *,
+    data: str | None = None,
+    data_dir: str | None = None,
+    split: str | None = None,
+    batch_size: int = 64,
+) -> EvaluationResult:
+    """Returns how a run or a `.keras` file does on a split of its own or of other data.
+
+    A run evaluated on its own data sees the very splits it was trained with. Classes of other data
+    are matched by name.
+
+    Args:
+        model: A run's directory, or a `.keras` file with `classes.txt` beside it.
+        data: As for `fit`; None takes the run's own.
+        data_dir: Where TFDS data lie; None takes the run's own.
+        split: "train", "validation", "test" or "all"; None takes the test split, or validation
+            where the data have no test split.
+        batch_size: Images per step; no influence on the result.
+
+    Raises:
+        UsageError: The model, the data or the split is not there.
+        DataError: The data's classes are not the model's, or images cannot be read.
+    """
+    trained = load_trained(model)
+    config = trained.config if data is None else FitConfig(data=data)
+    if config is None:
+        raise UsageError(f"'{model}' does not say what data it was trained on: name some (--data).")
+    if data_dir is not None:
+        config = dataclasses.replace(config, data_dir=data_dir)
+    source = open_source(config)
+    split = split or ("test" if "test" in source.splits else "validation")
+    if split != "all" and split not in source.splits:
+        raise UsageError(
+            f"'{source.name}' has no split '{split}'; it has {', '.join(source.splits)}."
+        )
+    names = list(source.splits) if split == "all" else [split]
+    probabilities, labels = zip(
+        *(_predict_split(trained, source, name, batch_size) for name in names), strict=True
+    )
+    numbers = summarise(np.concatenate(probabilities), np.concatenate(labels))
+    return EvaluationResult(data=source.name, split=split, **numbers)
+
+
+def _predict_split(
+    trained: TrainedClassifier, source: Source, name: str, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns probabilities, (num_examples, num_classes), and the model's number of each label."""
+    split = source.splits[name]
+    number = {class_name: index for index, class_name in enumerate(trained.class_names)}
+    unknown = [class_name for class_name in source.class_names if class_name not in number]
+    if unknown:
+        raise DataError(
+            f"'{source.name}' has classes that the model does not know: {', '.join(unknown)}. "
+            f"The model knows {', '.join(trained.class_names)}."
+        )
+    labels = np.array([number[class_name] for class_name in source.class_names])[split.labels]
+    batches = evaluation_batches(Images(split, trained.input_size, cache_bytes=0), batch_size)
+    with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
+        probabilities = predict_batches(trained.model, batches, progress.update)
+    return probabilities, labels

@@ -1,0 +1,173 @@
+"""What happened, epoch by epoch: history.csv, TensorBoard, a line on the screen, the best epoch."""
+
+import csv
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxfer.errors import RunError
+from tfxfer.progress import readable_seconds
+from tfxfer.run_directory import RunDirectory, replacing
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of `history.csv`; losses are the training loss's, label smoothing included.
+
+    Attributes:
+        phase: "head" or "finetune".
+        epoch: Number within the phase, from 1.
+        learning_rate: At the epoch's last step.
+        train_accuracy: Over the epoch's own batches, as the weights changed.
+        seconds: Training and validation together.
+    """
+
+    phase: str
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+    def better_than(self, other: "Epoch | None") -> bool:
+        """Tells which is kept: higher validation accuracy, then lower validation loss."""
+        if other is None:
+            return True
+        return (self.validation_accuracy, -self.validation_loss) > (
+            other.validation_accuracy,
+            -other.validation_loss,
+        )
+
+
+class History:
+    """The epochs of a run over both phases, written down as they happen."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.epochs: list[Epoch] = []
+        self.best: Epoch | None = None
+        self._run = run
+        self._writers = {
+            split: tf.summary.create_file_writer(str(run.events / split))
+            for split in ("train", "validation")
+        }
+
+    def add(self, epoch: Epoch) -> bool:
+        """Writes an epoch down and tells whether it is the best so far."""
+        self.epochs.append(epoch)
+        names = [field.name for field in dataclasses.fields(Epoch)]
+        # The file is written anew each time: it is small, and so it is whole at any moment.
+        with replacing(self._run.history) as temporary, temporary.open("w", newline="") as file:
+            rows = csv.DictWriter(file, names, lineterminator="\n")
+            rows.writeheader()
+            rows.writerows(map(dataclasses.asdict, self.epochs))
+        for split, writer in self._writers.items():
+            with writer.as_default(step=len(self.epochs)):
+                tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))
+                tf.summary.scalar("accuracy", getattr(epoch, f"{split}_accuracy"))
+                if split == "train":
+                    tf.summary.scalar("learning_rate", epoch.learning_rate)
+            writer.flush()
+        if epoch.better_than(self.best):
+            self.best = epoch
+            return True
+        return False
+
+    def close(self) -> None:
+        """Ends the TensorBoard files."""
+        for writer in self._writers.values():
+            writer.close()
+
+
+class PhaseRecorder(keras.callbacks.Callback):
+    """Follows one phase: records each epoch, keeps the best weights, stops when told to.
+
+    Args:
+        history: Where epochs are written down.
+        phase: "head" or "finetune".
+        epochs: How many the phase has.
+        keep_best: Called after each epoch that is the best of the run so far.
+        patience: Epochs without a new best after which the phase stops; 0 never stops it.
+        say: Prints a line.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        phase: str,
+        epochs: int,
+        keep_best: Callable[[], None],
+        patience: int,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self._history = history
+        self._phase = phase
+        self._epochs = epochs
+        self._keep_best = keep_best
+        self._patience = patience
+        self._say = say
+        self._waited = 0
+        self._phase_start = time.perf_counter()
+        self._epoch_start = self._phase_start
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the phase's clock."""
+        self._phase_start = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._epoch_start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Records the epoch.
+
+        Raises:
+            RunError: The loss is not a number any more.
+        """
+        values = logs or {}
+        if not math.isfinite(values["loss"]):
+            raise RunError(
+                f"The training loss became {values['loss']} in epoch {epoch + 1} of the "
+                f"{self._phase} phase. Try a lower --{self._phase}-learning-rate, or clip "
+                f"gradients with --{self._phase}-clip-norm 1."
+            )
+        record = Epoch(
+            phase=self._phase,
+            epoch=epoch + 1,
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            train_loss=float(values["loss"]),
+            train_accuracy=float(values["accuracy"]),
+            validation_loss=float(values["val_loss"]),
+            validation_accuracy=float(values["val_accuracy"]),
+            seconds=round(time.perf_counter() - self._epoch_start, 3),
+        )
+        best = self._history.add(record)
+        if best:
+            self._keep_best()
+        self._waited = 0 if best else self._waited + 1
+        left = (time.perf_counter() - self._phase_start) / (epoch + 1) * (self._epochs - epoch - 1)
+        self._say(_line(record, self._epochs, best, left))
+        if self._patience and self._waited >= self._patience and epoch + 1 < self._epochs:
+            self._say(
+                f"{self._phase}: stopped, no better validation result in {self._waited} epochs"
+            )
+            self.model.stop_training = True
+
+
+def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:
+    width = len(str(epochs))
+    return (
+        f"{epoch.phase:8s} {epoch.epoch:{width}d}/{epochs}"
+        f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.4f}"
+        f"  validation loss {epoch.validation_loss:.4f}"
+        f"  accuracy {epoch.validation_accuracy:.4f} {'*' if best else ' '}"
+        f"  {readable_seconds(seconds_left)} left"
+    )

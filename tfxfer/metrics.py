@@ -1,0 +1,56 @@
+"""Numbers that judge a classifier: arrays in, numbers out."""
+
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+# The smallest probability that a float32 softmax is taken to mean; it bounds one example's loss.
+_SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
+
+class Summary(TypedDict):
+    """What `metrics.json` holds of a split."""
+
+    accuracy: float
+    loss: float
+    num_examples: int
+
+
+def accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the share of examples whose most probable class is the label, in [0, 1].
+
+    Args:
+        probabilities: Shape (num_examples, num_classes). Of equal ones the first class wins.
+        labels: Class indices, shape (num_examples,).
+    """
+    return float(np.mean(np.argmax(probabilities, axis=1) == np.asarray(labels)))
+
+
+def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the mean negative natural logarithm of the labels' probabilities.
+
+    No label smoothing enters, whatever the training loss was. A probability of zero counts as the
+    smallest normal float32.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes), rows summing to 1.
+        labels: Class indices, shape (num_examples,).
+    """
+    rows = np.asarray(probabilities, dtype=np.float64)
+    chosen = np.take_along_axis(rows, np.asarray(labels)[:, None], axis=1)[:, 0]
+    return float(-np.mean(np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))))
+
+
+def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
+    """Returns a split's accuracy, loss and number of examples.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes), rows summing to 1.
+        labels: Class indices, shape (num_examples,).
+    """
+    return {
+        "accuracy": accuracy(probabilities, labels),
+        "loss": cross_entropy(probabilities, labels),
+        "num_examples": len(np.asarray(labels)),
+    }

@@ -1,0 +1,200 @@
+"""What a fit will do, decided to the last number before any work starts."""
+
+import dataclasses
+import pathlib
+from dataclasses import dataclass
+
+from tfxfer.backbones import Backbone, find_backbone
+from tfxfer.classifier import Classifier, build_classifier
+from tfxfer.config import FitConfig, PhaseConfig
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.precision import choose_precision
+from tfxfer.recipe import Facts, decide
+from tfxfer.run_directory import RunDirectory, named_run, next_version, numbered_run
+from tfxfer.sources import Source, open_source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fit that is ready to run.
+
+    Attributes:
+        config: Every setting, decided.
+        source: The data, opened.
+        backbone: The row of the backbone table.
+        run: The directory of the results, not made yet.
+    """
+
+    config: FitConfig
+    source: Source
+    backbone: Backbone
+    run: RunDirectory
+
+    @property
+    def export_directory(self) -> pathlib.Path:
+        """Where the versions of this model's export go."""
+        return pathlib.Path(self.config.export_dir, self.run.path.name)
+
+    def build_classifier(self, weights: str) -> Classifier:
+        """Returns the classifier of this plan with the given weights in its backbone."""
+        config = dataclasses.replace(self.config, weights=weights)
+        num_classes = len(self.source.class_names)
+        return build_classifier(self.backbone, config, num_classes, config.precision)
+
+    def describe(self, classifier: Classifier) -> str:
+        """Returns the plan as a person reads it; the classifier's trainable state is changed."""
+        lines = [
+            *_describe_data(self.source, self.config),
+            *_describe_model(self.backbone, self.config, classifier),
+        ]
+        total = classifier.num_parameters()
+        for phase, settings in (("head", self.config.head), ("finetune", self.config.finetune)):
+            if settings.epochs == 0:
+                lines.append(_row(f"phase {phase}", "left out"))
+                continue
+            if phase == "head":
+                classifier.freeze()
+                what = "the head; each image passes the frozen backbone once"
+            else:
+                unfreeze, batch_norm = (
+                    self.config.finetune.unfreeze,
+                    self.config.finetune.batch_norm,
+                )
+                classifier.unfreeze(unfreeze, batch_norm)
+                what = _describe_unfrozen(unfreeze, batch_norm, self.backbone)
+            trained = classifier.num_trainable()
+            lines += [
+                _row(f"phase {phase}", _describe_phase(settings)),
+                _row("", f"trains {what}"),
+                _row("", f"{trained:,} parameters trained, {total - trained:,} frozen"),
+            ]
+        version = next_version(self.export_directory)
+        lines += [
+            _row("augmentation", _describe_augmentation(self.config)),
+            _row("precision", self.config.precision),
+            _row("results", str(self.run.path)),
+            _row("", str(self.export_directory / str(version))),
+        ]
+        return "\n".join(lines)
+
+
+def make_plan(config: FitConfig) -> Plan:
+    """Returns the plan of a fit: names checked, data opened, open settings decided.
+
+    Nothing is written and no weights are loaded.
+
+    Raises:
+        UsageError: A setting names something that is not there, or that cannot be.
+        DataError: The data cannot be used.
+    """
+    if not config.data:
+        raise UsageError(
+            "Missing setting 'data': a data set's name, a folder, or 'digits' (--data)."
+        )
+    backbone = find_backbone(config.backbone)
+    check_against(backbone, config)
+    named = named_run(config.runs_dir, config.run) if config.run is not None else None
+    source = open_source(config)
+    run = named or numbered_run(config.runs_dir, f"{source.name}-{backbone.name}")
+    facts = Facts(
+        num_train=len(source.splits["train"]),
+        side=min(source.image_height_width),
+        mirrored=source.mirrored,
+        native_size=backbone.native_size,
+        min_size=backbone.min_size,
+        last_resolution=backbone.last_resolution,
+    )
+    decided = dataclasses.replace(
+        decide(config, facts),
+        backbone=backbone.name,
+        precision=choose_precision(config.precision),
+        run=run.path.name,
+    )
+    return Plan(decided, source, backbone, run)
+
+
+def check_against(backbone: Backbone, config: FitConfig) -> None:
+    """Raises a UsageError where settings do not fit the backbone: its stages, its smallest size."""
+    stages = list(backbone.stage_names)
+    unfreeze = config.finetune.unfreeze
+    allowed = ["all", "none", *stages]
+    if unfreeze is not None and unfreeze not in allowed:
+        raise UsageError(
+            f"Unknown stage '{unfreeze}' of backbone '{backbone.name}'."
+            f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
+            f"{', '.join(allowed)}."
+        )
+    if config.image_size is not None and config.image_size < backbone.min_size:
+        raise UsageError(
+            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
+            f"least {backbone.min_size} pixels."
+        )
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:16s}{text}"
+
+
+def _describe_data(source: Source, config: FitConfig) -> list[str]:
+    names = source.class_names
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
+    height, width = source.image_height_width
+    sizes = f"typically {width} x {height} pixels, the middle square resized to {config.input_size}"
+    if config.input_size == height == width:
+        sizes = f"{width} x {height} pixels"
+    if config.input_size != config.image_size:
+        sizes += f", upsampled in the model to {config.image_size}"
+    return [
+        _row("data", f"{source.name}: {counts} images"),
+        _row("", f"{len(names)} classes: {shown}"),
+        _row("", sizes),
+        *(_row("", f"note: {note}") for note in source.notes),
+    ]
+
+
+def _describe_model(backbone: Backbone, config: FitConfig, classifier: Classifier) -> list[str]:
+    weights = "random weights" if config.weights == "none" else f"weights {config.weights}"
+    head = config.head
+    layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
+    num_features, num_classes = classifier.head.input_shape[-1], classifier.head.output_shape[-1]
+    return [
+        _row("backbone", f"{backbone.name}, {weights}, at {config.image_size} pixels"),
+        _row(
+            "head",
+            f"{' -> '.join(layers)} -> dropout {head.dropout:g} -> {num_classes} logits "
+            f"({num_features:,} features)",
+        ),
+    ]
+
+
+def _describe_phase(phase: PhaseConfig) -> str:
+    rate = f"learning rate {phase.learning_rate:g}"
+    if phase.warmup_epochs:
+        rate += f" after {phase.warmup_epochs:g} epochs of warm-up"
+    if phase.decay == "cosine":
+        rate += ", cosine decay"
+    extras = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
+    extras += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
+    return ", ".join([f"{phase.epochs} epochs of {phase.optimizer}", rate, *extras])
+
+
+def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:
+    stages = list(backbone.stage_names)
+    if unfreeze in stages:
+        later = stages[stages.index(unfreeze) :]
+        what = f"the head and {later[0]}" + (f" to {later[-1]}" if len(later) > 1 else "")
+    else:
+        what = "the head and the whole backbone"
+    if not backbone.batch_norm:
+        return what
+    return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm adapting")
+
+
+def _describe_augmentation(config: FitConfig) -> str:
+    augment = config.augment
+    parts = ["flip"] if augment.flip else []
+    parts += [f"shift {augment.shift:.0%}"] if augment.shift else []
+    parts += [f"zoom {augment.zoom:.0%}"] if augment.zoom else []
+    parts += [f"rotation {augment.rotation:g} degrees"] if augment.rotation else []
+    return f"{', '.join(parts)} (finetune phase)" if parts and config.finetune.epochs else "none"

@@ -1,0 +1,66 @@
+"""A line on standard error that shows how far a pass over many images is."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+_TERMINAL_SECONDS = 0.2  # between updates in place
+_LOG_SECONDS = 15.0  # between lines where standard error is a file
+
+
+class Progress:
+    """Shows "features 320/5000, 12 s left" while a pass runs; a terminal's line is then cleared.
+
+    A pass of under fifteen seconds leaves nothing in a log file.
+    """
+
+    def __init__(self, label: str, total: int, unit_size: int = 1) -> None:
+        """Makes the line.
+
+        Args:
+            label: What is being done.
+            total: How many examples there are.
+            unit_size: Examples per call of `update`, such as a batch size.
+        """
+        self._label = label
+        self._total = total
+        self._unit_size = unit_size
+        self._terminal = sys.stderr.isatty()
+        self._start = time.monotonic()
+        self._shown = self._start
+
+    def update(self, units_done: int) -> None:
+        """Shows the state after so many units, unless it was shown a moment ago."""
+        now = time.monotonic()
+        if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+            return
+        self._shown = now
+        done = min(units_done * self._unit_size, self._total)
+        left = (now - self._start) / done * (self._total - done)
+        text = f"{self._label} {done}/{self._total}, {readable_seconds(left)} left"
+        sys.stderr.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
+        sys.stderr.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+def readable_seconds(seconds: float) -> str:
+    """Returns a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,192 @@
+"""Where everything of a run lies, and how files get there whole."""
+
+import contextlib
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tfxfer.errors import RunError, UsageError
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory of one fit and the names of the files in it."""
+
+    path: pathlib.Path
+
+    @property
+    def config(self) -> pathlib.Path:
+        """The resolved settings: a recipe that repeats the run."""
+        return self.path / "config.toml"
+
+    @property
+    def history(self) -> pathlib.Path:
+        """One row per epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def events(self) -> pathlib.Path:
+        """TensorBoard's event files, in one directory per split."""
+        return self.path / "tensorboard"
+
+    @property
+    def best_weights(self) -> pathlib.Path:
+        """Weights of the epoch that was best on validation."""
+        return self.path / "best.weights.h5"
+
+    @property
+    def model(self) -> pathlib.Path:
+        """The classifier for plain Keras: RGB in [0, 255] in, probabilities out."""
+        return self.path / "model.keras"
+
+    @property
+    def classes(self) -> pathlib.Path:
+        """Class names, one per line, in the order of the model's outputs."""
+        return classes_file(self.model)
+
+    @property
+    def metrics(self) -> pathlib.Path:
+        """What came out, as JSON; written last, so a run that has it is complete."""
+        return self.path / "metrics.json"
+
+
+def classes_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns where the class names of a `model.keras` lie: beside it."""
+    return model.with_name("classes.txt")
+
+
+def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:
+    """Writes class names, one per line."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
+
+
+def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the class names that `write_class_names` wrote.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise UsageError(f"There is no '{path}' with the names of the model's classes.") from None
+    return tuple(text.removesuffix("\n").split("\n"))
+
+
+def open_run(path: str | pathlib.Path) -> RunDirectory:
+    """Returns a finished run.
+
+    Raises:
+        UsageError: The directory is no run, or its fit did not come to an end.
+    """
+    run = RunDirectory(pathlib.Path(path))
+    if not run.config.is_file():
+        raise UsageError(f"'{path}' is not a run: it has no '{run.config.name}'.")
+    if not run.model.is_file():
+        raise UsageError(f"The run '{path}' did not finish: it has no '{run.model.name}'.")
+    return run
+
+
+def named_run(runs_dir: str, name: str) -> RunDirectory:
+    """Returns the directory of a new run that the user named, without making it.
+
+    Raises:
+        UsageError: The name is no plain name, or a run of that name exists.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(
+            f"Setting 'run' is {name!r}; it must be a plain name of letters, digits, '-', '_' and "
+            f"'.'. Choose where runs go with --runs-dir."
+        )
+    path = pathlib.Path(runs_dir, name)
+    if path.exists():
+        raise UsageError(f"The run '{path}' exists already. Choose another --run, or remove it.")
+    return RunDirectory(path)
+
+
+def numbered_run(runs_dir: str, name: str) -> RunDirectory:
+    """Returns the directory of a new run, `name` or the first free of `name-2`, `name-3`, ..."""
+    candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    paths = (pathlib.Path(runs_dir, candidate) for candidate in candidates)
+    return RunDirectory(next(path for path in paths if not path.exists()))
+
+
+def check_writable(directory: str | pathlib.Path, setting: str) -> None:
+    """Raises a UsageError unless a file can be made in the directory, which is made if need be.
+
+    Args:
+        directory: Where results are to go.
+        setting: The setting that says so, for the message.
+    """
+    try:
+        pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to '{directory}' ({error.strerror}). Choose another directory with "
+            f"--{setting.replace('_', '-')}."
+        ) from None
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path`, of the same suffix, that takes its place at the end.
+
+    The file is flushed to the disk before it is renamed, so that `path` holds either what it held
+    or all of the new content. After an error nothing is left.
+    """
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+    """Writes JSON that a person can read."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+@contextlib.contextmanager
+def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a temporary directory beside the versions of an export; see `publish_version`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    # A server that looks for versions takes integers only, so this name is invisible to it.
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def next_version(parent: pathlib.Path) -> int:
+    """Returns the integer after the highest version in a directory of exports, 1 for none."""
+    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
+    return max((int(name) for name in names if re.fullmatch(r"[0-9]+", name)), default=0) + 1
+
+
+def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Path:
+    """Renames a complete directory to the next free integer version and returns its new path."""
+    temporary.chmod(0o755)  # mkdtemp's 0700 would keep a server of another user out
+    while True:
+        version = parent / str(next_version(parent))
+        try:
+            return temporary.rename(version)
+        except OSError:
+            if not version.exists():  # else another export took the number first: take the next
+                raise
