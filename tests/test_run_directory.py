@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 
 import pytest
@@ -52,10 +53,21 @@ def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"Cannot write to '.*/file/runs' .*with --runs-dir"):
+    with pytest.raises(
+        UsageError, match=r"Cannot write to '.*/file/runs': '.*/file' is not a dire"
+    ):
         check_writable(tmp_path / "file" / "runs", "runs_dir")
     check_writable(tmp_path / "new" / "runs", "runs_dir")
-    assert list((tmp_path / "new" / "runs").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_without_permission_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(
+        UsageError, match=r"no permission to write in '.*'. Choose another --runs-di"
+    ):
+        check_writable(tmp_path, "runs_dir")
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):

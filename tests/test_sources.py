@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.images import decode
-from tfxfer.sources import Split, first_few, open_source
+from tfxfer.sources import Split, open_source
 
 REAL_DATA = os.environ.get("TFXFER_REAL_DATA")
 needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="TFXFER_REAL_DATA is not set")
@@ -177,29 +177,6 @@ def test_another_seed_carves_other_examples(config, source):
     assert ids(other.splits["validation"]) != ids(source.splits["validation"])
 
 
-def test_digits_are_those_of_scikit_learn_in_256_greys():
-    from sklearn.datasets import load_digits
-
-    source = open_source(FitConfig(data="digits"))
-    assert source.name == "digits"
-    assert source.class_names == tuple("0123456789")
-    assert not source.mirrored
-    assert {name: len(split) for name, split in source.splits.items()} == {
-        "train": 1079,
-        "validation": 359,
-        "test": 359,
-    }
-    expected = load_digits()
-    for split in source.splits.values():
-        for index, image in enumerate(pixels(split)):
-            number = int(split.describe(index).removeprefix("digits #"))
-            assert split.labels[index] == expected.target[number]
-            grey = np.floor(expected.images[number] * 255 / 16 + 0.5)  # 8 * 255 / 16 is 127.5
-            # Half a grey level is rounded to an even number.
-            assert np.abs(image - grey[..., np.newaxis]).max() <= 1
-            assert image.max() == 255 or expected.images[number].max() < 16
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -226,11 +203,6 @@ def test_fractions_that_leave_nothing_to_train_on_are_an_error():
     settings = FitConfig(data="digits", validation_fraction=0.5, test_fraction=0.5)
     with pytest.raises(UsageError, match=r"they are 0\.5 and 0\.5; their sum must be below 1"):
         open_source(settings)
-
-
-def test_the_first_few_of_many_names_are_listed():
-    assert first_few(["a"], "class", "classes") == "1 class: a"
-    assert first_few([*"abcdefg"], "class", "classes") == "7 classes: a, b, c, d, e and 2 more"
 
 
 @needs_real_data

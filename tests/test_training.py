@@ -182,7 +182,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
         ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'mobilenet_025' needs at least"),
         ({"run": "a/b"}, "it must be a plain name"),
         ({"runs_dir": "/dev/null/runs"}, "Cannot write to '/dev/null/runs'"),
-        ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x' .* with --export-dir"),
+        ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --export-dir"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_work(

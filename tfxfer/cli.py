@@ -14,6 +14,7 @@ import tfxfer
 from tfxfer.backbones import BACKBONES, Backbone, find_backbone
 from tfxfer.config import FitConfig, read_recipe, setting_field, setting_types
 from tfxfer.errors import TfxferError
+from tfxfer.preflight import check_settings
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -136,7 +137,7 @@ def fit(context: click.Context, recipe: str | None, dry_run: bool) -> None:
     """
     config = read_recipe(recipe) if recipe else FitConfig()
     config = config.with_settings(context.ensure_object(dict))
-    find_backbone(config.backbone)  # a wrong name is said before TensorFlow is there to say it
+    check_settings(config)
     with _quiet_import():
         from tfxfer import training
     if dry_run:
@@ -185,8 +186,9 @@ def predict(
     """
     with _quiet_import():
         from tfxfer import prediction
-    failed = 0
+    failed = done = 0
     for result in prediction.predict(model, paths, top=top, batch_size=batch_size):
+        done += 1
         if result.error:
             failed += 1
             click.echo(f"Error: {result.path}: {result.error}", err=True)
@@ -194,7 +196,7 @@ def predict(
             ranked = "  ".join(f"{label} {share:.4f}" for label, share in result.ranked)
             click.echo(f"{result.path}  {ranked}")
     if failed:
-        click.echo(f"Error: {failed} of the files could not be read.", err=True)
+        click.echo(f"Error: {failed} of the {done} files could not be read.", err=True)
         context.exit(1)
 
 

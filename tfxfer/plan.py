@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tfxfer.backbones import Backbone, find_backbone
 from tfxfer.classifier import Classifier, build_classifier
 from tfxfer.config import FitConfig, PhaseConfig
-from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.precision import choose_precision
+from tfxfer.preflight import check_settings
 from tfxfer.recipe import Facts, decide
 from tfxfer.run_directory import RunDirectory, named_run, next_version, numbered_run
 from tfxfer.sources import Source, open_source
@@ -87,15 +87,13 @@ def make_plan(config: FitConfig) -> Plan:
         UsageError: A setting names something that is not there, or that cannot be.
         DataError: The data cannot be used.
     """
-    if not config.data:
-        raise UsageError(
-            "Missing setting 'data': a data set's name, a folder, or 'digits' (--data)."
-        )
+    check_settings(config)
     backbone = find_backbone(config.backbone)
-    check_against(backbone, config)
-    named = named_run(config.runs_dir, config.run) if config.run is not None else None
     source = open_source(config)
-    run = named or numbered_run(config.runs_dir, f"{source.name}-{backbone.name}")
+    if config.run is not None:
+        run = named_run(config.runs_dir, config.run)
+    else:
+        run = numbered_run(config.runs_dir, f"{source.name}-{backbone.name}")
     facts = Facts(
         num_train=len(source.splits["train"]),
         side=min(source.image_height_width),
@@ -111,24 +109,6 @@ def make_plan(config: FitConfig) -> Plan:
         run=run.path.name,
     )
     return Plan(decided, source, backbone, run)
-
-
-def check_against(backbone: Backbone, config: FitConfig) -> None:
-    """Raises a UsageError where settings do not fit the backbone: its stages, its smallest size."""
-    stages = list(backbone.stage_names)
-    unfreeze = config.finetune.unfreeze
-    allowed = ["all", "none", *stages]
-    if unfreeze is not None and unfreeze not in allowed:
-        raise UsageError(
-            f"Unknown stage '{unfreeze}' of backbone '{backbone.name}'."
-            f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
-            f"{', '.join(allowed)}."
-        )
-    if config.image_size is not None and config.image_size < backbone.min_size:
-        raise UsageError(
-            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
-            f"least {backbone.min_size} pixels."
-        )
 
 
 def _row(name: str, text: str) -> str:
@@ -176,7 +156,8 @@ def _describe_phase(phase: PhaseConfig) -> str:
         rate += ", cosine decay"
     extras = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     extras += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
-    return ", ".join([f"{phase.epochs} epochs of {phase.optimizer}", rate, *extras])
+    epochs = "1 epoch" if phase.epochs == 1 else f"{phase.epochs} epochs"
+    return ", ".join([f"{epochs} of {phase.optimizer}", rate, *extras])
 
 
 def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:

@@ -120,21 +120,22 @@ def numbered_run(runs_dir: str, name: str) -> RunDirectory:
 
 
 def check_writable(directory: str | pathlib.Path, setting: str) -> None:
-    """Raises a UsageError unless a file can be made in the directory, which is made if need be.
+    """Raises a UsageError unless files can be made in the directory, there or yet to be made.
 
     Args:
         directory: Where results are to go.
         setting: The setting that says so, for the message.
     """
-    try:
-        pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write to '{directory}' ({error.strerror}). Choose another directory with "
-            f"--{setting.replace('_', '-')}."
-        ) from None
+    path = pathlib.Path(directory).absolute()
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    problem = None
+    if not existing.is_dir():
+        problem = f"'{existing}' is not a directory"
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        problem = f"no permission to write in '{existing}'"
+    if problem:
+        option = "--" + setting.replace("_", "-")
+        raise UsageError(f"Cannot write to '{directory}': {problem}. Choose another {option}.")
 
 
 @contextlib.contextmanager

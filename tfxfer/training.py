@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfxfer.classifier import Classifier, smoothed_cross_entropy
 from tfxfer.config import FinetuneConfig, FitConfig, PhaseConfig, to_toml
+from tfxfer.errors import RunError
 from tfxfer.export import export_saved_model
 from tfxfer.features import FrozenFeatures, feature_batches, fit_in_memory, predict_batches
 from tfxfer.history import History, PhaseRecorder
@@ -23,7 +24,6 @@ from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Progress, readable_seconds
 from tfxfer.run_directory import (
-    check_writable,
     replacing,
     write_class_names,
     write_json,
@@ -115,9 +115,10 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
 
 def _start_run(plan: Plan) -> None:
     """Makes the run's directory and writes the settings and class names into it."""
-    check_writable(plan.config.runs_dir, "runs_dir")
-    check_writable(plan.config.export_dir, "export_dir")
-    plan.run.path.mkdir()
+    try:
+        plan.run.path.mkdir(parents=True)
+    except OSError as error:
+        raise RunError(f"Cannot make the run '{plan.run.path}': {error.strerror}.") from error
     with replacing(plan.run.config) as temporary:
         temporary.write_text(to_toml(plan.config), encoding="utf-8")
     write_class_names(plan.run.classes, plan.source.class_names)

@@ -14,11 +14,11 @@ import keras
 import numpy as np
 
 from tfxfer.backbones import Backbone
-from tfxfer.errors import RunError, UsageError, WeightsError, did_you_mean
+from tfxfer.errors import RunError, UsageError, WeightsError
 from tfxfer.layers import fresh_names
+from tfxfer.preflight import find_weights_file
 from tfxfer.weight_files import load_weights_file
 
-_SUFFIXES = (".h5", ".hdf5", ".keras")
 _DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
 _IMAGENET_STDDEV = np.array([0.229, 0.224, 0.225])
 
@@ -50,7 +50,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str = "imagenet"
     if weights == "none":
         return _build(backbone, image_size)
     from_keras = weights == "imagenet"
-    path = _imagenet_file(backbone) if from_keras else _user_file(weights)
+    path = _imagenet_file(backbone) if from_keras else find_weights_file(weights)
     model = _build(backbone, image_size)
     # Keras loads its own files, by the order of their layers alone: some may be older than today's
     # layer names. Any other file is matched by name, because layers of equal shapes may come in
@@ -192,26 +192,6 @@ def _is_published(backbone: Backbone, path: pathlib.Path) -> bool:
     algorithm = "md5" if len(backbone.weights_hash) == 32 else "sha256"
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest() == backbone.weights_hash
-
-
-# A user's file
-
-
-def _user_file(weights: str) -> pathlib.Path:
-    path = pathlib.Path(weights).expanduser()
-    if not path.exists() and not path.suffix:
-        hint = did_you_mean(weights, ("imagenet", "none"))
-        raise UsageError(
-            f"Unknown weights '{weights}'.{hint} They are 'imagenet', 'none' or the path of a "
-            ".h5, .weights.h5 or .keras file."
-        )
-    if path.suffix not in _SUFFIXES or path.is_dir():
-        raise UsageError(
-            f"Cannot load weights from '{weights}': it must be a .h5, .weights.h5 or .keras file."
-        )
-    if not path.exists():
-        raise UsageError(f"There is no weights file '{weights}'.")
-    return path
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,39 @@
+"""Splits and sources by themselves."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.sources import first_few
+from tfxfer.sources.source import Split, in_any_order, typical_height_and_width
+
+
+def test_the_first_few_of_many_names_are_listed():
+    assert first_few(["a"], "class", "classes") == "1 class: a"
+    assert first_few([*"abcdefg"], "class", "classes") == "7 classes: a, b, c, d, e and 2 more"
+
+
+def split_of(sizes, *, by_index):
+    """Returns a split of black PNG pictures of the given heights and widths."""
+    files = [tf.io.encode_png(np.zeros((*size, 3), "uint8")).numpy() for size in sizes]
+    labels = np.arange(len(files))
+    table = tf.constant(files)
+    if by_index:
+        return in_any_order(labels, lambda index: tf.gather(table, index), str)
+    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str)
+
+
+def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
+    sizes = [(10, 20)] * 100 + [(30, 40)] * 300
+    assert typical_height_and_width(split_of(sizes, by_index=True)) == (30, 40)
+    # What can only be read in order is judged by its beginning.
+    assert typical_height_and_width(split_of(sizes, by_index=False)) == (10, 20)
+
+
+def test_selected_examples_keep_order_labels_and_ids():
+    for by_index in (True, False):
+        split = split_of([(side, 5) for side in range(1, 8)], by_index=by_index)
+        part = split.select(np.array([1, 4, 6]))
+        heights = [tf.io.decode_png(file).shape[0] for file in part.open_images()]
+        assert heights == [2, 5, 7]
+        assert part.labels.tolist() == [1, 4, 6]
+        assert [part.describe(index) for index in range(len(part))] == ["1", "4", "6"]

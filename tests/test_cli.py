@@ -1,0 +1,190 @@
+import dataclasses
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import tfxfer
+from tfxfer.backbones import BACKBONES
+from tfxfer.cli import fit, main
+from tfxfer.config import setting_keys
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def run_apart(code):
+    """Runs code in a new process and returns which of the heavy packages it imported."""
+    code += "\nimport sys; print([x for x in ('tensorflow', 'keras', 'numpy') if x in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["fit", "--help"],
+        ["fit", "--bogus"],
+        ["fit", "--data", "digits", "--backbone", "resnet5"],
+        ["fit", "--data", "digits", "--batch-size", "0"],
+        ["fit", "--config", "none.toml"],
+        ["fit", "--weights", "none"],
+        ["backbones"],
+        ["backbones", "resnet50"],
+    ],
+)
+def test_help_and_usage_errors_never_import_tensorflow(arguments):
+    code = f"from tfxfer.cli import main\ntry: main({arguments!r})\nexcept SystemExit: pass"
+    assert run_apart(code) == "[]"
+
+
+def test_importing_the_package_is_light_and_its_verbs_are_there():
+    assert run_apart("import tfxfer; tfxfer.FitConfig(); tfxfer.TfxferError") == "[]"
+    assert callable(tfxfer.fit)
+    assert callable(tfxfer.evaluate)
+    assert callable(tfxfer.predict)
+    with pytest.raises(AttributeError, match="module 'tfxfer' has no attribute 'fitt'"):
+        tfxfer.fitt  # noqa: B018
+
+
+def test_every_setting_is_an_option_of_fit():
+    options = {name for parameter in fit.params for name in parameter.opts}
+    expected = {"--" + key.replace(".", "-").replace("_", "-") for key in setting_keys()}
+    assert expected <= options
+    assert options - expected == {"--config", "--dry-run", "--unfreeze", "--batch-norm"}
+
+
+def test_options_have_the_type_of_their_field_and_show_its_default():
+    options = {parameter.opts[0]: parameter for parameter in fit.params}
+    assert options["--head-epochs"].type is click.INT
+    assert options["--finetune-learning-rate"].type is click.FLOAT
+    assert list(options["--head-pooling"].type.choices) == ["average", "max", "both", "flatten"]
+    assert "[default: resnet50]" in options["--backbone"].help
+
+
+def test_the_command_line_wins_over_the_recipe(tmp_path, pictures):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        f'data = "{pictures}"\nbackbone = "vgg16"\nweights = "none"\nbatch_size = 5\n'
+        "[head]\nepochs = 3\n[finetune]\nepochs = 4\n"
+    )
+    result = run(
+        *("fit", "--config", recipe, "--backbone", "MobileNet-025", "--head-epochs", 2),
+        *("--head-hidden-units", 16, "--head-hidden-units", 8, "--dry-run"),
+        *("--runs-dir", tmp_path / "runs", "--export-dir", tmp_path / "exports"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "mobilenet_025, random weights" in result.output
+    assert "16 hidden units -> 8 hidden units" in result.output
+    assert "phase head      2 epochs" in result.output
+    assert "phase finetune  4 epochs" in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.toml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--backbone", "resnet5"], "Error: Unknown backbone 'resnet5'. Did you mean 'resnet50'? "),
+        (["--batch-size", "0"], "Error: Setting 'batch_size' is 0; it must be at least 1."),
+        (["--data", "./none"], "Error: There is no directory './none'."),
+        (
+            ["--unfreeze", "conv6"],
+            "Error: Unknown stage 'conv6' of backbone 'resnet50'. Did you mean",
+        ),
+        (["--weights", "none.h5"], "Error: There is no weights file 'none.h5'."),
+        (["--image-size", "31"], "backbone 'resnet50' needs at least 32 pixels."),
+        (["--runs-dir", "/dev/null/runs"], "Error: Cannot write to '/dev/null/runs'"),
+        (["--config", "none.toml"], "Error: There is no recipe 'none.toml'."),
+        (["--head-epochs", "many"], "'many' is not a valid integer"),
+        (["--head-pooling", "mean"], "'mean' is not one of 'average', 'max', 'both', 'flatten'"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_2(arguments, message, pictures):
+    result = run("fit", "--data", pictures, *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_folder_with_one_class_and_an_empty_class_are_named(tmp_path):
+    (tmp_path / "one" / "a").mkdir(parents=True)
+    (tmp_path / "one" / "a" / "x.jpg").touch()
+    result = run("fit", "--data", tmp_path / "one")
+    assert result.exit_code == 2
+    assert (
+        f"Found 1 class folder in '{tmp_path}/one'; a classifier needs at least 2." in result.output
+    )
+    (tmp_path / "one" / "b").mkdir()
+    result = run("fit", "--data", tmp_path / "one")
+    assert result.exit_code == 2
+    assert "b'" in result.output
+
+
+def test_a_failure_exits_with_1(tmp_path, pictures):
+    (tmp_path / "bad.weights.h5").write_text("no weights")
+    result = run(
+        *("fit", "--data", pictures, "--weights", tmp_path / "bad.weights.h5"),
+        *("--backbone", "mobilenet_025", "--image-size", 32),
+    )
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Cannot load weights of 'mobilenet_025' from")
+
+
+def test_a_run_that_exists_is_not_touched(finished, pictures):
+    done, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}
+    result = run(
+        *("fit", "--data", pictures, "--run", "colours", "--runs-dir", done.run.parent),
+    )
+    assert result.exit_code == 2
+    assert f"The run '{done.run}' exists already. Choose another --run" in result.output
+    assert before == {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}
+
+
+def test_evaluate_prints_what_the_split_scores(finished):
+    done, _ = finished
+    result = run("evaluate", done.run)
+    score = done.metrics["test"]
+    assert result.exit_code == 0
+    assert f"test: accuracy {score['accuracy']:.4f}, loss {score['loss']:.4f}" in result.output
+    assert "12 images" in result.output
+    result = run("evaluate", done.run / "none")
+    assert result.exit_code == 2
+
+
+def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
+    finished, pictures, tmp_path
+):
+    done, _ = finished
+    good, bad = pictures / "test" / "red" / "0.jpg", tmp_path / "bad.jpg"
+    bad.write_text("no image")
+    result = run("predict", done.run, good, bad, "--top", 2)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith(str(good))]
+    assert len(line.split()) == 1 + 2 * 2
+    assert f"Error: {bad}: " in result.stderr
+    assert "1 of the 2 files could not be read" in result.stderr
+
+
+def test_backbones_lists_every_row_and_shows_one_with_its_stages():
+    listed = run("backbones").output
+    assert all(f"\n{name} " in listed for name in BACKBONES)
+    shown = run("backbones", "resnet50").output
+    assert "conv1, conv2, conv3, conv4, conv5" in shown
+    assert "He et al. 2015" in shown
+    assert run("backbones", "resnet5").exit_code == 2
+
+
+def test_every_field_of_a_backbone_is_documented_for_the_eye():
+    shown = run("backbones", "vgg16").output
+    row = BACKBONES["vgg16"]
+    for name in ("builder", "licence", "paper"):
+        assert str(dataclasses.asdict(row)[name]) in shown
+
+
+def test_the_version_is_printed():
+    assert tfxfer.__version__ in run("--version").output

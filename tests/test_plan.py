@@ -1,0 +1,53 @@
+from conftest import SMALL_BACKBONE
+
+from tfxfer.config import FitConfig
+from tfxfer.plan import make_plan
+
+
+def config(tmp_path, **settings):
+    return FitConfig(
+        data="digits",
+        backbone=SMALL_BACKBONE,
+        weights="none",
+        image_size=32,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "exports"),
+    ).with_settings(settings)
+
+
+def test_a_plan_has_everything_decided(tmp_path):
+    plan = make_plan(config(tmp_path))
+    assert plan.config.run == "digits-mobilenet_025"
+    assert plan.run.path == tmp_path / "runs" / "digits-mobilenet_025"
+    assert plan.export_directory == tmp_path / "exports" / "digits-mobilenet_025"
+    assert plan.config.precision in ("float32", "mixed_bfloat16", "mixed_float16")
+    assert (plan.config.input_size, plan.config.image_size) == (8, 32)
+    assert plan.config.augment.flip is False
+
+
+def test_the_name_of_the_backbone_is_the_tables(tmp_path):
+    assert make_plan(config(tmp_path, backbone="MobileNet-025")).config.backbone == SMALL_BACKBONE
+
+
+def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
+    settings = {"head": {"epochs": 1}, "finetune": {"unfreeze": "block_13", "epochs": 1}}
+    plan = make_plan(config(tmp_path, **settings))
+    classifier = plan.build_classifier("none")
+    lines = plan.describe(classifier).splitlines()
+    assert lines[0] == "data            digits: 1,079 train, 359 validation, 359 test images"
+    assert lines[1].strip() == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, ..."
+    assert lines[2].strip() == "8 x 8 pixels, upsampled in the model to 32"
+    assert "phase head      1 epoch of adam, learning rate 0.001, cosine decay" in lines
+    head = 256 * 10 + 10
+    assert f"                {head:,} parameters trained, 218,544 frozen" in lines
+    assert "                trains the head and block_13, BatchNorm adapting" in lines
+    trained = (
+        sum(layer.count_params() for layer in classifier.stages["block_13"]) - 2 * 256 * 2
+    )  # the statistics of two BatchNorm layers are not trained
+    expected = f"{head + trained:,} parameters trained, {218_544 - trained:,} frozen"
+    assert any(expected in line for line in lines)
+
+
+def test_a_phase_without_epochs_is_left_out_of_the_plan(tmp_path):
+    plan = make_plan(config(tmp_path))
+    assert "phase head      left out" in plan.describe(plan.build_classifier("none"))

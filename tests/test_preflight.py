@@ -1,0 +1,38 @@
+import pytest
+
+from tfxfer.config import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.preflight import check_settings, find_weights_file
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": ""}, r"Missing setting 'data'.*\(--data\)"),
+        ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
+        (
+            {"finetune": {"unfreeze": "conv6"}},
+            r"Unknown stage 'conv6' of backbone 'resnet50'. Did you mean 'conv5'\? Setting "
+            r"'finetune.unfreeze' \(--unfreeze\) may be all, none, conv1, conv2, conv3, c",
+        ),
+        (
+            {"image_size": 31},
+            "Setting 'image_size' is 31; backbone 'resnet50' needs at least",
+        ),
+        ({"weights": "imagnet"}, r"Unknown weights 'imagnet'. Did you mean 'imagenet'\?"),
+        ({"weights": "none.h5"}, "There is no weights file 'none.h5'."),
+        ({"run": "a/b"}, "it must be a plain name"),
+    ],
+)
+def test_what_is_not_there_or_does_not_fit_is_named(settings, message):
+    with pytest.raises(UsageError, match=message):
+        check_settings(FitConfig(data="digits").with_settings(settings))
+
+
+@pytest.mark.parametrize("unfreeze", ["all", "none", "conv1", "conv5"])
+def test_what_fits_passes(unfreeze, tmp_path):
+    weights = tmp_path / "a.weights.h5"
+    weights.touch()
+    config = FitConfig(data="digits", image_size=32, weights=str(weights), runs_dir=str(tmp_path))
+    check_settings(config.with_settings({"finetune": {"unfreeze": unfreeze}, "run": "new"}))
+    assert find_weights_file(str(weights)) == weights
