@@ -34,9 +34,8 @@ def pictures(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def weights_file(tmp_path_factory):
-    """Weights of the small backbone whose features tell the pictures apart.
+def write_weights(name, image_size, path):
+    """Writes weights of a backbone whose features tell the pictures apart, and returns the path.
 
     They are random, and BatchNorm has the statistics of noise: without, the activations of a random
     network fade to nothing.
@@ -47,15 +46,23 @@ def weights_file(tmp_path_factory):
     from tfxfer.weights import load_backbone
 
     keras.utils.set_random_seed(0)
-    backbone = load_backbone(find_backbone(SMALL_BACKBONE), 32, "none")
+    backbone = load_backbone(find_backbone(name), image_size, "none")
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-    noise = np.random.default_rng(0).normal(0, 0.5, (32, 32, 32, 3)).astype("float32")
-    backbone(noise + np.random.default_rng(1).normal(0, 0.5, (32, 1, 1, 3)), training=True)
-    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 0.5, (32, image_size, image_size, 3))
+    colours = generator.normal(0, 0.5, (32, 1, 1, 3))
+    backbone((noise + colours).astype("float32"), training=True)
     backbone.save_weights(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def weights_file(tmp_path_factory):
+    """Weights of the small backbone."""
+    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
+    return write_weights(SMALL_BACKBONE, 32, path)
 
 
 @pytest.fixture(scope="session")

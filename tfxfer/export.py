@@ -48,7 +48,7 @@ def export_saved_model(
                 _write_in_tensorflow(model_path, temporary)
             _check(model, temporary, encoded_images)
             return publish_version(temporary, directory)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
         raise ExportError(f"Cannot write the export to '{directory}': {error}.") from error
 
 

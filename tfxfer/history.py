@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.errors import RunError
-from tfxfer.progress import readable_seconds
+from tfxfer.progress import Progress, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing
 
 
@@ -23,7 +23,7 @@ class Epoch:
     Attributes:
         phase: "head" or "finetune".
         epoch: Number within the phase, from 1.
-        learning_rate: At the epoch's last step.
+        learning_rate: Where the schedule stands after the epoch.
         train_accuracy: Over the epoch's own batches, as the weights changed.
         seconds: Training and validation together.
     """
@@ -125,6 +125,11 @@ class PhaseRecorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._epoch_start = time.perf_counter()
+        self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self.params["steps"])
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Shows how far the epoch is."""
+        self._progress.update(batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Records the epoch.
@@ -132,6 +137,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         Raises:
             RunError: The loss is not a number any more.
         """
+        self._progress.clear()
         values = logs or {}
         if not math.isfinite(values["loss"]):
             raise RunError(

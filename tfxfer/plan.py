@@ -64,7 +64,8 @@ class Plan:
                 what = _describe_unfrozen(unfreeze, batch_norm, self.backbone)
             trained = classifier.num_trainable()
             lines += [
-                _row(f"phase {phase}", _describe_phase(settings)),
+                _row(f"phase {phase}", _describe_schedule(settings)),
+                *(_row("", text) for text in _describe_regularisation(settings)),
                 _row("", f"trains {what}"),
                 _row("", f"{trained:,} parameters trained, {total - trained:,} frozen"),
             ]
@@ -148,16 +149,21 @@ def _describe_model(backbone: Backbone, config: FitConfig, classifier: Classifie
     ]
 
 
-def _describe_phase(phase: PhaseConfig) -> str:
+def _describe_schedule(phase: PhaseConfig) -> str:
+    epochs = "1 epoch" if phase.epochs == 1 else f"{phase.epochs} epochs"
     rate = f"learning rate {phase.learning_rate:g}"
     if phase.warmup_epochs:
-        rate += f" after {phase.warmup_epochs:g} epochs of warm-up"
+        rate += f" after a warm-up of {phase.warmup_epochs:g} epochs"
     if phase.decay == "cosine":
         rate += ", cosine decay"
-    extras = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
-    extras += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
-    epochs = "1 epoch" if phase.epochs == 1 else f"{phase.epochs} epochs"
-    return ", ".join([f"{epochs} of {phase.optimizer}", rate, *extras])
+    return f"{epochs} of {phase.optimizer}, {rate}"
+
+
+def _describe_regularisation(phase: PhaseConfig) -> list[str]:
+    """Returns a line on weight decay and clipping where there are such, else none."""
+    parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
+    parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
+    return [", ".join(parts)] if parts else []
 
 
 def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:

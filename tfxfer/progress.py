@@ -42,6 +42,12 @@ class Progress:
         sys.stderr.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()
 
+    def clear(self) -> None:
+        """Takes the line off a terminal."""
+        if self._terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
     def __enter__(self) -> Self:
         return self
 
@@ -51,9 +57,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._terminal:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+        self.clear()
 
 
 def readable_seconds(seconds: float) -> str:

@@ -1,0 +1,232 @@
+"""From the command a person types to what a server answers."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import SMALL_BACKBONE, write_weights
+
+from tfxfer.backbones import BACKBONES
+from tfxfer.config import FitConfig, read_recipe
+from tfxfer.images import decode_and_resize
+from tfxfer.layers import leaf_layers
+from tfxfer.plan import make_plan
+from tfxfer.prediction import predict
+from tfxfer.training import describe_plan, fit
+from tfxfer.weights import load_backbone
+
+ROOT = pathlib.Path(__file__).parent.parent
+RECIPES = sorted((ROOT / "configs").glob("*.toml"))
+REAL_DATA = os.environ.get("TFXFER_REAL_DATA")
+needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="TFXFER_REAL_DATA is not set")
+
+
+def quiet(_):
+    pass
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_short_loads_and_fits_its_backbone(recipe, tmp_path):
+    text = recipe.read_text()
+    assert len(text.splitlines()) <= 30
+    assert f"# tfxfer fit --config configs/{recipe.name}" in text
+    config = read_recipe(recipe)
+    # Data that need no network stand in for those of the recipe.
+    settings = {"data": "digits", "weights": "none", "runs_dir": str(tmp_path)}
+    plan = make_plan(config.with_settings(settings))
+    classifier = plan.build_classifier("none")
+    assert classifier.model.output_shape == (None, 10)
+    assert plan.config.backbone == config.backbone
+
+
+def test_the_readme_names_the_commands_that_ci_and_newcomers_run():
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"<!-- (first|test) command -->\n```\n(.+)\n```", readme)
+    assert [name for name, _ in commands] == ["first", "test"]
+    first, test = (command for _, command in commands)
+    assert "pip install ." in first
+    assert re.search(r"--config (\S+)", first).group(1) in {
+        str(path.relative_to(ROOT)) for path in RECIPES
+    }
+    assert test.endswith("scripts/test")
+
+
+def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
+    result, _ = finished
+    config = read_recipe(result.run / "config.toml")
+    again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
+    options = {"--config": result.run / "config.toml", "--run": "again", "--runs-dir": tmp_path}
+    arguments = [str(part) for option in options.items() for part in option]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from tfxfer.cli import main; main()",
+            "fit",
+            "--dry-run",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == describe_plan(again)
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["resnet50", "vgg16", "mobilenetv2", "efficientnetv2b0", "densenet121", "convnexttiny"]
+)
+def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictures, tmp_path):
+    weights = write_weights(name, 64, tmp_path / "backbone.weights.h5")
+    config = FitConfig(
+        data=str(pictures),
+        backbone=name,
+        weights=str(weights),
+        image_size=64,
+        batch_size=8,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+    ).with_settings(
+        {"head": {"epochs": 2}, "finetune": {"unfreeze": "all", "epochs": 2, "learning_rate": 1e-3}}
+    )
+    result = fit(config, say=quiet)
+    model = keras.models.load_model(result.model)
+    original = load_backbone(BACKBONES[name], 64, str(weights))
+
+    def statistics(network):
+        norms = [x for x in leaf_layers(network) if isinstance(x, keras.layers.BatchNormalization)]
+        return [layer.get_weights() for layer in norms]
+
+    before, after = statistics(original), statistics(model)
+    assert bool(before) == BACKBONES[name].batch_norm
+    for old, new in zip(before, after, strict=True):
+        for left, right in zip(old, new, strict=True):
+            assert np.array_equal(left, right)
+
+    paths = sorted((pictures / "test").rglob("*.jpg"))
+    files = [path.read_bytes() for path in paths]
+    images = np.stack([decode_and_resize(file, model.input_shape[1]).numpy() for file in files])
+    expected = model.predict(images.astype("float32"), verbose=0)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # the images are told apart
+    serve = tf.saved_model.load(str(result.export)).signatures
+    from_bytes = serve["serving_default"](image_bytes=tf.constant(files))
+    pixels = np.stack([tf.io.decode_jpeg(x, dct_method="INTEGER_ACCURATE") for x in files])
+    from_pixels = serve["pixels"](pixels=tf.constant(pixels))
+    assert from_bytes["probabilities"].numpy() == pytest.approx(expected, abs=1e-4)
+    assert from_pixels["probabilities"].numpy() == pytest.approx(expected, abs=1e-4)
+    ranked = [dict(prediction.ranked) for prediction in predict(result.run, paths, top=3)]
+    predicted = [[row[name] for name in ("blue", "green", "red")] for row in ranked]
+    assert np.array(predicted) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet50", "vgg16"])
+def test_the_two_foremost_backbones_run_from_scratch(name, pictures, tmp_path):
+    config = FitConfig(
+        data=str(pictures),
+        backbone=name,
+        weights="none",
+        image_size=32,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+    ).with_settings({"finetune": {"epochs": 1}})
+    result = fit(config, say=quiet)
+    assert (result.export / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_mixed_precision_trains_and_exports_float32(pictures, weights_file, tmp_path):
+    config = FitConfig(
+        data=str(pictures),
+        backbone=SMALL_BACKBONE,
+        weights=str(weights_file),
+        image_size=32,
+        precision="mixed_float16",
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+    ).with_settings({"head": {"epochs": 2}, "finetune": {"epochs": 2}})
+    result = fit(config, say=quiet)
+    function = tf.saved_model.load(str(result.export)).signatures["serving_default"]
+    graph = function.graph.as_graph_def()
+    nodes = [node for each in graph.library.function for node in each.node_def] + list(graph.node)
+    half = {tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum}
+    found = [node.name for node in nodes if any(a.type in half for a in node.attr.values())]
+    assert found == []
+
+
+@pytest.mark.slow
+def test_jax_trains_what_tensorflow_trains(pictures, weights_file, tmp_path):
+    pytest.importorskip("jax", reason="the extra 'jax' is not installed")
+    metrics = {}
+    for backend in ("tensorflow", "jax"):
+        command = [sys.executable, "-c", "from tfxfer.cli import main; main()", "fit"]
+        settings = {
+            "data": pictures,
+            "backbone": SMALL_BACKBONE,
+            "weights": weights_file,
+            "image-size": 32,
+            "head-epochs": 3,
+            "head-dropout": 0,
+            "finetune-epochs": 2,
+            "run": backend,
+            "runs-dir": tmp_path / "runs",
+            "export-dir": tmp_path / "saved_models",
+        }
+        for name, value in settings.items():
+            command += [f"--{name}", str(value)]
+        subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, check=True)
+        metrics[backend] = json.loads((tmp_path / "runs" / backend / "metrics.json").read_text())
+        assert (tmp_path / "saved_models" / backend / "1" / "saved_model.pb").is_file()
+    for split in ("validation", "test"):
+        theirs, ours = metrics["tensorflow"][split], metrics["jax"][split]
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=2e-3)
+        assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=0.1)
+
+
+@needs_real_data
+@pytest.mark.slow
+def test_ants_and_bees_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", f"{REAL_DATA}/keras_home")
+    result = fit(
+        data=f"{REAL_DATA}/hymenoptera",
+        backbone="mobilenetv2",
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+        say=quiet,
+    )
+    assert result.metrics["validation"]["accuracy"] >= 0.95
+    assert "test" not in result.metrics
+
+
+@needs_real_data
+@pytest.mark.slow
+def test_pretraining_helps_on_a_part_of_cifar10(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", f"{REAL_DATA}/keras_home")
+    accuracy = {}
+    for weights in ("imagenet", "none"):
+        result = fit(
+            data="cifar10",
+            data_dir=f"{REAL_DATA}/tensorflow_datasets",
+            train_examples=1000,
+            validation_examples=500,
+            test_examples=1000,
+            backbone="mobilenetv2_035",
+            weights=weights,
+            image_size=96,
+            finetune={"epochs": 2},
+            run=weights,
+            runs_dir=str(tmp_path / "runs"),
+            export_dir=str(tmp_path / "saved_models"),
+            say=quiet,
+        )
+        accuracy[weights] = result.metrics["test"]["accuracy"]
+    assert accuracy["imagenet"] > accuracy["none"] + 0.25
