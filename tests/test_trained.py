@@ -29,6 +29,7 @@ def test_what_is_no_model_is_refused(tmp_path, finished):
 
 def test_a_damaged_file_is_named(tmp_path, finished):
     result, _ = finished
+    shutil.copy(result.run / "classes.txt", tmp_path)
     damaged = tmp_path / "model.keras"
     damaged.write_bytes(result.model.read_bytes()[:5000])
     with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras'"):
@@ -39,12 +40,14 @@ def test_a_file_that_wants_to_run_code_is_refused(tmp_path):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Lambda(lambda image: image * 2)(inputs)
     keras.Model(inputs, x).save(tmp_path / "model.keras")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras'"):
         load_trained(tmp_path / "model.keras")
 
 
 def test_a_model_of_something_else_is_refused(tmp_path):
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match="does not take a batch of images"):
         load_trained(tmp_path / "model.keras")
 

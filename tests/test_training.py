@@ -129,6 +129,7 @@ def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
     assert not all(other)
 
 
+@pytest.mark.slow
 def test_a_head_on_images_learns_what_a_head_on_features_learns(
     pictures, weights_file, tmp_path, monkeypatch
 ):
@@ -205,6 +206,7 @@ def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_
     assert not list((tmp_path / "saved_models").glob("*"))
 
 
+@pytest.mark.slow
 def test_early_stopping_ends_the_finetune_phase(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 1e-12}}
     lines = []
