@@ -160,6 +160,19 @@ def test_fine_tuning_leaves_batch_norm_untouched_unless_it_is_to_adapt():
     assert all(all(layer) for layer in after)
 
 
+def test_adapting_statistics_keep_up_with_a_few_steps():
+    classifier = build()
+    classifier.unfreeze("all", "adapt")
+    first = batch_norms(classifier)[0]
+    before = values([first.moving_variance])[0]
+    inputs = keras.Model(classifier.backbone.input, first.input)(IMAGES)
+    variance = np.var(keras.ops.convert_to_numpy(inputs), axis=(0, 1, 2))
+    for _ in range(3):
+        first(inputs, training=True)
+    expected = variance + 0.9**3 * (before - variance)
+    assert values([first.moving_variance])[0] == pytest.approx(expected, rel=1e-3)
+
+
 def test_frozen_batch_norm_stays_frozen_after_saving_and_loading(tmp_path):
     classifier = build()
     classifier.unfreeze("all", "frozen")

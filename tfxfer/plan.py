@@ -150,13 +150,16 @@ def _describe_model(backbone: Backbone, config: FitConfig, classifier: Classifie
 
 
 def _describe_schedule(phase: PhaseConfig) -> str:
-    epochs = "1 epoch" if phase.epochs == 1 else f"{phase.epochs} epochs"
     rate = f"learning rate {phase.learning_rate:g}"
     if phase.warmup_epochs:
-        rate += f" after a warm-up of {phase.warmup_epochs:g} epochs"
+        rate += f" after a warm-up of {_epochs(phase.warmup_epochs)}"
     if phase.decay == "cosine":
         rate += ", cosine decay"
-    return f"{epochs} of {phase.optimizer}, {rate}"
+    return f"{_epochs(phase.epochs)} of {phase.optimizer}, {rate}"
+
+
+def _epochs(number: float) -> str:
+    return f"{number:g} epoch" + ("" if number == 1 else "s")
 
 
 def _describe_regularisation(phase: PhaseConfig) -> list[str]:
