@@ -65,6 +65,8 @@ def write_saved_model(
     labels = tf.constant(class_names)
     size = model.input_shape[1]
 
+    square = tf.TensorSpec((size, size, 3), tf.uint8)
+
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = model(tf.cast(images, tf.float32), training=False)
         class_id = tf.argmax(probabilities, axis=1)
@@ -75,20 +77,12 @@ def write_saved_model(
         }
 
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(
-            lambda encoded: decode_and_resize(encoded, size),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
+        return answer(
+            tf.map_fn(lambda x: decode_and_resize(x, size), image_bytes, fn_output_signature=square)
         )
-        return answer(images)
 
     def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(
-            lambda image: resize(image, size),
-            pixels,
-            fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
-        )
-        return answer(images)
+        return answer(tf.map_fn(lambda x: resize(x, size), pixels, fn_output_signature=square))
 
     archive = keras.export.ExportArchive()
     archive.track(model)
