@@ -42,18 +42,24 @@ def write_weights(name, image_size, path):
     """
     import keras
 
-    from tfxfer.backbones import find_backbone
+    from tfxfer.backbones import BACKBONES
     from tfxfer.weights import load_backbone
 
     keras.utils.set_random_seed(0)
-    backbone = load_backbone(find_backbone(name), image_size, "none")
+    backbone = load_backbone(BACKBONES[name], image_size, "none")
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
     generator = np.random.default_rng(0)
-    noise = generator.normal(0, 0.5, (32, image_size, image_size, 3))
-    colours = generator.normal(0, 0.5, (32, 1, 1, 3))
-    backbone((noise + colours).astype("float32"), training=True)
+    noise = generator.normal(size=(32, image_size, image_size, 3))
+    colours = generator.normal(size=(32, 1, 1, 3))
+    centre, spread = {
+        "symmetric": (0, 0.5),
+        "torch": (0, 1),
+        "caffe": (0, 64),
+        "inside": (128, 64),
+    }[BACKBONES[name].pixels]
+    backbone((centre + spread * (noise + colours)).astype("float32"), training=True)
     backbone.save_weights(path)
     return path
 

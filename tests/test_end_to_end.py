@@ -96,7 +96,7 @@ def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictur
         runs_dir=str(tmp_path / "runs"),
         export_dir=str(tmp_path / "saved_models"),
     ).with_settings(
-        {"head": {"epochs": 2}, "finetune": {"unfreeze": "all", "epochs": 2, "learning_rate": 1e-3}}
+        {"head": {"epochs": 2}, "finetune": {"unfreeze": "all", "epochs": 2, "learning_rate": 1e-4}}
     )
     result = fit(config, say=quiet)
     model = keras.models.load_model(result.model)
