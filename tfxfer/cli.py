@@ -238,10 +238,11 @@ def _describe_backbone(backbone: Backbone) -> str:
 
 @contextlib.contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Keeps TensorFlow's start-up notices off the screen; if the import fails they are shown.
+    """Keeps TensorFlow's notices off the screen; if the import fails they are shown.
 
-    They are written by native code before any logging level is looked at (TF_CPP_MIN_LOG_LEVEL
-    does not stop them in TensorFlow 2.21), so standard error itself is put aside meanwhile.
+    Those of the start are written by native code before any logging level is looked at
+    (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error itself is put
+    aside meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -249,8 +250,11 @@ def _quiet_import() -> Iterator[None]:
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)
         try:
+            import absl.logging
             import tensorflow as tf
 
+            absl.logging.set_verbosity("error")
+            tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices()  # the search for GPUs has notices of its own
             yield
         except BaseException:
