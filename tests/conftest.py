@@ -25,6 +25,19 @@ def write_pictures(folder, count, *, size=(40, 48), seed=0):
     return folder
 
 
+def small_config(data, weights, directory, **settings):
+    """Returns the settings of a fit of seconds, with its results under a directory."""
+    return FitConfig(
+        data=str(data),
+        backbone=SMALL_BACKBONE,
+        weights=str(weights),
+        image_size=32,
+        batch_size=8,
+        runs_dir=str(directory / "runs"),
+        export_dir=str(directory / "saved_models"),
+    ).with_settings(settings)
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     """A folder of pictures with `train` (7 of each colour), `validation` (3) and `test` (4)."""
@@ -77,15 +90,7 @@ def finished(pictures, weights_file, tmp_path_factory):
     from tfxfer.training import fit
 
     directory = tmp_path_factory.mktemp("finished")
-    config = FitConfig(
-        data=str(pictures),
-        backbone=SMALL_BACKBONE,
-        weights=str(weights_file),
-        image_size=32,
-        batch_size=8,
-        run="colours",
-        runs_dir=str(directory / "runs"),
-        export_dir=str(directory / "saved_models"),
-    ).with_settings({"head": {"epochs": 3}, "finetune": {"epochs": 2}})
+    settings = {"run": "colours", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
+    config = small_config(pictures, weights_file, directory, **settings)
     lines = []
     return fit(config, say=lines.append), lines

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL_BACKBONE, write_weights
+from conftest import SMALL_BACKBONE, small_config, write_weights
 
 from tfxfer.backbones import BACKBONES
-from tfxfer.config import FitConfig, read_recipe
+from tfxfer.config import read_recipe
 from tfxfer.images import decode_and_resize
 from tfxfer.layers import leaf_layers
 from tfxfer.plan import make_plan
@@ -87,17 +87,13 @@ def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
 )
 def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictures, tmp_path):
     weights = write_weights(name, 64, tmp_path / "backbone.weights.h5")
-    config = FitConfig(
-        data=str(pictures),
-        backbone=name,
-        weights=str(weights),
-        image_size=64,
-        batch_size=8,
-        runs_dir=str(tmp_path / "runs"),
-        export_dir=str(tmp_path / "saved_models"),
-    ).with_settings(
-        {"head": {"epochs": 2}, "finetune": {"unfreeze": "all", "epochs": 2, "learning_rate": 1e-4}}
-    )
+    settings = {
+        "backbone": name,
+        "image_size": 64,
+        "head": {"epochs": 2},
+        "finetune": {"unfreeze": "all", "epochs": 2, "learning_rate": 1e-4},
+    }
+    config = small_config(pictures, weights, tmp_path, **settings)
     result = fit(config, say=quiet)
     model = keras.models.load_model(result.model)
     original = load_backbone(BACKBONES[name], 64, str(weights))
@@ -131,29 +127,16 @@ def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictur
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "vgg16"])
 def test_the_two_foremost_backbones_run_from_scratch(name, pictures, tmp_path):
-    config = FitConfig(
-        data=str(pictures),
-        backbone=name,
-        weights="none",
-        image_size=32,
-        runs_dir=str(tmp_path / "runs"),
-        export_dir=str(tmp_path / "saved_models"),
-    ).with_settings({"finetune": {"epochs": 1}})
+    settings = {"backbone": name, "finetune": {"epochs": 1}}
+    config = small_config(pictures, "none", tmp_path, **settings)
     result = fit(config, say=quiet)
     assert (result.export / "saved_model.pb").is_file()
 
 
 @pytest.mark.slow
 def test_mixed_precision_trains_and_exports_float32(pictures, weights_file, tmp_path):
-    config = FitConfig(
-        data=str(pictures),
-        backbone=SMALL_BACKBONE,
-        weights=str(weights_file),
-        image_size=32,
-        precision="mixed_float16",
-        runs_dir=str(tmp_path / "runs"),
-        export_dir=str(tmp_path / "saved_models"),
-    ).with_settings({"head": {"epochs": 2}, "finetune": {"epochs": 2}})
+    settings = {"head": {"epochs": 2}, "finetune": {"epochs": 2}, "precision": "mixed_float16"}
+    config = small_config(pictures, weights_file, tmp_path, **settings)
     result = fit(config, say=quiet)
     function = tf.saved_model.load(str(result.export)).signatures["serving_default"]
     graph = function.graph.as_graph_def()

@@ -5,29 +5,18 @@ import math
 import keras
 import numpy as np
 import pytest
-from conftest import SMALL_BACKBONE
+from conftest import SMALL_BACKBONE, small_config
 
 from tfxfer.backbones import BACKBONES
-from tfxfer.config import FitConfig, read_recipe
+from tfxfer.config import read_recipe
 from tfxfer.errors import DataError, UsageError
 from tfxfer.sources import open_source
 from tfxfer.training import describe_plan, fit
 
 
-def small_config(pictures, weights, directory, **settings):
-    return (
-        FitConfig(
-            data=str(pictures),
-            backbone=SMALL_BACKBONE,
-            weights=str(weights),
-            image_size=32,
-            batch_size=8,
-            runs_dir=str(directory / "runs"),
-            export_dir=str(directory / "saved_models"),
-        )
-        .with_settings({"head": {"epochs": 2}})
-        .with_settings(settings)
-    )
+def short_config(pictures, weights, directory, **settings):
+    config = small_config(pictures, weights, directory, head={"epochs": 2})
+    return config.with_settings(settings)
 
 
 def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
@@ -117,7 +106,7 @@ def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 1}, "augment": {"rotation": 30}}
     results = [
         fit(
-            small_config(pictures, weights_file, tmp_path, run=run, seed=seed, **settings),
+            short_config(pictures, weights_file, tmp_path, run=run, seed=seed, **settings),
             say=lambda _: None,
         )
         for run, seed in (("a", 5), ("b", 5), ("c", 6))
@@ -138,11 +127,11 @@ def test_a_head_on_images_learns_what_a_head_on_features_learns(
         "finetune": {"unfreeze": "none"},
     }
     on_features = fit(
-        small_config(pictures, weights_file, tmp_path, run="a", **settings), say=lambda _: None
+        short_config(pictures, weights_file, tmp_path, run="a", **settings), say=lambda _: None
     )
     monkeypatch.setattr("tfxfer.features.LARGEST_BYTES", 0)
     on_images = fit(
-        small_config(pictures, weights_file, tmp_path, run="b", **settings), say=lambda _: None
+        short_config(pictures, weights_file, tmp_path, run="b", **settings), say=lambda _: None
     )
     # The orders differ, so the epochs' accuracies are compared, not the weights.
     for name in ("validation", "test"):
@@ -152,13 +141,13 @@ def test_a_head_on_images_learns_what_a_head_on_features_learns(
 
 
 def test_settings_by_name_win_over_the_record(pictures, weights_file, tmp_path):
-    config = small_config(pictures, weights_file, tmp_path, run="a")
+    config = short_config(pictures, weights_file, tmp_path, run="a")
     with pytest.raises(UsageError, match="Unknown backbone 'resnet5'"):
         fit(config, backbone="resnet5")
 
 
 def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_file, tmp_path):
-    config = small_config(
+    config = short_config(
         pictures, weights_file, tmp_path, head={"epochs": 2}, finetune={"batch_norm": "frozen"}
     )
     text = describe_plan(config)
@@ -189,7 +178,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
 def test_what_cannot_be_is_said_before_any_work(
     pictures, weights_file, tmp_path, settings, message
 ):
-    config = small_config(pictures, weights_file, tmp_path)
+    config = short_config(pictures, weights_file, tmp_path)
     with pytest.raises(UsageError, match=message):
         fit(config, say=lambda _: None, **settings)
     assert not list(tmp_path.glob("runs/*"))
@@ -202,7 +191,7 @@ def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_
     broken = folder / "train" / "red" / "3.jpg"
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(DataError, match=r"Cannot read 1 image; [^\n]*\n.*red/3\.jpg"):
-        fit(small_config(folder, weights_file, tmp_path), say=lambda _: None)
+        fit(short_config(folder, weights_file, tmp_path), say=lambda _: None)
     assert not list((tmp_path / "saved_models").glob("*"))
 
 
@@ -210,14 +199,14 @@ def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_
 def test_early_stopping_ends_the_finetune_phase(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 1e-12}}
     lines = []
-    result = fit(small_config(pictures, weights_file, tmp_path, **settings), say=lines.append)
+    result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lines.append)
     with (result.run / "history.csv").open() as file:
         assert len(list(csv.DictReader(file))) < 2 + 6
     assert any("stopped, no better validation result in 1 epochs" in line for line in lines)
 
 
 def test_validation_and_test_examples_can_be_limited(pictures, weights_file, tmp_path):
-    config = small_config(
+    config = short_config(
         pictures, weights_file, tmp_path, train_examples=12, validation_examples=3, test_examples=6
     )
     source = open_source(config)
