@@ -64,7 +64,6 @@ def write_saved_model(
     """
     labels = tf.constant(class_names)
     size = model.input_shape[1]
-
     square = tf.TensorSpec((size, size, 3), tf.uint8)
 
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
