@@ -12,7 +12,7 @@ ROOT = pathlib.Path(tfxfer.__file__).parent
 # Door -> verbs -> nouns -> leaves. A module imports from the layers below its own, nouns also from
 # nouns; verbs do not import each other, but for the export that a fit ends with.
 DOOR = {"cli"}
-VERBS = {"training", "evaluation", "prediction", "export"}
+VERBS = {"training", "evaluation", "prediction", "pretraining", "export"}
 LEAVES = {"config", "recipe", "run_directory", "errors"}
 LIGHT = {"cli", "backbones", "preflight", "progress", *LEAVES}
 

@@ -7,16 +7,15 @@ import pytest
 from tfxfer.backbones import BACKBONES, find_backbone
 from tfxfer.classifier import build_classifier, count_parameters, in_float32, smoothed_cross_entropy
 from tfxfer.config import FitConfig
+from tfxfer.features import Standardisation
 
-CONFIG = FitConfig(weights="none", image_size=32, input_size=32).with_settings(
-    {"head": {"dropout": 0.2}}
-)
+CONFIG = FitConfig(image_size=32, input_size=32).with_settings({"head": {"dropout": 0.2}})
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
 
 
 def build(name="mobilenet_025", policy="float32", **settings):
-    config = CONFIG.with_settings(settings)
-    return build_classifier(find_backbone(name), config, num_classes=5, policy=policy)
+    config = CONFIG.with_settings({"precision": policy, **settings})
+    return build_classifier(find_backbone(name), config, config.head, "none", num_classes=5)
 
 
 def batch_norms(classifier):
@@ -255,6 +254,20 @@ def test_parameters_are_counted_as_scalars():
     dense = keras.layers.Dense(3)
     dense.build((None, 4))
     assert count_parameters(dense.weights) == 4 * 3 + 3
+
+
+@pytest.mark.parametrize("hidden_units", [(), (16,)])
+def test_a_head_absorbs_the_scaling_it_was_trained_with(hidden_units):
+    classifier = build(head={"hidden_units": hidden_units})
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(size=w.shape) for w in classifier.head.get_weights()]
+    classifier.head.set_weights(weights)
+    features = generator.normal(3, 50, (20, 256)).astype("float32")
+    scale = Standardisation.of(features)
+    before = classifier.head.predict(scale.apply(features), verbose=0)
+    classifier.absorb(scale)
+    after = classifier.head.predict(features, verbose=0)
+    np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-3)
 
 
 def test_the_record_of_a_classifier_cannot_be_changed():

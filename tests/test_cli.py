@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 import tfxfer
 from tfxfer.backbones import BACKBONES
-from tfxfer.cli import fit, main
-from tfxfer.config import setting_keys
+from tfxfer.cli import fit, main, pretrain
+from tfxfer.config import FitConfig, PretrainConfig, setting_keys
 
 
 def run(*arguments):
@@ -51,11 +51,32 @@ def test_importing_the_package_is_light_and_its_verbs_are_there():
         tfxfer.fitt  # noqa: B018
 
 
+def option_names(config):
+    return {"--" + key.replace(".", "-").replace("_", "-") for key in setting_keys(config)}
+
+
 def test_every_setting_is_an_option_of_fit():
     options = {name for parameter in fit.params for name in parameter.opts}
-    expected = {"--" + key.replace(".", "-").replace("_", "-") for key in setting_keys()}
+    expected = option_names(FitConfig)
     assert expected <= options
     assert options - expected == {"--config", "--dry-run", "--unfreeze", "--batch-norm"}
+
+
+def test_every_setting_is_an_option_of_pretrain():
+    options = {name for parameter in pretrain.params for name in parameter.opts}
+    assert options == {*option_names(PretrainConfig), "--config", "--dry-run"}
+    assert {parameter.opts[0]: parameter for parameter in pretrain.params}["--epochs"].type is (
+        click.INT
+    )
+
+
+def test_a_flag_that_is_not_given_leaves_the_recipes_word(tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('data = "digits"\nbackbone = "resnet10_small"\ncompare_scratch = true\n')
+    result = run("fit", "--config", recipe, "--dry-run", "--runs-dir", tmp_path)
+    assert "comparison      with random weights, on the same images" in result.stdout
+    plain = run("fit", "--data", "digits", "--backbone", "resnet10_small", "--dry-run")
+    assert "comparison" not in plain.stdout
 
 
 def test_options_have_the_type_of_their_field_and_show_its_default():

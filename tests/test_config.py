@@ -3,21 +3,28 @@ import tomllib
 
 import pytest
 
-from tfxfer.config import FitConfig, read_recipe, setting_keys, setting_types, to_toml
+from tfxfer.config import (
+    FitConfig,
+    PretrainConfig,
+    read_recipe,
+    setting_keys,
+    setting_types,
+    to_toml,
+)
 from tfxfer.errors import UsageError
 
 
 def test_settings_are_named_by_dotted_keys_in_the_order_of_explanation():
-    keys = list(setting_keys())
+    keys = list(setting_keys(FitConfig))
     assert keys[0] == "data"
     assert keys.index("seed") < keys.index("head.epochs") < keys.index("finetune.epochs")
     assert len(keys) == len(set(keys))
 
 
 def test_a_types_words_or_type_are_known():
-    assert setting_types("head.epochs") == (int,)
-    assert setting_types("finetune.batch_norm") == ("frozen", "adapt")
-    assert setting_types("head.hidden_units") == (tuple[int, ...],)
+    assert setting_types(FitConfig, "head.epochs") == (int,)
+    assert setting_types(FitConfig, "finetune.batch_norm") == ("frozen", "adapt")
+    assert setting_types(FitConfig, "head.hidden_units") == (tuple[int, ...],)
 
 
 def test_new_values_win_and_the_rest_stays():
@@ -74,10 +81,10 @@ def test_a_record_made_directly_is_checked_too():
 def test_a_recipe_overrides_the_defaults(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text('backbone = "vgg16"\n[finetune]\nunfreeze = "block5"\n')
-    config = read_recipe(path)
+    config = read_recipe(path, FitConfig(seed=3))
     assert config.backbone == "vgg16"
     assert config.finetune.unfreeze == "block5"
-    assert config.weights == "imagenet"
+    assert config.seed == 3
 
 
 @pytest.mark.parametrize(
@@ -93,12 +100,12 @@ def test_a_bad_recipe_is_named(tmp_path, text, message):
     path = tmp_path / "recipe.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UsageError, match=message):
-        read_recipe(path)
+        read_recipe(path, FitConfig())
 
 
 def test_a_missing_recipe_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"There is no recipe '.*none.toml'."):
-        read_recipe(tmp_path / "none.toml")
+        read_recipe(tmp_path / "none.toml", FitConfig())
 
 
 def test_written_settings_are_read_back_equal(tmp_path):
@@ -107,5 +114,29 @@ def test_written_settings_are_read_back_equal(tmp_path):
     )
     path = tmp_path / "config.toml"
     path.write_text(to_toml(config), encoding="utf-8")
-    assert read_recipe(path) == config
+    assert read_recipe(path, FitConfig()) == config
     assert "epochs" not in tomllib.loads(to_toml(config))["head"]
+
+
+def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
+    config = PretrainConfig().with_settings({"epochs": 7, "augment": {"shift": 0.2}})
+    assert (config.epochs, config.augment.shift, config.nesterov) == (7, 0.2, True)
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(path, PretrainConfig()) == config
+    with pytest.raises(UsageError, match=r"Setting 'epochs' is 0; it must be at least 1."):
+        PretrainConfig(epochs=0)
+    with pytest.raises(UsageError, match="Unknown setting 'head'."):
+        PretrainConfig().with_settings({"head": {"epochs": 3}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"compare_examples": 5}, r"'compare_examples' says on how many .* \(--compare-scratch\)"),
+        ({"compare_scratch": True, "weights": "none"}, "compares pretrained weights with random"),
+    ],
+)
+def test_a_comparison_needs_something_to_compare(settings, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings(settings)

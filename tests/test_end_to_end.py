@@ -14,11 +14,12 @@ import tensorflow as tf
 from conftest import SMALL_BACKBONE, small_config, write_weights
 
 from tfxfer.backbones import BACKBONES
-from tfxfer.config import read_recipe
+from tfxfer.config import FitConfig, PretrainConfig, read_recipe
 from tfxfer.images import decode_and_resize
 from tfxfer.layers import leaf_layers
-from tfxfer.plan import make_plan
+from tfxfer.plan import make_plan, make_pretrain_plan
 from tfxfer.prediction import predict
+from tfxfer.sources import open_source
 from tfxfer.training import describe_plan, fit
 from tfxfer.weights import load_backbone
 
@@ -36,12 +37,17 @@ def quiet(_):
 def test_every_recipe_is_short_loads_and_fits_its_backbone(recipe, tmp_path):
     text = recipe.read_text()
     assert len(text.splitlines()) <= 30
-    assert f"# tfxfer fit --config configs/{recipe.name}" in text
-    config = read_recipe(recipe)
     # Data that need no network stand in for those of the recipe.
-    settings = {"data": "digits", "weights": "none", "runs_dir": str(tmp_path)}
-    plan = make_plan(config.with_settings(settings))
-    classifier = plan.build_classifier("none")
+    settings = {"data": "digits", "runs_dir": str(tmp_path)}
+    if f"# tfxfer pretrain --config configs/{recipe.name}" in text:
+        config = read_recipe(recipe, PretrainConfig())
+        plan = make_pretrain_plan(config.with_settings(settings))
+        classifier = plan.build_classifier()
+    else:
+        assert f"# tfxfer fit --config configs/{recipe.name}" in text
+        config = read_recipe(recipe, FitConfig())
+        plan = make_plan(config.with_settings(settings))
+        classifier = plan.build_classifier("none")
     assert classifier.model.output_shape == (None, 10)
     assert plan.config.backbone == config.backbone
 
@@ -60,7 +66,7 @@ def test_the_readme_names_the_commands_that_ci_and_newcomers_run():
 
 def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
     result, _ = finished
-    config = read_recipe(result.run / "config.toml")
+    config = read_recipe(result.run / "config.toml", FitConfig())
     again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
     options = {"--config": result.run / "config.toml", "--run": "again", "--runs-dir": tmp_path}
     arguments = [str(part) for option in options.items() for part in option]
@@ -79,6 +85,35 @@ def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
     )
     assert done.stdout.strip() == describe_plan(again)
     assert done.stderr == ""
+
+
+BUNDLED = "resnet10_small"
+
+
+def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(tmp_path):
+    result = fit(
+        data="digits",
+        backbone=BUNDLED,
+        train_examples=100,
+        head={"epochs": 10},
+        finetune={"epochs": 6, "learning_rate": 1e-3},
+        compare_scratch=True,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+        say=quiet,
+    )
+    comparison = result.metrics["comparison"]
+    assert comparison["pretrained"]["accuracy"] >= 0.85
+    assert comparison["scratch"]["accuracy"] <= 0.75
+    assert comparison["verdict"] == "helped"
+    assert read_recipe(result.run / "config.toml", FitConfig()).weights == "tiny_imagenet"
+    # What the server answers is right as often as the run says.
+    serve = tf.saved_model.load(str(result.export)).signatures["pixels"]
+    source = open_source(FitConfig(data="digits"))
+    pixels = tf.stack(list(source.splits["test"].open_images()))
+    answers = serve(pixels=pixels)["class_id"].numpy()
+    accuracy = np.mean(answers == source.splits["test"].labels)
+    assert accuracy == pytest.approx(result.metrics["test"]["accuracy"], abs=0.003)
 
 
 @pytest.mark.slow
@@ -213,3 +248,26 @@ def test_pretraining_helps_on_a_part_of_cifar10(tmp_path, monkeypatch):
         )
         accuracy[weights] = result.metrics["test"]["accuracy"]
     assert accuracy["imagenet"] > accuracy["none"] + 0.25
+
+
+@needs_real_data
+@pytest.mark.slow
+def test_the_bundled_backbone_transfers_to_cifar10(tmp_path):
+    accuracy = {}
+    for weights in (None, "none"):
+        result = fit(
+            data="cifar10",
+            data_dir=f"{REAL_DATA}/tensorflow_datasets",
+            train_examples=5000,
+            test_examples=2000,
+            backbone=BUNDLED,
+            weights=weights,
+            head={"epochs": 20},
+            finetune={"epochs": 0},
+            runs_dir=str(tmp_path / "runs"),
+            export_dir=str(tmp_path / "saved_models"),
+            say=quiet,
+        )
+        accuracy[weights] = result.metrics["test"]["accuracy"]
+    assert accuracy[None] >= 0.65
+    assert accuracy["none"] <= 0.45

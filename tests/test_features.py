@@ -1,10 +1,12 @@
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfxfer.features import (
     LARGEST_BYTES,
     FrozenFeatures,
+    Standardisation,
     feature_batches,
     fit_in_memory,
     predict_batches,
@@ -60,3 +62,15 @@ def test_frozen_features_are_those_of_inference_in_training_too():
 def test_the_limit_is_counted_in_bytes_of_float32():
     assert fit_in_memory(1, LARGEST_BYTES // 4)
     assert not fit_in_memory(1, LARGEST_BYTES // 4 + 1)
+
+
+def test_standardised_features_have_one_scale_and_constant_ones_do_not_explode():
+    generator = np.random.default_rng(0)
+    features = generator.normal([5, -1, 0, 2], [100, 1, 0, 1e-6], (50, 4)).astype("float32")
+    scale = Standardisation.of(features)
+    standard = scale.apply(features)
+    assert standard.dtype == np.float32
+    assert standard.mean(axis=0)[:3] == pytest.approx([0, 0, 0], abs=1e-4)
+    assert standard.std(axis=0) == pytest.approx([1, 1, 0, 0], abs=1e-3)
+    another = features + np.float32(0.01)
+    assert np.abs(scale.apply(another) - standard)[:, 2:].max() < 0.02

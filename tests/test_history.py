@@ -57,6 +57,29 @@ def test_tensorboard_reads_the_same_numbers(history, tmp_path):
     assert rate == pytest.approx(0.1)
 
 
+def test_an_interrupted_run_gets_its_epochs_back_and_forgets_what_follows(history, tmp_path):
+    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.9)]
+    for epoch in epochs:
+        history.add(epoch)
+    again = History(RunDirectory(tmp_path))
+    again.restore(2)
+    assert again.epochs == epochs[:2]
+    assert again.best == epochs[1]
+    again.add(with_validation(0.6, 1.0))
+    again.close()
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.6"]
+
+
+@pytest.mark.parametrize("content", [None, "", "phase,epoch\nhead,1\nhead,2\n"])
+def test_a_history_that_lacks_the_epochs_is_a_clear_error(history, tmp_path, content):
+    if content is not None:
+        (tmp_path / "history.csv").write_text(content)
+    with pytest.raises(RunError, match=r"'history.csv' does not have the 2 epochs that were"):
+        history.restore(2)
+
+
 def train(history, *, epochs=6, patience=0, labels=(0, 1), learning_rate=0.0):
     """Trains logits on two examples and returns the printed lines and how often one was best."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])

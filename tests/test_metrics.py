@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from tfxfer.metrics import accuracy, cross_entropy, summarise
+from tfxfer.metrics import accuracy, cross_entropy, describe_scores, summarise
 
 
 @pytest.fixture
@@ -32,3 +32,10 @@ def test_the_summary_has_what_metrics_json_promises(predictions):
     summary = summarise(*predictions)
     assert summary["num_examples"] == 37
     assert list(summary) == ["accuracy", "loss", "num_examples"]
+
+
+def test_scores_are_said_for_the_splits_that_there_are():
+    scores = {"validation": {"accuracy": 0.5, "num_examples": 1200}, "seconds": {}}
+    assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
+    both = scores | {"test": {"accuracy": 0.25, "num_examples": 4}}
+    assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"

@@ -1,8 +1,11 @@
 import pytest
 
-from tfxfer.config import FitConfig
+from tfxfer.backbones import BACKBONES
+from tfxfer.config import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
 from tfxfer.preflight import check_settings, find_weights_file
+
+RESNET50 = BACKBONES["resnet50"]
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,10 @@ from tfxfer.preflight import check_settings, find_weights_file
             "Setting 'image_size' is 31; backbone 'resnet50' needs at least",
         ),
         ({"weights": "imagnet"}, r"Unknown weights 'imagnet'. Did you mean 'imagenet'\?"),
+        (
+            {"weights": "imagenet", "backbone": "resnet10_small"},
+            r"Unknown weights 'imagenet'. .* they are 'tiny_imagenet', 'none' or the path of a",
+        ),
         ({"weights": "none.h5"}, "There is no weights file 'none.h5'."),
         ({"run": "a/b"}, "it must be a plain name"),
     ],
@@ -35,4 +42,14 @@ def test_what_fits_passes(unfreeze, tmp_path):
     weights.touch()
     config = FitConfig(data="digits", image_size=32, weights=str(weights), runs_dir=str(tmp_path))
     check_settings(config.with_settings({"finetune": {"unfreeze": unfreeze}, "run": "new"}))
-    assert find_weights_file(str(weights)) == weights
+    assert find_weights_file(RESNET50, str(weights)) == weights
+    assert find_weights_file(RESNET50, "imagenet") is None
+
+
+def test_the_settings_of_a_pretraining_are_checked_too(tmp_path):
+    config = PretrainConfig(data="digits", runs_dir=str(tmp_path))
+    check_settings(config)
+    with pytest.raises(UsageError, match="Setting 'image_size' is 16; backbone 'resnet50' needs"):
+        check_settings(config.with_settings({"image_size": 16}))
+    with pytest.raises(UsageError, match="it must be a plain name"):
+        check_settings(config.with_settings({"run": "../elsewhere"}))

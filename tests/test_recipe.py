@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from tfxfer.config import FitConfig
-from tfxfer.recipe import Facts, decide
+from tfxfer.config import FitConfig, PretrainConfig, setting_keys
+from tfxfer.recipe import Facts, decide, decide_pretraining
 
 PHOTOS = Facts(
     num_train=245,
@@ -14,25 +14,25 @@ PHOTOS = Facts(
     last_resolution="conv5",
 )
 
+STAYS_OPEN = {
+    "data_dir",
+    "validation_fraction",
+    "test_fraction",
+    "train_examples",
+    "validation_examples",
+    "test_examples",
+    "run",
+}
+
 
 def decided(config=None, **facts):
     return decide(config or FitConfig(), dataclasses.replace(PHOTOS, **facts))
 
 
 def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
-    from tfxfer.config import setting_keys
-
     config = decided()
-    still_open = {key for key in setting_keys() if config.get(key) is None}
-    assert still_open == {
-        "data_dir",
-        "validation_fraction",
-        "test_fraction",
-        "train_examples",
-        "validation_examples",
-        "test_examples",
-        "run",
-    }
+    still_open = {key for key in setting_keys(FitConfig) if config.get(key) is None}
+    assert still_open == {*STAYS_OPEN, "weights", "compare_examples"}
 
 
 def test_deciding_twice_changes_nothing():
@@ -95,6 +95,39 @@ def test_from_scratch_everything_is_trained_at_once_and_batch_norm_learns():
 
 def test_pretrained_batch_norm_is_frozen():
     assert decided().finetune.batch_norm == "frozen"
+
+
+@pytest.mark.parametrize(("num_train", "epochs"), [(1_999, 20), (2_000, 10)])
+def test_a_network_for_small_images_is_trained_as_a_whole(num_train, epochs):
+    config = decided(num_train=num_train, native_size=32, side=32)
+    assert (config.finetune.unfreeze, config.finetune.epochs) == ("all", epochs)
+    assert config.finetune.learning_rate > decided(num_train=num_train).finetune.learning_rate
+
+
+PRETRAINING_FACTS = dataclasses.replace(PHOTOS, num_train=100_000, side=40, native_size=32)
+
+
+def test_a_pretraining_leaves_nothing_open_but_what_the_data_and_the_user_decide():
+    config = decide_pretraining(PretrainConfig(), PRETRAINING_FACTS)
+    still_open = {key for key in setting_keys(PretrainConfig) if config.get(key) is None}
+    assert still_open == STAYS_OPEN
+    assert decide_pretraining(config, dataclasses.replace(PRETRAINING_FACTS, side=8)) == config
+
+
+def test_a_backbone_is_pretrained_at_the_size_at_which_it_is_fitted():
+    for side in (8, 40, 300):
+        facts = dataclasses.replace(PRETRAINING_FACTS, side=side, native_size=224)
+        pretraining, fit = decide_pretraining(PretrainConfig(), facts), decide(FitConfig(), facts)
+        assert pretraining.image_size == fit.image_size
+        assert pretraining.input_size == fit.input_size
+
+
+@pytest.mark.parametrize(("batch_size", "rate"), [(128, 0.1), (512, 0.4)])
+def test_the_rate_of_sgd_follows_the_batch(batch_size, rate):
+    config = decide_pretraining(PretrainConfig(batch_size=batch_size), PRETRAINING_FACTS)
+    assert config.learning_rate == pytest.approx(rate)
+    adam = PretrainConfig(batch_size=batch_size, optimizer="adamw")
+    assert decide_pretraining(adam, PRETRAINING_FACTS).learning_rate == 1e-3
 
 
 def test_unfreezing_nothing_leaves_the_finetune_phase_out():

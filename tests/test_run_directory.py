@@ -16,6 +16,8 @@ from tfxfer.run_directory import (
     publish_version,
     read_class_names,
     replacing,
+    start_run,
+    unfinished_run,
     write_class_names,
     write_json,
 )
@@ -32,6 +34,30 @@ def test_a_run_named_by_the_user_must_not_exist(tmp_path):
 def test_a_run_has_a_plain_name(tmp_path, name):
     with pytest.raises(UsageError, match="it must be a plain name"):
         named_run(str(tmp_path), name)
+
+
+def settings(run):
+    return f'epochs = 3\nrun = "{run}"\n'
+
+
+def test_an_unfinished_run_of_the_same_settings_is_gone_on_with(tmp_path):
+    def found(named=None, text=settings):
+        return unfinished_run(str(tmp_path), named, "a", text).path.name
+
+    def other(run):
+        return settings(run).replace("3", "4")
+
+    assert found() == "a"
+    start_run(RunDirectory(tmp_path / "a"), settings("a"), ("cat", "dog"))
+    assert (found(), found("a"), found(text=other)) == ("a", "a", "a-2")
+    start_run(RunDirectory(tmp_path / "a-2"), other("a-2"), ("cat", "dog"))
+    assert (found(), found(text=other)) == ("a", "a-2")
+    with pytest.raises(UsageError, match=r"was interrupted, but .* not these: 'epochs' differs."):
+        found("a", other)
+    write_json(RunDirectory(tmp_path / "a").metrics, {})
+    assert found() == "a-3"
+    with pytest.raises(UsageError, match="exists already"):
+        found("a")
 
 
 def test_a_run_without_a_name_gets_the_first_free_number(tmp_path):

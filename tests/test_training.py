@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from conftest import SMALL_BACKBONE, small_config
 
 from tfxfer.backbones import BACKBONES
-from tfxfer.config import read_recipe
+from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, UsageError
 from tfxfer.sources import open_source
 from tfxfer.training import describe_plan, fit
@@ -93,7 +94,7 @@ def test_the_plan_comes_first_and_the_next_commands_last(finished):
 
 def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_path):
     result, lines = finished
-    config = read_recipe(result.run / "config.toml")
+    config = read_recipe(result.run / "config.toml", FitConfig())
     assert (config.batch_size, config.input_size, config.precision) == (8, 32, "float32")
     assert config.head.learning_rate is not None
     again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
@@ -213,3 +214,49 @@ def test_validation_and_test_examples_can_be_limited(pictures, weights_file, tmp
     assert [len(split) for split in source.splits.values()] == [12, 3, 6]
     steps = math.ceil(12 / config.batch_size)
     assert steps == 2
+
+
+@pytest.fixture(scope="module")
+def compared(pictures, weights_file, tmp_path_factory):
+    """A fit that was compared with random weights on nine of the pictures, and what it said."""
+    settings = {"head": {"epochs": 2}, "finetune": {"epochs": 1}, "run": "colours"}
+    settings |= {"compare_scratch": True, "compare_examples": 9}
+    lines = []
+    directory = tmp_path_factory.mktemp("compared")
+    result = fit(short_config(pictures, weights_file, directory, **settings), say=lines.append)
+    return result, "\n".join(lines)
+
+
+def test_a_comparison_trains_both_on_the_same_images_in_as_many_epochs(compared):
+    result, _ = compared
+    comparison = result.metrics["comparison"]
+    assert json.loads((result.run / "metrics.json").read_text()) == result.metrics
+    assert (comparison["num_train"], comparison["epochs"], comparison["split"]) == (9, 3, "test")
+    for name, weights in {"scratch": "none", "transfer": None}.items():
+        config = read_recipe(result.run / name / "config.toml", FitConfig())
+        assert config.train_examples == 9
+        assert weights is None or config.weights == weights
+        metrics = json.loads((result.run / name / "metrics.json").read_text())
+        side = "pretrained" if name == "transfer" else name
+        assert comparison[side] == metrics["test"]
+        assert (result.run / name / "model.keras").is_file()
+    with (result.run / "scratch" / "history.csv").open() as file:
+        assert [row["phase"] for row in csv.DictReader(file)] == ["finetune"] * 3
+    assert list(result.export.parent.iterdir()) == [result.export]  # the whole data's, and no other
+
+
+def test_a_comparison_is_planned_and_answered_in_words(compared):
+    result, said = compared
+    assert "comparison      with random weights, on 9 training images, both, in as many" in said
+    assert "What transfer was worth (9 training images, 3 epochs, test accuracy on 12 im" in said
+    assert f"from scratch  {result.metrics['comparison']['scratch']['accuracy']:.4f}" in said
+    assert re.search(r"Pretraining (helped|did not help|made no difference)", said)
+    assert said.index("export  ") < said.index("comparison: pretrained") < said.index("Next:")
+
+
+def test_a_comparison_on_all_images_takes_the_fit_itself(pictures, weights_file, tmp_path):
+    settings = {"finetune": {"epochs": 0}, "compare_scratch": True}
+    result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lambda _: None)
+    assert not (result.run / "transfer").exists()
+    assert result.metrics["comparison"]["pretrained"] == result.metrics["test"]
+    assert result.metrics["comparison"]["num_train"] == 21

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import http.server
+import importlib.resources
 import os
 import pathlib
 import re
@@ -32,6 +33,8 @@ from tfxfer.backbones import BACKBONES, find_backbone
 from tfxfer.errors import RunError, UsageError, WeightsError
 from tfxfer.weights import load_backbone, stage_layers
 
+BUNDLED = BACKBONES["resnet10_small"]
+
 # What is asked for
 
 
@@ -52,8 +55,8 @@ def test_images_below_the_least_size_are_refused():
 
 def test_a_misspelt_word_gets_the_right_one():
     expected = (
-        "Unknown weights 'imagnet'. Did you mean 'imagenet'? They are 'imagenet', 'none' or the "
-        "path of a .h5, .weights.h5 or .keras file."
+        "Unknown weights 'imagnet'. Did you mean 'imagenet'? For backbone 'mobilenet_025' they are "
+        "'imagenet', 'none' or the path of a .h5, .weights.h5 or .keras file."
     )
     with pytest.raises(UsageError, match=message(expected)):
         load_backbone(MOBILENET, 32, weights="imagnet")
@@ -374,3 +377,51 @@ def test_nothing_is_warned_of(tmp_path, keras_home, no_network):
         warnings.simplefilter("error")
         load_backbone(MOBILENET, 100)  # Keras warns of every size it has no weights for
         load_backbone(MOBILENET, 100, str(path))
+
+
+# The weights that come with tfxfer
+
+
+def bundled_file():
+    return importlib.resources.files("tfxfer") / "pretrained" / BUNDLED.weights_file
+
+
+def test_the_bundled_weights_are_small_and_have_the_digest_and_the_card_they_should():
+    content = bundled_file().read_bytes()
+    assert len(content) <= 5_000_000
+    assert hashlib.sha256(content).hexdigest() == BUNDLED.weights_hash
+    card = bundled_file().with_suffix(".md").read_text("utf-8")
+    assert card.startswith("# resnet10_small, pretrained on tiny_imagenet40")
+
+
+@pytest.mark.parametrize("weights", [None, "tiny_imagenet"])
+def test_the_bundled_weights_are_the_backbones_own(weights):
+    model = load_backbone(BUNDLED, 32, weights)
+    expected = keras.models.load_model(bundled_file())
+    assert_same_weights(model, expected)
+    assert_same_weights(load_backbone(BUNDLED, 50, weights), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:-1]),
+            "damaged: their SHA-256 is not the",
+        ),
+        (lambda path: path.unlink(), "missing"),
+    ],
+)
+def test_bundled_weights_that_are_not_what_they_were_are_refused(
+    change, problem, tmp_path, monkeypatch
+):
+    path = tmp_path / "pretrained" / BUNDLED.weights_file
+    path.parent.mkdir()
+    path.write_bytes(bundled_file().read_bytes())
+    monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path)
+    load_backbone(BUNDLED, 32)
+    change(path)
+    expected = rf"The weights of 'resnet10_small' in '.*', which come with tfxfer, are {problem}.*"
+    with pytest.raises(WeightsError, match=expected + "Install tfxfer again: pip install"):
+        load_backbone(BUNDLED, 32)
+    load_backbone(BUNDLED, 32, "none")

@@ -1,25 +1,39 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`fit`, `evaluate` and `predict` do what the commands of the same names do.
+`fit`, `pretrain`, `evaluate` and `predict` do what the commands of the same names do.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfxfer.config import FitConfig
+from tfxfer.config import FitConfig, PretrainConfig
 from tfxfer.errors import TfxferError
 
 if TYPE_CHECKING:
     from tfxfer.evaluation import evaluate
     from tfxfer.prediction import predict
+    from tfxfer.pretraining import pretrain
     from tfxfer.training import fit
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["FitConfig", "TfxferError", "evaluate", "fit", "predict"]
+__all__ = [
+    "FitConfig",
+    "PretrainConfig",
+    "TfxferError",
+    "evaluate",
+    "fit",
+    "predict",
+    "pretrain",
+]
 
 # TensorFlow takes seconds to import, so a verb's module is imported when it is first asked for.
-_VERBS = {"evaluate": "evaluation", "fit": "training", "predict": "prediction"}
+_VERBS = {
+    "evaluate": "evaluation",
+    "fit": "training",
+    "predict": "prediction",
+    "pretrain": "pretraining",
+}
 
 
 def __getattr__(name: str) -> Any:

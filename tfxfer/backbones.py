@@ -18,7 +18,7 @@ _STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 @dataclass(frozen=True)
 class Backbone:
-    """One pretrained network without its classifier, as `keras.applications` builds it.
+    """One pretrained network without its classifier, and how to build it.
 
     `stages` lists, from the image to the features, the name of each stage and a regular expression.
     A stage takes every layer after the one before it, up to the last layer in the order of
@@ -29,21 +29,28 @@ class Backbone:
     """
 
     name: str  # what users type: the Keras name in lower case
-    builder: str  # attribute of keras.applications
+    builder: str  # attribute of `module`
     pixels: Pixels  # caffe: BGR minus mean; symmetric: [-1, 1]; torch: mean, std; inside: [0, 255]
-    native_size: int  # pixels, the resolution of the ImageNet weights
-    min_size: int  # pixels, the smallest input Keras accepts without the classifier
+    native_size: int  # pixels, the resolution of the weights
+    min_size: int  # pixels, the smallest input it accepts
     num_features: int  # channels of the last feature map
     num_parameters: int  # trainable or not, without the classifier
     stages: Stages
     last_resolution: str  # first of the stages that work at, or come down to, the lowest resolution
     batch_norm: bool
-    licence: str  # of the ImageNet weights
+    licence: str  # of the weights
     paper: str
-    weights_url: str  # of the ImageNet weights without classifier, for the native size
-    weights_file: str  # its name in KERAS_HOME/models
+    weights_file: str  # its name in KERAS_HOME/models, or among the files of this package
+    weights_url: str = ""  # of these weights; empty for those that come with tfxfer
     weights_hash: str = ""  # MD5 or SHA-256; empty where Keras publishes none
-    builder_arguments: tuple[tuple[str, float], ...] = ()
+    weights_name: str = "imagenet"  # what `--weights` calls them: the data of their training
+    module: str = "keras.applications"
+    builder_arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the weights come with tfxfer."""
+        return not self.weights_url
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -316,7 +323,28 @@ _CONVNEXT = _COMMON | {
 _MOBILENET_V3S = _mobilenet_v3(10, "block_8")
 _MOBILENET_V3L = _mobilenet_v3(14, "block_12")
 
+_SMALL_RESNET = Backbone(
+    name="resnet10_small",
+    module="tfxfer.residual",
+    builder="small_resnet",
+    builder_arguments=(("widths", (16, 64, 128, 256)), ("blocks", (1, 1, 1, 1))),
+    pixels="symmetric",
+    native_size=32,
+    min_size=8,
+    num_features=256,
+    num_parameters=1_204_592,
+    stages=_numbered(r"conv#_.*", 1, 5, "conv#"),
+    last_resolution="conv5",
+    batch_norm=True,
+    licence="Apache-2.0 (the authors of tfxfer)",
+    paper="He et al. 2015, arXiv:1512.03385, section 4.2",
+    weights_file="resnet10_small.keras",
+    weights_hash="2bf9262f9490bc481c480355cf5ff69d4e5a1fdb3464cc4e193c034a2d323abd",
+    weights_name="tiny_imagenet",
+)
+
 _ROWS = (
+    _SMALL_RESNET,
     _row(_VGG, "vgg16", "VGG16", 224, 512, 14_714_688, "16"),
     _row(_VGG, "vgg19", "VGG19", 224, 512, 20_024_384, "19"),
     _row(_RESNET, "resnet50", "ResNet50", 224, 2048, 23_587_712, "50"),

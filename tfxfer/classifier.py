@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from tfxfer.backbones import Backbone
-from tfxfer.config import FitConfig, HeadConfig
+from tfxfer.config import HeadConfig, RunConfig
+from tfxfer.features import Standardisation
 from tfxfer.layers import leaf_layers
 from tfxfer.precision import dtype_policy
 from tfxfer.weights import load_backbone, stage_layers
@@ -61,6 +62,16 @@ class Classifier:
         first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
         self._train_from(first, batch_norm)
 
+    def absorb(self, standardisation: Standardisation) -> None:
+        """Makes a head that was trained on standardised features one of the features themselves.
+
+        What it computes stays the same: its first layer takes over the scaling.
+        """
+        first = next(layer for layer in self.head.layers if layer.weights)
+        kernel, bias = first.get_weights()
+        kernel = kernel / standardisation.deviation[:, None]
+        first.set_weights([kernel, bias - standardisation.mean @ kernel])
+
     def num_trainable(self) -> int:
         """Returns the number of parameters that training would change now."""
         return count_parameters(self.model.trainable_weights)
@@ -96,23 +107,25 @@ class Classifier:
 
 
 def build_classifier(
-    backbone: Backbone, config: FitConfig, num_classes: int, policy: str = "float32"
+    backbone: Backbone, config: RunConfig, head: HeadConfig, weights: str, num_classes: int
 ) -> Classifier:
     """Returns a classifier with the backbone's weights loaded and zero logits.
 
     Args:
         backbone: The row of the backbone table.
-        config: Settings, all decided; `weights`, the sizes, `head` and `seed` are read.
+        config: Settings, all decided; the sizes, `precision` and `seed` are read. The head is
+            float32 under any precision.
+        head: Pooling, hidden layers and dropout.
+        weights: Of the backbone; see `weights.load_backbone`.
         num_classes: How many logits.
-        policy: The Keras dtype policy of the backbone. The head is float32 under any.
 
     Raises:
         UsageError, WeightsError: The weights cannot be loaded; see `load_backbone`.
     """
     # Without pretrained weights the initial ones are random: fixed by the seed.
     keras.utils.set_random_seed(config.seed)
-    with dtype_policy(policy):
-        network = load_backbone(backbone, config.image_size, config.weights)
+    with dtype_policy(config.precision):
+        network = load_backbone(backbone, config.image_size, weights)
         image = keras.Input((config.input_size, config.input_size, 3), name="image")
         x = image
         if config.input_size != config.image_size:
@@ -120,10 +133,10 @@ def build_classifier(
                 config.image_size, config.image_size, name="upsample", dtype="float32"
             )(x)
         maps = network(_normalise(backbone.pixels, x))  # (batch, height, width, channels)
-        features = keras.Model(image, _pool(config.head.pooling, maps), name="features")
-        head = _build_head(config.head, features.output_shape[-1], num_classes, config.seed)
-        model = keras.Model(image, head(features.output), name="logits")
-    return Classifier(network, stage_layers(network, backbone), features, head, model)
+        features = keras.Model(image, _pool(head.pooling, maps), name="features")
+        top = _build_head(head, features.output_shape[-1], num_classes, config.seed)
+        model = keras.Model(image, top(features.output), name="logits")
+    return Classifier(network, stage_layers(network, backbone), features, top, model)
 
 
 def count_parameters(weights: list[Any]) -> int:

@@ -12,7 +12,16 @@ import click
 
 import tfxfer
 from tfxfer.backbones import BACKBONES, Backbone, find_backbone
-from tfxfer.config import FitConfig, read_recipe, setting_field, setting_types
+from tfxfer.config import (
+    AnyConfig,
+    FitConfig,
+    PretrainConfig,
+    RunConfig,
+    read_recipe,
+    setting_field,
+    setting_keys,
+    setting_types,
+)
 from tfxfer.errors import TfxferError
 from tfxfer.preflight import check_settings
 
@@ -32,22 +41,83 @@ class _Door(click.Group):
             context.exit(error.exit_code)
 
 
-def setting(key: str, meaning: str, *, also: str = "") -> Callable[[Command], Command]:
-    """Returns a command-line option for a setting, with the type and default of its field.
+# What each setting does, with its unit where the name does not say it. `momentum` is said of every
+# section that has no `head.momentum` of its own.
+_MEANINGS = {
+    "data": "A TFDS name, a folder with one folder per class, or 'digits'.",
+    "data_dir": "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]",
+    "validation_fraction": "Share of the images carved for validation where there is none.",
+    "test_fraction": "Share carved for the test where the data have no splits at all.",
+    "train_examples": "Train on at most this many images, the same share of each class.",
+    "validation_examples": "Likewise for validation.",
+    "test_examples": "Likewise for the test.",
+    "backbone": "Network; `tfxfer backbones` lists them.",
+    "weights": "'none', or a .h5, .weights.h5 or .keras file  [default: the backbone's own]",
+    "image_size": "Pixels of the square image that the backbone sees.",
+    "input_size": "Pixels of the square image that the model takes and upsamples.",
+    "batch_size": "Images per step.",
+    "label_smoothing": "Share of the target spread over all classes.",
+    "precision": "Arithmetic of the backbone.",
+    "seed": "Decides the splits, the order, the augmentation and the initial weights.",
+    "run": "Name of the run  [default: made from data and backbone]",
+    "runs_dir": "Where runs go.",
+    "export_dir": "Where exports go.",
+    "compare_scratch": "Train from random weights, too, and say what transfer was worth.",
+    "compare_examples": "Compare on so many training images  [default: all]",
+    "epochs": "Passes over the training images.",
+    "head.epochs": "Epochs with the backbone frozen.",
+    "finetune.epochs": "Epochs with the backbone unfrozen.",
+    "optimizer": "Update rule.",
+    "learning_rate": "Peak learning rate.",
+    "warmup_epochs": "Epochs until the peak.",
+    "decay": "What the rate does after the peak.",
+    "momentum": "Of sgd.",
+    "nesterov": "Nesterov's momentum for sgd.",
+    "weight_decay": "Decoupled weight decay.",
+    "clip_norm": "Largest global gradient norm; 0 clips nothing.",
+    "head.pooling": "From feature maps to features.",
+    "head.hidden_units": "Units of a hidden layer; repeat it for several.",
+    "head.dropout": "Share of the features dropped in training.",
+    "finetune.unfreeze": "'all', 'none', or the first stage trained.",
+    "finetune.batch_norm": "'frozen' keeps its statistics; 'adapt' lets them learn.",
+    "finetune.patience": "Stop after so many epochs without a better one; 0 never.",
+    "augment.flip": "Mirror half of the images.",
+    "augment.shift": "Shift by up to this part of the side.",
+    "augment.zoom": "Zoom in or out by up to this part.",
+    "augment.rotation": "Rotate by up to this many degrees.",
+}
+_SHORT_NAMES = {"finetune.unfreeze": "--unfreeze", "finetune.batch_norm": "--batch-norm"}
 
-    Args:
-        key: The setting's dotted key; `head.epochs` becomes `--head-epochs`.
-        meaning: What it does, with its unit where the name does not say it.
-        also: A shorter name for the option.
-    """
-    (kind, *_) = allowed = setting_types(key)
-    default = setting_field(key).default
+
+def settings_of(record: type[RunConfig]) -> Callable[[Command], Command]:
+    """Returns what gives a command an option for each setting of a record, and for a recipe."""
+
+    def decorate(command: Command) -> Command:
+        for key in reversed(list(setting_keys(record))):
+            command = _setting(record, key)(command)
+        return click.option(
+            "--config",
+            "recipe",
+            metavar="FILE",
+            help="A recipe (TOML); options on the command line win over it.",
+        )(command)
+
+    return decorate
+
+
+def _setting(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
+    """Returns an option with the type and default of its field; `head.epochs` is --head-epochs."""
+    (kind, *_) = allowed = setting_types(record, key)
+    default = setting_field(record, key).default
     several = default == ()
-    names = ["--" + key.replace(".", "-").replace("_", "-"), *([also] if also else [])]
-    shown = f"  [default: {default}]" if default not in (None, "", ()) else ""
+    names = ["--" + key.replace(".", "-").replace("_", "-")]
+    names += [_SHORT_NAMES[key]] if key in _SHORT_NAMES else []
+    meaning = _MEANINGS.get(key) or _MEANINGS[key.rpartition(".")[2]]
+    shown = "" if default in (None, "", ()) or default is False else f"  [default: {default}]"
     return click.option(
         *names,
         type=click.Choice(allowed) if isinstance(kind, str) else int if several else kind,
+        is_flag=default is False,
         multiple=several,
         default=None,
         expose_value=False,
@@ -67,6 +137,14 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
     settings[name] = list(value) if isinstance(value, tuple) else value
 
 
+def _settings(context: click.Context, recipe: str | None, defaults: AnyConfig) -> AnyConfig:
+    """Returns the settings a command is to work with: defaults < recipe < command line, checked."""
+    config = read_recipe(recipe, defaults) if recipe else defaults
+    config = config.with_settings(context.ensure_object(dict))
+    check_settings(config)
+    return config
+
+
 @click.group(cls=_Door, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(tfxfer.__version__, prog_name="tfxfer")
 def main() -> None:
@@ -74,60 +152,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--config",
-    "recipe",
-    metavar="FILE",
-    help="A recipe (TOML); options on the command line win over it.",
-)
-@setting("data", "A TFDS name, a folder with one folder per class, or 'digits'.")
-@setting("data_dir", "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]")
-@setting("validation_fraction", "Share of the images carved for validation where there is none.")
-@setting("test_fraction", "Share carved for the test where the data have no splits at all.")
-@setting("train_examples", "Train on at most this many images, the same share of each class.")
-@setting("validation_examples", "Likewise for validation.")
-@setting("test_examples", "Likewise for the test.")
-@setting("backbone", "Pretrained network; `tfxfer backbones` lists them.")
-@setting("weights", "'imagenet', 'none', or a .h5, .weights.h5 or .keras file.")
-@setting("image_size", "Pixels of the square image that the backbone sees.")
-@setting("input_size", "Pixels of the square image that the model takes and upsamples.")
-@setting("batch_size", "Images per step.")
-@setting("label_smoothing", "Share of the target spread over all classes.")
-@setting("precision", "Arithmetic of the backbone.")
-@setting("seed", "Decides the splits, the order, the augmentation and the initial weights.")
-@setting("head.pooling", "From feature maps to features.")
-@setting("head.hidden_units", "Units of a hidden layer; repeat it for several.")
-@setting("head.dropout", "Share of the features dropped in training.")
-@setting("head.epochs", "Epochs with the backbone frozen.")
-@setting("head.optimizer", "Update rule of the head phase.")
-@setting("head.learning_rate", "Peak learning rate of the head phase.")
-@setting("head.warmup_epochs", "Epochs until the peak.")
-@setting("head.decay", "What the rate does after the peak.")
-@setting("head.momentum", "Of sgd.")
-@setting("head.weight_decay", "Decoupled weight decay.")
-@setting("head.clip_norm", "Largest global gradient norm; 0 clips nothing.")
-@setting("finetune.unfreeze", "'all', 'none', or the first stage trained.", also="--unfreeze")
-@setting(
-    "finetune.batch_norm",
-    "'frozen' keeps its statistics; 'adapt' lets them learn.",
-    also="--batch-norm",
-)
-@setting("finetune.epochs", "Epochs with the backbone unfrozen.")
-@setting("finetune.optimizer", "Update rule of the finetune phase.")
-@setting("finetune.learning_rate", "Peak learning rate of the finetune phase.")
-@setting("finetune.warmup_epochs", "Epochs until the peak.")
-@setting("finetune.decay", "What the rate does after the peak.")
-@setting("finetune.momentum", "Of sgd.")
-@setting("finetune.weight_decay", "Decoupled weight decay.")
-@setting("finetune.clip_norm", "Largest global gradient norm; 0 clips nothing.")
-@setting("finetune.patience", "Stop after so many epochs without a better one; 0 never.")
-@setting("augment.flip", "Mirror half of the images.")
-@setting("augment.shift", "Shift by up to this part of the side.")
-@setting("augment.zoom", "Zoom in or out by up to this part.")
-@setting("augment.rotation", "Rotate by up to this many degrees.")
-@setting("run", "Name of the run  [default: made from data and backbone]")
-@setting("runs_dir", "Where runs go.")
-@setting("export_dir", "Where exports go.")
+@settings_of(FitConfig)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.pass_context
 def fit(context: click.Context, recipe: str | None, dry_run: bool) -> None:
@@ -135,15 +160,31 @@ def fit(context: click.Context, recipe: str | None, dry_run: bool) -> None:
 
     What is left open is decided from the size of the data and of the images, and printed first.
     """
-    config = read_recipe(recipe) if recipe else FitConfig()
-    config = config.with_settings(context.ensure_object(dict))
-    check_settings(config)
+    config = _settings(context, recipe, FitConfig())
     with _quiet_import():
         from tfxfer import training
     if dry_run:
         click.echo(training.describe_plan(config))
     else:
         training.fit(config, say=click.echo)
+
+
+@main.command()
+@settings_of(PretrainConfig)
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.pass_context
+def pretrain(context: click.Context, recipe: str | None, dry_run: bool) -> None:
+    """Train a backbone from scratch, for `tfxfer fit --weights` to transfer.
+
+    The same command again goes on with a run that was interrupted, from its last epoch.
+    """
+    config = _settings(context, recipe, PretrainConfig())
+    with _quiet_import():
+        from tfxfer import pretraining
+    if dry_run:
+        click.echo(pretraining.describe_plan(config))
+    else:
+        pretraining.pretrain(config, say=click.echo)
 
 
 @main.command()
@@ -223,14 +264,15 @@ def _describe_backbone(backbone: Backbone) -> str:
         "inside": "by the network's own first layers",
     }
     rows = {
-        "builder": f"keras.applications.{backbone.builder}",
+        "builder": f"{backbone.module}.{backbone.builder}",
         "native size": f"{backbone.native_size} pixels, at least {backbone.min_size}",
         "features": f"{backbone.num_features:,}",
         "parameters": f"{backbone.num_parameters:,} without the classifier",
         "normalised": f"{normalised[backbone.pixels]} (inside the model: feed RGB in [0, 255])",
         "BatchNorm": "yes" if backbone.batch_norm else "no",
         "stages": ", ".join(backbone.stage_names),
-        "weights": f"ImageNet, {backbone.licence}",
+        "weights": f"{backbone.weights_name}, {backbone.licence}"
+        + (", comes with tfxfer" if backbone.bundled else ""),
         "paper": backbone.paper,
     }
     return "\n".join([backbone.name, *(f"  {name:13s}{text}" for name, text in rows.items())])

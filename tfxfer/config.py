@@ -1,4 +1,4 @@
-"""Every setting of a fit: its name, type, default and limits, and nothing that computes.
+"""Every setting of a run: its name, type, default and limits, and nothing that computes.
 
 A setting whose default is `None` is open until `recipe.py` decides it; its type is the one that it
 has from then on. `| None` marks the few that may stay open. The same names serve everywhere: the
@@ -13,11 +13,13 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 from tfxfer.errors import UsageError, did_you_mean
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 
 
 def _setting(
@@ -44,6 +46,7 @@ class PhaseConfig:
     warmup_epochs: float = _setting(None, minimum=0)  # linear, from zero to the peak
     decay: Literal["cosine", "constant"] = "cosine"  # from the peak to zero, or not at all
     momentum: float = _setting(0.9, minimum=0, below=1)  # for sgd
+    nesterov: bool = False  # for sgd: the gradient is taken where the momentum leads
     weight_decay: float = _setting(None, minimum=0)  # decoupled from the loss; kernels only
     clip_norm: float = _setting(None, minimum=0)  # global gradient norm; 0 clips nothing
 
@@ -68,7 +71,7 @@ class FinetuneConfig(PhaseConfig):
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Random changes to the training images of the finetune phase."""
+    """Random changes to the images that the backbone is trained on."""
 
     flip: bool = _setting(None)  # left to right, half of the images
     shift: float = _setting(None, minimum=0, below=1)  # up to this part of width and height
@@ -77,8 +80,8 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class FitConfig:
-    """Everything that decides what a fit computes and where its results go.
+class RunConfig:
+    """What every run is told: its data, its backbone, and where its results go.
 
     Raises:
         UsageError: A value is of the wrong type, outside its limits, or contradicts another.
@@ -92,7 +95,6 @@ class FitConfig:
     validation_examples: int | None = _setting(None, minimum=1)
     test_examples: int | None = _setting(None, minimum=1)
     backbone: str = "resnet50"
-    weights: str = "imagenet"  # "imagenet", "none" or a file
     image_size: int = _setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
     input_size: int = _setting(None, minimum=1, maximum=4096)  # pixels the model is given
     batch_size: int = _setting(None, minimum=1)
@@ -101,18 +103,10 @@ class FitConfig:
     seed: int = _setting(0, minimum=0, maximum=2**31 - 1)
     run: str | None = None
     runs_dir: str = "runs"
-    export_dir: str = "saved_models"
-    head: HeadConfig = HeadConfig()
-    finetune: FinetuneConfig = FinetuneConfig()
-    augment: AugmentConfig = AugmentConfig()
 
     def __post_init__(self) -> None:
-        for key in setting_keys():
-            _check(key, self.get(key))
-        if self.head.epochs == 0 and self.finetune.epochs == 0:
-            raise UsageError(
-                "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained."
-            )
+        for key in setting_keys(type(self)):
+            _check(type(self), key, self.get(key))
 
     def get(self, key: str) -> Any:
         """Returns the value of a setting by its dotted key, such as `head.epochs`."""
@@ -121,7 +115,7 @@ class FitConfig:
             value = getattr(value, name)
         return value
 
-    def with_settings(self, settings: Mapping[str, Any], origin: str = "") -> "FitConfig":
+    def with_settings(self, settings: Mapping[str, Any], origin: str = "") -> Self:
         """Returns a copy in which some settings have other values.
 
         Args:
@@ -133,24 +127,63 @@ class FitConfig:
         """
         where = f" in '{origin}'" if origin else ""
         try:
-            return typing.cast(FitConfig, _replace(self, settings, "", where))
+            return typing.cast(Self, _replace(type(self), self, settings, "", where))
         except UsageError as error:
             if origin and origin not in str(error):
                 raise UsageError(f"In '{origin}': {error}") from None
             raise
 
 
-def setting_field(key: str) -> dataclasses.Field[Any]:
-    """Returns the dataclass field behind a dotted key such as `head.epochs`."""
+@dataclass(frozen=True)
+class FitConfig(RunConfig):
+    """Everything that decides what a fit computes and where its results go."""
+
+    weights: str = _setting(None)  # "imagenet", "none", a file, or the backbone's own word
+    export_dir: str = "saved_models"
+    compare_scratch: bool = False  # train the same network from random weights, too
+    compare_examples: int | None = _setting(None, minimum=1)  # compare on so many training images
+    head: HeadConfig = HeadConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    augment: AugmentConfig = AugmentConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.head.epochs == 0 and self.finetune.epochs == 0:
+            raise UsageError(
+                "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained."
+            )
+        if self.compare_examples and not self.compare_scratch:
+            raise UsageError(
+                "Setting 'compare_examples' says on how many images to compare, but "
+                "'compare_scratch' (--compare-scratch) is off."
+            )
+        if self.compare_scratch and self.weights == "none":
+            raise UsageError(
+                "Setting 'compare_scratch' compares pretrained weights with random ones, but "
+                "'weights' is 'none'."
+            )
+
+
+@dataclass(frozen=True)
+class PretrainConfig(PhaseConfig, RunConfig):
+    """Everything that decides what a pretraining computes and where its results go."""
+
+    epochs: int = _setting(None, minimum=1)
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    nesterov: bool = True
+    augment: AugmentConfig = AugmentConfig()
+
+
+def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
+    """Returns the dataclass field behind a dotted key such as `head.epochs` of `FitConfig`."""
     *sections, name = key.split(".")
-    record: Any = FitConfig
     for section in sections:
         record = _fields(record)[section].type
     return _fields(record)[name]
 
 
-def setting_keys(record: Any = FitConfig, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted key of every setting, in the order of explanation."""
+def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted key of every setting of `FitConfig`, say: plain ones, then sections."""
     for name, field in _fields(record).items():
         if dataclasses.is_dataclass(field.type):
             yield from setting_keys(field.type, f"{prefix}{name}.")
@@ -158,9 +191,9 @@ def setting_keys(record: Any = FitConfig, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-def setting_types(key: str) -> tuple[Any, ...]:
+def setting_types(record: Any, key: str) -> tuple[Any, ...]:
     """Returns the type a setting may have, as `(int,)`, or all the words of a Literal."""
-    annotation = setting_field(key).type
+    annotation = setting_field(record, key).type
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
     if typing.get_origin(annotation) is Literal:
@@ -168,8 +201,8 @@ def setting_types(key: str) -> tuple[Any, ...]:
     return (annotation,)
 
 
-def read_recipe(path: str | pathlib.Path, base: FitConfig | None = None) -> FitConfig:
-    """Returns the defaults (or `base`) overridden by what a TOML recipe sets.
+def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
+    """Returns the settings of `base` overridden by what a TOML recipe sets.
 
     Raises:
         UsageError: The file cannot be read, is not TOML, or sets something it may not.
@@ -183,17 +216,17 @@ def read_recipe(path: str | pathlib.Path, base: FitConfig | None = None) -> FitC
         raise UsageError(f"Cannot read the recipe '{path}': {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The recipe '{path}' is not valid TOML: {error}.") from None
-    return (base or FitConfig()).with_settings(settings, origin=str(path))
+    return base.with_settings(settings, origin=str(path))
 
 
-def to_toml(config: FitConfig) -> str:
+def to_toml(config: RunConfig) -> str:
     """Returns the settings as a recipe that `read_recipe` reads back to an equal record.
 
     A setting that is still open is left out, as TOML has no null.
     """
     lines: list[str] = []
     section = ""
-    for key in setting_keys():
+    for key in setting_keys(type(config)):
         *sections, name = key.split(".")
         if sections and sections[0] != section:
             section = sections[0]
@@ -209,28 +242,32 @@ def _fields(record: Any) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(record)}
 
 
-def _replace(record: Any, settings: Mapping[str, Any], prefix: str, where: str) -> Any:
+def _replace(
+    kind: type[RunConfig], record: Any, settings: Mapping[str, Any], prefix: str, where: str
+) -> Any:
     """Returns a record with the given values, going down into its sections."""
     changes: dict[str, Any] = {}
     for name, value in settings.items():
         key = f"{prefix}{name}"
         field = _fields(record).get(name)
         if field is None:
-            raise UsageError(f"Unknown setting '{key}'{where}.{did_you_mean(key, setting_keys())}")
+            raise UsageError(
+                f"Unknown setting '{key}'{where}.{did_you_mean(key, setting_keys(kind))}"
+            )
         if dataclasses.is_dataclass(field.type):
             if not isinstance(value, Mapping):
                 raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
-            changes[name] = _replace(getattr(record, name), value, f"{key}.", where)
+            changes[name] = _replace(kind, getattr(record, name), value, f"{key}.", where)
         elif isinstance(value, Mapping):
             raise UsageError(f"'{key}'{where} is a setting, not a section.")
         else:
-            changes[name] = _converted(key, value)
+            changes[name] = _converted(kind, key, value)
     return dataclasses.replace(record, **changes)
 
 
-def _converted(key: str, value: Any) -> Any:
+def _converted(kind: type[RunConfig], key: str, value: Any) -> Any:
     """Returns the value in its field's type where nothing is lost: 1 as 1.0, a list as a tuple."""
-    (allowed, *_) = setting_types(key)
+    (allowed, *_) = setting_types(kind, key)
     if allowed is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return tuple(value) if isinstance(value, list) else value
@@ -239,10 +276,10 @@ def _converted(key: str, value: Any) -> Any:
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-def _check(key: str, value: Any) -> None:
+def _check(record: type[RunConfig], key: str, value: Any) -> None:
     """Raises a UsageError unless the value is of its field's type and within its limits."""
-    field = setting_field(key)
-    allowed = setting_types(key)
+    field = setting_field(record, key)
+    allowed = setting_types(record, key)
     if value is None and field.default is None:
         return
     if isinstance(allowed[0], str):

@@ -1,10 +1,15 @@
 """What the frozen backbone computes: pooled features, each image once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+# A feature that varies less than this part of the one that varies most is left at its own scale.
+_SMALLEST_DEVIATION = 1e-3
 
 # Features of more bytes than this are not kept in memory; the head is then trained on images.
 LARGEST_BYTES = 2 * 2**30
@@ -29,6 +34,32 @@ def predict_batches(
         on_predict_batch_end=lambda batch, logs: progress(batch + 1)
     )
     return np.asarray(model.predict(batches, verbose=0, callbacks=[counter]))
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Mean and deviation of each feature, (num_features,), over the training images.
+
+    Features of one backbone differ in scale from those of another by orders of magnitude, and on
+    images far from its source by little among themselves. Standardised, one learning rate suits
+    them all: the head learns as fast, and reaches the same place, whatever their scale.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> Self:
+        """Returns that of features, (num_examples, num_features)."""
+        deviation = features.std(axis=0)
+        # A feature that is the same on all training images says nothing, and must not explode where
+        # another image differs by a little.
+        floor = _SMALLEST_DEVIATION * deviation.max(initial=0.0)
+        return cls(features.mean(axis=0), np.where(deviation > floor, deviation, 1.0))
+
+    def apply(self, features: np.ndarray) -> np.ndarray:
+        """Returns features of mean 0 and deviation 1, float32."""
+        return np.asarray((features - self.mean) / self.deviation, "float32")
 
 
 def feature_batches(

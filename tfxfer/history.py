@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import math
 import time
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ class Epoch:
     """One row of `history.csv`; losses are the training loss's, label smoothing included.
 
     Attributes:
-        phase: "head" or "finetune".
+        phase: "head", "finetune" or "pretrain".
         epoch: Number within the phase, from 1.
         learning_rate: Where the schedule stands after the epoch.
         train_accuracy: Over the epoch's own batches, as the weights changed.
@@ -48,7 +49,7 @@ class Epoch:
 
 
 class History:
-    """The epochs of a run over both phases, written down as they happen."""
+    """The epochs of a run over all its phases, written down as they happen."""
 
     def __init__(self, run: RunDirectory) -> None:
         self.epochs: list[Epoch] = []
@@ -58,6 +59,31 @@ class History:
             split: tf.summary.create_file_writer(str(run.events / split))
             for split in ("train", "validation")
         }
+
+    def restore(self, num_epochs: int) -> None:
+        """Reads back the first epochs of a run that was interrupted; what follows is forgotten.
+
+        Raises:
+            RunError: They are not all in the run's `history.csv`.
+        """
+        types = typing.get_type_hints(Epoch)
+        try:
+            with self._run.history.open(newline="") as file:
+                rows = list(csv.DictReader(file))[:num_epochs]
+            epochs = [
+                Epoch(**{name: kind(row[name]) for name, kind in types.items()}) for row in rows
+            ]
+        except (OSError, KeyError, TypeError, ValueError):
+            epochs = []
+        if len(epochs) < num_epochs:
+            raise RunError(
+                f"Cannot go on with the run '{self._run.path}': '{self._run.history.name}' does "
+                f"not have the {num_epochs} epochs that were trained. Remove the run to begin anew."
+            )
+        self.epochs = epochs
+        for epoch in epochs:
+            if epoch.better_than(self.best):
+                self.best = epoch
 
     def add(self, epoch: Epoch) -> bool:
         """Writes an epoch down and tells whether it is the best so far."""
@@ -91,7 +117,7 @@ class PhaseRecorder(keras.callbacks.Callback):
 
     Args:
         history: Where epochs are written down.
-        phase: "head" or "finetune".
+        phase: "head", "finetune" or "pretrain".
         epochs: How many the phase has.
         keep_best: Called after each epoch that is the best of the run so far.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
@@ -115,6 +141,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._patience = patience
         self._say = say
         self._waited = 0
+        self._first_epoch: int | None = None
         self._phase_start = time.perf_counter()
         self._epoch_start = self._phase_start
 
@@ -125,6 +152,8 @@ class PhaseRecorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._epoch_start = time.perf_counter()
+        if self._first_epoch is None:
+            self._first_epoch = epoch
         self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self.params["steps"])
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -140,10 +169,11 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._progress.clear()
         values = logs or {}
         if not math.isfinite(values["loss"]):
+            options = "--" if self._phase == "pretrain" else f"--{self._phase}-"
             raise RunError(
                 f"The training loss became {values['loss']} in epoch {epoch + 1} of the "
-                f"{self._phase} phase. Try a lower --{self._phase}-learning-rate, or clip "
-                f"gradients with --{self._phase}-clip-norm 1."
+                f"{self._phase} phase. Try a lower {options}learning-rate, or clip gradients with "
+                f"{options}clip-norm 1."
             )
         record = Epoch(
             phase=self._phase,
@@ -159,7 +189,8 @@ class PhaseRecorder(keras.callbacks.Callback):
         if best:
             self._keep_best()
         self._waited = 0 if best else self._waited + 1
-        left = (time.perf_counter() - self._phase_start) / (epoch + 1) * (self._epochs - epoch - 1)
+        done = epoch + 1 - (self._first_epoch or 0)
+        left = (time.perf_counter() - self._phase_start) / done * (self._epochs - epoch - 1)
         self._say(_line(record, self._epochs, best, left))
         if self._patience and self._waited >= self._patience and epoch + 1 < self._epochs:
             self._say(

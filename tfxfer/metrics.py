@@ -1,6 +1,7 @@
 """Numbers that judge a classifier: arrays in, numbers out."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -54,3 +55,12 @@ def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
         "loss": cross_entropy(probabilities, labels),
         "num_examples": len(np.asarray(labels)),
     }
+
+
+def describe_scores(scores: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each split that has a summary, the test first."""
+    return [
+        f"{name} accuracy {scores[name]['accuracy']:.4f} ({scores[name]['num_examples']:,} images)"
+        for name in ("test", "validation")
+        if name in scores
+    ]

@@ -1,4 +1,4 @@
-"""What a fit will do, decided to the last number before any work starts."""
+"""What a fit or a pretraining will do, decided to the last number before any work starts."""
 
 import dataclasses
 import pathlib
@@ -6,11 +6,25 @@ from dataclasses import dataclass
 
 from tfxfer.backbones import Backbone, find_backbone
 from tfxfer.classifier import Classifier, build_classifier
-from tfxfer.config import FitConfig, PhaseConfig
+from tfxfer.config import (
+    AugmentConfig,
+    FitConfig,
+    HeadConfig,
+    PhaseConfig,
+    PretrainConfig,
+    RunConfig,
+    to_toml,
+)
 from tfxfer.precision import choose_precision
 from tfxfer.preflight import check_settings
-from tfxfer.recipe import Facts, decide
-from tfxfer.run_directory import RunDirectory, named_run, next_version, numbered_run
+from tfxfer.recipe import Facts, decide, decide_pretraining
+from tfxfer.run_directory import (
+    RunDirectory,
+    named_run,
+    next_version,
+    numbered_run,
+    unfinished_run,
+)
 from tfxfer.sources import Source, open_source
 
 
@@ -37,9 +51,8 @@ class Plan:
 
     def build_classifier(self, weights: str) -> Classifier:
         """Returns the classifier of this plan with the given weights in its backbone."""
-        config = dataclasses.replace(self.config, weights=weights)
         num_classes = len(self.source.class_names)
-        return build_classifier(self.backbone, config, num_classes, config.precision)
+        return build_classifier(self.backbone, self.config, self.config.head, weights, num_classes)
 
     def describe(self, classifier: Classifier) -> str:
         """Returns the plan as a person reads it; the classifier's trainable state is changed."""
@@ -71,11 +84,78 @@ class Plan:
             ]
         version = next_version(self.export_directory)
         lines += [
-            _row("augmentation", _describe_augmentation(self.config)),
+            _row("augmentation", self._describe_augmentation()),
             _row("precision", self.config.precision),
+            *self._describe_comparison(),
             _row("results", str(self.run.path)),
             _row("", str(self.export_directory / str(version))),
         ]
+        return "\n".join(lines)
+
+    def _describe_augmentation(self) -> str:
+        changes = _describe_changes(self.config.augment)
+        return (
+            f"{', '.join(changes)} (finetune phase)"
+            if changes and self.config.finetune.epochs
+            else "none"
+        )
+
+    def _describe_comparison(self) -> list[str]:
+        """Returns a line on the comparison with random weights where it was asked for."""
+        if not self.config.compare_scratch:
+            return []
+        count = self.config.compare_examples
+        images = "the same images"
+        if count is not None and count < len(self.source.splits["train"]):
+            images = f"{count:,} training images, both"
+        return [_row("comparison", f"with random weights, on {images}, in as many epochs")]
+
+
+@dataclass(frozen=True)
+class PretrainPlan:
+    """A pretraining that is ready to run, or to go on.
+
+    Attributes:
+        config: Every setting, decided.
+        source: The data, opened.
+        backbone: The row of the backbone table.
+        run: The directory of the results; it is there already where a run was interrupted.
+    """
+
+    config: PretrainConfig
+    source: Source
+    backbone: Backbone
+    run: RunDirectory
+
+    def build_classifier(self) -> Classifier:
+        """Returns a classifier of random weights, all of which are trained."""
+        # Dropout is for heads that see few images; here the augmentation and the decay do its work.
+        head = HeadConfig(dropout=0.0)
+        num_classes = len(self.source.class_names)
+        classifier = build_classifier(self.backbone, self.config, head, "none", num_classes)
+        classifier.unfreeze("all", "adapt")
+        return classifier
+
+    def describe(self, classifier: Classifier) -> str:
+        """Returns the plan as a person reads it."""
+        config = self.config
+        smoothing = config.label_smoothing
+        lines = [
+            *_describe_data(self.source, config),
+            _row(
+                "backbone",
+                f"{self.backbone.name}, from scratch, at {config.image_size} pixels, "
+                f"{classifier.num_trainable():,} parameters trained",
+            ),
+            _row("training", _describe_schedule(config)),
+            _row("", f"batches of {config.batch_size:,}, label smoothing {smoothing:g}"),
+            *(_row("", text) for text in _describe_regularisation(config)),
+            _row("augmentation", ", ".join(_describe_changes(config.augment)) or "none"),
+            _row("precision", config.precision),
+            _row("results", str(self.run.path)),
+        ]
+        if self.run.checkpoint.is_file():
+            lines.append(_row("", "an unfinished run of these settings: it goes on"))
         return "\n".join(lines)
 
 
@@ -95,16 +175,9 @@ def make_plan(config: FitConfig) -> Plan:
         run = named_run(config.runs_dir, config.run)
     else:
         run = numbered_run(config.runs_dir, f"{source.name}-{backbone.name}")
-    facts = Facts(
-        num_train=len(source.splits["train"]),
-        side=min(source.image_height_width),
-        mirrored=source.mirrored,
-        native_size=backbone.native_size,
-        min_size=backbone.min_size,
-        last_resolution=backbone.last_resolution,
-    )
+    asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
     decided = dataclasses.replace(
-        decide(config, facts),
+        decide(asked, _facts(source, backbone)),
         backbone=backbone.name,
         precision=choose_precision(config.precision),
         run=run.path.name,
@@ -112,11 +185,46 @@ def make_plan(config: FitConfig) -> Plan:
     return Plan(decided, source, backbone, run)
 
 
+def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
+    """Returns the plan of a pretraining likewise; a run of the same settings is gone on with.
+
+    Raises:
+        UsageError: A setting names something that is not there, or that cannot be.
+        DataError: The data cannot be used.
+    """
+    check_settings(config)
+    backbone = find_backbone(config.backbone)
+    source = open_source(config)
+    decided = dataclasses.replace(
+        decide_pretraining(config, _facts(source, backbone)),
+        backbone=backbone.name,
+        precision=choose_precision(config.precision),
+    )
+
+    def settings(run: str) -> str:
+        return to_toml(dataclasses.replace(decided, run=run))
+
+    name = f"{source.name}-{backbone.name}-pretrain"
+    run = unfinished_run(config.runs_dir, config.run, name, settings)
+    return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+
+
+def _facts(source: Source, backbone: Backbone) -> Facts:
+    return Facts(
+        num_train=len(source.splits["train"]),
+        side=min(source.image_height_width),
+        mirrored=source.mirrored,
+        native_size=backbone.native_size,
+        min_size=backbone.min_size,
+        last_resolution=backbone.last_resolution,
+    )
+
+
 def _row(name: str, text: str) -> str:
     return f"{name:16s}{text}"
 
 
-def _describe_data(source: Source, config: FitConfig) -> list[str]:
+def _describe_data(source: Source, config: RunConfig) -> list[str]:
     names = source.class_names
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
@@ -181,10 +289,9 @@ def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> st
     return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm adapting")
 
 
-def _describe_augmentation(config: FitConfig) -> str:
-    augment = config.augment
+def _describe_changes(augment: AugmentConfig) -> list[str]:
     parts = ["flip"] if augment.flip else []
-    parts += [f"shift {augment.shift:.0%}"] if augment.shift else []
-    parts += [f"zoom {augment.zoom:.0%}"] if augment.zoom else []
+    parts += [f"shift {100 * augment.shift:g}%"] if augment.shift else []
+    parts += [f"zoom {100 * augment.zoom:g}%"] if augment.zoom else []
     parts += [f"rotation {augment.rotation:g} degrees"] if augment.rotation else []
-    return f"{', '.join(parts)} (finetune phase)" if parts and config.finetune.epochs else "none"
+    return parts

@@ -2,28 +2,40 @@
 
 import pathlib
 
-from tfxfer.backbones import find_backbone
-from tfxfer.config import FitConfig
+from tfxfer.backbones import Backbone, find_backbone
+from tfxfer.config import FitConfig, RunConfig
 from tfxfer.errors import UsageError, did_you_mean
-from tfxfer.run_directory import check_writable, named_run
+from tfxfer.run_directory import check_run_name, check_writable, named_run
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
-def check_settings(config: FitConfig) -> None:
+def check_settings(config: RunConfig) -> None:
     """Raises a UsageError where a setting names something that is not there or does not fit.
 
-    Checked are that data are named, the backbone with its stages and its smallest size, the
-    weights, and where the results go.
+    Checked are that data are named, the backbone with its smallest size, where the results go, and
+    for a fit the weights and the stages.
     """
     if not config.data:
         raise UsageError(
             "Missing setting 'data': the name of a data set, a folder, or 'digits' (--data)."
         )
     backbone = find_backbone(config.backbone)
-    if config.weights not in ("imagenet", "none"):
-        find_weights_file(config.weights)
     check_writable(config.runs_dir, "runs_dir")
+    if config.run is not None:
+        check_run_name(config.run)
+    if isinstance(config, FitConfig):
+        _check_fit(config, backbone)
+    if config.image_size is not None and config.image_size < backbone.min_size:
+        raise UsageError(
+            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
+            f"least {backbone.min_size} pixels."
+        )
+
+
+def _check_fit(config: FitConfig, backbone: Backbone) -> None:
+    if config.weights is not None and config.weights != "none":
+        find_weights_file(backbone, config.weights)
     check_writable(config.export_dir, "export_dir")
     if config.run is not None:
         named_run(config.runs_dir, config.run)
@@ -35,25 +47,22 @@ def check_settings(config: FitConfig) -> None:
             f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
             f"{', '.join(allowed)}."
         )
-    if config.image_size is not None and config.image_size < backbone.min_size:
-        raise UsageError(
-            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
-            f"least {backbone.min_size} pixels."
-        )
 
 
-def find_weights_file(weights: str) -> pathlib.Path:
-    """Returns the file that the setting `weights` names where it is no word.
+def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
+    """Returns the file that the setting `weights` names, None for the backbone's own word.
 
     Raises:
         UsageError: There is no such file, or it is of another kind.
     """
+    if weights == backbone.weights_name:
+        return None
     path = pathlib.Path(weights).expanduser()
     if not path.exists() and not path.suffix:
-        hint = did_you_mean(weights, ("imagenet", "none"))
+        hint = did_you_mean(weights, (backbone.weights_name, "none"))
         raise UsageError(
-            f"Unknown weights '{weights}'.{hint} They are 'imagenet', 'none' or the path of a "
-            ".h5, .weights.h5 or .keras file."
+            f"Unknown weights '{weights}'.{hint} For backbone '{backbone.name}' they are "
+            f"'{backbone.weights_name}', 'none' or the path of a .h5, .weights.h5 or .keras file."
         )
     if path.suffix not in _SUFFIXES or path.is_dir():
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A line on standard error that shows how far a pass over many images is."""
+"""How far a pass over many images is, on standard error, and how long each part of a run took."""
 
 import sys
 import time
@@ -58,6 +58,25 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self.clear()
+
+
+class Clock:
+    """Seconds since the last lap, by name, and in all."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Ends a lap."""
+        now = time.perf_counter()
+        self._laps[name] = round(now - self._last, 2)
+        self._last = now
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The laps so far and their total."""
+        return {**self._laps, "total": round(time.perf_counter() - self._start, 2)}
 
 
 def readable_seconds(seconds: float) -> str:

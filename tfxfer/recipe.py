@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from tfxfer.config import FitConfig
+from tfxfer.config import FitConfig, PretrainConfig
 
 # Below this side an image is "small" (BiT-HyperRule, Kolesnikov et al. 2020, arXiv:1912.11370,
 # section 3.3: area under 96 x 96) and is upsampled to 128 pixels, as there.
@@ -43,7 +43,7 @@ class Facts:
 
 
 def decide(config: FitConfig, facts: Facts) -> FitConfig:
-    """Returns the settings with every rule-made one decided; what the user set stays."""
+    """Returns the settings of a fit with every rule-made one decided; what the user set stays."""
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
     pretrained = config.weights != "none"
@@ -62,6 +62,34 @@ def decide(config: FitConfig, facts: Facts) -> FitConfig:
             decided, finetune=dataclasses.replace(decided.finetune, epochs=0)
         )
     return decided
+
+
+def decide_pretraining(config: PretrainConfig, facts: Facts) -> PretrainConfig:
+    """Returns the settings of a pretraining likewise; images are shown at the size `fit` chooses.
+
+    SGD with a momentum of 0.9 at 0.1 for batches of 128, crops that move by an eighth of the side,
+    and flips are He et al.'s (2015, arXiv:1512.03385, section 4.2); the rate in proportion to the
+    batch is Goyal et al.'s (2017, arXiv:1706.02677). The weight decay is Zagoruyko & Komodakis'
+    (2016, arXiv:1605.07146), 5e-4 of the loss: under a momentum of 0.9 that moves the weights as
+    far as ten times as much decoupled from it.
+    """
+    image_size = config.image_size or _image_size(facts)
+    batch_size = config.batch_size or _batch_size(facts.num_train)
+    with_sgd = config.optimizer == "sgd"
+    choices = {
+        "image_size": image_size,
+        "input_size": _input_size(facts, image_size),
+        "batch_size": batch_size,
+        "label_smoothing": 0.1,
+        "epochs": 100 if facts.num_train < _MANY_IMAGES else 30,
+        "learning_rate": 0.1 * batch_size / 128 if with_sgd else 1e-3,
+        "warmup_epochs": 1.0,
+        "weight_decay": 5e-3 if with_sgd else 0.05,
+        "clip_norm": 0.0,
+    }
+    augment = {"flip": facts.mirrored, "shift": 0.125, "zoom": 0.0, "rotation": 0.0}
+    filled: PretrainConfig = _fill(config, choices)
+    return dataclasses.replace(filled, augment=_fill(config.augment, augment))
 
 
 def _fill(record: Any, choices: dict[str, Any]) -> Any:
@@ -131,6 +159,9 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
     and bees and on five flowers 1e-4 makes the validation loss worse from the first epoch on, where
     3e-5 makes it better (measured). Cosine decay after a warm-up is He et al.'s (2019,
     arXiv:1812.01187, sections 3.1 and 5.1).
+
+    A network for small images is small itself, learnt from small data, and costs little: all of it
+    is trained, for longer and at a higher rate (measured on 1,000 images of CIFAR-10).
     """
     few = facts.num_train < _FEW_IMAGES
     common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0}
@@ -140,6 +171,14 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
             "batch_norm": "adapt",
             "epochs": 30 if few else 20,
             "learning_rate": 1e-3,  # AdamW's own default, for weights that are not to be kept
+            "warmup_epochs": 1.0,
+        }
+    if facts.native_size < _SMALL_IMAGE:
+        return common | {
+            "unfreeze": "all",
+            "batch_norm": "frozen",
+            "epochs": 20 if few else 10,
+            "learning_rate": 3e-4,
             "warmup_epochs": 1.0,
         }
     return common | {

@@ -8,7 +8,7 @@ import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from tfxfer.errors import RunError, UsageError
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory of one fit and the names of the files in it."""
+    """The directory of one fit or pretraining, and the names of the files in it."""
 
     path: pathlib.Path
 
@@ -42,6 +42,21 @@ class RunDirectory:
         return self.path / "best.weights.h5"
 
     @property
+    def checkpoint(self) -> pathlib.Path:
+        """The last epoch's weights and optimizer; there until the run is finished."""
+        return self.path / "checkpoint.weights.h5"
+
+    @property
+    def backbone(self) -> pathlib.Path:
+        """A pretrained backbone for plain Keras: images in, feature maps out."""
+        return self.path / "backbone.keras"
+
+    @property
+    def card(self) -> pathlib.Path:
+        """What the backbone was trained on and how, for people."""
+        return self.path / "backbone.md"
+
+    @property
     def model(self) -> pathlib.Path:
         """The classifier for plain Keras: RGB in [0, 255] in, probabilities out."""
         return self.path / "model.keras"
@@ -55,6 +70,21 @@ class RunDirectory:
     def metrics(self) -> pathlib.Path:
         """What came out, as JSON; written last, so a run that has it is complete."""
         return self.path / "metrics.json"
+
+
+def start_run(run: RunDirectory, settings: str, class_names: tuple[str, ...]) -> None:
+    """Makes the directory of a run with its settings, a TOML text, and its class names.
+
+    Raises:
+        RunError: It cannot be made.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"Cannot make the run '{run.path}': {error.strerror}.") from error
+    with replacing(run.config) as temporary:
+        temporary.write_text(settings, encoding="utf-8")
+    write_class_names(run.classes, class_names)
 
 
 def classes_file(model: pathlib.Path) -> pathlib.Path:
@@ -101,22 +131,69 @@ def named_run(runs_dir: str, name: str) -> RunDirectory:
     Raises:
         UsageError: The name is no plain name, or a run of that name exists.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(
-            f"Setting 'run' is {name!r}; it must be a plain name of letters, digits, '-', '_' and "
-            f"'.'. Choose where runs go with --runs-dir."
-        )
+    check_run_name(name)
     path = pathlib.Path(runs_dir, name)
     if path.exists():
         raise UsageError(f"The run '{path}' exists already. Choose another --run, or remove it.")
     return RunDirectory(path)
 
 
+def check_run_name(name: str) -> None:
+    """Raises a UsageError unless a run may have this name."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(
+            f"Setting 'run' is {name!r}; it must be a plain name of letters, digits, '-', '_' and "
+            f"'.'. Choose where runs go with --runs-dir."
+        )
+
+
 def numbered_run(runs_dir: str, name: str) -> RunDirectory:
     """Returns the directory of a new run, `name` or the first free of `name-2`, `name-3`, ..."""
-    candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    paths = (pathlib.Path(runs_dir, candidate) for candidate in candidates)
-    return RunDirectory(next(path for path in paths if not path.exists()))
+    return next(run for run in _numbered(runs_dir, name) if not run.path.exists())
+
+
+def unfinished_run(
+    runs_dir: str, named: str | None, default_name: str, settings: Callable[[str], str]
+) -> RunDirectory:
+    """Returns the run of the same settings that was interrupted or, where there is none, a new one.
+
+    Args:
+        runs_dir: Where runs are.
+        named: The name the user gave; None looks at all whose name begins with the default one.
+        default_name: Numbered where it is taken, as by `numbered_run`.
+        settings: From the name of a run to what its `config.toml` would hold.
+
+    Raises:
+        UsageError: The run that the user named is finished, or has other settings.
+    """
+    if named is None:
+        runs = _numbered(runs_dir, default_name)
+        return next(run for run in runs if not run.path.exists() or _unfinished(run, settings))
+    run = RunDirectory(pathlib.Path(runs_dir, named))
+    if not run.path.exists() or _unfinished(run, settings):
+        return run
+    if run.metrics.is_file() or not run.config.is_file():
+        return named_run(runs_dir, named)  # which says that it exists
+    theirs, ours = run.config.read_text("utf-8").splitlines(), settings(named).splitlines()
+    differing = next(line for line in [*theirs, *ours] if (line in theirs) != (line in ours))
+    raise UsageError(
+        f"The run '{run.path}' was interrupted, but its settings are not these: "
+        f"'{differing.partition(' = ')[0]}' differs. Give the settings of '{run.config}' to go on "
+        "with it, or choose another --run."
+    )
+
+
+def _unfinished(run: RunDirectory, settings: Callable[[str], str]) -> bool:
+    return (
+        run.config.is_file()
+        and not run.metrics.is_file()
+        and run.config.read_text("utf-8") == settings(run.path.name)
+    )
+
+
+def _numbered(runs_dir: str, name: str) -> Iterator[RunDirectory]:
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return (RunDirectory(pathlib.Path(runs_dir, candidate)) for candidate in names)
 
 
 def check_writable(directory: str | pathlib.Path, setting: str) -> None:

@@ -51,7 +51,7 @@ def build_optimizer(phase: PhaseConfig, steps_per_epoch: int) -> keras.optimizer
         "global_clipnorm": phase.clip_norm or None,
     }
     if phase.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=phase.momentum, **common)
+        optimizer = keras.optimizers.SGD(momentum=phase.momentum, nesterov=phase.nesterov, **common)
     elif phase.optimizer == "adam":
         optimizer = keras.optimizers.Adam(**common)
     else:

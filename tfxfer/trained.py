@@ -41,7 +41,7 @@ def load_trained(path: str | pathlib.Path) -> TrainedClassifier:
     path = pathlib.Path(path)
     if path.is_dir():
         run = open_run(path)
-        return TrainedClassifier(*_load_model(run.model), read_recipe(run.config))
+        return TrainedClassifier(*_load_model(run.model), read_recipe(run.config, FitConfig()))
     if path.suffix != ".keras" or not path.is_file():
         raise UsageError(f"'{path}' is neither the directory of a run nor a '.keras' file.")
     return TrainedClassifier(*_load_model(path), None)

@@ -1,8 +1,8 @@
 """Fit: open the data, build the classifier, train its phases, keep the best, export."""
 
+import dataclasses
 import math
 import shlex
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +12,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.classifier import Classifier, smoothed_cross_entropy
+from tfxfer.classifier import Classifier
+from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import FinetuneConfig, FitConfig, PhaseConfig, to_toml
-from tfxfer.errors import RunError
 from tfxfer.export import export_saved_model
-from tfxfer.features import FrozenFeatures, feature_batches, fit_in_memory, predict_batches
+from tfxfer.features import (
+    FrozenFeatures,
+    Standardisation,
+    feature_batches,
+    fit_in_memory,
+    predict_batches,
+)
 from tfxfer.history import History, PhaseRecorder
-from tfxfer.metrics import summarise
+from tfxfer.loops import compiled_view, run_epochs, score_splits
+from tfxfer.metrics import describe_scores
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images, training_batches
 from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
-from tfxfer.progress import Progress, readable_seconds
-from tfxfer.run_directory import (
-    replacing,
-    write_class_names,
-    write_json,
-)
-from tfxfer.schedule import build_optimizer
+from tfxfer.progress import Clock, Progress, readable_seconds
+from tfxfer.run_directory import RunDirectory, replacing, start_run, write_json
 
 Say = Callable[[str], None]
 
@@ -77,51 +79,107 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
         UsageError: A setting is wrong.
         RunError: Data, weights, training or export failed; the message says what.
     """
-    clock = _Clock()
+    clock = Clock()
     leave_gpu_to_jax()
-    plan = make_plan((config or FitConfig()).with_settings(settings))
+    asked = (config or FitConfig()).with_settings(settings)
+    plan = make_plan(asked)
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
-    _start_run(plan)
-    splits = plan.source.splits
-    images = {name: Images(split, plan.config.input_size) for name, split in splits.items()}
-    history = History(plan.run)
-    phases = _Phases(plan, classifier, images, history, say)
-    clock.lap("data")
-    with naming_unreadable_images(*splits.values()):
-        phases.train_head()
-        clock.lap("head")
-        phases.finetune()
-        clock.lap("finetune")
-        history.close()
-        metrics = _save_and_evaluate(plan, classifier, images)
-        clock.lap("evaluation")
+    images = _open_images(plan)
+    with naming_unreadable_images(*plan.source.splits.values()):
+        trained = _train(plan, classifier, images, clock, say)
         examples = images["validation"].encoded(_EXPORT_CHECK_IMAGES)
     version = export_saved_model(plan.run.model, plan.export_directory, examples)
     clock.lap("export")
-    metrics |= {
-        "seconds": clock.seconds,
-        "num_classes": len(plan.source.class_names),
-        "parameters": {
-            "total": classifier.num_parameters(),
-            "trained": phases.num_trained,
-        },
-        "export": str(version),
-    }
+    metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
     write_json(plan.run.metrics, metrics)
-    say(_summary(plan, history, metrics))
+    say(_summary(plan, trained.history, metrics))
+    if plan.config.compare_scratch:
+        comparison = _compare(asked, plan, trained, say)
+        clock.lap("comparison")
+        metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
+        write_json(plan.run.metrics, metrics)
+        say(comparison.describe())
+    say(_next_steps(plan))
     return FitResult(plan.run.path, plan.run.model, version, metrics)
 
 
-def _start_run(plan: Plan) -> None:
-    """Makes the run's directory and writes the settings and class names into it."""
-    try:
-        plan.run.path.mkdir(parents=True)
-    except OSError as error:
-        raise RunError(f"Cannot make the run '{plan.run.path}': {error.strerror}.") from error
-    with replacing(plan.run.config) as temporary:
-        temporary.write_text(to_toml(plan.config), encoding="utf-8")
-    write_class_names(plan.run.classes, plan.source.class_names)
+@dataclass(frozen=True)
+class _Trained:
+    """What training leaves, beside the run's files."""
+
+    history: History
+    metrics: dict[str, Any]
+
+
+def _open_images(plan: Plan) -> dict[str, Images]:
+    splits = plan.source.splits
+    return {name: Images(split, plan.config.input_size) for name, split in splits.items()}
+
+
+def _train(
+    plan: Plan, classifier: Classifier, images: dict[str, Images], clock: Clock, say: Say
+) -> _Trained:
+    """Runs the phases of a plan, writes `model.keras`, and scores it."""
+    start_run(plan.run, to_toml(plan.config), plan.source.class_names)
+    history = History(plan.run)
+    phases = _Phases(plan, classifier, images, history, say)
+    clock.lap("data")
+    phases.train_head()
+    clock.lap("head")
+    phases.finetune()
+    clock.lap("finetune")
+    history.close()
+    model = classifier.with_probabilities()
+    with replacing(plan.run.model) as temporary:
+        model.save(temporary)
+    metrics = {
+        **score_splits(model, images, plan.config.batch_size),
+        "num_classes": len(plan.source.class_names),
+        "parameters": {"total": classifier.num_parameters(), "trained": phases.num_trained},
+    }
+    clock.lap("evaluation")
+    return _Trained(history, metrics)
+
+
+def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Comparison:
+    """Trains the plan's network from random weights in as many epochs and compares the two.
+
+    Where the comparison is on fewer training images, the pretrained network is trained on them too.
+    The runs lie in the run's directory; nothing of them is exported.
+    """
+    num_train = len(plan.source.splits["train"])
+    limit = plan.config.compare_examples or num_train
+    transfer = plan
+    if limit < num_train:
+        transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
+        say(f"\ncomparison: pretrained, on {limit:,} training images")
+        trained = _train_again(transfer, say)
+    scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
+    say(f"\ncomparison: from random weights, on {len(scratch.source.splits['train']):,} images")
+    return Comparison(
+        num_train=len(scratch.source.splits["train"]),
+        epochs=scratch.config.finetune.epochs,
+        split="test" if "test" in trained.metrics else "validation",
+        pretrained=trained.metrics,
+        scratch=_train_again(scratch, say).metrics,
+    )
+
+
+def _part_of_run(whole: Plan, plan: Plan, name: str) -> Plan:
+    """Returns a plan whose run lies inside that of another."""
+    run = RunDirectory(whole.run.path / name)
+    return dataclasses.replace(plan, run=run, config=dataclasses.replace(plan.config, run=name))
+
+
+def _train_again(plan: Plan, say: Say) -> _Trained:
+    """Trains what a comparison needs: the run is complete, but without an export."""
+    clock = Clock()
+    with naming_unreadable_images(*plan.source.splits.values()):
+        classifier = plan.build_classifier(plan.config.weights)
+        trained = _train(plan, classifier, _open_images(plan), clock, say)
+    write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
+    return trained
 
 
 @dataclass
@@ -144,21 +202,24 @@ class _Phases:
         train, validation = self.images["train"], self.images["validation"]
         if fit_in_memory(len(train) + len(validation), classifier.head.input_shape[-1]):
             model = classifier.head
+            features = self._features("train")
+            scale = Standardisation.of(features)
             batches = feature_batches(
-                self._features("train"),
+                scale.apply(features),
                 train.split.labels,
                 config.batch_size,
                 seed=config.seed,
                 epochs=config.head.epochs,
             )
             validation_batches = feature_batches(
-                self._features("validation"),
+                scale.apply(self._features("validation")),
                 validation.split.labels,
                 _EVALUATION_BATCH,
                 seed=None,
                 epochs=1,
             )
         else:
+            scale = None
             inputs = keras.Input(classifier.model.input_shape[1:])
             model = keras.Model(
                 inputs, classifier.head(FrozenFeatures(classifier.features)(inputs))
@@ -174,6 +235,8 @@ class _Phases:
 
         self._train(model, "head", config.head, batches, validation_batches, keep_best)
         classifier.head.set_weights(best)
+        if scale:
+            classifier.absorb(scale)
         self._save_weights()
 
     def finetune(self) -> None:
@@ -214,89 +277,38 @@ class _Phases:
         """Trains what is trainable of a model for all epochs of a phase."""
         config = self.plan.config
         steps = math.ceil(len(self.images["train"]) / config.batch_size)
-        # A view of the same layers: what is compiled takes its loss and its optimizer's state along
-        # into every file that it, or a model around it, is saved in.
-        model = keras.Model(model.input, model.output)
-        model.compile(
-            optimizer=build_optimizer(phase, steps),
-            loss=smoothed_cross_entropy(config.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        )
+        view = compiled_view(model, phase, steps, config.label_smoothing)
         self.num_trained = max(self.num_trained, self.classifier.num_trainable())
         patience = phase.patience if isinstance(phase, FinetuneConfig) else 0
         recorder = PhaseRecorder(self.history, name, phase.epochs, keep_best, patience, self.say)
-        model.fit(
-            batches,
-            epochs=phase.epochs,
-            steps_per_epoch=steps,
-            validation_data=validation,
-            callbacks=[recorder],
-            shuffle=False,  # the batches are in a new order in each epoch already
-            verbose=0,
-        )
+        run_epochs(view, phase, batches, validation, [recorder], steps=steps)
 
     def _save_weights(self) -> None:
         with replacing(self.plan.run.best_weights) as temporary:
             self.classifier.model.save_weights(temporary)
 
 
-def _save_and_evaluate(
-    plan: Plan, classifier: Classifier, images: dict[str, Images]
-) -> dict[str, Any]:
-    """Writes `model.keras` and returns what that model scores on validation and test."""
-    model = classifier.with_probabilities()
-    with replacing(plan.run.model) as temporary:
-        model.save(temporary)
-    scores: dict[str, Any] = {}
-    for name in ("validation", "test"):
-        if name in images:
-            with Progress(name, len(images[name]), plan.config.batch_size) as progress:
-                batches = evaluation_batches(images[name], plan.config.batch_size)
-                probabilities = predict_batches(model, batches, progress.update)
-            scores[name] = summarise(probabilities, images[name].split.labels)
-    return scores
-
-
-class _Clock:
-    """Seconds since the last lap, by name, and in all."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        """Ends a lap."""
-        now = time.perf_counter()
-        self._laps[name] = round(now - self._last, 2)
-        self._last = now
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """The laps so far and their total."""
-        return {**self._laps, "total": round(time.perf_counter() - self._start, 2)}
-
-
 def _summary(plan: Plan, history: History, metrics: Mapping[str, Any]) -> str:
-    """Returns what came out, where it is, and the next commands to type."""
+    """Returns what came out and where it is."""
     best = history.best
-    scores = {name: metrics[name] for name in ("test", "validation") if name in metrics}
-    results = [
-        f"{name} accuracy {score['accuracy']:.4f} ({score['num_examples']:,} images)"
-        for name, score in scores.items()
-    ]
-    run = shlex.quote(str(plan.run.path))
     return "\n".join(
         [
             "",
-            *results,
+            *describe_scores(metrics),
             f"best epoch: {best.epoch} of the {best.phase} phase" if best else "",
             f"took {readable_seconds(metrics['seconds']['total'])}",
             f"model   {plan.run.model}",
             f"export  {metrics['export']}",
-            "",
-            "Next:",
-            f"  tfxfer predict {run} IMAGE...",
-            f"  tfxfer evaluate {run}",
-            f"  tensorboard --logdir {run}",
         ]
     )
+
+
+def _next_steps(plan: Plan) -> str:
+    """Returns the commands to type next."""
+    run = shlex.quote(str(plan.run.path))
+    commands = [
+        f"tfxfer predict {run} IMAGE...",
+        f"tfxfer evaluate {run}",
+        f"tensorboard --logdir {run}",
+    ]
+    return "\n".join(["", "Next:", *(f"  {command}" for command in commands)])

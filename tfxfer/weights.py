@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import importlib
+import importlib.resources
 import os
 import pathlib
 import re
@@ -23,7 +25,7 @@ _DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
 _IMAGENET_STDDEV = np.array([0.229, 0.224, 0.225])
 
 
-def load_backbone(backbone: Backbone, image_size: int, weights: str = "imagenet") -> keras.Model:
+def load_backbone(backbone: Backbone, image_size: int, weights: str | None = None) -> keras.Model:
     """Returns a backbone with its weights: images in, feature maps out.
 
     The input is float, of shape (batch, image_size, image_size, 3), in the range `backbone.pixels`
@@ -32,10 +34,10 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str = "imagenet"
     Args:
         backbone: Which one; see `backbones.find_backbone`.
         image_size: Height and width of the images, in pixels.
-        weights: `imagenet`; `none` for random values; or a `.h5`, `.weights.h5` or `.keras` file
-            that holds this backbone, alone or as part of a larger model. From a file the same
-            function is restored as by `imagenet`, whatever the dtype policy and the order in which
-            models were built.
+        weights: None or `backbone.weights_name` for the backbone's own; `none` for random values;
+            or a `.h5`, `.weights.h5` or `.keras` file that holds this backbone, alone or as part of
+            a larger model. From a file the same function is restored as by the word, whatever the
+            dtype policy and the order in which models were built.
 
     Raises:
         UsageError: The images are too small, or `weights` names nothing that can be loaded.
@@ -49,14 +51,16 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str = "imagenet"
         )
     if weights == "none":
         return _build(backbone, image_size)
-    from_keras = weights == "imagenet"
-    path = _imagenet_file(backbone) if from_keras else find_weights_file(weights)
+    path = find_weights_file(backbone, weights or backbone.weights_name)
+    from_keras = path is None and not backbone.bundled
+    if path is None:
+        path = _bundled_file(backbone) if backbone.bundled else _imagenet_file(backbone)
     model = _build(backbone, image_size)
     # Keras loads its own files, by the order of their layers alone: some may be older than today's
     # layer names. Any other file is matched by name, because layers of equal shapes may come in
     # another order and would then be exchanged without a word.
     try:
-        if from_keras or _is_published(backbone, path):
+        if from_keras or (not backbone.bundled and _is_published(backbone, path)):
             model.load_weights(path)
         else:
             load_weights_file(model, backbone, path)
@@ -96,13 +100,11 @@ def stage_layers(model: keras.Model, backbone: Backbone) -> dict[str, list[keras
 
 
 def _build(backbone: Backbone, image_size: int) -> keras.Model:
-    builder = getattr(keras.applications, backbone.builder)
-    return builder(
-        include_top=False,
-        weights=None,
-        input_shape=(image_size, image_size, 3),
-        **dict(backbone.builder_arguments),
-    )
+    builder = getattr(importlib.import_module(backbone.module), backbone.builder)
+    arguments = dict(backbone.builder_arguments)
+    if backbone.module == "keras.applications":
+        arguments |= {"include_top": False, "weights": None}
+    return builder(input_shape=(image_size, image_size, 3), **arguments)
 
 
 def _restore_stddev(model: keras.Model) -> None:
@@ -124,7 +126,25 @@ def _restore_stddev(model: keras.Model) -> None:
             layer.finalize_state()  # the values the layer computes with are derived ones
 
 
-# Keras' own files
+# The files of this package and Keras' own
+
+
+def _bundled_file(backbone: Backbone) -> pathlib.Path:
+    """Returns the file of weights that comes with tfxfer, once its digest is known to be right."""
+    path = pathlib.Path(
+        str(importlib.resources.files("tfxfer") / "pretrained" / backbone.weights_file)
+    )
+    problem = None
+    if not path.is_file():
+        problem = "missing"
+    elif not _is_published(backbone, path):
+        problem = "damaged: their SHA-256 is not the one that tfxfer knows"
+    if problem:
+        raise WeightsError(
+            f"The weights of '{backbone.name}' in '{path}', which come with tfxfer, are {problem}. "
+            "Install tfxfer again: pip install --force-reinstall --no-deps tfxfer."
+        )
+    return path
 
 
 def _imagenet_file(backbone: Backbone) -> pathlib.Path:
@@ -186,7 +206,7 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
 
 
 def _is_published(backbone: Backbone, path: pathlib.Path) -> bool:
-    """Tells whether a file is, byte for byte, the one Keras publishes for this backbone."""
+    """Tells whether a file is, byte for byte, the published one of this backbone."""
     if not backbone.weights_hash:
         return False
     algorithm = "md5" if len(backbone.weights_hash) == 32 else "sha256"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfxfer.config import FitConfig
+from tfxfer.config import RunConfig
 from tfxfer.errors import UsageError
 from tfxfer.sources.carving import carve, default_fraction, subset
 from tfxfer.sources.digits import open_digits
@@ -25,7 +25,7 @@ from tfxfer.sources.tfds import open_tfds
 __all__ = ["Source", "Split", "first_few", "open_source"]
 
 
-def open_source(config: FitConfig) -> Source:
+def open_source(config: RunConfig) -> Source:
     """Returns the images and labels that `config.data` names, divided into splits.
 
     A directory of that name comes first, then `digits`, then the data sets of TFDS. Opening decodes
@@ -62,7 +62,7 @@ def open_source(config: FitConfig) -> Source:
     )
 
 
-def _open(config: FitConfig) -> Source:
+def _open(config: RunConfig) -> Source:
     """Returns the data with the splits they come with."""
     name = config.data
     if not name:
@@ -85,7 +85,7 @@ def _open(config: FitConfig) -> Source:
 
 
 def _with_validation(
-    splits: Mapping[str, Split], config: FitConfig
+    splits: Mapping[str, Split], config: RunConfig
 ) -> tuple[dict[str, Split], list[str]]:
     """Returns the splits, with those that had to be carved from `train`, and notes that say so."""
     if "validation" in splits:

@@ -1,0 +1,72 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfxfer.config import FinetuneConfig, FitConfig
+from tfxfer.loops import compiled_view, run_epochs, score_splits
+from tfxfer.pipeline import Images
+from tfxfer.sources import open_source
+
+PHASE = FinetuneConfig(
+    epochs=4,
+    optimizer="sgd",
+    learning_rate=0.1,
+    warmup_epochs=0.0,
+    weight_decay=0.0,
+    clip_norm=0.0,
+)
+
+
+def tiny_model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(2)(inputs))
+
+
+def batches(epochs):
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(8, 3)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((images, (images[:, 0] > 0).astype("int32")))
+    return data.batch(4).repeat(epochs).apply(tf.data.experimental.assert_cardinality(2 * epochs))
+
+
+def test_a_view_shares_the_layers_and_leaves_the_model_uncompiled(tmp_path):
+    model = tiny_model()
+    view = compiled_view(model, PHASE, 2, 0.1)
+    assert not model.compiled
+    before = model.get_weights()
+    run_epochs(view, PHASE, batches(4), batches(1), [], steps=2)
+    assert not np.array_equal(model.get_weights()[0], before[0])
+    model.save(tmp_path / "model.keras")
+    assert not keras.models.load_model(tmp_path / "model.keras").compiled
+
+
+def test_only_the_epochs_that_are_left_are_run():
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    view = compiled_view(tiny_model(), PHASE, 2, 0.0)
+    run_epochs(view, PHASE, batches(1), batches(1), [callback], steps=2, first_epoch=3)
+    assert seen == [3]
+
+
+def test_the_splits_that_there_are_are_scored():
+    source = open_source(FitConfig(data="digits", validation_examples=20, test_examples=30))
+    images = {name: Images(split, 8) for name, split in source.splits.items()}
+    inputs = keras.Input((8, 8, 3))
+    logits = keras.layers.Dense(10, kernel_initializer="zeros", bias_initializer=biased)(
+        keras.layers.Flatten()(inputs)
+    )
+    model = keras.Model(inputs, keras.layers.Softmax()(logits))
+    scores = score_splits(model, images, batch_size=7)
+    assert list(scores) == ["validation", "test"]
+    threes = np.mean(source.splits["test"].labels == 3)
+    assert scores["test"]["accuracy"] == pytest.approx(threes)
+    assert scores["test"]["num_examples"] == 30
+    del images["test"]
+    assert list(score_splits(model, images, batch_size=64)) == ["validation"]
+
+
+def biased(shape, dtype=None):
+    """Every image is a three."""
+    return np.eye(shape[0], dtype=dtype)[3]

@@ -1,0 +1,130 @@
+"""What transfer was worth: a pretrained network against the same one from random weights."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tfxfer.config import FinetuneConfig, FitConfig, HeadConfig
+
+# Two standard errors, the 95% interval of a normal distribution.
+_STANDARD_ERRORS = 2.0
+
+
+def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
+    """Returns the settings that fit fewer training images; what was open is decided for them.
+
+    Args:
+        asked: What the user asked for, open settings included.
+        num_train: How many training images.
+    """
+    return dataclasses.replace(
+        asked, train_examples=num_train, run=None, compare_scratch=False, compare_examples=None
+    )
+
+
+def scratch_config(decided: FitConfig) -> FitConfig:
+    """Returns the settings that train the same network on the same data from random weights.
+
+    It has as many epochs as both phases together, each over the whole network, and so more work
+    than the pretrained one, most of whose epochs train the head alone. Rates, decay and clipping
+    are those that the recipe has for random weights; all else is as decided.
+
+    Args:
+        decided: The settings of the pretrained network, all decided.
+    """
+    return dataclasses.replace(
+        decided,
+        weights="none",
+        run=None,
+        compare_scratch=False,
+        compare_examples=None,
+        head=HeadConfig(
+            epochs=0,
+            pooling=decided.head.pooling,
+            hidden_units=decided.head.hidden_units,
+            dropout=decided.head.dropout,
+        ),
+        finetune=FinetuneConfig(epochs=decided.head.epochs + decided.finetune.epochs),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The scores of the two networks.
+
+    Attributes:
+        num_train: Training images that both had.
+        epochs: Epochs that both had.
+        split: The split on which they are compared.
+        pretrained: Metrics of the pretrained network by split.
+        scratch: Metrics of the other.
+    """
+
+    num_train: int
+    epochs: int
+    split: str
+    pretrained: Mapping[str, Any]
+    scratch: Mapping[str, Any]
+
+    @property
+    def gain(self) -> float:
+        """The accuracy of the pretrained network less that of the other."""
+        return float(self.pretrained[self.split]["accuracy"] - self.scratch[self.split]["accuracy"])
+
+    @property
+    def margin(self) -> float:
+        """The difference that chance explains: two standard errors of the gain on these images."""
+        num_examples = self.scratch[self.split]["num_examples"]
+        shares = [scores[self.split]["accuracy"] for scores in (self.pretrained, self.scratch)]
+        variance = sum(share * (1 - share) / num_examples for share in shares)
+        return _STANDARD_ERRORS * math.sqrt(variance)
+
+    @property
+    def verdict(self) -> Literal["helped", "made no difference", "hurt"]:
+        """What pretraining did, as far as the images of the split can tell."""
+        if abs(self.gain) <= self.margin:
+            return "made no difference"
+        return "helped" if self.gain > 0 else "hurt"
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `metrics.json` holds of the comparison."""
+        return {
+            "num_train": self.num_train,
+            "epochs": self.epochs,
+            "split": self.split,
+            "pretrained": self.pretrained[self.split],
+            "scratch": self.scratch[self.split],
+            "gain": round(self.gain, 6),
+            "margin": round(self.margin, 6),
+            "verdict": self.verdict,
+        }
+
+    def describe(self) -> str:
+        """Returns the answer as a person reads it."""
+        pretrained, scratch = self.pretrained[self.split], self.scratch[self.split]
+        lines = [
+            "",
+            f"What transfer was worth ({self.num_train:,} training images, {self.epochs} epochs, "
+            f"{self.split} accuracy on {scratch['num_examples']:,} images):",
+            f"  pretrained    {pretrained['accuracy']:.4f}",
+            f"  from scratch  {scratch['accuracy']:.4f}",
+        ]
+        points, margin = 100 * self.gain, 100 * self.margin
+        if self.verdict == "helped":
+            lines.append(
+                f"Pretraining helped: {points:+.1f} points, more than the {margin:.1f} that chance "
+                "explains."
+            )
+        elif self.verdict == "hurt":
+            lines.append(
+                f"Pretraining did not help, it hurt: {points:+.1f} points, more than the "
+                f"{margin:.1f} that chance explains. Try --weights none, or another backbone."
+            )
+        else:
+            lines.append(
+                f"Pretraining made no difference that these images show: {points:+.1f} points, "
+                f"where chance explains {margin:.1f}."
+            )
+        return "\n".join(lines)
