@@ -6,9 +6,9 @@ First each image becomes 16 x 16 grey values of zero mean and unit length; the c
 images is the product of these, mirror images included. That finds for each image the most similar
 one, but two skies over two seas are as similar as two copies. So of the pairs above 0.9 the
 correlation of the detail is computed: what a blur takes away at 32 x 32 pixels. It is high for
-copies, resized and recompressed ones too, and low for all else. `--sheet` writes the pairs of the
-highest detail side by side, to be looked at. What another crop makes of the same photograph is not
-found.
+copies, resized and recompressed ones too, and mostly low for all else; `--sheet` writes the hundred
+highest pairs side by side, for the eye to tell. What another crop makes of the same photograph is
+not found.
 """
 
 import argparse

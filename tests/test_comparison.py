@@ -55,7 +55,7 @@ def test_from_scratch_has_the_budget_and_the_data_of_the_pretrained_network():
     assert scratch.weights == "none"
     assert not scratch.compare_scratch
     assert scratch.head.epochs == 0
-    assert scratch.finetune.epochs == transfer.head.epochs + transfer.finetune.epochs == 35
+    assert scratch.finetune.epochs == transfer.head.epochs + transfer.finetune.epochs == 50
     # What suits pretrained weights would cripple random ones.
     assert (scratch.finetune.unfreeze, scratch.finetune.batch_norm) == ("all", "adapt")
     assert scratch.finetune.learning_rate == 1e-3

@@ -89,7 +89,7 @@ def test_the_plan_comes_first_and_the_next_commands_last(finished):
     assert "3 classes: blue, green, red" in lines[0]
     assert lines[1].startswith("head ")
     assert f"tfxfer predict {result.run} IMAGE..." in lines[-1]
-    assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-1]
+    assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-2]
 
 
 def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_path):
