@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("--train-examples", type=int, required=True)
     parser.add_argument("--validation-examples", type=int)
+    parser.add_argument("--epochs", type=int, help="From random weights, if not the same budget.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     arguments = parser.parse_args()
     config = read_recipe(arguments.recipe, tfxfer.FitConfig()).with_settings(
@@ -50,6 +51,7 @@ def main() -> None:
             "validation_examples": arguments.validation_examples,
             "compare_scratch": True,
             "compare_examples": None,
+            "compare_epochs": arguments.epochs,
         }
     )
     rows = []

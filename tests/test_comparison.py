@@ -20,7 +20,7 @@ def compared(pretrained, scratch, num_examples=100):
         for accuracy in (pretrained, scratch)
     ]
     return Comparison(
-        num_train=500, epochs=35, split="test", pretrained=scores[0], scratch=scores[1]
+        num_train=500, epochs=21, split="test", pretrained=scores[0], scratch=scores[1]
     )
 
 
@@ -55,7 +55,7 @@ def test_from_scratch_has_the_budget_and_the_data_of_the_pretrained_network():
     assert scratch.weights == "none"
     assert not scratch.compare_scratch
     assert scratch.head.epochs == 0
-    assert scratch.finetune.epochs == transfer.head.epochs + transfer.finetune.epochs == 50
+    assert scratch.finetune.epochs == transfer.finetune.epochs + 1 == 21
     # What suits pretrained weights would cripple random ones.
     assert (scratch.finetune.unfreeze, scratch.finetune.batch_norm) == ("all", "adapt")
     assert scratch.finetune.learning_rate == 1e-3
@@ -66,5 +66,18 @@ def test_from_scratch_has_the_budget_and_the_data_of_the_pretrained_network():
 def test_fewer_images_leave_open_what_was_open():
     asked = FitConfig(compare_scratch=True, compare_examples=50, run="a")
     config = transfer_config(asked, 50)
-    assert (config.train_examples, config.run, config.compare_scratch) == (50, None, False)
+    assert (config.train_examples, config.run, config.compare_examples) == (50, None, None)
     assert config.batch_size is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        ({"finetune": {"epochs": 4}}, 5),
+        ({"finetune": {"unfreeze": "none"}}, 30),
+        ({"compare_epochs": 7}, 7),
+    ],
+)
+def test_the_budget_is_the_passes_of_both_phases_unless_it_is_given(settings, epochs):
+    asked = FitConfig(compare_scratch=True).with_settings(settings)
+    assert scratch_config(decide(asked, FACTS)).finetune.epochs == epochs

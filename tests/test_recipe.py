@@ -32,7 +32,7 @@ def decided(config=None, **facts):
 def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
     config = decided()
     still_open = {key for key in setting_keys(FitConfig) if config.get(key) is None}
-    assert still_open == {*STAYS_OPEN, "weights", "compare_examples"}
+    assert still_open == {*STAYS_OPEN, "weights", "compare_examples", "compare_epochs"}
 
 
 def test_deciding_twice_changes_nothing():

@@ -64,6 +64,7 @@ _MEANINGS = {
     "export_dir": "Where exports go.",
     "compare_scratch": "Train from random weights, too, and say what transfer was worth.",
     "compare_examples": "Compare on so many training images  [default: all]",
+    "compare_epochs": "Epochs from random weights  [default: the budget of the pretrained]",
     "epochs": "Passes over the training images.",
     "head.epochs": "Epochs with the backbone frozen.",
     "finetune.epochs": "Epochs with the backbone unfrozen.",

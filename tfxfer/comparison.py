@@ -19,17 +19,15 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
         asked: What the user asked for, open settings included.
         num_train: How many training images.
     """
-    return dataclasses.replace(
-        asked, train_examples=num_train, run=None, compare_scratch=False, compare_examples=None
-    )
+    return dataclasses.replace(asked, train_examples=num_train, run=None, compare_examples=None)
 
 
 def scratch_config(decided: FitConfig) -> FitConfig:
     """Returns the settings that train the same network on the same data from random weights.
 
-    It has as many epochs as both phases together, each over the whole network, and so more work
-    than the pretrained one, most of whose epochs train the head alone. Rates, decay and clipping
-    are those that the recipe has for random weights; all else is as decided.
+    It has `compare_epochs` or, where that is open, as many passes over the images as the pretrained
+    one. Rates, decay and clipping are those that the recipe has for random weights; all else is as
+    decided.
 
     Args:
         decided: The settings of the pretrained network, all decided.
@@ -40,14 +38,25 @@ def scratch_config(decided: FitConfig) -> FitConfig:
         run=None,
         compare_scratch=False,
         compare_examples=None,
+        compare_epochs=None,
         head=HeadConfig(
             epochs=0,
             pooling=decided.head.pooling,
             hidden_units=decided.head.hidden_units,
             dropout=decided.head.dropout,
         ),
-        finetune=FinetuneConfig(epochs=decided.head.epochs + decided.finetune.epochs),
+        finetune=FinetuneConfig(epochs=decided.compare_epochs or _same_budget(decided)),
     )
+
+
+def _same_budget(decided: FitConfig) -> int:
+    """Returns epochs from random weights that cost what the pretrained network's two phases do.
+
+    The head phase costs one pass of the images through the network, the finetune phase one an
+    epoch. One pass alone would teach random weights nothing: a fit that trains only the head is
+    compared with as many epochs as the head had.
+    """
+    return decided.finetune.epochs + 1 if decided.finetune.epochs else decided.head.epochs
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Comparison:
 
     Attributes:
         num_train: Training images that both had.
-        epochs: Epochs that both had.
+        epochs: Epochs from random weights.
         split: The split on which they are compared.
         pretrained: Metrics of the pretrained network by split.
         scratch: Metrics of the other.
@@ -106,10 +115,10 @@ class Comparison:
         pretrained, scratch = self.pretrained[self.split], self.scratch[self.split]
         lines = [
             "",
-            f"What transfer was worth ({self.num_train:,} training images, {self.epochs} epochs, "
+            f"What transfer was worth ({self.num_train:,} training images, "
             f"{self.split} accuracy on {scratch['num_examples']:,} images):",
             f"  pretrained    {pretrained['accuracy']:.4f}",
-            f"  from scratch  {scratch['accuracy']:.4f}",
+            f"  from scratch  {scratch['accuracy']:.4f} after {self.epochs} epochs",
         ]
         points, margin = 100 * self.gain, 100 * self.margin
         if self.verdict == "helped":

@@ -142,6 +142,7 @@ class FitConfig(RunConfig):
     export_dir: str = "saved_models"
     compare_scratch: bool = False  # train the same network from random weights, too
     compare_examples: int | None = _setting(None, minimum=1)  # compare on so many training images
+    compare_epochs: int | None = _setting(None, minimum=1)  # of the network of random weights
     head: HeadConfig = HeadConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     augment: AugmentConfig = AugmentConfig()

@@ -108,7 +108,7 @@ class Plan:
         images = "the same images"
         if count is not None and count < len(self.source.splits["train"]):
             images = f"{count:,} training images, both"
-        return [_row("comparison", f"with random weights, on {images}, in as many epochs")]
+        return [_row("comparison", f"with random weights, on {images}")]
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,8 @@ def decide(config: FitConfig, facts: Facts) -> FitConfig:
         augment=_fill(config.augment, _augment(facts)),
     )
     if decided.finetune.unfreeze == "none":
-        return dataclasses.replace(
-            decided, finetune=dataclasses.replace(decided.finetune, epochs=0)
-        )
+        finetune = dataclasses.replace(decided.finetune, epochs=0)
+        decided = dataclasses.replace(decided, finetune=finetune)
     return decided
 
 

@@ -143,7 +143,7 @@ def _train(
 
 
 def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Comparison:
-    """Trains the plan's network from random weights in as many epochs and compares the two.
+    """Trains the plan's network from random weights, too, and compares the two.
 
     Where the comparison is on fewer training images, the pretrained network is trained on them too.
     The runs lie in the run's directory; nothing of them is exported.
@@ -156,10 +156,12 @@ def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Compa
         say(f"\ncomparison: pretrained, on {limit:,} training images")
         trained = _train_again(transfer, say)
     scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
-    say(f"\ncomparison: from random weights, on {len(scratch.source.splits['train']):,} images")
+    num_train = len(scratch.source.splits["train"])
+    epochs = scratch.config.finetune.epochs
+    say(f"\ncomparison: from random weights, on {num_train:,} images, {epochs} epochs")
     return Comparison(
-        num_train=len(scratch.source.splits["train"]),
-        epochs=scratch.config.finetune.epochs,
+        num_train=num_train,
+        epochs=epochs,
         split="test" if "test" in trained.metrics else "validation",
         pretrained=trained.metrics,
         scratch=_train_again(scratch, say).metrics,
