@@ -1,97 +1,122 @@
-"""Time and accuracy of the two-phase recipe that people copy from the Keras guide.
+"""The two-phase recipe that people copy from the Keras guide, once, as one JSON line.
 
-A faithful rendering of keras.io/guides/transfer_learning on a class-per-folder data set: resize,
-random flips and small rotations, MobileNetV2 with `training=False`, average pooling, dropout 0.2,
+    python benchmarks/guide_recipe.py DATA --seed 0
+
+A faithful rendering of keras.io/guides/transfer_learning on a class-per-folder data set, `DATA`
+with `train/CLASS/` and `val/CLASS/`: resize, random flips and small rotations, batches of 64, all
+of it cached after the first epoch, a backbone with `training=False`, average pooling, dropout 0.2,
 Adam at 1e-3 with the backbone frozen, then Adam at 1e-5 with everything unfrozen.
 
-    python benchmarks/guide_recipe.py DATA --seeds 0 1 2
-
-`DATA` holds `train/CLASS/` and `val/CLASS/`. One JSON line per seed goes to standard output.
+The line has the validation accuracy of each epoch with the second at which it ended, and the
+seconds of the parts, all counted from the start of the process. `fit_vs_guide.py` runs this over
+seeds and beside tfxfer.
 """
 
 import argparse
 import json
 import pathlib
-import statistics
-import time
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from measuring import since_start
+
+# How each is built, and what brings pixels from [0, 255] into the range it was trained on.
+BACKBONES = {
+    "mobilenetv2": (keras.applications.MobileNetV2, keras.layers.Rescaling(1 / 127.5, offset=-1)),
+    "resnet50": (keras.applications.ResNet50, keras.applications.resnet.preprocess_input),
+}
+
+Build = Callable[[argparse.Namespace, int], tuple[keras.Model, keras.Model]]
 
 
-def load_split(directory: pathlib.Path, size: int, batch_size: int, seed: int) -> tf.data.Dataset:
+def load_split(directory: pathlib.Path, options: argparse.Namespace) -> tf.data.Dataset:
     return keras.utils.image_dataset_from_directory(
         directory,
-        image_size=(size, size),
-        batch_size=batch_size,
+        image_size=(options.size, options.size),
+        batch_size=options.batch_size,
         shuffle=directory.name == "train",
-        seed=seed,
+        seed=options.seed,
         verbose=False,
     )
 
 
-def run(data: pathlib.Path, size: int, epochs: int, batch_size: int, seed: int) -> dict:
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    start = time.perf_counter()
-    train = load_split(data / "train", size, batch_size, seed)
-    validation = load_split(data / "val", size, batch_size, seed)
+def load_data(options: argparse.Namespace) -> tuple[tf.data.Dataset, tf.data.Dataset, int]:
+    """Returns training batches, validation batches and the number of classes."""
+    train = load_split(options.data / "train", options)
+    validation = load_split(options.data / "val", options)
     num_classes = len(train.class_names)
-    flip = keras.layers.RandomFlip("horizontal", seed=seed)
-    rotate = keras.layers.RandomRotation(0.1, seed=seed)
+    flip = keras.layers.RandomFlip("horizontal", seed=options.seed)
+    rotate = keras.layers.RandomRotation(0.1, seed=options.seed)
     train = train.map(lambda x, y: (rotate(flip(x)), y), tf.data.AUTOTUNE)
     train, validation = train.prefetch(tf.data.AUTOTUNE), validation.prefetch(tf.data.AUTOTUNE)
+    if options.augment_each_epoch:
+        return train, validation, num_classes
+    return train.cache(), validation.cache(), num_classes
 
-    backbone = keras.applications.MobileNetV2(
-        weights="imagenet", input_shape=(size, size, 3), include_top=False
-    )
-    backbone.trainable = False
-    inputs = keras.Input((size, size, 3))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-    x = backbone(x, training=False)
+
+def build_model(options: argparse.Namespace, num_classes: int) -> tuple[keras.Model, keras.Model]:
+    """Returns the guide's classifier and the backbone inside it."""
+    builder, normalise = BACKBONES[options.backbone]
+    shape = (options.size, options.size, 3)
+    weights = None if options.weights == "none" else options.weights
+    backbone = builder(weights=weights, input_shape=shape, include_top=False)
+    inputs = keras.Input(shape)
+    x = backbone(normalise(inputs), training=False)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dropout(0.2)(x)
-    model = keras.Model(inputs, keras.layers.Dense(num_classes)(x))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    model.compile(keras.optimizers.Adam(), loss, metrics=["accuracy"])
-    head = model.fit(train, validation_data=validation, epochs=epochs, verbose=0)
-    head_seconds = time.perf_counter() - start
-
-    backbone.trainable = True
-    model.compile(keras.optimizers.Adam(1e-5), loss, metrics=["accuracy"])
-    finetune = model.fit(train, validation_data=validation, epochs=epochs, verbose=0)
-    seconds = time.perf_counter() - start
-    return {
-        "data": data.name,
-        "seed": seed,
-        "head_accuracy": head.history["val_accuracy"],
-        "finetune_accuracy": finetune.history["val_accuracy"],
-        "accuracy": finetune.history["val_accuracy"][-1],
-        "head_seconds": round(head_seconds, 1),
-        "seconds": round(seconds, 1),
-    }
+    return keras.Model(inputs, keras.layers.Dense(num_classes)(x)), backbone
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=pathlib.Path)
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--epochs", type=int, default=5, help="of each phase")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
-    results = []
-    for seed in options.seeds:
-        results.append(run(options.data, options.size, options.epochs, options.batch_size, seed))
-        print(json.dumps(results[-1]), flush=True)
-    accuracies = [result["accuracy"] for result in results]
-    print(
-        f"{options.data.name}: accuracy {statistics.median(accuracies):.4f} "
-        f"({min(accuracies):.4f} to {max(accuracies):.4f}), "
-        f"{statistics.median(result['seconds'] for result in results):.0f} s"
+def fit_both_phases(build: Build, description: str) -> None:
+    """Reads the command line, trains what `build` returns in two phases, and prints what came."""
+    marks = {"imports": since_start()}
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("--backbone", choices=BACKBONES, default="mobilenetv2")
+    parser.add_argument("--weights", choices=("imagenet", "none"), default="imagenet")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--epochs", type=int, default=5, help="Of each phase.")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--augment-each-epoch",
+        action="store_true",
+        help="Decode and augment anew for each epoch, which the guide does not.",
+    )
+    options = parser.parse_args()
+    keras.utils.set_random_seed(options.seed)
+    train, validation, num_classes = load_data(options)
+    model, backbone = build(options, num_classes)
+    marks["build"] = since_start()
+    epochs = []
+
+    def record(epoch: int, logs: dict) -> None:
+        accuracy = round(logs["val_accuracy"], 4)
+        epochs.append({"second": round(since_start(), 2), "validation_accuracy": accuracy})
+
+    for phase, rate in (("head", 1e-3), ("finetune", 1e-5)):
+        backbone.trainable = phase == "finetune"
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+        watch = keras.callbacks.LambdaCallback(on_epoch_end=record)
+        model.fit(
+            train,
+            validation_data=validation,
+            epochs=options.epochs,
+            verbose=0,
+            callbacks=[watch],
+        )
+        marks[phase] = since_start()
+    starts = [0, *marks.values()]
+    seconds = {
+        name: round(end - start, 2)
+        for (name, end), start in zip(marks.items(), starts, strict=False)
+    }
+    print(json.dumps({"seed": options.seed, "epochs": epochs, "seconds": seconds}), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    fit_both_phases(build_model, __doc__)

@@ -38,6 +38,14 @@ def small_config(data, weights, directory, **settings):
     ).with_settings(settings)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_directory(tmp_path_factory):
+    """Keeps the tests out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFXFER_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     """A folder of pictures with `train` (7 of each colour), `validation` (3) and `test` (4)."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.augment import augment_batch, draw, warp
+from tfxfer.augment import augment_batch, crop, draw, warp
 from tfxfer.config import AugmentConfig
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
@@ -66,7 +66,7 @@ def test_a_zoom_by_two_doubles_distances_from_the_centre(images):
 def test_a_setting_of_none_changes_nothing(images):
     draws = draw(7, tf.constant([1, 2]))
     result = augment_batch(tf.constant(images), draws, AugmentConfig())
-    assert result.dtype == tf.float32
+    assert result.dtype == images.dtype
     np.testing.assert_array_equal(result, images)
 
 
@@ -134,3 +134,27 @@ def test_draws_depend_on_their_seed_alone(request):
     np.testing.assert_array_equal(draw(7, tf.constant([1, 2])), first)
     assert not np.isin(draw(7, tf.constant([1, 3])), first).any()
     assert not np.isin(draw(7, tf.constant([2, 2])), first).any()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_crop_is_a_warp_without_rotation(dtype):
+    generator = np.random.default_rng(0)
+    images = tf.constant(generator.integers(0, 256, (40, 12, 9, 3)).astype(dtype))
+    changes = {
+        "flip": tf.constant(generator.random(40) < 0.5),
+        "shift": tf.constant(generator.integers(-2, 3, (40, 2)).astype("float32")),
+        "zoom": tf.constant(generator.uniform(0.8, 1.2, 40).astype("float32")),
+    }
+    expected = warp(images, **changes, rotation=tf.zeros(40))
+    found = crop(images, **changes, border=7)
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("zoom", [0.1, 0.9])  # within the picture's reach, and beyond it
+def test_changes_without_rotation_are_those_of_a_warp(images, zoom):
+    draws = draw(7, tf.constant([1, 2]))
+    config = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=0.0)
+    nearly = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=1e-6)
+    found = augment_batch(tf.constant(images), draws, config)
+    np.testing.assert_allclose(found, augment_batch(tf.constant(images), draws, nearly), atol=0.2)

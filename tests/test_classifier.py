@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from tfxfer.backbones import BACKBONES, find_backbone
-from tfxfer.classifier import build_classifier, count_parameters, in_float32, smoothed_cross_entropy
+from tfxfer.classifier import (
+    FrozenLayer,
+    build_classifier,
+    count_parameters,
+    in_float32,
+    smoothed_cross_entropy,
+)
 from tfxfer.config import FitConfig
 from tfxfer.features import Standardisation
 
@@ -25,7 +31,7 @@ def batch_norms(classifier):
 
 def train(classifier, steps=2):
     """Trains with a high rate, so that whatever can move does."""
-    model = keras.Model(classifier.model.input, classifier.model.output)
+    model = classifier.halves().whole
     model.compile(keras.optimizers.SGD(0.5, global_clipnorm=1.0), smoothed_cross_entropy(0.0))
     model.fit(IMAGES, np.arange(3), batch_size=3, epochs=steps, verbose=0, shuffle=False)
 
@@ -99,6 +105,52 @@ def test_small_images_are_upsampled_in_the_model():
     large = np.full((1, 32, 32, 3), 77.0, "float32")
     expected = build().features.predict(large, verbose=0)
     assert classifier.features.predict(grey, verbose=0) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "unfreeze", "costly"),
+    [
+        ("mobilenet_025", "none", True),
+        ("mobilenet_025", "block_13", True),
+        ("mobilenet_025", "all", False),
+        ("vgg16", "block5", True),
+        pytest.param("mobilenetv2", "block_13", True, marks=pytest.mark.slow),
+        pytest.param("resnet50", "conv5", True, marks=pytest.mark.slow),
+        pytest.param("efficientnetv2b0", "block6", True, marks=pytest.mark.slow),
+        pytest.param("convnexttiny", "stage3", True, marks=pytest.mark.slow),
+        pytest.param("densenet121", "conv5", True, marks=pytest.mark.slow),
+        # Each of its cells reads two, so that only its beginning is a cut.
+        pytest.param("nasnetmobile", "cells3", False, marks=pytest.mark.slow),
+    ],
+)
+def test_the_halves_are_the_model_cut_where_training_begins(name, unfreeze, costly):
+    classifier = build(name)
+    classifier.unfreeze(unfreeze, "frozen")
+    generator = np.random.default_rng(0)
+    for layer in batch_norms(classifier):
+        layer.set_weights([generator.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
+    classifier.head.set_weights([generator.normal(size=w.shape) for w in classifier.head.weights])
+    expected = classifier.model.predict(IMAGES, verbose=0)
+    tolerance = 1e-4 * float(np.abs(expected).max())
+    halves = classifier.halves()
+    assert halves.costly is costly
+    logits = halves.trained.predict(halves.frozen.predict(IMAGES, verbose=0), verbose=0)
+    assert logits == pytest.approx(expected, rel=1e-3, abs=tolerance)
+    whole = halves.whole.predict(IMAGES.astype("float32"), verbose=0)
+    assert whole == pytest.approx(expected, rel=1e-3, abs=tolerance)
+    trained = {id(weight) for weight in classifier.model.trainable_weights}
+    assert {id(weight) for weight in halves.whole.trainable_weights} == trained
+    assert {id(weight) for weight in halves.trained.trainable_weights} == trained
+    assert not halves.frozen.trainable_weights
+
+
+def test_the_frozen_half_is_in_inference_mode_while_the_rest_trains():
+    classifier = build("efficientnetv2b0")  # with stochastic depth in its blocks
+    classifier.unfreeze("top", "frozen")
+    halves = classifier.halves()
+    layer = next(x for x in halves.whole.layers if isinstance(x, FrozenLayer))
+    quiet = np.array(layer(IMAGES, training=False))
+    assert np.array_equal(layer(IMAGES, training=True), quiet)
 
 
 def test_frozen_only_the_head_is_trained():
@@ -224,13 +276,16 @@ def test_a_float32_copy_of_a_network_with_its_own_normalisation_computes_the_sam
     layer = next(x for x in classifier.backbone.layers if type(x).__name__ == "Normalization")
     layer.set_weights([np.full(3, 0.4), np.full(3, 0.05), np.array(0)])
     layer.finalize_state()
+    kernel, bias = classifier.head.get_weights()
+    random = np.random.default_rng(0).normal(size=kernel.shape)
+    classifier.head.set_weights([random, bias])
     twin = build("efficientnetb0")
     twin.model.set_weights(classifier.model.get_weights())
     for normalization in [x for x in twin.backbone.layers if type(x).__name__ == "Normalization"]:
         normalization.finalize_state()
-    copy = in_float32(classifier.features)
+    copy = in_float32(classifier.model)
     assert copy.predict(IMAGES, verbose=0) == pytest.approx(
-        twin.features.predict(IMAGES, verbose=0), abs=1e-5
+        twin.model.predict(IMAGES, verbose=0), rel=1e-4, abs=1e-5
     )
 
 

@@ -6,6 +6,8 @@ from tfxfer.recipe import Facts, decide
 
 FACTS = Facts(
     num_train=500,
+    num_classes=10,
+    num_features=2048,
     side=32,
     mirrored=True,
     native_size=32,
@@ -80,4 +82,5 @@ def test_fewer_images_leave_open_what_was_open():
 )
 def test_the_budget_is_the_passes_of_both_phases_unless_it_is_given(settings, epochs):
     asked = FitConfig(compare_scratch=True).with_settings(settings)
-    assert scratch_config(decide(asked, FACTS)).finetune.epochs == epochs
+    scratch = decide(scratch_config(decide(asked, FACTS)), FACTS)
+    assert scratch.finetune.epochs == epochs

@@ -98,9 +98,9 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
             backbone=BUNDLED,
             weights=weights,
             train_examples=100,
-            head={"epochs": 30},
+            head={"epochs": 100},
             finetune={
-                "epochs": 8,
+                "epochs": 12,
                 "learning_rate": 1e-3,
                 "unfreeze": "all",
                 "batch_norm": "frozen",
@@ -115,8 +115,8 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
         test = open_source(FitConfig(data="digits")).splits["test"]
         answers = serve(pixels=tf.stack(list(test.open_images())))["class_id"].numpy()
         assert np.mean(answers == test.labels) == pytest.approx(accuracy[weights], abs=0.003)
-    assert accuracy[None] >= 0.89
-    assert accuracy["none"] <= 0.85
+    assert accuracy[None] >= 0.93
+    assert accuracy["none"] <= 0.91
 
 
 @pytest.mark.slow

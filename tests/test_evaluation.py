@@ -15,7 +15,8 @@ def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
     assert evaluation.split == "test"
     assert evaluation.num_examples == 12
     assert evaluation.accuracy == result.metrics["test"]["accuracy"]
-    assert evaluation.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-6)
+    # The fit multiplied in another order: see `folding`.
+    assert evaluation.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
 
 
 def test_all_splits_together_hold_every_image_once(finished):

@@ -61,15 +61,21 @@ def test_the_signatures_are_named_for_a_server(served):
     assert list(inputs["image_bytes"].shape) == [None]
 
 
-def test_the_next_export_gets_the_next_version(finished, files, tmp_path):
+@pytest.fixture
+def model(finished):
+    result, _ = finished
+    return load_trained(result.run).model
+
+
+def test_the_next_export_gets_the_next_version(finished, model, files, tmp_path):
     result, _ = finished
     for version in ("1", "2"):
-        assert export_saved_model(result.model, tmp_path, files[:2]) == tmp_path / version
+        assert export_saved_model(model, result.model, tmp_path, files[:2]) == tmp_path / version
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
 
 
 def test_an_export_that_differs_from_the_model_is_not_published(
-    finished, files, tmp_path, monkeypatch
+    finished, model, files, tmp_path, monkeypatch
 ):
     result, _ = finished
     # An export whose resize is not the one the model was evaluated with: nearest, not antialiased.
@@ -82,15 +88,15 @@ def test_an_export_that_differs_from_the_model_is_not_published(
         ),
     )
     with pytest.raises(ExportError, match="probabilities differ by up to .*; it was not published"):
-        export_saved_model(result.model, tmp_path, files)
+        export_saved_model(model, result.model, tmp_path, files)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_to_is_named(finished, files, tmp_path):
+def test_a_place_that_cannot_be_written_to_is_named(finished, model, files, tmp_path):
     result, _ = finished
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match=r"Cannot write the export to '.*file/x'"):
-        export_saved_model(result.model, tmp_path / "file" / "x", files)
+        export_saved_model(model, result.model, tmp_path / "file" / "x", files)
 
 
 def test_the_keras_file_needs_nothing_of_ours(finished, files, expected, tmp_path):

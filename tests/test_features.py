@@ -3,14 +3,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfxfer.augment import augment_batch
+from tfxfer.cache import Cache, ids_of
+from tfxfer.config import AugmentConfig, FitConfig
 from tfxfer.features import (
-    LARGEST_BYTES,
-    FrozenFeatures,
+    Changes,
+    FeatureFunction,
     Standardisation,
     feature_batches,
-    fit_in_memory,
     predict_batches,
 )
+from tfxfer.pipeline import Images
+from tfxfer.sources.source import in_any_order
 
 FEATURES = np.arange(14, dtype="float32").reshape(7, 2)
 LABELS = np.arange(7)
@@ -36,9 +40,6 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert order(1) == order(1)
     assert order(1) != order(2)
     assert order(1)[:7] != order(1)[7:]
-    assert np.concatenate([labels for _, labels in rows(seed=None, epochs=1)]).tolist() == list(
-        range(7)
-    )
 
 
 def test_predictions_come_in_the_order_of_the_batches_and_are_counted():
@@ -48,20 +49,6 @@ def test_predictions_come_in_the_order_of_the_batches_and_are_counted():
     batches = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(3)
     assert np.array_equal(predict_batches(model, batches, done.append), FEATURES * 2)
     assert done == [1, 2, 3]
-
-
-def test_frozen_features_are_those_of_inference_in_training_too():
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dropout(0.9)(inputs))
-    ones = np.ones((2, 4), "float32")
-    assert not np.array_equal(model(ones, training=True), ones)
-    outer = keras.Model(inputs, FrozenFeatures(model)(inputs))
-    assert np.array_equal(outer(ones, training=True), ones)
-
-
-def test_the_limit_is_counted_in_bytes_of_float32():
-    assert fit_in_memory(1, LARGEST_BYTES // 4)
-    assert not fit_in_memory(1, LARGEST_BYTES // 4 + 1)
 
 
 def test_standardised_features_have_one_scale_and_constant_ones_do_not_explode():
@@ -74,3 +61,111 @@ def test_standardised_features_have_one_scale_and_constant_ones_do_not_explode()
     assert standard.std(axis=0) == pytest.approx([1, 1, 0, 0], abs=1e-3)
     another = features + np.float32(0.01)
     assert np.abs(scale.apply(another) - standard)[:, 2:].max() < 0.02
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+
+
+class Pictures:
+    """Pictures whose readings are counted, and the mean colour as their features."""
+
+    def __init__(self, pixels=PIXELS):
+        self.reads = 0
+        self.pixels = pixels
+
+        def read(index):
+            self.reads += 1
+            return pixels[int(index)]
+
+        split = in_any_order(
+            np.zeros(len(pixels), np.int64),
+            lambda i: tf.ensure_shape(tf.py_function(read, [i], tf.uint8), (8, 8, 3)),
+            str,
+            lambda: ids_of((picture.tobytes(),) for picture in pixels),
+        )
+        self.images = Images(split, 8, memory_bytes=0)
+
+    @property
+    def means(self):
+        return self.pixels.mean(axis=(1, 2))
+
+
+def mean_colour(scale=1.0, **settings):
+    image = keras.Input((8, 8, 3))
+    weighted = keras.layers.Conv2D(3, 1, use_bias=False)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(weighted(image)))
+    model.set_weights([scale * np.eye(3, dtype="float32")[None, None]])
+    config = FitConfig(backbone="vgg16", image_size=8, input_size=8).with_settings(settings)
+    return FeatureFunction.of(model, config, "average")
+
+
+def test_features_are_computed_once_and_the_same_come_from_the_cache(tmp_path):
+    cache, pictures = Cache(tmp_path, 10**6), Pictures()
+    for _ in range(2):  # the second model is new, but the same function
+        found = mean_colour()(pictures.images, "train", 3, cache)
+        np.testing.assert_allclose(found, pictures.means, rtol=1e-5)
+    assert pictures.reads == 7
+
+
+def test_only_images_that_are_new_or_changed_are_computed(tmp_path):
+    cache = Cache(tmp_path, 10**6)
+    mean_colour()(Pictures(PIXELS[[4, 1, 2]]).images, "train", 3, cache)
+    changed = PIXELS.copy()
+    changed[2, 0, 0, 0] += 1
+    pictures = Pictures(changed)
+    found = mean_colour()(pictures.images, "train", 3, cache)
+    np.testing.assert_allclose(found, pictures.means, rtol=1e-5)
+    assert pictures.reads == 5
+    # In another order, and a part of them: all are there now.
+    part = Pictures(changed[[6, 2, 0]])
+    np.testing.assert_allclose(mean_colour()(part.images, "test", 3, cache), part.means, rtol=1e-5)
+    assert part.reads == 0
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        {"scale": 2.0},
+        {"image_size": 16},
+        {"input_size": 16},
+        {"precision": "mixed_bfloat16"},
+        {"backbone": "vgg19"},
+    ],
+)
+def test_another_function_finds_nothing(tmp_path, another):
+    cache, pictures = Cache(tmp_path, 10**6), Pictures()
+    mean_colour()(pictures.images, "train", 3, cache)
+    mean_colour(**another)(pictures.images, "train", 3, cache)
+    assert pictures.reads == 14
+
+
+def test_other_code_and_other_versions_are_other_functions(monkeypatch):
+    key = dict(mean_colour().facts)
+    assert key["keras"] == keras.__version__
+    assert key["tensorflow"] == tf.__version__
+    monkeypatch.setattr("tfxfer.features._CODE", ("images",))
+    assert mean_colour().facts["code"] != key["code"]
+
+
+def test_without_a_cache_nothing_is_kept(tmp_path):
+    pictures = Pictures()
+    for _ in range(2):
+        mean_colour()(pictures.images, "train", 3, Cache(tmp_path, 0))
+    assert pictures.reads == 14
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_changed_view_has_the_features_of_the_changed_images_and_is_kept_too(tmp_path):
+    cache, pictures = Cache(tmp_path, 10**6), Pictures()
+    augment = AugmentConfig(shift=0.5, rotation=40.0)
+    changes = [Changes.of(7, augment, 3, view) for view in (1, 2)]
+    plain = mean_colour()(pictures.images, "train", 3, cache)
+    views = [mean_colour()(pictures.images, "train", 3, cache, each) for each in changes]
+    for view, each in zip(views, changes, strict=True):
+        pixels = augment_batch(tf.constant(PIXELS), tf.constant(each.draws), augment)
+        np.testing.assert_allclose(view, pixels.numpy().mean(axis=(1, 2)), rtol=1e-4)
+    assert np.abs(views[0] - views[1]).max() > 1
+    assert np.abs(views[0] - plain).max() > 1
+    again = mean_colour()(pictures.images, "train", 3, cache, Changes.of(7, augment, 3, 2))
+    np.testing.assert_array_equal(again, views[1])
+    assert pictures.reads == 3 * 7

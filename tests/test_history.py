@@ -36,10 +36,26 @@ def test_epochs_are_written_as_rows_and_the_best_is_known(history, tmp_path):
     epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.7)]
     assert [history.add(epoch) for epoch in epochs] == [True, True, False]
     assert history.best == epochs[1]
+    history.save()
     with (tmp_path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {key: str(value) for key, value in dataclasses.asdict(epochs[0]).items()}
     assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.7"]
+
+
+def test_an_epoch_whose_weights_are_gone_cannot_be_the_best(history):
+    assert not history.add(with_validation(0.9, 1.0), kept=False)
+    assert history.best is None
+    assert history.add(with_validation(0.5, 1.0))
+    assert len(history.epochs) == 2
+
+
+def test_quick_epochs_are_written_together_and_none_is_lost(history, tmp_path):
+    for number in range(1, 51):
+        history.add(dataclasses.replace(EPOCH, epoch=number))
+    history.close()
+    with (tmp_path / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(x) for x in range(1, 51)]
 
 
 def test_tensorboard_reads_the_same_numbers(history, tmp_path):
@@ -61,6 +77,7 @@ def test_an_interrupted_run_gets_its_epochs_back_and_forgets_what_follows(histor
     epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.9)]
     for epoch in epochs:
         history.add(epoch)
+    history.save()
     again = History(RunDirectory(tmp_path))
     again.restore(2)
     assert again.epochs == epochs[:2]
@@ -89,11 +106,17 @@ def train(history, *, epochs=6, patience=0, labels=(0, 1), learning_rate=0.0):
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     lines, best = [], []
-    recorder = PhaseRecorder(
-        history, "finetune", epochs, lambda: best.append(True), patience, lines.append
-    )
     data = (np.eye(2, dtype="float32"), np.array(labels))
-    model.fit(*data, epochs=epochs, validation_data=data, callbacks=[recorder], verbose=0)
+    recorder = PhaseRecorder(
+        history,
+        "finetune",
+        epochs,
+        lambda: model.evaluate(*data, verbose=0),
+        lambda: best.append(True),
+        patience,
+        lines.append,
+    )
+    model.fit(*data, epochs=epochs, callbacks=[recorder], verbose=0)
     return lines, len(best)
 
 

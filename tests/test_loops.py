@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.config import FinetuneConfig, FitConfig
-from tfxfer.loops import compiled_view, run_epochs, score_splits
+from tfxfer.loops import Judge, compiled_view, run_epochs, score_splits
 from tfxfer.pipeline import Images
 from tfxfer.sources import open_source
 
@@ -36,7 +36,7 @@ def test_a_view_shares_the_layers_and_leaves_the_model_uncompiled(tmp_path):
     view = compiled_view(model, PHASE, 2, 0.1)
     assert not model.compiled
     before = model.get_weights()
-    run_epochs(view, PHASE, batches(4), batches(1), [], steps=2)
+    run_epochs(view, PHASE, batches(4), [], steps=2)
     assert not np.array_equal(model.get_weights()[0], before[0])
     model.save(tmp_path / "model.keras")
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
@@ -46,8 +46,18 @@ def test_only_the_epochs_that_are_left_are_run():
     seen = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     view = compiled_view(tiny_model(), PHASE, 2, 0.0)
-    run_epochs(view, PHASE, batches(1), batches(1), [callback], steps=2, first_epoch=3)
+    run_epochs(view, PHASE, batches(1), [callback], steps=2, first_epoch=3)
     assert seen == [3]
+
+
+def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
+    model = tiny_model()
+    examples = batches(1)
+    labels = np.concatenate([labels for _, labels in examples])
+    view = compiled_view(model, PHASE, 2, 0.1)
+    expected = view.evaluate(examples, verbose=0)
+    found = Judge(model, examples, labels, "validation").loss_and_accuracy(0.1)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_splits_that_there_are_are_scored():

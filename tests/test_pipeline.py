@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.augment import augment_batch, draw
+from tfxfer.cache import Cache, ids_of
 from tfxfer.config import AugmentConfig
 from tfxfer.errors import DataError
 from tfxfer.pipeline import (
@@ -41,31 +42,40 @@ def counted(images: np.ndarray, reads: list[int]) -> tf.data.Dataset:
     )
 
 
+def digests(images: np.ndarray):
+    return lambda: ids_of((image.tobytes(),) for image in images)
+
+
 def encoded_split(images: np.ndarray, reads: list[int] | None = None) -> Split:
     """Returns a split that can only be read from the first to the last, as a TFDS data set."""
     reads = [] if reads is None else reads
     labels = np.arange(len(images)) % 5
-    return Split(labels, lambda: counted(images, reads), lambda index: f"noise #{index}")
+    return Split(
+        labels, lambda: counted(images, reads), lambda index: f"noise #{index}", digests(images)
+    )
 
 
 def array_split(images: np.ndarray) -> Split:
     labels = np.arange(len(images)) % 5
     table = tf.constant(images)
-    return in_any_order(labels, lambda i: tf.gather(table, i), lambda index: f"noise #{index}")
+    return in_any_order(
+        labels, lambda i: tf.gather(table, i), lambda index: f"noise #{index}", digests(images)
+    )
 
 
-# What is kept, what is read by its index, and what passes through a buffer.
+# What is kept, in memory or on the disk; what is read by its index; what passes through a buffer.
 MAKERS = {
-    "kept, in order": lambda images: Images(encoded_split(images), 8),
-    "kept, in any order": lambda images: Images(array_split(images), 8),
-    "streamed, in order": lambda images: Images(encoded_split(images), 8, cache_bytes=0),
-    "streamed, in any order": lambda images: Images(array_split(images), 8, cache_bytes=0),
+    "kept, in order": lambda images, _: Images(encoded_split(images), 8),
+    "kept, in any order": lambda images, _: Images(array_split(images), 8),
+    "kept on the disk": lambda images, cache: Images(encoded_split(images), 8, 0, cache),
+    "streamed, in order": lambda images, _: Images(encoded_split(images), 8, memory_bytes=0),
+    "streamed, in any order": lambda images, _: Images(array_split(images), 8, memory_bytes=0),
 }
 
 
 @pytest.fixture(params=MAKERS)
-def make(request):
-    return MAKERS[request.param]
+def make(request, tmp_path):
+    return lambda images: MAKERS[request.param](images, Cache(tmp_path, 10**6))
 
 
 def collected(batches):
@@ -74,7 +84,7 @@ def collected(batches):
 
 def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
     """Returns the index of each image that is shown."""
-    numbers = {image.astype(np.float32).tobytes(): index for index, image in enumerate(images)}
+    numbers = {image.tobytes(): index for index, image in enumerate(images)}
     return [numbers[image.tobytes()] for image in shown]
 
 
@@ -88,15 +98,16 @@ def test_evaluation_has_every_example_once_in_order(make):
         assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
-def test_batches_are_float32_images_and_int32_labels_of_known_shape():
-    images = Images(array_split(noise(7)), 8)
-    expected = (
-        tf.TensorSpec((None, 8, 8, 3), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
-    )
-    assert evaluation_batches(images, 3).element_spec == expected
-    assert training_batches(images, 3, seed=0, epochs=1).element_spec == expected
-    assert training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT).element_spec == expected
+def test_batches_are_images_and_int32_labels_of_known_shape(make):
+    images = make(noise(7))
+
+    def expected(dtype):
+        return (tf.TensorSpec((None, 8, 8, 3), dtype), tf.TensorSpec((None,), tf.int32))
+
+    assert evaluation_batches(images, 3).element_spec == expected(tf.uint8)
+    assert training_batches(images, 3, seed=0, epochs=1).element_spec == expected(tf.uint8)
+    changed = training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT)
+    assert changed.element_spec == expected(tf.float32)
 
 
 def test_an_epoch_has_every_example_once_with_its_label(make):
@@ -172,7 +183,7 @@ import numpy as np, tensorflow as tf
 from tfxfer.config import AugmentConfig
 from tfxfer.pipeline import Images, training_batches
 from tfxfer.sources.source import in_any_order
-split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str)
+split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str, None)
 batches = training_batches(Images(split, 8), 3, seed=3, epochs=2, augment=AugmentConfig(flip=True))
 print([int(label) for _, labels in batches for label in labels])
 """
@@ -180,7 +191,9 @@ print([int(label) for _, labels in batches for label in labels])
 
 @pytest.mark.slow
 def test_a_new_process_repeats_the_order():
-    split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str)
+    split = in_any_order(
+        np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str, None
+    )
     batches = training_batches(Images(split, 8), 3, seed=3, epochs=2)
     here = [int(label) for _, labels in batches for label in labels]
     done = subprocess.run(
@@ -222,7 +235,6 @@ def test_changes_are_those_of_augment():
 def test_images_that_fit_are_decoded_once_for_all_passes_and_epochs():
     reads: list[int] = []
     images = Images(encoded_split(noise(7), reads), 8)
-    assert images.fit_in_memory
     collected(evaluation_batches(images, 3))
     collected(training_batches(images, 3, seed=0, epochs=3))
     collected(evaluation_batches(images, 2))
@@ -246,10 +258,30 @@ def test_a_first_look_at_one_training_batch_already_keeps_all_images():
     assert sorted(reads) == list(range(7))
 
 
+def test_images_that_do_not_fit_into_memory_are_decoded_once_for_the_disk(tmp_path):
+    pixels, reads, cache = noise(7), [], Cache(tmp_path, 10**6)
+    for _ in range(2):  # another run finds them
+        images = Images(encoded_split(pixels, reads), 8, 7 * 8 * 8 * 3 - 1, cache)
+        shown = np.concatenate([shown for shown, _ in evaluation_batches(images, 3)])
+        assert which(pixels, shown) == list(range(7))
+        collected(training_batches(images, 3, seed=0, epochs=2))
+    assert sorted(reads) == list(range(7))
+    other = Images(encoded_split(pixels[::-1], reads), 8, 0, cache)
+    assert which(pixels, np.array(other.kept)) == list(range(6, -1, -1))
+
+
+def test_the_order_is_the_same_wherever_the_images_are_kept(tmp_path):
+    pixels = noise(40)
+    places = ["kept, in order", "kept on the disk", "streamed, in any order"]
+    cache = Cache(tmp_path, 10**6)
+    first, *others = [orders(MAKERS[x](pixels, cache), pixels, seed=4, epochs=2) for x in places]
+    assert all(other == first for other in others)
+
+
 def test_images_that_do_not_fit_are_decoded_for_each_pass():
     reads: list[int] = []
-    images = Images(encoded_split(noise(7), reads), 8, cache_bytes=7 * 8 * 8 * 3 - 1)
-    assert not images.fit_in_memory
+    images = Images(encoded_split(noise(7), reads), 8, memory_bytes=7 * 8 * 8 * 3 - 1)
+    assert images.kept is None
     collected(evaluation_batches(images, 3))
     collected(training_batches(images, 3, seed=0, epochs=2))
     assert sorted(reads) == sorted(3 * list(range(7)))
@@ -260,9 +292,9 @@ def test_images_are_resized_whether_encoded_or_not():
     for split in (encoded_split(pixels), array_split(pixels)):
         shown = np.concatenate([shown for shown, _ in evaluation_batches(Images(split, 10), 3)])
         assert shown.shape == (7, 10, 10, 3)
-        np.testing.assert_array_equal(shown, np.round(shown))
+        assert shown.dtype == np.uint8
         exact = tf.image.resize(pixels, (10, 10), antialias=True)
-        assert np.abs(shown - exact).max() <= 0.5 + 1e-3
+        assert np.abs(shown.astype(np.float32) - exact).max() <= 0.5 + 1e-3
 
 
 def test_encoded_images_can_be_had_for_a_sample():
@@ -304,12 +336,12 @@ def damaged(tmp_path):
     names = tf.constant([str(path) for path in paths])
     labels = np.zeros(7, np.int64)
     return in_any_order(
-        labels, lambda i: tf.io.read_file(tf.gather(names, i)), lambda i: str(paths[i])
+        labels, lambda i: tf.io.read_file(tf.gather(names, i)), lambda i: str(paths[i]), None
     )
 
 
 def in_order_only(split: Split) -> Split:
-    return Split(split.labels, split.open_images, split.describe)
+    return Split(split.labels, split.open_images, split.describe, split.digests)
 
 
 def test_unreadable_images_are_found(damaged):
@@ -318,13 +350,13 @@ def test_unreadable_images_are_found(damaged):
     assert find_unreadable(array_split(noise(7))).tolist() == []
 
 
-@pytest.mark.parametrize("cache_bytes", [0, 10**6])
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
 @pytest.mark.parametrize("make_batches", [evaluation_batches, training_batches])
 def test_the_failure_to_read_an_image_names_the_files_and_reasons(
-    damaged, tmp_path, cache_bytes, make_batches
+    damaged, tmp_path, memory_bytes, make_batches
 ):
-    images = Images(damaged, 8, cache_bytes)
     settings = {"seed": 0, "epochs": 1} if make_batches is training_batches else {}
+    images = Images(damaged, 8, memory_bytes)
     with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
         collected(make_batches(images, 3, **settings))
     first, *named = str(caught.value).splitlines()
@@ -337,14 +369,14 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
 
 def test_the_failure_inside_keras_names_the_files(damaged):
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
-    batches = evaluation_batches(Images(damaged, 8), 3)
+    images = Images(damaged, 8, memory_bytes=0)
     with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(damaged):
-        model.predict(batches, verbose=0)
+        model.predict(evaluation_batches(images, 3), verbose=0)
 
 
 def test_of_many_unreadable_images_the_first_five_are_named(tmp_path):
     split = in_any_order(
-        np.zeros(7, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}"
+        np.zeros(7, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
     )
     with pytest.raises(DataError) as caught, naming_unreadable_images(split):
         collected(evaluation_batches(Images(split, 8), 3))

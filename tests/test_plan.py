@@ -30,7 +30,10 @@ def test_the_name_of_the_backbone_is_the_tables(tmp_path):
 
 
 def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
-    settings = {"head": {"epochs": 1}, "finetune": {"unfreeze": "block_13", "epochs": 1}}
+    settings = {
+        "head": {"epochs": 1, "optimizer": "adam", "augmented_views": 2},
+        "finetune": {"unfreeze": "block_13", "epochs": 1},
+    }
     plan = make_plan(config(tmp_path, **settings))
     classifier = plan.build_classifier("none")
     lines = plan.describe(classifier).splitlines()
@@ -38,6 +41,7 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     assert lines[1].strip() == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, ..."
     assert lines[2].strip() == "8 x 8 pixels, upsampled in the model to 32"
     assert "phase head      1 epoch of adam, learning rate 0.001, cosine decay" in lines
+    assert any(line.endswith("frozen backbone once, with 2 changed views of it") for line in lines)
     head = 256 * 10 + 10
     assert f"                {head:,} parameters trained, 218,544 frozen" in lines
     assert "                trains the head and block_13, BatchNorm adapting" in lines
@@ -51,3 +55,12 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
 def test_a_phase_without_epochs_is_left_out_of_the_plan(tmp_path):
     plan = make_plan(config(tmp_path))
     assert "phase head      left out" in plan.describe(plan.build_classifier("none"))
+
+
+def test_the_plan_says_how_a_head_is_solved(tmp_path):
+    for settings, text in (
+        ({"epochs": 9}, "at most 9 epochs of lbfgs, penalty chosen on validation"),
+        ({"epochs": 9, "penalty": 0.1}, "at most 9 epochs of lbfgs, penalty 0.1"),
+    ):
+        plan = make_plan(config(tmp_path, head=settings))
+        assert f"phase head      {text}" in plan.describe(plan.build_classifier("none"))

@@ -2,11 +2,13 @@ import dataclasses
 
 import pytest
 
-from tfxfer.config import FitConfig, PretrainConfig, setting_keys
+from tfxfer.config import GRADIENT_SETTINGS, FitConfig, PretrainConfig, setting_keys
 from tfxfer.recipe import Facts, decide, decide_pretraining
 
 PHOTOS = Facts(
     num_train=245,
+    num_classes=10,
+    num_features=2048,
     side=375,
     mirrored=True,
     native_size=224,
@@ -22,6 +24,7 @@ STAYS_OPEN = {
     "validation_examples",
     "test_examples",
     "run",
+    "cache_dir",
 }
 
 
@@ -32,7 +35,12 @@ def decided(config=None, **facts):
 def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
     config = decided()
     still_open = {key for key in setting_keys(FitConfig) if config.get(key) is None}
-    assert still_open == {*STAYS_OPEN, "weights", "compare_examples", "compare_epochs"}
+    gradient = {f"head.{name}" for name in GRADIENT_SETTINGS}
+    open_in_fits = {"weights", "compare_examples", "compare_epochs", "head.penalty"}
+    assert still_open == STAYS_OPEN | open_in_fits | gradient
+    with_gradients = decided(FitConfig().with_settings({"head": {"optimizer": "adam"}}))
+    still_open = {key for key in setting_keys(FitConfig) if with_gradients.get(key) is None}
+    assert still_open == STAYS_OPEN | open_in_fits
 
 
 def test_deciding_twice_changes_nothing():
@@ -84,6 +92,29 @@ def test_the_size_follows_the_images_and_the_backbone(
 def test_batch_and_depth_follow_the_number_of_images(num_train, batch_size, unfreeze):
     config = decided(num_train=num_train)
     assert (config.batch_size, config.finetune.unfreeze) == (batch_size, unfreeze)
+
+
+# 10 classes and 2,048 features: 48,828 images are 10**9 products, and 48,829 are more.
+@pytest.mark.parametrize(
+    ("num_train", "head", "optimizer", "epochs"),
+    [
+        (245, {}, "lbfgs", 100),
+        (48_828, {}, "lbfgs", 100),
+        (48_829, {}, "adam", 10),
+        (24_414, {"pooling": "both"}, "lbfgs", 100),
+        (24_415, {"pooling": "both"}, "adam", 10),
+        (245, {"pooling": "flatten"}, "adam", 30),
+        (245, {"hidden_units": [8]}, "adam", 30),
+        (245, {"learning_rate": 0.1}, "adam", 30),
+        (2_000, {"weight_decay": 0.1}, "adam", 20),
+        (245, {"optimizer": "sgd"}, "sgd", 30),
+        (10**6, {"optimizer": "lbfgs"}, "lbfgs", 100),
+        (245, {"epochs": 7}, "lbfgs", 7),
+    ],
+)
+def test_a_linear_head_is_solved_while_that_is_cheap(num_train, head, optimizer, epochs):
+    config = decided(FitConfig().with_settings({"head": head}), num_train=num_train).head
+    assert (config.optimizer, config.epochs) == (optimizer, epochs)
 
 
 def test_from_scratch_everything_is_trained_at_once_and_batch_norm_learns():
@@ -139,3 +170,8 @@ def test_unfreezing_nothing_leaves_the_finetune_phase_out():
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_images_are_mirrored_only_where_that_keeps_the_label(mirrored):
     assert decided(mirrored=mirrored).augment.flip is mirrored
+
+
+@pytest.mark.parametrize(("side", "rotation"), [(95, 10.0), (96, 0.0)])
+def test_only_small_images_are_turned(side, rotation):
+    assert decided(side=side).augment.rotation == rotation

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfxfer.cache import ID_BYTES
 from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.images import decode
@@ -133,6 +134,16 @@ def test_the_order_is_the_same_when_opened_again(config, source):
 def test_every_example_has_an_id_of_its_own_in_one_split_alone(source):
     together = [name for split in source.splits.values() for name in ids(split)]
     assert len(set(together)) == len(together)
+
+
+def test_images_have_the_same_digest_where_they_are_the_same(source):
+    seen: dict[bytes, bytes] = {}
+    for split in source.splits.values():
+        digests = split.digests()
+        assert (digests.dtype, digests.shape) == (np.uint8, (len(split), ID_BYTES))
+        for digest, image in zip(digests, pixels(split), strict=True):
+            assert seen.setdefault(digest.tobytes(), image.tobytes()) == image.tobytes()
+    assert len(seen) == len(set(seen.values()))
 
 
 def test_an_image_read_by_its_index_is_that_of_the_order(source):

@@ -96,7 +96,8 @@ def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_
     result, lines = finished
     config = read_recipe(result.run / "config.toml", FitConfig())
     assert (config.batch_size, config.input_size, config.precision) == (8, 32, "float32")
-    assert config.head.learning_rate is not None
+    assert (config.head.optimizer, config.head.epochs) == ("lbfgs", 3)
+    assert config.finetune.learning_rate is not None
     again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
     plan, first = describe_plan(again).splitlines(), lines[0].splitlines()
     assert plan[:-2] == first[: len(plan) - 2]

@@ -1,15 +1,23 @@
-"""The classifier: normalise -> backbone -> pool -> head -> logits, and what of it is trained."""
+"""The classifier: normalise -> backbone -> pool -> head -> logits, and what of it is trained.
+
+What is saved is made of Keras' own layers. What is computed with, the two halves, is a view of the
+same weights in which BatchNorm is folded into the convolutions (`folding`): it gives the same
+numbers sooner.
+"""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfxfer.backbones import Backbone
 from tfxfer.config import HeadConfig, RunConfig
 from tfxfer.features import Standardisation
+from tfxfer.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.layers import leaf_layers
 from tfxfer.precision import dtype_policy
 from tfxfer.weights import load_backbone, stage_layers
@@ -27,24 +35,107 @@ _TORCH_DEVIATION = (0.229, 0.224, 0.225)
 _ADAPTING_MOMENTUM = 0.9
 
 
+class FrozenLayer(keras.layers.Layer):
+    """A model as a layer that runs in inference mode whatever it is called with.
+
+    What is trained behind it sees what it would see on values computed beforehand: without it, the
+    dropout and stochastic depth inside some backbones would act on frozen weights.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(dtype="float32", autocast=False)
+        self.model = model
+
+    def call(self, images: Any) -> Any:
+        """Returns what the model gives of images in [0, 255]."""
+        return self.model(images, training=False)
+
+    def compute_output_spec(self, images: Any) -> Any:
+        """Returns the shape and type of the output."""
+        return self.model.compute_output_spec(images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A classifier cut where training begins.
+
+    Attributes:
+        frozen: RGB images in [0, 255] to activations, in inference mode.
+        trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
+        costly: Whether the frozen half has a part of the backbone, so that its activations are
+            worth keeping.
+    """
+
+    frozen: keras.Model
+    trained: keras.Model
+    costly: bool
+
+    @functools.cached_property
+    def whole(self) -> keras.Model:
+        """Images to logits, for images that are different in each epoch."""
+        images = keras.Input(self.frozen.input_shape[1:])
+        return keras.Model(images, self.trained(FrozenLayer(self.frozen)(images)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A pretrained backbone with a new head, as three views of the same layers.
+    """A pretrained backbone with a new head, as several views of the same layers.
 
     Attributes:
         backbone: The pretrained network without its classifier.
         stages: The backbone's layers by stage, in order.
-        features: RGB images in [0, 255], (batch, input_size, input_size, 3), to float32 pooled
-            features, (batch, num_features).
         head: Pooled features to float32 logits, (batch, num_classes).
-        model: Images to float32 logits: the head applied to the features.
+        model: RGB images in [0, 255], (batch, input_size, input_size, 3), to float32 logits; what
+            is saved.
+        entry: Images to what the backbone takes.
+        pooling: How feature maps become features.
+        folded: The backbone with BatchNorm folded.
+        cuts: For each stage at which the backbone falls into two parts that share one tensor, the
+            layer whose output that tensor is; the input for the first.
     """
 
     backbone: keras.Model
     stages: dict[str, list[keras.layers.Layer]]
-    features: keras.Model
     head: keras.Model
     model: keras.Model
+    entry: keras.Model
+    pooling: str
+    folded: FoldedNetwork
+    cuts: dict[str, str | None]
+
+    @functools.cached_property
+    def features(self) -> keras.Model:
+        """Images to float32 pooled features, (batch, num_features)."""
+        return keras.Model(self.entry.input, self._features_behind(None, self.entry.output))
+
+    def halves(self) -> Halves:
+        """Returns what is frozen and what is trained, as `freeze` or `unfreeze` left it."""
+        names = list(self.stages)
+        trained = [any(layer.trainable for layer in layers) for layers in self.stages.values()]
+        if not any(trained):
+            return Halves(self.features, self.head, costly=True)
+        # NASNet cannot be cut at every stage; then the cut is at one before.
+        stage = next(
+            name for name in reversed(names[: trained.index(True) + 1]) if name in self.cuts
+        )
+        layer = self.cuts[stage]
+        if layer is None:
+            frozen = self.entry
+        else:
+            frozen = keras.Model(self.entry.input, self._front(layer)(self.entry.output))
+        activations = keras.Input(frozen.output_shape[1:], dtype=frozen.output.dtype)
+        features = self._features_behind(layer, activations)
+        trained_half = keras.Model(activations, self.head(features))
+        return Halves(frozen, trained_half, costly=layer is not None)
+
+    def _front(self, layer: str) -> keras.Model:
+        """Returns the folded backbone up to a layer."""
+        return keras.Model(self.folded.input, self.folded.outputs[layer])
+
+    def _features_behind(self, layer: str | None, activations: Any) -> Any:
+        """Returns the features of a layer's activations, or of those of the entry."""
+        start = self.folded.input if layer is None else self.folded.outputs[layer]
+        return _pool(self.pooling, keras.Model(start, self.folded.output)(activations))
 
     def freeze(self) -> None:
         """Makes the head the only thing that is trained; compile again after it."""
@@ -71,6 +162,15 @@ class Classifier:
         kernel, bias = first.get_weights()
         kernel = kernel / standardisation.deviation[:, None]
         first.set_weights([kernel, bias - standardisation.mean @ kernel])
+
+    def set_linear_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Sets a head without hidden layers.
+
+        Args:
+            kernel: Shape (num_features, num_classes).
+            bias: Shape (num_classes,).
+        """
+        self.head.get_layer("logits").set_weights([kernel, bias])
 
     def num_trainable(self) -> int:
         """Returns the number of parameters that training would change now."""
@@ -126,17 +226,42 @@ def build_classifier(
     keras.utils.set_random_seed(config.seed)
     with dtype_policy(config.precision):
         network = load_backbone(backbone, config.image_size, weights)
+        folded = fold_batch_norm(network)
+        stages = stage_layers(network, backbone)
+        cuts = _cuts(network, stages)
         image = keras.Input((config.input_size, config.input_size, 3), name="image")
         x = image
         if config.input_size != config.image_size:
             x = keras.layers.Resizing(
                 config.image_size, config.image_size, name="upsample", dtype="float32"
             )(x)
-        maps = network(_normalise(backbone.pixels, x))  # (batch, height, width, channels)
-        features = keras.Model(image, _pool(head.pooling, maps), name="features")
-        top = _build_head(head, features.output_shape[-1], num_classes, config.seed)
-        model = keras.Model(image, top(features.output), name="logits")
-    return Classifier(network, stage_layers(network, backbone), features, top, model)
+        x = _normalise(backbone.pixels, x)
+        entry = keras.Model(image, x, name="entry")
+        features = _pool(head.pooling, network(x))
+        top = _build_head(head, features.shape[-1], num_classes, config.seed)
+        model = keras.Model(image, top(features), name="logits")
+    return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts)
+
+
+def _cuts(
+    network: keras.Model, stages: dict[str, list[keras.layers.Layer]]
+) -> dict[str, str | None]:
+    """Returns `Classifier.cuts` of a network that was just built."""
+    takers = tensor_takers(network)
+    first, *later = stages
+    cuts: dict[str, str | None] = {first: None}
+    before: list[keras.layers.Layer] = list(stages[first])
+    for stage in later:
+        names = {layer.name for layer in before}
+        crossing = [
+            layer.name
+            for layer in before
+            if any(taker.name not in names for taker in takers.get(id(layer.output), []))
+        ]
+        if len(crossing) == 1:
+            cuts[stage] = crossing[0]
+        before += stages[stage]
+    return cuts
 
 
 def count_parameters(weights: list[Any]) -> int:

@@ -5,6 +5,7 @@ import functools
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from tfxfer.config import (
 )
 from tfxfer.errors import TfxferError
 from tfxfer.preflight import check_settings
+from tfxfer.progress import readable_bytes, readable_seconds
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -58,6 +60,9 @@ _MEANINGS = {
     "batch_size": "Images per step.",
     "label_smoothing": "Share of the target spread over all classes.",
     "precision": "Arithmetic of the backbone.",
+    "memory_gigabytes": "Most memory for images, and as much again for what is computed of them.",
+    "cache_gigabytes": "Most disk for the features and images of all runs; 0 keeps none.",
+    "cache_dir": "Where these are  [default: TFXFER_CACHE_DIR, else ~/.cache/tfxfer]",
     "seed": "Decides the splits, the order, the augmentation and the initial weights.",
     "run": "Name of the run  [default: made from data and backbone]",
     "runs_dir": "Where runs go.",
@@ -76,6 +81,9 @@ _MEANINGS = {
     "nesterov": "Nesterov's momentum for sgd.",
     "weight_decay": "Decoupled weight decay.",
     "clip_norm": "Largest global gradient norm; 0 clips nothing.",
+    "head.optimizer": "Update rule; lbfgs solves a head without hidden layers to its end.",
+    "head.penalty": "Of the squared weights, for lbfgs  [default: chosen on validation]",
+    "head.augmented_views": "Changed views of each image that the head learns from, too.",
     "head.pooling": "From feature maps to features.",
     "head.hidden_units": "Units of a hidden layer; repeat it for several.",
     "head.dropout": "Share of the features dropped in training.",
@@ -255,6 +263,29 @@ def backbones(name: str | None) -> None:
             )
     else:
         click.echo(_describe_backbone(find_backbone(name)))
+
+
+@main.command()
+@click.option("--clear", is_flag=True, help="Remove all of it.")
+@click.option("--cache-dir", help=_MEANINGS["cache_dir"])
+def cache(clear: bool, cache_dir: str | None) -> None:
+    """List what is kept between runs: features of frozen backbones, decoded images."""
+    # NumPy, which the other commands that answer at once do without.
+    from tfxfer.cache import Cache
+
+    kept = Cache.of(RunConfig(cache_dir=cache_dir))
+    if clear:
+        click.echo(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
+        return
+    entries = kept.entries()
+    for entry in reversed(entries):
+        age = readable_seconds(max(0.0, time.time() - entry.used))
+        click.echo(
+            f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} rows  "
+            f"used {age} ago  {entry.about.get('what', '')}"
+        )
+    total = readable_bytes(sum(entry.num_bytes for entry in entries))
+    click.echo(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
 
 
 def _describe_backbone(backbone: Backbone) -> str:

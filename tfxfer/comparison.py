@@ -45,18 +45,23 @@ def scratch_config(decided: FitConfig) -> FitConfig:
             hidden_units=decided.head.hidden_units,
             dropout=decided.head.dropout,
         ),
-        finetune=FinetuneConfig(epochs=decided.compare_epochs or _same_budget(decided)),
+        finetune=_scratch_finetune(decided),
     )
 
 
-def _same_budget(decided: FitConfig) -> int:
-    """Returns epochs from random weights that cost what the pretrained network's two phases do.
+def _scratch_finetune(decided: FitConfig) -> FinetuneConfig:
+    """Returns the finetune phase from random weights: its epochs, and all else open.
 
-    The head phase costs one pass of the images through the network, the finetune phase one an
-    epoch. One pass alone would teach random weights nothing: a fit that trains only the head is
-    compared with as many epochs as the head had.
+    Unless they are given, the epochs cost what the pretrained network's two phases do: the head
+    phase one pass of the images through the network, the finetune phase one an epoch. One pass
+    alone would teach random weights nothing: against a fit that trains only the head the epochs
+    stay open, too, for the recipe to decide.
     """
-    return decided.finetune.epochs + 1 if decided.finetune.epochs else decided.head.epochs
+    if decided.compare_epochs:
+        return FinetuneConfig(epochs=decided.compare_epochs)
+    if decided.finetune.epochs:
+        return FinetuneConfig(epochs=decided.finetune.epochs + 1)
+    return FinetuneConfig()
 
 
 @dataclass(frozen=True)

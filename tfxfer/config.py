@@ -19,6 +19,11 @@ from tfxfer.errors import UsageError, did_you_mean
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
+GIGABYTE = 10**9
+
+# What a gradient method is told, and L-BFGS is not.
+GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
+
 AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 
 
@@ -41,7 +46,7 @@ class PhaseConfig:
     """How one phase is trained."""
 
     epochs: int = _setting(None, minimum=0)
-    optimizer: Literal["sgd", "adam", "adamw"] = _setting(None)
+    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] = _setting(None)
     learning_rate: float = _setting(None, above=0)  # at the peak, after the warm-up
     warmup_epochs: float = _setting(None, minimum=0)  # linear, from zero to the peak
     decay: Literal["cosine", "constant"] = "cosine"  # from the peak to zero, or not at all
@@ -53,8 +58,15 @@ class PhaseConfig:
 
 @dataclass(frozen=True)
 class HeadConfig(PhaseConfig):
-    """The new layers, and the phase that trains them with the backbone frozen."""
+    """The new layers, and the phase that trains them with the backbone frozen.
 
+    `lbfgs` solves a head without hidden layers to its end; an epoch is then one iteration, a pass
+    over the training images, and the epochs are at most so many under each penalty. Of the rate and
+    what belongs to it, it takes nothing.
+    """
+
+    penalty: float | None = _setting(None, minimum=0)  # for lbfgs; None chooses on validation
+    augmented_views: int = _setting(0, minimum=0)  # of each image, kept beside the image itself
     pooling: Literal["average", "max", "both", "flatten"] = "average"
     hidden_units: tuple[int, ...] = _setting((), minimum=1)
     dropout: float = _setting(None, minimum=0, below=1)
@@ -64,6 +76,7 @@ class HeadConfig(PhaseConfig):
 class FinetuneConfig(PhaseConfig):
     """The phase that trains part or all of the backbone together with the head."""
 
+    optimizer: Literal["sgd", "adam", "adamw"] = _setting(None)
     unfreeze: str = _setting(None)  # "all", "none", or the first stage that is trained
     batch_norm: Literal["frozen", "adapt"] = _setting(None)
     patience: int = _setting(0, minimum=0)  # epochs without improvement; 0 never stops early
@@ -100,6 +113,9 @@ class RunConfig:
     batch_size: int = _setting(None, minimum=1)
     label_smoothing: float = _setting(None, minimum=0, below=1)
     precision: Precision = "auto"
+    memory_gigabytes: float = _setting(2.0, minimum=0)  # of images, and again of what is computed
+    cache_gigabytes: float = _setting(10.0, minimum=0)  # on the disk, in all; 0 keeps nothing there
+    cache_dir: str | None = None  # where; None is TFXFER_CACHE_DIR or the user's cache
     seed: int = _setting(0, minimum=0, maximum=2**31 - 1)
     run: str | None = None
     runs_dir: str = "runs"
@@ -107,6 +123,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         for key in setting_keys(type(self)):
             _check(type(self), key, self.get(key))
+
+    @property
+    def memory_bytes(self) -> float:
+        """The most that is kept in memory of images, and again of what is computed of them."""
+        return self.memory_gigabytes * GIGABYTE
 
     def get(self, key: str) -> Any:
         """Returns the value of a setting by its dotted key, such as `head.epochs`."""
@@ -153,6 +174,7 @@ class FitConfig(RunConfig):
             raise UsageError(
                 "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained."
             )
+        self._check_head()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' says on how many images to compare, but "
@@ -162,6 +184,27 @@ class FitConfig(RunConfig):
             raise UsageError(
                 "Setting 'compare_scratch' compares pretrained weights with random ones, but "
                 "'weights' is 'none'."
+            )
+
+    def _check_head(self) -> None:
+        """Raises a UsageError where settings of the head belong to another optimizer."""
+        head = self.head
+        if head.optimizer == "lbfgs":
+            if head.hidden_units:
+                raise UsageError(
+                    "Setting 'head.optimizer' is 'lbfgs', which solves a head without hidden "
+                    "layers, but 'head.hidden_units' is set. Choose 'adam', 'adamw' or 'sgd'."
+                )
+            for name in GRADIENT_SETTINGS:
+                if getattr(head, name) is not None:
+                    raise UsageError(
+                        f"Setting 'head.{name}' is of no use to 'lbfgs'; leave it out, or set "
+                        "'head.optimizer' to 'adam', 'adamw' or 'sgd'."
+                    )
+        elif head.penalty is not None and head.optimizer is not None:
+            raise UsageError(
+                f"Setting 'head.penalty' is for 'lbfgs', but 'head.optimizer' is "
+                f"'{head.optimizer}'. Use 'head.weight_decay'."
             )
 
 

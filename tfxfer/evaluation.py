@@ -93,7 +93,7 @@ def _predict_split(
             f"The model knows {', '.join(trained.class_names)}."
         )
     labels = np.array([number[class_name] for class_name in source.class_names])[split.labels]
-    batches = evaluation_batches(Images(split, trained.input_size, cache_bytes=0), batch_size)
+    batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
     with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
         probabilities = predict_batches(trained.model, batches, progress.update)
     return probabilities, labels

@@ -18,7 +18,10 @@ _TOLERANCE = 1e-5
 
 
 def export_saved_model(
-    model_path: pathlib.Path, directory: pathlib.Path, encoded_images: list[bytes]
+    model: keras.Model,
+    model_path: pathlib.Path,
+    directory: pathlib.Path,
+    encoded_images: list[bytes],
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
@@ -31,14 +34,14 @@ def export_saved_model(
     images, and only then renamed to the next free integer.
 
     Args:
-        model_path: A `.keras` classifier that gives probabilities, with its `classes.txt` beside.
+        model: A classifier that gives probabilities.
+        model_path: The `.keras` file of it, with its `classes.txt` beside.
         directory: Where the versions of this model are.
         encoded_images: Image files for the comparison, at least one.
 
     Raises:
         ExportError: The export cannot be written, or differs from the model.
     """
-    model = keras.models.load_model(model_path, compile=False)
     labels = read_class_names(classes_file(model_path))
     try:
         with new_version(directory) as temporary:
@@ -75,13 +78,18 @@ def write_saved_model(
             "label": tf.gather(labels, class_id),
         }
 
+    # One function of one size, so that the network is traced, saved and loaded once for both.
+    shared = tf.function(answer, [tf.TensorSpec((None, size, size, 3), tf.uint8)])
+
     def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(
+        return shared(  # type: ignore[no-any-return]
             tf.map_fn(lambda x: decode_and_resize(x, size), image_bytes, fn_output_signature=square)
         )
 
     def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf.map_fn(lambda x: resize(x, size), pixels, fn_output_signature=square))
+        return shared(  # type: ignore[no-any-return]
+            tf.map_fn(lambda x: resize(x, size), pixels, fn_output_signature=square)
+        )
 
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -120,7 +128,7 @@ def _check(model: keras.Model, directory: pathlib.Path, encoded_images: list[byt
     """Raises an ExportError unless the SavedModel answers as the model does, one by one and all."""
     size = model.input_shape[1]
     images = np.stack([decode_and_resize(encoded, size).numpy() for encoded in encoded_images])
-    expected = model.predict(images.astype("float32"), verbose=0)
+    expected = np.asarray(model(images.astype("float32"), training=False))
     serve = tf.saved_model.load(str(directory)).signatures["serving_default"]
     together = serve(image_bytes=tf.constant(encoded_images))["probabilities"].numpy()
     singly = [

@@ -1,23 +1,35 @@
-"""What the frozen backbone computes: pooled features, each image once."""
+"""What the frozen half computes, each image once: kept in memory, or on the disk between runs."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.augment import augment_batch, draw
+from tfxfer.cache import (
+    Cache,
+    Ids,
+    Rows,
+    code_digest,
+    id_of,
+    ids_of,
+    in_blocks,
+    key_of,
+    places,
+)
+from tfxfer.config import AugmentConfig, RunConfig
+from tfxfer.pipeline import Images, evaluation_batches
+from tfxfer.progress import Progress
+
 # A feature that varies less than this part of the one that varies most is left at its own scale.
 _SMALLEST_DEVIATION = 1e-3
 
-# Features of more bytes than this are not kept in memory; the head is then trained on images.
-LARGEST_BYTES = 2 * 2**30
-
-
-def fit_in_memory(num_examples: int, num_features: int) -> bool:
-    """Tells whether float32 features, (num_examples, num_features), may be kept in memory."""
-    return 4 * num_examples * num_features <= LARGEST_BYTES
+# The modules whose code decides what a feature is, beside the versions of Keras and TensorFlow.
+_CODE = ("augment", "classifier", "folding", "images", "residual", "weight_files", "weights")
 
 
 def predict_batches(
@@ -37,12 +49,159 @@ def predict_batches(
 
 
 @dataclass(frozen=True)
+class FeatureFunction:
+    """The function from images to features, with what tells it from any other.
+
+    Attributes:
+        model: Images in [0, 255] to float32 features, (batch, num_features).
+        facts: All that a feature depends on beside the image, as JSON can write it.
+    """
+
+    model: keras.Model
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: keras.Model, config: RunConfig, pooling: str) -> Self:
+        """Returns the function of a classifier's frozen features.
+
+        Args:
+            model: `Classifier.features`, with its weights loaded.
+            config: Settings, all decided.
+            pooling: From feature maps to features.
+        """
+        return cls(
+            model,
+            {
+                "backbone": config.backbone,
+                "weights": id_of(*(weight.tobytes() for weight in model.get_weights())).hex(),
+                "image_size": config.image_size,
+                "input_size": config.input_size,
+                "pooling": pooling,
+                "precision": config.precision,
+                "backend": keras.backend.backend(),
+                "device": "gpu" if tf.config.get_visible_devices("GPU") else "cpu",
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+                "code": code_digest(*_CODE),
+            },
+        )
+
+    @property
+    def num_features(self) -> int:
+        """How many features an image has."""
+        return int(self.model.output_shape[-1])
+
+    def __call__(
+        self,
+        images: Images,
+        name: str,
+        batch_size: int,
+        cache: Cache,
+        changes: "Changes | None" = None,
+    ) -> Rows:
+        """Returns the features of images, (num_examples, num_features), in their order.
+
+        Those that the cache has are not computed, and those that are computed it has from then on.
+
+        Args:
+            images: What they are of.
+            name: What the images are called while one waits.
+            batch_size: Images per step; of no influence.
+            cache: Where features are kept.
+            changes: Random changes before; None for none.
+        """
+        everything = np.arange(len(images))
+        if not cache.max_bytes:
+            return self._compute(images, everything, name, batch_size, changes)
+        ids, key = _ids(images, changes), key_of(self.facts)
+        nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
+        known_ids, known = cache.read("features", key) or nothing
+        place = places(ids, known_ids)
+        missing = everything[place < 0]
+        if not len(missing):
+            # In the order of the file nothing is copied, and what is not asked for not even read.
+            whole = len(known) == len(ids) and np.array_equal(place, everything)
+            return known if whole else known[place]
+        computed = self._compute(images, missing, name, batch_size, changes)
+        cache.write(
+            "features",
+            key,
+            np.concatenate([known_ids, ids[missing]]),
+            itertools.chain(in_blocks(known), in_blocks(computed)),
+            np.float32,
+            (self.num_features,),
+            {
+                "what": f"{self.facts['backbone']}, {self.facts['image_size']} pixels, "
+                f"{self.facts['pooling']} pooling"
+            },
+        )
+        if len(missing) == len(ids):
+            return computed
+        rows = np.empty((len(ids), self.num_features), np.float32)
+        rows[missing] = computed
+        rows[place >= 0] = known[place[place >= 0]]
+        return rows
+
+    def _compute(
+        self,
+        images: Images,
+        wanted: np.ndarray,
+        name: str,
+        batch_size: int,
+        changes: "Changes | None",
+    ) -> np.ndarray:
+        """Returns the features of some of the images, by their index."""
+        if len(wanted) < len(images):
+            images = Images(images.split.select(wanted), images.image_size, memory_bytes=0)
+        batches = evaluation_batches(images, batch_size)
+        if changes:
+            draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)
+            batches = tf.data.Dataset.zip(batches, draws).map(
+                lambda batch, draws: (augment_batch(batch[0], draws, changes.augment), batch[1]),
+                tf.data.AUTOTUNE,
+            )
+        with Progress(f"features of {name}", len(wanted), batch_size) as progress:
+            return predict_batches(self.model, batches, progress.update)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Random changes to the images of a split, one for each.
+
+    Attributes:
+        augment: How far they go.
+        draws: The random numbers that decide, a row for each image; see `augment.draw`.
+    """
+
+    augment: AugmentConfig
+    draws: np.ndarray
+
+    @classmethod
+    def of(cls, num_examples: int, augment: AugmentConfig, seed: int, view: int) -> Self:
+        """Returns those of one view of a split; another view has others."""
+        return cls(augment, draw(num_examples, tf.constant([seed, view], tf.int32)).numpy())
+
+
+def _ids(images: Images, changes: Changes | None) -> Ids:
+    """Returns the ids of the features of images: of the images, and of what is done to them."""
+    digests = images.split.digests()
+    if changes is None:
+        return digests
+    how = repr(changes.augment).encode()
+    return ids_of(
+        (digest.tobytes(), how, draws.tobytes())
+        for digest, draws in zip(digests, changes.draws, strict=True)
+    )
+
+
+@dataclass(frozen=True)
 class Standardisation:
     """Mean and deviation of each feature, (num_features,), over the training images.
 
     Features of one backbone differ in scale from those of another by orders of magnitude, and on
-    images far from its source by little among themselves. Standardised, one learning rate suits
-    them all: the head learns as fast, and reaches the same place, whatever their scale.
+    images far from its source by little among themselves. Standardised, one learning rate or
+    penalty suits them all: the head learns as fast, and reaches the same place, whatever their
+    scale.
     """
 
     mean: np.ndarray
@@ -63,25 +222,23 @@ class Standardisation:
 
 
 def feature_batches(
-    features: np.ndarray, labels: np.ndarray, batch_size: int, *, seed: int | None, epochs: int
+    features: np.ndarray, labels: np.ndarray, batch_size: int, *, seed: int, epochs: int
 ) -> tf.data.Dataset:
     """Returns batches of (features, labels) for all epochs, one after the other.
 
     Args:
-        features: Shape (num_examples, num_features).
+        features: Shape (num_examples, ...).
         labels: Shape (num_examples,).
         batch_size: Examples per batch; an epoch's last batch may be smaller.
-        seed: With the epoch's number it decides the epoch's order; None keeps the given order.
+        seed: With the epoch's number it decides the epoch's order.
         epochs: How many.
     """
     rows, targets = tf.constant(features), tf.constant(labels)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(len(labels))
-        if seed is not None:
-            order = tf.random.experimental.stateless_shuffle(
-                order, seed=tf.stack([seed, tf.cast(epoch, tf.int32)])
-            )
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(labels)), seed=tf.stack([seed, tf.cast(epoch, tf.int32)])
+        )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
     return (
@@ -91,23 +248,3 @@ def feature_batches(
         .apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size) * epochs))
         .prefetch(tf.data.AUTOTUNE)
     )
-
-
-class FrozenFeatures(keras.layers.Layer):
-    """The features as a layer that runs in inference mode whatever it is called with.
-
-    A head trained on images through it sees what it would see on computed features: without it,
-    the dropout and stochastic depth inside some backbones would act on frozen weights.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(dtype="float32")
-        self.model = model
-
-    def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
-        """Returns features, (batch, num_features), of images in [0, 255]."""
-        return self.model(images, training=False)
-
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Returns (batch, num_features)."""
-        return (input_shape[0], self.model.output_shape[-1])

@@ -13,8 +13,12 @@ import keras
 import tensorflow as tf
 
 from tfxfer.errors import RunError
+from tfxfer.linear import Solution
 from tfxfer.progress import Progress, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing
+
+# Epochs on kept features take milliseconds, and a file that is flushed to the disk as long.
+_SAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Epoch:
     Attributes:
         phase: "head", "finetune" or "pretrain".
         epoch: Number within the phase, from 1.
-        learning_rate: Where the schedule stands after the epoch.
+        learning_rate: Where the schedule stands after the epoch; 1 for lbfgs, its full step.
         train_accuracy: Over the epoch's own batches, as the weights changed.
         seconds: Training and validation together.
     """
@@ -55,6 +59,7 @@ class History:
         self.epochs: list[Epoch] = []
         self.best: Epoch | None = None
         self._run = run
+        self._saved = -math.inf
         self._writers = {
             split: tf.summary.create_file_writer(str(run.events / split))
             for split in ("train", "validation")
@@ -85,29 +90,44 @@ class History:
             if epoch.better_than(self.best):
                 self.best = epoch
 
-    def add(self, epoch: Epoch) -> bool:
-        """Writes an epoch down and tells whether it is the best so far."""
+    def add(self, epoch: Epoch, kept: bool = True) -> bool:
+        """Takes an epoch down and tells whether it is the best so far.
+
+        It is on the disk after `save`, or when the next epoch is added a second later or more.
+
+        Args:
+            epoch: What happened.
+            kept: Whether its weights are there to be kept; without them it cannot be the best.
+        """
         self.epochs.append(epoch)
-        names = [field.name for field in dataclasses.fields(Epoch)]
-        # The file is written anew each time: it is small, and so it is whole at any moment.
-        with replacing(self._run.history) as temporary, temporary.open("w", newline="") as file:
-            rows = csv.DictWriter(file, names, lineterminator="\n")
-            rows.writeheader()
-            rows.writerows(map(dataclasses.asdict, self.epochs))
         for split, writer in self._writers.items():
             with writer.as_default(step=len(self.epochs)):
                 tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))
                 tf.summary.scalar("accuracy", getattr(epoch, f"{split}_accuracy"))
                 if split == "train":
                     tf.summary.scalar("learning_rate", epoch.learning_rate)
-            writer.flush()
-        if epoch.better_than(self.best):
+        if time.monotonic() - self._saved > _SAVE_SECONDS:
+            self.save()
+        if kept and epoch.better_than(self.best):
             self.best = epoch
             return True
         return False
 
+    def save(self) -> None:
+        """Writes down the epochs so far."""
+        self._saved = time.monotonic()
+        names = [field.name for field in dataclasses.fields(Epoch)]
+        # The file is written anew each time: it is small, and so it is whole at any moment.
+        with replacing(self._run.history) as temporary, temporary.open("w", newline="") as file:
+            rows = csv.DictWriter(file, names, lineterminator="\n")
+            rows.writeheader()
+            rows.writerows(map(dataclasses.asdict, self.epochs))
+        for writer in self._writers.values():
+            writer.flush()
+
     def close(self) -> None:
-        """Ends the TensorBoard files."""
+        """Writes down what is not yet, and ends the TensorBoard files."""
+        self.save()
         for writer in self._writers.values():
             writer.close()
 
@@ -119,6 +139,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         history: Where epochs are written down.
         phase: "head", "finetune" or "pretrain".
         epochs: How many the phase has.
+        validate: Returns loss and accuracy on validation, as the model is now.
         keep_best: Called after each epoch that is the best of the run so far.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
         say: Prints a line.
@@ -129,6 +150,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         history: History,
         phase: str,
         epochs: int,
+        validate: Callable[[], tuple[float, float]],
         keep_best: Callable[[], None],
         patience: int,
         say: Callable[[str], None],
@@ -137,6 +159,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._history = history
         self._phase = phase
         self._epochs = epochs
+        self._validate = validate
         self._keep_best = keep_best
         self._patience = patience
         self._say = say
@@ -175,14 +198,15 @@ class PhaseRecorder(keras.callbacks.Callback):
                 f"{self._phase} phase. Try a lower {options}learning-rate, or clip gradients with "
                 f"{options}clip-norm 1."
             )
+        validation_loss, validation_accuracy = self._validate()
         record = Epoch(
             phase=self._phase,
             epoch=epoch + 1,
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             train_loss=float(values["loss"]),
             train_accuracy=float(values["accuracy"]),
-            validation_loss=float(values["val_loss"]),
-            validation_accuracy=float(values["val_accuracy"]),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
             seconds=round(time.perf_counter() - self._epoch_start, 3),
         )
         best = self._history.add(record)
@@ -207,4 +231,16 @@ def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:
         f"  validation loss {epoch.validation_loss:.4f}"
         f"  accuracy {epoch.validation_accuracy:.4f} {'*' if best else ' '}"
         f"  {readable_seconds(seconds_left)} left"
+    )
+
+
+def solution_line(solution: Solution, best: bool) -> str:
+    """Returns the line on the head under one penalty, as a person reads it."""
+    scores = solution.scores
+    return (
+        f"head     penalty {solution.penalty:<6g}"
+        f"  loss {scores.train_loss:.4f}  accuracy {scores.train_accuracy:.4f}"
+        f"  validation loss {scores.validation_loss:.4f}"
+        f"  accuracy {scores.validation_accuracy:.4f} {'*' if best else ' '}"
+        f"  {len(solution.passes)} passes"
     )

@@ -1,21 +1,30 @@
 """The passes over images that verbs share: the epochs of a phase, and the scores at the end."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from tfxfer.classifier import smoothed_cross_entropy
+from tfxfer.classifier import smoothed_cross_entropy as smoothed_loss
 from tfxfer.config import PhaseConfig
 from tfxfer.features import predict_batches
-from tfxfer.metrics import Summary, summarise
+from tfxfer.metrics import Summary, accuracy, smoothed_cross_entropy, summarise
 from tfxfer.pipeline import Images, evaluation_batches
 from tfxfer.progress import Progress
 from tfxfer.schedule import build_optimizer
 
+# The splits that a run is judged by.
+SCORED_SPLITS = ("validation", "test")
+
 
 def compiled_view(
-    model: keras.Model, phase: PhaseConfig, steps: int, label_smoothing: float
+    model: keras.Model,
+    phase: PhaseConfig,
+    steps: int,
+    label_smoothing: float,
+    steps_per_execution: int = 1,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
@@ -27,21 +36,51 @@ def compiled_view(
         phase: A phase whose settings are all decided.
         steps: Batches in an epoch.
         label_smoothing: Share of the target that is spread over all classes.
+        steps_per_execution: Steps between which Python is not asked; more than one where a step is
+            so short that this matters.
     """
     view = keras.Model(model.input, model.output)
     view.compile(
         optimizer=build_optimizer(phase, steps),
-        loss=smoothed_cross_entropy(label_smoothing),
+        loss=smoothed_loss(label_smoothing),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        steps_per_execution=steps_per_execution,
     )
     return view
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How a model does on the examples of a split, as often as one asks.
+
+    Attributes:
+        model: To logits or probabilities, (batch, num_classes).
+        batches: What the model takes, with labels: every example once.
+        labels: Class indices, (num_examples,), in the order of the batches.
+        name: Of the split.
+    """
+
+    model: keras.Model
+    batches: tf.data.Dataset
+    labels: np.ndarray
+    name: str
+
+    def outputs(self) -> np.ndarray:
+        """Returns what the model gives now, (num_examples, num_classes)."""
+        with Progress(self.name, len(self.batches)) as progress:
+            return predict_batches(self.model, self.batches, progress.update)
+
+    def loss_and_accuracy(self, label_smoothing: float) -> tuple[float, float]:
+        """Returns the training loss and the accuracy of a model that gives logits."""
+        logits = self.outputs()
+        loss = smoothed_cross_entropy(logits, self.labels, label_smoothing)
+        return loss, accuracy(logits, self.labels)
 
 
 def run_epochs(
     view: keras.Model,
     phase: PhaseConfig,
     batches: tf.data.Dataset,
-    validation: tf.data.Dataset,
     callbacks: Sequence[keras.callbacks.Callback],
     *,
     steps: int,
@@ -53,7 +92,6 @@ def run_epochs(
         view: What `compiled_view` returned.
         phase: The same settings.
         batches: The batches of these epochs, one after the other.
-        validation: Batches to validate on after each epoch.
         callbacks: Told of each batch and epoch.
         steps: Batches in an epoch.
         first_epoch: Number of the first epoch, from 0.
@@ -63,7 +101,6 @@ def run_epochs(
         initial_epoch=first_epoch,
         epochs=phase.epochs,
         steps_per_epoch=steps,
-        validation_data=validation,
         callbacks=list(callbacks),
         shuffle=False,  # the batches are in a new order in each epoch already
         verbose=0,
@@ -81,10 +118,9 @@ def score_splits(
         batch_size: Images per batch; of no influence on the scores.
     """
     scores = {}
-    for name in ("validation", "test"):
+    for name in SCORED_SPLITS:
         if name in images:
-            with Progress(name, len(images[name]), batch_size) as progress:
-                batches = evaluation_batches(images[name], batch_size)
-                probabilities = predict_batches(model, batches, progress.update)
-            scores[name] = summarise(probabilities, images[name].split.labels)
+            labels = images[name].split.labels
+            judge = Judge(model, evaluation_batches(images[name], batch_size), labels, name)
+            scores[name] = summarise(judge.outputs(), labels)
     return scores

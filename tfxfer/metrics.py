@@ -43,6 +43,33 @@ def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(-np.mean(np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))))
 
 
+def smoothed_cross_entropy(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, label_smoothing: float
+) -> float:
+    """Returns the mean cross-entropy of logits and smoothed labels, in nats.
+
+    What `classifier.smoothed_cross_entropy` is in training, of many examples at once.
+
+    Args:
+        logits: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+    """
+    rows = np.asarray(logits, dtype=np.float64)
+    rows = rows - rows.max(axis=1, keepdims=True)
+    logarithms = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    chosen = np.take_along_axis(logarithms, np.asarray(labels)[:, None], axis=1)
+    return float(-((1 - label_smoothing) * chosen.mean() + label_smoothing * logarithms.mean()))
+
+
+def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Returns probabilities, float32, of logits, (num_examples, num_classes)."""
+    rows = np.asarray(logits, dtype=np.float32)
+    exponents = np.exp(rows - rows.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float32] = exponents / exponents.sum(axis=1, keepdims=True)
+    return probabilities
+
+
 def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
     """Returns a split's accuracy, loss and number of examples.
 

@@ -68,6 +68,8 @@ class Plan:
             if phase == "head":
                 classifier.freeze()
                 what = "the head; each image passes the frozen backbone once"
+                if self.config.head.augmented_views:
+                    what += f", with {self.config.head.augmented_views} changed views of it"
             else:
                 unfreeze, batch_norm = (
                     self.config.finetune.unfreeze,
@@ -212,6 +214,8 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
 def _facts(source: Source, backbone: Backbone) -> Facts:
     return Facts(
         num_train=len(source.splits["train"]),
+        num_classes=len(source.class_names),
+        num_features=backbone.num_features,
         side=min(source.image_height_width),
         mirrored=source.mirrored,
         native_size=backbone.native_size,
@@ -258,6 +262,11 @@ def _describe_model(backbone: Backbone, config: FitConfig, classifier: Classifie
 
 
 def _describe_schedule(phase: PhaseConfig) -> str:
+    if isinstance(phase, HeadConfig) and phase.optimizer == "lbfgs":
+        penalty = "penalty chosen on validation"
+        if phase.penalty is not None:
+            penalty = f"penalty {phase.penalty:g}"
+        return f"at most {_epochs(phase.epochs)} of lbfgs, {penalty}"
     rate = f"learning rate {phase.learning_rate:g}"
     if phase.warmup_epochs:
         rate += f" after a warm-up of {_epochs(phase.warmup_epochs)}"

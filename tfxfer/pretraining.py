@@ -14,9 +14,15 @@ from tfxfer.checkpoint import restore_checkpoint, save_checkpoint
 from tfxfer.classifier import Classifier, in_float32
 from tfxfer.config import PretrainConfig, to_toml
 from tfxfer.history import History, PhaseRecorder
-from tfxfer.loops import compiled_view, run_epochs, score_splits
+from tfxfer.loops import Judge, compiled_view, run_epochs, score_splits
 from tfxfer.metrics import describe_scores
-from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images, training_batches
+from tfxfer.pipeline import (
+    Images,
+    evaluation_batches,
+    naming_unreadable_images,
+    open_images,
+    training_batches,
+)
 from tfxfer.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
@@ -71,7 +77,7 @@ def pretrain(
     say(plan.describe(classifier) + "\n")
     start_run(plan.run, to_toml(plan.config), plan.source.class_names)
     splits = plan.source.splits
-    images = {name: Images(split, plan.config.input_size) for name, split in splits.items()}
+    images = open_images(splits, plan.config)
     history = History(plan.run)
     clock.lap("data")
     with naming_unreadable_images(*splits.values()):
@@ -120,6 +126,17 @@ def _train(
         with replacing(run.best_weights) as temporary:
             classifier.model.save_weights(temporary)
 
+    def checkpoint(epoch: int, logs: Mapping[str, float] | None) -> None:
+        history.save()
+        save_checkpoint(view, run.checkpoint)
+
+    labels = images["validation"].split.labels
+    batches = evaluation_batches(images["validation"], config.batch_size)
+    judge = Judge(classifier.model, batches, labels, "validation")
+
+    def validate() -> tuple[float, float]:
+        return judge.loss_and_accuracy(config.label_smoothing)
+
     if done < config.epochs:
         run_epochs(
             view,
@@ -132,13 +149,10 @@ def _train(
                 augment=config.augment,
                 first_epoch=done,
             ),
-            evaluation_batches(images["validation"], config.batch_size),
             [
-                PhaseRecorder(history, "pretrain", config.epochs, keep_best, 0, say),
+                PhaseRecorder(history, "pretrain", config.epochs, validate, keep_best, 0, say),
                 # After the recorder: a checkpoint is of an epoch that is in the history.
-                keras.callbacks.LambdaCallback(
-                    on_epoch_end=lambda epoch, logs: save_checkpoint(view, run.checkpoint)
-                ),
+                keras.callbacks.LambdaCallback(on_epoch_end=checkpoint),
             ],
             steps=steps,
             first_epoch=done,

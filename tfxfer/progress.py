@@ -86,4 +86,19 @@ def readable_seconds(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // (24 * 3600)} days"
+
+
+def readable_bytes(number: float) -> str:
+    """Returns a size as a person says it: "312 kB", "4.1 MB", "2.0 GB"."""
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return (
+                f"{number:.0f} {unit}"
+                if number >= 100 or unit == "bytes"
+                else f"{number:.1f} {unit}"
+            )
+        number /= 1000
+    return f"{number:.1f} GB"

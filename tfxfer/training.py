@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import shlex
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +13,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.activations import ActivationSource, array_batches
+from tfxfer.augment import NO_CHANGES, changes_images
 from tfxfer.classifier import Classifier
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
-from tfxfer.config import FinetuneConfig, FitConfig, PhaseConfig, to_toml
+from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
 from tfxfer.export import export_saved_model
-from tfxfer.features import (
-    FrozenFeatures,
-    Standardisation,
-    feature_batches,
-    fit_in_memory,
-    predict_batches,
-)
-from tfxfer.history import History, PhaseRecorder
-from tfxfer.loops import compiled_view, run_epochs, score_splits
-from tfxfer.metrics import describe_scores
-from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images, training_batches
+from tfxfer.features import FeatureFunction, Standardisation, feature_batches
+from tfxfer.history import Epoch, History, PhaseRecorder, solution_line
+from tfxfer.linear import PENALTIES, Examples, best_solution, solve_path, start_of_finetuning
+from tfxfer.loops import SCORED_SPLITS, Judge, compiled_view, run_epochs, score_splits
+from tfxfer.metrics import Summary, describe_scores, softmax, summarise
+from tfxfer.pipeline import Images, naming_unreadable_images, open_images, training_batches
 from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
-from tfxfer.progress import Clock, Progress, readable_seconds
+from tfxfer.progress import Clock, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing, start_run, write_json
 
 Say = Callable[[str], None]
@@ -39,6 +37,9 @@ _EXPORT_CHECK_IMAGES = 8
 
 # Features per step when the head is evaluated: of no influence, and little work each.
 _EVALUATION_BATCH = 1024
+
+# A step on features takes less time than Python's part in it.
+_STEPS_TOGETHER = 32
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
     plan = make_plan(asked)
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
-    images = _open_images(plan)
+    images = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
         trained = _train(plan, classifier, images, clock, say)
         examples = images["validation"].encoded(_EXPORT_CHECK_IMAGES)
-    version = export_saved_model(plan.run.model, plan.export_directory, examples)
+    version = export_saved_model(trained.model, plan.run.model, plan.export_directory, examples)
     clock.lap("export")
     metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
     write_json(plan.run.metrics, metrics)
@@ -108,13 +109,9 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
 class _Trained:
     """What training leaves, beside the run's files."""
 
+    model: keras.Model  # images to probabilities, float32
     history: History
     metrics: dict[str, Any]
-
-
-def _open_images(plan: Plan) -> dict[str, Images]:
-    splits = plan.source.splits
-    return {name: Images(split, plan.config.input_size) for name, split in splits.items()}
 
 
 def _train(
@@ -133,13 +130,15 @@ def _train(
     model = classifier.with_probabilities()
     with replacing(plan.run.model) as temporary:
         model.save(temporary)
-    metrics = {
-        **score_splits(model, images, plan.config.batch_size),
+    metrics: dict[str, Any] = {
+        **phases.scores(model),
         "num_classes": len(plan.source.class_names),
         "parameters": {"total": classifier.num_parameters(), "trained": phases.num_trained},
     }
+    if phases.penalty is not None:
+        metrics["penalty"] = phases.penalty
     clock.lap("evaluation")
-    return _Trained(history, metrics)
+    return _Trained(model, history, metrics)
 
 
 def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Comparison:
@@ -179,7 +178,8 @@ def _train_again(plan: Plan, say: Say) -> _Trained:
     clock = Clock()
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
-        trained = _train(plan, classifier, _open_images(plan), clock, say)
+        images = open_images(plan.source.splits, plan.config)
+        trained = _train(plan, classifier, images, clock, say)
     write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
     return trained
 
@@ -194,6 +194,8 @@ class _Phases:
     history: History
     say: Say
     num_trained: int = 0  # parameters that some phase trained
+    penalty: float | None = None  # that lbfgs chose
+    cut: ActivationSource | None = None  # where the latest phase began to train
 
     def train_head(self) -> None:
         """Trains the head with the backbone frozen; each image passes the backbone once."""
@@ -201,71 +203,126 @@ class _Phases:
         if not config.head.epochs:
             return
         classifier.freeze()
-        train, validation = self.images["train"], self.images["validation"]
-        if fit_in_memory(len(train) + len(validation), classifier.head.input_shape[-1]):
-            model = classifier.head
-            features = self._features("train")
-            scale = Standardisation.of(features)
-            batches = feature_batches(
-                scale.apply(features),
-                train.split.labels,
-                config.batch_size,
-                seed=config.seed,
-                epochs=config.head.epochs,
-            )
-            validation_batches = feature_batches(
-                scale.apply(self._features("validation")),
-                validation.split.labels,
-                _EVALUATION_BATCH,
-                seed=None,
-                epochs=1,
-            )
+        self.num_trained = classifier.num_trainable()
+        function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+        self.cut = source = ActivationSource(config, classifier.halves(), self.images, function)
+        train = source.kept_with_views("train", config.head.augmented_views)
+        validation = source.kept("validation")
+        if train is None or validation is None:
+            self._train_on_images("head", config.head, source)
         else:
-            scale = None
-            inputs = keras.Input(classifier.model.input_shape[1:])
-            model = keras.Model(
-                inputs, classifier.head(FrozenFeatures(classifier.features)(inputs))
-            )
-            batches = training_batches(
-                train, config.batch_size, seed=config.seed, epochs=config.head.epochs
-            )
-            validation_batches = evaluation_batches(validation, config.batch_size)
-        best: list[np.ndarray] = []
-
-        def keep_best() -> None:
-            best[:] = classifier.head.get_weights()
-
-        self._train(model, "head", config.head, batches, validation_batches, keep_best)
-        classifier.head.set_weights(best)
-        if scale:
+            scale = Standardisation.of(train.activations)
+            learnt = Examples(scale.apply(train.activations), train.labels)
+            judged = Examples(scale.apply(validation.activations), validation.labels)
+            if config.head.optimizer == "lbfgs":
+                self._solve_head(learnt, judged, scale)
+                return
+            self._train_head_on_features(learnt, judged)
             classifier.absorb(scale)
         self._save_weights()
 
     def finetune(self) -> None:
         """Trains the head together with the unfrozen stages, on augmented images."""
-        config = self.plan.config
-        phase = config.finetune
+        phase = self.plan.config.finetune
         if not phase.epochs:
             return
         self.classifier.unfreeze(phase.unfreeze, phase.batch_norm)
-        batches = training_batches(
-            self.images["train"],
+        self.num_trained = max(self.num_trained, self.classifier.num_trainable())
+        self.cut = ActivationSource(self.plan.config, self.classifier.halves(), self.images)
+        self._train_on_images("finetune", phase, self.cut, self.plan.config.augment)
+        self.classifier.model.load_weights(self.plan.run.best_weights)
+
+    def scores(self, model: keras.Model) -> dict[str, Summary]:
+        """Returns what the trained model scores on the validation and test splits.
+
+        Args:
+            model: Images to probabilities, as it is saved.
+        """
+        if self.cut is None or self.plan.config.precision != "float32":
+            # What is saved is float32, and that is what is judged.
+            return score_splits(model, self.images, self.plan.config.batch_size)
+        # The same function, whose frozen half has done its work.
+        return {
+            name: summarise(softmax(self.cut.judge(name).outputs()), self.images[name].split.labels)
+            for name in SCORED_SPLITS
+            if name in self.images
+        }
+
+    def _solve_head(self, train: Examples, validation: Examples, scale: Standardisation) -> None:
+        """Solves the head by L-BFGS under each penalty, and keeps the best on validation.
+
+        Where a finetune phase follows, it begins at another one; see `start_of_finetuning`.
+        """
+        config, head = self.plan.config, self.plan.config.head
+        num_classes = len(self.plan.source.class_names)
+        penalties = PENALTIES if head.penalty is None else (head.penalty,)
+        start, path = time.perf_counter(), []
+        for solution in solve_path(
+            train, validation, num_classes, head.epochs, config.label_smoothing, penalties
+        ):
+            path.append(solution)
+            self.say(solution_line(solution, best_solution(path) is solution))
+        best = best_solution(path)
+        seconds = (time.perf_counter() - start) / len(best.passes)
+        for number, scores in enumerate(best.passes, start=1):
+            epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
+            self.history.add(epoch, kept=scores is best.scores)
+        self.penalty = best.penalty
+        self.classifier.set_linear_head(best.kernel, best.bias)
+        self.classifier.absorb(scale)
+        self._save_weights()
+        if config.finetune.epochs:
+            first = start_of_finetuning(path, len(validation.labels))
+            if first is not best:
+                self.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
+            self.classifier.set_linear_head(first.kernel, first.bias)
+            self.classifier.absorb(scale)
+
+    def _train_head_on_features(self, train: Examples, validation: Examples) -> None:
+        config, head = self.plan.config, self.classifier.head
+        best: list[np.ndarray] = []
+
+        def keep_best() -> None:
+            best[:] = head.get_weights()
+
+        batches = feature_batches(
+            train.features,
+            train.labels,
             config.batch_size,
             seed=config.seed,
-            epochs=phase.epochs,
-            augment=config.augment,
+            epochs=config.head.epochs,
         )
-        validation = evaluation_batches(self.images["validation"], config.batch_size)
-        model = self.classifier.model
-        self._train(model, "finetune", phase, batches, validation, self._save_weights)
-        model.load_weights(self.plan.run.best_weights)
+        shown = array_batches(validation.features, validation.labels, _EVALUATION_BATCH)
+        judge = Judge(head, shown, validation.labels, "validation")
+        self._train(head, "head", config.head, batches, judge, len(train.labels), keep_best)
+        head.set_weights(best)
 
-    def _features(self, name: str) -> np.ndarray:
-        """Returns the features of a split, (num_examples, num_features), in its order."""
-        images, batch_size = self.images[name], self.plan.config.batch_size
-        with Progress(f"features of {name}", len(images), batch_size) as progress:
-            batches = evaluation_batches(images, batch_size)
-            return predict_batches(self.classifier.features, batches, progress.update)
+    def _train_on_images(
+        self,
+        name: str,
+        phase: PhaseConfig,
+        source: ActivationSource,
+        augment: AugmentConfig = NO_CHANGES,
+    ) -> None:
+        """Trains on images or, where they do not change, on what the frozen half makes of them."""
+        config, train = self.plan.config, self.images["train"]
+        kept = None if changes_images(augment) else source.kept("train")
+        if kept is None:
+            model = source.halves.whole
+            batches = training_batches(
+                train, config.batch_size, seed=config.seed, epochs=phase.epochs, augment=augment
+            )
+        else:
+            model = source.halves.trained
+            batches = feature_batches(
+                kept.activations,
+                kept.labels,
+                config.batch_size,
+                seed=config.seed,
+                epochs=phase.epochs,
+            )
+        judge = source.judge("validation")
+        self._train(model, name, phase, batches, judge, len(train), self._save_weights)
 
     def _train(
         self,
@@ -273,17 +330,25 @@ class _Phases:
         name: str,
         phase: PhaseConfig,
         batches: tf.data.Dataset,
-        validation: tf.data.Dataset,
+        judge: Judge,
+        num_examples: int,
         keep_best: Callable[[], None],
     ) -> None:
         """Trains what is trainable of a model for all epochs of a phase."""
         config = self.plan.config
-        steps = math.ceil(len(self.images["train"]) / config.batch_size)
-        view = compiled_view(model, phase, steps, config.label_smoothing)
-        self.num_trained = max(self.num_trained, self.classifier.num_trainable())
-        patience = phase.patience if isinstance(phase, FinetuneConfig) else 0
-        recorder = PhaseRecorder(self.history, name, phase.epochs, keep_best, patience, self.say)
-        run_epochs(view, phase, batches, validation, [recorder], steps=steps)
+        steps = math.ceil(num_examples / config.batch_size)
+        together = min(steps, _STEPS_TOGETHER) if model is self.classifier.head else 1
+        view = compiled_view(model, phase, steps, config.label_smoothing, together)
+        recorder = PhaseRecorder(
+            self.history,
+            name,
+            phase.epochs,
+            lambda: judge.loss_and_accuracy(config.label_smoothing),
+            keep_best,
+            phase.patience if isinstance(phase, FinetuneConfig) else 0,
+            self.say,
+        )
+        run_epochs(view, phase, batches, [recorder], steps=steps)
 
     def _save_weights(self) -> None:
         with replacing(self.plan.run.best_weights) as temporary:

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.cache import ids_of
 from tfxfer.sources import first_few
 from tfxfer.sources.source import Split, in_any_order, typical_height_and_width
 
@@ -17,9 +18,13 @@ def split_of(sizes, *, by_index):
     files = [tf.io.encode_png(np.zeros((*size, 3), "uint8")).numpy() for size in sizes]
     labels = np.arange(len(files))
     table = tf.constant(files)
+
+    def digests():
+        return ids_of((file,) for file in files)
+
     if by_index:
-        return in_any_order(labels, lambda index: tf.gather(table, index), str)
-    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str)
+        return in_any_order(labels, lambda index: tf.gather(table, index), str, digests)
+    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str, digests)
 
 
 def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
@@ -37,3 +42,4 @@ def test_selected_examples_keep_order_labels_and_ids():
         assert heights == [2, 5, 7]
         assert part.labels.tolist() == [1, 4, 6]
         assert [part.describe(index) for index in range(len(part))] == ["1", "4", "6"]
+        np.testing.assert_array_equal(part.digests(), split.digests()[[1, 4, 6]])

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.cache import ids_of
 from tfxfer.sources.source import Source, in_any_order
 
 
@@ -22,6 +23,7 @@ def open_digits() -> Source:
         digits.target.astype(np.int64),
         lambda index: tf.gather(pictures, index),
         lambda index: f"digits #{index}",
+        lambda: ids_of((picture.tobytes(),) for picture in grey),
     )
     return Source(
         name="digits",

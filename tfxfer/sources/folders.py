@@ -1,16 +1,25 @@
 """Folders of images, one for each class, at the root or under `train`, `validation`, `test`."""
 
+import concurrent.futures
 import os
 import pathlib
 import re
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.images import EXTENSIONS
-from tfxfer.sources.source import Source, Split, first_few, in_any_order, typical_height_and_width
+from tfxfer.sources.source import (
+    Source,
+    Split,
+    first_few,
+    in_any_order,
+    typical_height_and_width,
+)
 
 # The names under which a split is looked for, in any case.
 SPLIT_FOLDERS = {
@@ -147,7 +156,22 @@ def _split(paths: dict[str, list[str]], class_names: Sequence[str]) -> Split:
         np.array(labels, np.int64),
         lambda index: tf.io.read_file(tf.gather(table, index)),
         lambda index: all_paths[index],
+        lambda: _digests(all_paths),
     )
+
+
+def _digests(paths: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Returns the digests of files by their content; a file that cannot be read has its path's."""
+
+    def content(path: str) -> bytes:
+        try:
+            return pathlib.Path(path).read_bytes()
+        except OSError:
+            return os.fsencode(path)  # whoever reads the image will say what is wrong with it
+
+    # Reading waits for the disk, and hashing lets go of the interpreter.
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        return ids_of(zip(threads.map(content, paths)))
 
 
 def _too_few_classes(folder: pathlib.Path, class_names: Sequence[str]) -> str:

@@ -25,6 +25,9 @@ class Split:
     labels: npt.NDArray[np.int64]  # (num_examples,)
     open_images: Callable[[], tf.data.Dataset]  # num_examples images, in the order of the labels
     describe: Callable[[int], str]  # an example's id for messages: a path, "cifar10 train #123"
+    # A digest of what each image is made of, uint8 of shape (num_examples, 16): it changes when the
+    # image does, and is the same for the same image in another place or split.
+    digests: Callable[[], npt.NDArray[np.uint8]]
     # One image by its index, a graph function of a scalar int64; None where the data can only be
     # read from the first to the last.
     read_image: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -52,10 +55,14 @@ class Split:
         """
         table = np.asarray(indices, np.int64)
         open_all, read, describe = self.open_images, self.read_image, self.describe
-        labels = self.labels[table]
+        labels, digests = self.labels[table], self.digests
+
+        def some_digests() -> npt.NDArray[np.uint8]:
+            return digests()[table]
+
         if read is not None:
             return in_any_order(
-                labels, lambda i: read(tf.gather(table, i)), _chosen(describe, table)
+                labels, lambda i: read(tf.gather(table, i)), _chosen(describe, table), some_digests
             )
         chosen = np.zeros(len(self), np.bool_)
         chosen[table] = True
@@ -67,7 +74,7 @@ class Split:
             kept = numbered.filter(lambda i, image: tf.gather(is_chosen, i))
             return kept.map(lambda i, image: image)
 
-        return Split(labels, open_images, _chosen(describe, table))
+        return Split(labels, open_images, _chosen(describe, table), some_digests)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +93,7 @@ def in_any_order(
     labels: npt.NDArray[np.int64],
     read_image: Callable[[tf.Tensor], tf.Tensor],
     describe: Callable[[int], str],
+    digests: Callable[[], npt.NDArray[np.uint8]],
 ) -> Split:
     """Returns a split whose images can be read by their index."""
 
@@ -94,7 +102,7 @@ def in_any_order(
             read_image, num_parallel_calls=tf.data.AUTOTUNE
         )
 
-    return Split(labels, open_images, describe, read_image)
+    return Split(labels, open_images, describe, digests, read_image)
 
 
 def typical_height_and_width(split: Split) -> tuple[int, int]:

@@ -1,16 +1,20 @@
 """The data sets of TensorFlow Datasets (TFDS), used where they lie prepared."""
 
+import functools
+import itertools
 import os
 import pathlib
 import re
 import socket
 import urllib.parse
 import urllib.request
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.sources.source import Source, Split, typical_height_and_width
 
@@ -234,9 +238,13 @@ def _open_split(builder: Any, name: str, split: str, image: str, label: str) -> 
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         ).map(lambda example: example[wanted])
 
+    def contents() -> Iterator[Iterable[bytes]]:
+        return read(image).batch(1000).as_numpy_iterator()  # type: ignore[no-any-return]
+
     labels = list(read(label).batch(10_000).as_numpy_iterator())
     return Split(
         labels=np.concatenate([np.zeros(0, np.int64), *labels]),
         open_images=lambda: read(image),
         describe=lambda index: f"{name} {split} #{index}",
+        digests=functools.cache(lambda: ids_of(zip(itertools.chain.from_iterable(contents())))),
     )

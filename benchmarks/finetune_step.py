@@ -1,0 +1,107 @@
+"""The fine-tuning loop against the bare train step, and the input pipeline by itself.
+
+    python benchmarks/finetune_step.py DATA [--backbone resnet50 --weights none] [--unfreeze all]
+
+In one process, repeat by repeat, images a second: the compiled train step on one batch that is in
+memory; `fit` over several epochs of the real pipeline, images kept and augmented, with the same
+compiled step; the pipeline alone. Compilation is over before the clock starts.
+"""
+
+import time
+
+import keras
+import measuring
+import tensorflow as tf
+
+from tfxfer.config import FitConfig
+from tfxfer.loops import compiled_view
+from tfxfer.pipeline import open_images, training_batches
+from tfxfer.plan import make_plan
+
+
+def main() -> None:
+    """Prints medians and ranges, and the ratios of each repeat to its own bare step."""
+    parser = measuring.command_line(__doc__, repeats=5)
+    parser.add_argument("data")
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--weights")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--unfreeze")
+    parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
+    parser.add_argument("--train-examples", type=int)
+    options = parser.parse_args()
+    facts = measuring.facts()
+    config = FitConfig(
+        data=options.data,
+        backbone=options.backbone,
+        weights=options.weights,
+        image_size=options.image_size,
+        train_examples=options.train_examples,
+        cache_gigabytes=0.0,
+    ).with_settings({"finetune": {"unfreeze": options.unfreeze, "batch_norm": "frozen"}})
+    plan = make_plan(config)
+    config = plan.config
+    classifier = plan.build_classifier(config.weights)
+    classifier.unfreeze(config.finetune.unfreeze, config.finetune.batch_norm)
+    images = open_images(plan.source.splits, config)["train"]
+    whole_batches = len(images) // config.batch_size
+    epochs = -(-options.steps * (options.repeats + 1) // whole_batches) + 1
+
+    def batches():
+        drawn = training_batches(
+            images, config.batch_size, seed=0, epochs=epochs, augment=config.augment
+        )
+        # A smaller last batch is no step that others can be compared with.
+        return drawn.filter(lambda _, labels: tf.size(labels) == config.batch_size)
+
+    view = compiled_view(classifier.halves().whole, config.finetune, options.steps, 0.0)
+    repeated = iter(tf.data.Dataset.from_tensors(next(iter(batches()))).repeat())
+    repeats = []
+
+    class Stopwatch(keras.callbacks.Callback):
+        """Times each epoch of the loop and, between epochs, what it is compared with."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds = {"bare step": 0.0, "fine-tuning loop": time.perf_counter() - self.start}
+            start = time.perf_counter()
+            for _ in range(options.steps):
+                logs = view.train_function(repeated)
+            keras.ops.convert_to_numpy(logs["loss"])
+            seconds["bare step"] = time.perf_counter() - start
+            start = time.perf_counter()
+            for _ in batches().take(options.steps):
+                pass
+            seconds["pipeline alone"] = time.perf_counter() - start
+            repeats.append({n: options.steps * config.batch_size / s for n, s in seconds.items()})
+
+    view.fit(
+        batches(),
+        steps_per_epoch=options.steps,
+        epochs=options.repeats + 1,
+        callbacks=[Stopwatch()],
+        shuffle=False,
+        verbose=0,
+    )
+    del repeats[0]  # which compiled
+    columns = {
+        "images a second": {name: [run[name] for run in repeats] for name in repeats[0]},
+        "ratio to bare step": {
+            name: [run[name] / run["bare step"] for run in repeats] for name in repeats[0]
+        },
+    }
+    print(f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained")
+    measuring.print_table(columns, dict.fromkeys(repeats[0], 3))
+    measuring.write_json(
+        options.json,
+        **facts,
+        settings={k: str(v) for k, v in vars(options).items() if v is not None and k != "json"},
+        medians=measuring.medians(columns),
+        repeats=repeats,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""`tfxfer fit` against the recipe of the Keras guide, as whole processes, one after the other.
+
+    python benchmarks/fit_vs_guide.py DATA
+    python benchmarks/fit_vs_guide.py DATA --backbone resnet50 --weights none --repeats 3 \
+        --also-kerashub --kerashub-python kerashub/bin/python
+
+`DATA` holds `train/CLASS/` and `val/CLASS/`. Each repeat runs `guide_recipe.py`, then tfxfer with
+an empty feature cache and the same number for the epochs of each phase, each in a process of its
+own, with the repeat's number as seed; all else is each one's default. Seconds are of whole
+processes: imports, training and, of tfxfer, the export and its check. Accuracies are on validation:
+the guide's last, tfxfer's of the epoch that it keeps; "the best of it" is the highest that each
+one's epochs came to. How long each takes to the accuracy that the guide ends with is read from the
+epochs: when the guide's ended, and when tfxfer printed its line. With random weights only speed is
+compared.
+
+KerasHub is measured where it is installed beside the same TensorFlow:
+
+    python3 -m venv kerashub && kerashub/bin/pip install keras-hub tensorflow==VERSION
+"""
+
+import argparse
+import importlib.metadata
+import json
+import pathlib
+import re
+import sys
+import tempfile
+
+import measuring
+from measuring import HERE, TFXFER
+
+# The last accuracy of a line such as "head 1/5  loss 0.4  accuracy 0.9  ...  accuracy 0.95 *".
+EPOCH = re.compile(r"(?:head|finetune)\b.*\baccuracy (\d\.\d+)")
+
+DIGITS = {
+    "wall, times tfxfer's": 2,
+    "validation accuracy": 3,
+    "  the best of it": 3,
+    "to it, times tfxfer's": 2,
+}
+
+SETTINGS = ("backbone", "weights", "epochs", "augment_each_epoch")
+
+
+def recipe(options: argparse.Namespace, seed: int, script: str, python: str) -> dict:
+    """Returns the figures of one run of a script that prints what `guide_recipe.py` does."""
+    command = [python, HERE / script, options.data, "--backbone", options.backbone]
+    command += ["--weights", options.weights, "--epochs", options.epochs, "--seed", seed]
+    command += ["--augment-each-epoch"] if options.augment_each_epoch else []
+    finished = measuring.run(command)
+    result = json.loads(finished.lines[-1][1])
+    accuracy = result["epochs"][-1]["validation_accuracy"]
+    return {**finished.totals(), "validation_accuracy": accuracy, **result}
+
+
+def tfxfer(options: argparse.Namespace, seed: int) -> dict:
+    """Returns the figures of one `tfxfer fit`, in the same form."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [TFXFER, "fit", "--backbone", options.backbone, "--data", options.data]
+        command += ["--weights", options.weights, "--seed", seed, "--run", "run"]
+        command += ["--head-epochs", options.epochs, "--finetune-epochs", options.epochs]
+        for kind in ("runs", "export", "cache"):
+            command += [f"--{kind}-dir", f"{folder}/{kind}"]
+        finished = measuring.run(command)
+        metrics = json.loads(pathlib.Path(folder, "runs/run/metrics.json").read_text())
+    matches = [(second, EPOCH.match(line)) for second, line in finished.lines]
+    return {
+        **finished.totals(),
+        "validation_accuracy": round(metrics["validation"]["accuracy"], 4),
+        "seed": seed,
+        "epochs": [
+            {"second": round(second, 2), "validation_accuracy": float(match[1])}
+            for second, match in matches
+            if match
+        ],
+        "seconds": {part: value for part, value in metrics["seconds"].items() if part != "total"},
+    }
+
+
+def seconds_to(accuracy: float, run: dict) -> float | None:
+    """Returns when a run first had a validation accuracy, or None if it never had."""
+    reached = (e["second"] for e in run["epochs"] if e["validation_accuracy"] >= accuracy)
+    return next(reached, None)
+
+
+def figures(repeat: dict[str, dict], program: str, parts: list[str], accuracies: bool) -> dict:
+    """Returns what a program did in one repeat, by the row of the table it belongs to."""
+    run, ours = repeat[program], repeat["tfxfer"]
+    seconds = run["seconds"]
+    rows = {
+        "wall seconds": run["wall_seconds"],
+        **{f"  {part}": seconds.get(part) for part in parts},
+        "  start, end": run["wall_seconds"] - sum(seconds.values()),
+        "wall, times tfxfer's": run["wall_seconds"] / ours["wall_seconds"],
+        "CPU seconds": run["cpu_seconds"],
+        "peak megabytes": run["peak_megabytes"],
+    }
+    if accuracies:
+        target = repeat["guide"]["validation_accuracy"]
+        theirs, our_own = seconds_to(target, run), seconds_to(target, ours)
+        rows["validation accuracy"] = run["validation_accuracy"]
+        rows["  the best of it"] = max(e["validation_accuracy"] for e in run["epochs"])
+        rows["seconds to the guide's last"] = theirs
+        rows["to it, times tfxfer's"] = theirs / our_own if theirs and our_own else None
+    return rows
+
+
+def compare(repeats: list[dict[str, dict]], accuracies: bool) -> dict[str, dict[str, list]]:
+    """Returns the figures of all repeats, by program and row."""
+    programs = list(repeats[0])
+    parts = list(dict.fromkeys(part for p in programs for part in repeats[0][p]["seconds"]))
+    found = {p: [figures(repeat, p, parts, accuracies) for repeat in repeats] for p in programs}
+    return {p: {row: [f[row] for f in rows] for row in rows[0]} for p, rows in found.items()}
+
+
+def kerashub_version(options: argparse.Namespace) -> str:
+    """Returns the version of KerasHub, or stops with what to do about it."""
+    if (options.backbone, options.weights) != ("resnet50", "none"):
+        raise SystemExit("--also-kerashub goes with --backbone resnet50 --weights none only.")
+    code = "import keras_hub, tensorflow; print(keras_hub.__version__, tensorflow.__version__)"
+    try:
+        kerashub, tensorflow = (
+            measuring.run([options.kerashub_python, "-c", code]).lines[0][1].split()
+        )
+    except (OSError, SystemExit):
+        raise SystemExit(
+            f"'{options.kerashub_python}' has no KerasHub. Install it as the head of this script "
+            "says, and give the interpreter that has it with --kerashub-python."
+        ) from None
+    ours = importlib.metadata.version("tensorflow")
+    if tensorflow != ours:
+        raise SystemExit(
+            f"KerasHub is installed beside TensorFlow {tensorflow}, tfxfer beside {ours}. Install "
+            f"tensorflow=={ours} for '{options.kerashub_python}'."
+        )
+    return kerashub
+
+
+def main() -> None:
+    """Runs all, prints a line for each repeat, and then the table."""
+    parser = measuring.command_line(__doc__, repeats=5)
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("--epochs", type=int, default=5, help="Of each phase  [default: 5]")
+    parser.add_argument("--backbone", choices=("mobilenetv2", "resnet50"), default="mobilenetv2")
+    parser.add_argument("--weights", choices=("imagenet", "none"), default="imagenet")
+    parser.add_argument(
+        "--augment-each-epoch",
+        action="store_true",
+        help="Let the guide's recipe decode and augment anew for each epoch, which it does not.",
+    )
+    parser.add_argument("--also-kerashub", action="store_true", help="Measure KerasHub, too.")
+    parser.add_argument(
+        "--kerashub-python", default=sys.executable, metavar="PATH", help="Interpreter that has it."
+    )
+    options = parser.parse_args()
+    facts = measuring.facts()
+    if options.also_kerashub:
+        facts["versions"]["keras-hub"] = kerashub_version(options)
+    # Once unmeasured, so that the first repeat does not pay for a cold disk.
+    measuring.run([sys.executable, "-c", "import tfxfer.training"])
+    for path in filter(pathlib.Path.is_file, options.data.rglob("*")):
+        path.read_bytes()
+    settings = {name: getattr(options, name) for name in SETTINGS} | {"data": options.data.name}
+    repeats: list[dict[str, dict]] = []
+    for seed in range(options.repeats):
+        repeat = {"guide": recipe(options, seed, "guide_recipe.py", sys.executable)}
+        repeat["tfxfer"] = tfxfer(options, seed)
+        if options.also_kerashub:
+            repeat["kerashub"] = recipe(
+                options, seed, "kerashub_recipe.py", options.kerashub_python
+            )
+        repeats.append(repeat)
+        line = ", ".join(
+            f"{program} {run['wall_seconds']:.1f} s" for program, run in repeat.items()
+        )
+        print(f"seed {seed}: {line}", flush=True)
+        columns = compare(repeats, accuracies=options.weights != "none")
+        # After each repeat, so that an interrupted measurement leaves what it has.
+        measuring.write_json(
+            options.json,
+            **facts,
+            settings=settings,
+            medians=measuring.medians(columns),
+            repeats=repeats,
+        )
+    measuring.print_table(columns, DIGITS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""What the measurements of whole commands share: the stopwatch, the facts, medians, tables, JSON.
+
+Linux only: when a process began and how much memory it took is asked of its kernel. Standard
+library only: the recipes that tfxfer is compared with also run where it is not installed.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+HERE = pathlib.Path(__file__).parent
+# The installed command, beside the interpreter that runs the measurement.
+TFXFER = str(pathlib.Path(sys.executable).with_name("tfxfer"))
+
+# By column and row of a table, the value of each repeat; None where there was none.
+Columns = Mapping[str, Mapping[str, Sequence[float | None]]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that came to its end.
+
+    Attributes:
+        seconds: On the wall clock, from its start to its end.
+        cpu_seconds: Of all cores together; other work on the machine moves it less.
+        peak_megabytes: Most memory that was resident at once, in units of 1e6 bytes; never less
+            than that of the process that started it, some 20.
+        lines: What it printed on standard output, each line with the second it came at.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_megabytes: float
+    lines: list[tuple[float, str]]
+
+    def totals(self) -> dict:
+        """Returns what is kept of every command."""
+        return {
+            "wall_seconds": round(self.seconds, 2),
+            "cpu_seconds": round(self.cpu_seconds, 2),
+            "peak_megabytes": round(self.peak_megabytes, 1),
+        }
+
+
+def run(command: Sequence[str | os.PathLike]) -> Finished:
+    """Runs a command to its end; where it fails, its last words are shown and all stops."""
+    command = [str(word) for word in command]
+    # What is installed has its bytecode ready; some shells keep Python from writing it.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryFile("w+") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        )
+        lines = [(time.perf_counter() - start, line.rstrip("\n")) for line in process.stdout]
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            words = "\n".join(errors.read().splitlines()[-20:])
+            raise SystemExit(f"{words}\nFailed ({process.returncode}): {' '.join(command)}")
+    megabytes = usage.ru_maxrss * 1024 / 1e6  # getrusage(2): KiB
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, megabytes, lines)
+
+
+def since_start() -> float:
+    """Returns the seconds since the operating system started this process."""
+    stat = pathlib.Path("/proc/self/stat").read_text()
+    ticks = int(stat.rpartition(")")[2].split()[19])  # proc(5): (22) starttime
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
+def facts() -> dict:
+    """Returns what is measured, when and on what machine, and the versions of the packages."""
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    packages = ("tensorflow", "keras", "tfxfer")
+    return {
+        "benchmark": pathlib.Path(sys.argv[0]).stem,
+        "date": datetime.date.today().isoformat(),
+        "cpu": model[1] if model else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": round(os.getloadavg()[0], 2),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def spread(values: Sequence[float | None], digits: int = 1) -> str:
+    """Returns "5.0 (4.1 to 6.2)", the median and the range; None is left out, and counted."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    middle, low, high = (f"{f(known):,.{digits}f}" for f in (statistics.median, min, max))
+    text = f"{middle} ({low} to {high})" if len(known) > 1 else middle
+    return text if len(known) == len(values) else f"{text}, {len(known)} of {len(values)} times"
+
+
+def print_table(columns: Columns, digits: Mapping[str, int]) -> None:
+    """Prints the median and range of each row, with one decimal where `digits` has no other."""
+    names = next(iter(columns.values()))
+    lines = [["", *columns]]
+    for name in names:
+        cells = (spread(column[name], digits.get(name, 1)) for column in columns.values())
+        lines.append([name, *cells])
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    print()
+    for line in lines:
+        print("  ".join(map(str.ljust, line, widths)).rstrip())
+
+
+def medians(columns: Columns) -> dict[str, dict[str, float]]:
+    """Returns the medians of what is known."""
+    known = {
+        title: {name: [v for v in values if v is not None] for name, values in column.items()}
+        for title, column in columns.items()
+    }
+    return {
+        title: {name.strip(): round(statistics.median(v), 4) for name, v in column.items() if v}
+        for title, column in known.items()
+    }
+
+
+def command_line(description: str, repeats: int) -> argparse.ArgumentParser:
+    """Returns a parser with what every measurement is asked."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=repeats, help=f"[default: {repeats}]")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="Where figures go.")
+    return parser
+
+
+def write_json(path: pathlib.Path | None, **parts: object) -> None:
+    """Writes what a measurement found, if there is a path to write it to."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(parts, indent=2) + "\n")

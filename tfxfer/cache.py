@@ -1,0 +1,257 @@
+"""A content-addressed cache on the disk: rows of numbers, each under the id of what it was made of.
+
+An entry is a folder `<kind>/<key>`. The key stands for a function, with all that its results depend
+on but the image: `key_of`. The id of a row stands for the image: `id_of`. So an entry serves every
+run that computes the same of some of the same images, and grows where there are new ones.
+
+```
+<cache>/features/3f0c.../rows-91ab....npy   the rows; their SHA-256 is in the name
+                         index.npz          the ids in the order of the rows, and what they are
+```
+
+The index is written last, by a rename: a reader sees an entry as it was or as it is. Of two writers
+the last one wins; what the other one added is computed again when it is next wanted.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.config import GIGABYTE, RunConfig
+from tfxfer.errors import RunError
+from tfxfer.run_directory import replacing
+
+# 16 bytes: among 2**32 images the chance that two share an id is 1e-19.
+ID_BYTES = 16
+
+Ids = npt.NDArray[np.uint8]  # (num_rows, ID_BYTES)
+Rows = npt.NDArray[Any]  # (num_rows, ...)
+
+_BLOCK = 2**20  # bytes hashed at a time
+
+
+def default_cache_dir() -> pathlib.Path:
+    """Returns TFXFER_CACHE_DIR or, where it is not set, the user's cache directory."""
+    chosen = os.environ.get("TFXFER_CACHE_DIR")
+    if chosen:
+        return pathlib.Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(base, "tfxfer").expanduser()
+
+
+def key_of(facts: Mapping[str, Any]) -> str:
+    """Returns the key of an entry: a digest of everything that its rows depend on but the images.
+
+    Args:
+        facts: Names and values that JSON can write.
+    """
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[: 2 * ID_BYTES]
+
+
+def code_digest(*modules: str) -> str:
+    """Returns a digest of the source of some modules of this package, by their names."""
+    folder = pathlib.Path(__file__).parent
+    return id_of(*((folder / f"{name}.py").read_bytes() for name in modules)).hex()
+
+
+def id_of(*parts: bytes) -> bytes:
+    """Returns the id of the content that the parts make up, in this order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()[:ID_BYTES]
+
+
+def ids_of(contents: Iterable[tuple[bytes, ...]]) -> Ids:
+    """Returns the id of each content, as an array of them."""
+    found = [id_of(*parts) for parts in contents]
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, ID_BYTES)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What `tfxfer cache` tells of an entry.
+
+    Attributes:
+        kind: "features" or "images".
+        key: Its folder's name.
+        about: What the rows are, as they were written.
+        num_rows: How many.
+        num_bytes: On the disk.
+        used: When it was last read or written, in seconds since 1970.
+    """
+
+    kind: str
+    key: str
+    about: Mapping[str, Any]
+    num_rows: int
+    num_bytes: int
+    used: float
+
+
+class Cache:
+    """The entries below one directory, kept within a size.
+
+    Args:
+        directory: Where they are; made when first written to.
+        max_bytes: After each write the entries used longest ago are removed until all of them take
+            no more. 0 keeps nothing and reads nothing.
+    """
+
+    def __init__(self, directory: pathlib.Path, max_bytes: int) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Self:
+        """Returns the cache that the settings of a run name."""
+        directory = pathlib.Path(config.cache_dir) if config.cache_dir else default_cache_dir()
+        return cls(directory.expanduser(), int(config.cache_gigabytes * GIGABYTE))
+
+    def read(self, kind: str, key: str) -> tuple[Ids, Rows] | None:
+        """Returns the ids and the memory-mapped rows of an entry, None where there is none.
+
+        A damaged entry, whose rows are not those that were written, is removed.
+        """
+        if not self.max_bytes:
+            return None
+        folder = self.directory / kind / key
+        index = folder / "index.npz"
+        try:
+            with index.open("rb") as file, np.load(file) as content:
+                ids, about = content["ids"], json.loads(str(content["about"]))
+            path = folder / about["file"]
+            if f"rows-{_digest(path)}.npy" != path.name:
+                raise ValueError("other rows than were written")
+            # Copy on write, though nothing is written: TensorFlow takes no read-only memory.
+            rows = np.load(path, mmap_mode="c")
+            if len(rows) != len(ids):
+                raise ValueError("other ids than were written")
+            os.utime(index)  # which is when it was last used
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        return ids, rows
+
+    def write(
+        self,
+        kind: str,
+        key: str,
+        ids: Ids,
+        batches: Iterable[Rows],
+        like: npt.DTypeLike,
+        shape: tuple[int, ...],
+        about: Mapping[str, Any],
+    ) -> Rows | None:
+        """Writes an entry in place of the one there was, and returns its rows, memory-mapped.
+
+        Returns None where it is larger than the whole cache may be, or cannot be written.
+
+        Args:
+            kind: "features" or "images".
+            key: See `key_of`.
+            ids: Of the rows, in their order.
+            batches: The rows, some at a time.
+            like: Their type.
+            shape: Of one row.
+            about: What they are, for people; values that JSON can write.
+        """
+        num_bytes = len(ids) * int(np.prod(shape, dtype=np.int64)) * np.dtype(like).itemsize
+        if num_bytes > self.max_bytes:
+            return None
+        folder = self.directory / kind / key
+        temporary = folder / f".{os.getpid()}.rows.npy"
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(like)),
+            "fortran_order": False,
+            "shape": (len(ids), *shape),
+        }
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                for batch in batches:
+                    file.write(np.ascontiguousarray(batch, like).data)
+                file.flush()
+                os.fsync(file.fileno())
+            path = temporary.with_name(f"rows-{_digest(temporary)}.npy")
+            temporary.replace(path)
+            text = json.dumps({**about, "file": path.name})
+            with replacing(folder / "index.npz") as index:
+                np.savez(index, ids=ids, about=np.array(text))
+            for other in folder.glob("rows-*.npy"):
+                if other != path:
+                    other.unlink(missing_ok=True)
+            rows: Rows = np.load(path, mmap_mode="c")
+        except (OSError, RunError):
+            # No space, no permission: the cache saves work, and is no reason to lose any.
+            return None
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        self._evict(folder)
+        return rows
+
+    def entries(self) -> list[Entry]:
+        """Returns what there is, the entry used longest ago first."""
+        found = []
+        for index in sorted(self.directory.glob("*/*/index.npz")):
+            folder = index.parent
+            with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
+                with np.load(index) as content:
+                    num_rows, about = len(content["ids"]), json.loads(str(content["about"]))
+                num_bytes = sum(file.stat().st_size for file in folder.iterdir())
+                used = index.stat().st_mtime
+                found.append(
+                    Entry(folder.parent.name, folder.name, about, num_rows, num_bytes, used)
+                )
+        return sorted(found, key=lambda entry: entry.used)
+
+    def clear(self) -> int:
+        """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
+        num_bytes = 0
+        for folder in self.directory.glob("*/*"):
+            if folder.parent.name in ("features", "images") and folder.is_dir():
+                num_bytes += sum(file.stat().st_size for file in folder.iterdir())
+                shutil.rmtree(folder, ignore_errors=True)
+        return num_bytes
+
+    def _evict(self, kept: pathlib.Path) -> None:
+        """Removes the entries used longest ago until the rest is small enough."""
+        entries = self.entries()
+        total = sum(entry.num_bytes for entry in entries)
+        for entry in entries:
+            folder = self.directory / entry.kind / entry.key
+            if total > self.max_bytes and folder != kept:
+                shutil.rmtree(folder, ignore_errors=True)
+                total -= entry.num_bytes
+
+
+def places(wanted: Ids, there: Ids) -> npt.NDArray[np.int64]:
+    """Returns where each id lies among those that are there, -1 where it does not."""
+    where = {row.tobytes(): place for place, row in enumerate(there)}
+    return np.array([where.get(row.tobytes(), -1) for row in wanted], np.int64)
+
+
+def in_blocks(rows: Rows, size: int = 8192) -> Iterator[Rows]:
+    """Yields rows some at a time, so that those on the disk are never all in memory."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _digest(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[: 2 * ID_BYTES]

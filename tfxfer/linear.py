@@ -1,0 +1,229 @@
+"""The linear head, solved to its end: multinomial logistic regression on features.
+
+NumPy and SciPy alone: with the features at hand the whole of it takes less time than to compile a
+gradient method's first step, and there is no rate to choose, no seed, and nothing left to converge.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+import threadpoolctl
+
+Floats = npt.NDArray[np.float32]
+
+# From the strongest penalty to one that hardly binds on standardised features.
+PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
+
+# After so many penalties in a row that made the validation loss worse, weaker ones do not help.
+_PATIENCE = 2
+
+# Where the largest component of the gradient is below this the solution is found: the loss is then
+# within about 1e-5 of the least.
+_TOLERANCE = 1e-4
+
+# Steps that L-BFGS remembers; SciPy's and scikit-learn's default.
+_MEMORY = 10
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features with their labels.
+
+    Attributes:
+        features: Standardised, float32, shape (num_examples, num_features).
+        labels: Class indices, shape (num_examples,).
+    """
+
+    features: Floats
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How a head does after one pass over the training examples; losses without the penalty."""
+
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The head under one penalty.
+
+    Attributes:
+        penalty: Of the squared kernel; see `solve`.
+        kernel: Shape (num_features, num_classes).
+        bias: Shape (num_classes,).
+        passes: One record for each iteration; the last is that of the solution.
+    """
+
+    penalty: float
+    kernel: Floats
+    bias: Floats
+    passes: tuple[Pass, ...]
+
+    @property
+    def scores(self) -> Pass:
+        """How the solution does."""
+        return self.passes[-1]
+
+
+def solve_path(
+    train: Examples,
+    validation: Examples,
+    num_classes: int,
+    max_passes: int,
+    label_smoothing: float = 0.0,
+    penalties: tuple[float, ...] = PENALTIES,
+) -> Iterator[Solution]:
+    """Yields the head under each penalty, from the strongest on, each begun at the one before.
+
+    Ends when two penalties in a row made the validation loss worse.
+
+    Args:
+        train: What to learn from.
+        validation: What judges; it does not enter the solutions.
+        num_classes: How many logits.
+        max_passes: Iterations under each penalty, at the most.
+        label_smoothing: Share of the target that is spread over all classes.
+        penalties: In descending order.
+    """
+    found: Solution | None = None
+    least, worse = np.inf, 0
+    for penalty in penalties:
+        found = solve(train, validation, num_classes, penalty, max_passes, label_smoothing, found)
+        yield found
+        worse = 0 if found.scores.validation_loss < least else worse + 1
+        least = min(least, found.scores.validation_loss)
+        if worse >= _PATIENCE:
+            return
+
+
+def solve(
+    train: Examples,
+    validation: Examples,
+    num_classes: int,
+    penalty: float,
+    max_passes: int,
+    label_smoothing: float = 0.0,
+    start: Solution | None = None,
+) -> Solution:
+    """Returns the head of the least mean cross-entropy plus `penalty / 2` times the squared kernel.
+
+    L-BFGS (Liu & Nocedal 1989, Mathematical Programming 45); scikit-learn's
+    `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution where labels are not
+    smoothed.
+
+    Args:
+        train: What to learn from.
+        validation: What each pass is judged by.
+        num_classes: How many logits.
+        penalty: At least 0; with 0, examples that a plane divides have no solution, and the passes
+            end it.
+        max_passes: Iterations at the most.
+        label_smoothing: Share of the target that is spread over all classes.
+        start: Where to begin; None is zero logits.
+    """
+    num_features = train.features.shape[1]
+    loss_of = _cross_entropy(label_smoothing)
+    passes: list[Pass] = []
+    latest = (np.inf, 0.0)  # loss and accuracy where the objective was last looked at
+
+    def unpack(flat: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
+        matrix = flat.astype(np.float32).reshape(num_features + 1, num_classes)
+        return matrix[:-1], matrix[-1]
+
+    def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        nonlocal latest
+        kernel, bias = unpack(flat)
+        logits = train.features @ kernel + bias
+        loss, slope = loss_of(logits, train.labels)
+        latest = loss, _accuracy(logits, train.labels)
+        gradient = np.empty((num_features + 1, num_classes))
+        gradient[:-1] = train.features.T @ slope + penalty * kernel
+        gradient[-1] = slope.sum(axis=0)
+        return loss + penalty / 2 * float(np.vdot(kernel, kernel)), gradient.ravel()
+
+    def record(flat: npt.NDArray[np.float64]) -> None:
+        # An iteration ends where the objective was looked at last.
+        kernel, bias = unpack(flat)
+        logits = validation.features @ kernel + bias
+        loss = loss_of(logits, validation.labels)[0]
+        passes.append(Pass(*latest, loss, _accuracy(logits, validation.labels)))
+
+    if start is None:
+        first = np.zeros((num_features + 1) * num_classes)
+    else:
+        first = np.vstack([start.kernel, start.bias]).ravel().astype(np.float64)
+    # Threads of BLAS wait for each other in a loop that keeps their cores busy: on matrices of this
+    # size, beside TensorFlow's own threads, two were up to ninety times slower than one (measured).
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        found = scipy.optimize.minimize(
+            objective,
+            first,
+            jac=True,
+            method="L-BFGS-B",
+            callback=record,
+            options={"maxiter": max_passes, "maxcor": _MEMORY, "gtol": _TOLERANCE, "ftol": 0.0},
+        ).x
+        if not passes:  # the start was the solution
+            record(found)
+    return Solution(penalty, *unpack(found), tuple(passes))
+
+
+def best_solution(path: Sequence[Solution]) -> Solution:
+    """Returns the solution of the least validation loss.
+
+    The loss tells more than the accuracy where validation images are few.
+    """
+    return min(path, key=lambda solution: solution.scores.validation_loss)
+
+
+def start_of_finetuning(path: Sequence[Solution], num_validation: int) -> Solution:
+    """Returns the most penalised solution about as accurate as the best: within a standard error.
+
+    The rule is Breiman et al.'s (1984, Classification and Regression Trees, section 3.4.3). A head
+    that is sure of all training images has next to nothing to say to the backbone, and its first
+    steps harm more than they help: fine-tuned from here five flowers end at a validation loss of
+    0.30 rather than 0.35, and the digits at an accuracy of 0.97 rather than 0.95 (measured).
+
+    Args:
+        path: Solutions from the strongest penalty on.
+        num_validation: How many examples the accuracies are of.
+    """
+    accuracy = max(solution.scores.validation_accuracy for solution in path)
+    error = (accuracy * (1 - accuracy) / num_validation) ** 0.5
+    return next(
+        solution for solution in path if solution.scores.validation_accuracy >= accuracy - error
+    )
+
+
+def _cross_entropy(
+    label_smoothing: float,
+) -> Callable[[Floats, npt.NDArray[np.int64]], tuple[float, Floats]]:
+    """Returns a function of logits and labels: the mean loss, and its slope by the logits."""
+
+    def loss(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, Floats]:
+        num_examples, num_classes = logits.shape
+        rows = np.arange(num_examples)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        exponents = np.exp(shifted)
+        sums = exponents.sum(axis=1, keepdims=True)
+        logarithms = shifted - np.log(sums)
+        chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
+        spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
+        slope = exponents / sums - np.float32(label_smoothing / num_classes)
+        slope[rows, labels] -= np.float32(1 - label_smoothing)
+        slope /= num_examples
+        return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
+
+    return loss
+
+
+def _accuracy(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
+    return float(np.mean(logits.argmax(axis=1) == labels))
