@@ -92,7 +92,7 @@ def main() -> None:
     measuring.write_json(
         options.json,
         **facts,
-        settings={k: str(v) for k, v in vars(options).items() if v is not None and k != "json"},
+        settings=measuring.chosen(options),
         medians=measuring.medians(columns),
         repeats=repeats,
     )

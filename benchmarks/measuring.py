@@ -143,6 +143,15 @@ def command_line(description: str, repeats: int) -> argparse.ArgumentParser:
     return parser
 
 
+def chosen(options: argparse.Namespace) -> dict[str, str]:
+    """Returns the options of a measurement as its JSON keeps them; a path by its last name."""
+    return {
+        name: pathlib.Path(str(value)).name
+        for name, value in vars(options).items()
+        if value is not None and name != "json"
+    }
+
+
 def write_json(path: pathlib.Path | None, **parts: object) -> None:
     """Writes what a measurement found, if there is a path to write it to."""
     if path:

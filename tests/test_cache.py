@@ -120,6 +120,17 @@ def test_a_writing_that_fails_half_way_leaves_what_there_was(cache):
     assert len(list((cache.directory / "features" / "a").iterdir())) == 2
 
 
+def test_what_a_killed_process_left_goes_a_day_later(cache):
+    write(cache)
+    old, new = (cache.directory / "features" / "a" / f".{pid}.rows.npy" for pid in (1, 2))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (time.time() - 25 * 3600,) * 2)
+    write(cache, "b")
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_entries_say_what_they_are(cache):
     before = time.time() - 2
     write(cache)

@@ -1,13 +1,16 @@
 import dataclasses
+import re
 import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import tfxfer
 from tfxfer.backbones import BACKBONES
+from tfxfer.cache import Cache, ids_of
 from tfxfer.cli import fit, main, pretrain
 from tfxfer.config import FitConfig, PretrainConfig, setting_keys
 
@@ -209,3 +212,21 @@ def test_every_field_of_a_backbone_is_documented_for_the_eye():
 
 def test_the_version_is_printed():
     assert tfxfer.__version__ in run("--version").output
+
+
+def test_the_cache_is_listed_and_cleared(tmp_path):
+    rows, ids = np.zeros((2, 3), "float32"), ids_of([(b"a",), (b"b",)])
+    about = {"what": "vgg16, 224 pixels"}
+    Cache(tmp_path, 10**6).write("features", "a", ids, [rows], "float32", (3,), about)
+    listed = run("cache", "--cache-dir", tmp_path)
+    assert listed.exit_code == 0
+    first, last = listed.stdout.splitlines()
+    assert re.match(r"features +\d+ bytes +2 rows  used \d s ago  vgg16, 224 pixels$", first)
+    assert re.match(rf"\d+ bytes in '{tmp_path}'. `tfxfer cache --clear` removes it.$", last)
+    cleared = run("cache", "--clear", "--cache-dir", tmp_path)
+    assert re.match(rf"Removed \d+ bytes from '{tmp_path}'.$", cleared.stdout)
+    assert run("cache", "--cache-dir", tmp_path).stdout.startswith("0 bytes in")
+
+
+def test_a_cache_that_is_not_there_yet_is_empty(tmp_path):
+    assert run("cache", "--cache-dir", tmp_path / "none").stdout.startswith("0 bytes in")

@@ -6,6 +6,7 @@ from tfxfer.recipe import Facts, decide
 
 FACTS = Facts(
     num_train=500,
+    num_validation=153,
     num_classes=10,
     num_features=2048,
     side=32,

@@ -140,3 +140,40 @@ def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
 def test_a_comparison_needs_something_to_compare(settings, message):
     with pytest.raises(UsageError, match=message):
         FitConfig().with_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (
+            {"optimizer": "lbfgs", "hidden_units": [8]},
+            "'head.optimizer' is 'lbfgs', which solves a head without hidden layers, but",
+        ),
+        (
+            {"optimizer": "lbfgs", "learning_rate": 0.1},
+            "'head.learning_rate' is of no use to 'lbfgs'; leave it out, or set 'head.optimizer'",
+        ),
+        ({"optimizer": "lbfgs", "clip_norm": 1.0}, "'head.clip_norm' is of no use to 'lbfgs'"),
+        (
+            {"optimizer": "adam", "penalty": 0.1},
+            "'head.penalty' is for 'lbfgs', but 'head.optimizer' is 'adam'. Use 'head.weight_decay",
+        ),
+        ({"penalty": -1.0}, "Setting 'head.penalty' is -1.0; it must be at least 0."),
+    ],
+)
+def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings({"head": head})
+
+
+@pytest.mark.parametrize("section", ["finetune", "pretrain"])
+def test_only_a_head_can_be_solved(section):
+    with pytest.raises(UsageError, match="optimizer' is 'lbfgs'; allowed are 'sgd', 'adam', 'adam"):
+        if section == "finetune":
+            FitConfig().with_settings({"finetune": {"optimizer": "lbfgs"}})
+        else:
+            PretrainConfig(optimizer="lbfgs")
+
+
+def test_memory_is_counted_in_bytes():
+    assert FitConfig(memory_gigabytes=0.5).memory_bytes == 5 * 10**8

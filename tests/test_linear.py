@@ -8,6 +8,7 @@ from tfxfer.linear import (
     Pass,
     Solution,
     best_solution,
+    finished,
     solve,
     solve_path,
     start_of_finetuning,
@@ -89,7 +90,10 @@ def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse()
 
 def test_a_path_that_begins_at_the_last_solution_ends_where_a_fresh_one_does():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
-    *_, warm = solve_path(train, validation, 3, 500, penalties=(1.0, 0.1, 0.01))
+    *_, near = solve_path(train, validation, 3, 500, penalties=(1.0, 0.1, 0.01))
+    warm = finished(near, train, validation, 500)
+    assert warm.passes[: len(near.passes)] == near.passes
+    assert len(finished(near, train, validation, len(near.passes)).passes) == len(near.passes)
     cold = solve(train, validation, 3, 0.01, 500)
     assert warm.kernel == pytest.approx(cold.kernel, abs=0.02)
     again = solve(train, validation, 3, 0.01, 500, start=warm)

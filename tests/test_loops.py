@@ -1,9 +1,13 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfxfer.activations import array_batches
 from tfxfer.config import FinetuneConfig, FitConfig
+from tfxfer.features import feature_batches
 from tfxfer.loops import Judge, compiled_view, run_epochs, score_splits
 from tfxfer.pipeline import Images
 from tfxfer.sources import open_source
@@ -58,6 +62,43 @@ def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
     expected = view.evaluate(examples, verbose=0)
     found = Judge(model, examples, labels, "validation").loss_and_accuracy(0.1)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+class Counting(keras.layers.Layer):
+    """Counts how often Python runs it: once for each tracing."""
+
+    calls = 0
+
+    def call(self, x):
+        Counting.calls += 1
+        return x
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
+    def tracings(num_examples, epochs):
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, keras.layers.Dense(2)(Counting()(inputs)))
+        features = np.random.default_rng(0).normal(size=(num_examples, 3)).astype("float32")
+        labels = np.arange(num_examples) % 2
+        steps = -(-num_examples // 3)
+        view = compiled_view(model, PHASE, steps, 0.0, together)
+        judge = Judge(model, array_batches(features, labels, 3), labels, "validation")
+        validate = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: judge.loss_and_accuracy(0.0)
+        )
+        Counting.calls = 0
+        trained = feature_batches(features, labels, 3, seed=0, epochs=epochs)
+        phase = dataclasses.replace(PHASE, epochs=epochs)
+        run_epochs(view, phase, trained, [validate], steps=steps)
+        assert view.optimizer.iterations == steps * epochs
+        return Counting.calls
+
+    least = tracings(9, 1)
+    # To train, to judge, and once for Keras to see the shapes.
+    assert 2 <= least <= 3
+    assert tracings(10, 4) == least
+    assert tracings(16, 4) == least
 
 
 def test_the_splits_that_there_are_are_scored():

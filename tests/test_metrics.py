@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from tfxfer.metrics import accuracy, cross_entropy, describe_scores, summarise
+from tfxfer.metrics import (
+    accuracy,
+    cross_entropy,
+    describe_scores,
+    smoothed_cross_entropy,
+    softmax,
+    summarise,
+)
 
 
 @pytest.fixture
@@ -39,3 +46,19 @@ def test_scores_are_said_for_the_splits_that_there_are():
     assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
     both = scores | {"test": {"accuracy": 0.25, "num_examples": 4}}
     assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
+
+
+def test_the_loss_of_logits_is_that_of_their_probabilities(predictions):
+    probabilities, labels = predictions
+    logits = np.log(probabilities) + 1000  # which no exponential of a float32 holds
+    assert softmax(logits) == pytest.approx(probabilities, rel=1e-3)
+    expected = cross_entropy(probabilities, labels)
+    assert smoothed_cross_entropy(logits, labels, 0.0) == pytest.approx(expected)
+
+
+def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
+    probabilities, labels = predictions
+    targets = 0.9 * np.eye(5)[labels] + 0.1 / 5
+    expected = -(targets * np.log(probabilities)).sum(axis=1).mean()
+    found = smoothed_cross_entropy(np.log(probabilities), labels, 0.1)
+    assert found == pytest.approx(expected)

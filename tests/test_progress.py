@@ -1,6 +1,6 @@
 import pytest
 
-from tfxfer.progress import Progress, readable_seconds
+from tfxfer.progress import Progress, readable_bytes, readable_seconds
 
 
 @pytest.mark.parametrize(
@@ -12,10 +12,27 @@ from tfxfer.progress import Progress, readable_seconds
         (200, "3 min 20 s"),
         (3599.6, "1 h 00 min"),
         (3900, "1 h 05 min"),
+        (47 * 3600, "47 h 00 min"),
+        (72 * 3600, "3 days"),
     ],
 )
 def test_durations_read_as_people_say_them(seconds, text):
     assert readable_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1234, "1.2 kB"),
+        (123_456, "123 kB"),
+        (4_100_000, "4.1 MB"),
+        (12_000_000_000, "12.0 GB"),
+    ],
+)
+def test_sizes_read_as_people_say_them(number, text):
+    assert readable_bytes(number) == text
 
 
 def test_a_short_pass_leaves_nothing_in_a_log(capsys):

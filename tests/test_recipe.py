@@ -7,6 +7,7 @@ from tfxfer.recipe import Facts, decide, decide_pretraining
 
 PHOTOS = Facts(
     num_train=245,
+    num_validation=153,
     num_classes=10,
     num_features=2048,
     side=375,
@@ -115,6 +116,20 @@ def test_batch_and_depth_follow_the_number_of_images(num_train, batch_size, unfr
 def test_a_linear_head_is_solved_while_that_is_cheap(num_train, head, optimizer, epochs):
     config = decided(FitConfig().with_settings({"head": head}), num_train=num_train).head
     assert (config.optimizer, config.epochs) == (optimizer, epochs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "facts", "optimizer"),
+    [
+        ({"memory_gigabytes": 8192 * 245.5 / 1e9}, {}, "lbfgs"),
+        ({"memory_gigabytes": 8192 * 244.5 / 1e9}, {}, "adam"),
+        ({"memory_gigabytes": 8192 * 245.5 / 1e9}, {"num_validation": 246}, "adam"),
+        ({"memory_gigabytes": 0.01, "head": {"augmented_views": 3}}, {}, "lbfgs"),
+        ({"memory_gigabytes": 0.01, "head": {"augmented_views": 4}}, {}, "adam"),
+    ],
+)
+def test_a_head_is_solved_only_on_features_that_fit_into_memory(settings, facts, optimizer):
+    assert decided(FitConfig().with_settings(settings), **facts).head.optimizer == optimizer
 
 
 def test_from_scratch_everything_is_trained_at_once_and_batch_norm_learns():

@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import shutil
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ ID_BYTES = 16
 Ids = npt.NDArray[np.uint8]  # (num_rows, ID_BYTES)
 Rows = npt.NDArray[Any]  # (num_rows, ...)
 
-_BLOCK = 2**20  # bytes hashed at a time
+_HALF_WRITTEN_SECONDS = 24 * 3600
 
 
 def default_cache_dir() -> pathlib.Path:
@@ -231,7 +232,14 @@ class Cache:
         return num_bytes
 
     def _evict(self, kept: pathlib.Path) -> None:
-        """Removes the entries used longest ago until the rest is small enough."""
+        """Removes the entries used longest ago until the rest is small enough.
+
+        What a process that was killed had half written goes, too, a day later.
+        """
+        for half in self.directory.glob("*/*/.*.rows.npy"):
+            with contextlib.suppress(OSError):
+                if time.time() - half.stat().st_mtime > _HALF_WRITTEN_SECONDS:
+                    half.unlink()
         entries = self.entries()
         total = sum(entry.num_bytes for entry in entries)
         for entry in entries:

@@ -22,7 +22,7 @@ from tfxfer.cache import (
     places,
 )
 from tfxfer.config import AugmentConfig, RunConfig
-from tfxfer.pipeline import Images, evaluation_batches
+from tfxfer.pipeline import Images, evaluation_batches, shuffled_indices
 from tfxfer.progress import Progress
 
 # A feature that varies less than this part of the one that varies most is left at its own scale.
@@ -226,6 +226,8 @@ def feature_batches(
 ) -> tf.data.Dataset:
     """Returns batches of (features, labels) for all epochs, one after the other.
 
+    The examples come in the order in which `pipeline.training_batches` has their images.
+
     Args:
         features: Shape (num_examples, ...).
         labels: Shape (num_examples,).
@@ -236,10 +238,7 @@ def feature_batches(
     rows, targets = tf.constant(features), tf.constant(labels)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(labels)), seed=tf.stack([seed, tf.cast(epoch, tf.int32)])
-        )
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return shuffled_indices(len(labels), seed, epoch).batch(batch_size)
 
     return (
         tf.data.Dataset.range(epochs)

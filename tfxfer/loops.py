@@ -24,7 +24,7 @@ def compiled_view(
     phase: PhaseConfig,
     steps: int,
     label_smoothing: float,
-    steps_per_execution: int = 1,
+    most_together: int = 1,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
@@ -36,15 +36,17 @@ def compiled_view(
         phase: A phase whose settings are all decided.
         steps: Batches in an epoch.
         label_smoothing: Share of the target that is spread over all classes.
-        steps_per_execution: Steps between which Python is not asked; more than one where a step is
-            so short that this matters.
+        most_together: Steps between which Python is not asked, at the most; more than one where a
+            step is so short that this matters.
     """
+    # Keras would take more steps than an epoch has, had it to take a part of so many.
+    together = max(number for number in range(1, most_together + 1) if steps % number == 0)
     view = keras.Model(model.input, model.output)
     view.compile(
         optimizer=build_optimizer(phase, steps),
         loss=smoothed_loss(label_smoothing),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        steps_per_execution=steps_per_execution,
+        steps_per_execution=together,
     )
     return view
 

@@ -223,8 +223,7 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
     num_examples, read = len(images), images.split.read_image
 
     def numbers(seed: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed)
-        return tf.data.Dataset.from_tensor_slices(order).map(lambda index: (index,))
+        return _shuffled_indices(num_examples, seed).map(lambda index: (index,))
 
     if images.kept is not None:
         return numbers
@@ -251,6 +250,22 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
         return shuffled.map(lambda index, image: (index, images.prepare(image)), tf.data.AUTOTUNE)
 
     return by_buffer
+
+
+def shuffled_indices(num_examples: int, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+    """Returns the indices of a split in the order of an epoch, that of `training_batches`.
+
+    Args:
+        num_examples: Of the split.
+        seed: Of the run.
+        epoch: Its number, a scalar integer.
+    """
+    return _shuffled_indices(num_examples, _epoch_seed(seed, _ORDER, epoch))
+
+
+def _shuffled_indices(num_examples: int, seed: tf.Tensor) -> tf.data.Dataset:
+    order = tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed)
+    return tf.data.Dataset.from_tensor_slices(order)
 
 
 def _epoch_seed(seed: int, use: int, epoch: tf.Tensor) -> tf.Tensor:

@@ -214,6 +214,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
 def _facts(source: Source, backbone: Backbone) -> Facts:
     return Facts(
         num_train=len(source.splits["train"]),
+        num_validation=len(source.splits["validation"]),
         num_classes=len(source.class_names),
         num_features=backbone.num_features,
         side=min(source.image_height_width),

@@ -22,6 +22,8 @@ def check_settings(config: RunConfig) -> None:
         )
     backbone = find_backbone(config.backbone)
     check_writable(config.runs_dir, "runs_dir")
+    if config.cache_dir is not None:
+        check_writable(config.cache_dir, "cache_dir")
     if config.run is not None:
         check_run_name(config.run)
     if isinstance(config, FitConfig):

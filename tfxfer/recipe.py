@@ -31,6 +31,7 @@ class Facts:
 
     Attributes:
         num_train: Training images.
+        num_validation: Validation images.
         num_classes: Classes of the data.
         num_features: Channels of the backbone's last feature map.
         side: Shorter side of a typical image in pixels; the longer one is cropped.
@@ -41,6 +42,7 @@ class Facts:
     """
 
     num_train: int
+    num_validation: int
     num_classes: int
     num_features: int
     side: int
@@ -61,7 +63,7 @@ def decide(config: FitConfig, facts: Facts) -> FitConfig:
         input_size=config.input_size or _input_size(facts, image_size),
         batch_size=batch_size,
         label_smoothing=0.0 if config.label_smoothing is None else config.label_smoothing,
-        head=_fill(config.head, _head(config.head, facts, pretrained)),
+        head=_fill(config.head, _head(config, facts, pretrained)),
         finetune=_fill(config.finetune, _finetune(facts, pretrained)),
         augment=_fill(config.augment, _augment(facts)),
     )
@@ -135,7 +137,7 @@ def _batch_size(num_train: int) -> int:
     return 64 if num_train < _MANY_IMAGES else 128
 
 
-def _head(head: HeadConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
+def _head(config: FitConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
     """Returns the head phase: long, as it runs on features that are computed once.
 
     A linear head is solved by L-BFGS while a pass over the features is cheap; a hundred iterations
@@ -144,7 +146,8 @@ def _head(head: HeadConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
     for a head that is trained to its end (measured).
     """
     few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= _MANY_IMAGES
-    optimizer = head.optimizer or ("lbfgs" if _is_solvable(head, facts) else "adam")
+    solvable = _is_solvable(config.head, config.memory_bytes, facts)
+    optimizer = config.head.optimizer or ("lbfgs" if solvable else "adam")
     epochs = 100 if optimizer == "lbfgs" else 30 if few else 10 if many else 20
     choices = {
         # A head on random features is no better a start than zero logits.
@@ -158,14 +161,17 @@ def _head(head: HeadConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
     return choices | gradient
 
 
-def _is_solvable(head: HeadConfig, facts: Facts) -> bool:
+def _is_solvable(head: HeadConfig, memory_bytes: float, facts: Facts) -> bool:
     """Tells whether L-BFGS suits a head for which no optimizer was chosen."""
     # Who sets a rate means a method that has one.
     for_gradients = any(getattr(head, name) is not None for name in GRADIENT_SETTINGS)
     # What flattening gives depends on the size, and is always much.
-    pools = {"average": 1, "max": 1, "both": 2}.get(head.pooling, 0)
-    work = facts.num_train * facts.num_classes * facts.num_features * pools
-    return 0 < work <= _SOLVABLE and not head.hidden_units and not for_gradients
+    num_features = {"average": 1, "max": 1, "both": 2}.get(head.pooling, 0) * facts.num_features
+    num_train = facts.num_train * (1 + head.augmented_views)
+    most = max(num_train, facts.num_validation)
+    fits = 4 * most * num_features <= memory_bytes  # float32
+    cheap = 0 < num_train * facts.num_classes * num_features <= _SOLVABLE
+    return fits and cheap and not head.hidden_units and not for_gradients
 
 
 def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:

@@ -18,10 +18,18 @@ from tfxfer.augment import NO_CHANGES, changes_images
 from tfxfer.classifier import Classifier
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
+from tfxfer.errors import UsageError
 from tfxfer.export import export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
 from tfxfer.history import Epoch, History, PhaseRecorder, solution_line
-from tfxfer.linear import PENALTIES, Examples, best_solution, solve_path, start_of_finetuning
+from tfxfer.linear import (
+    PENALTIES,
+    Examples,
+    best_solution,
+    finished,
+    solve_path,
+    start_of_finetuning,
+)
 from tfxfer.loops import SCORED_SPLITS, Judge, compiled_view, run_epochs, score_splits
 from tfxfer.metrics import Summary, describe_scores, softmax, summarise
 from tfxfer.pipeline import Images, naming_unreadable_images, open_images, training_batches
@@ -209,7 +217,14 @@ class _Phases:
         train = source.kept_with_views("train", config.head.augmented_views)
         validation = source.kept("validation")
         if train is None or validation is None:
-            self._train_on_images("head", config.head, source)
+            if config.head.optimizer == "lbfgs":
+                raise UsageError(
+                    "Setting 'head.optimizer' is 'lbfgs', which needs the features in memory, but "
+                    f"they take more than {config.memory_gigabytes:g} GB. Raise "
+                    "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
+                )
+            augment = config.augment if config.head.augmented_views else NO_CHANGES
+            self._train_on_images("head", config.head, source, augment)
         else:
             scale = Standardisation.of(train.activations)
             learnt = Examples(scale.apply(train.activations), train.labels)
@@ -262,7 +277,10 @@ class _Phases:
         ):
             path.append(solution)
             self.say(solution_line(solution, best_solution(path) is solution))
-        best = best_solution(path)
+        first, best = start_of_finetuning(path, len(validation.labels)), best_solution(path)
+        if first is not best and config.finetune.epochs:
+            self.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
+        best = finished(best, train, validation, head.epochs, config.label_smoothing)
         seconds = (time.perf_counter() - start) / len(best.passes)
         for number, scores in enumerate(best.passes, start=1):
             epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
@@ -272,9 +290,6 @@ class _Phases:
         self.classifier.absorb(scale)
         self._save_weights()
         if config.finetune.epochs:
-            first = start_of_finetuning(path, len(validation.labels))
-            if first is not best:
-                self.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
             self.classifier.set_linear_head(first.kernel, first.bias)
             self.classifier.absorb(scale)
 
@@ -337,7 +352,7 @@ class _Phases:
         """Trains what is trainable of a model for all epochs of a phase."""
         config = self.plan.config
         steps = math.ceil(num_examples / config.batch_size)
-        together = min(steps, _STEPS_TOGETHER) if model is self.classifier.head else 1
+        together = _STEPS_TOGETHER if model is self.classifier.head else 1
         view = compiled_view(model, phase, steps, config.label_smoothing, together)
         recorder = PhaseRecorder(
             self.history,

@@ -179,6 +179,16 @@ def test_the_typical_size_is_the_median_and_does_not_mind_an_unreadable_image(tm
     assert opened(root).image_height_width == (20, 60)
 
 
+def test_digests_are_of_content_and_a_file_that_vanished_has_one_too(tmp_path):
+    root = write(tmp_path, train__a=[1, 2], train__b=[1, 9], val__a=[2], val__b=[3])
+    splits = opened(root).splits
+    first, second, third, _ = splits["train"].digests()
+    assert (first == third).all()
+    assert (second == splits["validation"].digests()[0]).all()
+    (root / "train" / "b" / "009.png").unlink()
+    assert len(np.unique(splits["train"].digests(), axis=0)) == 3
+
+
 def test_data_of_which_no_image_can_be_read_are_an_error(tmp_path):
     root = write(tmp_path, **{"a__1.png": b"damaged", "a__2.png": b"too", "b__1.png": b"damaged"})
     with pytest.raises(DataError, match=r"tried were 3, the first of them .*/a/1\.png\."):

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.cache import ids_of
+from tfxfer.cache import id_of, ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.images import EXTENSIONS
+from tfxfer.progress import Progress
 from tfxfer.sources.source import (
     Source,
     Split,
@@ -20,6 +21,9 @@ from tfxfer.sources.source import (
     in_any_order,
     typical_height_and_width,
 )
+
+# Files that are read at a time.
+_BLOCK = 1024
 
 # The names under which a split is looked for, in any case.
 SPLIT_FOLDERS = {
@@ -163,15 +167,19 @@ def _split(paths: dict[str, list[str]], class_names: Sequence[str]) -> Split:
 def _digests(paths: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Returns the digests of files by their content; a file that cannot be read has its path's."""
 
-    def content(path: str) -> bytes:
+    def digest(path: str) -> tuple[bytes]:
         try:
-            return pathlib.Path(path).read_bytes()
+            return (id_of(pathlib.Path(path).read_bytes()),)
         except OSError:
-            return os.fsencode(path)  # whoever reads the image will say what is wrong with it
+            return (os.fsencode(path),)  # whoever reads the image will say what is wrong with it
 
+    found: list[tuple[bytes]] = []
     # Reading waits for the disk, and hashing lets go of the interpreter.
-    with concurrent.futures.ThreadPoolExecutor() as threads:
-        return ids_of(zip(threads.map(content, paths)))
+    with concurrent.futures.ThreadPoolExecutor() as threads, Progress("files", len(paths)) as shown:
+        for start in range(0, len(paths), _BLOCK):
+            found += threads.map(digest, paths[start : start + _BLOCK])
+            shown.update(len(found))
+    return ids_of(found)
 
 
 def _too_few_classes(folder: pathlib.Path, class_names: Sequence[str]) -> str:

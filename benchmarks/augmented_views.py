@@ -1,0 +1,70 @@
+"""What a head gains from changed views of its images, and what they cost.
+
+    python benchmarks/augmented_views.py DATA [--train-examples N] [--image-size N]
+
+A fit of the head alone, with an empty cache, for each number of views of each image that are kept
+beside the image itself. As many views as epochs, each used once, would be augmentation anew in each
+epoch: it costs a pass through the backbone for each of them, too. Accuracy and loss are on the test
+split, or on validation where there is none.
+"""
+
+import tempfile
+
+import measuring
+
+import tfxfer
+from tfxfer.config import FitConfig
+
+
+def main() -> None:
+    """Prints the median and range over the seeds for each number of views."""
+    parser = measuring.command_line(__doc__, repeats=3)
+    parser.add_argument("data")
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--train-examples", type=int)
+    parser.add_argument("--test-examples", type=int)
+    parser.add_argument("--views", type=int, nargs="+", default=[0, 1, 4, 8])
+    options = parser.parse_args()
+    facts = measuring.facts()
+    repeats = []
+    for seed in range(options.repeats):
+        rows = {}
+        for views in options.views:
+            with tempfile.TemporaryDirectory() as directory:
+                config = FitConfig(
+                    data=options.data,
+                    backbone=options.backbone,
+                    image_size=options.image_size,
+                    train_examples=options.train_examples,
+                    test_examples=options.test_examples,
+                    seed=seed,
+                    cache_dir=f"{directory}/cache",
+                    runs_dir=f"{directory}/runs",
+                    export_dir=f"{directory}/saved_models",
+                ).with_settings({"head": {"augmented_views": views}})
+                config = config.with_settings({"finetune": {"unfreeze": "none"}})
+                metrics = tfxfer.fit(config, say=lambda _: None).metrics
+            scores = metrics.get("test", metrics["validation"])
+            rows[f"{views} views"] = {
+                "accuracy": scores["accuracy"],
+                "loss": scores["loss"],
+                "seconds": metrics["seconds"]["head"],
+            }
+        repeats.append(rows)
+    columns = {
+        name: {row: [run[row][name] for run in repeats] for row in repeats[0]}
+        for name in ("accuracy", "loss", "seconds")
+    }
+    measuring.print_table(columns, dict.fromkeys(repeats[0], 3))
+    measuring.write_json(
+        options.json,
+        **facts,
+        settings=measuring.chosen(options),
+        medians=measuring.medians(columns),
+        repeats=repeats,
+    )
+
+
+if __name__ == "__main__":
+    main()
