@@ -28,7 +28,8 @@ def features_and_labels(config: FitConfig) -> dict[str, tuple[np.ndarray, np.nda
     found = {}
     for name, split in plan.source.splits.items():
         batches = evaluation_batches(Images(split, plan.config.input_size), 500)
-        found[name] = (predict_batches(model, batches, lambda _: None), split.labels)
+        features = predict_batches(model, batches, len(split), 500, lambda _: None)
+        found[name] = (features, split.labels)
     train = [np.concatenate(pair) for pair in zip(found["train"], found["validation"], strict=True)]
     return {"train": (train[0], train[1]), "test": found["test"]}
 

@@ -47,7 +47,7 @@ def test_predictions_come_in_the_order_of_the_batches_and_are_counted():
     model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
     done = []
     batches = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(3)
-    assert np.array_equal(predict_batches(model, batches, done.append), FEATURES * 2)
+    assert np.array_equal(predict_batches(model, batches, 7, 3, done.append), FEATURES * 2)
     assert done == [1, 2, 3]
 
 

@@ -86,9 +86,9 @@ class ActivationSource:
         batch_size = self.config.batch_size
         if kept is None:
             batches = evaluation_batches(self.images[name], batch_size)
-            return Judge(self.halves.whole, batches, labels, name)
+            return Judge(self.halves.whole, batches, labels, batch_size, name)
         batches = array_batches(kept.activations, labels, batch_size)
-        return Judge(self.halves.trained, batches, labels, name)
+        return Judge(self.halves.trained, batches, labels, batch_size, name)
 
     def _fits(self, num_examples: int) -> bool:
         activations = self.halves.frozen.output
@@ -102,7 +102,9 @@ class ActivationSource:
         else:
             with Progress(f"activations of {name}", len(images), batch_size) as progress:
                 batches = evaluation_batches(images, batch_size)
-                activations = predict_batches(self.halves.frozen, batches, progress.update)
+                activations = predict_batches(
+                    self.halves.frozen, batches, len(images), batch_size, progress.update
+                )
         return KeptActivations(activations, images.split.labels)
 
 

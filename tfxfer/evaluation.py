@@ -95,5 +95,7 @@ def _predict_split(
     labels = np.array([number[class_name] for class_name in source.class_names])[split.labels]
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
     with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
-        probabilities = predict_batches(trained.model, batches, progress.update)
+        probabilities = predict_batches(
+            trained.model, batches, len(split), batch_size, progress.update
+        )
     return probabilities, labels

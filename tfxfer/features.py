@@ -33,19 +33,38 @@ _CODE = ("augment", "classifier", "folding", "images", "residual", "weight_files
 
 
 def predict_batches(
-    model: keras.Model, batches: tf.data.Dataset, progress: Callable[[int], None]
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    num_examples: int,
+    batch_size: int,
+    progress: Callable[[int], None],
 ) -> np.ndarray:
     """Returns a model's outputs, (num_examples, ...), in the order of the batches.
 
     Args:
         model: Any model of images in [0, 255]; it runs in inference mode.
-        batches: Batches of (images, labels), every example once.
+        batches: Batches of (images, labels), every example once; the last may be smaller.
+        num_examples: In all.
+        batch_size: Of the others.
         progress: Called after each batch with the number of batches done.
     """
+    size = min(batch_size, num_examples)
+
+    def filled(rows: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        missing = size - tf.shape(rows)[0]
+        rows = tf.cond(
+            missing > 0,
+            lambda: tf.concat([rows, tf.repeat(rows[-1:], missing, axis=0)], axis=0),
+            lambda: rows,
+        )
+        return tf.ensure_shape(rows, (size, *rows.shape[1:]))
+
     counter = keras.callbacks.LambdaCallback(
         on_predict_batch_end=lambda batch, logs: progress(batch + 1)
     )
-    return np.asarray(model.predict(batches, verbose=0, callbacks=[counter]))
+    # A smaller last batch would be another shape, for which the model is compiled once more.
+    whole = batches.map(filled)
+    return np.asarray(model.predict(whole, verbose=0, callbacks=[counter]))[:num_examples]
 
 
 @dataclass(frozen=True)
@@ -161,7 +180,7 @@ class FeatureFunction:
                 tf.data.AUTOTUNE,
             )
         with Progress(f"features of {name}", len(wanted), batch_size) as progress:
-            return predict_batches(self.model, batches, progress.update)
+            return predict_batches(self.model, batches, len(wanted), batch_size, progress.update)
 
 
 @dataclass(frozen=True)

@@ -59,18 +59,23 @@ class Judge:
         model: To logits or probabilities, (batch, num_classes).
         batches: What the model takes, with labels: every example once.
         labels: Class indices, (num_examples,), in the order of the batches.
+        batch_size: Examples in a batch but the last.
         name: Of the split.
     """
 
     model: keras.Model
     batches: tf.data.Dataset
     labels: np.ndarray
+    batch_size: int
     name: str
 
     def outputs(self) -> np.ndarray:
         """Returns what the model gives now, (num_examples, num_classes)."""
-        with Progress(self.name, len(self.batches)) as progress:
-            return predict_batches(self.model, self.batches, progress.update)
+        count = len(self.labels)
+        with Progress(self.name, count, self.batch_size) as progress:
+            return predict_batches(
+                self.model, self.batches, count, self.batch_size, progress.update
+            )
 
     def loss_and_accuracy(self, label_smoothing: float) -> tuple[float, float]:
         """Returns the training loss and the accuracy of a model that gives logits."""
@@ -123,6 +128,7 @@ def score_splits(
     for name in SCORED_SPLITS:
         if name in images:
             labels = images[name].split.labels
-            judge = Judge(model, evaluation_batches(images[name], batch_size), labels, name)
+            batches = evaluation_batches(images[name], batch_size)
+            judge = Judge(model, batches, labels, batch_size, name)
             scores[name] = summarise(judge.outputs(), labels)
     return scores

@@ -132,7 +132,7 @@ def _train(
 
     labels = images["validation"].split.labels
     batches = evaluation_batches(images["validation"], config.batch_size)
-    judge = Judge(classifier.model, batches, labels, "validation")
+    judge = Judge(classifier.model, batches, labels, config.batch_size, "validation")
 
     def validate() -> tuple[float, float]:
         return judge.loss_and_accuracy(config.label_smoothing)

@@ -308,7 +308,7 @@ class _Phases:
             epochs=config.head.epochs,
         )
         shown = array_batches(validation.features, validation.labels, _EVALUATION_BATCH)
-        judge = Judge(head, shown, validation.labels, "validation")
+        judge = Judge(head, shown, validation.labels, _EVALUATION_BATCH, "validation")
         self._train(head, "head", config.head, batches, judge, len(train.labels), keep_best)
         head.set_weights(best)
 
