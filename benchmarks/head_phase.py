@@ -24,8 +24,8 @@ PHASES = {
     "adam, 10 epochs": ({"optimizer": "adam", "epochs": 10}, False),
     "adam, 10 epochs, warm": ({"optimizer": "adam", "epochs": 10}, True),
     "adam, 100 epochs": ({"optimizer": "adam", "epochs": 100}, False),
-    "lbfgs": ({}, False),
-    "lbfgs, warm": ({}, True),
+    "lbfgs": ({"optimizer": "lbfgs", "epochs": 100}, False),
+    "lbfgs, warm": ({"optimizer": "lbfgs", "epochs": 100}, True),
 }
 
 
