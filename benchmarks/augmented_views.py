@@ -19,10 +19,7 @@ from tfxfer.config import FitConfig
 def main() -> None:
     """Prints the median and range over the seeds for each number of views."""
     parser = measuring.command_line(__doc__, repeats=3)
-    parser.add_argument("data")
-    parser.add_argument("--backbone", default="mobilenetv2")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--train-examples", type=int)
+    measuring.add_data_options(parser)
     parser.add_argument("--test-examples", type=int)
     parser.add_argument("--views", type=int, nargs="+", default=[0, 1, 4, 8])
     options = parser.parse_args()
@@ -33,10 +30,7 @@ def main() -> None:
         for views in options.views:
             with tempfile.TemporaryDirectory() as directory:
                 config = FitConfig(
-                    data=options.data,
-                    backbone=options.backbone,
-                    image_size=options.image_size,
-                    train_examples=options.train_examples,
+                    **measuring.data_settings(options),
                     test_examples=options.test_examples,
                     seed=seed,
                     cache_dir=f"{directory}/cache",
@@ -56,14 +50,7 @@ def main() -> None:
         name: {row: [run[row][name] for run in repeats] for row in repeats[0]}
         for name in ("accuracy", "loss", "seconds")
     }
-    measuring.print_table(columns, dict.fromkeys(repeats[0], 3))
-    measuring.write_json(
-        options.json,
-        **facts,
-        settings=measuring.chosen(options),
-        medians=measuring.medians(columns),
-        repeats=repeats,
-    )
+    measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 
 
 if __name__ == "__main__":

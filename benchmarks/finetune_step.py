@@ -22,21 +22,13 @@ from tfxfer.plan import make_plan
 def main() -> None:
     """Prints medians and ranges, and the ratios of each repeat to its own bare step."""
     parser = measuring.command_line(__doc__, repeats=5)
-    parser.add_argument("data")
-    parser.add_argument("--backbone", default="mobilenetv2")
-    parser.add_argument("--weights")
-    parser.add_argument("--image-size", type=int)
+    measuring.add_data_options(parser)
     parser.add_argument("--unfreeze")
     parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
-    parser.add_argument("--train-examples", type=int)
     options = parser.parse_args()
     facts = measuring.facts()
     config = FitConfig(
-        data=options.data,
-        backbone=options.backbone,
-        weights=options.weights,
-        image_size=options.image_size,
-        train_examples=options.train_examples,
+        **measuring.data_settings(options),
         cache_gigabytes=0.0,
     ).with_settings({"finetune": {"unfreeze": options.unfreeze, "batch_norm": "frozen"}})
     plan = make_plan(config)
@@ -93,14 +85,7 @@ def main() -> None:
         },
     }
     print(f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained")
-    measuring.print_table(columns, dict.fromkeys(repeats[0], 3))
-    measuring.write_json(
-        options.json,
-        **facts,
-        settings=measuring.chosen(options),
-        medians=measuring.medians(columns),
-        repeats=repeats,
-    )
+    measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 
 
 if __name__ == "__main__":

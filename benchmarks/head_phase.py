@@ -51,22 +51,14 @@ def head_seconds(config: FitConfig, head: dict, warm: bool) -> float:
 def main() -> None:
     """Prints medians and ranges, and the ratios of each repeat to its own `predict`."""
     parser = measuring.command_line(__doc__, repeats=5)
-    parser.add_argument("data")
-    parser.add_argument("--backbone", default="mobilenetv2")
-    parser.add_argument("--weights")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--train-examples", type=int)
+    measuring.add_data_options(parser)
     options = parser.parse_args()
     facts = measuring.facts()
     repeats = []
     for seed in range(options.repeats):
         with tempfile.TemporaryDirectory() as directory:
             config = FitConfig(
-                data=options.data,
-                backbone=options.backbone,
-                weights=options.weights,
-                image_size=options.image_size,
-                train_examples=options.train_examples,
+                **measuring.data_settings(options),
                 test_examples=100,
                 seed=seed,
                 cache_dir=f"{directory}/cache",
@@ -88,14 +80,7 @@ def main() -> None:
             for name in repeats[0]
         },
     }
-    measuring.print_table(columns, dict.fromkeys(repeats[0], 3))
-    measuring.write_json(
-        options.json,
-        **facts,
-        settings=measuring.chosen(options),
-        medians=measuring.medians(columns),
-        repeats=repeats,
-    )
+    measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 
 
 if __name__ == "__main__":

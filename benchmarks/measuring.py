@@ -143,6 +143,39 @@ def command_line(description: str, repeats: int) -> argparse.ArgumentParser:
     return parser
 
 
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what a measurement within one process is asked of its data and backbone."""
+    parser.add_argument("data")
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--weights")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--train-examples", type=int)
+
+
+def data_settings(options: argparse.Namespace) -> dict:
+    """Returns the settings of a fit that `add_data_options` asked for."""
+    names = ("data", "backbone", "weights", "image_size", "train_examples")
+    return {name: getattr(options, name) for name in names}
+
+
+def finish(
+    options: argparse.Namespace,
+    facts: Mapping[str, object],
+    columns: Columns,
+    digits: Mapping[str, int],
+    repeats: Sequence[object],
+) -> None:
+    """Prints the table of a measurement within one process, and writes its JSON."""
+    print_table(columns, digits)
+    write_json(
+        options.json,
+        **facts,
+        settings=chosen(options),
+        medians=medians(columns),
+        repeats=repeats,
+    )
+
+
 def chosen(options: argparse.Namespace) -> dict[str, str]:
     """Returns the options of a measurement as its JSON keeps them; a path by its last name."""
     return {
