@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfxfer.activations import array_batches
 from tfxfer.config import FinetuneConfig, FitConfig
 from tfxfer.features import feature_batches
-from tfxfer.loops import Judge, compiled_view, run_epochs, score_splits
+from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.pipeline import Images
 from tfxfer.sources import open_source
 
@@ -60,7 +60,7 @@ def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
     labels = np.concatenate([labels for _, labels in examples])
     view = compiled_view(model, PHASE, 2, 0.1)
     expected = view.evaluate(examples, verbose=0)
-    found = Judge(model, examples, labels, 4, "validation").loss_and_accuracy(0.1)
+    found = judge_logits(Judge(model, examples, labels, 4, "validation").outputs(), labels, 0.1)
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -84,9 +84,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         steps = -(-num_examples // 3)
         view = compiled_view(model, PHASE, steps, 0.0, together)
         judge = Judge(model, array_batches(features, labels, 3), labels, 3, "validation")
-        validate = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: judge.loss_and_accuracy(0.0)
-        )
+        validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: judge.outputs())
         Counting.calls = 0
         trained = feature_batches(features, labels, 3, seed=0, epochs=epochs)
         phase = dataclasses.replace(PHASE, epochs=epochs)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfxfer.backbones import Backbone
 from tfxfer.config import HeadConfig, RunConfig
@@ -159,18 +158,7 @@ class Classifier:
         What it computes stays the same: its first layer takes over the scaling.
         """
         first = next(layer for layer in self.head.layers if layer.weights)
-        kernel, bias = first.get_weights()
-        kernel = kernel / standardisation.deviation[:, None]
-        first.set_weights([kernel, bias - standardisation.mean @ kernel])
-
-    def set_linear_head(self, kernel: np.ndarray, bias: np.ndarray) -> None:
-        """Sets a head without hidden layers.
-
-        Args:
-            kernel: Shape (num_features, num_classes).
-            bias: Shape (num_classes,).
-        """
-        self.head.get_layer("logits").set_weights([kernel, bias])
+        first.set_weights(standardisation.absorbed(*first.get_weights()))
 
     def num_trainable(self) -> int:
         """Returns the number of parameters that training would change now."""

@@ -239,6 +239,16 @@ class Standardisation:
         """Returns features of mean 0 and deviation 1, float32."""
         return np.asarray((features - self.mean) / self.deviation, "float32")
 
+    def absorbed(self, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the kernel and bias that do with features what these do with standardised ones.
+
+        Args:
+            kernel: Shape (num_features, num_outputs).
+            bias: Shape (num_outputs,).
+        """
+        kernel = kernel / self.deviation[:, None]
+        return kernel, bias - self.mean @ kernel
+
 
 def feature_batches(
     features: np.ndarray, labels: np.ndarray, batch_size: int, *, seed: int, epochs: int

@@ -77,11 +77,12 @@ class Judge:
                 self.model, self.batches, count, self.batch_size, progress.update
             )
 
-    def loss_and_accuracy(self, label_smoothing: float) -> tuple[float, float]:
-        """Returns the training loss and the accuracy of a model that gives logits."""
-        logits = self.outputs()
-        loss = smoothed_cross_entropy(logits, self.labels, label_smoothing)
-        return loss, accuracy(logits, self.labels)
+
+def judge_logits(
+    logits: np.ndarray, labels: np.ndarray, label_smoothing: float
+) -> tuple[float, float]:
+    """Returns the training loss and the accuracy of logits, (num_examples, num_classes)."""
+    return smoothed_cross_entropy(logits, labels, label_smoothing), accuracy(logits, labels)
 
 
 def run_epochs(

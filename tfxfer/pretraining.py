@@ -14,7 +14,7 @@ from tfxfer.checkpoint import restore_checkpoint, save_checkpoint
 from tfxfer.classifier import Classifier, in_float32
 from tfxfer.config import PretrainConfig, to_toml
 from tfxfer.history import History, PhaseRecorder
-from tfxfer.loops import Judge, compiled_view, run_epochs, score_splits
+from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.metrics import describe_scores
 from tfxfer.pipeline import (
     Images,
@@ -135,7 +135,7 @@ def _train(
     judge = Judge(classifier.model, batches, labels, config.batch_size, "validation")
 
     def validate() -> tuple[float, float]:
-        return judge.loss_and_accuracy(config.label_smoothing)
+        return judge_logits(judge.outputs(), labels, config.label_smoothing)
 
     if done < config.epochs:
         run_epochs(

@@ -13,8 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.activations import ActivationSource, array_batches
+from tfxfer.activations import ActivationSource
 from tfxfer.augment import NO_CHANGES, changes_images
+from tfxfer.cache import in_blocks
 from tfxfer.classifier import Classifier
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
@@ -30,7 +31,7 @@ from tfxfer.linear import (
     solve_path,
     start_of_finetuning,
 )
-from tfxfer.loops import SCORED_SPLITS, Judge, compiled_view, run_epochs, score_splits
+from tfxfer.loops import SCORED_SPLITS, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.metrics import Summary, describe_scores, softmax, summarise
 from tfxfer.pipeline import Images, naming_unreadable_images, open_images, training_batches
 from tfxfer.plan import Plan, make_plan
@@ -42,9 +43,6 @@ Say = Callable[[str], None]
 
 # Images on which an export is compared with the model before it is published.
 _EXPORT_CHECK_IMAGES = 8
-
-# Features per step when the head is evaluated: of no influence, and little work each.
-_EVALUATION_BATCH = 1024
 
 # A step on features takes less time than Python's part in it.
 _STEPS_TOGETHER = 32
@@ -203,6 +201,7 @@ class _Phases:
     say: Say
     num_trained: int = 0  # parameters that some phase trained
     penalty: float | None = None  # that lbfgs chose
+    start: list[np.ndarray] | None = None  # weights of the head at which fine-tuning begins
     cut: ActivationSource | None = None  # where the latest phase began to train
 
     def train_head(self) -> None:
@@ -234,13 +233,16 @@ class _Phases:
                 return
             self._train_head_on_features(learnt, judged)
             classifier.absorb(scale)
-        self._save_weights()
 
     def finetune(self) -> None:
         """Trains the head together with the unfrozen stages, on augmented images."""
         phase = self.plan.config.finetune
         if not phase.epochs:
             return
+        if self.history.best:
+            self._save_weights()  # the head's, for none of the epochs that follow may be better
+        if self.start:
+            self.classifier.head.set_weights(self.start)
         self.classifier.unfreeze(phase.unfreeze, phase.batch_norm)
         self.num_trained = max(self.num_trained, self.classifier.num_trainable())
         self.cut = ActivationSource(self.plan.config, self.classifier.halves(), self.images)
@@ -286,12 +288,8 @@ class _Phases:
             epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
             self.history.add(epoch, kept=scores is best.scores)
         self.penalty = best.penalty
-        self.classifier.set_linear_head(best.kernel, best.bias)
-        self.classifier.absorb(scale)
-        self._save_weights()
-        if config.finetune.epochs:
-            self.classifier.set_linear_head(first.kernel, first.bias)
-            self.classifier.absorb(scale)
+        self.classifier.head.set_weights(scale.absorbed(best.kernel, best.bias))
+        self.start = list(scale.absorbed(first.kernel, first.bias))
 
     def _train_head_on_features(self, train: Examples, validation: Examples) -> None:
         config, head = self.plan.config, self.classifier.head
@@ -307,9 +305,13 @@ class _Phases:
             seed=config.seed,
             epochs=config.head.epochs,
         )
-        shown = array_batches(validation.features, validation.labels, _EVALUATION_BATCH)
-        judge = Judge(head, shown, validation.labels, _EVALUATION_BATCH, "validation")
-        self._train(head, "head", config.head, batches, judge, len(train.labels), keep_best)
+
+        def validate() -> tuple[float, float]:
+            # Called as it is: to compile it, and to ask Keras for batches, takes far longer.
+            logits = [np.asarray(head(x, training=False)) for x in in_blocks(validation.features)]
+            return judge_logits(np.concatenate(logits), validation.labels, config.label_smoothing)
+
+        self._train(head, "head", config.head, batches, validate, len(train.labels), keep_best)
         head.set_weights(best)
 
     def _train_on_images(
@@ -337,7 +339,11 @@ class _Phases:
                 epochs=phase.epochs,
             )
         judge = source.judge("validation")
-        self._train(model, name, phase, batches, judge, len(train), self._save_weights)
+
+        def validate() -> tuple[float, float]:
+            return judge_logits(judge.outputs(), judge.labels, config.label_smoothing)
+
+        self._train(model, name, phase, batches, validate, len(train), self._save_weights)
 
     def _train(
         self,
@@ -345,7 +351,7 @@ class _Phases:
         name: str,
         phase: PhaseConfig,
         batches: tf.data.Dataset,
-        judge: Judge,
+        validate: Callable[[], tuple[float, float]],
         num_examples: int,
         keep_best: Callable[[], None],
     ) -> None:
@@ -358,7 +364,7 @@ class _Phases:
             self.history,
             name,
             phase.epochs,
-            lambda: judge.loss_and_accuracy(config.label_smoothing),
+            validate,
             keep_best,
             phase.patience if isinstance(phase, FinetuneConfig) else 0,
             self.say,
