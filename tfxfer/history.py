@@ -242,5 +242,5 @@ def solution_line(solution: Solution, best: bool) -> str:
         f"  loss {scores.train_loss:.4f}  accuracy {scores.train_accuracy:.4f}"
         f"  validation loss {scores.validation_loss:.4f}"
         f"  accuracy {scores.validation_accuracy:.4f} {'*' if best else ' '}"
-        f"  {len(solution.passes)} passes"
+        f"  {len(solution.passes)} pass{'' if len(solution.passes) == 1 else 'es'}"
     )
