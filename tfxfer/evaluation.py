@@ -8,10 +8,9 @@ import numpy as np
 
 from tfxfer.config import FitConfig
 from tfxfer.errors import DataError, UsageError
-from tfxfer.features import predict_batches
+from tfxfer.loops import Judge
 from tfxfer.metrics import summarise
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
-from tfxfer.progress import Progress
 from tfxfer.sources import Source, open_source
 from tfxfer.trained import TrainedClassifier, load_trained
 
@@ -94,8 +93,6 @@ def _predict_split(
         )
     labels = np.array([number[class_name] for class_name in source.class_names])[split.labels]
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
-    with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
-        probabilities = predict_batches(
-            trained.model, batches, len(split), batch_size, progress.update
-        )
+    with naming_unreadable_images(split):
+        probabilities = Judge(trained.model, batches, labels, batch_size, name).outputs()
     return probabilities, labels

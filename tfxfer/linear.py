@@ -13,6 +13,8 @@ import numpy.typing as npt
 import scipy.optimize
 import threadpoolctl
 
+from tfxfer.metrics import accuracy
+
 Floats = npt.NDArray[np.float32]
 
 # From the strongest penalty to one that hardly binds on standardised features.
@@ -176,7 +178,7 @@ def solve(
         kernel, bias = unpack(flat)
         logits = train.features @ kernel + bias
         loss, slope = loss_of(logits, train.labels)
-        latest = loss, _accuracy(logits, train.labels)
+        latest = loss, accuracy(logits, train.labels)
         gradient = np.empty((num_features + 1, num_classes))
         gradient[:-1] = train.features.T @ slope + penalty * kernel
         gradient[-1] = slope.sum(axis=0)
@@ -187,7 +189,7 @@ def solve(
         kernel, bias = unpack(flat)
         logits = validation.features @ kernel + bias
         loss = loss_of(logits, validation.labels)[0]
-        passes.append(Pass(*latest, loss, _accuracy(logits, validation.labels)))
+        passes.append(Pass(*latest, loss, accuracy(logits, validation.labels)))
 
     if start is None:
         first = np.zeros((num_features + 1) * num_classes)
@@ -229,10 +231,10 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: int) -> Soluti
         path: Solutions from the strongest penalty on.
         num_validation: How many examples the accuracies are of.
     """
-    accuracy = max(solution.scores.validation_accuracy for solution in path)
-    error = (accuracy * (1 - accuracy) / num_validation) ** 0.5
+    highest = max(solution.scores.validation_accuracy for solution in path)
+    error = (highest * (1 - highest) / num_validation) ** 0.5
     return next(
-        solution for solution in path if solution.scores.validation_accuracy >= accuracy - error
+        solution for solution in path if solution.scores.validation_accuracy >= highest - error
     )
 
 
@@ -256,7 +258,3 @@ def _cross_entropy(
         return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
 
     return loss
-
-
-def _accuracy(logits: Floats, labels: npt.NDArray[np.int64]) -> float:
-    return float(np.mean(logits.argmax(axis=1) == labels))

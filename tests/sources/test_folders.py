@@ -185,6 +185,7 @@ def test_digests_are_of_content_and_a_file_that_vanished_has_one_too(tmp_path):
     first, second, third, _ = splits["train"].digests()
     assert (first == third).all()
     assert (second == splits["validation"].digests()[0]).all()
+    splits = opened(root).splits
     (root / "train" / "b" / "009.png").unlink()
     assert len(np.unique(splits["train"].digests(), axis=0)) == 3
 

@@ -1,6 +1,7 @@
 """Folders of images, one for each class, at the root or under `train`, `validation`, `test`."""
 
 import concurrent.futures
+import functools
 import os
 import pathlib
 import re
@@ -160,7 +161,8 @@ def _split(paths: dict[str, list[str]], class_names: Sequence[str]) -> Split:
         np.array(labels, np.int64),
         lambda index: tf.io.read_file(tf.gather(table, index)),
         lambda index: all_paths[index],
-        lambda: _digests(all_paths),
+        # Once, for it reads every file.
+        functools.cache(lambda: _digests(all_paths)),
     )
 
 
