@@ -10,8 +10,10 @@ own, with the repeat's number as seed; all else is each one's default. Seconds a
 processes: imports, training and, of tfxfer, the export and its check. Accuracies are on validation:
 the guide's last, tfxfer's of the epoch that it keeps; "the best of it" is the highest that each
 one's epochs came to. How long each takes to the accuracy that the guide ends with is read from the
-epochs: when the guide's ended, and when tfxfer printed its line. With random weights only speed is
-compared.
+epochs: when the guide's ended, and when tfxfer printed its line.
+
+With `--weights none` only speed is compared: the guide and tfxfer take the same random weights from
+a file, as they would take pretrained ones.
 
 KerasHub is measured where it is installed beside the same TensorFlow:
 
@@ -45,7 +47,8 @@ SETTINGS = ("backbone", "weights", "epochs", "augment_each_epoch")
 def recipe(options: argparse.Namespace, seed: int, script: str, python: str) -> dict:
     """Returns the figures of one run of a script that prints what `guide_recipe.py` does."""
     command = [python, HERE / script, options.data, "--backbone", options.backbone]
-    command += ["--weights", options.weights, "--epochs", options.epochs, "--seed", seed]
+    weights = options.weights_file or options.weights
+    command += ["--weights", weights, "--epochs", options.epochs, "--seed", seed]
     command += ["--augment-each-epoch"] if options.augment_each_epoch else []
     finished = measuring.run(command)
     result = json.loads(finished.lines[-1][1])
@@ -57,7 +60,8 @@ def tfxfer(options: argparse.Namespace, seed: int) -> dict:
     """Returns the figures of one `tfxfer fit`, in the same form."""
     with tempfile.TemporaryDirectory() as folder:
         command = [TFXFER, "fit", "--backbone", options.backbone, "--data", options.data]
-        command += ["--weights", options.weights, "--seed", seed, "--run", "run"]
+        command += ["--weights", options.weights_file or options.weights]
+        command += ["--seed", seed, "--run", "run"]
         command += ["--head-epochs", options.epochs, "--finetune-epochs", options.epochs]
         for kind in ("runs", "export", "cache"):
             command += [f"--{kind}-dir", f"{folder}/{kind}"]
@@ -75,6 +79,21 @@ def tfxfer(options: argparse.Namespace, seed: int) -> dict:
         ],
         "seconds": {part: value for part, value in metrics["seconds"].items() if part != "total"},
     }
+
+
+def random_weights(backbone: str, folder: str) -> str:
+    """Returns a file of random weights of a backbone."""
+    path = f"{folder}/random.weights.h5"
+    code = (
+        "import sys, keras\n"
+        "sys.path.insert(0, sys.argv[3])\n"
+        "from guide_recipe import BACKBONES\n"
+        "keras.utils.set_random_seed(0)\n"
+        "builder, _ = BACKBONES[sys.argv[1]]\n"
+        "builder(weights=None, include_top=False).save_weights(sys.argv[2])\n"
+    )
+    measuring.run([sys.executable, "-c", code, backbone, path, HERE])
+    return path
 
 
 def seconds_to(accuracy: float, run: dict) -> float | None:
@@ -137,7 +156,7 @@ def kerashub_version(options: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Runs all, prints a line for each repeat, and then the table."""
+    """Reads the command line and measures."""
     parser = measuring.command_line(__doc__, repeats=5)
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--epochs", type=int, default=5, help="Of each phase  [default: 5]")
@@ -153,6 +172,15 @@ def main() -> None:
         "--kerashub-python", default=sys.executable, metavar="PATH", help="Interpreter that has it."
     )
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        options.weights_file = (
+            random_weights(options.backbone, folder) if options.weights == "none" else None
+        )
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Runs all repeats, prints a line for each, and then the table."""
     facts = measuring.facts()
     if options.also_kerashub:
         facts["versions"]["keras-hub"] = kerashub_version(options)

@@ -76,7 +76,7 @@ def fit_both_phases(build: Build, description: str) -> None:
     )
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("--backbone", choices=BACKBONES, default="mobilenetv2")
-    parser.add_argument("--weights", choices=("imagenet", "none"), default="imagenet")
+    parser.add_argument("--weights", default="imagenet", help="'imagenet', 'none', or a file.")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=5, help="Of each phase.")
     parser.add_argument("--batch-size", type=int, default=64)

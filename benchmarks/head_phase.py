@@ -64,7 +64,7 @@ def main() -> None:
                 cache_dir=f"{directory}/cache",
                 runs_dir=f"{directory}/runs",
                 export_dir=f"{directory}/saved_models",
-            ).with_settings({"finetune": {"unfreeze": "none"}})
+            ).with_settings({"head": {"epochs": 10}, "finetune": {"unfreeze": "none"}})
             seconds = {"one predict pass": predict_seconds(config)}
             for name, (head, warm) in PHASES.items():
                 seconds[name] = head_seconds(config, head, warm)

@@ -6,7 +6,7 @@ import pytest
 from tfxfer.errors import DataError, UsageError
 from tfxfer.evaluation import evaluate
 from tfxfer.images import decode_and_resize
-from tfxfer.trained import load_trained
+from tfxfer.trained import load
 
 
 def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
@@ -40,7 +40,7 @@ def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tm
         shutil.rmtree(folder / split / "blue")
     evaluation = evaluate(result.run, data=str(folder), split="test")
     files = [(path, path.parent.name) for path in (folder / "test").rglob("*.jpg")]
-    trained = load_trained(result.run)
+    trained = load(result.run)
     images = np.stack([decode_and_resize(path.read_bytes(), 32) for path, _ in files])
     found = trained.model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
     right = [trained.class_names[i] == name for i, (_, name) in zip(found, files, strict=True)]

@@ -1,21 +1,22 @@
+import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.errors import ExportError
-from tfxfer.export import export_saved_model
+from tfxfer.errors import ExportError, UsageError
+from tfxfer.export import check_accuracy, export, export_saved_model
 from tfxfer.images import decode_and_resize
-from tfxfer.trained import load_trained
-
-
-@pytest.fixture(scope="module")
-def served(finished):
-    result, _ = finished
-    return tf.saved_model.load(str(result.export))
+from tfxfer.run_directory import RunDirectory
+from tfxfer.trained import load
 
 
 @pytest.fixture(scope="module")
@@ -24,82 +25,213 @@ def files(pictures):
 
 
 @pytest.fixture(scope="module")
-def expected(finished, files):
+def trained(finished):
     result, _ = finished
-    images = np.stack([decode_and_resize(file, 32).numpy() for file in files])
-    return load_trained(result.run).model.predict(images.astype("float32"), verbose=0)
+    return load(result.run)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 12])
-def test_encoded_images_get_the_models_probabilities(served, files, expected, batch_size):
-    serve = served.signatures["serving_default"]
-    answer = serve(image_bytes=tf.constant(files[:batch_size]))
-    assert answer["probabilities"].numpy() == pytest.approx(expected[:batch_size], abs=1e-5)
-    assert np.array_equal(answer["class_id"], expected[:batch_size].argmax(axis=1))
-    names = np.array([b"blue", b"green", b"red"])
-    assert np.array_equal(answer["label"], names[answer["class_id"].numpy()])
+def whole_versions(directory):
+    """Returns the names in a directory of versions, each of which must be a whole one."""
+    paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    for path in paths:
+        assert path.name.isdigit()
+        assert (path / "saved_model.pb").is_file()
+        assert (path / "assets.extra" / "request.json").is_file()
+        assert set(tf.saved_model.load(str(path)).signatures) == {
+            "serving_default",
+            "pixels",
+            "features",
+        }
+    return [path.name for path in paths]
 
 
-def test_png_and_jpeg_of_other_sizes_share_a_batch(served, expected, files):
-    pixels = tf.io.decode_jpeg(files[0], dct_method="INTEGER_ACCURATE")
-    png = tf.io.encode_png(pixels).numpy()
-    large = tf.io.encode_png(np.zeros((300, 200, 3), "uint8")).numpy()
-    answer = served.signatures["serving_default"](image_bytes=tf.constant([png, large]))
-    assert answer["probabilities"][0].numpy() == pytest.approx(expected[0], abs=1e-5)
-
-
-def test_pixels_of_any_size_get_the_same_answer(served, files, expected):
-    pixels = np.stack([tf.io.decode_jpeg(x, dct_method="INTEGER_ACCURATE") for x in files[:5]])
-    answer = served.signatures["pixels"](pixels=tf.constant(pixels))
-    assert answer["probabilities"].numpy() == pytest.approx(expected[:5], abs=1e-5)
-
-
-def test_the_signatures_are_named_for_a_server(served):
-    assert set(served.signatures) == {"serving_default", "pixels"}
-    (_, inputs) = served.signatures["serving_default"].structured_input_signature
-    assert inputs["image_bytes"].dtype == tf.string
-    assert list(inputs["image_bytes"].shape) == [None]
-
-
-@pytest.fixture
-def model(finished):
+def test_a_run_is_exported_again_beside_its_first_version(finished, tmp_path):
     result, _ = finished
-    return load_trained(result.run).model
+    shutil.copytree(result.export.parent, tmp_path / "colours")
+    version = export(result.run, export_dir=str(tmp_path))
+    assert version == tmp_path / "colours" / "2"
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    assert facts["test"] == result.metrics["test"]
+    assert whole_versions(tmp_path / "colours") == ["1", "2"]
 
 
-def test_the_next_export_gets_the_next_version(finished, model, files, tmp_path):
+@pytest.mark.slow
+def test_all_versions_but_the_newest_few_are_removed(finished, tmp_path):
     result, _ = finished
-    for version in ("1", "2"):
-        assert export_saved_model(model, result.model, tmp_path, files[:2]) == tmp_path / version
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+    for number in range(1, 4):
+        shutil.copytree(result.export, tmp_path / "colours" / str(number))
+    export(result.run, export_dir=str(tmp_path), keep=2)
+    assert whole_versions(tmp_path / "colours") == ["3", "4"]
+
+
+def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pictures, tmp_path):
+    result, _ = finished
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("model.keras", "classes.txt"):
+        shutil.copy(result.run / name, folder)
+    with pytest.raises(UsageError, match=r"does not say what data it was trained on: name some"):
+        export(folder / "model.keras", export_dir=str(tmp_path))
+    version = export(
+        folder / "model.keras", export_dir=str(tmp_path), data=str(pictures), min_accuracy=0.5
+    )
+    assert version == tmp_path / "mine" / "1"
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    assert facts["test"]["accuracy"] >= 0.5
+    assert "backbone" not in facts
+
+
+def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path):
+    result, _ = finished
+    with pytest.raises(ExportError, match=r"accuracy of '.*' on test is .*, below the 1 asked for"):
+        check_accuracy({"test": {"accuracy": 0.9}}, 1.0, result.model)
+    check_accuracy({"validation": {"accuracy": 0.9}}, 0.9, result.model)
+    metrics = RunDirectory(tmp_path / "run").metrics
+    shutil.copytree(result.run, tmp_path / "run")
+    metrics.write_text(json.dumps({"test": {"accuracy": 0.5, "loss": 1.0}}))
+    with pytest.raises(ExportError, match=r"is 0.5000, below the 0.6 asked for \(--min-accuracy\)"):
+        export(tmp_path / "run", export_dir=str(tmp_path / "exports"), min_accuracy=0.6)
+    assert not (tmp_path / "exports").exists()
+
+
+def test_a_run_without_its_metrics_is_told_of(finished, tmp_path):
+    result, _ = finished
+    shutil.copytree(result.run, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    with pytest.raises(UsageError, match=r"Cannot read '.*metrics.json', which the fit leaves"):
+        export(tmp_path / "run", export_dir=str(tmp_path / "exports"))
 
 
 def test_an_export_that_differs_from_the_model_is_not_published(
-    finished, model, files, tmp_path, monkeypatch
+    trained, files, tmp_path, monkeypatch
 ):
-    result, _ = finished
     # An export whose resize is not the one the model was evaluated with: nearest, not antialiased.
     monkeypatch.setattr(
-        "tfxfer.export.decode_and_resize",
-        lambda encoded, size: (
-            tf.cast(tf.image.resize(tf.io.decode_jpeg(encoded), (size, size), "nearest"), tf.uint8)
-            if isinstance(encoded, tf.Tensor) and not tf.executing_eagerly()
-            else decode_and_resize(encoded, size)
+        "tfxfer.serving.decode_and_resize",
+        lambda encoded, size: tf.cast(
+            tf.image.resize(tf.io.decode_jpeg(encoded), (size, size), "nearest"), tf.uint8
         ),
     )
-    with pytest.raises(ExportError, match="probabilities differ by up to .*; it was not published"):
-        export_saved_model(model, result.model, tmp_path, files)
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(
+        ExportError, match=r"probabilities differ by up to .* It was not published\."
+    ):
+        export_saved_model(trained, tmp_path / "x", files, {})
+    assert whole_versions(tmp_path / "x") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_place_that_cannot_be_written_to_is_named(finished, model, files, tmp_path):
-    result, _ = finished
+def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match=r"Cannot write the export to '.*file/x'"):
-        export_saved_model(model, result.model, tmp_path / "file" / "x", files)
+        export_saved_model(trained, tmp_path / "file" / "x", files, {})
 
 
-def test_the_keras_file_needs_nothing_of_ours(finished, files, expected, tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_that_is_read_only_is_named(finished, tmp_path):
+    result, _ = finished
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match=r"no permission to write in '.*'. Choose another --expo"):
+        export(result.run, export_dir=str(tmp_path / "exports"))
+
+
+# What a process does that exports a run; on a disk that takes no file of more than so many bytes.
+EXPORT = """
+import resource, sys
+if int(sys.argv[3]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+from tfxfer.errors import ExportError
+from tfxfer.export import export
+try:
+    print(export(sys.argv[1], export_dir=sys.argv[2]))
+except ExportError as error:
+    print("Error:", error)
+"""
+
+
+def exporting(run, directory, max_bytes=0):
+    """Returns a process that exports a run."""
+    return subprocess.Popen(
+        [sys.executable, "-c", EXPORT, str(run), str(directory), str(max_bytes)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_full_disk_publishes_nothing_and_leaves_nothing(finished, tmp_path):
+    result, _ = finished
+    with exporting(result.run, tmp_path, max_bytes=200_000) as process:
+        said = process.stdout.read()
+    assert said.startswith(f"Error: Cannot write the export to '{tmp_path}/colours'")
+    assert whole_versions(tmp_path / "colours") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["colours"]
+
+
+@pytest.mark.slow
+def test_two_exports_at_once_get_two_numbers(finished, tmp_path):
+    result, _ = finished
+    with exporting(result.run, tmp_path) as first, exporting(result.run, tmp_path) as second:
+        said = {process.stdout.read().strip() for process in (first, second)}
+    assert said == {f"{tmp_path}/colours/1", f"{tmp_path}/colours/2"}
+    assert whole_versions(tmp_path / "colours") == ["1", "2"]
+
+
+@pytest.mark.slow
+def test_an_export_killed_at_any_moment_leaves_whole_versions_only(finished, tmp_path):
+    result, _ = finished
+    shutil.copytree(result.export.parent, tmp_path / "colours")
+    # Each is killed as soon as a file is there that is written later than the one before.
+    for number, pattern in enumerate(
+        ("*", "*/variables/*", "*/saved_model.pb", "*/assets.extra/request.json")
+    ):
+        left = set(tmp_path.glob(".unfinished-*"))
+        with exporting(result.run, tmp_path) as process:
+            while process.poll() is None:
+                new = set(tmp_path.glob(".unfinished-*")) - left
+                if any(
+                    list(path.parent.glob(f"{path.name}/{pattern[2:]}"))
+                    if len(pattern) > 1
+                    else [path]
+                    for path in new
+                ):
+                    process.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.005)
+        assert process.returncode == -signal.SIGKILL, number
+        assert whole_versions(tmp_path / "colours") == ["1"]
+    assert len(list(tmp_path.glob(".unfinished-*"))) == 4
+    for path in tmp_path.glob(".unfinished-*"):
+        os.utime(path, (0, 0))  # as if it were left long ago
+    export(result.run, export_dir=str(tmp_path))
+    assert whole_versions(tmp_path / "colours") == ["1", "2"]
+    assert list(tmp_path.glob(".unfinished-*")) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_polls_sees_whole_versions_only(finished, tmp_path):
+    result, _ = finished
+    seen, done = [], threading.Event()
+
+    def poll():
+        while not done.is_set():
+            for path in (tmp_path / "colours").glob("*"):
+                seen.append((path.name, (path / "assets.extra" / "request.json").is_file()))
+
+    server = threading.Thread(target=poll)
+    server.start()
+    try:
+        export(result.run, export_dir=str(tmp_path))
+        export(result.run, export_dir=str(tmp_path), keep=1)
+    finally:
+        done.set()
+        server.join()
+    # A version that is being removed is gone as a whole, though between two looks.
+    assert {name for name, _ in seen} == {"1", "2"}
+    assert all(whole for name, whole in seen if name == "2")
+
+
+def test_the_keras_file_needs_nothing_of_ours(finished, trained, files, tmp_path):
     result, _ = finished
     images = np.stack([decode_and_resize(file, 32).numpy() for file in files])
     np.save(tmp_path / "images.npy", images.astype("float32"))
@@ -111,5 +243,49 @@ def test_the_keras_file_needs_nothing_of_ours(finished, files, expected, tmp_pat
     )
     paths = [str(result.model), str(tmp_path / "images.npy"), str(tmp_path / "found.npy")]
     subprocess.run([sys.executable, "-c", code, *paths], check=True, cwd=tmp_path)
+    expected = trained.model.predict(images.astype("float32"), verbose=0)
     assert np.load(tmp_path / "found.npy") == pytest.approx(expected, abs=1e-5)
     assert keras.models.load_model(result.model).layers[-1].name == "probabilities"
+
+
+@pytest.mark.slow
+def test_saved_model_cli_shows_and_runs_it(finished, files, trained, pictures, tmp_path):
+    result, _ = finished
+    np.save(tmp_path / "bytes.npy", np.array(files[:3]))
+    common = [
+        sys.executable,
+        "-c",
+        "from tensorflow.python.tools.saved_model_cli import main; main()",
+    ]
+    shown = subprocess.run(
+        [*common, "show", "--dir", str(result.export), "--all"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (
+        "inputs['image_bytes'] tensor_info:\n        dtype: DT_STRING\n        shape: (-1)" in shown
+    )
+    assert (
+        "inputs['pixels'] tensor_info:\n        dtype: DT_UINT8\n        shape: (-1, -1, -1, 3)"
+        in shown
+    )
+    assert (
+        "outputs['probabilities'] tensor_info:\n        dtype: DT_FLOAT\n        shape: (-1, 3)"
+        in shown
+    )
+    subprocess.run(
+        [
+            *common,
+            "run",
+            *("--dir", str(result.export), "--tag_set", "serve"),
+            *("--signature_def", "serving_default"),
+            *("--inputs", f"image_bytes={tmp_path}/bytes.npy"),
+            *("--outdir", str(tmp_path)),
+        ],
+        capture_output=True,
+        check=True,
+    )
+    paths = sorted((pictures / "test").rglob("*.jpg"))[:3]
+    found = np.load(tmp_path / "probabilities.npy")
+    assert found == pytest.approx(trained.predict(paths), abs=1e-5)

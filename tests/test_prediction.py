@@ -4,7 +4,7 @@ import pytest
 from tfxfer.errors import UsageError
 from tfxfer.images import decode_and_resize
 from tfxfer.prediction import predict
-from tfxfer.trained import load_trained
+from tfxfer.trained import load
 
 
 def test_predictions_are_the_models_for_each_file_in_the_order_given(finished, pictures):
@@ -12,7 +12,7 @@ def test_predictions_are_the_models_for_each_file_in_the_order_given(finished, p
     files = sorted((pictures / "test").rglob("*.jpg"), reverse=True)[:7]
     predictions = list(predict(result.run, files, top=2, batch_size=3))
     assert [prediction.path for prediction in predictions] == files
-    trained = load_trained(result.run)
+    trained = load(result.run)
     images = np.stack([decode_and_resize(file.read_bytes(), 32) for file in files])
     expected = trained.model.predict(images.astype("float32"), verbose=0)
     for prediction, row in zip(predictions, expected, strict=True):

@@ -13,11 +13,13 @@ from tfxfer.run_directory import (
     next_version,
     numbered_run,
     open_run,
+    prune_versions,
     publish_version,
     read_class_names,
     replacing,
     start_run,
     unfinished_run,
+    versions,
     write_class_names,
     write_json,
 )
@@ -136,10 +138,39 @@ def test_the_next_version_follows_the_highest(tmp_path):
 
 
 def test_an_unfinished_version_leaves_nothing(tmp_path):
-    with pytest.raises(ZeroDivisionError), new_version(tmp_path) as temporary:
+    with pytest.raises(ZeroDivisionError), new_version(tmp_path / "x") as temporary:
         (temporary / "half").touch()
+        assert temporary.parent == tmp_path
         raise ZeroDivisionError
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+def test_what_killed_exports_left_is_removed_after_a_day(tmp_path):
+    for name in (".unfinished-x-old", ".unfinished-x-new", ".unfinished-y-old"):
+        (tmp_path / name).mkdir()
+        if name.endswith("old"):
+            os.utime(tmp_path / name, (0, 0))
+    with new_version(tmp_path / "x"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".unfinished-x-new",
+        ".unfinished-y-old",
+        "x",
+    ]
+
+
+def test_old_versions_are_removed_and_never_the_newest(tmp_path):
+    folder = tmp_path / "x"
+    for name in ("2", "9", "10", "notes"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file").touch()
+    assert prune_versions(folder, keep=5) == []
+    assert prune_versions(folder, keep=2) == [folder / "2"]
+    assert prune_versions(folder, keep=1) == [folder / "9"]
+    assert versions(folder) == [folder / "10"]
+    assert sorted(path.name for path in folder.iterdir()) == ["10", "notes"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_versions_published_at_once_get_numbers_of_their_own(tmp_path):
@@ -147,17 +178,17 @@ def test_versions_published_at_once_get_numbers_of_their_own(tmp_path):
     published = []
 
     def publish(number):
-        with new_version(tmp_path) as temporary:
+        with new_version(tmp_path / "x") as temporary:
             (temporary / "saved_model.pb").write_text(str(number))
             barrier.wait()
-            published.append((publish_version(temporary, tmp_path), number))
+            published.append((publish_version(temporary, tmp_path / "x"), number))
 
     threads = [threading.Thread(target=publish, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(path.name for path in tmp_path.iterdir()) == list("12345678")
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == list("12345678")
     for path, number in published:
         assert (path / "saved_model.pb").read_text() == str(number)
         assert path.stat().st_mode & 0o777 == 0o755

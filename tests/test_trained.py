@@ -1,30 +1,86 @@
 import shutil
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfxfer.errors import RunError, UsageError
-from tfxfer.trained import load_trained
+from tfxfer.errors import DataError, RunError, UsageError
+from tfxfer.images import decode_and_resize
+from tfxfer.metrics import softmax
+from tfxfer.trained import load
 
 
 def test_a_run_and_its_file_are_the_same_classifier(finished):
     result, _ = finished
-    run, file = load_trained(result.run), load_trained(str(result.model))
+    run, file = load(result.run), load(str(result.model))
     assert run.class_names == file.class_names == ("blue", "green", "red")
     assert run.input_size == file.input_size == 32
     assert run.config.run == "colours"
     assert file.config is None
 
 
+def test_paths_and_arrays_get_the_same_probabilities(finished, pictures):
+    result, _ = finished
+    classifier = load(result.run)
+    paths = sorted((pictures / "test").rglob("*.jpg"))
+    arrays = [tf.io.decode_jpeg(path.read_bytes(), dct_method="INTEGER_ACCURATE") for path in paths]
+    arrays = np.stack([array.numpy() for array in arrays])
+    found = classifier.predict(paths, batch_size=5)
+    assert (found.shape, found.dtype) == ((12, 3), np.float32)
+    images = np.stack([decode_and_resize(path.read_bytes(), 32) for path in paths])
+    assert found == pytest.approx(classifier.model.predict(images, verbose=0), abs=1e-6)
+    assert classifier.predict(arrays) == pytest.approx(found, abs=1e-6)
+    assert classifier.predict(arrays[0]) == pytest.approx(found[:1], abs=1e-6)
+    assert classifier.predict(str(paths[0])) == pytest.approx(found[:1], abs=1e-6)
+    assert classifier.predict([]).shape == (0, 3)
+
+
+def test_features_are_those_the_head_is_given(finished, pictures):
+    result, _ = finished
+    classifier = load(result.run)
+    path = next((pictures / "test").rglob("*.jpg"))
+    features = classifier.features(path)
+    assert features.shape == (1, 256)
+    logits = np.asarray(classifier.model.get_layer("head")(features))
+    assert softmax(logits) == pytest.approx(classifier.predict(path), abs=1e-6)
+
+
+def test_images_that_cannot_be_read_are_named(finished, tmp_path):
+    result, _ = finished
+    classifier = load(result.run)
+    (tmp_path / "a.jpg").write_bytes(b"hello")
+    with pytest.raises(DataError, match=r"Cannot read '.*a.jpg': "):
+        classifier.predict(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"Cannot read '.*none.jpg': .*No such file"):
+        classifier.predict([str(tmp_path / "none.jpg")])
+    with pytest.raises(UsageError, match=r"received was float64 of shape \(8, 8, 3\)"):
+        classifier.predict(np.zeros((8, 8, 3)))
+    with pytest.raises(UsageError, match=r"received was uint8 of shape \(8, 8\)"):
+        classifier.predict([np.zeros((8, 8), "uint8")])
+
+
+def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    classifier = load(tmp_path / "model.keras")
+    image = np.zeros((8, 8, 3), "uint8")
+    assert classifier.predict(image).shape == (1, 2)
+    with pytest.raises(UsageError, match=r"was not built by tfxfer: it has no features"):
+        classifier.features(image)
+
+
 def test_what_is_no_model_is_refused(tmp_path, finished):
     result, _ = finished
     with pytest.raises(UsageError, match="is neither the directory of a run nor a '.keras' file"):
-        load_trained(tmp_path / "none.keras")
+        load(tmp_path / "none.keras")
     with pytest.raises(UsageError, match="is not a run: it has no 'config.toml'"):
-        load_trained(tmp_path)
+        load(tmp_path)
     alone = shutil.copy(result.model, tmp_path / "alone.keras")
     with pytest.raises(UsageError, match=r"There is no '.*classes.txt' with the names"):
-        load_trained(alone)
+        load(alone)
 
 
 def test_a_damaged_file_is_named(tmp_path, finished):
@@ -33,7 +89,7 @@ def test_a_damaged_file_is_named(tmp_path, finished):
     damaged = tmp_path / "model.keras"
     damaged.write_bytes(result.model.read_bytes()[:5000])
     with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras'"):
-        load_trained(damaged)
+        load(damaged)
 
 
 def test_a_file_that_wants_to_run_code_is_refused(tmp_path):
@@ -42,14 +98,14 @@ def test_a_file_that_wants_to_run_code_is_refused(tmp_path):
     keras.Model(inputs, x).save(tmp_path / "model.keras")
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras'"):
-        load_trained(tmp_path / "model.keras")
+        load(tmp_path / "model.keras")
 
 
 def test_a_model_of_something_else_is_refused(tmp_path):
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(tmp_path / "model.keras")
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match="does not take a batch of images"):
-        load_trained(tmp_path / "model.keras")
+        load(tmp_path / "model.keras")
 
 
 def test_class_names_must_be_as_many_as_the_outputs(tmp_path, finished):
@@ -57,4 +113,4 @@ def test_class_names_must_be_as_many_as_the_outputs(tmp_path, finished):
     shutil.copy(result.model, tmp_path / "model.keras")
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match=r"3 classes, but '.*classes.txt' names 2"):
-        load_trained(tmp_path / "model.keras")
+        load(tmp_path / "model.keras")

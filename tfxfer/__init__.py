@@ -1,6 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`fit`, `pretrain`, `evaluate` and `predict` do what the commands of the same names do.
+`fit`, `pretrain`, `evaluate` and `predict` do what the commands of these names do; `load` gives a
+finished classifier to other scripts.
 """
 
 import importlib
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from tfxfer.evaluation import evaluate
     from tfxfer.prediction import predict
     from tfxfer.pretraining import pretrain
+    from tfxfer.trained import load
     from tfxfer.training import fit
 
 __version__ = "0.1.0.dev0"
@@ -23,20 +25,22 @@ __all__ = [
     "TfxferError",
     "evaluate",
     "fit",
+    "load",
     "predict",
     "pretrain",
 ]
 
-# TensorFlow takes seconds to import, so a verb's module is imported when it is first asked for.
-_VERBS = {
+# TensorFlow takes seconds to import, so the module of each is imported when it is first asked for.
+_MODULES = {
     "evaluate": "evaluation",
     "fit": "training",
+    "load": "trained",
     "predict": "prediction",
     "pretrain": "pretraining",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _VERBS:
-        return getattr(importlib.import_module(f"tfxfer.{_VERBS[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"tfxfer.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'tfxfer' has no attribute '{name}'")

@@ -27,6 +27,13 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 _TORCH_MEAN = (0.485, 0.456, 0.406)
 _TORCH_DEVIATION = (0.229, 0.224, 0.225)
 
+# From feature maps to features, by the word of the setting; "both" joins the first two.
+_POOLS = {
+    "average": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+    "flatten": keras.layers.Flatten,
+}
+
 # How much of BatchNorm's statistics each step keeps while they adapt. Keras' 0.99 to 0.999 is made
 # for a million images: in the few hundred steps of a small data set the statistics lag so far
 # behind that inference stays at chance (measured: MobileNet on the digits, 12 epochs). This is
@@ -288,6 +295,21 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
+def with_features(model: keras.Model) -> keras.Model:
+    """Returns a model of the layers of a saved classifier that gives its features, too.
+
+    Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
+    which are what the backbone pools for the head. A model that was not built here has none.
+    """
+    names = [layer.name for layer in model.layers]
+    pools = ("both_pools", *(f"{name}_pool" for name in _POOLS))
+    pooled = [name for name in names if name in pools]
+    outputs = {"probabilities": model.output}
+    if "head" in names and pooled:
+        outputs["features"] = model.get_layer(pooled[-1]).output
+    return keras.Model(model.input, outputs)
+
+
 def _without_mixed_precision(config: Any) -> Any:
     """Returns a layer's serialised configuration with float32 in place of every mixed policy."""
     if isinstance(config, dict):
@@ -319,13 +341,8 @@ def _normalise(pixels: str, x: Any) -> Any:
 
 def _pool(pooling: str, maps: Any) -> Any:
     """Returns float32 features of feature maps; "both" is the average and then the maximum."""
-    pools = {
-        "average": keras.layers.GlobalAveragePooling2D,
-        "max": keras.layers.GlobalMaxPooling2D,
-        "flatten": keras.layers.Flatten,
-    }
     names = ["average", "max"] if pooling == "both" else [pooling]
-    pooled = [pools[name](name=f"{name}_pool", dtype="float32")(maps) for name in names]
+    pooled = [_POOLS[name](name=f"{name}_pool", dtype="float32")(maps) for name in names]
     if len(pooled) == 1:
         return pooled[0]
     return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)

@@ -67,6 +67,7 @@ _MEANINGS = {
     "run": "Name of the run  [default: made from data and backbone]",
     "runs_dir": "Where runs go.",
     "export_dir": "Where exports go.",
+    "min_accuracy": "Export nothing less accurate, on the test split or else validation.",
     "compare_scratch": "Train from random weights, too, and say what transfer was worth.",
     "compare_examples": "Compare on so many training images  [default: all]",
     "compare_epochs": "Epochs from random weights  [default: the budget of the pretrained]",
@@ -248,6 +249,50 @@ def predict(
     if failed:
         click.echo(f"Error: {failed} of the {done} files could not be read.", err=True)
         context.exit(1)
+
+
+@main.command()
+@click.argument("model")
+@click.option("--name", help="Of the model on the server  [default: the run's]")
+@click.option("--export-dir", help="Where exports go  [default: the run's own place]")
+@click.option("--data", help="Where images for the check come from  [default: the run's own data]")
+@click.option("--data-dir", help="Where TFDS data lie.")
+@click.option(
+    "--min-accuracy",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help=_MEANINGS["min_accuracy"],
+)
+@click.option(
+    "--keep", type=click.IntRange(min=1), help="Remove all versions but so many  [default: none]"
+)
+def export(
+    model: str,
+    name: str | None,
+    export_dir: str | None,
+    data: str | None,
+    data_dir: str | None,
+    min_accuracy: float,
+    keep: int | None,
+) -> None:
+    """Publish MODEL, a run's directory or a .keras file, as a new version for TensorFlow Serving.
+
+    The version appears only once it was found to answer as the model does. How to serve it and how
+    to ask it is printed.
+    """
+    with _quiet_import():
+        from tfxfer import clients
+        from tfxfer import export as exporting
+    version = exporting.export(
+        model,
+        name=name,
+        export_dir=export_dir,
+        data=data,
+        data_dir=data_dir,
+        min_accuracy=min_accuracy,
+        keep=keep,
+    )
+    click.echo(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 
 
 @main.command()

@@ -161,6 +161,7 @@ class FitConfig(RunConfig):
 
     weights: str = _setting(None)  # "imagenet", "none", a file, or the backbone's own word
     export_dir: str = "saved_models"
+    min_accuracy: float = _setting(0.0, minimum=0, maximum=1)  # less is not exported
     compare_scratch: bool = False  # train the same network from random weights, too
     compare_examples: int | None = _setting(None, minimum=1)  # compare on so many training images
     compare_epochs: int | None = _setting(None, minimum=1)  # of the network of random weights

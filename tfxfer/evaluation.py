@@ -1,18 +1,16 @@
 """Evaluate a run or a model on a split, every example once."""
 
-import dataclasses
 import pathlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfxfer.config import FitConfig
 from tfxfer.errors import DataError, UsageError
 from tfxfer.loops import Judge
 from tfxfer.metrics import summarise
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
-from tfxfer.sources import Source, open_source
-from tfxfer.trained import TrainedClassifier, load_trained
+from tfxfer.sources import Source
+from tfxfer.trained import TrainedClassifier, load
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,8 @@ def evaluate(
         UsageError: The model, the data or the split is not there.
         DataError: The data's classes are not the model's, or images cannot be read.
     """
-    trained = load_trained(model)
-    config = trained.config if data is None else FitConfig(data=data)
-    if config is None:
-        raise UsageError(f"'{model}' does not say what data it was trained on: name some (--data).")
-    if data_dir is not None:
-        config = dataclasses.replace(config, data_dir=data_dir)
-    source = open_source(config)
+    trained = load(model)
+    source = trained.open_source(data, data_dir)
     split = split or ("test" if "test" in source.splits else "validation")
     if split != "all" and split not in source.splits:
         raise UsageError(

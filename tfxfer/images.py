@@ -12,6 +12,9 @@ import tensorflow as tf
 # File name extensions of the formats that `decode` reads. It looks at the bytes, not at the name.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
+# How files of these formats begin.
+_JPEG, _PNG, _BMP, _GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8"
+
 
 def decode_and_resize(encoded: tf.Tensor, image_size: int) -> tf.Tensor:
     """Returns the middle of a picture as a square of the given size; see `decode` and `resize`."""
@@ -36,11 +39,11 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: The bytes are of another format, damaged or incomplete.
     """
     image = tf.cond(
-        tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff",
+        is_jpeg(encoded),
         # The default, faster transform differs from Pillow's by up to 6 grey levels.
         lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
         lambda: tf.cond(
-            tf.strings.substr(encoded, 0, 2) == b"BM",
+            _starts_with(encoded, _BMP),
             lambda: _decode_bmp(encoded),
             lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
         ),
@@ -77,12 +80,66 @@ def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the (height, width) of an encoded image, int32; a JPEG's is read from its header."""
-    return tf.cond(
-        tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff",
-        lambda: tf.io.extract_jpeg_shape(encoded)[:2],
-        lambda: tf.shape(decode(encoded))[:2],
+    """Returns the (height, width) that the header of an encoded image states, int32.
+
+    Nothing is decoded, so that a picture that is too large can be refused before it takes memory.
+
+    Raises:
+        tf.errors.InvalidArgumentError: There is no such header.
+    """
+
+    def numbers(start: int, length: int, kind: tf.DType, little_endian: bool) -> tf.Tensor:
+        header = tf.strings.substr(encoded, start, length)
+        return tf.cast(tf.io.decode_raw(header, kind, little_endian=little_endian), tf.int32)
+
+    return tf.case(
+        [
+            (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
+            (_starts_with(encoded, _PNG), lambda: numbers(16, 8, tf.int32, False)[::-1]),
+            # A negative height says that the rows begin at the top.
+            (_starts_with(encoded, _BMP), lambda: tf.abs(numbers(18, 8, tf.int32, True)[::-1])),
+        ],
+        default=lambda: numbers(6, 4, tf.uint16, True)[::-1],  # GIF
     )
+
+
+def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns why bytes can be no image, a scalar string; empty where they may be one.
+
+    What is found out without decoding: that it is one of the formats, and of a JPEG, that it has an
+    end. What passes may be damaged all the same.
+    """
+    known = tf.reduce_any([_starts_with(encoded, start) for start in (_JPEG, _PNG, _BMP, _GIF)])
+    return tf.case(
+        [
+            (tf.strings.length(encoded) == 0, lambda: tf.constant("it is empty")),
+            (~known, lambda: tf.constant("it is no JPEG, PNG, BMP or GIF file")),
+            # The longest header up to the size of the picture, that of a BMP.
+            (tf.strings.length(encoded) < 26, lambda: tf.constant("it is incomplete")),
+        ],
+        default=lambda: tf.where(_has_end(encoded), "", "it is an incomplete JPEG file"),
+    )
+
+
+def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether bytes begin as a JPEG file does."""
+    return _starts_with(encoded, _JPEG)
+
+
+def _starts_with(encoded: tf.Tensor, start: bytes) -> tf.Tensor:
+    return tf.strings.substr(encoded, 0, len(start)) == start
+
+
+def _has_end(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether a file that is a JPEG has the mark that ends it, wherever that is."""
+
+    def anywhere() -> tf.Tensor:
+        content = tf.io.decode_raw(encoded, tf.uint8)
+        return tf.reduce_any((content[:-1] == 0xFF) & (content[1:] == 0xD9))
+
+    # Most files end with it; only what comes after it must be looked through.
+    at_the_end = tf.strings.substr(encoded, -2, 2) == b"\xff\xd9"
+    return tf.cond(at_the_end | ~is_jpeg(encoded), lambda: tf.constant(True), anywhere)
 
 
 def readable_reason(error: tf.errors.OpError) -> str:

@@ -91,3 +91,13 @@ def describe_scores(scores: Mapping[str, Any]) -> list[str]:
         for name in ("test", "validation")
         if name in scores
     ]
+
+
+def accuracy_to_judge(scores: Mapping[str, Any]) -> tuple[str, float]:
+    """Returns the split that judges a model, the test or else validation, and the accuracy on it.
+
+    Args:
+        scores: A summary for each of them, as in `metrics.json`.
+    """
+    split = "test" if "test" in scores else "validation"
+    return split, scores[split]["accuracy"]

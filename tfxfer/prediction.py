@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfxfer.errors import UsageError
 from tfxfer.images import EXTENSIONS, decode_and_resize, readable_reason
-from tfxfer.trained import load_trained
+from tfxfer.trained import load
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def predict(
         UsageError: The model is not there, a path does not exist, or a folder has no images.
     """
     files = [file for path in paths for file in _expand(pathlib.Path(path))]
-    trained = load_trained(model)
+    trained = load(model)
     for batch in _batched(files, batch_size):
         images, errors = [], {}
         for file in batch:

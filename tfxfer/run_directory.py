@@ -1,6 +1,7 @@
 """Where everything of a run lies, and how files get there whole."""
 
 import contextlib
+import glob
 import itertools
 import json
 import os
@@ -8,11 +9,15 @@ import pathlib
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tfxfer.errors import RunError, UsageError
+
+# No export takes as long: what is older was left by one that was killed.
+_LEFT_BEHIND_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -242,29 +247,79 @@ def write_json(path: pathlib.Path, content: Any) -> None:
 
 @contextlib.contextmanager
 def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a temporary directory beside the versions of an export; see `publish_version`."""
+    """Yields an empty directory for a new version of an export; see `publish_version`.
+
+    It lies beside the directory of the versions, which so holds whole ones only, whenever the
+    process is killed. What others left when they were killed is removed after a day.
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    # A server that looks for versions takes integers only, so this name is invisible to it.
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
+    prefix = f".unfinished-{parent.name}-"
+    for left in parent.parent.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError):  # another one may be removing it, too
+            if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                shutil.rmtree(left)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=parent.parent))
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def versions(parent: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the versions in a directory of exports, the oldest first."""
+    found = parent.iterdir() if parent.is_dir() else ()
+    numbered = [path for path in found if re.fullmatch(r"[0-9]+", path.name)]
+    return sorted(numbered, key=lambda path: int(path.name))
+
+
 def next_version(parent: pathlib.Path) -> int:
     """Returns the integer after the highest version in a directory of exports, 1 for none."""
-    names = [path.name for path in parent.iterdir()] if parent.is_dir() else []
-    return max((int(name) for name in names if re.fullmatch(r"[0-9]+", name)), default=0) + 1
+    return max((int(path.name) for path in versions(parent)), default=0) + 1
 
 
 def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Path:
-    """Renames a complete directory to the next free integer version and returns its new path."""
+    """Renames a complete directory to the next free integer version and returns its new path.
+
+    Its files are flushed to the disk before: a server that polls sees all of a version or none.
+    """
+    for path in temporary.rglob("*"):
+        _flush(path)
     temporary.chmod(0o755)  # mkdtemp's 0700 would keep a server of another user out
     while True:
         version = parent / str(next_version(parent))
         try:
-            return temporary.rename(version)
+            temporary.rename(version)
         except OSError:
             if not version.exists():  # else another export took the number first: take the next
                 raise
+        else:
+            _flush(parent)
+            return version
+
+
+def prune_versions(parent: pathlib.Path, keep: int) -> list[pathlib.Path]:
+    """Removes all versions but the newest, and returns which these were.
+
+    A version disappears by a rename before its files do: a server never reads half of it.
+
+    Args:
+        parent: A directory of exports.
+        keep: How many stay, at least 1.
+    """
+    old = versions(parent)[:-keep]
+    for version in old:
+        gone = pathlib.Path(
+            tempfile.mkdtemp(prefix=f".unfinished-{parent.name}-", dir=parent.parent)
+        )
+        version.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    return old
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Has the system write a file, or the names in a directory, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -17,10 +17,11 @@ from tfxfer.activations import ActivationSource
 from tfxfer.augment import NO_CHANGES, changes_images
 from tfxfer.cache import in_blocks
 from tfxfer.classifier import Classifier
+from tfxfer.clients import how_to_try
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
 from tfxfer.errors import UsageError
-from tfxfer.export import export_saved_model
+from tfxfer.export import CHECK_IMAGES, export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
 from tfxfer.history import Epoch, History, PhaseRecorder, solution_line
 from tfxfer.linear import (
@@ -38,11 +39,9 @@ from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing, start_run, write_json
+from tfxfer.trained import TrainedClassifier
 
 Say = Callable[[str], None]
-
-# Images on which an export is compared with the model before it is published.
-_EXPORT_CHECK_IMAGES = 8
 
 # A step on features takes less time than Python's part in it.
 _STEPS_TOGETHER = 32
@@ -95,8 +94,16 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
     images = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
         trained = _train(plan, classifier, images, clock, say)
-        examples = images["validation"].encoded(_EXPORT_CHECK_IMAGES)
-    version = export_saved_model(trained.model, plan.run.model, plan.export_directory, examples)
+        examples = images["validation"].encoded(CHECK_IMAGES)
+    # Before the export too: should that fail, `tfxfer export` tries again without training.
+    write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
+    version = export_saved_model(
+        TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
+        plan.export_directory,
+        examples,
+        trained.metrics,
+        plan.config.min_accuracy,
+    )
     clock.lap("export")
     metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
     write_json(plan.run.metrics, metrics)
@@ -107,7 +114,7 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
         say(comparison.describe())
-    say(_next_steps(plan))
+    say(_next_steps(plan, version))
     return FitResult(plan.run.path, plan.run.model, version, metrics)
 
 
@@ -138,6 +145,7 @@ def _train(
         model.save(temporary)
     metrics: dict[str, Any] = {
         **phases.scores(model),
+        "data": {"name": plan.source.name, "fingerprint": plan.source.fingerprint()},
         "num_classes": len(plan.source.class_names),
         "parameters": {"total": classifier.num_parameters(), "trained": phases.num_trained},
     }
@@ -391,12 +399,13 @@ def _summary(plan: Plan, history: History, metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _next_steps(plan: Plan) -> str:
+def _next_steps(plan: Plan, version: Path) -> str:
     """Returns the commands to type next."""
     run = shlex.quote(str(plan.run.path))
     commands = [
         f"tfxfer predict {run} IMAGE...",
         f"tfxfer evaluate {run}",
         f"tensorboard --logdir {run}",
+        *how_to_try(version),
     ]
     return "\n".join(["", "Next:", *(f"  {command}" for command in commands)])

@@ -1,5 +1,6 @@
 """What a source is, whatever its data come from."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,6 +88,19 @@ class Source:
     image_height_width: tuple[int, int]  # the median of a sample of training images
     mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
     notes: tuple[str, ...] = ()  # what the user should know: what was left out, what was carved
+
+    def fingerprint(self) -> str:
+        """Returns a digest of all images with their labels and splits, and of the class names.
+
+        The same data give the same, wherever they lie; all of them are read unless that was done
+        before.
+        """
+        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        for name, split in self.splits.items():
+            digest.update(f"\n{name} {len(split)}\n".encode())
+            digest.update(split.digests().tobytes())
+            digest.update(split.labels.tobytes())
+        return digest.hexdigest()
 
 
 def in_any_order(

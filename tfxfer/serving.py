@@ -1,0 +1,159 @@
+"""The SavedModel that is served: encoded images or pixels in, named classes or features out."""
+
+import json
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxfer.classifier import with_features
+from tfxfer.images import decode_and_resize, height_and_width, resize, why_unreadable
+
+# How many of the most probable classes an answer names.
+TOP_CLASSES = 5
+
+# What is decoded of one request at a time takes 3 bytes a pixel, and as much again for the middle
+# square: at most 600 MB an image.
+MAX_PIXELS = 100_000_000
+
+LABELS_FILE = "labels.txt"
+FACTS_FILE = "tfxfer.json"
+
+# What each signature takes and gives, as `FACTS_FILE` says it.
+CONTRACT = {
+    "serving_default": {
+        "image_bytes": "string (batch,): JPEG, PNG, BMP or GIF files, any size up to "
+        f"{MAX_PIXELS // 10**6} megapixels each",
+        "gives": f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
+        "top_k_probabilities, top_k_class_ids, top_k_labels",
+    },
+    "pixels": {
+        "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
+        "gives": "what serving_default gives",
+    },
+    "features": {
+        "image_bytes": "as of serving_default",
+        "gives": "features (batch, num_features): what the backbone pools for the head",
+    },
+}
+
+
+def write_saved_model(
+    model: keras.Model,
+    class_names: tuple[str, ...],
+    facts: Mapping[str, Any],
+    directory: pathlib.Path,
+) -> None:
+    """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
+
+    `serving_default` takes `image_bytes`, a batch of JPEG, PNG, BMP or GIF files, and `pixels`
+    takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
+    `probabilities`, (batch, num_classes), `class_id` and `label`, (batch,), and of the k most
+    probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
+    (batch, k); k is 5, or the number of classes where there are fewer. `features` takes
+    `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
+    has no such signature.
+
+    Decoding and resizing are the functions used in training. A file that is no image, or of more
+    than 100 megapixels, is refused by its number in the batch.
+
+    Args:
+        model: Images in [0, 255] to probabilities, float32.
+        class_names: In the order of the model's outputs.
+        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
+        directory: An empty directory.
+    """
+    size = model.input_shape[1]
+    square = tf.TensorSpec((size, size, 3), tf.uint8)
+    answer = _answer(model, class_names, size)
+
+    def decoded(image_bytes: tf.Tensor) -> tf.Tensor:
+        numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
+        return tf.map_fn(
+            lambda one: _decode_one(one[0], one[1], size), numbered, fn_output_signature=square
+        )
+
+    def answered(squares: tf.Tensor) -> dict[str, tf.Tensor]:
+        # A network fails on no images at all: then one is given to it, and nothing of it returned.
+        count = tf.shape(squares)[0]
+        nothing = tf.zeros((1, size, size, 3), tf.uint8)
+        found = answer(tf.cond(count > 0, lambda: squares, lambda: nothing))
+        return {name: value[:count] for name, value in found.items()}
+
+    def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _without_features(answered(decoded(image_bytes)))
+
+    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        squares = tf.map_fn(lambda one: resize(one, size), pixels, fn_output_signature=square)
+        return _without_features(answered(squares))
+
+    def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"features": answered(decoded(image_bytes))["features"]}
+
+    image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
+    signatures = {
+        "serving_default": tf.function(from_bytes, [image_bytes]),
+        "pixels": tf.function(from_pixels, [pixels]),
+    }
+    if "features" in answer.structured_outputs:
+        signatures["features"] = tf.function(features, [image_bytes])
+    served = tf.Module()
+    served.model_variables = [variable.value for variable in model.variables]
+    with tempfile.TemporaryDirectory() as folder:
+        # An asset keeps its file's name.
+        labels, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
+        labels.write_text("".join(f"{name}\n" for name in class_names), "utf-8")
+        told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
+        tf.saved_model.save(served, str(directory), signatures)
+
+
+def _answer(model: keras.Model, class_names: tuple[str, ...], size: int) -> Any:
+    """Returns a concrete function of images of one size, uint8, to all that is known of them.
+
+    One function, so that the network is traced, saved and loaded once for all signatures.
+    """
+    labels = tf.constant(class_names)
+    whole = with_features(model)
+
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = whole(tf.cast(images, tf.float32), training=False)
+        top, ids = tf.math.top_k(found["probabilities"], min(TOP_CLASSES, len(class_names)))
+        class_id = tf.argmax(found["probabilities"], axis=1)
+        return {
+            **found,
+            "class_id": class_id,
+            "label": tf.gather(labels, class_id),
+            "top_k_probabilities": top,
+            "top_k_class_ids": tf.cast(ids, tf.int64),
+            "top_k_labels": tf.gather(labels, ids),
+        }
+
+    images = tf.TensorSpec((None, size, size, 3), tf.uint8)
+    return tf.function(answer).get_concrete_function(images)
+
+
+def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: value for name, value in answer.items() if name != "features"}
+
+
+def _decode_one(number: tf.Tensor, encoded: tf.Tensor, size: int) -> tf.Tensor:
+    """Returns an image of a request, or fails with its number in the request and the reason."""
+    reason = why_unreadable(encoded)
+    with tf.control_dependencies([_require(reason == "", number, reason)]):
+        encoded = tf.identity(encoded)
+    pixels = tf.reduce_prod(tf.cast(height_and_width(encoded), tf.int64))
+    too_large = tf.strings.format(f"it has {{}} pixels; at most {MAX_PIXELS} are decoded", pixels)
+    with tf.control_dependencies([_require(pixels <= MAX_PIXELS, number, too_large)]):
+        return decode_and_resize(tf.identity(encoded), size)
+
+
+def _require(condition: tf.Tensor, number: tf.Tensor, reason: tf.Tensor) -> tf.Operation:
+    message = tf.strings.join(
+        [tf.strings.format("image_bytes[{}] cannot be read: ", number), reason]
+    )
+    return tf.debugging.Assert(condition, [message])
