@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shutil
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import tfxfer
 from tfxfer.backbones import BACKBONES
 from tfxfer.cache import Cache, ids_of
 from tfxfer.cli import fit, main, pretrain
+from tfxfer.clients import how_to_serve
 from tfxfer.config import FitConfig, PretrainConfig, setting_keys
 
 
@@ -192,6 +194,34 @@ def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
     assert len(line.split()) == 1 + 2 * 2
     assert f"Error: {bad}: " in result.stderr
     assert "1 of the 2 files could not be read" in result.stderr
+
+
+def test_export_publishes_a_version_and_says_how_to_serve_it(finished, tmp_path):
+    done, _ = finished
+    result = run("export", done.run, "--export-dir", tmp_path, "--name", "mine")
+    assert result.exit_code == 0, result.output
+    version = tmp_path / "mine" / "1"
+    assert result.output.startswith(f"Published '{version}'.\n")
+    assert how_to_serve(version) in result.output
+    assert {path.name for path in version.iterdir()} == {
+        "assets",
+        "assets.extra",
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables",
+    }
+
+
+def test_export_refuses_what_is_not_accurate_enough_with_exit_code_1(finished, tmp_path):
+    done, _ = finished
+    shutil.copytree(done.run, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text('{"validation": {"accuracy": 0.5}}')
+    result = run("export", tmp_path / "run", "--export-dir", tmp_path, "--min-accuracy", 0.9)
+    assert result.exit_code == 1
+    assert "on validation is 0.5000, below the 0.9 asked for (--min-accuracy)" in result.output
+    assert run("export", done.run, "--min-accuracy", 2).exit_code == 2
+    assert run("export", done.run, "--keep", 0).exit_code == 2
+    assert run("export", tmp_path / "none").exit_code == 2
 
 
 def test_backbones_lists_every_row_and_shows_one_with_its_stages():

@@ -13,6 +13,7 @@ from tfxfer.images import (
     height_and_width,
     readable_reason,
     resize,
+    why_unreadable,
 )
 
 
@@ -156,4 +157,35 @@ def test_the_resized_shape_is_known_before_anything_runs():
 
 @pytest.mark.parametrize("name", FILES)
 def test_height_and_width_are_those_of_the_picture(name):
-    assert height_and_width(tf.constant(FILES[name])).numpy().tolist() == [37, 53]
+    for function in (height_and_width, tf.function(height_and_width)):
+        assert function(tf.constant(FILES[name])).numpy().tolist() == [37, 53]
+
+
+def test_the_height_of_a_bmp_may_be_negative():
+    upside_down = bytearray(FILES["bmp"])
+    upside_down[22:26] = (-37).to_bytes(4, "little", signed=True)
+    assert height_and_width(tf.constant(bytes(upside_down))).numpy().tolist() == [37, 53]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_that_can_be_read_is_refused(name):
+    for function in (why_unreadable, tf.function(why_unreadable)):
+        assert function(tf.constant(FILES[name])).numpy() == b""
+        assert function(tf.constant(FILES[name] + b"\0")).numpy() == b""
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", b"it is empty"),
+        (b"RIFF0000WEBPVP8 0123456789", b"it is no JPEG, PNG, BMP or GIF file"),
+        (FILES["png"][:20], b"it is incomplete"),
+        (FILES["jpeg"][:-1], b"it is an incomplete JPEG file"),
+        (FILES["jpeg"][:60], b"it is an incomplete JPEG file"),
+    ],
+)
+def test_what_can_be_no_image_is_told_without_decoding(content, reason):
+    for function in (why_unreadable, tf.function(why_unreadable)):
+        assert function(tf.constant(content)).numpy() == reason
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode(tf.constant(content))

@@ -4,6 +4,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from tfxfer.metrics import (
     accuracy,
+    accuracy_to_judge,
     cross_entropy,
     describe_scores,
     smoothed_cross_entropy,
@@ -62,3 +63,9 @@ def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
     expected = -(targets * np.log(probabilities)).sum(axis=1).mean()
     found = smoothed_cross_entropy(np.log(probabilities), labels, 0.1)
     assert found == pytest.approx(expected)
+
+
+def test_the_test_split_judges_where_there_is_one():
+    scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
+    assert accuracy_to_judge(scores) == ("test", 0.8)
+    assert accuracy_to_judge({"validation": {"accuracy": 0.9}}) == ("validation", 0.9)

@@ -11,7 +11,7 @@ from conftest import SMALL_BACKBONE, small_config
 
 from tfxfer.backbones import BACKBONES
 from tfxfer.config import FitConfig, read_recipe
-from tfxfer.errors import DataError, UsageError
+from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.features import FeatureFunction
 from tfxfer.sources import open_source
 from tfxfer.training import describe_plan, fit
@@ -38,7 +38,7 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
     assert result.model == result.run / "model.keras"
 
 
-def test_the_metrics_have_the_form_that_is_promised(finished):
+def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
     result, _ = finished
     metrics = json.loads((result.run / "metrics.json").read_text())
     assert metrics == result.metrics
@@ -56,6 +56,8 @@ def test_the_metrics_have_the_form_that_is_promised(finished):
     laps = [seconds for name, seconds in metrics["seconds"].items() if name != "total"]
     assert metrics["seconds"]["total"] == pytest.approx(sum(laps), abs=0.2)
     assert metrics["num_classes"] == 3
+    assert metrics["data"]["name"] == pictures.name
+    assert re.fullmatch(r"[0-9a-f]{64}", metrics["data"]["fingerprint"])
     backbone = BACKBONES[SMALL_BACKBONE]
     head = backbone.num_features * 3 + 3
     assert metrics["parameters"]["total"] == backbone.num_parameters + head
@@ -261,6 +263,28 @@ def test_what_cannot_be_is_said_before_any_work(
     with pytest.raises(UsageError, match=message):
         fit(config, say=lambda _: None, **settings)
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_model_that_is_not_accurate_enough_is_trained_but_not_exported(
+    pictures, weights_file, tmp_path
+):
+    # The same picture under two names: half of the answers are wrong.
+    picture = next((pictures / "train").rglob("*.jpg"))
+    for split in ("train", "validation", "test"):
+        for name in ("one", "other"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(3):
+                shutil.copy(picture, tmp_path / "data" / split / name / f"{number}.jpg")
+    settings = {"finetune": {"epochs": 0}, "min_accuracy": 0.6, "run": "poor"}
+    config = small_config(tmp_path / "data", weights_file, tmp_path, **settings)
+    with pytest.raises(ExportError, match=r"poor/model.keras' on test is 0\.5000, below the 0.6"):
+        fit(config, say=lambda _: None)
+    run = tmp_path / "runs" / "poor"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] == 0.5
+    assert "export" not in metrics
+    assert (run / "model.keras").is_file()
+    assert not (tmp_path / "saved_models").exists()
 
 
 def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_file, tmp_path):

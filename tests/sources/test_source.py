@@ -1,11 +1,13 @@
 """Splits and sources by themselves."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from tfxfer.cache import ids_of
 from tfxfer.sources import first_few
-from tfxfer.sources.source import Split, in_any_order, typical_height_and_width
+from tfxfer.sources.source import Source, Split, in_any_order, typical_height_and_width
 
 
 def test_the_first_few_of_many_names_are_listed():
@@ -43,3 +45,23 @@ def test_selected_examples_keep_order_labels_and_ids():
         assert part.labels.tolist() == [1, 4, 6]
         assert [part.describe(index) for index in range(len(part))] == ["1", "4", "6"]
         np.testing.assert_array_equal(part.digests(), split.digests()[[1, 4, 6]])
+
+
+def test_the_fingerprint_changes_with_every_image_label_and_split():
+    split = split_of([(side, 5) for side in range(1, 8)], by_index=True)
+    few, some = split.select(np.array([0, 1])), split.select(np.array([1, 2]))
+    other = dataclasses.replace(few, labels=np.array([0, 0]))
+    prints = [
+        Source("a", names, splits, (5, 5)).fingerprint()
+        for names, splits in (
+            (("x", "y"), {"train": few, "validation": some}),
+            (("x", "y"), {"train": some, "validation": few}),
+            (("x", "y"), {"train": few}),
+            (("x", "y"), {"train": few, "test": some}),
+            (("x", "y"), {"train": other, "validation": some}),
+            (("x", "z"), {"train": few, "validation": some}),
+        )
+    ]
+    assert len(set(prints)) == len(prints)
+    again = Source("b", ("x", "y"), {"train": few, "validation": some}, (9, 9))
+    assert again.fingerprint() == prints[0]
