@@ -206,26 +206,26 @@ def colour_classifier(backbone, image_size, weights, images):
     return classifier.with_probabilities()
 
 
+LARGE = ("mobilenetv2", "resnet50", "vgg16", "efficientnetv2b0", "densenet121", "convnexttiny")
+
+
 @pytest.mark.parametrize(
-    ("backbone", "image_size"),
+    ("backbone", "image_size", "tolerance"),
     [
-        ("resnet10_small", 32),  # the only one with weights that were trained
+        # With weights that were trained.
+        ("resnet10_small", 32, {"float32": 1e-6, "float16": 1e-3, "int8": 0.02}),
+        # Many layers of random weights magnify each difference more than trained ones do.
         *(
-            pytest.param(name, 64, marks=pytest.mark.slow)
-            for name in (
-                "mobilenetv2",
-                "resnet50",
-                "vgg16",
-                "efficientnetv2b0",
-                "densenet121",
-                "convnexttiny",
+            pytest.param(
+                name, 64, {"float32": 1e-4, "float16": 0.02, "int8": 0.5}, marks=pytest.mark.slow
             )
+            for name in LARGE
         ),
     ],
 )
-def test_each_family_of_networks_is_converted(backbone, image_size, tmp_path):
+def test_each_family_of_networks_is_converted(backbone, image_size, tolerance, tmp_path):
     generator = np.random.default_rng(0)
-    noise = generator.integers(-15, 15, (36, image_size, image_size, 3))
+    noise = generator.integers(-30, 30, (36, image_size, image_size, 3))
     colours = np.repeat(list(conftest.COLOURS.values()), 12, axis=0)[:, None, None]
     images = np.clip(colours + noise, 0, 255).astype("uint8")
     weights = BACKBONES[backbone].weights_name
@@ -233,14 +233,13 @@ def test_each_family_of_networks_is_converted(backbone, image_size, tmp_path):
         weights = str(conftest.write_weights(backbone, image_size, tmp_path / "x.weights.h5"))
     model = colour_classifier(backbone, image_size, weights, images)
     expected = model.predict(images.astype("float32"), verbose=0)
-    assert np.array_equal(expected.argmax(axis=1), np.repeat([0, 1, 2], 12))
+    assert np.mean(expected.argmax(axis=1) == np.repeat([0, 1, 2], 12)) > 0.95
 
     (tmp_path / "converted").mkdir()
-    tolerance = {"litert": 1e-5, "float16": 1e-2, "int8": 0.2, "onnx": 1e-5}
     for name, path in write_all(model, images, tmp_path / "converted").items():
         found = READ[name](path)(images)
-        assert found == pytest.approx(expected, abs=tolerance[name]), name
-        assert np.array_equal(found.argmax(axis=1), expected.argmax(axis=1)), name
+        assert found == pytest.approx(expected, abs=tolerance.get(name, tolerance["float32"])), name
+        assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) > 0.9, name
 
 
 def test_an_unknown_quantization_is_refused(model, tmp_path):

