@@ -224,6 +224,24 @@ def test_export_refuses_what_is_not_accurate_enough_with_exit_code_1(finished, t
     assert run("export", tmp_path / "none").exit_code == 2
 
 
+def test_export_writes_other_formats_and_says_what_they_lose(finished, tmp_path):
+    done, _ = finished
+    path = tmp_path / "model.tflite"
+    result = run("export", done.run, "--format", "litert", "--output", path)
+    assert result.exit_code == 0, result.output
+    score = f"{done.metrics['test']['accuracy']:.4f}"
+    assert result.output.startswith(f"Wrote '{path}', ")
+    assert f"accuracy {score}, the model's {score}, on 12 test images" in result.output
+    for options in (
+        ("--format", "onnx", "--keep", 3),
+        ("--output", path),
+        ("--quantization", "int8"),
+    ):
+        result = run("export", done.run, *options)
+        assert result.exit_code == 2
+        assert " goes with " in result.output
+
+
 def test_backbones_lists_every_row_and_shows_one_with_its_stages():
     listed = run("backbones").output
     assert all(f"\n{name} " in listed for name in BACKBONES)

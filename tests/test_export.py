@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfxfer.conversion import read_litert, read_onnx
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.export import check_accuracy, export, export_saved_model
+from tfxfer.export import check_accuracy, convert, export, export_saved_model
 from tfxfer.images import decode_and_resize
 from tfxfer.run_directory import RunDirectory
 from tfxfer.trained import load
@@ -229,6 +230,61 @@ def test_a_server_that_polls_sees_whole_versions_only(finished, tmp_path):
     # A version that is being removed is gone as a whole, though between two looks.
     assert {name for name, _ in seen} == {"1", "2"}
     assert all(whole for name, whole in seen if name == "2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantization", "name"),
+    [
+        ("litert", "none", "model.tflite"),
+        ("litert", "float16", "model.float16.tflite"),
+        ("onnx", "none", "model.onnx"),
+    ],
+)
+def test_other_formats_lie_beside_the_model_and_answer_as_it_does(
+    finished, trained, pictures, tmp_path, kind, quantization, name
+):
+    result, _ = finished
+    shutil.copytree(result.run, tmp_path / "run")
+    made = convert(tmp_path / "run", kind, quantization=quantization)
+    assert made.path == tmp_path / "run" / name
+    assert (made.split, made.num_images) == ("test", 12)
+    assert made.model_accuracy == result.metrics["test"]["accuracy"]
+    read = read_onnx if kind == "onnx" else read_litert
+    paths = sorted((pictures / "test").rglob("*.jpg"))
+    images = np.stack([decode_and_resize(path.read_bytes(), 32).numpy() for path in paths])
+    found, expected = read(made.path)(images), trained.predict(paths)
+    assert made.difference == pytest.approx(np.abs(found - expected).max(), abs=1e-6)
+    assert made.difference <= (1e-4 if quantization == "none" else 0.1)
+    assert made.agreement == np.mean(found.argmax(axis=1) == expected.argmax(axis=1))
+
+
+def test_a_copy_is_a_classifier_of_its_own(finished, trained, pictures, tmp_path):
+    result, _ = finished
+    made = convert(result.run, "keras", output=tmp_path / "copy.keras")
+    assert (made.difference, made.agreement) == (0.0, 1.0)
+    path = next((pictures / "test").rglob("*.jpg"))
+    assert np.array_equal(load(made.path).predict(path), trained.predict(path))
+    assert load(made.path).class_names == trained.class_names
+
+
+def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):
+    result, _ = finished
+    # A model of few colours does not stand integers.
+    with pytest.raises(ExportError, match=r"In int8 only .* get the model's class, allowed is 90%"):
+        convert(result.run, "litert", quantization="int8", output=tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path):
+    result, _ = finished
+    with pytest.raises(UsageError, match=r"Format 'keras' copies the model: say where to"):
+        convert(result.run, "keras")
+    with pytest.raises(UsageError, match=r"'.*a.onnx' is no '.tflite' file, as format 'litert' is"):
+        convert(result.run, "litert", output=tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match=r"is the model itself"):
+        convert(result.run, "keras", output=result.model)
+    with pytest.raises(UsageError, match=r"Format 'onnx' has no quantization; only 'litert' has"):
+        convert(result.run, "onnx", quantization="int8")
 
 
 def test_the_keras_file_needs_nothing_of_ours(finished, trained, files, tmp_path):

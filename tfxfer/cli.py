@@ -23,7 +23,7 @@ from tfxfer.config import (
     setting_keys,
     setting_types,
 )
-from tfxfer.errors import TfxferError
+from tfxfer.errors import TfxferError, UsageError
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
 
@@ -253,6 +253,14 @@ def predict(
 
 @main.command()
 @click.argument("model")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["saved_model", "litert", "onnx", "keras"]),
+    default="saved_model",
+    show_default=True,
+    help="What others run.",
+)
 @click.option("--name", help="Of the model on the server  [default: the run's]")
 @click.option("--export-dir", help="Where exports go  [default: the run's own place]")
 @click.option("--data", help="Where images for the check come from  [default: the run's own data]")
@@ -266,23 +274,61 @@ def predict(
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Remove all versions but so many  [default: none]"
 )
+@click.option(
+    "--quantization",
+    type=click.Choice(["none", "float16", "int8"]),
+    default="none",
+    show_default=True,
+    help="Of litert: weights in half or a quarter of the space.",
+)
+@click.option("--output", help="Of the other formats: the file  [default: beside the model]")
 def export(
     model: str,
+    kind: Any,
     name: str | None,
     export_dir: str | None,
     data: str | None,
     data_dir: str | None,
     min_accuracy: float,
     keep: int | None,
+    quantization: Any,
+    output: str | None,
 ) -> None:
-    """Publish MODEL, a run's directory or a .keras file, as a new version for TensorFlow Serving.
+    """Publish MODEL, a run's directory or a .keras file, as others run it.
 
-    The version appears only once it was found to answer as the model does. How to serve it and how
-    to ask it is printed.
+    Of a saved_model a new version for TensorFlow Serving appears, once it was found to answer as
+    the model does; how to serve it and how to ask it is printed. The other formats are files that
+    take RGB in [0, 255] of the model's size; they are compared with the model, too, and what they
+    lose is told.
     """
+    if kind != "saved_model":
+        for_serving = {
+            "--name": name,
+            "--export-dir": export_dir,
+            "--keep": keep,
+            "--min-accuracy": min_accuracy,
+        }
+        _refuse(f"goes with --format saved_model, not with {kind}", for_serving)
+    else:
+        _refuse("goes with another --format than saved_model", {"--output": output})
+        _refuse(
+            "goes with --format litert",
+            {"--quantization": quantization if quantization != "none" else None},
+        )
     with _quiet_import():
         from tfxfer import clients
         from tfxfer import export as exporting
+    if kind != "saved_model":
+        made = exporting.convert(
+            model, kind, output=output, quantization=quantization, data=data, data_dir=data_dir
+        )
+        click.echo(
+            f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
+            f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
+            f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
+            f"probabilities within {made.difference:.1g}"
+        )
+        return
     version = exporting.export(
         model,
         name=name,
@@ -331,6 +377,13 @@ def cache(clear: bool, cache_dir: str | None) -> None:
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))
     click.echo(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
+
+
+def _refuse(why: str, options: dict[str, Any]) -> None:
+    """Raises a UsageError if one of the options was given."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UsageError(f"Option {given[0]} {why}.")
 
 
 def _describe_backbone(backbone: Backbone) -> str:
