@@ -22,6 +22,7 @@ from tfxfer.conversion import Predict, read_litert, read_onnx, write_litert, wri
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation import evaluate
 from tfxfer.gate import Gate
+from tfxfer.images import readable_reason
 from tfxfer.metrics import accuracy, accuracy_to_judge
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.run_directory import (
@@ -165,8 +166,12 @@ def export_saved_model(
             write_requests(temporary, directory.name, encoded_images)
             gate.check(temporary, trained.model, encoded_images)
             return publish_version(temporary, directory)
-    except (OSError, tf.errors.OpError) as error:
-        raise ExportError(f"Cannot write the export to '{directory}': {error}.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
+    except tf.errors.OpError as error:
+        reason = readable_reason(error)
+        raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
 def convert(
