@@ -14,7 +14,7 @@ from tfxfer.config import FitConfig
 from tfxfer.conversion import read_litert, read_onnx, write_litert, write_onnx
 from tfxfer.errors import ExportError, RunError, UsageError
 from tfxfer.images import decode_and_resize
-from tfxfer.trained import load_trained
+from tfxfer.trained import load
 
 READ = {"litert": read_litert, "float16": read_litert, "int8": read_litert, "onnx": read_onnx}
 WRITE = {"litert": write_litert, "onnx": write_onnx}
@@ -41,7 +41,7 @@ def split(pictures, name):
 @pytest.fixture(scope="module")
 def model(finished):
     result, _ = finished
-    return load_trained(result.run).model
+    return load(result.run).model
 
 
 @pytest.fixture(scope="module")
