@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.conversion import read_litert, read_onnx
-from tfxfer.errors import ExportError, UsageError
+from tfxfer.errors import DataError, ExportError, UsageError
+from tfxfer.evaluation import evaluate
 from tfxfer.export import check_accuracy, convert, export, export_saved_model
 from tfxfer.images import decode_and_resize
 from tfxfer.run_directory import RunDirectory
@@ -256,6 +257,21 @@ def test_other_formats_lie_beside_the_model_and_answer_as_it_does(
     assert made.difference == pytest.approx(np.abs(found - expected).max(), abs=1e-6)
     assert made.difference <= (1e-4 if quantization == "none" else 0.1)
     assert made.agreement == np.mean(found.argmax(axis=1) == expected.argmax(axis=1))
+
+
+def test_other_data_are_judged_by_the_names_of_their_classes(finished, pictures, tmp_path):
+    result, _ = finished
+    for split in ("train", "validation", "test"):
+        for name in ("green", "red"):  # the first and second here, the model's second and third
+            shutil.copytree(pictures / split / name, tmp_path / "data" / split / name)
+    made = convert(result.run, "keras", output=tmp_path / "a.keras", data=str(tmp_path / "data"))
+    expected = evaluate(result.run, data=str(tmp_path / "data"))
+    assert (made.model_accuracy, made.num_images) == (expected.accuracy, 8)
+    (tmp_path / "data" / "test" / "red").rename(tmp_path / "data" / "test" / "pink")
+    (tmp_path / "data" / "train" / "red").rename(tmp_path / "data" / "train" / "pink")
+    (tmp_path / "data" / "validation" / "red").rename(tmp_path / "data" / "validation" / "pink")
+    with pytest.raises(DataError, match=r"has classes that the model does not know: pink"):
+        convert(result.run, "keras", output=tmp_path / "b.keras", data=str(tmp_path / "data"))
 
 
 def test_a_copy_is_a_classifier_of_its_own(finished, trained, pictures, tmp_path):

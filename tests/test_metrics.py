@@ -4,9 +4,9 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from tfxfer.metrics import (
     accuracy,
-    accuracy_to_judge,
     cross_entropy,
     describe_scores,
+    judging_split,
     smoothed_cross_entropy,
     softmax,
     summarise,
@@ -67,5 +67,5 @@ def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
 
 def test_the_test_split_judges_where_there_is_one():
     scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
-    assert accuracy_to_judge(scores) == ("test", 0.8)
-    assert accuracy_to_judge({"validation": {"accuracy": 0.9}}) == ("validation", 0.9)
+    assert judging_split(scores) == "test"
+    assert judging_split({"validation": {"accuracy": 0.9}}) == "validation"

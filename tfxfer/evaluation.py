@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfxfer.errors import DataError, UsageError
+from tfxfer.errors import UsageError
 from tfxfer.loops import Judge
-from tfxfer.metrics import summarise
+from tfxfer.metrics import judging_split, summarise
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.sources import Source
 from tfxfer.trained import TrainedClassifier, load
@@ -59,7 +59,16 @@ def evaluate(
     """
     trained = load(model)
     source = trained.open_source(data, data_dir)
-    split = split or ("test" if "test" in source.splits else "validation")
+    return score(trained, source, split or judging_split(source.splits), batch_size)
+
+
+def score(
+    trained: TrainedClassifier, source: Source, split: str, batch_size: int = 64
+) -> EvaluationResult:
+    """Returns how a classifier that is loaded does on a split of data that are opened.
+
+    Args, errors: As of `evaluate`.
+    """
     if split != "all" and split not in source.splits:
         raise UsageError(
             f"'{source.name}' has no split '{split}'; it has {', '.join(source.splits)}."
@@ -77,14 +86,7 @@ def _predict_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns probabilities, (num_examples, num_classes), and the model's number of each label."""
     split = source.splits[name]
-    number = {class_name: index for index, class_name in enumerate(trained.class_names)}
-    unknown = [class_name for class_name in source.class_names if class_name not in number]
-    if unknown:
-        raise DataError(
-            f"'{source.name}' has classes that the model does not know: {', '.join(unknown)}. "
-            f"The model knows {', '.join(trained.class_names)}."
-        )
-    labels = np.array([number[class_name] for class_name in source.class_names])[split.labels]
+    labels = trained.labels(source, name)
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
     with naming_unreadable_images(split):
         probabilities = Judge(trained.model, batches, labels, batch_size, name).outputs()

@@ -20,10 +20,10 @@ import tfxfer
 from tfxfer.clients import write_requests
 from tfxfer.conversion import Predict, read_litert, read_onnx, write_litert, write_onnx
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.evaluation import evaluate
+from tfxfer.evaluation import score
 from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
-from tfxfer.metrics import accuracy, accuracy_to_judge
+from tfxfer.metrics import accuracy, judging_split
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.run_directory import (
     RunDirectory,
@@ -119,7 +119,7 @@ def export(
     if config and data is None:
         metrics = _read_metrics(RunDirectory(trained.path.parent))
     elif min_accuracy:
-        found = evaluate(model, data=data, data_dir=data_dir)
+        found = score(trained, source, judging_split(source.splits))
         metrics = {found.split: {"accuracy": found.accuracy, "loss": found.loss}}
     images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
     directory = pathlib.Path(export_dir, name)
@@ -202,6 +202,7 @@ def convert(
     Raises:
         UsageError: The model or the data are not there, a package is missing, or the file's name is
             none of this format.
+        DataError: The data's classes are not the model's, or images cannot be read.
         ExportError: The model cannot be converted, or the file's answers are others.
     """
     if quantization != "none" and kind != "litert":
@@ -209,13 +210,14 @@ def convert(
     trained = load(model)
     path = _output_path(trained, kind, output, quantization)
     source = trained.open_source(data, data_dir)
-    split = "test" if "test" in source.splits else "validation"
-    images, labels = _some_images(source.splits[split], _JUDGED_IMAGES, trained.input_size)
+    split = judging_split(source.splits)
+    judged = _spread(source.splits[split], _JUDGED_IMAGES)
+    labels = trained.labels(source, split)[judged]
+    images = _pictures(source.splits[split], judged, trained.input_size)
     calibration: npt.NDArray[np.uint8] | tuple[()] = ()
     if quantization == "int8":
-        calibration, _ = _some_images(
-            source.splits["train"], _CALIBRATION_IMAGES, trained.input_size
-        )
+        train = source.splits["train"]
+        calibration = _pictures(train, _spread(train, _CALIBRATION_IMAGES), trained.input_size)
     expected = trained.predict(images)
     with replacing(path) as temporary:
         if kind == "litert":
@@ -260,15 +262,17 @@ def _output_path(
     return path
 
 
-def _some_images(
-    split: Split, count: int, size: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Returns up to so many images, evenly spread over a split, with their labels."""
-    chosen = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
+def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
+    """Returns the numbers of up to so many examples, evenly spread over a split."""
+    return np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
+
+
+def _pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
+    """Returns some of the images of a split, (num_chosen, size, size, 3)."""
     part = split.select(chosen)
     with naming_unreadable_images(part):
         batches = list(Images(part, size, memory_bytes=0).streamed.batch(64).as_numpy_iterator())
-    return np.concatenate(batches), part.labels
+    return np.concatenate(batches)
 
 
 def _reader(kind: Format, path: pathlib.Path) -> Predict:
@@ -308,7 +312,8 @@ def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathli
     """
     if not min_accuracy:
         return
-    split, found = accuracy_to_judge(metrics)
+    split = judging_split(metrics)
+    found = metrics[split]["accuracy"]
     if found < min_accuracy:
         raise ExportError(
             f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "

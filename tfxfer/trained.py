@@ -1,6 +1,7 @@
 """A finished classifier, from a run or from a `.keras` file."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import zipfile
@@ -98,19 +99,31 @@ class TrainedClassifier:
             config = dataclasses.replace(config, data_dir=data_dir)
         return open_source(config)
 
+    def labels(self, source: Source, split: str) -> npt.NDArray[np.int64]:
+        """Returns the labels of a split as the model numbers its classes, which go by their names.
+
+        Raises:
+            DataError: The data have classes that the model does not know.
+        """
+        number = {class_name: index for index, class_name in enumerate(self.class_names)}
+        unknown = [class_name for class_name in source.class_names if class_name not in number]
+        if unknown:
+            raise DataError(
+                f"'{source.name}' has classes that the model does not know: {', '.join(unknown)}. "
+                f"The model knows {', '.join(self.class_names)}."
+            )
+        table = np.array([number[class_name] for class_name in source.class_names])
+        return table[source.splits[split].labels]
+
     def _outputs(
         self, model: keras.Model, images: AnyImage | Iterable[AnyImage], batch_size: int
     ) -> npt.NDArray[np.float32]:
         """Returns the outputs of a model of this one's input."""
-        batches, batch = [np.zeros((0, model.output_shape[-1]), np.float32)], []
-        for image in _listed(images):
-            batch.append(self._prepared(image))
-            if len(batch) == batch_size:
-                batches.append(np.asarray(model.predict_on_batch(np.stack(batch))))
-                batch = []
-        if batch:
-            batches.append(np.asarray(model.predict_on_batch(np.stack(batch))))
-        return np.concatenate(batches)
+        outputs = [np.zeros((0, model.output_shape[-1]), np.float32)]
+        waiting = iter(_listed(images))
+        while batch := [self._prepared(image) for image in itertools.islice(waiting, batch_size)]:
+            outputs.append(np.asarray(model.predict_on_batch(np.stack(batch))))
+        return np.concatenate(outputs)
 
     def _prepared(self, image: AnyImage) -> npt.NDArray[np.float32]:
         """Returns an image as the model takes it."""

@@ -33,7 +33,7 @@ from tfxfer.linear import (
     start_of_finetuning,
 )
 from tfxfer.loops import SCORED_SPLITS, compiled_view, judge_logits, run_epochs, score_splits
-from tfxfer.metrics import Summary, describe_scores, softmax, summarise
+from tfxfer.metrics import Summary, describe_scores, judging_split, softmax, summarise
 from tfxfer.pipeline import Images, naming_unreadable_images, open_images, training_batches
 from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
@@ -175,7 +175,7 @@ def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Compa
     return Comparison(
         num_train=num_train,
         epochs=epochs,
-        split="test" if "test" in trained.metrics else "validation",
+        split=judging_split(trained.metrics),
         pretrained=trained.metrics,
         scratch=_train_again(scratch, say).metrics,
     )
