@@ -22,6 +22,7 @@ import tensorflow as tf
 
 import tfxfer
 from tfxfer.images import decode_and_resize
+from tfxfer.run_directory import versions
 
 LARGE = (5773, 8660)  # height and width, 50 megapixels
 
@@ -69,8 +70,7 @@ def main() -> None:
     facts = measuring.facts()
     trained = tfxfer.load(options.run)
     size = trained.input_size
-    versions = pathlib.Path(trained.config.export_dir, options.run.resolve().name)
-    export = max(versions.iterdir(), key=lambda path: int(path.name))
+    export = versions(pathlib.Path(trained.config.export_dir, options.run.resolve().name))[-1]
     serve = tf.saved_model.load(str(export)).signatures["serving_default"]
     encoded = tf.constant([options.image.read_bytes()])
     decoding = tf.function(lambda x: decode_and_resize(x, size)).get_concrete_function(encoded[0])

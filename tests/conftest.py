@@ -102,3 +102,25 @@ def finished(pictures, weights_file, tmp_path_factory):
     config = small_config(pictures, weights_file, directory, **settings)
     lines = []
     return fit(config, say=lines.append), lines
+
+
+@pytest.fixture(scope="session")
+def signatures(finished):
+    """What the export of the finished run answers by."""
+    result, _ = finished
+    return tf.saved_model.load(str(result.export)).signatures
+
+
+@pytest.fixture(scope="session")
+def trained(finished):
+    """The classifier of the finished run."""
+    from tfxfer.trained import load
+
+    result, _ = finished
+    return load(result.run)
+
+
+@pytest.fixture(scope="session")
+def paths(pictures):
+    """The 12 test pictures."""
+    return sorted((pictures / "test").rglob("*.jpg"))

@@ -27,16 +27,6 @@ def export(finished):
 
 
 @pytest.fixture(scope="module")
-def signatures(export):
-    return tf.saved_model.load(str(export)).signatures
-
-
-@pytest.fixture(scope="module")
-def paths(pictures):
-    return sorted((pictures / "test").rglob("*.jpg"))
-
-
-@pytest.fixture(scope="module")
 def expected(signatures, paths):
     files = [path.read_bytes() for path in paths]
     return signatures["serving_default"](image_bytes=tf.constant(files))

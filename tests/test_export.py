@@ -26,12 +26,6 @@ def files(pictures):
     return [path.read_bytes() for path in sorted((pictures / "test").rglob("*.jpg"))]
 
 
-@pytest.fixture(scope="module")
-def trained(finished):
-    result, _ = finished
-    return load(result.run)
-
-
 def whole_versions(directory):
     """Returns the names in a directory of versions, each of which must be a whole one."""
     paths = sorted(directory.iterdir()) if directory.is_dir() else []

@@ -5,18 +5,11 @@ import tensorflow as tf
 from tfxfer.errors import ExportError
 from tfxfer.gate import Gate, half_precision_nodes
 from tfxfer.serving import write_saved_model
-from tfxfer.trained import load
 
 
 @pytest.fixture(scope="module")
 def files(pictures):
     return [path.read_bytes() for path in sorted((pictures / "test").rglob("*.jpg"))[:3]]
-
-
-@pytest.fixture(scope="module")
-def trained(finished):
-    result, _ = finished
-    return load(result.run)
 
 
 def check(directory, model, files):

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfxfer.gate import half_precision_nodes
 from tfxfer.serving import MAX_PIXELS, write_saved_model
-from tfxfer.trained import load
 
 NAMES = np.array([b"blue", b"green", b"red"])
 
@@ -19,24 +18,8 @@ def export(finished):
 
 
 @pytest.fixture(scope="module")
-def signatures(export):
-    return tf.saved_model.load(str(export)).signatures
-
-
-@pytest.fixture(scope="module")
-def paths(pictures):
-    return sorted((pictures / "test").rglob("*.jpg"))
-
-
-@pytest.fixture(scope="module")
 def files(paths):
     return [path.read_bytes() for path in paths]
-
-
-@pytest.fixture(scope="module")
-def trained(finished):
-    result, _ = finished
-    return load(result.run)
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,11 @@ EXTRA_FOLDER = "assets.extra"
 REST_BODY = "request.json"
 
 
-def predict_request(
-    name: str, encoded_images: Sequence[bytes], signature: str = "serving_default"
-) -> predict_pb2.PredictRequest:
+def predict_request(name: str, encoded_images: Sequence[bytes]) -> predict_pb2.PredictRequest:
     """Returns what a client of TensorFlow Serving sends by gRPC for a batch of image files."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = name
-    request.model_spec.signature_name = signature
+    request.model_spec.signature_name = "serving_default"
     images = tf.make_tensor_proto(list(encoded_images), tf.string, [len(encoded_images)])
     request.inputs["image_bytes"].CopyFrom(images)
     return request

@@ -14,7 +14,7 @@ import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -24,7 +24,8 @@ import tensorflow as tf
 from tfxfer.errors import ExportError, RunError, UsageError, did_you_mean
 from tfxfer.run_directory import replacing
 
-QUANTIZATIONS = ("none", "float16", "int8")
+Quantization = Literal["none", "float16", "int8"]
+QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
 
 # Reads images, (n, size, size, 3) RGB in [0, 255] of any type, as float32 probabilities,
 # (n, num_classes).

@@ -18,7 +18,14 @@ import tensorflow as tf
 
 import tfxfer
 from tfxfer.clients import write_requests
-from tfxfer.conversion import Predict, read_litert, read_onnx, write_litert, write_onnx
+from tfxfer.conversion import (
+    Predict,
+    Quantization,
+    read_litert,
+    read_onnx,
+    write_litert,
+    write_onnx,
+)
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation import score
 from tfxfer.gate import Gate
@@ -55,7 +62,6 @@ _CONVERTED_TOLERANCE = 1e-4
 _LEAST_AGREEMENT = 0.9
 
 Format = Literal["keras", "litert", "onnx"]
-Quantization = Literal["none", "float16", "int8"]
 _SUFFIXES: Mapping[Format, str] = {"keras": ".keras", "litert": ".tflite", "onnx": ".onnx"}
 
 

@@ -39,7 +39,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: The bytes are of another format, damaged or incomplete.
     """
     image = tf.cond(
-        is_jpeg(encoded),
+        _is_jpeg(encoded),
         # The default, faster transform differs from Pillow's by up to 6 grey levels.
         lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
         lambda: tf.cond(
@@ -94,7 +94,7 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
 
     return tf.case(
         [
-            (is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
+            (_is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded)[:2]),
             (_starts_with(encoded, _PNG), lambda: numbers(16, 8, tf.int32, False)[::-1]),
             # A negative height says that the rows begin at the top.
             (_starts_with(encoded, _BMP), lambda: tf.abs(numbers(18, 8, tf.int32, True)[::-1])),
@@ -121,7 +121,7 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     )
 
 
-def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     """Tells whether bytes begin as a JPEG file does."""
     return _starts_with(encoded, _JPEG)
 
@@ -139,7 +139,7 @@ def _has_end(encoded: tf.Tensor) -> tf.Tensor:
 
     # Most files end with it; only what comes after it must be looked through.
     at_the_end = tf.strings.substr(encoded, -2, 2) == b"\xff\xd9"
-    return tf.cond(at_the_end | ~is_jpeg(encoded), lambda: tf.constant(True), anywhere)
+    return tf.cond(at_the_end | ~_is_jpeg(encoded), lambda: tf.constant(True), anywhere)
 
 
 def readable_reason(error: tf.errors.OpError) -> str:

@@ -253,12 +253,11 @@ def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     process is killed. What others left when they were killed is removed after a day.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".unfinished-{parent.name}-"
-    for left in parent.parent.glob(f"{glob.escape(prefix)}*"):
+    for left in parent.parent.glob(f"{glob.escape(_unfinished_prefix(parent))}*"):
         with contextlib.suppress(OSError):  # another one may be removing it, too
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
                 shutil.rmtree(left)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=parent.parent))
+    temporary = _beside(parent)
     try:
         yield temporary
     finally:
@@ -308,12 +307,20 @@ def prune_versions(parent: pathlib.Path, keep: int) -> list[pathlib.Path]:
     """
     old = versions(parent)[:-keep]
     for version in old:
-        gone = pathlib.Path(
-            tempfile.mkdtemp(prefix=f".unfinished-{parent.name}-", dir=parent.parent)
-        )
+        gone = _beside(parent)
         version.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
     return old
+
+
+def _unfinished_prefix(parent: pathlib.Path) -> str:
+    """Returns how the names of directories begin of what is no version yet, or no more."""
+    return f".unfinished-{parent.name}-"
+
+
+def _beside(parent: pathlib.Path) -> pathlib.Path:
+    """Returns a new empty directory beside that of the versions, on the same file system."""
+    return pathlib.Path(tempfile.mkdtemp(prefix=_unfinished_prefix(parent), dir=parent.parent))
 
 
 def _flush(path: pathlib.Path) -> None:
