@@ -35,7 +35,7 @@ def main() -> None:
     config = plan.config
     classifier = plan.build_classifier(config.weights)
     classifier.unfreeze(config.finetune.unfreeze, config.finetune.batch_norm)
-    images = open_images(plan.source.splits, config)["train"]
+    images = open_images(plan.source.splits, config)[0]["train"]
     whole_batches = len(images) // config.batch_size
     epochs = -(-options.steps * (options.repeats + 1) // whole_batches) + 1
 

@@ -4,8 +4,8 @@
 
 All in one process, repeat by repeat. Each time is from image files to the end: `predict` decodes,
 compiles and runs the classifier as it is saved over the training and validation images; a head
-phase (`seconds.head` of a fit) decodes, compiles, computes the features, unless the cache has them,
-and trains. Each begins with a new model, so that each compiles once.
+phase (`seconds.images` and `seconds.head` of a fit) decodes, compiles, computes the features,
+unless the cache has them, and trains. Each begins with a new model, so that each compiles once.
 """
 
 import shutil
@@ -34,7 +34,7 @@ def predict_seconds(config: FitConfig) -> float:
     plan = make_plan(config)
     model = plan.build_classifier(plan.config.weights).model
     start = time.perf_counter()
-    images = open_images(plan.source.splits, plan.config)
+    images, _ = open_images(plan.source.splits, plan.config)
     for name in ("train", "validation"):
         model.predict(evaluation_batches(images[name], plan.config.batch_size), verbose=0)
     return time.perf_counter() - start
@@ -45,7 +45,8 @@ def head_seconds(config: FitConfig, head: dict, warm: bool) -> float:
     if not warm:
         shutil.rmtree(config.cache_dir, ignore_errors=True)
     result = tfxfer.fit(config, head=head, say=lambda _: None)
-    return result.metrics["seconds"]["head"]
+    seconds = result.metrics["seconds"]
+    return seconds["images"] + seconds["head"]
 
 
 def main() -> None:

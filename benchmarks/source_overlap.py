@@ -28,7 +28,7 @@ DETAIL = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 def open_images(name: str) -> np.ndarray:
     """Returns all images of a data set, uint8 of shape (num_examples, 32, 32, 3)."""
     splits = open_source(FitConfig(data=name)).splits.values()
-    parts = [np.stack(list(Images(split, 32).streamed.as_numpy_iterator())) for split in splits]
+    parts = [np.stack(list(Images(split, 32).streamed().as_numpy_iterator())) for split in splits]
     return np.concatenate(parts)
 
 

@@ -15,7 +15,8 @@ def opened(pictures, weights_file, tmp_path):
     def open_with(**settings):
         plan = make_plan(small_config(pictures, weights_file, tmp_path, **settings))
         classifier = plan.build_classifier(plan.config.weights)
-        return plan, classifier, open_images(plan.source.splits, plan.config)
+        images, _ = open_images(plan.source.splits, plan.config)
+        return plan, classifier, images
 
     return open_with
 
@@ -45,15 +46,19 @@ def test_a_judge_gives_the_logits_of_the_model_wherever_it_is_cut(
         assert source.judge(name).outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
-def test_views_are_added_to_the_images_with_their_labels(opened):
+def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     plan, classifier, images = opened()
     classifier.freeze()
     function = FeatureFunction.of(classifier.features, plan.config, "average")
+    weights = np.linspace(0, 2, 21, dtype=np.float32)
+    images = images | {"train": images["train"].weighted(weights)}
     source = ActivationSource(plan.config, classifier.halves(), images, function)
     plain, several = source.kept("train"), source.kept_with_views("train", 2)
     assert several.activations.shape == (3 * 21, 256)
     np.testing.assert_array_equal(several.activations[:21], plain.activations)
     np.testing.assert_array_equal(several.labels, np.tile(plain.labels, 3))
+    np.testing.assert_array_equal(several.weights, np.tile(images["train"].weights, 3))
+    assert sorted(images["train"].weights) == weights.tolist()
     first, second = several.activations[21:42], several.activations[42:]
     for one, other in ((first, plain.activations), (second, plain.activations), (first, second)):
         assert np.abs(one - other).max() > 1e-3

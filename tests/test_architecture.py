@@ -13,7 +13,7 @@ ROOT = pathlib.Path(tfxfer.__file__).parent
 # nouns; verbs do not import each other, but for the export that a fit ends with, and the evaluation
 # that an export may ask for.
 DOOR = {"cli"}
-VERBS = {"training", "evaluation", "prediction", "pretraining", "export"}
+VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export"}
 LEAVES = {"config", "recipe", "run_directory", "errors"}
 LIGHT = {"cli", "backbones", "preflight", "progress", *LEAVES}
 

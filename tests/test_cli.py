@@ -15,6 +15,7 @@ from tfxfer.cache import Cache, ids_of
 from tfxfer.cli import fit, main, pretrain
 from tfxfer.clients import how_to_serve
 from tfxfer.config import FitConfig, PretrainConfig, setting_keys
+from tfxfer.evaluation import evaluate
 
 
 def run(*arguments):
@@ -49,6 +50,7 @@ def test_help_and_usage_errors_never_import_tensorflow(arguments):
 
 def test_importing_the_package_is_light_and_its_verbs_are_there():
     assert run_apart("import tfxfer; tfxfer.FitConfig(); tfxfer.TfxferError") == "[]"
+    assert callable(tfxfer.check)
     assert callable(tfxfer.fit)
     assert callable(tfxfer.evaluate)
     assert callable(tfxfer.predict)
@@ -180,6 +182,20 @@ def test_evaluate_prints_what_the_split_scores(finished):
     assert "12 images" in result.output
     result = run("evaluate", done.run / "none")
     assert result.exit_code == 2
+
+
+def test_evaluate_prints_the_balanced_accuracy_where_classes_are_uneven(
+    finished, pictures, tmp_path
+):
+    done, _ = finished
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    for number in range(3):
+        (folder / "test" / "red" / f"{number}.jpg").unlink()
+    result = run("evaluate", done.run, "--data", folder)
+    score = evaluate(done.run, data=str(folder))
+    expected = f"accuracy {score.accuracy:.4f}, balanced {score.balanced_accuracy:.4f}, loss "
+    assert expected in result.output
+    assert "9 images" in result.output
 
 
 def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(

@@ -80,7 +80,7 @@ def test_the_printed_curl_commands_are_right(export, signatures, paths, expected
             (row,) = json.loads(done.stdout)["predictions"]
             assert set(row) == set(expected)
     assert row["label"].encode() == expected["label"].numpy()[0]
-    assert row["probabilities"] == expected["probabilities"].numpy()[0].tolist()
+    assert row["probabilities"] == pytest.approx(expected["probabilities"].numpy()[0], abs=1e-6)
 
 
 def test_the_printed_grpc_program_is_right(signatures, paths, expected):

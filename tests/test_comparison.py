@@ -51,7 +51,11 @@ def test_more_images_tell_smaller_differences():
 
 def test_from_scratch_has_the_budget_and_the_data_of_the_pretrained_network():
     asked = FitConfig(weights="tiny_imagenet", batch_size=7, compare_scratch=True).with_settings(
-        {"head": {"hidden_units": [8]}, "finetune": {"learning_rate": 1e-6, "unfreeze": "conv5"}}
+        {
+            "class_weights": "balanced",
+            "head": {"hidden_units": [8]},
+            "finetune": {"learning_rate": 1e-6, "unfreeze": "conv5"},
+        }
     )
     transfer = decide(asked, FACTS)
     scratch = decide(scratch_config(transfer), FACTS)
@@ -63,6 +67,7 @@ def test_from_scratch_has_the_budget_and_the_data_of_the_pretrained_network():
     assert (scratch.finetune.unfreeze, scratch.finetune.batch_norm) == ("all", "adapt")
     assert scratch.finetune.learning_rate == 1e-3
     assert (scratch.batch_size, scratch.head.hidden_units) == (7, (8,))
+    assert scratch.class_weights == "balanced"
     assert (scratch.augment, scratch.image_size) == (transfer.augment, transfer.image_size)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -11,16 +12,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL_BACKBONE, small_config, write_weights
+from conftest import SMALL_BACKBONE, small_config, write_pictures, write_weights
 
 from tfxfer.backbones import BACKBONES
-from tfxfer.config import FitConfig, PretrainConfig, read_recipe
+from tfxfer.config import FinetuneConfig, FitConfig, PretrainConfig, read_recipe
+from tfxfer.errors import DataError
 from tfxfer.images import decode_and_resize
 from tfxfer.layers import leaf_layers
+from tfxfer.pipeline import open_images
 from tfxfer.plan import make_plan, make_pretrain_plan
 from tfxfer.prediction import predict
+from tfxfer.progress import Clock
 from tfxfer.sources import open_source
-from tfxfer.training import describe_plan, fit
+from tfxfer.training import _train, describe_plan, fit
 from tfxfer.weights import load_backbone
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -274,3 +278,91 @@ def test_the_bundled_backbone_transfers_to_cifar10(tmp_path):
         accuracy[weights] = result.metrics["test"]["accuracy"]
     assert accuracy[None] >= 0.65
     assert accuracy["none"] <= 0.45
+
+
+def folder_manifest_tfrecords_and_tfds(root):
+    """Writes thirty pictures in four forms, each in another order, and returns what opens them."""
+    import tensorflow_datasets as tfds
+
+    write_pictures(root / "folder", 10, size=(24, 24))
+    files = sorted((root / "folder").rglob("*.jpg"))
+    shuffled = [files[index] for index in np.random.default_rng(3).permutation(len(files))]
+    lines = [f"{path},{path.parent.name}" for path in shuffled]
+    (root / "list.csv").write_text("\n".join(["path,label", *lines]))
+    names = sorted({path.parent.name for path in files})
+    with tf.io.TFRecordWriter(str(root / "all.tfrecord")) as writer:
+        for path in reversed(shuffled):
+            content, name = path.read_bytes(), path.parent.name
+            feature = {
+                "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
+                "image/class/label": tf.train.Feature(
+                    int64_list=tf.train.Int64List(value=[names.index(name)])
+                ),
+                "image/class/text": tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[name.encode()])
+                ),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="colours",
+        version="1.0.0",
+        data_dir=root,
+        features=tfds.features.FeaturesDict(
+            {"image": tfds.features.Image(), "label": tfds.features.ClassLabel(names=names)}
+        ),
+        split_datasets={
+            "train": [
+                (path.name + name, {"image": str(path), "label": name})
+                for path in files
+                for name in [path.parent.name]
+            ]
+        },
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+    )
+    return [str(root / name) for name in ("folder", "list.csv", "all.tfrecord", "colours/1.0.0")]
+
+
+def test_the_same_data_give_the_same_weights_whatever_holds_them(tmp_path, weights_file):
+    kept = []
+    for number, data in enumerate(folder_manifest_tfrecords_and_tfds(tmp_path)):
+        config = small_config(data, weights_file, tmp_path, run=f"run-{number}")
+        # The head alone, and one step of fine-tuning on changed images, without the cache.
+        config = config.with_settings({"finetune": {"epochs": 1}, "cache_gigabytes": 0.0})
+        plan = make_plan(config)
+        images, _ = open_images(plan.source.splits, plan.config)
+        trained = _train(
+            plan, plan.build_classifier(plan.config.weights), images, [], Clock(), quiet
+        )
+        kept.append((plan.source.fingerprint(), trained.model.get_weights()))
+    (fingerprint, weights), *others = kept
+    for other_fingerprint, other_weights in others:
+        assert other_fingerprint == fingerprint
+        for one, other in zip(weights, other_weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+@needs_real_data
+def test_ants_and_bees_with_damaged_files_among_them_do_what_the_policy_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", os.path.join(str(REAL_DATA), "keras_home"))
+    folder = shutil.copytree(os.path.join(str(REAL_DATA), "hymenoptera"), tmp_path / "hymenoptera")
+    damaged = folder / "train" / "bees" / "damaged.jpg"
+    damaged.write_bytes((folder / "train" / "ants" / "imageNotFound.gif").read_bytes()[:500])
+    config = FitConfig(
+        data=str(folder),
+        backbone="mobilenetv2",
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+        finetune=FinetuneConfig(epochs=0),
+    )
+    with pytest.raises(DataError, match=r"Cannot read 1 image; .*\n.*bees/damaged\.jpg: "):
+        fit(config, say=quiet)
+    assert not (tmp_path / "runs").exists()
+    result = fit(config, say=quiet, bad_images="skip", run="rest")
+    assert result.metrics["skipped"] == {"train": 1}
+    assert result.metrics["validation"]["accuracy"] > 0.93
+    used = (result.run / "splits.csv").read_text()
+    # The picture that says "not found" is a picture.
+    assert "imageNotFound.gif" in used
+    assert "damaged.jpg" not in used

@@ -45,6 +45,25 @@ def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tm
     found = trained.model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
     right = [trained.class_names[i] == name for i, (_, name) in zip(found, files, strict=True)]
     assert evaluation.accuracy == np.mean(right)
+    assert not evaluation.uneven_classes
+
+
+def test_uneven_classes_are_told_with_the_mean_of_their_recalls(finished, pictures, tmp_path):
+    result, _ = finished
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    # A picture of another colour, so that one of the two is wrong whatever the model says.
+    for name in ("0", "1", "2"):
+        (folder / "test" / "blue" / f"{name}.jpg").unlink()
+    shutil.copy(folder / "test" / "red" / "0.jpg", folder / "test" / "blue" / "0.jpg")
+    evaluation = evaluate(result.run, data=str(folder), split="test")
+    trained, shares = load(result.run), []
+    for label, name in enumerate(trained.class_names):
+        files = sorted((folder / "test" / name).glob("*.jpg"))
+        shares.append(np.mean(trained.predict(files).argmax(axis=1) == label))
+    assert evaluation.uneven_classes
+    assert evaluation.num_examples == 2 + 4 + 4
+    assert evaluation.balanced_accuracy == pytest.approx(np.mean(shares))
+    assert evaluation.balanced_accuracy != evaluation.accuracy
 
 
 def test_a_class_that_the_model_does_not_know_is_named(finished, pictures, tmp_path):

@@ -104,7 +104,7 @@ def test_an_export_that_differs_from_the_model_is_not_published(
     # An export whose resize is not the one the model was evaluated with: nearest, not antialiased.
     monkeypatch.setattr(
         "tfxfer.serving.decode_and_resize",
-        lambda encoded, size: tf.cast(
+        lambda encoded, size, prefix: tf.cast(
             tf.image.resize(tf.io.decode_jpeg(encoded), (size, size), "nearest"), tf.uint8
         ),
     )

@@ -33,6 +33,17 @@ def test_each_epoch_has_every_example_once_with_its_label():
         assert np.array_equal(features, FEATURES[labels.numpy()])
 
 
+def test_weights_are_the_third_and_stay_with_their_examples():
+    weights = np.linspace(0.5, 1.5, 7, dtype="float32")
+    plain, weighted = rows(seed=0, epochs=2), rows(seed=0, epochs=2, weights=weights)
+    for (features, labels), (same_features, same_labels, its_weights) in zip(
+        plain, weighted, strict=True
+    ):
+        assert np.array_equal(features, same_features)
+        assert np.array_equal(labels, same_labels)
+        assert np.array_equal(its_weights, weights[labels.numpy()])
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     def order(seed):
         return np.concatenate([labels for _, labels in rows(seed=seed, epochs=2)]).tolist()
@@ -61,6 +72,18 @@ def test_standardised_features_have_one_scale_and_constant_ones_do_not_explode()
     assert standard.std(axis=0) == pytest.approx([1, 1, 0, 0], abs=1e-3)
     another = features + np.float32(0.01)
     assert np.abs(scale.apply(another) - standard)[:, 2:].max() < 0.02
+
+
+def test_an_example_of_weight_two_is_standardised_by_as_two():
+    generator = np.random.default_rng(0)
+    features = generator.normal([5, -1, 0], [100, 1, 0], (50, 3)).astype("float32")
+    counts = np.arange(50) % 3  # 0, 1 and 2
+    weights = (counts / counts.mean()).astype("float32")
+    ours = Standardisation.of(features, weights)
+    copies = Standardisation.of(features[np.repeat(np.arange(50), counts)])
+    assert ours.mean.dtype == copies.mean.dtype == np.float32
+    assert ours.mean == pytest.approx(copies.mean, rel=1e-5)
+    assert ours.deviation == pytest.approx(copies.deviation, rel=1e-5)
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)

@@ -10,6 +10,7 @@ from tfxfer.config import FinetuneConfig, FitConfig
 from tfxfer.features import feature_batches
 from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.pipeline import Images
+from tfxfer.precision import dtype_policy
 from tfxfer.sources import open_source
 
 PHASE = FinetuneConfig(
@@ -97,6 +98,65 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
     assert 2 <= least <= 3
     assert tracings(10, 4) == least
     assert tracings(16, 4) == least
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_step_divides_the_weighted_losses_by_the_number_of_examples(precision):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    with dtype_policy(precision):
+        features = keras.layers.Dense(4, "relu")(inputs)
+    head = keras.layers.Dense(2, dtype="float32")
+    model = keras.Model(inputs, head(features))
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    # 1.003 is no bfloat16; the sum is not the number of examples.
+    labels, weights = np.array([0, 1, 1, 0, 1]), np.array([0.0, 1.003, 0.5, 6.0, 0.5], "float32")
+    given = np.asarray(keras.Model(inputs, features)(x)).astype("float64")
+    kernel, bias = (weight.astype("float64") for weight in head.get_weights())
+    logits = given @ kernel + bias
+    logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    targets = 0.9 * np.eye(2)[labels] + 0.1 / 2
+    losses = -(targets * logarithms).sum(axis=1)
+    slope = weights[:, None] * (np.exp(logarithms) - targets) / 5
+
+    told = {}
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.update(logs))
+    phase = dataclasses.replace(PHASE, epochs=1, decay="constant")
+    view = compiled_view(model, phase, 1, 0.1)
+    batches = feature_batches(x, labels, 5, seed=0, epochs=1, weights=weights)
+    run_epochs(view, phase, batches, [callback], steps=1)
+    assert told["loss"] == pytest.approx((weights * losses).sum() / 5, rel=1e-6)
+    right = logits.argmax(axis=1) == labels
+    assert told["accuracy"] == pytest.approx((weights * right).sum() / weights.sum(), rel=1e-6)
+    stepped_kernel, stepped_bias = head.get_weights()
+    # What the features and their slopes lack in bits is no matter of the weights.
+    rel = 1e-5 if precision == "float32" else 5e-3
+    assert stepped_kernel - kernel == pytest.approx(-0.1 * given.T @ slope, rel=rel, abs=1e-7)
+    assert stepped_bias - bias == pytest.approx(-0.1 * slope.sum(axis=0), rel=1e-5)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_weights_of_one_train_to_the_same_last_bit_as_none(label_smoothing):
+    x = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
+    labels = np.arange(7) % 2
+
+    def trained(weights):
+        model = tiny_model()
+        view = compiled_view(model, PHASE, 3, label_smoothing)
+        batches = feature_batches(x, labels, 3, seed=0, epochs=4, weights=weights)
+        run_epochs(view, PHASE, batches, [], steps=3)
+        return model.get_weights()
+
+    for ours, theirs in zip(trained(np.ones(7, "float32")), trained(None), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_weighted_judgement_is_that_of_copies():
+    logits = np.random.default_rng(0).normal(size=(6, 3))
+    labels, weights = np.array([0, 1, 2, 2, 1, 0]), np.array([1, 2, 0, 1, 3, 1])
+    copies = np.repeat(np.arange(6), weights)
+    expected = judge_logits(logits[copies], labels[copies], 0.1)
+    assert judge_logits(logits, labels, 0.1, weights) == pytest.approx(expected)
 
 
 def test_the_splits_that_there_are_are_scored():

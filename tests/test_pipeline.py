@@ -1,5 +1,6 @@
 """Batches: every example where and when it is due, whatever is kept in memory."""
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -9,15 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.augment import augment_batch, draw
+from tfxfer.augment import NO_CHANGES, augment_batch, draw
 from tfxfer.cache import Cache, ids_of
-from tfxfer.config import AugmentConfig
+from tfxfer.config import AugmentConfig, FitConfig
 from tfxfer.errors import DataError
 from tfxfer.pipeline import (
     Images,
     evaluation_batches,
     find_unreadable,
     naming_unreadable_images,
+    open_images,
     training_batches,
 )
 from tfxfer.sources import Split
@@ -121,6 +123,22 @@ def test_an_epoch_has_every_example_once_with_its_label(make):
         assert np.concatenate([labels for _, labels in part]).tolist() == [i % 5 for i in order]
 
 
+def test_weights_of_the_split_come_with_the_batches_of_training_alone(make):
+    pixels, weights = noise(7), np.linspace(0, 2, 7, dtype=np.float32)
+    images = make(pixels)
+    plain = collected(training_batches(images, 3, seed=0, epochs=2))
+    images = images.weighted(weights)
+    for augment in (NO_CHANGES, AUGMENT):
+        batches = training_batches(images, 3, seed=0, epochs=2, augment=augment)
+        assert batches.element_spec[2] == tf.TensorSpec((None,), tf.float32)
+        for (shown, labels), (_, same_labels, its_weights) in zip(
+            plain, batches.as_numpy_iterator(), strict=True
+        ):
+            np.testing.assert_array_equal(labels, same_labels)
+            np.testing.assert_array_equal(its_weights, weights[which(pixels, shown)])
+    assert len(evaluation_batches(images, 3).element_spec) == 2
+
+
 def test_the_number_of_batches_is_known(make):
     images = make(noise(7))
     assert len(evaluation_batches(images, 3)) == 3
@@ -180,7 +198,7 @@ def test_a_later_first_epoch_continues_as_if_never_interrupted(make):
 
 SCRIPT = """
 import numpy as np, tensorflow as tf
-from tfxfer.config import AugmentConfig
+from tfxfer.config import AugmentConfig, FitConfig
 from tfxfer.pipeline import Images, training_batches
 from tfxfer.sources.source import in_any_order
 split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str, None)
@@ -360,9 +378,9 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
     with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
         collected(make_batches(images, 3, **settings))
     first, *named = str(caught.value).splitlines()
-    assert first == "Cannot read 3 images; replace or remove them, and run again:"
+    assert first == "Cannot read 3 images; replace or remove what is listed:"
     assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
-    assert named[1] == f"  {tmp_path}/4.png: Input is empty"
+    assert named[1] == f"  {tmp_path}/4.png: it is empty"
     assert named[2].startswith(f"  {tmp_path}/6.png: ")
     assert named[2].endswith("No such file or directory")
 
@@ -374,16 +392,16 @@ def test_the_failure_inside_keras_names_the_files(damaged):
         model.predict(evaluation_batches(images, 3), verbose=0)
 
 
-def test_of_many_unreadable_images_the_first_five_are_named(tmp_path):
+def test_of_many_unreadable_images_the_first_are_named(tmp_path):
     split = in_any_order(
-        np.zeros(7, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
+        np.zeros(23, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
     )
     with pytest.raises(DataError) as caught, naming_unreadable_images(split):
         collected(evaluation_batches(Images(split, 8), 3))
     lines = str(caught.value).splitlines()
-    assert len(lines) == 7
-    assert lines[5].startswith("  image #4: Unknown image file format")
-    assert lines[6] == "  and 2 more"
+    assert len(lines) == 22
+    assert lines[20].startswith("  image #19: it is no JPEG, PNG, BMP, GIF or WebP file")
+    assert lines[21] == "  and 3 more; `tfxfer check` lists them all"
 
 
 def test_the_second_of_two_splits_is_named_if_the_first_is_sound(damaged):
@@ -408,3 +426,115 @@ def test_draws_of_the_pipeline_have_a_row_for_every_example():
     assert draws.shape == (7, 5)
     assert math.isclose(float(tf.reduce_mean(draw(1000, tf.constant([0, 1])))), 0.5, abs_tol=0.02)
     assert augment_batch(noise(7), draws, AUGMENT).shape == (7, 8, 8, 3)
+
+
+def in_another_order(split: Split, images: np.ndarray) -> Split:
+    """Returns the same examples in another order."""
+    order = np.random.default_rng(5).permutation(len(images))
+    other = encoded_split(images[order]) if split.read_image is None else array_split(images[order])
+    return dataclasses.replace(other, labels=split.labels[order])
+
+
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+def test_images_numbered_by_content_train_alike_whatever_their_order(make_split):
+    pixels = noise(23)
+    split = make_split(pixels)
+    other = in_another_order(split, pixels)
+    for augment in (NO_CHANGES, AUGMENT):
+        settings = {"seed": 3, "epochs": 2, "augment": augment}
+        ours, theirs = (
+            collected(training_batches(Images(one, 8, by_content=True), 5, **settings))
+            for one in (split, other)
+        )
+        for (images, labels), (same_images, same_labels) in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+
+
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
+def test_some_of_the_images_are_evaluated_by_their_numbers(make_split, memory_bytes):
+    pixels = noise(11)
+    images = Images(make_split(pixels), 8, memory_bytes, by_content=True)
+    everything = collected(evaluation_batches(images, 11))[0]
+    wanted = np.array([1, 4, 5, 9])
+    some = collected(evaluation_batches(images, 3, wanted))
+    assert [len(labels) for _, labels in some] == [3, 1]
+    np.testing.assert_array_equal(
+        np.concatenate([shown for shown, _ in some]), everything[0][wanted]
+    )
+    np.testing.assert_array_equal(images.labels[wanted], np.concatenate([x for _, x in some]))
+    assert [digest.tobytes() for digest in images.digests] == [
+        one.tobytes() for one in ids_of((picture.tobytes(),) for picture in everything[0])
+    ]
+
+
+def numbered(split: Split) -> Split:
+    """Returns the split with digests, and labels that the numbers of its examples tell."""
+    labels = np.arange(len(split)) % 5
+    digests = ids_of((bytes([number]),) for number in range(len(split)))
+    return dataclasses.replace(split, labels=labels, digests=lambda: digests)
+
+
+def settings_of(directory, bad_images, memory_gigabytes=1.0, cache_gigabytes=0.0):
+    return FitConfig(
+        data="noise",
+        input_size=8,
+        bad_images=bad_images,
+        memory_gigabytes=memory_gigabytes,
+        cache_gigabytes=cache_gigabytes,
+        cache_dir=str(directory),
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "cache"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)], ids=["memory", "disk", "nowhere"]
+)
+@pytest.mark.parametrize("can_be_chosen", [True, False])
+def test_unreadable_images_are_left_out_of_all_that_is_kept(
+    damaged, tmp_path, memory, cache, can_be_chosen
+):
+    split = numbered(damaged)
+    if not can_be_chosen:  # then reading itself never fails
+        contents = [b"" if i == 6 else damaged.read_image(i).numpy() for i in range(7)]
+        opened = tf.data.Dataset.from_tensor_slices(contents)
+        split = dataclasses.replace(split, read_image=None, open_images=lambda: opened)
+    sound = array_split(noise(5))
+    settings = settings_of(tmp_path / "cache", "skip", memory, cache)
+    images, skipped = open_images({"validation": split, "test": sound}, settings)
+    assert [(one.split, one.example, one.label) for one in skipped] == [
+        ("validation", f"{tmp_path}/{number}.png", number % 5) for number in (1, 4, 6)
+    ]
+    assert all(one.reason for one in skipped)
+    assert len(images["test"]) == 5
+    left = images["validation"]
+    expected = noise(7)
+    (shown, labels) = collected(evaluation_batches(left, 10))[0]
+    assert sorted(which(expected, shown)) == [0, 2, 3, 5]
+    assert [number % 5 for number in which(expected, shown)] == labels.tolist()
+    seen = collected(training_batches(left, 2, seed=0, epochs=1))
+    assert sorted(which(expected, np.concatenate([x for x, _ in seen]))) == [0, 2, 3, 5]
+
+
+def test_unreadable_images_stop_everything_unless_they_may_be_left_out(damaged, tmp_path):
+    split = numbered(damaged)
+    with pytest.raises(DataError, match="what is listed, or leave it out with --bad-images"):
+        open_images({"validation": split}, settings_of(tmp_path, "error"))
+    with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
+        open_images({"train": split}, settings_of(tmp_path, "skip"))
+    with pytest.raises(DataError, match="In 'test' no image of any class can be read"):
+        only = split.select(np.array([1, 4, 6]))
+        open_images({"test": only}, settings_of(tmp_path, "skip"))
+
+
+def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(damaged):
+    split = numbered(damaged)
+    images = Images(split, 8)
+    for _ in range(2):
+        with pytest.raises(DataError, match="Cannot read 3 images; replace or remove what is"):
+            images.kept  # noqa: B018
+    assert images.unreadable().tolist() == [1, 4, 6]
+    some = images.without(np.array([0, 4]))
+    assert some.unreadable().tolist() == [0, 4]
+    with pytest.raises(DataError, match="Cannot read 2 images; replace or remove what is listed"):
+        some.kept  # noqa: B018

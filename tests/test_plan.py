@@ -1,3 +1,7 @@
+import itertools
+
+import numpy as np
+import tensorflow as tf
 from conftest import SMALL_BACKBONE
 
 from tfxfer.config import FitConfig
@@ -50,6 +54,32 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     )  # the statistics of two BatchNorm layers are not trained
     expected = f"{head + trained:,} parameters trained, {218_544 - trained:,} frozen"
     assert any(expected in line for line in lines)
+
+
+def test_the_plan_says_from_what_to_what_the_classes_weigh(tmp_path):
+    greys = itertools.count()  # no two images are the same
+    for name, count in {"cat": 12, "dog": 6, "lynx": 2}.items():
+        for split in ("train", "validation"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(count if split == "train" else 1):
+                picture = np.full((8, 8, 3), next(greys), np.uint8)
+                encoded = tf.io.encode_png(picture).numpy()
+                (tmp_path / "data" / split / name / f"{number}.png").write_bytes(encoded)
+    asked = config(tmp_path, data=str(tmp_path / "data"))
+    plan = make_plan(asked)
+    assert plan.source.splits["train"].weights is None
+    assert "class weights" not in plan.describe(plan.build_classifier("none"))
+    plan = make_plan(asked.with_settings({"class_weights": "balanced"}))
+    # 20 images of 3 classes: 20 / (3 * 12) and 20 / (3 * 2).
+    text = plan.describe(plan.build_classifier("none"))
+    assert "\nclass weights   balanced, from 0.556 (cat) to 3.33 (lynx)\n" in text
+    assert "while training, validation counts each class the same, too\n" in text
+
+
+def test_the_plan_says_where_balanced_weights_change_nothing(tmp_path, pictures):
+    plan = make_plan(config(tmp_path, data=str(pictures), class_weights="balanced"))
+    text = plan.describe(plan.build_classifier("none"))
+    assert "class weights   balanced, as the numbers of training images are already\n" in text
 
 
 def test_a_phase_without_epochs_is_left_out_of_the_plan(tmp_path):

@@ -60,6 +60,7 @@ def test_the_run_holds_the_backbone_and_what_explains_it(pretrained):
         "config.toml",
         "history.csv",
         "metrics.json",
+        "splits.csv",
         "tensorboard",
     }
     metrics = json.loads((result.run / "metrics.json").read_text())

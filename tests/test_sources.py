@@ -1,8 +1,10 @@
 """What every source promises, whatever its data come from."""
 
+import json
 import os
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import tensorflow as tf
 
 from tfxfer.cache import ID_BYTES
 from tfxfer.config import FitConfig
-from tfxfer.errors import UsageError
+from tfxfer.errors import DataError, UsageError
 from tfxfer.images import decode
 from tfxfer.sources import Split, open_source
 
@@ -30,18 +32,18 @@ def picture(grey: int) -> np.ndarray:
     return np.full((5, 4, 3), grey, np.uint8)
 
 
-def flat_folder(root: pathlib.Path) -> FitConfig:
+def flat_folder(root: pathlib.Path, part: slice = slice(None)) -> FitConfig:
     for name, greys in GREYS.items():
         (root / name).mkdir(parents=True)
-        for grey in greys:
+        for grey in greys[part]:
             content = tf.io.encode_png(picture(grey)).numpy()
             (root / name / f"{grey}.png").write_bytes(content)
     return FitConfig(data=str(root))
 
 
 def split_folders(root: pathlib.Path) -> FitConfig:
-    for split in ("train", "validation", "test"):
-        flat_folder(root / split)
+    for place, split in enumerate(("train", "validation", "test")):
+        flat_folder(root / split, slice(place, None, 3))
     return FitConfig(data=str(root))
 
 
@@ -68,11 +70,104 @@ def tfds_data_set(root: pathlib.Path) -> FitConfig:
     return FitConfig(data="greys", data_dir=str(root))
 
 
+def tfds_directory(root: pathlib.Path) -> FitConfig:
+    tfds_data_set(root)
+    return FitConfig(data=str(root / "greys" / "1.0.0"))
+
+
+def tfds_slices(root: pathlib.Path) -> FitConfig:
+    """The same data, of which the last 20 have another role."""
+    settings = tfds_data_set(root)
+    slices = "greys?train=train[:70%]&validation=train[70%:85%]&test=train[85%:]"
+    return FitConfig(data=slices, data_dir=settings.data_dir)
+
+
+def listed(root: pathlib.Path, **columns) -> list[dict[str, str]]:
+    """Writes the files of a folder and returns a row for each of them."""
+    flat_folder(root / "files")
+    return [
+        {"path": f"files/{name}/{grey}.png", "label": name, **columns}
+        for name, greys in GREYS.items()
+        for grey in greys
+    ]
+
+
+def csv_manifest(root: pathlib.Path) -> FitConfig:
+    rows = listed(root)
+    lines = ["path,label", *(f"{row['path']},{row['label']}" for row in rows)]
+    (root / "list.csv").write_text("\n".join(lines), "utf-8")
+    return FitConfig(data=str(root / "list.csv"))
+
+
+def json_manifest_with_splits(root: pathlib.Path) -> FitConfig:
+    rows = listed(root)
+    for number, row in enumerate(rows):
+        row["split"] = ("train", "train", "val", "test")[number % 4]
+    (root / "list.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    return FitConfig(data=str(root / "list.jsonl"))
+
+
+def tfrecords(root: pathlib.Path) -> FitConfig:
+    examples = []
+    for label, name in enumerate(CLASSES):
+        for grey in GREYS[name]:
+            content = tf.io.encode_png(picture(grey)).numpy()
+            examples.append(tf_example(content, 1 + label, name).SerializeToString())
+    root.mkdir(exist_ok=True)
+    for shard in range(2):
+        path = root / f"greys-0000{shard}-of-00002"
+        with tf.io.TFRecordWriter(str(path), "GZIP" if shard else "") as writer:
+            for example in examples[shard::2]:
+                writer.write(example)
+    return FitConfig(data=str(root))
+
+
+def tf_example(content: bytes, label: int, name: str) -> tf.train.Example:
+    values = {
+        "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
+        "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        "image/class/text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[name.encode()])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=values))
+
+
+def huggingface_on_disk(root: pathlib.Path) -> FitConfig:
+    datasets = pytest.importorskip("datasets")
+    rows = [
+        (tf.io.encode_png(picture(grey)).numpy(), CLASSES.index(name))
+        for name, greys in GREYS.items()
+        for grey in greys
+    ]
+    columns = {
+        "image": [{"bytes": content, "path": None} for content, _ in rows],
+        "label": [label for _, label in rows],
+    }
+    features = datasets.Features(
+        {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(CLASSES))}
+    )
+    datasets.Dataset.from_dict(columns, features).save_to_disk(str(root / "saved"))
+    return FitConfig(data=str(root / "saved"))
+
+
 def digits(root: pathlib.Path) -> FitConfig:
     return FitConfig(data="digits")
 
 
-@pytest.fixture(scope="module", params=[digits, flat_folder, split_folders, tfds_data_set])
+SOURCES = [
+    digits,
+    flat_folder,
+    split_folders,
+    tfds_data_set,
+    tfds_directory,
+    tfds_slices,
+    csv_manifest,
+    json_manifest_with_splits,
+    tfrecords,
+    huggingface_on_disk,
+]
+
+
+@pytest.fixture(scope="module", params=SOURCES)
 def config(request, tmp_path_factory):
     """The settings that open one of the sources."""
     return request.param(tmp_path_factory.mktemp("source"))
@@ -253,3 +348,76 @@ def test_ants_and_bees_are_opened_with_the_gif_among_them():
     }
     assert any(name.endswith("imageNotFound.gif") for name in ids(source.splits["train"]))
     assert source.notes == ()
+
+
+def test_images_that_are_in_two_splits_are_left_out_of_the_earlier_one(tmp_path):
+    root = pathlib.Path(flat_folder(tmp_path / "train", slice(0, 5)).data).parent
+    for split, name in (("val", "grey"), ("test", "black"), ("test", "grey")):
+        (root / split / name).mkdir(parents=True)
+    shutil.copy(root / "train" / "grey" / "100.png", root / "val" / "grey" / "copy.png")
+    shutil.copy(root / "train" / "grey" / "101.png", root / "test" / "black" / "copy.png")
+    shutil.copy(root / "train" / "grey" / "102.png", root / "test" / "grey" / "copy.png")
+    for split, grey in (("val", 110), ("test", 111)):
+        content = tf.io.encode_png(picture(grey)).numpy()
+        (root / split / "grey" / "own.png").write_bytes(content)
+    shutil.copy(root / "val" / "grey" / "own.png", root / "test" / "grey" / "also.png")
+    source = open_source(FitConfig(data=str(root)))
+    assert [os.path.basename(name) for name in ids(source.splits["train"])] == [
+        *("0.png", "1.png", "2.png", "3.png", "4.png"),
+        *("103.png", "104.png"),
+        *("240.png", "241.png", "242.png", "243.png", "244.png"),
+    ]
+    assert [os.path.basename(name) for name in ids(source.splits["validation"])] == ["copy.png"]
+    assert len(source.splits["test"]) == 4
+    assert source.notes[:3] == (
+        "left out of 'train': 1 image that is also in 'validation'",
+        "left out of 'train': 2 images that are also in 'test'",
+        "left out of 'validation': 1 image that is also in 'test'",
+    )
+
+
+def test_a_class_of_which_nothing_is_left_to_learn_is_an_error(tmp_path):
+    for split in ("train", "val"):
+        flat_folder(tmp_path / split, slice(0, 2))
+    (tmp_path / "train" / "grey" / "102.png").write_bytes(tf.io.encode_png(picture(102)).numpy())
+    with pytest.raises(
+        DataError, match="Every image of class 'black' in 'train' is also in anothe"
+    ):
+        open_source(FitConfig(data=str(tmp_path)))
+
+
+def test_a_split_of_which_nothing_is_left_is_an_error(tmp_path):
+    for split, part in (("train", slice(0, 2)), ("val", slice(2, 4)), ("test", slice(2, 5))):
+        flat_folder(tmp_path / split, part)
+    with pytest.raises(DataError, match="Every image of 'validation' is also in another split"):
+        open_source(FitConfig(data=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("greys?tain=train", "Behind 'greys?' stands 'tain=train'; expected is which split of the"),
+        ("greys?train", "Behind 'greys?' stands 'train'; expected is which split of the data each"),
+        ("greys?train=", "Behind 'greys?' stands 'train='"),
+        ("greys?train=trian[:5]", "The data set 'greys' has no 'trian[:5]': "),
+        ("greys?train=train[:x]", "The data set 'greys' has no 'train[:x]': "),
+        ("digits?train=train", "'digits' is no data set of TFDS or Hugging Face"),
+        ("/dev/null", "'/dev/null' is neither a file nor a directory"),
+        ("x" * 5000, "There is no directory"),
+        ("~nobody/photos", "There is no directory '~nobody/photos'"),
+        ("a\0b", "There is no directory or data set"),
+    ],
+)
+def test_slices_that_cannot_be_are_an_error(tmp_path, data, message):
+    settings = tfds_data_set(tmp_path)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        open_source(FitConfig(data=data, data_dir=settings.data_dir))
+
+
+def test_the_same_data_are_split_in_the_same_way_whatever_holds_them(tmp_path):
+    opened = {
+        make.__name__: open_source(make(tmp_path / make.__name__))
+        for make in (flat_folder, csv_manifest, tfrecords, tfds_data_set, huggingface_on_disk)
+    }
+    assert len({source.fingerprint() for source in opened.values()}) == 1
+    assert {source.class_names for source in opened.values()} == {CLASSES}

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import math
 import re
@@ -13,8 +14,12 @@ from tfxfer.backbones import BACKBONES
 from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.features import FeatureFunction
+from tfxfer.metrics import Summary
+from tfxfer.pipeline import open_images
+from tfxfer.plan import make_plan
+from tfxfer.progress import Clock
 from tfxfer.sources import open_source
-from tfxfer.training import describe_plan, fit
+from tfxfer.training import _train, describe_plan, fit
 
 
 def short_config(pictures, weights, directory, **settings):
@@ -32,6 +37,7 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
         "history.csv",
         "metrics.json",
         "model.keras",
+        "splits.csv",
         "tensorboard",
     }
     assert (result.run / "classes.txt").read_text() == "blue\ngreen\nred\n"
@@ -43,10 +49,11 @@ def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
     metrics = json.loads((result.run / "metrics.json").read_text())
     assert metrics == result.metrics
     for split, count in {"validation": 9, "test": 12}.items():
-        assert set(metrics[split]) == {"accuracy", "loss", "num_examples"}
+        assert set(metrics[split]) == set(Summary.__annotations__)
         assert metrics[split]["num_examples"] == count
     assert list(metrics["seconds"]) == [
         "data",
+        "images",
         "head",
         "finetune",
         "evaluation",
@@ -265,16 +272,117 @@ def test_what_cannot_be_is_said_before_any_work(
     assert not list(tmp_path.glob("runs/*"))
 
 
+def write_two_pictures(pictures, folder):
+    """Writes two classes of two pictures, whose counts alone say what is best.
+
+    Of 15 common examples 6 are the red picture, of 5 rare ones 4. The likeliest class is common
+    for both pictures, 9 to 1 and 6 to 4. Were both classes as frequent, the red picture would be
+    rare: 6 of 15 are less than 4 of 5.
+    """
+    for split in ("train", "validation", "test"):
+        for name, counts in {"common": (9, 6), "rare": (1, 4)}.items():
+            (folder / split / name).mkdir(parents=True)
+            for colour, count in zip(("blue", "red"), counts, strict=True):
+                content = of_a_split((pictures / "train" / colour / "0.jpg").read_bytes(), split)
+                for number in range(count):
+                    (folder / split / name / f"{colour}{number}.jpg").write_bytes(content)
+    return folder
+
+
+def of_a_split(jpeg: bytes, split: str) -> bytes:
+    """Returns the same picture in another file: an image is in one split alone, by its content."""
+    return jpeg + split.encode()  # what stands behind the end of a JPEG is not looked at
+
+
+def trained_without_export(config, say=lambda _: None):
+    """Returns what training leaves; the export of a fit takes longer than all of it."""
+    plan = make_plan(config)
+    images, _ = open_images(plan.source.splits, plan.config)
+    return _train(plan, plan.build_classifier(plan.config.weights), images, [], Clock(), say)
+
+
+SOLVED = {"head": {"optimizer": "lbfgs", "epochs": 50}, "finetune": {"epochs": 0}}
+STEPS = {"epochs": 15, "optimizer": "adam", "learning_rate": 0.05, "weight_decay": 0.0}
+ON_FEATURES = {"head": STEPS, "finetune": {"epochs": 0}}
+TUNED = {
+    "head": {"epochs": 0, "dropout": 0.0},
+    "finetune": STEPS | {"learning_rate": 3e-3, "unfreeze": "block_13", "batch_norm": "frozen"},
+    "augment": {"flip": False, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
+}
+WAYS = {
+    "lbfgs": SOLVED,
+    "lbfgs with views": SOLVED | {"head": SOLVED["head"] | {"augmented_views": 1}},
+    "adam on features": ON_FEATURES,
+    "adam on images": ON_FEATURES | {"memory_gigabytes": 1e-6},
+    "finetuned": TUNED,
+    "finetuned on changed images": TUNED | {"augment": TUNED["augment"] | {"shift": 0.05}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_file, tmp_path, way):
+    folder = write_two_pictures(pictures, tmp_path / "data")
+    config = small_config(folder, weights_file, tmp_path, **WAYS[way])
+    plain = trained_without_export(config).metrics["test"]
+    # All are taken for common.
+    assert (plain["accuracy"], plain["balanced_accuracy"]) == (0.75, 0.5)
+    balanced = trained_without_export(config.with_settings({"class_weights": "balanced"}))
+    # 9 of 15 and 4 of 5 are right.
+    recalls = pytest.approx((9 / 15 + 4 / 5) / 2)
+    assert balanced.metrics["test"]["accuracy"] == pytest.approx(13 / 20)
+    assert balanced.metrics["test"]["balanced_accuracy"] == recalls
+    # What chooses counts both classes the same: its accuracy is the balanced one.
+    assert balanced.history.best.validation_accuracy == recalls
+
+
+def test_validation_that_chooses_is_balanced_as_training_is(pictures, weights_file, tmp_path):
+    folder = write_two_pictures(pictures, tmp_path / "data")
+    config = small_config(folder, weights_file, tmp_path, class_weights="balanced", **SOLVED)
+    trained = trained_without_export(config)
+    best = trained.history.best
+    # Both splits have the same pictures, and so the same numbers.
+    assert best.validation_accuracy == pytest.approx(best.train_accuracy)
+    assert best.validation_loss == pytest.approx(best.train_loss)
+    assert trained.metrics["validation"]["balanced_accuracy"] == pytest.approx(0.7)
+    # The balanced loss is least at the frequencies that both classes have within each picture.
+    red, blue = (4 / 5) / (4 / 5 + 6 / 15), (1 / 5) / (1 / 5 + 9 / 15)
+    least = -(4 / 5 * math.log(red) + 6 / 15 * math.log(1 - red)) / 2
+    least -= (1 / 5 * math.log(blue) + 9 / 15 * math.log(1 - blue)) / 2
+    assert best.validation_loss == pytest.approx(least, abs=1e-3)
+
+
+def test_weights_that_the_data_give_are_those_of_training_and_not_of_validation(
+    pictures, weights_file, tmp_path
+):
+    folder = write_two_pictures(pictures, tmp_path / "data")
+    config = small_config(folder, weights_file, tmp_path, **SOLVED)
+    plan = make_plan(config)
+    # As much weight for each class as balanced ones would give, and nonsense for validation.
+    train, validation = plan.source.splits["train"], plan.source.splits["validation"]
+    given = dataclasses.replace(train, weights=np.array([1, 3], "float32")[train.labels])
+    other = dataclasses.replace(validation, weights=np.float32(validation.labels))
+    splits = {**plan.source.splits, "train": given, "validation": other}
+    plan = dataclasses.replace(plan, source=dataclasses.replace(plan.source, splits=splits))
+    images, _ = open_images(splits, plan.config)
+    classifier = plan.build_classifier(config.weights)
+    trained = _train(plan, classifier, images, [], Clock(), lambda _: None)
+    best = trained.history.best
+    assert best.train_accuracy == pytest.approx(0.7)
+    assert best.validation_accuracy == trained.metrics["validation"]["accuracy"] == 0.65
+
+
 def test_a_model_that_is_not_accurate_enough_is_trained_but_not_exported(
     pictures, weights_file, tmp_path
 ):
     # The same picture under two names: half of the answers are wrong.
-    picture = next((pictures / "train").rglob("*.jpg"))
+    picture = next((pictures / "train").rglob("*.jpg")).read_bytes()
     for split in ("train", "validation", "test"):
         for name in ("one", "other"):
             (tmp_path / "data" / split / name).mkdir(parents=True)
             for number in range(3):
-                shutil.copy(picture, tmp_path / "data" / split / name / f"{number}.jpg")
+                path = tmp_path / "data" / split / name / f"{number}.jpg"
+                path.write_bytes(of_a_split(picture, split))
     settings = {"finetune": {"epochs": 0}, "min_accuracy": 0.6, "run": "poor"}
     config = small_config(tmp_path / "data", weights_file, tmp_path, **settings)
     with pytest.raises(ExportError, match=r"poor/model.keras' on test is 0\.5000, below the 0.6"):

@@ -1,7 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`fit`, `pretrain`, `evaluate` and `predict` do what the commands of these names do; `load` gives a
-finished classifier to other scripts.
+`check`, `fit`, `pretrain`, `evaluate` and `predict` do what the commands of these names do; `load`
+gives a finished classifier to other scripts.
 """
 
 import importlib
@@ -11,6 +11,7 @@ from tfxfer.config import FitConfig, PretrainConfig
 from tfxfer.errors import TfxferError
 
 if TYPE_CHECKING:
+    from tfxfer.checking import check
     from tfxfer.evaluation import evaluate
     from tfxfer.prediction import predict
     from tfxfer.pretraining import pretrain
@@ -23,6 +24,7 @@ __all__ = [
     "FitConfig",
     "PretrainConfig",
     "TfxferError",
+    "check",
     "evaluate",
     "fit",
     "load",
@@ -32,6 +34,7 @@ __all__ = [
 
 # TensorFlow takes seconds to import, so the module of each is imported when it is first asked for.
 _MODULES = {
+    "check": "checking",
     "evaluate": "evaluation",
     "fit": "training",
     "load": "trained",

@@ -21,10 +21,12 @@ class KeptActivations:
     Attributes:
         activations: Shape (num_examples, ...).
         labels: Class indices, shape (num_examples,).
+        weights: How much each example counts in training, shape (num_examples,), or None.
     """
 
     activations: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None
 
 
 @dataclass
@@ -76,13 +78,16 @@ class ActivationSource:
             )
             for view in range(1, num_views + 1)
         ]
+        weights = None if plain.weights is None else np.tile(plain.weights, 1 + num_views)
         return KeptActivations(
-            np.concatenate([plain.activations, *views]), np.tile(plain.labels, 1 + num_views)
+            np.concatenate([plain.activations, *views]),
+            np.tile(plain.labels, 1 + num_views),
+            weights,
         )
 
     def judge(self, name: str) -> Judge:
         """Returns what judges the classifier, as it is trained, on a split."""
-        kept, labels = self.kept(name), self.images[name].split.labels
+        kept, labels = self.kept(name), self.images[name].labels
         batch_size = self.config.batch_size
         if kept is None:
             batches = evaluation_batches(self.images[name], batch_size)
@@ -105,7 +110,7 @@ class ActivationSource:
                 activations = predict_batches(
                     self.halves.frozen, batches, len(images), batch_size, progress.update
                 )
-        return KeptActivations(activations, images.split.labels)
+        return KeptActivations(activations, images.labels, images.weights)
 
 
 def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:

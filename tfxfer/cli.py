@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from tfxfer.config import (
 from tfxfer.errors import TfxferError, UsageError
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
+from tfxfer.run_directory import write_text
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -46,15 +48,18 @@ class _Door(click.Group):
 # What each setting does, with its unit where the name does not say it. `momentum` is said of every
 # section that has no `head.momentum` of its own.
 _MEANINGS = {
-    "data": "A TFDS name, a folder with one folder per class, or 'digits'.",
+    "data": "A folder with one folder per class, a manifest (.csv, .jsonl), TFRecord files, a name "
+    "of TFDS, 'hf:' and one of Hugging Face, or 'digits'.",
     "data_dir": "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]",
     "validation_fraction": "Share of the images carved for validation where there is none.",
     "test_fraction": "Share carved for the test where the data have no splits at all.",
     "train_examples": "Train on at most this many images, the same share of each class.",
     "validation_examples": "Likewise for validation.",
     "test_examples": "Likewise for the test.",
+    "bad_images": "Images that cannot be read: stop before the work begins, or leave them out.",
     "backbone": "Network; `tfxfer backbones` lists them.",
     "weights": "'none', or a .h5, .weights.h5 or .keras file  [default: the backbone's own]",
+    "class_weights": "'balanced' counts each class the same, however few its images.",
     "image_size": "Pixels of the square image that the backbone sees.",
     "input_size": "Pixels of the square image that the model takes and upsamples.",
     "batch_size": "Images per step.",
@@ -198,6 +203,41 @@ def pretrain(context: click.Context, recipe: str | None, dry_run: bool) -> None:
 
 
 @main.command()
+@click.argument("data")
+@click.option("--data-dir", help=_MEANINGS["data_dir"])
+@click.option(
+    "--bad-images",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="What fit is told to do about images that cannot be read.",
+)
+@click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
+@click.pass_context
+def check(
+    context: click.Context, data: str, data_dir: str | None, bad_images: str, output: str | None
+) -> None:
+    """Look at every image of DATA, and say what is wrong with them and what fit does about it.
+
+    DATA is what fit takes: a folder, a manifest, TFRecord files, the name of a data set. The exit
+    code is 1 if a fit would stop.
+    """
+    with _quiet_import():
+        from tfxfer import checking
+    result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
+    if output is not None:
+        text = json.dumps(result.as_json(), indent=2)
+        if output == "-":
+            click.echo(text)
+        else:
+            write_text(output, text + "\n")
+    if output != "-":
+        click.echo(result.describe())
+    if result.blocks:
+        context.exit(1)
+
+
+@main.command()
 @click.argument("model")
 @click.option("--data", help="A data set, as for fit  [default: the run's own]")
 @click.option("--data-dir", help="Where TFDS data lie.")
@@ -216,9 +256,10 @@ def evaluate(
     result = evaluation.evaluate(
         model, data=data, data_dir=data_dir, split=split, batch_size=batch_size
     )
+    balanced = f", balanced {result.balanced_accuracy:.4f}" if result.uneven_classes else ""
     click.echo(
-        f"{result.data} {result.split}: accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, "
-        f"{result.num_examples:,} images"
+        f"{result.data} {result.split}: accuracy {result.accuracy:.4f}{balanced}, "
+        f"loss {result.loss:.4f}, {result.num_examples:,} images"
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TypeVar
 from tfxfer.errors import UsageError, did_you_mean
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+ClassWeights = Literal["none", "balanced"]
 
 GIGABYTE = 10**9
 
@@ -100,13 +101,14 @@ class RunConfig:
         UsageError: A value is of the wrong type, outside its limits, or contradicts another.
     """
 
-    data: str = ""  # a TFDS name, a folder, or "digits"
+    data: str = ""  # a folder, a manifest, TFRecord files, a name of TFDS or "hf:", or "digits"
     data_dir: str | None = None  # where TFDS data lie
     validation_fraction: float | None = _setting(None, above=0, below=1)  # where it must be carved
     test_fraction: float | None = _setting(None, above=0, below=1)  # likewise
     train_examples: int | None = _setting(None, minimum=1)  # at most; None takes all
     validation_examples: int | None = _setting(None, minimum=1)
     test_examples: int | None = _setting(None, minimum=1)
+    bad_images: Literal["error", "skip"] = "error"  # what is done about those that cannot be read
     backbone: str = "resnet50"
     image_size: int = _setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
     input_size: int = _setting(None, minimum=1, maximum=4096)  # pixels the model is given
@@ -160,6 +162,7 @@ class FitConfig(RunConfig):
     """Everything that decides what a fit computes and where its results go."""
 
     weights: str = _setting(None)  # "imagenet", "none", a file, or the backbone's own word
+    class_weights: ClassWeights = "none"  # "balanced": the same total for each class
     export_dir: str = "saved_models"
     min_accuracy: float = _setting(0.0, minimum=0, maximum=1)  # less is not exported
     compare_scratch: bool = False  # train the same network from random weights, too

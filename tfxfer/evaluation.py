@@ -21,15 +21,19 @@ class EvaluationResult:
         data: The data set's name.
         split: "train", "validation", "test" or "all".
         accuracy: Share of examples whose most probable class is the label, in [0, 1].
+        balanced_accuracy: Mean recall of the classes; see `metrics.balanced_accuracy`.
         loss: Mean cross-entropy in nats, without label smoothing.
         num_examples: How many images were looked at.
+        uneven_classes: Whether their number differs much from class to class.
     """
 
     data: str
     split: str
     accuracy: float
+    balanced_accuracy: float
     loss: float
     num_examples: int
+    uneven_classes: bool
 
 
 def evaluate(

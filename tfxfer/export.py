@@ -39,6 +39,7 @@ from tfxfer.run_directory import (
     new_version,
     prune_versions,
     publish_version,
+    read_metrics,
     replacing,
     write_class_names,
 )
@@ -123,10 +124,11 @@ def export(
     source = trained.open_source(data, data_dir)
     metrics: Mapping[str, Any] = {}
     if config and data is None:
-        metrics = _read_metrics(RunDirectory(trained.path.parent))
+        metrics = read_metrics(RunDirectory(trained.path.parent))
     elif min_accuracy:
         found = score(trained, source, judging_split(source.splits))
-        metrics = {found.split: {"accuracy": found.accuracy, "loss": found.loss}}
+        scores = ("accuracy", "balanced_accuracy", "loss")
+        metrics = {found.split: {name: getattr(found, name) for name in scores}}
     images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
     directory = pathlib.Path(export_dir, name)
     version = export_saved_model(
@@ -277,7 +279,7 @@ def _pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDA
     """Returns some of the images of a split, (num_chosen, size, size, 3)."""
     part = split.select(chosen)
     with naming_unreadable_images(part):
-        batches = list(Images(part, size, memory_bytes=0).streamed.batch(64).as_numpy_iterator())
+        batches = list(Images(part, size, memory_bytes=0).streamed().batch(64).as_numpy_iterator())
     return np.concatenate(batches)
 
 
@@ -333,13 +335,6 @@ def _name_of(trained: TrainedClassifier) -> str:
     if trained.config:
         return folder
     return folder if trained.path.stem == "model" else trained.path.stem
-
-
-def _read_metrics(run: RunDirectory) -> Mapping[str, Any]:
-    try:
-        return json.loads(run.metrics.read_text("utf-8"))  # type: ignore[no-any-return]
-    except (OSError, ValueError) as error:
-        raise UsageError(f"Cannot read '{run.metrics}', which the fit leaves: {error}.") from None
 
 
 def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:

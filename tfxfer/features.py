@@ -170,9 +170,7 @@ class FeatureFunction:
         changes: "Changes | None",
     ) -> np.ndarray:
         """Returns the features of some of the images, by their index."""
-        if len(wanted) < len(images):
-            images = Images(images.split.select(wanted), images.image_size, memory_bytes=0)
-        batches = evaluation_batches(images, batch_size)
+        batches = evaluation_batches(images, batch_size, wanted)
         if changes:
             draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)
             batches = tf.data.Dataset.zip(batches, draws).map(
@@ -203,7 +201,7 @@ class Changes:
 
 def _ids(images: Images, changes: Changes | None) -> Ids:
     """Returns the ids of the features of images: of the images, and of what is done to them."""
-    digests = images.split.digests()
+    digests = images.digests
     if changes is None:
         return digests
     how = repr(changes.augment).encode()
@@ -227,13 +225,24 @@ class Standardisation:
     deviation: np.ndarray
 
     @classmethod
-    def of(cls, features: np.ndarray) -> Self:
-        """Returns that of features, (num_examples, num_features)."""
-        deviation = features.std(axis=0)
+    def of(cls, features: np.ndarray, weights: np.ndarray | None = None) -> Self:
+        """Returns that of training images.
+
+        Args:
+            features: Shape (num_examples, num_features).
+            weights: How much each example counts, shape (num_examples,); one of weight 2 is two
+                here, too. None is all alike.
+        """
+        if weights is None:
+            mean, deviation = features.mean(axis=0), features.std(axis=0)
+        else:
+            total = weights.sum(dtype=np.float64)
+            mean = np.asarray(weights @ features / total, features.dtype)
+            deviation = np.sqrt(weights @ np.square(features - mean) / total)
         # A feature that is the same on all training images says nothing, and must not explode where
         # another image differs by a little.
         floor = _SMALLEST_DEVIATION * deviation.max(initial=0.0)
-        return cls(features.mean(axis=0), np.where(deviation > floor, deviation, 1.0))
+        return cls(mean, np.where(deviation > floor, deviation, 1.0))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
         """Returns features of mean 0 and deviation 1, float32."""
@@ -251,9 +260,17 @@ class Standardisation:
 
 
 def feature_batches(
-    features: np.ndarray, labels: np.ndarray, batch_size: int, *, seed: int, epochs: int
+    features: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    *,
+    seed: int,
+    epochs: int,
+    weights: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Returns batches of (features, labels) for all epochs, one after the other.
+
+    Where there are weights they are the third.
 
     The examples come in the order in which `pipeline.training_batches` has their images.
 
@@ -263,8 +280,9 @@ def feature_batches(
         batch_size: Examples per batch; an epoch's last batch may be smaller.
         seed: With the epoch's number it decides the epoch's order.
         epochs: How many.
+        weights: Shape (num_examples,), or None.
     """
-    rows, targets = tf.constant(features), tf.constant(labels)
+    columns = [tf.constant(x) for x in (features, labels, weights) if x is not None]
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         return shuffled_indices(len(labels), seed, epoch).batch(batch_size)
@@ -272,7 +290,7 @@ def feature_batches(
     return (
         tf.data.Dataset.range(epochs)
         .flat_map(one_epoch)
-        .map(lambda indices: (tf.gather(rows, indices), tf.gather(targets, indices)))
+        .map(lambda indices: tuple(tf.gather(column, indices) for column in columns))
         .apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size) * epochs))
         .prefetch(tf.data.AUTOTUNE)
     )

@@ -25,6 +25,9 @@ _SAVE_SECONDS = 1.0
 class Epoch:
     """One row of `history.csv`; losses are the training loss's, label smoothing included.
 
+    Training's numbers are under the weights that its examples have. Those of validation count each
+    example the same or, with balanced class weights, each class: see `weighting.judging_weights`.
+
     Attributes:
         phase: "head", "finetune" or "pretrain".
         epoch: Number within the phase, from 1.

@@ -40,15 +40,31 @@ class Examples:
     Attributes:
         features: Standardised, float32, shape (num_examples, num_features).
         labels: Class indices, shape (num_examples,).
+        weights: How much each counts, float32, mean 1, shape (num_examples,); None is all alike.
     """
 
     features: Floats
     labels: npt.NDArray[np.int64]
+    weights: Floats | None = None
+
+    @property
+    def effective_number(self) -> float:
+        """How many examples of one weight would tell a share as exactly as these do.
+
+        It is `sum(weights)**2 / sum(weights**2)` (Kish 1965, Survey Sampling).
+        """
+        if self.weights is None:
+            return len(self.labels)
+        weights = self.weights.astype(np.float64)
+        return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 @dataclass(frozen=True)
 class Pass:
-    """How a head does after one pass over the training examples; losses without the penalty."""
+    """How a head does after one pass over the training examples.
+
+    Losses are without the penalty; all four are means under the weights of the examples.
+    """
 
     train_loss: float
     train_accuracy: float
@@ -151,7 +167,8 @@ def solve(
 
     L-BFGS (Liu & Nocedal 1989, Mathematical Programming 45); scikit-learn's
     `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution where labels are not
-    smoothed.
+    smoothed. With weights the mean is `sum(weight * loss) / num_examples`, so that an example of
+    weight 2 is as good as two.
 
     Args:
         train: What to learn from.
@@ -177,8 +194,8 @@ def solve(
         nonlocal latest
         kernel, bias = unpack(flat)
         logits = train.features @ kernel + bias
-        loss, slope = loss_of(logits, train.labels)
-        latest = loss, accuracy(logits, train.labels)
+        loss, slope = loss_of(logits, train)
+        latest = loss, accuracy(logits, train.labels, train.weights)
         gradient = np.empty((num_features + 1, num_classes))
         gradient[:-1] = train.features.T @ slope + penalty * kernel
         gradient[-1] = slope.sum(axis=0)
@@ -188,8 +205,9 @@ def solve(
         # An iteration ends where the objective was looked at last.
         kernel, bias = unpack(flat)
         logits = validation.features @ kernel + bias
-        loss = loss_of(logits, validation.labels)[0]
-        passes.append(Pass(*latest, loss, accuracy(logits, validation.labels)))
+        loss = loss_of(logits, validation)[0]
+        share = accuracy(logits, validation.labels, validation.weights)
+        passes.append(Pass(*latest, loss, share))
 
     if start is None:
         first = np.zeros((num_features + 1) * num_classes)
@@ -219,7 +237,7 @@ def best_solution(path: Sequence[Solution]) -> Solution:
     return min(path, key=lambda solution: solution.scores.validation_loss)
 
 
-def start_of_finetuning(path: Sequence[Solution], num_validation: int) -> Solution:
+def start_of_finetuning(path: Sequence[Solution], num_validation: float) -> Solution:
     """Returns the most penalised solution about as accurate as the best: within a standard error.
 
     The rule is Breiman et al.'s (1984, Classification and Regression Trees, section 3.4.3). A head
@@ -229,7 +247,8 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: int) -> Soluti
 
     Args:
         path: Solutions from the strongest penalty on.
-        num_validation: How many examples the accuracies are of.
+        num_validation: How many examples the accuracies are of; of weighted ones the effective
+            number.
     """
     highest = max(solution.scores.validation_accuracy for solution in path)
     error = (highest * (1 - highest) / num_validation) ** 0.5
@@ -240,20 +259,24 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: int) -> Soluti
 
 def _cross_entropy(
     label_smoothing: float,
-) -> Callable[[Floats, npt.NDArray[np.int64]], tuple[float, Floats]]:
-    """Returns a function of logits and labels: the mean loss, and its slope by the logits."""
+) -> Callable[[Floats, Examples], tuple[float, Floats]]:
+    """Returns a function of logits and examples: the mean loss, and its slope by the logits."""
 
-    def loss(logits: Floats, labels: npt.NDArray[np.int64]) -> tuple[float, Floats]:
+    def loss(logits: Floats, examples: Examples) -> tuple[float, Floats]:
+        labels, weights = examples.labels, examples.weights
         num_examples, num_classes = logits.shape
         rows = np.arange(num_examples)
         shifted = logits - logits.max(axis=1, keepdims=True)
         exponents = np.exp(shifted)
         sums = exponents.sum(axis=1, keepdims=True)
         logarithms = shifted - np.log(sums)
-        chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
-        spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
         slope = exponents / sums - np.float32(label_smoothing / num_classes)
         slope[rows, labels] -= np.float32(1 - label_smoothing)
+        if weights is not None:
+            logarithms *= weights[:, None]
+            slope *= weights[:, None]
+        chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
+        spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
         slope /= num_examples
         return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
 

@@ -45,7 +45,8 @@ def compiled_view(
     view.compile(
         optimizer=build_optimizer(phase, steps),
         loss=smoothed_loss(label_smoothing),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         steps_per_execution=together,
     )
     return view
@@ -79,10 +80,21 @@ class Judge:
 
 
 def judge_logits(
-    logits: np.ndarray, labels: np.ndarray, label_smoothing: float
+    logits: np.ndarray,
+    labels: np.ndarray,
+    label_smoothing: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, float]:
-    """Returns the training loss and the accuracy of logits, (num_examples, num_classes)."""
-    return smoothed_cross_entropy(logits, labels, label_smoothing), accuracy(logits, labels)
+    """Returns the training loss and the accuracy of logits.
+
+    Args:
+        logits: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        label_smoothing: Share of the target that is spread over all classes.
+        weights: How much each example counts, shape (num_examples,); None is all alike.
+    """
+    loss = smoothed_cross_entropy(logits, labels, label_smoothing, weights)
+    return loss, accuracy(logits, labels, weights)
 
 
 def run_epochs(
@@ -99,7 +111,9 @@ def run_epochs(
     Args:
         view: What `compiled_view` returned.
         phase: The same settings.
-        batches: The batches of these epochs, one after the other.
+        batches: The batches of these epochs, one after the other: (x, labels), or with weights
+            of mean 1 as the third. A batch's loss is its weighted sum divided by its number of
+            examples, whatever their weights.
         callbacks: Told of each batch and epoch.
         steps: Batches in an epoch.
         first_epoch: Number of the first epoch, from 0.
@@ -128,7 +142,7 @@ def score_splits(
     scores = {}
     for name in SCORED_SPLITS:
         if name in images:
-            labels = images[name].split.labels
+            labels = images[name].labels
             batches = evaluation_batches(images[name], batch_size)
             judge = Judge(model, batches, labels, batch_size, name)
             scores[name] = summarise(judge.outputs(), labels)

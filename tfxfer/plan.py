@@ -26,6 +26,7 @@ from tfxfer.run_directory import (
     unfinished_run,
 )
 from tfxfer.sources import Source, open_source
+from tfxfer.weighting import balanced_weights, without_weightless
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Plan:
             ]
         version = next_version(self.export_directory)
         lines += [
+            *self._describe_class_weights(),
             _row("augmentation", self._describe_augmentation()),
             _row("precision", self.config.precision),
             *self._describe_comparison(),
@@ -101,6 +103,22 @@ class Plan:
             if changes and self.config.finetune.epochs
             else "none"
         )
+
+    def _describe_class_weights(self) -> list[str]:
+        """Returns lines on the weights of the classes where they are balanced."""
+        if self.config.class_weights == "none":
+            return []
+        labels, names = self.source.splits["train"].labels, self.source.class_names
+        weights = balanced_weights(labels)
+        least, most = weights.argmin(), weights.argmax()
+        shown = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]
+        text = f"from {' to '.join(shown)}"
+        if weights[least] == weights[most]:
+            text = "as the numbers of training images are already"
+        return [
+            _row("class weights", f"balanced, {text}"),
+            _row("", "while training, validation counts each class the same, too"),
+        ]
 
     def _describe_comparison(self) -> list[str]:
         """Returns a line on the comparison with random weights where it was asked for."""
@@ -172,7 +190,7 @@ def make_plan(config: FitConfig) -> Plan:
     """
     check_settings(config)
     backbone = find_backbone(config.backbone)
-    source = open_source(config)
+    source = without_weightless(open_source(config))
     if config.run is not None:
         run = named_run(config.runs_dir, config.run)
     else:
@@ -196,7 +214,8 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     """
     check_settings(config)
     backbone = find_backbone(config.backbone)
-    source = open_source(config)
+    # The setting is a fit's; what the data themselves say of their examples holds here, too.
+    source = without_weightless(open_source(config))
     decided = dataclasses.replace(
         decide_pretraining(config, _facts(source, backbone)),
         backbone=backbone.name,

@@ -13,6 +13,7 @@ from tfxfer.card import backbone_card
 from tfxfer.checkpoint import restore_checkpoint, save_checkpoint
 from tfxfer.classifier import Classifier, in_float32
 from tfxfer.config import PretrainConfig, to_toml
+from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.history import History, PhaseRecorder
 from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.metrics import describe_scores
@@ -27,6 +28,7 @@ from tfxfer.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
 from tfxfer.run_directory import replacing, start_run, write_json
+from tfxfer.weighting import training_weights
 
 Say = Callable[[str], None]
 
@@ -75,9 +77,12 @@ def pretrain(
     plan = make_pretrain_plan((config or PretrainConfig()).with_settings(settings))
     classifier = plan.build_classifier()
     say(plan.describe(classifier) + "\n")
-    start_run(plan.run, to_toml(plan.config), plan.source.class_names)
     splits = plan.source.splits
-    images = open_images(splits, plan.config)
+    images, skipped = open_images(splits, plan.config)
+    start_run(plan.run, to_toml(plan.config), plan.source.class_names)
+    record_data(plan.run, plan.source, images, skipped)
+    for line in describe_skipped(plan.run, skipped):
+        say(line)
     history = History(plan.run)
     clock.lap("data")
     with naming_unreadable_images(*splits.values()):
@@ -130,7 +135,7 @@ def _train(
         history.save()
         save_checkpoint(view, run.checkpoint)
 
-    labels = images["validation"].split.labels
+    train, labels = images["train"], images["validation"].labels
     batches = evaluation_batches(images["validation"], config.batch_size)
     judge = Judge(classifier.model, batches, labels, config.batch_size, "validation")
 
@@ -142,7 +147,7 @@ def _train(
             view,
             config,
             training_batches(
-                images["train"],
+                train.weighted(training_weights(train.split, "none")),
                 config.batch_size,
                 seed=config.seed,
                 epochs=config.epochs,

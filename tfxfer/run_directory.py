@@ -32,6 +32,16 @@ class RunDirectory:
         return self.path / "config.toml"
 
     @property
+    def splits(self) -> pathlib.Path:
+        """Which example was in which split: a manifest, which `--data` takes."""
+        return self.path / "splits.csv"
+
+    @property
+    def skipped(self) -> pathlib.Path:
+        """Which images were left out because they cannot be read; only there if some were."""
+        return self.path / "skipped.csv"
+
+    @property
     def history(self) -> pathlib.Path:
         """One row per epoch."""
         return self.path / "history.csv"
@@ -239,10 +249,35 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | pathlib.Path, text: str) -> None:
+    """Writes a file that the user named; characters of file names that are no UTF-8 stay.
+
+    Raises:
+        UsageError: There is no directory for it, or it is a directory.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"Cannot write '{path}': it is no file in a directory that is there.")
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8", "surrogateescape")
+
+
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes JSON that a person can read."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_metrics(run: RunDirectory) -> dict[str, Any]:
+    """Returns what came out of a run.
+
+    Raises:
+        UsageError: It does not say, or not what can be read.
+    """
+    try:
+        return dict(json.loads(run.metrics.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"Cannot read '{run.metrics}', which the fit leaves: {error}.") from None
 
 
 @contextlib.contextmanager

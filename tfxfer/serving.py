@@ -10,14 +10,10 @@ import keras
 import tensorflow as tf
 
 from tfxfer.classifier import with_features
-from tfxfer.images import decode_and_resize, height_and_width, resize, why_unreadable
+from tfxfer.images import FORMATS, MAX_PIXELS, decode_and_resize, resize
 
 # How many of the most probable classes an answer names.
 TOP_CLASSES = 5
-
-# What is decoded of one request at a time takes 3 bytes a pixel, and as much again for the middle
-# square: at most 600 MB an image.
-MAX_PIXELS = 100_000_000
 
 LABELS_FILE = "labels.txt"
 FACTS_FILE = "tfxfer.json"
@@ -25,7 +21,7 @@ FACTS_FILE = "tfxfer.json"
 # What each signature takes and gives, as `FACTS_FILE` says it.
 CONTRACT = {
     "serving_default": {
-        "image_bytes": "string (batch,): JPEG, PNG, BMP or GIF files, any size up to "
+        "image_bytes": f"string (batch,): {FORMATS} files, any size up to "
         f"{MAX_PIXELS // 10**6} megapixels each",
         "gives": f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
         "top_k_probabilities, top_k_class_ids, top_k_labels",
@@ -49,8 +45,8 @@ def write_saved_model(
 ) -> None:
     """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
 
-    `serving_default` takes `image_bytes`, a batch of JPEG, PNG, BMP or GIF files, and `pixels`
-    takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
+    `serving_default` takes `image_bytes`, a batch of JPEG, PNG, BMP, GIF or WebP files, and
+    `pixels` takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
     `probabilities`, (batch, num_classes), `class_id` and `label`, (batch,), and of the k most
     probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
     (batch, k); k is 5, or the number of classes where there are fewer. `features` takes
@@ -70,11 +66,16 @@ def write_saved_model(
     square = tf.TensorSpec((size, size, 3), tf.uint8)
     answer = _answer(model, class_names, size)
 
-    def decoded(image_bytes: tf.Tensor) -> tf.Tensor:
+    def decode_all(image_bytes: tf.Tensor) -> tf.Tensor:
         numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
         return tf.map_fn(
-            lambda one: _decode_one(one[0], one[1], size), numbered, fn_output_signature=square
+            lambda one: decode_and_resize(one[1], size, _refusal(one[0])),
+            numbered,
+            fn_output_signature=square,
         )
+
+    # Traced once, as it is large, and saved once for both signatures.
+    decoded = tf.function(decode_all, [tf.TensorSpec((None,), tf.string)])
 
     def answered(squares: tf.Tensor) -> dict[str, tf.Tensor]:
         # A network fails on no images at all: then one is given to it, and nothing of it returned.
@@ -141,19 +142,6 @@ def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: value for name, value in answer.items() if name != "features"}
 
 
-def _decode_one(number: tf.Tensor, encoded: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns an image of a request, or fails with its number in the request and the reason."""
-    reason = why_unreadable(encoded)
-    with tf.control_dependencies([_require(reason == "", number, reason)]):
-        encoded = tf.identity(encoded)
-    pixels = tf.reduce_prod(tf.cast(height_and_width(encoded), tf.int64))
-    too_large = tf.strings.format(f"it has {{}} pixels; at most {MAX_PIXELS} are decoded", pixels)
-    with tf.control_dependencies([_require(pixels <= MAX_PIXELS, number, too_large)]):
-        return decode_and_resize(tf.identity(encoded), size)
-
-
-def _require(condition: tf.Tensor, number: tf.Tensor, reason: tf.Tensor) -> tf.Operation:
-    message = tf.strings.join(
-        [tf.strings.format("image_bytes[{}] cannot be read: ", number), reason]
-    )
-    return tf.debugging.Assert(condition, [message])
+def _refusal(number: tf.Tensor) -> tf.Tensor:
+    """Returns how the message begins that refuses an image of a request."""
+    return tf.strings.format("image_bytes[{}] cannot be read: ", number)

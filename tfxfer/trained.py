@@ -17,8 +17,14 @@ from tfxfer.classifier import with_features
 from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.images import decode_and_resize, readable_reason, resize
-from tfxfer.run_directory import classes_file, open_run, read_class_names
-from tfxfer.sources import Source, open_source
+from tfxfer.run_directory import (
+    RunDirectory,
+    classes_file,
+    open_run,
+    read_class_names,
+    read_metrics,
+)
+from tfxfer.sources import Source, open_as_it_is, open_source
 
 AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -50,8 +56,8 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (num_images, num_classes).
 
         Args:
-            images: A path or an array, or several: files of JPEG, PNG, BMP or GIF, and uint8 RGB of
-                shape (height, width, 3), any size.
+            images: A path or an array, or several: files of JPEG, PNG, BMP, GIF or WebP, and uint8
+                RGB of shape (height, width, 3), any size.
             batch_size: Images per step; no influence on the result.
 
         Raises:
@@ -90,14 +96,20 @@ class TrainedClassifier:
         Raises:
             UsageError: No data are named, or they are not there.
         """
-        config = self.config if data is None else FitConfig(data=data)
-        if config is None:
+        if data is not None:
+            return open_source(FitConfig(data=data, data_dir=data_dir))
+        if self.config is None:
             raise UsageError(
                 f"'{self.path}' does not say what data it was trained on: name some (--data)."
             )
-        if data_dir is not None:
-            config = dataclasses.replace(config, data_dir=data_dir)
-        return open_source(config)
+        run = RunDirectory(self.path.parent)
+        data_dir = data_dir or self.config.data_dir
+        if run.splits.is_file():
+            source = open_as_it_is(str(run.splits), data_dir)
+            told = read_metrics(run) if run.metrics.is_file() else {}
+            name = told.get("data", {}).get("name", source.name)
+            return dataclasses.replace(source, name=name)
+        return open_source(dataclasses.replace(self.config, data_dir=data_dir))
 
     def labels(self, source: Source, split: str) -> npt.NDArray[np.int64]:
         """Returns the labels of a split as the model numbers its classes, which go by their names.

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from tfxfer.classifier import Classifier
 from tfxfer.clients import how_to_try
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
+from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.errors import UsageError
 from tfxfer.export import CHECK_IMAGES, export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
@@ -34,12 +36,19 @@ from tfxfer.linear import (
 )
 from tfxfer.loops import SCORED_SPLITS, compiled_view, judge_logits, run_epochs, score_splits
 from tfxfer.metrics import Summary, describe_scores, judging_split, softmax, summarise
-from tfxfer.pipeline import Images, naming_unreadable_images, open_images, training_batches
+from tfxfer.pipeline import (
+    Images,
+    Unreadable,
+    naming_unreadable_images,
+    open_images,
+    training_batches,
+)
 from tfxfer.plan import Plan, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing, start_run, write_json
 from tfxfer.trained import TrainedClassifier
+from tfxfer.weighting import judging_weights, training_weights
 
 Say = Callable[[str], None]
 
@@ -91,9 +100,10 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
     plan = make_plan(asked)
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
-    images = open_images(plan.source.splits, plan.config)
+    clock.lap("data")
+    images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = _train(plan, classifier, images, clock, say)
+        trained = _train(plan, classifier, images, skipped, clock, say)
         examples = images["validation"].encoded(CHECK_IMAGES)
     # Before the export too: should that fail, `tfxfer export` tries again without training.
     write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
@@ -107,7 +117,7 @@ def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -
     clock.lap("export")
     metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
     write_json(plan.run.metrics, metrics)
-    say(_summary(plan, trained.history, metrics))
+    say(_summary(plan, trained.history, metrics, skipped))
     if plan.config.compare_scratch:
         comparison = _compare(asked, plan, trained, say)
         clock.lap("comparison")
@@ -128,13 +138,23 @@ class _Trained:
 
 
 def _train(
-    plan: Plan, classifier: Classifier, images: dict[str, Images], clock: Clock, say: Say
+    plan: Plan,
+    classifier: Classifier,
+    images: dict[str, Images],
+    skipped: list[Unreadable],
+    clock: Clock,
+    say: Say,
 ) -> _Trained:
     """Runs the phases of a plan, writes `model.keras`, and scores it."""
+    for line in describe_skipped(plan.run, skipped):
+        say(line)
+    weights = training_weights(images["train"].split, plan.config.class_weights)
+    images = {**images, "train": images["train"].weighted(weights)}
     start_run(plan.run, to_toml(plan.config), plan.source.class_names)
+    record_data(plan.run, plan.source, images, skipped)
     history = History(plan.run)
     phases = _Phases(plan, classifier, images, history, say)
-    clock.lap("data")
+    clock.lap("images")
     phases.train_head()
     clock.lap("head")
     phases.finetune()
@@ -149,6 +169,8 @@ def _train(
         "num_classes": len(plan.source.class_names),
         "parameters": {"total": classifier.num_parameters(), "trained": phases.num_trained},
     }
+    if skipped:
+        metrics["skipped"] = dict(Counter(one.split for one in skipped))
     if phases.penalty is not None:
         metrics["penalty"] = phases.penalty
     clock.lap("evaluation")
@@ -192,8 +214,9 @@ def _train_again(plan: Plan, say: Say) -> _Trained:
     clock = Clock()
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
-        images = open_images(plan.source.splits, plan.config)
-        trained = _train(plan, classifier, images, clock, say)
+        clock.lap("data")
+        images, skipped = open_images(plan.source.splits, plan.config)
+        trained = _train(plan, classifier, images, skipped, clock, say)
     write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
     return trained
 
@@ -233,9 +256,11 @@ class _Phases:
             augment = config.augment if config.head.augmented_views else NO_CHANGES
             self._train_on_images("head", config.head, source, augment)
         else:
-            scale = Standardisation.of(train.activations)
-            learnt = Examples(scale.apply(train.activations), train.labels)
-            judged = Examples(scale.apply(validation.activations), validation.labels)
+            scale = Standardisation.of(train.activations, train.weights)
+            learnt = Examples(scale.apply(train.activations), train.labels, train.weights)
+            judged = Examples(
+                scale.apply(validation.activations), validation.labels, self._judging_weights()
+            )
             if config.head.optimizer == "lbfgs":
                 self._solve_head(learnt, judged, scale)
                 return
@@ -268,7 +293,7 @@ class _Phases:
             return score_splits(model, self.images, self.plan.config.batch_size)
         # The same function, whose frozen half has done its work.
         return {
-            name: summarise(softmax(self.cut.judge(name).outputs()), self.images[name].split.labels)
+            name: summarise(softmax(self.cut.judge(name).outputs()), self.images[name].labels)
             for name in SCORED_SPLITS
             if name in self.images
         }
@@ -287,7 +312,7 @@ class _Phases:
         ):
             path.append(solution)
             self.say(solution_line(solution, best_solution(path) is solution))
-        first, best = start_of_finetuning(path, len(validation.labels)), best_solution(path)
+        first, best = start_of_finetuning(path, validation.effective_number), best_solution(path)
         if first is not best and config.finetune.epochs:
             self.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
         best = finished(best, train, validation, head.epochs, config.label_smoothing)
@@ -312,12 +337,16 @@ class _Phases:
             config.batch_size,
             seed=config.seed,
             epochs=config.head.epochs,
+            weights=train.weights,
         )
 
         def validate() -> tuple[float, float]:
             # Called as it is: to compile it, and to ask Keras for batches, takes far longer.
             logits = [np.asarray(head(x, training=False)) for x in in_blocks(validation.features)]
-            return judge_logits(np.concatenate(logits), validation.labels, config.label_smoothing)
+            return judge_logits(
+                *(np.concatenate(logits), validation.labels, config.label_smoothing),
+                validation.weights,
+            )
 
         self._train(head, "head", config.head, batches, validate, len(train.labels), keep_best)
         head.set_weights(best)
@@ -345,11 +374,12 @@ class _Phases:
                 config.batch_size,
                 seed=config.seed,
                 epochs=phase.epochs,
+                weights=kept.weights,
             )
-        judge = source.judge("validation")
+        judge, weights = source.judge("validation"), self._judging_weights()
 
         def validate() -> tuple[float, float]:
-            return judge_logits(judge.outputs(), judge.labels, config.label_smoothing)
+            return judge_logits(judge.outputs(), judge.labels, config.label_smoothing, weights)
 
         self._train(model, name, phase, batches, validate, len(train), self._save_weights)
 
@@ -379,18 +409,26 @@ class _Phases:
         )
         run_epochs(view, phase, batches, [recorder], steps=steps)
 
+    def _judging_weights(self) -> np.ndarray | None:
+        """Returns what weighs the validation images that choose among epochs and penalties."""
+        labels = self.images["validation"].labels
+        return judging_weights(labels, self.plan.config.class_weights)
+
     def _save_weights(self) -> None:
         with replacing(self.plan.run.best_weights) as temporary:
             self.classifier.model.save_weights(temporary)
 
 
-def _summary(plan: Plan, history: History, metrics: Mapping[str, Any]) -> str:
+def _summary(
+    plan: Plan, history: History, metrics: Mapping[str, Any], skipped: list[Unreadable]
+) -> str:
     """Returns what came out and where it is."""
     best = history.best
     return "\n".join(
         [
             "",
             *describe_scores(metrics),
+            *describe_skipped(plan.run, skipped),
             f"best epoch: {best.epoch} of the {best.phase} phase" if best else "",
             f"took {readable_seconds(metrics['seconds']['total'])}",
             f"model   {plan.run.model}",

@@ -3,10 +3,35 @@
 import numpy as np
 import pytest
 
-from tfxfer.sources.carving import apportion, carve, default_fraction, subset
+from tfxfer.cache import ids_of
+from tfxfer.sources.carving import (
+    apportion,
+    canonical_order,
+    carve,
+    default_fraction,
+    found_in,
+    inseparable,
+    subset,
+)
 
 CIFAR_LIKE = np.tile(np.arange(10), 5000)
 UNEVEN = np.repeat([0, 1, 2, 3, 4], [100, 50, 3, 2, 1])
+
+
+def contents(*numbers):
+    """Returns the digests of images, each of which a number stands for."""
+    return ids_of((str(number).encode(),) for number in numbers)
+
+
+DIFFERENT = contents(*range(len(CIFAR_LIKE)))
+
+
+def carved(labels, fractions, seed):
+    return carve(labels, DIFFERENT[: len(labels)], fractions, seed)
+
+
+def chosen(labels, num_examples, seed):
+    return subset(labels, DIFFERENT[: len(labels)], num_examples, seed)
 
 
 def counts(labels, indices, num_classes=5):
@@ -32,7 +57,7 @@ def test_the_default_fraction_is_autogluons(num_examples, fraction):
 
 
 def test_carving_divides_every_class_as_the_whole():
-    parts = carve(CIFAR_LIKE, {"validation": 0.05}, (0, 0))
+    parts = carved(CIFAR_LIKE, {"validation": 0.05}, (0, 0))
     assert list(parts) == ["train", "validation"]
     assert counts(CIFAR_LIKE, parts["validation"], 10) == [250] * 10
     assert counts(CIFAR_LIKE, parts["train"], 10) == [4750] * 10
@@ -40,7 +65,7 @@ def test_carving_divides_every_class_as_the_whole():
 
 @pytest.mark.parametrize("fractions", [{"validation": 0.2}, {"validation": 0.3, "test": 0.3}])
 def test_each_example_is_in_exactly_one_part_in_the_order_it_had(fractions):
-    parts = carve(UNEVEN, fractions, (3, 0))
+    parts = carved(UNEVEN, fractions, (3, 0))
     for indices in parts.values():
         assert (np.diff(indices) > 0).all()
     together = np.sort(np.concatenate(list(parts.values())))
@@ -48,7 +73,7 @@ def test_each_example_is_in_exactly_one_part_in_the_order_it_had(fractions):
 
 
 def test_small_classes_keep_one_to_train_on_and_give_one_to_validation_first():
-    parts = carve(UNEVEN, {"validation": 0.1, "test": 0.1}, (0, 0))
+    parts = carved(UNEVEN, {"validation": 0.1, "test": 0.1}, (0, 0))
     # 156 examples, so 16 for each part; the shares of the large classes are 10.3 and 5.1, and one
     # of them makes room for the two small ones.
     assert counts(UNEVEN, parts["validation"]) == [10, 4, 1, 1, 0]
@@ -59,14 +84,14 @@ def test_small_classes_keep_one_to_train_on_and_give_one_to_validation_first():
 @pytest.mark.parametrize("fraction", [0.001, 0.5, 0.95])
 def test_every_class_has_a_training_example_and_where_it_can_one_of_each_part(fraction):
     fractions = {"validation": fraction, "test": 0.99 - fraction}
-    parts = carve(UNEVEN, fractions, (0, 0))
+    parts = carved(UNEVEN, fractions, (0, 0))
     present = {name: set(UNEVEN[indices]) for name, indices in parts.items()}
     assert present == {"train": {0, 1, 2, 3, 4}, "validation": {0, 1, 2, 3}, "test": {0, 1, 2}}
 
 
 def test_carving_depends_on_the_seed_alone():
     first, again, other = (
-        carve(CIFAR_LIKE, {"validation": 0.05}, seed)["validation"]
+        carved(CIFAR_LIKE, {"validation": 0.05}, seed)["validation"]
         for seed in ((1, 0), (1, 0), (2, 0))
     )
     np.testing.assert_array_equal(first, again)
@@ -75,35 +100,35 @@ def test_carving_depends_on_the_seed_alone():
 
 
 def test_nothing_is_set_aside_where_every_class_has_one_example():
-    parts = carve(np.arange(4), {"validation": 0.5}, (0, 0))
+    parts = carved(np.arange(4), {"validation": 0.5}, (0, 0))
     assert len(parts["validation"]) == 0
     assert parts["train"].tolist() == [0, 1, 2, 3]
 
 
 def test_labels_that_do_not_occur_do_not_matter():
-    parts = carve(np.array([2, 2, 9, 9]), {"validation": 0.5}, (0, 0))
+    parts = carved(np.array([2, 2, 9, 9]), {"validation": 0.5}, (0, 0))
     assert sorted(np.array([2, 2, 9, 9])[parts["validation"]]) == [2, 9]
 
 
 def test_a_subset_has_each_class_in_proportion():
-    assert counts(CIFAR_LIKE, subset(CIFAR_LIKE, 1000, (0, 1)), 10) == [100] * 10
-    assert counts(UNEVEN, subset(UNEVEN, 78, (0, 1))) == [50, 25, 1, 1, 1]
+    assert counts(CIFAR_LIKE, chosen(CIFAR_LIKE, 1000, (0, 1)), 10) == [100] * 10
+    assert counts(UNEVEN, chosen(UNEVEN, 78, (0, 1))) == [50, 25, 1, 1, 1]
 
 
 def test_a_subset_has_every_class_if_there_are_as_many_examples():
-    assert counts(UNEVEN, subset(UNEVEN, 5, (0, 1))) == [1, 1, 1, 1, 1]
-    assert counts(UNEVEN, subset(UNEVEN, 4, (0, 1))) == [3, 1, 0, 0, 0]
+    assert counts(UNEVEN, chosen(UNEVEN, 5, (0, 1))) == [1, 1, 1, 1, 1]
+    assert counts(UNEVEN, chosen(UNEVEN, 4, (0, 1))) == [3, 1, 0, 0, 0]
 
 
 def test_a_subset_keeps_the_order_and_depends_on_the_seed_alone():
-    first, again, other = (subset(CIFAR_LIKE, 100, seed) for seed in ((1, 1), (1, 1), (2, 1)))
+    first, again, other = (chosen(CIFAR_LIKE, 100, seed) for seed in ((1, 1), (1, 1), (2, 1)))
     assert (np.diff(first) > 0).all()
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_a_subset_of_more_than_there_are_is_all():
-    np.testing.assert_array_equal(subset(UNEVEN, 1000, (0, 1)), np.arange(len(UNEVEN)))
+    np.testing.assert_array_equal(chosen(UNEVEN, 1000, (0, 1)), np.arange(len(UNEVEN)))
 
 
 def test_apportioning_follows_the_largest_remainders():
@@ -112,3 +137,74 @@ def test_apportioning_follows_the_largest_remainders():
     assert apportion(counts_, 10, nothing, counts_).tolist() == [5, 3, 2]
     assert apportion(counts_, 10, np.array([0, 0, 4]), counts_).tolist() == [4, 2, 4]
     assert apportion(counts_, 10, nothing, np.array([1, 24, 23])).tolist() == [1, 5, 4]
+
+
+def test_copies_of_an_example_go_the_same_way():
+    numbers = np.arange(300) % 100  # each three times
+    parts = carve(
+        np.zeros(300, np.int64), contents(*numbers), {"validation": 0.2, "test": 0.2}, (0,)
+    )
+    where = [set(numbers[indices]) for indices in parts.values()]
+    assert [len(found) for found in where] == [60, 20, 20]
+    assert len(set.union(*where)) == 100
+
+
+def test_a_group_is_never_divided_even_where_copies_link_it_to_another():
+    # Ten images of each of 20 patients; patients 3 and 4 share an image.
+    patients = np.repeat(np.arange(20), 10)
+    numbers = np.arange(200)
+    numbers[40] = numbers[39]
+    groups = [f"patient {patient}" for patient in patients]
+    labels = (patients % 2).astype(np.int64)
+    parts = carve(labels, contents(*numbers), {"validation": 0.2}, (0,), groups)
+    divided = {name: set(patients[indices]) for name, indices in parts.items()}
+    assert not divided["train"] & divided["validation"]
+    assert len(parts["validation"]) == 40
+    assert (3 in divided["train"]) == (4 in divided["train"])
+
+
+def test_the_order_of_the_examples_does_not_matter():
+    order = np.random.default_rng(0).permutation(156)
+    parts = carve(UNEVEN, contents(*range(156)), {"validation": 0.2, "test": 0.1}, (0,))
+    moved = carve(UNEVEN[order], contents(*order), {"validation": 0.2, "test": 0.1}, (0,))
+    for name, indices in parts.items():
+        assert sorted(order[moved[name]]) == indices.tolist()
+    few, few_moved = (
+        subset(UNEVEN, contents(*range(156)), 40, (0,)),
+        subset(UNEVEN[order], contents(*order), 40, (0,)),
+    )
+    assert sorted(order[few_moved]) == few.tolist()
+
+
+def test_new_examples_leave_the_old_ones_where_they_are_but_for_their_share():
+    labels = np.zeros(1100, np.int64)
+    fractions = {"validation": 0.2, "test": 0.2}
+    before = carve(labels[:1000], contents(*range(1000)), fractions, (0,))
+    after = carve(labels, contents(*range(1100)), fractions, (0,))
+    for name in fractions:
+        # Of 100 new ones about 20 go to each part, which has room for 20 more.
+        gone = np.setdiff1d(before[name], after[name])
+        assert len(after[name]) == 220
+        assert len(gone) < 12
+    assert not set(before["validation"]) & set(after["test"])
+    assert not set(before["test"]) & set(after["validation"])
+
+
+def test_an_example_without_a_group_is_one_of_its_own():
+    one, two, three, again = inseparable(contents(1, 2, 3, 2), ["", "", "a", ""])
+    assert two == again
+    assert len({one, two, three}) == 3
+    one, two, three, four = inseparable(contents(1, 2, 3, 4), ["a", "", "a", ""])
+    assert one == three
+    assert len({one, two, four}) == 3
+    assert sorted(inseparable(contents(1, 2), ["", ""])) == [0, 1]
+
+
+def test_the_canonical_order_is_that_of_the_contents_and_keeps_copies_in_theirs():
+    digests = np.array([[3, *[0] * 15], [1, *[9] * 15], [3, *[0] * 15], [1, *[0] * 15]], np.uint8)
+    assert canonical_order(digests).tolist() == [3, 1, 0, 2]
+
+
+def test_what_is_also_among_others_is_told():
+    assert found_in(contents(1, 2, 3), contents(3, 5, 1)).tolist() == [True, False, True]
+    assert found_in(contents(1), contents()).tolist() == [False]

@@ -36,7 +36,7 @@ def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
     assert typical_height_and_width(split_of(sizes, by_index=False)) == (10, 20)
 
 
-def test_selected_examples_keep_order_labels_and_ids():
+def test_selected_examples_keep_order_labels_ids_and_weights():
     for by_index in (True, False):
         split = split_of([(side, 5) for side in range(1, 8)], by_index=by_index)
         part = split.select(np.array([1, 4, 6]))
@@ -45,6 +45,9 @@ def test_selected_examples_keep_order_labels_and_ids():
         assert part.labels.tolist() == [1, 4, 6]
         assert [part.describe(index) for index in range(len(part))] == ["1", "4", "6"]
         np.testing.assert_array_equal(part.digests(), split.digests()[[1, 4, 6]])
+        assert part.weights is None
+        weighted = dataclasses.replace(split, weights=np.arange(7, dtype=np.float32))
+        assert weighted.select(np.array([1, 4, 6])).weights.tolist() == [1, 4, 6]
 
 
 def test_the_fingerprint_changes_with_every_image_label_and_split():

@@ -1,9 +1,9 @@
-"""Where images and labels come from: the embedded digits, folders of images, TFDS data sets.
+"""Where images and labels come from: folders, manifests, TFRecords, TFDS, Hugging Face, digits.
 
 `open_source` gives any of them the same form: class names, and for each split the labels in a
 stable order with a way to read the images in that order. Only `train` is required of the data: a
 validation split that is missing is carved from it, and so is a test split when the data have no
-other split.
+other split. No image is in two splits.
 """
 
 import dataclasses
@@ -15,21 +15,23 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.config import RunConfig
-from tfxfer.errors import UsageError
-from tfxfer.sources.carving import carve, default_fraction, subset
+from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.sources import huggingface, manifest, tfds, tfrecords
+from tfxfer.sources.carving import carve, default_fraction, found_in, subset
 from tfxfer.sources.digits import open_digits
 from tfxfer.sources.folders import open_folder
 from tfxfer.sources.source import Source, Split, first_few
-from tfxfer.sources.tfds import open_tfds
 
-__all__ = ["Source", "Split", "first_few", "open_source"]
+__all__ = ["SPLITS", "Source", "Split", "first_few", "open_as_it_is", "open_source"]
+
+SPLITS = ("train", "validation", "test")
 
 
 def open_source(config: RunConfig) -> Source:
     """Returns the images and labels that `config.data` names, divided into splits.
 
-    A directory of that name comes first, then `digits`, then the data sets of TFDS. Opening decodes
-    no images, but for a sample that tells their typical size.
+    All files are read once, for what is carved, what is in two splits and what a limit keeps is
+    decided by content; nothing is decoded, but for a sample that tells the images' typical size.
 
     Reads the settings `data`, `data_dir`, `seed`, `*_fraction` and `*_examples`.
 
@@ -37,8 +39,10 @@ def open_source(config: RunConfig) -> Source:
         UsageError: There are no such data, or they are not laid out as a classifier needs them.
         DataError: The data are known, but neither here nor to be had.
     """
-    source = _open(config)
+    source = open_as_it_is(config.data, config.data_dir)
     splits, notes = _with_validation(source.splits, config)
+    splits, more = _disjoint(splits, source.class_names)
+    notes += more
     for name, split in splits.items():
         counts = np.bincount(split.labels, minlength=len(source.class_names))
         missing = [source.class_names[label] for label in np.flatnonzero(counts == 0)]
@@ -50,11 +54,11 @@ def open_source(config: RunConfig) -> Source:
         "test": config.test_examples,
     }
     for stream, name in enumerate(splits):
-        limit = limits[name]
-        if limit is not None and limit < len(splits[name]):
+        limit, split = limits[name], splits[name]
+        if limit is not None and limit < len(split):
             # A stream of its own for each split; carving has the first.
-            kept = subset(splits[name].labels, limit, (config.seed, 1 + stream))
-            splits[name] = splits[name].select(kept)
+            kept = subset(split.labels, split.digests(), limit, (config.seed, 1 + stream))
+            splits[name] = split.select(kept)
     return dataclasses.replace(
         source,
         splits=splits,
@@ -62,26 +66,102 @@ def open_source(config: RunConfig) -> Source:
     )
 
 
-def _open(config: RunConfig) -> Source:
-    """Returns the data with the splits they come with."""
-    name = config.data
+def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
+    """Returns data with the splits they come with.
+
+    A directory or file of that name comes first, then `digits`, then the data sets of TFDS.
+
+    Args:
+        name: As of the setting `data`.
+        data_dir: As of the setting `data_dir`.
+
+    Raises:
+        UsageError, DataError: As of `open_source`.
+    """
     if not name:
         raise UsageError(
-            "No data were named. Setting 'data' takes a directory of images, the name of a TFDS "
-            "data set, or 'digits'."
+            "No data were named. Setting 'data' takes a directory of images, a manifest, the name "
+            "of a TFDS data set, or 'digits'."
         )
-    path = pathlib.Path(name).expanduser()
-    if path.is_dir():
-        return open_folder(path)
-    if path.exists():
-        raise UsageError(f"'{name}' is a file; setting 'data' takes a directory of images.")
+    query = ""
+    if not _exists(name):  # a directory may have a question mark in its name
+        name, _, query = name.partition("?")
+    path, slices = pathlib.Path(name).expanduser(), _slices(name, query)
+    if _exists(name):
+        if path.is_dir():
+            return _open_directory(name, path, slices)
+        return _open_file(name, path, slices, data_dir)
+    if name.startswith(huggingface.PREFIX):
+        return huggingface.open_huggingface(name, slices)
     if name == "digits":
+        _refuse_slices(name, slices)
         return open_digits()
     # 'emnist/letters:3.1.0' is a name of TFDS: data set, configuration, version.
-    if not re.fullmatch(r"[A-Za-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", name):
+    if not re.fullmatch(r"[A-Za-z]\w{,99}(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", name):
+        if pathlib.Path(name).suffix.lower() in manifest.SUFFIXES:
+            raise UsageError(f"There is no manifest '{name}'.")
         what = "directory" if os.sep in name or name[0] in ".~" else "directory or data set"
         raise UsageError(f"There is no {what} '{name}'.")
-    return open_tfds(name, config.data_dir)
+    return tfds.open_tfds(name, data_dir, slices)
+
+
+def _exists(name: str) -> bool:
+    """Tells whether there is a file or directory of a name."""
+    try:
+        return bool(name) and pathlib.Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, of no known user
+        return False
+
+
+def _open_directory(name: str, path: pathlib.Path, slices: Mapping[str, str]) -> Source:
+    """Returns what is in a directory, by the files that it holds."""
+    if huggingface.is_saved(path):
+        return huggingface.open_huggingface(name, slices)
+    if tfds.is_prepared_directory(path):
+        return tfds.open_tfds(name, None, slices)
+    _refuse_slices(name, slices)
+    if tfrecords.holds_tfrecords(path):
+        return tfrecords.open_tfrecords(path)
+    return open_folder(path)
+
+
+def _open_file(
+    name: str, path: pathlib.Path, slices: Mapping[str, str], data_dir: str | None
+) -> Source:
+    """Returns what a file lists or holds, by its name."""
+    _refuse_slices(name, slices)
+    if not path.is_file():
+        raise UsageError(f"'{name}' is neither a file nor a directory.")
+    if path.suffix.lower() in manifest.SUFFIXES:
+        return manifest.open_manifest(path, lambda origin: open_as_it_is(origin, data_dir))
+    if tfrecords.is_tfrecord_name(path.name):
+        return tfrecords.open_tfrecords(path)
+    raise UsageError(
+        f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor of "
+        "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."
+    )
+
+
+def _slices(name: str, query: str) -> dict[str, str]:
+    """Returns which splits are meant, from what stands behind the name of the data."""
+    slices: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        split, equals, meant = part.partition("=")
+        if split not in SPLITS or not equals or not meant:
+            raise UsageError(
+                f"Behind '{name}?' stands '{part}'; expected is which split of the data each one "
+                f"is, as in '{name}?train=train[:80%]&validation=train[80%:]'."
+                f"{did_you_mean(split, SPLITS)}"
+            )
+        slices[split] = meant
+    return slices
+
+
+def _refuse_slices(name: str, slices: Mapping[str, str]) -> None:
+    if slices:
+        raise UsageError(
+            f"'{name}' is no data set of TFDS or Hugging Face, whose splits can be chosen by '?'."
+        )
 
 
 def _with_validation(
@@ -104,11 +184,11 @@ def _with_validation(
             f"are {' and '.join(f'{fraction:g}' for fraction in fractions.values())}; their sum "
             "must be below 1."
         )
-    parts = carve(train.labels, fractions, (config.seed, 0))
+    parts = carve(train.labels, train.digests(), fractions, (config.seed, 0), train.groups)
     if not len(parts["validation"]):
         raise UsageError(
-            "No images can be set aside for validation, as no class has more than one. "
-            "Add images, or a 'validation' folder beside 'train'."
+            "No images can be set aside for validation, as no class has more than one, or more "
+            "than one group. Add images, or a 'validation' folder beside 'train'."
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
@@ -116,6 +196,36 @@ def _with_validation(
         "stratified by class, were set aside"
         for name in fractions
     ]
-    order = ("train", "validation", "test")
     merged = {**splits, **carved}
-    return {name: merged[name] for name in order if name in merged and len(merged[name])}, notes
+    return {name: merged[name] for name in SPLITS if name in merged and len(merged[name])}, notes
+
+
+def _disjoint(
+    splits: Mapping[str, Split], class_names: tuple[str, ...]
+) -> tuple[dict[str, Split], list[str]]:
+    """Returns the splits without images that are also in a later one, and notes that say so.
+
+    The test stays as it is, so that it can be compared with what others found on it.
+    """
+    kept, notes = dict(splits), []
+    names = list(splits)
+    for place, name in enumerate(names):
+        split = kept[name]
+        for other in names[place + 1 :]:
+            twice = found_in(split.digests(), splits[other].digests())
+            if twice.any():
+                count = (
+                    "1 image that is" if twice.sum() == 1 else f"{twice.sum():,} images that are"
+                )
+                notes.append(f"left out of '{name}': {count} also in '{other}'")
+                split = split.select(np.flatnonzero(~twice))
+        for label in set(kept[name].labels) - set(split.labels):
+            if name == "train":
+                raise DataError(
+                    f"Every image of class '{class_names[label]}' in 'train' is also in another "
+                    "split: nothing is left to learn it from. Remove the copies."
+                )
+        if not len(split):
+            raise DataError(f"Every image of '{name}' is also in another split. Remove the copies.")
+        kept[name] = split
+    return kept, notes

@@ -1,9 +1,16 @@
-"""Which examples go where: stratified, seeded choices by label. NumPy alone, nothing is read."""
+"""Which examples go where: stratified, seeded choices by content. NumPy and SciPy, no TensorFlow.
 
-from collections.abc import Iterable, Mapping
+Chance is a number made of the seed and of what an example is: its content or its group. So a choice
+does not depend on the order of the examples, copies of an example go the same way, and with new
+examples beside them the old ones stay where they are, but for as many as the shares demand.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from tfxfer.cache import Ids, ids_of
 
 Integers = npt.NDArray[np.int64]
 
@@ -20,51 +27,124 @@ def default_fraction(num_examples: int) -> float:
 
 
 def carve(
-    labels: Integers, fractions: Mapping[str, float], seed: tuple[int, ...]
+    labels: Integers,
+    digests: Ids,
+    fractions: Mapping[str, float],
+    seed: tuple[int, ...],
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Integers]:
     """Returns the examples of "train" and of each part to carve from them.
 
-    Every class is divided as the whole is, as nearly as whole examples allow. Each class keeps an
-    example in "train"; the first part has one of it too where there are 2, the second where there
-    are 3, and so on. What chance decides depends on the labels and the seed alone.
+    Examples of the same content, or of the same group, stay together. Every class is divided as the
+    whole is, as nearly as this allows. Each class keeps an example in "train"; the first part has
+    one of it too where there are 2, the second where there are 3, of different content and group.
 
     Args:
         labels: Shape (num_examples,), at least 0.
-        fractions: For each part, how much of all examples it gets; their sum is below 1.
+        digests: Of the content of each example.
+        fractions: For each of one or two parts, how much of all examples it gets; their sum is
+            below 1.
         seed: Any number of integers, at least 0.
+        groups: The group of each example, "" for one that has none; None where none has.
 
     Returns:
         The indices of each part, ascending; no example is in two parts, and each is in one.
     """
-    members = _members(labels, seed)
-    counts = np.array([len(member) for member in members], np.int64)
-    taken = np.zeros_like(counts)  # from the front of each class's members
+    units = inseparable(digests, groups)
+    chances = _chances(digests, seed, groups)
+    chance = np.full(units.max() + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(chance, units, chances)  # that of a unit, whatever the order of its examples
+    sizes = np.bincount(units)
+    strata = _most_common_labels(units, labels)
+    members = [
+        of_one[np.argsort(chance[of_one], kind="stable")]
+        for of_one in (np.flatnonzero(strata == label) for label in np.unique(strata))
+    ]
+    counts = np.array([sizes[member].sum() for member in members], np.int64)
+    whole = np.array([len(member) for member in members], np.int64)
+    left = list(members)
     parts: dict[str, Integers] = {}
     for place, (name, fraction) in enumerate(fractions.items()):
-        # One for "train", and one for each later part that the class is large enough for.
-        later = [counts >= 2 + number for number in range(place + 1, len(fractions))]
-        most = counts - taken - 1 - np.sum(later, axis=0, dtype=np.int64)
-        least = (counts >= 2 + place).astype(np.int64)
-        size = apportion(counts, round(fraction * len(labels)), least, most)
-        parts[name] = _sorted(
-            member[start : start + number]
-            for member, start, number in zip(members, taken, size, strict=True)
-        )
-        taken = taken + size
-    rest = _sorted(member[start:] for member, start in zip(members, taken, strict=True))
-    return {"train": rest, **parts}
+        # One unit for "train", and one for each later part that the class is large enough for.
+        later = [whole >= 2 + number for number in range(place + 1, len(fractions))]
+        reserved = np.stack([np.ones_like(whole), *later]).sum(axis=0)
+        # The first part takes those of the lowest chance, the second those of the highest: where
+        # the share of one of them grows, the other stays as it is.
+        ordered = [member if place == 0 else member[::-1] for member in left]
+        # The size of the largest piece that leaves as many units as are reserved.
+        largest = [
+            sizes[member[: max(0, len(member) - keep)]].sum()
+            for member, keep in zip(ordered, reserved, strict=True)
+        ]
+        most = np.array(largest, np.int64)
+        smallest = [sizes[member[:1]].sum() for member in ordered]
+        least = np.minimum(np.where(whole >= 2 + place, smallest, 0), most)
+        wanted = apportion(counts, round(fraction * len(labels)), least, most)
+        taken = [
+            _nearest(sizes[member], int(number), len(member) - int(keep), bool(some))
+            for member, number, keep, some in zip(ordered, wanted, reserved, least, strict=True)
+        ]
+        chosen = [member[:number] for member, number in zip(ordered, taken, strict=True)]
+        parts[name] = _examples(units, chosen)
+        left = [
+            member[number:] if place == 0 else member[: len(member) - number]
+            for member, number in zip(left, taken, strict=True)
+        ]
+    return {"train": _examples(units, left), **parts}
 
 
-def subset(labels: Integers, num_examples: int, seed: tuple[int, ...]) -> Integers:
+def subset(labels: Integers, digests: Ids, num_examples: int, seed: tuple[int, ...]) -> Integers:
     """Returns the indices of `num_examples` examples, ascending, with each class in proportion.
 
     Every class is in it if there are as many examples as classes.
     """
-    members = _members(labels, seed)
+    chances = _chances(digests, seed)
+    members = [
+        of_one[np.argsort(chances[of_one], kind="stable")]
+        for of_one in (np.flatnonzero(labels == label) for label in np.unique(labels))
+    ]
     counts = np.array([len(member) for member in members], np.int64)
     least = np.full_like(counts, 1 if num_examples >= len(members) else 0)
     size = apportion(counts, num_examples, least, counts)
     return _sorted(member[:number] for member, number in zip(members, size, strict=True))
+
+
+def inseparable(digests: Ids, groups: Sequence[str] | None = None) -> Integers:
+    """Returns the number of the unit that each example is part of, from 0.
+
+    Two examples are in one unit where they have the same content or group, or where a chain of
+    others that have links them.
+    """
+    contents = np.unique(_as_items(digests), return_inverse=True)[1].astype(np.int64)
+    if groups is None:
+        return contents
+    # SciPy takes a quarter of a second to import, and few data have groups.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names = np.array(groups, dtype=object).astype(str)
+    grouped = np.flatnonzero(names != "")
+    places = np.unique(names[grouped], return_inverse=True)[1]
+    num_contents = int(contents.max()) + 1
+    total = num_contents + (int(places.max()) + 1 if len(places) else 0)
+    # A graph of contents and groups, with an edge for each example that has both.
+    edges = (np.ones(len(grouped), np.bool_), (contents[grouped], num_contents + places))
+    components = connected_components(coo_array(edges, shape=(total, total)), directed=False)[1]
+    units = components[contents]
+    return np.unique(units, return_inverse=True)[1].astype(np.int64)
+
+
+def canonical_order(digests: Ids) -> Integers:
+    """Returns the indices of examples in an order that their content alone decides.
+
+    Examples of the same content stay in the order they have.
+    """
+    return np.argsort(_as_items(digests), kind="stable").astype(np.int64)
+
+
+def found_in(digests: Ids, others: Ids) -> npt.NDArray[np.bool_]:
+    """Tells of each example whether its content is also among others."""
+    return np.isin(_as_items(digests), _as_items(others))
 
 
 def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> Integers:
@@ -88,12 +168,61 @@ def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> 
     return taken
 
 
-def _members(labels: Integers, seed: tuple[int, ...]) -> list[Integers]:
-    """Returns the indices of each label that occurs, in random order."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    starts = np.unique(labels[by_label], return_index=True)[1]
-    return np.split(by_label, starts[1:])
+def _as_items(digests: Ids) -> npt.NDArray[np.void]:
+    """Returns each digest as one item that can be compared and sorted, (num_examples,)."""
+    # Big-endian numbers, for NumPy sorts no plain bytes that end in zeros as they are.
+    numbers = np.ascontiguousarray(digests).view(">u8")
+    return numbers.view([("first", ">u8"), ("second", ">u8")])[:, 0]
+
+
+def _chances(
+    digests: Ids, seed: tuple[int, ...], groups: Sequence[str] | None = None
+) -> npt.NDArray[np.uint64]:
+    """Returns a number for each example that is as good as random, of its group or else content."""
+    keys = np.array(digests)
+    if groups is not None:
+        of_groups = ids_of((b"group", name.encode("utf-8", "surrogateescape")) for name in groups)
+        grouped = np.array([name != "" for name in groups], np.bool_)
+        keys[grouped] = of_groups[grouped]
+    salt = ids_of([(repr(seed).encode(),)]).view(np.uint64)[0]
+    numbers = np.ascontiguousarray(keys).view(np.uint64)  # (num_examples, 2)
+    # Digests are random already, but with each seed the order must be another one: the finaliser of
+    # SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+    mixed = numbers[:, 0] ^ salt[0]
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    result: npt.NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31)) ^ salt[1]
+    return result
+
+
+def _most_common_labels(units: Integers, labels: Integers) -> Integers:
+    """Returns for each unit the label that most of its examples have; of several, the lowest."""
+    pairs, counts = np.unique(np.stack([units, labels]), axis=1, return_counts=True)
+    order = np.lexsort((pairs[1], -counts, pairs[0]))
+    first = np.unique(pairs[0][order], return_index=True)[1]
+    result: Integers = pairs[1][order][first]
+    return result
+
+
+def _nearest(sizes: Integers, wanted: int, most: int, at_least_one: bool) -> int:
+    """Returns how many of the first units together are nearest to a number of examples.
+
+    Args:
+        sizes: Examples of each unit.
+        wanted: The number of examples.
+        most: How many units may be taken.
+        at_least_one: Whether one must be.
+    """
+    together = np.concatenate([[0], np.cumsum(sizes[: max(0, most)])])
+    number = int(np.argmin(np.abs(together - wanted)))
+    return max(number, 1) if at_least_one else number
+
+
+def _examples(units: Integers, chosen: Sequence[Integers]) -> Integers:
+    """Returns the examples of some units, ascending."""
+    wanted = np.zeros(units.max() + 1, np.bool_)
+    wanted[np.concatenate([np.zeros(0, np.int64), *chosen])] = True
+    return np.flatnonzero(wanted[units])
 
 
 def _sorted(pieces: Iterable[Integers]) -> Integers:

@@ -31,4 +31,5 @@ def open_digits() -> Source:
         splits={"train": split},
         image_height_width=(8, 8),
         mirrored=False,
+        origin="digits",
     )

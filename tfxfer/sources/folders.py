@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.cache import id_of, ids_of
+from tfxfer.cache import ID_BYTES, id_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.images import EXTENSIONS
+from tfxfer.images import EXTENSIONS, FORMATS
 from tfxfer.progress import Progress
 from tfxfer.sources.source import (
     Source,
@@ -39,7 +39,7 @@ def open_folder(root: pathlib.Path) -> Source:
 
     Classes are in the order of their names, the images of a class in that of their paths; folders
     inside a class folder belong to the class. Names that begin with a dot are ignored, files that
-    are not JPEG, PNG, BMP or GIF by their extension are left out with a note.
+    are not JPEG, PNG, BMP, GIF or WebP by their extension are left out with a note.
 
     Raises:
         UsageError: The directory is not laid out like that.
@@ -119,7 +119,7 @@ def _read_split(folder: pathlib.Path, notes: list[str]) -> dict[str, list[str]]:
     paths = {class_folder.name: _images(class_folder, left_out) for class_folder in class_folders}
     if left_out:
         names = first_few([os.path.relpath(path, folder) for path in left_out], "file", "files")
-        notes.append(f"left out of '{folder}', being neither JPEG, PNG, BMP nor GIF: {names}")
+        notes.append(f"left out of '{folder}', not named as {FORMATS} files: {names}")
     return paths
 
 
@@ -162,26 +162,27 @@ def _split(paths: dict[str, list[str]], class_names: Sequence[str]) -> Split:
         lambda index: tf.io.read_file(tf.gather(table, index)),
         lambda index: all_paths[index],
         # Once, for it reads every file.
-        functools.cache(lambda: _digests(all_paths)),
+        functools.cache(lambda: file_digests(all_paths)),
     )
 
 
-def _digests(paths: Sequence[str]) -> npt.NDArray[np.uint8]:
+def file_digests(paths: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Returns the digests of files by their content; a file that cannot be read has its path's."""
 
-    def digest(path: str) -> tuple[bytes]:
+    def digest(path: str) -> bytes:
         try:
-            return (id_of(pathlib.Path(path).read_bytes()),)
+            return id_of(pathlib.Path(path).read_bytes())
         except OSError:
-            return (os.fsencode(path),)  # whoever reads the image will say what is wrong with it
+            # Whoever reads the image will say what is wrong with it.
+            return id_of(b"unreadable", os.fsencode(path))
 
-    found: list[tuple[bytes]] = []
+    found: list[bytes] = []
     # Reading waits for the disk, and hashing lets go of the interpreter.
     with concurrent.futures.ThreadPoolExecutor() as threads, Progress("files", len(paths)) as shown:
         for start in range(0, len(paths), _BLOCK):
             found += threads.map(digest, paths[start : start + _BLOCK])
             shown.update(len(found))
-    return ids_of(found)
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, ID_BYTES)
 
 
 def _too_few_classes(folder: pathlib.Path, class_names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What a source is, whatever its data come from."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Split:
     # One image by its index, a graph function of a scalar int64; None where the data can only be
     # read from the first to the last.
     read_image: Callable[[tf.Tensor], tf.Tensor] | None = None
+    # How much each example counts in training, (num_examples,), at least 0; None is all alike.
+    weights: npt.NDArray[np.float32] | None = None
+    # What must not be divided between splits, such as the patient; "" for an example of its own.
+    groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,22 +54,14 @@ class Split:
         return tf.data.Dataset.from_tensor_slices(indices).map(self.read_image)
 
     def select(self, indices: npt.NDArray[np.int64]) -> "Split":
-        """Returns the split that has only some of the examples, in the same order.
+        """Returns the split that has only some of the examples.
 
         Args:
-            indices: Which examples, ascending.
+            indices: Which examples; ascending where the images cannot be read in any order.
         """
         table = np.asarray(indices, np.int64)
-        open_all, read, describe = self.open_images, self.read_image, self.describe
-        labels, digests = self.labels[table], self.digests
-
-        def some_digests() -> npt.NDArray[np.uint8]:
-            return digests()[table]
-
-        if read is not None:
-            return in_any_order(
-                labels, lambda i: read(tf.gather(table, i)), _chosen(describe, table), some_digests
-            )
+        open_all, read = self.open_images, self.read_image
+        describe, digests = self.describe, self.digests
         chosen = np.zeros(len(self), np.bool_)
         chosen[table] = True
 
@@ -75,7 +72,24 @@ class Split:
             kept = numbered.filter(lambda i, image: tf.gather(is_chosen, i))
             return kept.map(lambda i, image: image)
 
-        return Split(labels, open_images, _chosen(describe, table), some_digests)
+        part = Split(
+            labels=self.labels[table],
+            open_images=open_images,
+            describe=lambda index: describe(int(table[index])),
+            digests=lambda: digests()[table],
+            weights=None if self.weights is None else self.weights[table],
+            groups=None if self.groups is None else [self.groups[index] for index in table],
+        )
+        return part if read is None else part.read_with(lambda i: read(tf.gather(table, i)))
+
+    def read_with(self, read_image: Callable[[tf.Tensor], tf.Tensor]) -> "Split":
+        """Returns the same examples, whose images are read by their index.
+
+        Args:
+            read_image: From an index, a scalar int64, to its image; a graph function.
+        """
+        opened = _by_index(len(self), read_image)
+        return dataclasses.replace(self, open_images=opened, read_image=read_image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +102,21 @@ class Source:
     image_height_width: tuple[int, int]  # the median of a sample of training images
     mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
     notes: tuple[str, ...] = ()  # what the user should know: what was left out, what was carved
+    # What opens the data in which the ids of examples are; None where they are paths of files.
+    origin: str | None = None
 
     def fingerprint(self) -> str:
         """Returns a digest of all images with their labels and splits, and of the class names.
 
-        The same data give the same, wherever they lie; all of them are read unless that was done
-        before.
+        The same data give the same, wherever and in whatever order they lie; all of them are read
+        unless that was done before.
         """
         digest = hashlib.sha256("\n".join(self.class_names).encode())
         for name, split in self.splits.items():
             digest.update(f"\n{name} {len(split)}\n".encode())
-            digest.update(split.digests().tobytes())
-            digest.update(split.labels.tobytes())
+            labels = split.labels.astype(">u4").view(np.uint8).reshape(-1, 4)
+            rows = np.concatenate([split.digests(), labels], axis=1)
+            digest.update(b"".join(sorted(row.tobytes() for row in rows)))
         return digest.hexdigest()
 
 
@@ -110,13 +127,14 @@ def in_any_order(
     digests: Callable[[], npt.NDArray[np.uint8]],
 ) -> Split:
     """Returns a split whose images can be read by their index."""
+    opened = _by_index(len(labels), read_image)
+    return Split(labels, opened, describe, digests, read_image)
 
-    def open_images() -> tf.data.Dataset:
-        return tf.data.Dataset.range(len(labels)).map(
-            read_image, num_parallel_calls=tf.data.AUTOTUNE
-        )
 
-    return Split(labels, open_images, describe, digests, read_image)
+def _by_index(
+    num_examples: int, read_image: Callable[[tf.Tensor], tf.Tensor]
+) -> Callable[[], tf.data.Dataset]:
+    return lambda: tf.data.Dataset.range(num_examples).map(read_image, tf.data.AUTOTUNE)
 
 
 def typical_height_and_width(split: Split) -> tuple[int, int]:
@@ -141,13 +159,14 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def query_of(slices: Mapping[str, str]) -> str:
+    """Returns what stands behind the name of data where other splits are meant than its own."""
+    return "?" + "&".join(f"{split}={part}" for split, part in slices.items()) if slices else ""
+
+
 def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 5) -> str:
     """Returns a count and the first few names: "7 classes: a, b, c, d, e and 2 more"."""
     shown = ", ".join(names[:limit])
     if len(names) > limit:
         shown += f" and {len(names) - limit:,} more"
     return f"{len(names):,} {one if len(names) == 1 else many}: {shown}"
-
-
-def _chosen(describe: Callable[[int], str], table: npt.NDArray[np.int64]) -> Callable[[int], str]:
-    return lambda index: describe(int(table[index]))

@@ -8,7 +8,7 @@ import re
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.sources.source import Source, Split, typical_height_and_width
+from tfxfer.sources.source import Source, Split, query_of, typical_height_and_width
 
 # tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
 # it.
@@ -37,7 +37,12 @@ CHARACTERS = {
 }
 
 
-def open_tfds(name: str, data_dir: str | None) -> Source:
+def is_prepared_directory(path: pathlib.Path) -> bool:
+    """Tells whether a directory holds one version of a prepared data set."""
+    return (path / "dataset_info.json").is_file() and (path / "features.json").is_file()
+
+
+def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Source:
     """Returns a data set of TFDS, prepared before or downloaded now.
 
     Prepared data are opened without the network, also those that TFDS does not know by name. An
@@ -45,24 +50,35 @@ def open_tfds(name: str, data_dir: str | None) -> Source:
     `tfds.load("cifar10", split="train[5:6]")`.
 
     Args:
-        name: As TFDS has it: "cifar10", "emnist/letters", "cifar10:3.0.2".
+        name: As TFDS has it: "cifar10", "emnist/letters", "cifar10:3.0.2"; or the directory of a
+            prepared version.
         data_dir: Where prepared data lie; None is TFDS's own place, which the environment variable
             TFDS_DATA_DIR sets.
+        slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
+            "train[:80%]", "train+test"; where nothing is said, the split of that name.
 
     Raises:
         UsageError: There is no such data set, or it is not one of labelled images.
         DataError: It is not prepared and cannot be downloaded.
     """
-    builder = _prepared_builder(name, os.path.expanduser(data_dir) if data_dir else None)
+    path = pathlib.Path(name).expanduser()
+    in_directory = is_prepared_directory(path)
+    if in_directory:
+        builder = _builder_of_directory(path)
+    else:
+        builder = _prepared_builder(name, os.path.expanduser(data_dir) if data_dir else None)
     image, label = _image_and_label(builder)
+    called = builder.info.name if in_directory else name
     features = builder.info.features
     splits: dict[str, Split] = {}
     notes: list[str] = []
     for split, aliases in SPLIT_NAMES.items():
-        alias = next((alias for alias in aliases if alias in builder.info.splits), None)
+        alias = slices.get(split) or next(
+            (alias for alias in aliases if alias in builder.info.splits), None
+        )
         if alias is None:
             continue
-        opened = _open_split(builder, name, alias, image, label)
+        opened = _open_split(builder, called, alias, image, label)
         known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
         if len(known) < len(opened):
             notes.append(
@@ -81,13 +97,24 @@ def open_tfds(name: str, data_dir: str | None) -> Source:
     if None in height_width:
         height_width = typical_height_and_width(splits["train"])
     return Source(
-        name=re.sub(r"[^\w.-]+", "-", name),
+        name=re.sub(r"[^\w.-]+", "-", called),
         class_names=tuple(features[label].names),
         splits=splits,
         image_height_width=height_width,
-        mirrored=re.split("[/:]", name)[0] not in CHARACTERS,
+        mirrored=re.split("[/:]", called)[0] not in CHARACTERS,
         notes=tuple(notes),
+        origin=(str(path.resolve()) if in_directory else name) + query_of(slices),
     )
+
+
+def _builder_of_directory(path: pathlib.Path) -> Any:
+    """Returns the TFDS builder of a prepared version in a directory."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(path)
+    except (ValueError, KeyError, OSError, TypeError) as error:  # files of other content
+        raise DataError(f"Cannot open the prepared data in '{path}': {error}") from error
 
 
 def _prepared_builder(name: str, data_dir: str | None) -> Any:
@@ -241,7 +268,14 @@ def _open_split(builder: Any, name: str, split: str, image: str, label: str) -> 
     def contents() -> Iterator[Iterable[bytes]]:
         return read(image).batch(1000).as_numpy_iterator()  # type: ignore[no-any-return]
 
-    labels = list(read(label).batch(10_000).as_numpy_iterator())
+    try:
+        labels = list(read(label).batch(10_000).as_numpy_iterator())
+    except (ValueError, KeyError) as error:  # of the slice; TFDS says what is wrong with it
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UsageError(
+            f"The data set '{name}' has no '{split}': {reason}. Its splits are "
+            f"{', '.join(builder.info.splits)}; a part of one is written 'train[:80%]'."
+        ) from error
     return Split(
         labels=np.concatenate([np.zeros(0, np.int64), *labels]),
         open_images=lambda: read(image),

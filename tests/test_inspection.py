@@ -1,0 +1,92 @@
+"""What is told of each image, and which of them look the same."""
+
+import io
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from tfxfer.inspection import NEAR_BITS, inspect, near_duplicates
+from tfxfer.sources.source import in_any_order
+
+
+def scene(seed, height=60, width=80):
+    """Returns a picture of soft patches, as photographs have them."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image, kind="JPEG", **options):
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def split_of(contents):
+    table = tf.constant(contents)
+    labels = np.zeros(len(contents), np.int64)
+    return in_any_order(labels, lambda index: tf.gather(table, index), str, lambda: None)
+
+
+def test_format_size_and_orientation_are_those_of_the_files():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    found = inspect(
+        split_of(
+            [
+                encoded(scene(0)),
+                encoded(scene(0, 20, 30), "PNG"),
+                b"damaged",
+                encoded(scene(0), exif=turned),
+                encoded(scene(0, 9, 9), "GIF"),
+            ]
+        ),
+        "train",
+    )
+    assert found.readable.tolist() == [True, True, False, True, True]
+    assert found.formats.tolist() == ["jpeg", "png", "", "jpeg", "gif"]
+    # As they are shown: the fourth lies on its side.
+    assert found.heights_widths.tolist() == [[60, 80], [20, 30], [0, 0], [80, 60], [9, 9]]
+    assert found.orientations.tolist() == [1, 1, 0, 6, 1]
+
+
+def test_images_that_are_arrays_have_no_format():
+    table = tf.constant(np.stack([np.asarray(scene(seed, 8, 8)) for seed in range(3)]))
+    split = in_any_order(np.zeros(3, np.int64), lambda i: tf.gather(table, i), str, lambda: None)
+    found = inspect(split, "train")
+    assert found.readable.all()
+    assert found.formats.tolist() == ["", "", ""]
+    assert found.heights_widths.tolist() == [[8, 8]] * 3
+
+
+def test_a_picture_looks_the_same_in_another_size_format_and_quality():
+    pictures = [scene(seed) for seed in range(20)]
+    copies = [picture.resize((120, 90), Image.Resampling.LANCZOS) for picture in pictures]
+    contents = [encoded(picture, quality=95) for picture in pictures]
+    contents += [encoded(copy, quality=60) for copy in copies[:10]]
+    contents += [encoded(copy, "PNG") for copy in copies[10:]]
+    found = inspect(split_of(contents), "train")
+    pairs = near_duplicates(found.looks, found.contrasts)
+    assert pairs.tolist() == [[number, 20 + number] for number in range(20)]
+
+
+def test_pictures_without_contrast_are_not_compared():
+    blank = [encoded(Image.new("RGB", (40, 40), (grey, grey, grey))) for grey in (0, 90, 255)]
+    found = inspect(split_of(blank), "train")
+    assert found.contrasts.max() < 0.001
+    assert len(near_duplicates(found.looks, found.contrasts)) == 0
+
+
+def test_bands_find_exactly_the_pairs_that_comparing_all_finds():
+    generator = np.random.default_rng(0)
+    looks = generator.integers(0, 2**64, (400, 2), dtype=np.uint64)
+    # Copies of the first hundred, with up to nine bits turned.
+    bits = np.unpackbits(looks[:100].view(np.uint8).reshape(100, 16), axis=1)
+    for number in range(100):
+        bits[number, generator.permutation(128)[: number % 10]] ^= 1
+    looks[100:200] = np.packbits(bits, axis=1).view(np.uint64)
+    looks[300] = looks[301] = looks[302]
+    differing = np.bitwise_count(looks[:, None] ^ looks[None]).sum(axis=2)
+    expected = np.argwhere(np.triu(differing <= NEAR_BITS, k=1))
+    assert len(expected) == 60 + 3
+    np.testing.assert_array_equal(near_duplicates(looks, np.full(400, 255.0)), expected)

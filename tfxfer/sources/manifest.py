@@ -1,0 +1,377 @@
+"""Manifests: tables, CSV or JSON Lines, of images with their labels."""
+
+import csv
+import dataclasses
+import functools
+import json
+import math
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.run_directory import replacing
+from tfxfer.sources.folders import SPLIT_FOLDERS, file_digests
+from tfxfer.sources.source import Source, Split, first_few, in_any_order, typical_height_and_width
+
+SUFFIXES = (".csv", ".jsonl", ".ndjson")
+
+_REQUIRED = ("path", "label")
+# What a manifest may say beside these; `source` is what opens the data in which a path is an id.
+_OPTIONAL = ("split", "weight", "group", "source")
+
+# The words for a split, as the folders of splits have them.
+_SPLITS = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
+
+# A field as long as this is no path and no label; Python's own limit is below that of a long path.
+_LONGEST_FIELD = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line of a manifest."""
+
+    line: int  # in the file, from 1
+    path: str  # as it is written
+    label: str
+    split: str  # "train", "validation", "test" or ""
+    weight: float | None
+    group: str
+    source: str
+
+
+def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> Source:
+    """Returns the images that a manifest lists, in its order.
+
+    A CSV file has a line of column names, and its fields are separated by commas, semicolons or
+    tabs; JSON Lines has an object on each line. Columns:
+
+    - `path`: of the image file, absolute or from the manifest's directory;
+    - `label`: the name of the class;
+    - `split`, optional, on every line or on none: train, validation or test; without it, or where a
+      split is missing, `open_source` carves as from a folder;
+    - `weight`, optional: how much the example counts in training, at least 0, 1 where it is empty;
+    - `group`, optional: examples of one group are never divided between splits;
+    - `source`, optional, as in the `splits.csv` of a run: what `--data` opens, and `path` is then
+      the id of an example in there.
+
+    Classes are in the order of their names. Images are not looked at, nor whether they are there.
+
+    Args:
+        path: A file that ends in .csv, .jsonl or .ndjson.
+        open_origin: Opens what a `source` names, in its own splits.
+
+    Raises:
+        UsageError: The file is no such table; the message names the line.
+    """
+    rows, unused = _read(path)
+    _check_groups(path, rows)
+    origins = {row.source for row in rows}
+    if len(origins) > 1:
+        raise UsageError(
+            f"The manifest '{path}' names more than one source; allowed is one on all lines, or "
+            "none. Make a manifest of each."
+        )
+    labels = sorted({row.label for row in rows})
+    notes = (
+        [f"not used of '{path.name}': {first_few(unused, 'column', 'columns')}"] if unused else []
+    )
+    weights = [row.weight for row in rows if row.weight is not None]
+    if weights:
+        notes.append(f"examples count from {min(weights):g} to {max(weights):g} in training")
+    (origin,) = origins
+    if origin:
+        opened = open_origin(origin)
+        known = opened.class_names if set(labels) <= set(opened.class_names) else tuple(labels)
+        splits = _by_id(path, rows, opened, known)
+        return dataclasses.replace(
+            opened, class_names=known, splits=splits, notes=tuple(notes), origin=origin
+        )
+    if len(labels) < 2:
+        raise UsageError(
+            f"The manifest '{path}' has the label '{labels[0]}' alone; a classifier needs at least "
+            "2 classes."
+        )
+    splits = {
+        name: _of_files(path.parent, members, labels) for name, members in _by_split(path, rows)
+    }
+    return Source(
+        name=re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "images",
+        class_names=tuple(labels),
+        splits=splits,
+        image_height_width=typical_height_and_width(splits["train"]),
+        notes=tuple(notes),
+    )
+
+
+def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Split]) -> None:
+    """Writes splits of a source as a manifest that `open_manifest` opens again.
+
+    Args:
+        path: Where, a .csv file.
+        source: Whose class names, and whose origin, count.
+        splits: Some or all of its examples.
+    """
+    columns = ["path", "label", "split"]
+    columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
+    columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
+    columns += ["source"] if source.origin is not None else []
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        for name, split in splits.items():
+            for index, label in enumerate(split.labels):
+                example = split.describe(index)
+                table.writerow(
+                    {
+                        "path": example if source.origin else os.path.abspath(example),
+                        "label": source.class_names[label],
+                        "split": name,
+                        "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
+                        "group": "" if split.groups is None else split.groups[index],
+                        "source": source.origin,
+                    }
+                )
+
+
+def _read(path: pathlib.Path) -> tuple[list[_Row], list[str]]:
+    """Returns the rows of a manifest, and the columns that mean nothing here."""
+    records = _csv_records(path) if path.suffix.lower() == ".csv" else _json_records(path)
+    rows: list[_Row] = []
+    unused: dict[str, None] = {}
+    seen: dict[str, int] = {}
+    for line, record in records:
+        where = f"Line {line} of the manifest '{path}'"
+        row = _row(where, line, record)
+        if row.path in seen:
+            raise UsageError(
+                f"{where} lists '{row.path}' again; it is on line {seen[row.path]}. Remove one."
+            )
+        seen[row.path] = line
+        rows.append(row)
+        unused |= dict.fromkeys(key for key in record if key not in (*_REQUIRED, *_OPTIONAL))
+    if not rows:
+        raise UsageError(f"The manifest '{path}' lists no images.")
+    without = next((row for row in rows if not row.split), None)
+    if without and any(row.split for row in rows):
+        raise UsageError(
+            f"Line {without.line} of the manifest '{path}' has no split, but others have one. Give "
+            "all of them a split, or leave the column out."
+        )
+    return rows, list(unused)
+
+
+def _csv_records(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the number of each line of a CSV file with what it says by column."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            header = file.readline()
+            separator = max(",;\t", key=header.count)
+            file.seek(0)
+            table = csv.reader(file, delimiter=separator, strict=True)
+            columns = [column.strip().lower() for column in next(table, [])]
+            _check_columns(path, columns)
+            for fields in table:
+                if not fields:  # an empty line
+                    continue
+                if len(fields) != len(columns):
+                    raise UsageError(
+                        f"Line {table.line_num} of the manifest '{path}' has "
+                        f"{len(fields)} fields, but there are {len(columns)} columns."
+                    )
+                yield table.line_num, dict(zip(columns, fields, strict=True))
+    except csv.Error as error:
+        raise UsageError(
+            f"Line {table.line_num} of the manifest '{path}' is no CSV: {error}."
+        ) from error
+    except OSError as error:
+        raise UsageError(f"Cannot read the manifest '{path}': {error.strerror}.") from error
+
+
+def _json_records(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields likewise what the lines of a JSON Lines file say."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            for number, text in enumerate(file, start=1):
+                if not text.strip():
+                    continue
+                where = f"Line {number} of the manifest '{path}'"
+                try:
+                    record = json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                    raise UsageError(f"{where} is no JSON: {reason}.") from error
+                if not isinstance(record, dict):
+                    raise UsageError(
+                        f"{where} is no JSON object such as "
+                        '{"path": "cat/1.jpg", "label": "cat"}.'
+                    )
+                record = {key.strip().lower(): value for key, value in record.items()}
+                _check_columns(path, list(record), f"{where} ", "names")
+                yield number, {key: _text(where, key, value) for key, value in record.items()}
+    except OSError as error:
+        raise UsageError(f"Cannot read the manifest '{path}': {error.strerror}.") from error
+
+
+def _text(where: str, key: str, value: Any) -> str:
+    """Returns a value of JSON as a field of CSV would have it."""
+    if value is None:
+        return ""
+    if key in (*_REQUIRED, *_OPTIONAL) and (
+        isinstance(value, dict | list | bool) or (key == "path" and not isinstance(value, str))
+    ):
+        raise UsageError(f"{where} has a '{key}' that is neither text nor a number.")
+    return str(value)
+
+
+def _check_columns(
+    path: pathlib.Path, columns: Sequence[str], subject: str = "", noun: str = "columns"
+) -> None:
+    """Raises a UsageError unless the columns are what a manifest must have."""
+    subject = subject or f"The manifest '{path}' "
+    for column in _REQUIRED:
+        if column not in columns:
+            raise UsageError(
+                f"{subject}has no '{column}'; its {noun} are {', '.join(columns) or 'none'}."
+                f"{did_you_mean(column, columns)} A manifest has the columns 'path' and 'label' "
+                f"and may have {', '.join(repr(name) for name in _OPTIONAL[:-1])}."
+            )
+    twice = [column for column in columns if columns.count(column) > 1]
+    if twice:
+        raise UsageError(f"{subject}has the column '{twice[0]}' twice.")
+
+
+def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
+    """Returns a row of what a line says, checked."""
+    for column in _REQUIRED:
+        if not record[column].strip():
+            raise UsageError(f"{where} has an empty '{column}'.")
+    if "\0" in record["path"] or "\n" in record["label"] or "\r" in record["label"]:
+        raise UsageError(f"{where} has a path or label with a character that none can have.")
+    word = record.get("split", "").strip().lower()
+    if word and word not in _SPLITS:
+        raise UsageError(
+            f"{where} has the split '{word}'; allowed are train, validation and test."
+            f"{did_you_mean(word, _SPLITS)}"
+        )
+    written = record.get("weight", "").strip()
+    try:
+        weight = float(written) if written else None
+    except ValueError:
+        weight = math.nan
+    if weight is not None and not 0 <= weight < math.inf:
+        raise UsageError(f"{where} has the weight '{written}'; it must be a number, at least 0.")
+    return _Row(
+        line=line,
+        path=record["path"],
+        label=record["label"].strip(),
+        split=_SPLITS[word] if word else "",
+        weight=weight,
+        group=record.get("group", "").strip(),
+        source=record.get("source", "").strip(),
+    )
+
+
+def _check_groups(path: pathlib.Path, rows: Sequence[_Row]) -> None:
+    """Raises a UsageError where a group is divided between splits."""
+    first: dict[str, _Row] = {}
+    for row in rows:
+        other = first.setdefault(row.group, row)
+        if row.group and other.split != row.split:
+            raise UsageError(
+                f"The group '{row.group}' of the manifest '{path}' is in two splits: line "
+                f"{other.line} is in {other.split}, line {row.line} in {row.split}."
+            )
+
+
+def _by_split(path: pathlib.Path, rows: Sequence[_Row]) -> Iterator[tuple[str, list[_Row]]]:
+    """Yields each split that there is with its rows; rows without one are to train on."""
+    members: dict[str, list[_Row]] = {}
+    for row in rows:
+        members.setdefault(row.split or "train", []).append(row)
+    if "train" not in members:
+        raise UsageError(
+            f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
+        )
+    trained = {row.label for row in members["train"]}
+    for name in SPLIT_FOLDERS:
+        for row in members.get(name, ()):
+            if row.label not in trained:
+                raise UsageError(
+                    f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
+                    f"{name}, which no line has in train.{did_you_mean(row.label, trained)}"
+                )
+        if name in members:
+            yield name, members[name]
+
+
+def _of_files(folder: pathlib.Path, rows: Sequence[_Row], class_names: Sequence[str]) -> Split:
+    """Returns a split of image files, in the order of the rows."""
+    number = {name: label for label, name in enumerate(class_names)}
+    paths = [os.path.join(folder, row.path) for row in rows]
+    # As bytes, for a file name need not be valid UTF-8.
+    table = tf.constant([os.fsencode(path) for path in paths])
+    split = in_any_order(
+        np.array([number[row.label] for row in rows], np.int64),
+        lambda index: tf.io.read_file(tf.gather(table, index)),
+        lambda index: paths[index],
+        functools.cache(lambda: file_digests(paths)),
+    )
+    return dataclasses.replace(split, weights=_weights(rows), groups=_groups(rows))
+
+
+def _by_id(
+    path: pathlib.Path, rows: Sequence[_Row], opened: Source, class_names: Sequence[str]
+) -> dict[str, Split]:
+    """Returns splits of examples that lie in another source, each found by its id."""
+    number = {name: label for label, name in enumerate(class_names)}
+    places = {
+        split.describe(index): (name, index)
+        for name, split in opened.splits.items()
+        for index in range(len(split))
+    }
+    splits: dict[str, Split] = {}
+    for name, members in _by_split(path, rows):
+        for row in members:
+            if row.path not in places:
+                raise UsageError(
+                    f"Line {row.line} of the manifest '{path}' names '{row.path}', which is not in "
+                    f"'{row.source}'."
+                )
+        inside = {places[row.path][0] for row in members}
+        if len(inside) > 1:
+            raise UsageError(
+                f"The manifest '{path}' has in {name} examples of more than one split of "
+                f"'{members[0].source}': {', '.join(sorted(inside))}."
+            )
+        # Data that can only be read from the first to the last stay in their order.
+        members = sorted(members, key=lambda row: places[row.path][1])
+        chosen = np.array([places[row.path][1] for row in members], np.int64)
+        splits[name] = dataclasses.replace(
+            opened.splits[inside.pop()].select(chosen),
+            labels=np.array([number[row.label] for row in members], np.int64),
+            weights=_weights(members),
+            groups=_groups(members),
+        )
+    return splits
+
+
+def _weights(rows: Sequence[_Row]) -> np.ndarray | None:
+    if all(row.weight is None for row in rows):
+        return None
+    return np.array([1 if row.weight is None else row.weight for row in rows], np.float32)
+
+
+def _groups(rows: Sequence[_Row]) -> list[str] | None:
+    groups = [row.group for row in rows]
+    return groups if any(groups) else None
