@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import subprocess
 import sys
 
@@ -383,6 +384,17 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
     assert named[1] == f"  {tmp_path}/4.png: it is empty"
     assert named[2].startswith(f"  {tmp_path}/6.png: ")
     assert named[2].endswith("No such file or directory")
+
+
+def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    split = in_any_order(
+        np.zeros(1, np.int64), lambda i: tf.io.read_file(path), lambda i: os.fsdecode(path), None
+    )
+    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: .*No such file"):
+        Images(split, 8).kept  # noqa: B018
+    with pytest.raises(DataError, match="Cannot read 1 image"), naming_unreadable_images(split):
+        collected(evaluation_batches(Images(split, 8, memory_bytes=0), 1))
 
 
 def test_the_failure_inside_keras_names_the_files(damaged):

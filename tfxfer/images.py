@@ -212,9 +212,17 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     )
 
 
-def readable_reason(error: tf.errors.OpError) -> str:
+# What TensorFlow raises where a file cannot be read; the second, where the file's name is no UTF-8.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+
+
+def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     """Returns why an image cannot be read, without the operation's name and place in the code."""
-    message = error.message.strip().splitlines()[0] if error.message.strip() else str(error)
+    if isinstance(error, UnicodeDecodeError):
+        message = error.object.decode("utf-8", "replace")
+    else:
+        message = error.message
+    message = message.strip().splitlines()[0] if message.strip() else str(error)
     # Inside tf.data the place and several such marks come first.
     message = re.sub(r"^.*\}\}\s*|\s*\[Op:.*", "", message)
     return re.sub(r"^assertion failed: \[(.*)\]$", r"\1", message).rstrip(".")

@@ -466,7 +466,7 @@ def naming_unreadable_images(*splits: Split) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.OpError as error:
+    except image_operations.READ_ERRORS as error:
         named = {str(number): split for number, split in enumerate(splits)}
         bad = {name: find_unreadable(split) for name, split in named.items()}
         if any(len(indices) for indices in bad.values()):
@@ -544,6 +544,6 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
         image = next(images)
         if image.dtype == tf.string:
             image_operations.decode(image)
-    except tf.errors.OpError as error:
+    except image_operations.READ_ERRORS as error:
         return image_operations.readable_reason(error)
     return "it could not be read a moment ago, but can be now"
