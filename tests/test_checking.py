@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -185,3 +186,12 @@ def test_the_command_writes_json(folder, tmp_path):
     done = run(folder, "--json", tmp_path / "none" / "found.json")
     assert done.exit_code == 2
     assert "it is no file in a directory that is there" in done.output
+
+
+def test_names_of_files_that_are_no_utf_8_are_printed_as_they_are(folder):
+    with open(os.fsencode(folder) + b"/train/cat/caf\xe9.jpg", "wb") as file:
+        file.write(b"no image")
+    done = run(folder)
+    assert done.exit_code == 1
+    assert b"caf\xe9.jpg: it is no JPEG" in done.stdout_bytes
+    assert run(folder, "--json", folder / "found.json").exit_code == 1

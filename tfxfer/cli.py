@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import json
 import os
 import sys
@@ -38,6 +39,10 @@ class _Door(click.Group):
     """Turns the errors a user can meet into one line and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # The name of a file need not be UTF-8: it is printed as it is.
+                stream.reconfigure(errors="surrogateescape")
         try:
             return super().invoke(context)
         except TfxferError as error:
