@@ -1,8 +1,11 @@
 """Small real data and a small real backbone, for the tests of what is built on them."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfxfer.config import FitConfig
 
@@ -10,6 +13,29 @@ from tfxfer.config import FitConfig
 SMALL_BACKBONE = "mobilenet_025"
 
 COLOURS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
+
+
+def scene(seed, size=(80, 60)):
+    """Returns a picture of soft patches, as photographs have them; the size is (width, height)."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def file_of(image, kind, **options):
+    """Returns the content of a picture's file, as Pillow writes it."""
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def tf_example(content, label, name):
+    """Returns an image with the number and the name of its class, as TFRecord files have it."""
+    values = {
+        "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
+        "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+        "image/class/text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[name.encode()])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=values))
 
 
 def write_pictures(folder, count, *, size=(40, 48), seed=0):

@@ -1,13 +1,12 @@
 """What a check finds, and that a fit does what it says."""
 
-import io
 import json
 import os
 import shutil
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import file_of, scene
 from PIL import Image
 
 from tfxfer.checking import check
@@ -17,12 +16,8 @@ from tfxfer.errors import UsageError
 from tfxfer.sources import open_source
 
 
-def scene(seed, size=(80, 60), kind="JPEG", **options):
-    """Returns a file of a picture of soft patches."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    content = io.BytesIO()
-    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(content, kind, **options)
-    return content.getvalue()
+def scene_file(seed, size=(80, 60), kind="JPEG", **options):
+    return file_of(scene(seed, size), kind, **options)
 
 
 @pytest.fixture
@@ -34,7 +29,7 @@ def folder(tmp_path):
             (tmp_path / split / name).mkdir(parents=True)
             for number in range(count):
                 seed += 1
-                (tmp_path / split / name / f"{number}.jpg").write_bytes(scene(seed))
+                (tmp_path / split / name / f"{number}.jpg").write_bytes(scene_file(seed))
     return tmp_path
 
 
@@ -67,7 +62,7 @@ def test_of_sound_data_there_is_nothing_to_say(folder):
 
 def test_unreadable_files_stop_a_fit_or_are_left_out(folder):
     (folder / "train" / "cat" / "0.jpg").write_bytes(b"no image")
-    (folder / "val" / "dog" / "1.jpg").write_bytes(scene(7)[:300])
+    (folder / "val" / "dog" / "1.jpg").write_bytes(scene_file(7)[:300])
     finding, examples = found(folder)["unreadable"]
     assert finding.blocks
     assert finding.message == "2 images cannot be read"
@@ -96,15 +91,15 @@ def test_copies_are_told_by_where_they_are_and_what_their_label_is(folder):
 
 
 def test_pictures_that_look_the_same_are_told(folder):
-    (folder / "test/cat/small.png").write_bytes(scene(1, (40, 30), "PNG"))
-    (folder / "train/dog/5.jpg").write_bytes(scene(8, quality=50))
+    (folder / "test/cat/small.png").write_bytes(scene_file(1, (40, 30), "PNG"))
+    (folder / "train/dog/5.jpg").write_bytes(scene_file(8, quality=50))
     kinds = found(folder)
     assert kinds["near duplicates in two splits"][1] == [("train/cat/0.jpg", "test/cat/small.png")]
     assert kinds["near duplicates in one split"][1] == [("train/dog/3.jpg", "train/dog/5.jpg")]
 
 
 def test_files_that_are_not_what_their_name_says_are_read_all_the_same(folder):
-    (folder / "train/cat/0.jpg").write_bytes(scene(50, kind="PNG"))
+    (folder / "train/cat/0.jpg").write_bytes(scene_file(50, kind="PNG"))
     finding, examples = found(folder)["misnamed"]
     assert examples == [("train/cat/0.jpg: PNG",)]
     assert not finding.blocks
@@ -113,9 +108,9 @@ def test_files_that_are_not_what_their_name_says_are_read_all_the_same(folder):
 def test_shapes_and_orientations_are_told(folder):
     exif = Image.Exif()
     exif[0x0112] = 3
-    (folder / "train/cat/0.jpg").write_bytes(scene(50, exif=exif))
-    (folder / "train/cat/1.jpg").write_bytes(scene(51, (300, 60)))
-    (folder / "train/cat/2.jpg").write_bytes(scene(52, (12, 11)))
+    (folder / "train/cat/0.jpg").write_bytes(scene_file(50, exif=exif))
+    (folder / "train/cat/1.jpg").write_bytes(scene_file(51, (300, 60)))
+    (folder / "train/cat/2.jpg").write_bytes(scene_file(52, (12, 11)))
     kinds = found(folder)
     assert kinds["orientation"][1] == [("train/cat/0.jpg",)]
     assert kinds["extreme shapes"][1] == [("train/cat/1.jpg: 300 x 60",)]
@@ -124,7 +119,7 @@ def test_shapes_and_orientations_are_told(folder):
 
 def test_uneven_classes_are_told(folder):
     for number in range(10, 20):
-        (folder / f"train/cat/{number}.jpg").write_bytes(scene(100 + number))
+        (folder / f"train/cat/{number}.jpg").write_bytes(scene_file(100 + number))
     finding, _ = found(folder)["imbalance"]
     assert finding.message == "classes are uneven: 14 images of 'cat', 4 of 'dog'"
     assert "--class-weights balanced" in finding.action

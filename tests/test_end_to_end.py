@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL_BACKBONE, small_config, write_pictures, write_weights
+from conftest import SMALL_BACKBONE, small_config, tf_example, write_pictures, write_weights
 
 from tfxfer.backbones import BACKBONES
 from tfxfer.config import FinetuneConfig, FitConfig, PretrainConfig, read_recipe
@@ -293,16 +293,7 @@ def folder_manifest_tfrecords_and_tfds(root):
     with tf.io.TFRecordWriter(str(root / "all.tfrecord")) as writer:
         for path in reversed(shuffled):
             content, name = path.read_bytes(), path.parent.name
-            feature = {
-                "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
-                "image/class/label": tf.train.Feature(
-                    int64_list=tf.train.Int64List(value=[names.index(name)])
-                ),
-                "image/class/text": tf.train.Feature(
-                    bytes_list=tf.train.BytesList(value=[name.encode()])
-                ),
-            }
-            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            example = tf_example(content, names.index(name), name)
             writer.write(example.SerializeToString())
     tfds.dataset_builders.store_as_tfds_dataset(
         name="colours",

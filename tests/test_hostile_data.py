@@ -1,6 +1,5 @@
 """Damaged and hostile files through the commands: each is named, nothing else happens."""
 
-import io
 import json
 import re
 import resource
@@ -9,19 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from PIL import Image
+from conftest import file_of, scene
 
 from tfxfer.cli import main
 from tfxfer.images import EXTENSIONS, decode
 
 
-def scene(seed, kind, **options):
-    """Returns a file of a picture of soft patches."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    content = io.BytesIO()
-    picture = Image.fromarray(coarse).resize((50, 40), Image.Resampling.BICUBIC)
-    picture.save(content, kind, **options)
-    return content.getvalue()
+def small(seed, kind):
+    return file_of(scene(seed, (50, 40)), kind)
 
 
 KINDS = {".jpg": "JPEG", ".png": "PNG", ".gif": "GIF", ".bmp": "BMP", ".webp": "WebP"}
@@ -55,7 +49,7 @@ def mutated(generator, extension, content):
 def write_mutated(folder, count, seed=0):
     """Writes two classes of mutated files beside three sound ones each."""
     generator = np.random.default_rng(seed)
-    originals = {extension: scene(1, kind) for extension, kind in KINDS.items()}
+    originals = {extension: small(1, kind) for extension, kind in KINDS.items()}
     for number in range(count):
         extension = list(KINDS)[number % len(KINDS)]
         content, extension = mutated(generator, extension, originals[extension])
@@ -64,7 +58,7 @@ def write_mutated(folder, count, seed=0):
         path.write_bytes(content)
     for number in range(6):
         name = folder / ("one", "two")[number % 2] / f"sound{number}.png"
-        name.write_bytes(scene(10 + number, "PNG"))
+        name.write_bytes(small(10 + number, "PNG"))
 
 
 def unreadable(folder):
@@ -173,7 +167,7 @@ def check_mutated_texts(folder, count):
     """Asserts that commands end in an orderly way whatever a manifest or a recipe holds."""
     generator = np.random.default_rng(0)
     for number in range(10):
-        (folder / f"{number}.png").write_bytes(scene(number, "PNG"))
+        (folder / f"{number}.png").write_bytes(small(number, "PNG"))
     recipe = RECIPE.replace("DATA", str(folder / "sound.csv"))
     (folder / "sound.csv").write_text(MANIFEST)
     codes = []

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import file_of
 from PIL import Image, ImageOps
 
 from tfxfer.images import (
@@ -25,12 +26,6 @@ def picture(height: int, width: int) -> Image.Image:
     """Returns a smooth colourful picture, so that JPEG keeps most of it."""
     coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def file_of(image: Image.Image, kind: str, **options) -> bytes:
-    content = io.BytesIO()
-    image.save(content, kind, **options)
-    return content.getvalue()
 
 
 def as_pillow_shows(content: bytes) -> np.ndarray:

@@ -1,25 +1,12 @@
 """What is told of each image, and which of them look the same."""
 
-import io
-
 import numpy as np
 import tensorflow as tf
+from conftest import file_of, scene
 from PIL import Image
 
 from tfxfer.inspection import NEAR_BITS, inspect, near_duplicates
 from tfxfer.sources.source import in_any_order
-
-
-def scene(seed, height=60, width=80):
-    """Returns a picture of soft patches, as photographs have them."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def encoded(image, kind="JPEG", **options):
-    content = io.BytesIO()
-    image.save(content, kind, **options)
-    return content.getvalue()
 
 
 def split_of(contents):
@@ -34,11 +21,11 @@ def test_format_size_and_orientation_are_those_of_the_files():
     found = inspect(
         split_of(
             [
-                encoded(scene(0)),
-                encoded(scene(0, 20, 30), "PNG"),
+                file_of(scene(0), "JPEG"),
+                file_of(scene(0, (30, 20)), "PNG"),
                 b"damaged",
-                encoded(scene(0), exif=turned),
-                encoded(scene(0, 9, 9), "GIF"),
+                file_of(scene(0), "JPEG", exif=turned),
+                file_of(scene(0, (9, 9)), "GIF"),
             ]
         ),
         "train",
@@ -51,7 +38,7 @@ def test_format_size_and_orientation_are_those_of_the_files():
 
 
 def test_images_that_are_arrays_have_no_format():
-    table = tf.constant(np.stack([np.asarray(scene(seed, 8, 8)) for seed in range(3)]))
+    table = tf.constant(np.stack([np.asarray(scene(seed, (8, 8))) for seed in range(3)]))
     split = in_any_order(np.zeros(3, np.int64), lambda i: tf.gather(table, i), str, lambda: None)
     found = inspect(split, "train")
     assert found.readable.all()
@@ -62,16 +49,18 @@ def test_images_that_are_arrays_have_no_format():
 def test_a_picture_looks_the_same_in_another_size_format_and_quality():
     pictures = [scene(seed) for seed in range(20)]
     copies = [picture.resize((120, 90), Image.Resampling.LANCZOS) for picture in pictures]
-    contents = [encoded(picture, quality=95) for picture in pictures]
-    contents += [encoded(copy, quality=60) for copy in copies[:10]]
-    contents += [encoded(copy, "PNG") for copy in copies[10:]]
+    contents = [file_of(picture, "JPEG", quality=95) for picture in pictures]
+    contents += [file_of(copy, "JPEG", quality=60) for copy in copies[:10]]
+    contents += [file_of(copy, "PNG") for copy in copies[10:]]
     found = inspect(split_of(contents), "train")
     pairs = near_duplicates(found.looks, found.contrasts)
     assert pairs.tolist() == [[number, 20 + number] for number in range(20)]
 
 
 def test_pictures_without_contrast_are_not_compared():
-    blank = [encoded(Image.new("RGB", (40, 40), (grey, grey, grey))) for grey in (0, 90, 255)]
+    blank = [
+        file_of(Image.new("RGB", (40, 40), (grey, grey, grey)), "JPEG") for grey in (0, 90, 255)
+    ]
     found = inspect(split_of(blank), "train")
     assert found.contrasts.max() < 0.001
     assert len(near_duplicates(found.looks, found.contrasts)) == 0

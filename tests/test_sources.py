@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import tf_example
 
 from tfxfer.cache import ID_BYTES
 from tfxfer.config import FitConfig
@@ -120,15 +121,6 @@ def tfrecords(root: pathlib.Path) -> FitConfig:
             for example in examples[shard::2]:
                 writer.write(example)
     return FitConfig(data=str(root))
-
-
-def tf_example(content: bytes, label: int, name: str) -> tf.train.Example:
-    values = {
-        "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
-        "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-        "image/class/text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[name.encode()])),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=values))
 
 
 def huggingface_on_disk(root: pathlib.Path) -> FitConfig:

@@ -1,15 +1,15 @@
 """Check: look at every image before time is spent on it, and say what is wrong with the data."""
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.config import FitConfig
-from tfxfer.errors import UsageError
+from tfxfer.config import BadImages, RunConfig
 from tfxfer.inspection import Inspection, inspect, near_duplicates
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
@@ -132,7 +132,9 @@ class CheckResult:
         return [*lines, "", verdict]
 
 
-def check(data: str, *, data_dir: str | None = None, bad_images: str = "error") -> CheckResult:
+def check(
+    data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
+) -> CheckResult:
     """Returns what there is to say about data: every image of every split is read and decoded.
 
     Args:
@@ -145,10 +147,8 @@ def check(data: str, *, data_dir: str | None = None, bad_images: str = "error") 
         UsageError: There are no such data, or they are not laid out as a classifier needs them.
         DataError: They are known, but neither here nor to be had.
     """
-    FitConfig(data=data, data_dir=data_dir).with_settings({"bad_images": bad_images})
-    if not data:
-        raise UsageError("No data were named.")
-    source = open_as_it_is(data, data_dir)
+    config = RunConfig(data=data, data_dir=data_dir, bad_images=bad_images)
+    source = open_as_it_is(config.data, config.data_dir)
     examples = _Examples.of(source)
     findings = [
         *_unreadable(examples, bad_images),
@@ -203,20 +203,21 @@ class _Examples:
         """Which of them can be read."""
         return self.facts.readable
 
+    @functools.cached_property
+    def contents(self) -> npt.NDArray[np.int64]:
+        """A number for each content: copies of an image have the same."""
+        return inseparable(self.digests)
+
     def name(self, index: int | np.integer[Any]) -> str:
         """Returns the id of an example."""
         return self.source.splits[str(self.splits[index])].describe(int(self.places[index]))
 
-    def alone(self, indices: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], ...]:
-        """Returns the ids of examples."""
-        return tuple((self.name(index),) for index in indices)
-
-    def together(self, groups: Sequence[npt.NDArray[np.int64]]) -> tuple[tuple[str, ...], ...]:
+    def together(self, groups: Iterable[npt.NDArray[np.int64]]) -> tuple[tuple[str, ...], ...]:
         """Returns the ids of groups of examples."""
         return tuple(tuple(self.name(index) for index in group) for group in groups)
 
 
-def _unreadable(examples: _Examples, bad_images: str) -> list[Finding]:
+def _unreadable(examples: _Examples, bad_images: BadImages) -> list[Finding]:
     bad = np.flatnonzero(~examples.readable)
     if not len(bad):
         return []
@@ -229,7 +230,7 @@ def _unreadable(examples: _Examples, bad_images: str) -> list[Finding]:
     action = (
         "leaves them out, and lists them in skipped.csv"
         if skips
-        else ("stops; replace or remove them, or leave them out with --bad-images skip")
+        else "stops; replace or remove them, or leave them out with --bad-images skip"
     )
     message = f"{_count(len(bad), 'image')} cannot be read"
     return [Finding("unreadable", message, action, not skips, tuple(named))]
@@ -237,9 +238,8 @@ def _unreadable(examples: _Examples, bad_images: str) -> list[Finding]:
 
 def _copies(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of images that are the same to the last bit."""
-    units = inseparable(examples.digests)
-    order = np.argsort(units, kind="stable")
-    starts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    order = np.argsort(examples.contents, kind="stable")
+    starts = np.flatnonzero(np.diff(examples.contents[order], prepend=-1))
     groups = [group for group in np.split(order, starts[1:]) if len(group) > 1]
     groups = [group for group in groups if examples.readable[group].all()]
     across = [group for group in groups if len(set(examples.splits[group])) > 1]
@@ -279,9 +279,8 @@ def _copies(examples: _Examples) -> list[Finding]:
 
 def _near_copies(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of images that look the same but are other files."""
-    facts, units = examples.facts, inseparable(examples.digests)
-    pairs = near_duplicates(facts.looks, facts.contrasts)
-    pairs = pairs[units[pairs[:, 0]] != units[pairs[:, 1]]]
+    pairs = near_duplicates(examples.facts.looks, examples.facts.contrasts)
+    pairs = pairs[examples.contents[pairs[:, 0]] != examples.contents[pairs[:, 1]]]
     in_two = examples.splits[pairs[:, 0]] != examples.splits[pairs[:, 1]]
     findings = []
     for where, chosen, action in (
@@ -298,7 +297,7 @@ def _near_copies(examples: _Examples) -> list[Finding]:
                     f"near duplicates {where}",
                     f"{_count(len(chosen), 'pair')} of images {where} look the same",
                     action,
-                    examples=examples.together(list(chosen)),
+                    examples=examples.together(chosen),
                 )
             )
     return findings
@@ -382,7 +381,7 @@ def _orientations(examples: _Examples) -> list[Finding]:
             "orientation",
             f"{_count(len(turned), 'image')} {what}",
             "turns them upright, as evaluate, predict and the export do",
-            examples=examples.alone(turned),
+            examples=examples.together(turned[:, np.newaxis]),
         )
     ]
 

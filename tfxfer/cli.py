@@ -220,7 +220,7 @@ def pretrain(context: click.Context, recipe: str | None, dry_run: bool) -> None:
 @click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
 @click.pass_context
 def check(
-    context: click.Context, data: str, data_dir: str | None, bad_images: str, output: str | None
+    context: click.Context, data: str, data_dir: str | None, bad_images: Any, output: str | None
 ) -> None:
     """Look at every image of DATA, and say what is wrong with them and what fit does about it.
 

@@ -20,6 +20,8 @@ from tfxfer.errors import UsageError, did_you_mean
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 ClassWeights = Literal["none", "balanced"]
 
+BadImages = Literal["error", "skip"]
+
 GIGABYTE = 10**9
 
 # What a gradient method is told, and L-BFGS is not.
@@ -108,7 +110,7 @@ class RunConfig:
     train_examples: int | None = _setting(None, minimum=1)  # at most; None takes all
     validation_examples: int | None = _setting(None, minimum=1)
     test_examples: int | None = _setting(None, minimum=1)
-    bad_images: Literal["error", "skip"] = "error"  # what is done about those that cannot be read
+    bad_images: BadImages = "error"  # what is done about those that cannot be read
     backbone: str = "resnet50"
     image_size: int = _setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
     input_size: int = _setting(None, minimum=1, maximum=4096)  # pixels the model is given

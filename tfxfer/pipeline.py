@@ -166,20 +166,15 @@ class Images:
         Args:
             numbers: Which of them, ascending; None for all.
         """
-        split = self.split
-        if self._order is not None and split.read_image is not None:
-            split = split.select(self._order)
-        if numbers is not None:
-            split = split.select(numbers)
+        split = self.numbered if numbers is None else self.numbered.select(numbers)
         return split.open_images().map(self.prepare, tf.data.AUTOTUNE)
 
-    def read(self, number: tf.Tensor) -> tf.Tensor:
-        """Returns an image by its number, a graph function; its file is read and decoded."""
-        read_image = self.split.read_image
-        if read_image is None:
-            raise TypeError("These images can only be read from the first to the last.")
-        index = number if self._order is None else tf.gather(self._order, number)
-        return self.prepare(read_image(tf.cast(index, tf.int64)))
+    @property
+    def numbered(self) -> Split:
+        """The split in the order of the numbers, where its images are read again and not kept."""
+        if self._order is None or self.split.read_image is None:
+            return self.split
+        return self.split.select(self._order)
 
     def prepare(self, image: tf.Tensor) -> tf.Tensor:
         """Returns an image as the split gives it, encoded or decoded, at the right size."""
@@ -411,10 +406,15 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
 
     if images.kept is not None:
         return numbers
-    if images.split.read_image is not None:
+    read = images.numbered.read_image
+    if read is not None:
+        read_image = read  # never None, which mypy cannot know of `read` inside a function
 
         def by_number(seed: tf.Tensor) -> tf.data.Dataset:
-            return numbers(seed).map(lambda number: (number, images.read(number)), tf.data.AUTOTUNE)
+            return numbers(seed).map(
+                lambda number: (number, images.prepare(read_image(tf.cast(number, tf.int64)))),
+                tf.data.AUTOTUNE,
+            )
 
         return by_number
     # Opened here, once: what a graph function opens is opened anew for each epoch.

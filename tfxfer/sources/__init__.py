@@ -20,11 +20,9 @@ from tfxfer.sources import huggingface, manifest, tfds, tfrecords
 from tfxfer.sources.carving import carve, default_fraction, found_in, subset
 from tfxfer.sources.digits import open_digits
 from tfxfer.sources.folders import open_folder
-from tfxfer.sources.source import Source, Split, first_few
+from tfxfer.sources.source import SPLITS, Source, Split, first_few
 
 __all__ = ["SPLITS", "Source", "Split", "first_few", "open_as_it_is", "open_source"]
-
-SPLITS = ("train", "validation", "test")
 
 
 def open_source(config: RunConfig) -> Source:

@@ -4,7 +4,6 @@ import concurrent.futures
 import functools
 import os
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,22 +15,18 @@ from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.images import EXTENSIONS, FORMATS
 from tfxfer.progress import Progress
 from tfxfer.sources.source import (
+    SPLIT_OF,
+    SPLITS,
     Source,
     Split,
     first_few,
     in_any_order,
+    safe_name,
     typical_height_and_width,
 )
 
 # Files that are read at a time.
 _BLOCK = 1024
-
-# The names under which a split is looked for, in any case.
-SPLIT_FOLDERS = {
-    "train": ("train",),
-    "validation": ("validation", "val", "valid"),
-    "test": ("test",),
-}
 
 
 def open_folder(root: pathlib.Path) -> Source:
@@ -73,8 +68,7 @@ def open_folder(root: pathlib.Path) -> Source:
                 f"Found no images in class folders in '{folder}'. Add some, or remove the folder."
             )
         splits[split_name] = _split(found, class_names)
-    # "." has no base name of its own.
-    name = re.sub(r"[^\w.-]+", "-", root.resolve().name).strip("-.") or "images"
+    name = safe_name(root.resolve().name)  # "." has no base name of its own
     size = typical_height_and_width(splits["train"])
     return Source(name, class_names, splits, size, notes=tuple(notes))
 
@@ -82,15 +76,14 @@ def open_folder(root: pathlib.Path) -> Source:
 def _split_folders(root: pathlib.Path, notes: list[str]) -> dict[str, pathlib.Path]:
     """Returns where each split lies; `train` alone, at the root, where classes lie at the root."""
     folders = _visible(root)[0]
-    known = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
-    named = [folder for folder in folders if folder.name.lower() in known]
+    named = [folder for folder in folders if folder.name.lower() in SPLIT_OF]
     # A class may have the name "train"; but then it holds images rather than folders.
     holding_folders = [folder for folder in named if _visible(folder)[0]]
     if not holding_folders and (not named or len(named) < len(folders)):
         return {"train": root}
     splits: dict[str, pathlib.Path] = {}
-    for split in SPLIT_FOLDERS:
-        found = [folder for folder in named if known[folder.name.lower()] == split]
+    for split in SPLITS:
+        found = [folder for folder in named if SPLIT_OF[folder.name.lower()] == split]
         if len(found) > 1:
             both = " and ".join(f"'{folder.name}'" for folder in found)
             raise UsageError(f"'{root}' has {both}, which mean the same split. Keep one of them.")

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import pathlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,8 +11,14 @@ import tensorflow as tf
 
 from tfxfer.cache import Ids, ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.sources.folders import SPLIT_FOLDERS
-from tfxfer.sources.source import Source, Split, query_of, typical_height_and_width
+from tfxfer.sources.source import (
+    SPLIT_WORDS,
+    Source,
+    Split,
+    query_of,
+    safe_name,
+    typical_height_and_width,
+)
 
 # The library takes seconds to import, and is optional: it is imported inside the functions.
 
@@ -46,7 +51,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
     """
     loaded = _load(name)
     opened: dict[str, Any] = {}
-    for split, aliases in SPLIT_FOLDERS.items():
+    for split, aliases in SPLIT_WORDS.items():
         wanted = (slices[split],) if split in slices else aliases
         found = next((alias for alias in wanted if alias in loaded), None)
         if found is not None:
@@ -70,7 +75,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
     path = pathlib.Path(name).expanduser()
     origin = str(path.resolve()) if path.is_dir() else name
     return Source(
-        name=re.sub(r"[^\w.-]+", "-", origin.rsplit("/", 1)[-1].removeprefix(PREFIX)).strip("-."),
+        name=safe_name(origin.rsplit("/", 1)[-1].removeprefix(PREFIX)),
         class_names=names,
         splits=splits,
         image_height_width=typical_height_and_width(splits["train"]),

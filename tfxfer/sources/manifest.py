@@ -7,7 +7,6 @@ import json
 import math
 import os
 import pathlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +16,23 @@ import tensorflow as tf
 
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.run_directory import replacing
-from tfxfer.sources.folders import SPLIT_FOLDERS, file_digests
-from tfxfer.sources.source import Source, Split, first_few, in_any_order, typical_height_and_width
+from tfxfer.sources.folders import file_digests
+from tfxfer.sources.source import (
+    SPLIT_OF,
+    SPLITS,
+    Source,
+    Split,
+    first_few,
+    in_any_order,
+    safe_name,
+    typical_height_and_width,
+)
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
 
 _REQUIRED = ("path", "label")
 # What a manifest may say beside these; `source` is what opens the data in which a path is an id.
 _OPTIONAL = ("split", "weight", "group", "source")
-
-# The words for a split, as the folders of splits have them.
-_SPLITS = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
 
 # A field as long as this is no path and no label; Python's own limit is below that of a long path.
 _LONGEST_FIELD = 1_000_000
@@ -102,7 +107,7 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
         name: _of_files(path.parent, members, labels) for name, members in _by_split(path, rows)
     }
     return Source(
-        name=re.sub(r"[^\w.-]+", "-", path.stem).strip("-.") or "images",
+        name=safe_name(path.stem),
         class_names=tuple(labels),
         splits=splits,
         image_height_width=typical_height_and_width(splits["train"]),
@@ -259,10 +264,10 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
     if "\0" in record["path"] or "\n" in record["label"] or "\r" in record["label"]:
         raise UsageError(f"{where} has a path or label with a character that none can have.")
     word = record.get("split", "").strip().lower()
-    if word and word not in _SPLITS:
+    if word and word not in SPLIT_OF:
         raise UsageError(
             f"{where} has the split '{word}'; allowed are train, validation and test."
-            f"{did_you_mean(word, _SPLITS)}"
+            f"{did_you_mean(word, SPLIT_OF)}"
         )
     written = record.get("weight", "").strip()
     try:
@@ -275,7 +280,7 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
         line=line,
         path=record["path"],
         label=record["label"].strip(),
-        split=_SPLITS[word] if word else "",
+        split=SPLIT_OF[word] if word else "",
         weight=weight,
         group=record.get("group", "").strip(),
         source=record.get("source", "").strip(),
@@ -304,7 +309,7 @@ def _by_split(path: pathlib.Path, rows: Sequence[_Row]) -> Iterator[tuple[str, l
             f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
         )
     trained = {row.label for row in members["train"]}
-    for name in SPLIT_FOLDERS:
+    for name in SPLITS:
         for row in members.get(name, ()):
             if row.label not in trained:
                 raise UsageError(

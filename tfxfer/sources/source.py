@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,15 @@ import tensorflow as tf
 
 from tfxfer import images
 from tfxfer.errors import DataError
+
+# The splits in their order, with the words by which data call them.
+SPLIT_WORDS = {
+    "train": ("train",),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test",),
+}
+SPLITS = tuple(SPLIT_WORDS)
+SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 
 # 64 images tell the typical size of thousands; reading them takes a fraction of a second.
 _SAMPLE_SIZE = 64
@@ -157,6 +167,11 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
         )
     height, width = np.median(found, axis=0).round().astype(int)
     return int(height), int(width)
+
+
+def safe_name(text: str) -> str:
+    """Returns what data are called, from the name they have elsewhere; safe as a file name."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "images"
 
 
 def query_of(slices: Mapping[str, str]) -> str:

@@ -16,12 +16,17 @@ import tensorflow as tf
 
 from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.sources.source import Source, Split, query_of, typical_height_and_width
+from tfxfer.sources.source import (
+    SPLIT_WORDS,
+    Source,
+    Split,
+    query_of,
+    safe_name,
+    typical_height_and_width,
+)
 
 # tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
 # it.
-
-SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}
 
 # Data sets of written characters, whose mirror images are other characters or none.
 CHARACTERS = {
@@ -72,7 +77,7 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     features = builder.info.features
     splits: dict[str, Split] = {}
     notes: list[str] = []
-    for split, aliases in SPLIT_NAMES.items():
+    for split, aliases in SPLIT_WORDS.items():
         alias = slices.get(split) or next(
             (alias for alias in aliases if alias in builder.info.splits), None
         )
@@ -97,7 +102,7 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     if None in height_width:
         height_width = typical_height_and_width(splits["train"])
     return Source(
-        name=re.sub(r"[^\w.-]+", "-", called),
+        name=safe_name(called),
         class_names=tuple(features[label].names),
         splits=splits,
         image_height_width=height_width,

@@ -12,8 +12,15 @@ from tfxfer.cache import Ids, ids_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.images import readable_reason
 from tfxfer.progress import Progress
-from tfxfer.sources.folders import SPLIT_FOLDERS
-from tfxfer.sources.source import Source, Split, first_few, typical_height_and_width
+from tfxfer.sources.source import (
+    SPLIT_OF,
+    SPLITS,
+    Source,
+    Split,
+    first_few,
+    safe_name,
+    typical_height_and_width,
+)
 
 _IMAGE, _LABEL, _TEXT = "image/encoded", "image/class/label", "image/class/text"
 
@@ -74,8 +81,7 @@ def open_tfrecords(path: pathlib.Path) -> Source:
         )
     splits = {name: shard.split(numbers) for name, shard in shards.items()}
     return Source(
-        name=re.sub(r"[^\w.-]+", "-", re.split(r"\.tfrecord", path.resolve().name)[0]).strip("-.")
-        or "images",
+        name=safe_name(re.split(r"\.tfrecord", path.resolve().name)[0]),
         class_names=_class_names(path, numbers, list(shards.values())),
         splits=splits,
         image_height_width=typical_height_and_width(splits["train"]),
@@ -130,13 +136,12 @@ def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[s
     if path.is_file():
         return {"train": [path]}, []
     files = sorted(file for file in path.iterdir() if is_tfrecord_name(file.name))
-    words = {alias: split for split, aliases in SPLIT_FOLDERS.items() for alias in aliases}
     splits: dict[str, list[pathlib.Path]] = {}
     others = []
     for file in files:
-        said = [word for word in re.split(r"[^a-z]+", file.name.lower()) if word in words]
+        said = [word for word in re.split(r"[^a-z]+", file.name.lower()) if word in SPLIT_OF]
         if said:
-            splits.setdefault(words[said[0]], []).append(file)
+            splits.setdefault(SPLIT_OF[said[0]], []).append(file)
         else:
             others.append(file)
     if not splits:
@@ -150,7 +155,7 @@ def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[s
     if others:
         names = first_few([file.name for file in others], "file", "files")
         notes.append(f"left out of '{path}', being of no split by their names: {names}")
-    return {name: splits[name] for name in SPLIT_FOLDERS if name in splits}, notes
+    return {name: splits[name] for name in SPLITS if name in splits}, notes
 
 
 def _compression(file: pathlib.Path) -> str:
