@@ -2,54 +2,121 @@ import keras
 import numpy as np
 import pytest
 
-from tfxfer.checkpoint import restore_checkpoint, save_checkpoint
+from tfxfer.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    restore_metrics,
+    restore_training_state,
+    training_state,
+)
+from tfxfer.config import HeadConfig
 from tfxfer.errors import RunError
+from tfxfer.loops import compiled_view
 
 GENERATOR = np.random.default_rng(0)
-X, Y = GENERATOR.normal(size=(24, 4)).astype("float32"), GENERATOR.normal(size=(24, 1))
+X = GENERATOR.normal(size=(24, 4)).astype("float32")
+Y = GENERATOR.integers(0, 3, 24)
 
 
-def build(seed=0, units=3):
+def checkpoint(number):
+    return Checkpoint({"number": number}, {"a": [np.full(3, number, "float32"), np.arange(2)]})
+
+
+def number_of(found):
+    np.testing.assert_array_equal(found.arrays["a"][0], np.full(3, found.state["number"]))
+    np.testing.assert_array_equal(found.arrays["a"][1], np.arange(2))
+    return found.state["number"]
+
+
+def test_the_last_checkpoint_is_found_and_one_before_it_is_kept(tmp_path):
+    files = Checkpoints(tmp_path / "c")
+    assert files.read() == (None, [])
+    for number in range(12):  # 10 comes after 9
+        files.write(checkpoint(number))
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["11.npz", "12.npz"]
+    found, damaged = Checkpoints(tmp_path / "c").read()
+    assert (number_of(found), damaged) == (11, [])
+    files.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+    files = Checkpoints(tmp_path)
+    for number in (1, 2):
+        files.write(checkpoint(number))
+    path = tmp_path / "2.npz"
+    content = bytearray(path.read_bytes())
+    place = content.index(np.full(3, 2, "float32").tobytes())
+    content[place] ^= 1
+    path.write_bytes({"truncated": content[:200], "emptied": b"", "flipped": content}[damage])
+    found, damaged = files.read()
+    assert number_of(found) == 1
+    assert damaged == [path]
+    assert not path.exists()
+    files.write(checkpoint(3))
+    assert number_of(files.read()[0]) == 3
+
+
+def test_what_was_being_written_when_the_process_was_killed_is_removed(tmp_path):
+    files = Checkpoints(tmp_path)
+    files.write(checkpoint(1))
+    (tmp_path / ".4711.2.npz").write_bytes(b"half")
+    assert number_of(files.read()[0]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["1.npz"]
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_those_before(tmp_path, monkeypatch):
+    files = Checkpoints(tmp_path)
+    files.write(checkpoint(1))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(RunError, match=r"Cannot write '.*2.npz': No space left on device"):
+            files.write(checkpoint(2))
+    assert number_of(files.read()[0]) == 1
+
+
+def build(seed=0, scale_loss=False):
+    """Returns a compiled model with BatchNorm and dropout whose generator nobody seeded."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((4,))
-    x = keras.layers.Dense(units)(inputs)
+    x = keras.layers.Dense(5)(inputs)
     x = keras.layers.BatchNormalization()(x)
-    model = keras.Model(inputs, keras.layers.Dense(1)(x))
-    schedule = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=12)
-    model.compile(keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True), "mse")
-    return model
+    x = keras.layers.Dropout(0.5)(x)
+    model = keras.Model(inputs, keras.layers.Dense(3)(x))
+    phase = HeadConfig(4, "sgd", 0.1, 1.0, weight_decay=1e-3, clip_norm=1.0)
+    return compiled_view(model, phase, 3, 0.1, scale_loss=scale_loss)
 
 
-def train(model, first_epoch, epochs):
-    model.fit(
-        X, Y, batch_size=8, initial_epoch=first_epoch, epochs=epochs, verbose=0, shuffle=False
-    )
+def train(view, first, end):
+    """Trains on the batches of some steps, counted over epochs of three; returns the last logs."""
+    logs = {}
+    for step in range(first, end):
+        if step % 3 == 0:
+            view.reset_metrics()
+        rows = slice(8 * (step % 3), 8 * (step % 3 + 1))
+        logs = view.train_on_batch(X[rows], Y[rows], return_dict=True)
+    return logs
 
 
-def test_training_goes_on_as_if_it_had_never_stopped(tmp_path):
-    whole = build()
-    train(whole, 0, 4)
-    first = build()
-    train(first, 0, 2)
-    save_checkpoint(first, tmp_path / "c.weights.h5")
-    second = build(seed=1)
-    assert restore_checkpoint(second, tmp_path / "c.weights.h5") == 6
-    train(second, 2, 4)
-    for expected, value in zip(whole.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(value, expected)
-
-
-def test_a_damaged_checkpoint_is_a_clear_error(tmp_path):
-    path = tmp_path / "c.weights.h5"
-    save_checkpoint(build(), path)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(
-        RunError, match=r"Cannot go on from .*c.weights.h5': it is damaged, or another"
-    ):
-        restore_checkpoint(build(), path)
-
-
-def test_a_checkpoint_of_another_model_is_a_clear_error(tmp_path):
-    save_checkpoint(build(), tmp_path / "c.weights.h5")
-    with pytest.raises(RunError, match="Delete it to begin this run anew"):
-        restore_checkpoint(build(units=5), tmp_path / "c.weights.h5")
+@pytest.mark.parametrize("scale_loss", [False, True])
+@pytest.mark.parametrize("taken", [3, 4, 8])
+def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, taken, scale_loss):
+    whole = build(scale_loss=scale_loss)
+    expected = train(whole, 0, 9)
+    first = build(scale_loss=scale_loss)
+    train(first, 0, taken)
+    Checkpoints(tmp_path).write(Checkpoint({}, training_state(first)))
+    arrays = Checkpoints(tmp_path).read()[0].arrays
+    second = build(seed=1, scale_loss=scale_loss)
+    restore_training_state(second, arrays)
+    second.reset_metrics()  # as Keras does where an epoch begins
+    restore_metrics(second, arrays)
+    logs = train(second, taken, 9)
+    for ours, theirs in zip(second.variables, whole.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert logs == expected  # the means over the epoch

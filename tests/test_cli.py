@@ -1,4 +1,6 @@
+import csv
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -66,12 +68,14 @@ def test_every_setting_is_an_option_of_fit():
     options = {name for parameter in fit.params for name in parameter.opts}
     expected = option_names(FitConfig)
     assert expected <= options
-    assert options - expected == {"--config", "--dry-run", "--unfreeze", "--batch-norm"}
+    assert options - expected == {
+        *("--config", "--resume", "--dry-run", "--unfreeze", "--batch-norm"),
+    }
 
 
 def test_every_setting_is_an_option_of_pretrain():
     options = {name for parameter in pretrain.params for name in parameter.opts}
-    assert options == {*option_names(PretrainConfig), "--config", "--dry-run"}
+    assert options == {*option_names(PretrainConfig), "--config", "--resume", "--dry-run"}
     assert {parameter.opts[0]: parameter for parameter in pretrain.params}["--epochs"].type is (
         click.INT
     )
@@ -178,8 +182,9 @@ def test_evaluate_prints_what_the_split_scores(finished):
     result = run("evaluate", done.run)
     score = done.metrics["test"]
     assert result.exit_code == 0
-    assert f"test: accuracy {score['accuracy']:.4f}, loss {score['loss']:.4f}" in result.output
-    assert "12 images" in result.output
+    assert result.output.splitlines()[0].endswith(" test, 12 images")
+    assert f"  accuracy          {score['accuracy']:.4f}  (" in result.output
+    assert f"  log loss          {score['loss']:.4f}  (" in result.output
     result = run("evaluate", done.run / "none")
     assert result.exit_code == 2
 
@@ -193,9 +198,8 @@ def test_evaluate_prints_the_balanced_accuracy_where_classes_are_uneven(
         (folder / "test" / "red" / f"{number}.jpg").unlink()
     result = run("evaluate", done.run, "--data", folder)
     score = evaluate(done.run, data=str(folder))
-    expected = f"accuracy {score.accuracy:.4f}, balanced {score.balanced_accuracy:.4f}, loss "
-    assert expected in result.output
-    assert "9 images" in result.output
+    assert f"  balanced accuracy {score.balanced_accuracy:.4f}  (" in result.output
+    assert "test, 9 images" in result.output
 
 
 def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
@@ -210,6 +214,30 @@ def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
     assert len(line.split()) == 1 + 2 * 2
     assert f"Error: {bad}: " in result.stderr
     assert "1 of the 2 files could not be read" in result.stderr
+
+
+def test_predict_takes_a_list_and_writes_what_machines_read(finished, pictures, tmp_path):
+    done, _ = finished
+    files = [pictures / "test" / name / "0.jpg" for name in ("red", "blue")]
+    arguments = ["predict", str(done.export), "-", str(files[0]), "--top", "2"]
+    listed = f"{files[1]}\n{tmp_path}/none.jpg\n"
+    output = tmp_path / "found.csv"
+    result = CliRunner().invoke(
+        main, [*arguments, "--format", "csv", "--output", str(output)], input=listed
+    )
+    assert result.exit_code == 1
+    assert f"Wrote '{output}', 3 files." in result.stdout
+    assert f"Error: {tmp_path}/none.jpg: " in result.stderr
+    assert "Error: 1 of the 3 files could not be read." in result.stderr
+    with output.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [*map(str, files), f"{tmp_path}/none.jpg"]
+    assert rows[0]["label_2"]
+    result = CliRunner().invoke(main, [*arguments, "--format", "jsonl"], input="")
+    (line,) = result.stdout.splitlines()
+    assert json.loads(line)["path"] == str(files[0])
+    result = CliRunner().invoke(main, [*arguments, "--format", "parquet"], input="")
+    assert (result.exit_code, "say which with --output" in result.output) == (2, True)
 
 
 def test_export_publishes_a_version_and_says_how_to_serve_it(finished, tmp_path):

@@ -18,6 +18,7 @@ from tfxfer.backbones import BACKBONES
 from tfxfer.config import FinetuneConfig, FitConfig, PretrainConfig, read_recipe
 from tfxfer.errors import DataError
 from tfxfer.images import decode_and_resize
+from tfxfer.interruption import Interruptions
 from tfxfer.layers import leaf_layers
 from tfxfer.pipeline import open_images
 from tfxfer.plan import make_plan, make_pretrain_plan
@@ -322,9 +323,8 @@ def test_the_same_data_give_the_same_weights_whatever_holds_them(tmp_path, weigh
         config = config.with_settings({"finetune": {"epochs": 1}, "cache_gigabytes": 0.0})
         plan = make_plan(config)
         images, _ = open_images(plan.source.splits, plan.config)
-        trained = _train(
-            plan, plan.build_classifier(plan.config.weights), images, [], Clock(), quiet
-        )
+        classifier = plan.build_classifier(plan.config.weights)
+        trained = _train(plan, classifier, images, [], Interruptions(), Clock(), quiet)
         kept.append((plan.source.fingerprint(), trained.model.get_weights()))
     (fingerprint, weights), *others = kept
     for other_fingerprint, other_weights in others:

@@ -1,10 +1,11 @@
+import json
 import shutil
 
 import numpy as np
 import pytest
 
 from tfxfer.errors import DataError, UsageError
-from tfxfer.evaluation import evaluate
+from tfxfer.evaluation import evaluate, judge
 from tfxfer.images import decode_and_resize
 from tfxfer.trained import load
 
@@ -81,3 +82,66 @@ def test_a_split_that_is_not_there_is_named(finished, pictures, tmp_path):
     with pytest.raises(UsageError, match="has no split 'test'; it has train, validation"):
         evaluate(result.run, data=str(folder), split="test")
     assert evaluate(result.run, data=str(folder)).split == "validation"
+
+
+def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, pictures):
+    result, _ = finished
+    run = evaluate(result.run, batch_size=5)
+    file = evaluate(result.model, data=str(pictures))
+    served = evaluate(result.export, data=str(pictures), batch_size=7)
+    newest = evaluate(result.export.parent, data=str(pictures))
+    for other in (file, served, newest):
+        assert other.probabilities == pytest.approx(run.probabilities, abs=1e-6)
+        np.testing.assert_array_equal(other.confusion, run.confusion)
+        assert other.accuracy == run.accuracy
+        assert other.loss == pytest.approx(run.loss, abs=1e-6)
+        assert other.calibration.error == pytest.approx(run.calibration.error, abs=1e-6)
+    assert run.confusion.sum() == 12
+    assert run.classes.support.tolist() == [4, 4, 4]
+
+
+def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(finished):
+    result, _ = finished
+    evaluation = evaluate(result.run)
+    content = json.loads(json.dumps(evaluation.as_json()))
+    assert content["accuracy"] == evaluation.accuracy
+    assert content["top_5_accuracy"] is None  # of three classes
+    assert [one["name"] for one in content["classes"]] == ["blue", "green", "red"]
+    assert np.array(content["confusion"]).sum() == content["num_examples"] == 12
+    assert sum(one["count"] for one in content["calibration"]["bins"]) == 12
+    for name in ("accuracy", "balanced_accuracy", "loss", "macro_f1", "calibration_error"):
+        low, high = content["intervals"][name]
+        assert low <= high
+    low, high = content["intervals"]["accuracy"]
+    assert low <= content["accuracy"] <= high
+
+
+def predicted(num_classes, labels, taken, names=None):
+    """Returns the evaluation of probabilities that are nearly sure of a class."""
+    probabilities = np.full((len(labels), num_classes), 0.1 / (num_classes - 1), np.float32)
+    probabilities[np.arange(len(labels)), taken] = 0.9
+    names = names or tuple(f"class {number}" for number in range(num_classes))
+    return judge("things", "test", names, probabilities, np.array(labels))
+
+
+def test_what_is_printed_names_what_is_confused():
+    text = predicted(3, [0, 0, 0, 1, 1, 2], [0, 1, 1, 1, 0, 2], ("a", "b", "c")).describe()
+    lines = text.splitlines()
+    assert lines[0] == "things test, 6 images"
+    assert lines[1].startswith("  accuracy          0.5000  (")
+    assert "  a         0.5000  0.3333  0.4000       3" in lines
+    assert lines[-2:] == ["  2 of a taken for b", "  1 of b taken for a"]
+    assert "top-5" not in text
+
+
+def test_of_many_classes_those_told_worst_are_shown():
+    labels = np.arange(30).repeat(2)
+    taken = labels.copy()
+    taken[14] = 0
+    evaluation = predicted(30, labels, taken)
+    lines = evaluation.describe().splitlines()
+    (head,) = [number for number, line in enumerate(lines) if "of the lowest F1" in line]
+    assert lines[head + 1].startswith("  class 7 ")
+    assert len([line for line in lines[head + 1 :] if line.startswith("  class")]) == 20
+    assert evaluation.top_5_accuracy is not None
+    assert "top-5 accuracy" in evaluation.describe()

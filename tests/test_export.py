@@ -18,6 +18,7 @@ from tfxfer.evaluation import evaluate
 from tfxfer.export import check_accuracy, convert, export, export_saved_model
 from tfxfer.images import decode_and_resize
 from tfxfer.run_directory import RunDirectory
+from tfxfer.temperature import tempered
 from tfxfer.trained import load
 
 
@@ -355,3 +356,17 @@ def test_saved_model_cli_shows_and_runs_it(finished, files, trained, pictures, t
     paths = sorted((pictures / "test").rglob("*.jpg"))[:3]
     found = np.load(tmp_path / "probabilities.npy")
     assert found == pytest.approx(trained.predict(paths), abs=1e-5)
+
+
+def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, pictures, tmp_path):
+    result, _ = finished
+    version = export(result.run, export_dir=str(tmp_path), calibrate=True)
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    temperature = result.metrics["calibration"]["temperature"]
+    assert facts["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
+    served, run = evaluate(version, data=str(pictures)), evaluate(result.run)
+    found = facts["calibration"]["temperature"]
+    assert served.probabilities == pytest.approx(tempered(run.probabilities, found), abs=1e-5)
+    assert facts["test"]["loss"] == pytest.approx(served.loss, abs=1e-5)
+    with pytest.raises(UsageError, match="is an export already: name the run, or its '.keras'"):
+        export(version)

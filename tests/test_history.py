@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tfxfer.errors import RunError
+from tfxfer.errors import DivergenceError
 from tfxfer.history import Epoch, History, PhaseRecorder
 from tfxfer.run_directory import RunDirectory
 
@@ -74,30 +75,25 @@ def test_tensorboard_reads_the_same_numbers(history, tmp_path):
 
 
 def test_an_interrupted_run_gets_its_epochs_back_and_forgets_what_follows(history, tmp_path):
-    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.9)]
+    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75)]
     for epoch in epochs:
         history.add(epoch)
+    earlier = json.loads(json.dumps(history.as_json()))
+    history.add(with_validation(0.9, 1.0))
     history.save()
-    again = History(RunDirectory(tmp_path))
-    again.restore(2)
-    assert again.epochs == epochs[:2]
+    again = History(RunDirectory(tmp_path), earlier)
+    assert again.epochs == epochs
     assert again.best == epochs[1]
     again.add(with_validation(0.6, 1.0))
     again.close()
     with (tmp_path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.6"]
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    assert [event.step for event in events.Tensors("accuracy")] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("content", [None, "", "phase,epoch\nhead,1\nhead,2\n"])
-def test_a_history_that_lacks_the_epochs_is_a_clear_error(history, tmp_path, content):
-    if content is not None:
-        (tmp_path / "history.csv").write_text(content)
-    with pytest.raises(RunError, match=r"'history.csv' does not have the 2 epochs that were"):
-        history.restore(2)
-
-
-def train(history, *, epochs=6, patience=0, labels=(0, 1), learning_rate=0.0):
+def train(history, *, epochs=6, patience=0, batch_size=2, learning_rate=0.0):
     """Trains logits on two examples and returns the printed lines and how often one was best."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
     model.compile(
@@ -106,17 +102,25 @@ def train(history, *, epochs=6, patience=0, labels=(0, 1), learning_rate=0.0):
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     lines, best = [], []
-    data = (np.eye(2, dtype="float32"), np.array(labels))
+    data = (np.eye(2, dtype="float32"), np.arange(2))
     recorder = PhaseRecorder(
         history,
         "finetune",
         epochs,
+        2,
         lambda: model.evaluate(*data, verbose=0),
         lambda: best.append(True),
         patience,
         lines.append,
     )
-    model.fit(*data, epochs=epochs, callbacks=[recorder], verbose=0)
+    model.fit(
+        *data,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=[recorder],
+        shuffle=False,
+        verbose=0,
+    )
     return lines, len(best)
 
 
@@ -136,8 +140,19 @@ def test_a_phase_without_improvement_stops_when_patience_ends(history):
     assert lines[-1] == "finetune: stopped, no better validation result in 2 epochs"
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_try(history):
+def test_a_loss_that_is_no_number_stops_the_run_at_its_step_and_says_what_to_try(history):
     with pytest.raises(
-        RunError, match="loss became nan in epoch . of the finetune phase. Try a lower"
+        DivergenceError,
+        match="loss became nan in step 2 of epoch 1 of the finetune phase. Try a lower --finetune",
     ):
-        train(history, learning_rate=float("inf"))
+        train(history, batch_size=1, learning_rate=float("inf"))
+    assert not history.epochs
+
+
+def test_a_loss_far_above_a_guess_stops_the_run(history):
+    # The first step moves the logits of the other example by 50 each way: its loss is 100.
+    with pytest.raises(
+        DivergenceError,
+        match=r"loss is 50\.35 in epoch 1 of the finetune phase, where guessing gives 0.693. Try",
+    ):
+        train(history, batch_size=1, learning_rate=100.0)

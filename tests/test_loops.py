@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfxfer.activations import array_batches
 from tfxfer.config import FinetuneConfig, FitConfig
 from tfxfer.features import feature_batches
-from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
+from tfxfer.loops import Batches, Judge, compiled_view, judge_logits, predict_splits, run_epochs
 from tfxfer.pipeline import Images
 from tfxfer.precision import dtype_policy
 from tfxfer.sources import open_source
@@ -29,6 +29,11 @@ def tiny_model():
     return keras.Model(inputs, keras.layers.Dense(2)(inputs))
 
 
+def only(dataset, steps):
+    """Returns the batches of a phase that is begun once."""
+    return Batches(steps, lambda first, end, step: dataset)
+
+
 def batches(epochs):
     generator = np.random.default_rng(0)
     images = generator.normal(size=(8, 3)).astype("float32")
@@ -41,7 +46,7 @@ def test_a_view_shares_the_layers_and_leaves_the_model_uncompiled(tmp_path):
     view = compiled_view(model, PHASE, 2, 0.1)
     assert not model.compiled
     before = model.get_weights()
-    run_epochs(view, PHASE, batches(4), [], steps=2)
+    run_epochs(view, only(batches(4), 2), [], epochs=4)
     assert not np.array_equal(model.get_weights()[0], before[0])
     model.save(tmp_path / "model.keras")
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
@@ -51,7 +56,7 @@ def test_only_the_epochs_that_are_left_are_run():
     seen = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
     view = compiled_view(tiny_model(), PHASE, 2, 0.0)
-    run_epochs(view, PHASE, batches(1), [callback], steps=2, first_epoch=3)
+    run_epochs(view, only(batches(1), 2), [callback], epochs=4, first_epoch=3)
     assert seen == [3]
 
 
@@ -88,8 +93,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: judge.outputs())
         Counting.calls = 0
         trained = feature_batches(features, labels, 3, seed=0, epochs=epochs)
-        phase = dataclasses.replace(PHASE, epochs=epochs)
-        run_epochs(view, phase, trained, [validate], steps=steps)
+        run_epochs(view, only(trained, steps), [validate], epochs=epochs)
         assert view.optimizer.iterations == steps * epochs
         return Counting.calls
 
@@ -122,9 +126,9 @@ def test_a_step_divides_the_weighted_losses_by_the_number_of_examples(precision)
     told = {}
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.update(logs))
     phase = dataclasses.replace(PHASE, epochs=1, decay="constant")
-    view = compiled_view(model, phase, 1, 0.1)
+    view = compiled_view(model, phase, 1, 0.1, scale_loss=precision == "mixed_float16")
     batches = feature_batches(x, labels, 5, seed=0, epochs=1, weights=weights)
-    run_epochs(view, phase, batches, [callback], steps=1)
+    run_epochs(view, only(batches, 1), [callback], epochs=1)
     assert told["loss"] == pytest.approx((weights * losses).sum() / 5, rel=1e-6)
     right = logits.argmax(axis=1) == labels
     assert told["accuracy"] == pytest.approx((weights * right).sum() / weights.sum(), rel=1e-6)
@@ -144,7 +148,7 @@ def test_weights_of_one_train_to_the_same_last_bit_as_none(label_smoothing):
         model = tiny_model()
         view = compiled_view(model, PHASE, 3, label_smoothing)
         batches = feature_batches(x, labels, 3, seed=0, epochs=4, weights=weights)
-        run_epochs(view, PHASE, batches, [], steps=3)
+        run_epochs(view, only(batches, 3), [], epochs=4)
         return model.get_weights()
 
     for ours, theirs in zip(trained(np.ones(7, "float32")), trained(None), strict=True):
@@ -167,13 +171,12 @@ def test_the_splits_that_there_are_are_scored():
         keras.layers.Flatten()(inputs)
     )
     model = keras.Model(inputs, keras.layers.Softmax()(logits))
-    scores = score_splits(model, images, batch_size=7)
-    assert list(scores) == ["validation", "test"]
-    threes = np.mean(source.splits["test"].labels == 3)
-    assert scores["test"]["accuracy"] == pytest.approx(threes)
-    assert scores["test"]["num_examples"] == 30
+    found = predict_splits(model, images, batch_size=7)
+    assert list(found) == ["validation", "test"]
+    assert found["test"].shape == (30, 10)
+    assert (found["test"].argmax(axis=1) == 3).all()
     del images["test"]
-    assert list(score_splits(model, images, batch_size=64)) == ["validation"]
+    assert list(predict_splits(model, images, batch_size=64)) == ["validation"]
 
 
 def biased(shape, dtype=None):

@@ -1,13 +1,29 @@
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, recall_score
+import scipy.stats
+import sklearn.metrics
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+    recall_score,
+    top_k_accuracy_score,
+)
 
 from tfxfer.metrics import (
     accuracy,
     balanced_accuracy,
+    bootstrap_intervals,
+    calibration,
+    class_scores,
+    confusion_matrix,
     cross_entropy,
     describe_scores,
     has_uneven_classes,
+    is_in_top_k,
     judging_split,
     smoothed_cross_entropy,
     softmax,
@@ -128,3 +144,76 @@ def test_the_test_split_judges_where_there_is_one():
     scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
     assert judging_split(scores) == "test"
     assert judging_split({"validation": {"accuracy": 0.9}}) == "validation"
+
+
+def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
+    probabilities, labels = predictions
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(predicted, labels, 5)
+    np.testing.assert_array_equal(confusion, sklearn.metrics.confusion_matrix(labels, predicted))
+    found = class_scores(confusion)
+    expected = precision_recall_fscore_support(labels, predicted, labels=range(5), zero_division=0)
+    for ours, theirs in zip(
+        (found.precision, found.recall, found.f1, found.support), expected, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    macro = precision_recall_fscore_support(labels, predicted, average="macro", zero_division=0)
+    assert tuple(found.macro().values()) == pytest.approx(macro[:3], rel=1e-15)
+
+
+def test_the_rows_of_the_confusion_matrix_sum_to_the_images_of_the_classes(predictions):
+    probabilities, labels = predictions
+    confusion = confusion_matrix(probabilities.argmax(axis=1), labels, 7)  # two never occur
+    assert confusion.shape == (7, 7)
+    np.testing.assert_array_equal(confusion.sum(axis=1), np.bincount(labels, minlength=7))
+    assert np.trace(confusion) / 37 == accuracy(probabilities, labels)
+
+
+def test_classes_that_do_not_occur_have_scores_of_zero_and_no_say_in_the_means():
+    # Class 2 occurs and is never taken for anything; class 3 neither occurs nor is predicted.
+    labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    found = class_scores(confusion_matrix(predicted, labels, 4))
+    assert found.precision.tolist() == [0.5, 0.5, 0, 0]
+    assert found.recall.tolist() == [0.5, 1, 0, 0]
+    assert found.macro()["f1"] == f1_score(labels, predicted, average="macro")
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_the_top_k_equals_scikit_learns(predictions, k):
+    probabilities, labels = predictions
+    expected = top_k_accuracy_score(labels, probabilities, k=k, labels=range(5))
+    assert is_in_top_k(probabilities, labels, k).mean() == expected
+
+
+def test_calibration_equals_scikit_learns_curve_and_guo_s_formula(predictions):
+    probabilities, labels = predictions
+    found = calibration(probabilities, labels, num_bins=10)
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    accuracies, confidences = calibration_curve(right, confidence, n_bins=10)
+    np.testing.assert_allclose(found.accuracy, accuracies, rtol=1e-14)
+    np.testing.assert_allclose(found.confidence, confidences, rtol=1e-14)
+    assert found.count.sum() == 37
+    error = 0.0
+    for low in range(10):
+        inside = (confidence > low / 10) & (confidence <= (low + 1) / 10)
+        if inside.any():
+            error += inside.sum() / 37 * abs(right[inside].mean() - confidence[inside].mean())
+    assert found.error == pytest.approx(error, rel=1e-12)
+
+
+def test_a_sure_classifier_that_is_right_is_calibrated():
+    assert calibration([[1.0, 0.0], [0.0, 1.0]], [0, 1]).error == 0
+    assert calibration([[1.0, 0.0], [0.0, 1.0]], [1, 1]).error == 0.5
+
+
+def test_bootstrap_intervals_are_those_of_scipy():
+    values = np.random.default_rng(0).normal(size=200)
+    found = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
+    expected = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=2000, method="percentile", rng=1
+    ).confidence_interval
+    # Both are estimates: the ends of the interval, 0.27 wide, differ by what samples leave open.
+    assert found["mean"] == pytest.approx(tuple(expected), abs=0.02)
+    again = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
+    assert again == found

@@ -550,3 +550,21 @@ def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(d
     assert some.unreadable().tolist() == [0, 4]
     with pytest.raises(DataError, match="Cannot read 2 images; replace or remove what is listed"):
         some.kept  # noqa: B018
+
+
+@pytest.mark.parametrize("memory_gigabytes", [2.0, 0.0])
+def test_what_was_decoded_once_is_not_decoded_again_to_be_checked(tmp_path, memory_gigabytes):
+    reads, images = [], noise(7)
+    config = settings_of(tmp_path, "error", memory_gigabytes, cache_gigabytes=1.0)
+    open_images({"train": encoded_split(images, reads)}, config)
+    assert sorted(reads) == list(range(7))
+    reads.clear()
+    found, _ = open_images({"train": encoded_split(images, reads)}, config)
+    assert reads == []
+    (batch,) = evaluation_batches(found["train"], 7)
+    assert {image.tobytes() for image in batch[0].numpy()} == {image.tobytes() for image in images}
+    # One that is new is looked at.
+    reads.clear()
+    more = np.concatenate([images, noise(8)[7:]])
+    open_images({"train": encoded_split(more, reads)}, config)
+    assert 7 in reads

@@ -57,3 +57,45 @@ def test_missing_files_and_empty_folders_are_named_before_the_model_is_loaded(tm
         list(predict("no-model", [tmp_path / "none.jpg"]))
     with pytest.raises(UsageError, match=r"The folder '.*' has no .jpg"):
         list(predict("no-model", [tmp_path]))
+
+
+def test_a_file_its_run_and_its_export_say_the_same(finished, paths):
+    result, _ = finished
+    run = list(predict(result.run, paths, top=3, batch_size=5))
+    for model in (result.model, result.export):
+        for ours, theirs in zip(run, predict(model, paths, top=3, batch_size=7), strict=True):
+            assert ours.path == theirs.path
+            assert dict(ours.ranked) == pytest.approx(dict(theirs.ranked), abs=1e-6)
+
+
+def test_a_pattern_stands_for_the_images_that_match(finished, pictures):
+    result, _ = finished
+    found = [one.path for one in predict(result.run, [pictures / "test" / "*" / "[01].jpg"])]
+    assert found == sorted((pictures / "test").glob("*/[01].jpg"))
+    found = [one.path for one in predict(result.run, [pictures / "**" / "3.jpg"])]
+    assert found == sorted(pictures.rglob("3.jpg"))
+    with pytest.raises(UsageError, match=r"No .jpg, .* file matches '.*x.jpg'"):
+        predict(result.run, [pictures / "*" / "x.jpg"])
+
+
+def test_a_file_of_a_list_that_is_not_there_is_one_that_cannot_be_read(finished, paths):
+    result, _ = finished
+    listed = [paths[0], "none.jpg", paths[1]]
+    first, missing, second = predict(result.run, [], listed=listed)
+    assert (first.path, second.path) == (paths[0], paths[1])
+    assert "none.jpg" in missing.error
+    assert not missing.ranked
+
+
+def test_unreadable_files_are_told_in_their_places_across_batches(finished, paths, tmp_path):
+    result, _ = finished
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("no image")
+    files = [bad, bad, paths[0], bad, *paths[1:6], bad, bad]
+    found = list(predict(result.run, files, batch_size=2))
+    assert [one.path for one in found] == files
+    assert [bool(one.error) for one in found] == [file == bad for file in files]
+    alone = {one.path: one.ranked for one in predict(result.run, paths[:6])}
+    for one in found:
+        if not one.error:
+            assert one.ranked[0][1] == pytest.approx(alone[one.path][0][1], abs=1e-6)

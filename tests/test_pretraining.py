@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -134,18 +133,16 @@ def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures,
     run = tmp_path / pretrained[0].run.name
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         for line in process.stdout:
-            if line.startswith(b"pretrain 2/4"):
+            if line.startswith(b"pretrain 3/4"):
                 break
-        while not (run / "checkpoint.weights.h5").is_file():
-            time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
     assert not (run / "backbone.keras").exists()
     lines = []
     result = pretrain(**arguments, say=lines.append)
     assert result.run == run
-    assert any(line.startswith("goes on after epoch ") for line in lines)
-    assert "an unfinished run of these settings: it goes on" in lines[0]
-    assert not (run / "checkpoint.weights.h5").exists()
+    assert any(line.startswith("goes on in the pretrain phase, after epoch ") for line in lines)
+    assert "an interrupted run of these settings: it goes on" in lines[0]
+    assert not (run / "checkpoints").exists()
 
     def rows(path):
         with (path / "history.csv").open() as file:
@@ -164,11 +161,11 @@ def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(tfxfer.pretraining, "score_splits", interrupted)
+        patch.setattr(tfxfer.pretraining, "predict_splits", interrupted)
         pretrain(**arguments, say=quiet)
     lines = []
     result = pretrain(**arguments, say=lines.append)
-    assert "goes on after epoch 1 of 1" in lines
+    assert not any(line.startswith("pretrain 1/1") for line in lines)
     assert result.backbone.is_file()
     assert result.metrics["epoch"] == 1
 

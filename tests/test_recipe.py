@@ -18,6 +18,7 @@ PHOTOS = Facts(
 )
 
 STAYS_OPEN = {
+    "max_minutes",
     "data_dir",
     "validation_fraction",
     "test_fraction",

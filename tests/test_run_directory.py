@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -8,6 +10,7 @@ from tfxfer.errors import RunError, UsageError
 from tfxfer.run_directory import (
     RunDirectory,
     check_writable,
+    locked,
     named_run,
     new_version,
     next_version,
@@ -17,18 +20,30 @@ from tfxfer.run_directory import (
     publish_version,
     read_class_names,
     replacing,
+    run_to_resume,
     start_run,
-    unfinished_run,
     versions,
     write_class_names,
     write_json,
 )
 
 
-def test_a_run_named_by_the_user_must_not_exist(tmp_path):
+def test_a_run_named_by_the_user_must_be_new_or_interrupted(tmp_path):
     assert named_run(str(tmp_path), "a").path == tmp_path / "a"
     (tmp_path / "a").mkdir()
+    run = named_run(str(tmp_path), "a")
+    assert run.is_new
+    start_run(run, "epochs = 3\n", ("cat", "dog"))
+    assert named_run(str(tmp_path), "a").is_interrupted
+    write_json(run.metrics, {})
     with pytest.raises(UsageError, match=r"The run '.*/a' exists already. Choose another --run"):
+        named_run(str(tmp_path), "a")
+
+
+def test_a_folder_that_is_no_run_is_not_taken_for_one(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.txt").touch()
+    with pytest.raises(UsageError, match="exists already"):
         named_run(str(tmp_path), "a")
 
 
@@ -38,35 +53,82 @@ def test_a_run_has_a_plain_name(tmp_path, name):
         named_run(str(tmp_path), name)
 
 
-def settings(run):
-    return f'epochs = 3\nrun = "{run}"\n'
+def test_a_run_without_a_name_gets_the_first_number_that_is_free_or_goes_on(tmp_path):
+    def found(settings):
+        def same(run):
+            return run.config.read_text() == settings
 
+        return numbered_run(str(tmp_path), "a", same)
 
-def test_an_unfinished_run_of_the_same_settings_is_gone_on_with(tmp_path):
-    def found(named=None, text=settings):
-        return unfinished_run(str(tmp_path), named, "a", text).path.name
-
-    def other(run):
-        return settings(run).replace("3", "4")
-
-    assert found() == "a"
-    start_run(RunDirectory(tmp_path / "a"), settings("a"), ("cat", "dog"))
-    assert (found(), found("a"), found(text=other)) == ("a", "a", "a-2")
-    start_run(RunDirectory(tmp_path / "a-2"), other("a-2"), ("cat", "dog"))
-    assert (found(), found(text=other)) == ("a", "a-2")
-    with pytest.raises(UsageError, match=r"was interrupted, but .* not these: 'epochs' differs."):
-        found("a", other)
+    assert found("x").path.name == "a"
+    start_run(found("x"), "x", ("cat", "dog"))
+    assert (found("x").path.name, found("y").path.name) == ("a", "a-2")
+    start_run(found("y"), "y", ("cat", "dog"))
+    assert [found(settings).path.name for settings in "xyz"] == ["a", "a-2", "a-3"]
     write_json(RunDirectory(tmp_path / "a").metrics, {})
-    assert found() == "a-3"
-    with pytest.raises(UsageError, match="exists already"):
-        found("a")
+    assert [found(settings).path.name for settings in "xy"] == ["a-3", "a-2"]
 
 
-def test_a_run_without_a_name_gets_the_first_free_number(tmp_path):
-    for expected in ("digits-vgg16", "digits-vgg16-2", "digits-vgg16-3"):
-        run = numbered_run(str(tmp_path), "digits-vgg16")
-        assert run.path == tmp_path / expected
-        run.path.mkdir()
+def test_a_run_is_finished_once_it_has_results_and_nothing_to_go_on_from(tmp_path):
+    run = RunDirectory(tmp_path / "a")
+    states = [(run.is_new, run.is_interrupted, run.is_finished)]
+    for change in (
+        lambda: start_run(run, "", ("cat", "dog")),
+        run.checkpoints.mkdir,
+        lambda: write_json(run.metrics, {}),
+        run.checkpoints.rmdir,
+    ):
+        change()
+        states.append((run.is_new, run.is_interrupted, run.is_finished))
+    interrupted = (False, True, False)
+    assert states == [(True, False, False), *[interrupted] * 3, (False, False, True)]
+
+
+def test_a_directory_to_resume_must_be_a_run(tmp_path):
+    with pytest.raises(UsageError, match=r"Cannot resume '.*': it is not a run, as it has no 'co"):
+        run_to_resume(tmp_path)
+
+
+LOCKING = """
+import pathlib, sys
+from tfxfer.run_directory import RunDirectory, locked
+with locked(RunDirectory(pathlib.Path(sys.argv[1]))):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_belongs_to_one_process_until_that_ends_however_it_does(tmp_path):
+    run = RunDirectory(tmp_path / "runs" / "a")
+    command = [sys.executable, "-c", LOCKING, str(run.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        message = rf"on the run '.*a': process {other.pid} on .*\. Wait for it, or choose another"
+        with pytest.raises(UsageError, match=message), locked(run):
+            pass
+        # A run without a name steps aside.
+        runs = str(tmp_path / "runs")
+        assert numbered_run(runs, "a", lambda run: False).path.name == "a-2"
+        other.kill()
+    assert run.lock.exists()  # it is stale, and no obstacle
+    with locked(run):
+        run.config.touch()
+    assert [path.name for path in run.path.iterdir()] == ["config.toml"]
+
+
+def test_a_run_in_which_nothing_was_written_leaves_no_directory(tmp_path):
+    with locked(RunDirectory(tmp_path / "a")):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_written_files_of_killed_processes_are_removed_with_the_first_lock(tmp_path):
+    for name in (".12.model.keras", ".hidden", "a.12.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / ".13.checkpoints").mkdir()
+    with locked(RunDirectory(tmp_path)):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.12.csv"]
 
 
 def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):

@@ -74,7 +74,9 @@ def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
 
 def test_what_is_no_model_is_refused(tmp_path, finished):
     result, _ = finished
-    with pytest.raises(UsageError, match="is neither the directory of a run nor a '.keras' file"):
+    with pytest.raises(
+        UsageError, match="is neither the directory of a run or of a SavedModel nor a '.keras"
+    ):
         load(tmp_path / "none.keras")
     with pytest.raises(UsageError, match="is not a run: it has no 'config.toml'"):
         load(tmp_path)
@@ -114,3 +116,26 @@ def test_class_names_must_be_as_many_as_the_outputs(tmp_path, finished):
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match=r"3 classes, but '.*classes.txt' names 2"):
         load(tmp_path / "model.keras")
+
+
+def test_a_saved_model_is_a_classifier_too_but_gives_no_features(finished, paths):
+    result, _ = finished
+    served, run = load(result.export), load(result.run)
+    assert (served.class_names, served.input_size) == (run.class_names, run.input_size)
+    assert served.predict(paths, batch_size=5) == pytest.approx(run.predict(paths), abs=1e-6)
+    assert load(result.export.parent).path == result.export
+    with pytest.raises(UsageError, match="asked for by its signature 'features'"):
+        served.features(paths)
+
+
+def test_a_saved_model_of_others_and_a_damaged_one_are_named(finished, tmp_path):
+    result, _ = finished
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    with pytest.raises(
+        UsageError, match="was not published by `tfxfer export`: it has no 'assets/"
+    ):
+        load(tmp_path / "other")
+    damaged = shutil.copytree(result.export, tmp_path / "damaged")
+    (damaged / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(RunError, match=r"Cannot load the SavedModel '.*damaged': "):
+        load(damaged)

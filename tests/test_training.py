@@ -13,12 +13,15 @@ from conftest import SMALL_BACKBONE, small_config
 from tfxfer.backbones import BACKBONES
 from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, ExportError, UsageError
+from tfxfer.evaluation import evaluate
 from tfxfer.features import FeatureFunction
+from tfxfer.interruption import Interruptions
 from tfxfer.metrics import Summary
 from tfxfer.pipeline import open_images
 from tfxfer.plan import make_plan
 from tfxfer.progress import Clock
 from tfxfer.sources import open_source
+from tfxfer.temperature import tempered
 from tfxfer.training import _train, describe_plan, fit
 
 
@@ -63,6 +66,8 @@ def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
     laps = [seconds for name, seconds in metrics["seconds"].items() if name != "total"]
     assert metrics["seconds"]["total"] == pytest.approx(sum(laps), abs=0.2)
     assert metrics["num_classes"] == 3
+    assert set(metrics["calibration"]) == {"temperature", "validation", "test", "applied"}
+    assert metrics["calibration"]["applied"] is False
     assert metrics["data"]["name"] == pictures.name
     assert re.fullmatch(r"[0-9a-f]{64}", metrics["data"]["fingerprint"])
     backbone = BACKBONES[SMALL_BACKBONE]
@@ -298,7 +303,8 @@ def trained_without_export(config, say=lambda _: None):
     """Returns what training leaves; the export of a fit takes longer than all of it."""
     plan = make_plan(config)
     images, _ = open_images(plan.source.splits, plan.config)
-    return _train(plan, plan.build_classifier(plan.config.weights), images, [], Clock(), say)
+    classifier = plan.build_classifier(plan.config.weights)
+    return _train(plan, classifier, images, [], Interruptions(), Clock(), say)
 
 
 SOLVED = {"head": {"optimizer": "lbfgs", "epochs": 50}, "finetune": {"epochs": 0}}
@@ -333,14 +339,14 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
     assert balanced.metrics["test"]["accuracy"] == pytest.approx(13 / 20)
     assert balanced.metrics["test"]["balanced_accuracy"] == recalls
     # What chooses counts both classes the same: its accuracy is the balanced one.
-    assert balanced.history.best.validation_accuracy == recalls
+    assert balanced.journal.history.best.validation_accuracy == recalls
 
 
 def test_validation_that_chooses_is_balanced_as_training_is(pictures, weights_file, tmp_path):
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, class_weights="balanced", **SOLVED)
     trained = trained_without_export(config)
-    best = trained.history.best
+    best = trained.journal.history.best
     # Both splits have the same pictures, and so the same numbers.
     assert best.validation_accuracy == pytest.approx(best.train_accuracy)
     assert best.validation_loss == pytest.approx(best.train_loss)
@@ -366,8 +372,8 @@ def test_weights_that_the_data_give_are_those_of_training_and_not_of_validation(
     plan = dataclasses.replace(plan, source=dataclasses.replace(plan.source, splits=splits))
     images, _ = open_images(splits, plan.config)
     classifier = plan.build_classifier(config.weights)
-    trained = _train(plan, classifier, images, [], Clock(), lambda _: None)
-    best = trained.history.best
+    trained = _train(plan, classifier, images, [], Interruptions(), Clock(), lambda _: None)
+    best = trained.journal.history.best
     assert best.train_accuracy == pytest.approx(0.7)
     assert best.validation_accuracy == trained.metrics["validation"]["accuracy"] == 0.65
 
@@ -469,3 +475,24 @@ def test_a_comparison_on_all_images_takes_the_fit_itself(pictures, weights_file,
     assert not (result.run / "transfer").exists()
     assert result.metrics["comparison"]["pretrained"] == result.metrics["test"]
     assert result.metrics["comparison"]["num_train"] == 21
+
+
+def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
+    finished, pictures, weights_file, tmp_path
+):
+    plain, _ = finished
+    settings = {"run": "colours", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
+    config = small_config(pictures, weights_file, tmp_path, calibrate=True, **settings)
+    lines = []
+    result = fit(config, say=lines.append)
+    found = result.metrics["calibration"]
+    assert found == plain.metrics["calibration"] | {"applied": True}
+    for split in ("validation", "test"):
+        assert result.metrics[split]["accuracy"] == plain.metrics[split]["accuracy"]
+    assert result.metrics["validation"]["loss"] < plain.metrics["validation"]["loss"]
+    assert "at temperature" in lines[-2]
+    run, served = evaluate(result.run), evaluate(result.export, data=str(pictures))
+    assert run.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
+    assert served.probabilities == pytest.approx(run.probabilities, abs=1e-6)
+    expected = tempered(evaluate(plain.run).probabilities, found["temperature"])
+    assert run.probabilities == pytest.approx(expected, abs=1e-5)

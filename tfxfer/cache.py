@@ -35,6 +35,10 @@ from tfxfer.run_directory import replacing
 # 16 bytes: among 2**32 images the chance that two share an id is 1e-19.
 ID_BYTES = 16
 
+# What is kept: features of frozen backbones; decoded images; of which content it is known that it
+# can be decoded, where only the ids count.
+KINDS = ("features", "images", "readable")
+
 Ids = npt.NDArray[np.uint8]  # (num_rows, ID_BYTES)
 Rows = npt.NDArray[Any]  # (num_rows, ...)
 
@@ -86,7 +90,7 @@ class Entry:
     """What `tfxfer cache` tells of an entry.
 
     Attributes:
-        kind: "features" or "images".
+        kind: One of `KINDS`.
         key: Its folder's name.
         about: What the rows are, as they were written.
         num_rows: How many.
@@ -163,7 +167,7 @@ class Cache:
         Returns None where it is larger than the whole cache may be, or cannot be written.
 
         Args:
-            kind: "features" or "images".
+            kind: One of `KINDS`.
             key: See `key_of`.
             ids: Of the rows, in their order.
             batches: The rows, some at a time.
@@ -226,7 +230,7 @@ class Cache:
         """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
         num_bytes = 0
         for folder in self.directory.glob("*/*"):
-            if folder.parent.name in ("features", "images") and folder.is_dir():
+            if folder.parent.name in KINDS and folder.is_dir():
                 num_bytes += sum(file.stat().st_size for file in folder.iterdir())
                 shutil.rmtree(folder, ignore_errors=True)
         return num_bytes

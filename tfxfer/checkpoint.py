@@ -1,49 +1,174 @@
-"""The state that makes an interrupted run go on from its last epoch."""
+"""The state of a run in a file: whole, checked when it is read, and with one before it.
 
+A checkpoint is one `.npz` file, so its numbers and what is said of them cannot be of two moments.
+Keras' own ways to save leave out what an exact resumption needs: the states of random generators,
+the metrics within an epoch, the loss scale beside the optimizer's state. Orbax, which Keras offers
+too, is made for arrays spread over many hosts, and would be a dependency as large as TensorFlow's
+own for what are two hundred lines here.
+"""
+
+import json
 import pathlib
-import warnings
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import keras
+import numpy as np
 
-from tfxfer.errors import RunError
-from tfxfer.run_directory import replacing
+from tfxfer.run_directory import flush, remove_at_once, remove_half_written, replacing
+
+# So many are kept: the last one, and one before it in case that one was damaged on the disk.
+_KEPT = 2
 
 
-def save_checkpoint(model: keras.Model, path: pathlib.Path) -> None:
-    """Writes the weights of a compiled model and the state of its optimizer into one file.
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run was at a moment.
 
-    What an epoch does depends on these and on the epoch's number alone: the order of the data and
-    their augmentation are made from the seed (see `pipeline.training_batches`), and the number
-    follows from the optimizer's count of steps.
+    Attributes:
+        state: What JSON can write.
+        arrays: Lists of arrays by name.
+    """
+
+    state: Mapping[str, Any]
+    arrays: Mapping[str, list[np.ndarray]] = field(default_factory=dict)
+
+
+class Checkpoints:
+    """The checkpoints in a directory, numbered from 1.
 
     Args:
-        model: A compiled model, in training.
-        path: A `.weights.h5` file; what it held before is replaced as a whole.
+        directory: Made when first written to.
     """
-    with replacing(path) as temporary:
-        model.save_weights(temporary)
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Writes the next checkpoint and removes all but the last two.
+
+        Raises:
+            RunError: It cannot be written; those that there were are still there.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        paths = self._paths()
+        number = _number(paths[-1]) + 1 if paths else 1
+        arrays: dict[str, Any] = {
+            f"{name}/{index}": array
+            for name, group in checkpoint.arrays.items()
+            for index, array in enumerate(group)
+        }
+        state = np.array(json.dumps(checkpoint.state))
+        with replacing(self.directory / f"{number}.npz") as temporary:
+            np.savez(temporary, state=state, **arrays)
+        flush(self.directory)
+        for path in paths[: len(paths) + 1 - _KEPT]:
+            path.unlink(missing_ok=True)
+
+    def read(self) -> tuple[Checkpoint | None, list[pathlib.Path]]:
+        """Returns the last checkpoint that can be read, and the later ones that cannot.
+
+        Those are removed, and so is what a process that was killed had half written.
+        """
+        remove_half_written(self.directory)
+        damaged: list[pathlib.Path] = []
+        found = None
+        for path in reversed(self._paths()):
+            found = _read(path)
+            if found is not None:
+                break
+            damaged.append(path)
+        for path in damaged:
+            path.unlink()
+        return found, damaged
+
+    def remove(self) -> None:
+        """Removes all of them and the directory."""
+        remove_at_once(self.directory)
+
+    def _paths(self) -> list[pathlib.Path]:
+        names = re.compile(r"[1-9][0-9]*\.npz")
+        return sorted(
+            (path for path in self.directory.glob("*.npz") if names.fullmatch(path.name)),
+            key=_number,
+        )
 
 
-def restore_checkpoint(model: keras.Model, path: pathlib.Path) -> int:
-    """Loads what `save_checkpoint` wrote and returns the number of steps taken until then.
+def _number(path: pathlib.Path) -> int:
+    return int(path.stem)
 
-    Args:
-        model: The same model, compiled with the same optimizer.
-        path: The file.
 
-    Raises:
-        RunError: The file is damaged or that of another model.
-    """
-    model.optimizer.build(model.trainable_variables)
+def _read(path: pathlib.Path) -> Checkpoint | None:
+    """Returns what a file holds, or None if it is damaged: each part has a checksum in the file."""
+    arrays: dict[str, list[np.ndarray]] = {}
     try:
-        with warnings.catch_warnings():
-            # Keras warns where it leaves a layer as it was, and goes on.
-            warnings.simplefilter("error")
-            model.load_weights(path)
-    except (OSError, ValueError, KeyError, UserWarning) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise RunError(
-            f"Cannot go on from the checkpoint '{path}': it is damaged, or another model's "
-            f"({reason}). Delete it to begin this run anew."
-        ) from None
-    return int(keras.ops.convert_to_numpy(model.optimizer.iterations))
+        # NumPy leaves a file open that is no archive.
+        with path.open("rb") as file, np.load(file) as content:
+            state = json.loads(str(content["state"]))
+            for key in content.files:  # in the order in which they were written
+                name, _, index = key.partition("/")
+                if index:
+                    arrays.setdefault(name, []).append(content[key])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Checkpoint(state, arrays)
+
+
+def training_state(view: keras.Model) -> dict[str, list[np.ndarray]]:
+    """Returns everything that the next step of a compiled model depends on beside its batch.
+
+    Args:
+        view: What `loops.compiled_view` returned.
+    """
+    if hasattr(view, "jax_state_sync"):
+        view.jax_state_sync()  # within an epoch JAX has the state, and not the variables
+    return {
+        name: [keras.ops.convert_to_numpy(variable) for variable in variables]
+        for name, variables in _variables(view).items()
+    }
+
+
+def restore_training_state(view: keras.Model, arrays: Mapping[str, list[np.ndarray]]) -> None:
+    """Puts a compiled model into the state that `training_state` returned.
+
+    The metrics are left to `restore_metrics`, as Keras clears them when an epoch begins.
+    """
+    for name, variables in _variables(view).items():
+        if name != "metrics":
+            _assign(variables, arrays[name])
+
+
+def generator_states(model: keras.Model) -> list[np.ndarray]:
+    """Returns where the random generators of a model's layers are, such as those of dropout."""
+    return [keras.ops.convert_to_numpy(state) for state in _generators(model)]
+
+
+def restore_generators(model: keras.Model, states: list[np.ndarray]) -> None:
+    """Puts the random generators of a model's layers where `generator_states` found them."""
+    _assign(_generators(model), states)
+
+
+def restore_metrics(view: keras.Model, arrays: Mapping[str, list[np.ndarray]]) -> None:
+    """Gives the metrics of a compiled model what they had counted of the epoch."""
+    _assign(_variables(view)["metrics"], arrays["metrics"])
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def _variables(view: keras.Model) -> dict[str, list[Any]]:
+    return {
+        "model": view.variables,  # with the states of random generators, unlike `weights`
+        "optimizer": view.optimizer.variables,  # with the loss scale
+        "metrics": view.metrics_variables,
+    }
+
+
+def _assign(variables: list[Any], arrays: list[np.ndarray]) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from tfxfer.backbones import Backbone
+from tfxfer.cache import id_of
 from tfxfer.config import HeadConfig, RunConfig
 from tfxfer.features import Standardisation
 from tfxfer.folding import FoldedNetwork, fold_batch_norm, tensor_takers
@@ -166,6 +167,10 @@ class Classifier:
         """
         first = next(layer for layer in self.head.layers if layer.weights)
         first.set_weights(standardisation.absorbed(*first.get_weights()))
+
+    def digest(self) -> str:
+        """Returns a digest of the backbone's weights."""
+        return id_of(*(weight.tobytes() for weight in self.backbone.get_weights())).hex()
 
     def num_trainable(self) -> int:
         """Returns the number of parameters that training would change now."""

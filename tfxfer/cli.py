@@ -5,6 +5,8 @@ import functools
 import io
 import json
 import os
+import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -25,10 +27,10 @@ from tfxfer.config import (
     setting_keys,
     setting_types,
 )
-from tfxfer.errors import TfxferError, UsageError
+from tfxfer.errors import InterruptionError, TfxferError, UsageError
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
-from tfxfer.run_directory import write_text
+from tfxfer.run_directory import run_to_resume, write_text
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -39,15 +41,20 @@ class _Door(click.Group):
     """Turns the errors a user can meet into one line and an exit code."""
 
     def invoke(self, context: click.Context) -> Any:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # The name of a file need not be UTF-8: it is printed as it is.
                 stream.reconfigure(errors="surrogateescape")
         try:
             return super().invoke(context)
+        except InterruptionError as error:
+            click.echo(str(error), err=True)
+            context.exit(error.exit_code)
         except TfxferError as error:
             click.echo(f"Error: {error}", err=True)
             context.exit(error.exit_code)
+        except KeyboardInterrupt:
+            context.exit(128 + signal.SIGINT)
 
 
 # What each setting does, with its unit where the name does not say it. `momentum` is said of every
@@ -74,9 +81,12 @@ _MEANINGS = {
     "cache_gigabytes": "Most disk for the features and images of all runs; 0 keeps none.",
     "cache_dir": "Where these are  [default: TFXFER_CACHE_DIR, else ~/.cache/tfxfer]",
     "seed": "Decides the splits, the order, the augmentation and the initial weights.",
+    "checkpoint_minutes": "Write the state down so often within an epoch; 0 only at its end.",
+    "max_minutes": "Train no longer than about this, with a schedule to suit  [default: no limit]",
     "run": "Name of the run  [default: made from data and backbone]",
     "runs_dir": "Where runs go.",
     "export_dir": "Where exports go.",
+    "calibrate": "Have the model give probabilities that agree with how often it is right.",
     "min_accuracy": "Export nothing less accurate, on the test split or else validation.",
     "compare_scratch": "Train from random weights, too, and say what transfer was worth.",
     "compare_examples": "Compare on so many training images  [default: all]",
@@ -107,6 +117,9 @@ _MEANINGS = {
     "augment.rotation": "Rotate by up to this many degrees.",
 }
 _SHORT_NAMES = {"finetune.unfreeze": "--unfreeze", "finetune.batch_norm": "--batch-norm"}
+
+
+_RESUME = "Go on with an interrupted run, under its own settings."
 
 
 def settings_of(record: type[RunConfig]) -> Callable[[Command], Command]:
@@ -157,11 +170,19 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
     settings[name] = list(value) if isinstance(value, tuple) else value
 
 
-def _settings(context: click.Context, recipe: str | None, defaults: AnyConfig) -> AnyConfig:
-    """Returns the settings a command is to work with: defaults < recipe < command line, checked."""
+def _settings(
+    context: click.Context, recipe: str | None, defaults: AnyConfig, resume: str | None = None
+) -> AnyConfig:
+    """Returns the settings a command is to work with: defaults < recipe < command line, checked.
+
+    Where a run is to be gone on with, its settings are the defaults.
+    """
+    if resume is not None:
+        defaults = read_recipe(str(run_to_resume(resume).config), defaults)
     config = read_recipe(recipe, defaults) if recipe else defaults
     config = config.with_settings(context.ensure_object(dict))
-    check_settings(config)
+    if resume is None:
+        check_settings(config)
     return config
 
 
@@ -173,38 +194,41 @@ def main() -> None:
 
 @main.command()
 @settings_of(FitConfig)
+@click.option("--resume", metavar="RUN", help=_RESUME)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.pass_context
-def fit(context: click.Context, recipe: str | None, dry_run: bool) -> None:
+def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
     """Train a classifier on a pretrained backbone and export it.
 
-    What is left open is decided from the size of the data and of the images, and printed first.
+    What is left open is decided from the size of the data and of the images, and printed first. The
+    same command again goes on with a run that was interrupted.
     """
-    config = _settings(context, recipe, FitConfig())
+    config = _settings(context, recipe, FitConfig(), resume)
     with _quiet_import():
         from tfxfer import training
     if dry_run:
-        click.echo(training.describe_plan(config))
+        click.echo(training.describe_plan(config, resume=resume))
     else:
-        training.fit(config, say=click.echo)
+        training.fit(config, resume=resume, say=click.echo)
 
 
 @main.command()
 @settings_of(PretrainConfig)
+@click.option("--resume", metavar="RUN", help=_RESUME)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.pass_context
-def pretrain(context: click.Context, recipe: str | None, dry_run: bool) -> None:
+def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
     """Train a backbone from scratch, for `tfxfer fit --weights` to transfer.
 
-    The same command again goes on with a run that was interrupted, from its last epoch.
+    The same command again goes on with a run that was interrupted.
     """
-    config = _settings(context, recipe, PretrainConfig())
+    config = _settings(context, recipe, PretrainConfig(), resume)
     with _quiet_import():
         from tfxfer import pretraining
     if dry_run:
-        click.echo(pretraining.describe_plan(config))
+        click.echo(pretraining.describe_plan(config, resume=resume))
     else:
-        pretraining.pretrain(config, say=click.echo)
+        pretraining.pretrain(config, resume=resume, say=click.echo)
 
 
 @main.command()
@@ -230,14 +254,7 @@ def check(
     with _quiet_import():
         from tfxfer import checking
     result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
-    if output is not None:
-        text = json.dumps(result.as_json(), indent=2)
-        if output == "-":
-            click.echo(text)
-        else:
-            write_text(output, text + "\n")
-    if output != "-":
-        click.echo(result.describe())
+    _print_result(result.describe(), result.as_json(), output)
     if result.blocks:
         context.exit(1)
 
@@ -252,20 +269,22 @@ def check(
     help="Which images  [default: test, or validation where there is no test]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
 def evaluate(
-    model: str, data: str | None, data_dir: str | None, split: str | None, batch_size: int
+    model: str,
+    data: str | None,
+    data_dir: str | None,
+    split: str | None,
+    batch_size: int,
+    output: str | None,
 ) -> None:
-    """Evaluate MODEL, a run's directory or a .keras file, every image once."""
+    """Evaluate MODEL, every image once: a run, a .keras file, or a SavedModel that export made."""
     with _quiet_import():
         from tfxfer import evaluation
     result = evaluation.evaluate(
         model, data=data, data_dir=data_dir, split=split, batch_size=batch_size
     )
-    balanced = f", balanced {result.balanced_accuracy:.4f}" if result.uneven_classes else ""
-    click.echo(
-        f"{result.data} {result.split}: accuracy {result.accuracy:.4f}{balanced}, "
-        f"loss {result.loss:.4f}, {result.num_examples:,} images"
-    )
+    _print_result(result.describe(), result.as_json(), output)
 
 
 @main.command()
@@ -273,27 +292,59 @@ def evaluate(
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "csv", "jsonl", "parquet"]),
+    default="table",
+    show_default=True,
+    help="For people, or for machines.",
+)
+@click.option("--output", metavar="FILE", help="Write to a file  [default: here]")
 @click.pass_context
 def predict(
-    context: click.Context, model: str, paths: tuple[str, ...], top: int, batch_size: int
+    context: click.Context,
+    model: str,
+    paths: tuple[str, ...],
+    top: int,
+    batch_size: int,
+    kind: Any,
+    output: str | None,
 ) -> None:
-    """Classify image files, or all those in folders, with MODEL: a run or a .keras file.
+    """Classify image files with MODEL: a run, a .keras file, or a SavedModel that export made.
 
-    A file that cannot be read is reported and the others are still done; the exit code is then 1.
+    PATHS are files, folders with all the images in and below them, patterns such as 'a/**/*.jpg',
+    and - for a list on standard input, a file on each line. A file that cannot be read is reported
+    and the others are still done; the exit code is then 1.
     """
+    if kind == "parquet" and output is None:
+        raise UsageError("Format 'parquet' goes into a file: say which with --output.")
     with _quiet_import():
-        from tfxfer import prediction
-    failed = done = 0
-    for result in prediction.predict(model, paths, top=top, batch_size=batch_size):
-        done += 1
-        if result.error:
-            failed += 1
-            click.echo(f"Error: {result.path}: {result.error}", err=True)
-        else:
-            ranked = "  ".join(f"{label} {share:.4f}" for label, share in result.ranked)
-            click.echo(f"{result.path}  {ranked}")
-    if failed:
-        click.echo(f"Error: {failed} of the {done} files could not be read.", err=True)
+        from tfxfer import listing, prediction
+    if kind == "parquet":
+        listing.check_parquet()
+    listed = [line for line in sys.stdin.read().split("\n") if line] if "-" in paths else []
+    named = [path for path in paths if path != "-"]
+    counts = {"files": 0, "unreadable": 0}
+
+    def counted() -> Iterator[Any]:
+        for one in prediction.predict(model, named, listed=listed, top=top, batch_size=batch_size):
+            counts["files"] += 1
+            if one.error:
+                counts["unreadable"] += 1
+                click.echo(f"Error: {one.path}: {one.error}", err=True)
+            yield one
+
+    if output is None:
+        listing.write(counted(), kind, top, sys.stdout)
+    else:
+        listing.write_file(counted(), kind, top, pathlib.Path(output))
+        click.echo(f"Wrote '{output}', {counts['files']:,} files.")
+    if counts["unreadable"]:
+        click.echo(
+            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read.",
+            err=True,
+        )
         context.exit(1)
 
 
@@ -311,6 +362,7 @@ def predict(
 @click.option("--export-dir", help="Where exports go  [default: the run's own place]")
 @click.option("--data", help="Where images for the check come from  [default: the run's own data]")
 @click.option("--data-dir", help="Where TFDS data lie.")
+@click.option("--calibrate", is_flag=True, help=_MEANINGS["calibrate"])
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
@@ -335,6 +387,7 @@ def export(
     export_dir: str | None,
     data: str | None,
     data_dir: str | None,
+    calibrate: bool,
     min_accuracy: float,
     keep: int | None,
     quantization: Any,
@@ -352,6 +405,7 @@ def export(
             "--name": name,
             "--export-dir": export_dir,
             "--keep": keep,
+            "--calibrate": calibrate,
             "--min-accuracy": min_accuracy,
         }
         _refuse(f"goes with --format saved_model, not with {kind}", for_serving)
@@ -381,6 +435,7 @@ def export(
         export_dir=export_dir,
         data=data,
         data_dir=data_dir,
+        calibrate=calibrate,
         min_accuracy=min_accuracy,
         keep=keep,
     )
@@ -423,6 +478,17 @@ def cache(clear: bool, cache_dir: str | None) -> None:
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))
     click.echo(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
+
+
+def _print_result(text: str, content: Any, output: str | None) -> None:
+    """Prints a result for people or, where the output is "-", as JSON; writes it to a file, too."""
+    if output is not None:
+        as_json = json.dumps(content, indent=2)
+        if output == "-":
+            click.echo(as_json)
+            return
+        write_text(output, as_json + "\n")
+    click.echo(text)
 
 
 def _refuse(why: str, options: dict[str, Any]) -> None:

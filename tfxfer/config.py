@@ -121,6 +121,8 @@ class RunConfig:
     cache_gigabytes: float = _setting(10.0, minimum=0)  # on the disk, in all; 0 keeps nothing there
     cache_dir: str | None = None  # where; None is TFXFER_CACHE_DIR or the user's cache
     seed: int = _setting(0, minimum=0, maximum=2**31 - 1)
+    checkpoint_minutes: float = _setting(5.0, minimum=0)  # within an epoch; 0 leaves it at its end
+    max_minutes: float | None = _setting(None, above=0)  # of training, over all resumptions
     run: str | None = None
     runs_dir: str = "runs"
 
@@ -166,6 +168,7 @@ class FitConfig(RunConfig):
     weights: str = _setting(None)  # "imagenet", "none", a file, or the backbone's own word
     class_weights: ClassWeights = "none"  # "balanced": the same total for each class
     export_dir: str = "saved_models"
+    calibrate: bool = False  # probabilities at the temperature that suits validation
     min_accuracy: float = _setting(0.0, minimum=0, maximum=1)  # less is not exported
     compare_scratch: bool = False  # train the same network from random weights, too
     compare_examples: int | None = _setting(None, minimum=1)  # compare on so many training images
@@ -267,6 +270,20 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The recipe '{path}' is not valid TOML: {error}.") from None
     return base.with_settings(settings, origin=str(path))
+
+
+def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
+    """Returns the key of the first setting in which two runs differ, None where they are one run.
+
+    What decides nothing of the result may differ: where the runs lie, and how often the state is
+    written down.
+    """
+    for key in setting_keys(type(theirs)):
+        if key not in ("run", "runs_dir", "checkpoint_minutes") and theirs.get(key) != ours.get(
+            key
+        ):
+            return key
+    return None
 
 
 def to_toml(config: RunConfig) -> str:

@@ -2,15 +2,18 @@
 
 ```
 TfxferError
-├── UsageError       what was asked for cannot be: a setting, a name, a path (exit code 2)
-└── RunError         what was asked for went wrong while it was done (exit code 1)
-    ├── DataError    images or labels that cannot be used
-    ├── WeightsError weights that are missing, damaged or of another network
-    └── ExportError  an export that was not published
+├── UsageError             what was asked for cannot be: a setting, a name, a path (exit code 2)
+└── RunError               what was asked for went wrong while it was done (exit code 1)
+    ├── DataError          images or labels that cannot be used
+    ├── WeightsError       weights that are missing, damaged or of another network
+    ├── ExportError        an export that was not published
+    ├── DivergenceError    a training whose loss is no number any more, or far too high
+    └── InterruptionError  a signal ended it (exit code 128 and the signal's number: 130, 143)
 ```
 """
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -40,6 +43,25 @@ class WeightsError(RunError):
 
 class ExportError(RunError):
     """An export that could not be written or did not pass its check; nothing was published."""
+
+
+class DivergenceError(RunError):
+    """A training that cannot go on: its loss is no number any more, or far above a guess's."""
+
+
+class InterruptionError(RunError):
+    """A signal ended the work; what there is to say of how it goes on is the message.
+
+    Args:
+        number: Of the signal.
+        message: For the user.
+    """
+
+    def __init__(self, number: int, message: str = "") -> None:
+        name = signal.Signals(number).name
+        super().__init__(message or f"Interrupted by {name}.")
+        self.number = number
+        self.exit_code = 128 + number  # as shells report a process that a signal ended
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,16 +1,25 @@
-"""Evaluate a run or a model on a split, every example once."""
+"""Evaluate a run, a model or a SavedModel on a split, every example once."""
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from tfxfer import metrics
 from tfxfer.errors import UsageError
-from tfxfer.loops import Judge
-from tfxfer.metrics import judging_split, summarise
+from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores, judging_split
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
+from tfxfer.progress import Progress
 from tfxfer.sources import Source
 from tfxfer.trained import TrainedClassifier, load
+
+# The wider accuracy that is told where there are more classes than that.
+_TOP = 5
+
+# As many classes are printed one by one, and as many pairs of classes that are confused.
+_SHOWN_CLASSES, _SHOWN_PAIRS = 20, 5
 
 
 @dataclass(frozen=True)
@@ -20,20 +29,144 @@ class EvaluationResult:
     Attributes:
         data: The data set's name.
         split: "train", "validation", "test" or "all".
+        class_names: Of the model, in the order of its outputs.
         accuracy: Share of examples whose most probable class is the label, in [0, 1].
         balanced_accuracy: Mean recall of the classes; see `metrics.balanced_accuracy`.
+        top_5_accuracy: Share whose label is among the five most probable; None where there are no
+            more than five classes.
         loss: Mean cross-entropy in nats, without label smoothing.
         num_examples: How many images were looked at.
         uneven_classes: Whether their number differs much from class to class.
+        confusion: Images by class (rows) and by what they were taken for (columns).
+        classes: Precision, recall, F1 and support of each class.
+        calibration: How far confidence can be believed.
+        intervals: By the names of numbers above, and "macro_f1" and "calibration_error": where 95%
+            of them lie over resampled images; see `metrics.bootstrap_intervals`.
+        probabilities: (num_examples, num_classes), in the order of the data.
+        labels: Class indices, (num_examples,).
     """
 
     data: str
     split: str
+    class_names: tuple[str, ...]
     accuracy: float
     balanced_accuracy: float
+    top_5_accuracy: float | None
     loss: float
     num_examples: int
     uneven_classes: bool
+    confusion: npt.NDArray[np.int64]
+    classes: ClassScores
+    calibration: Calibration
+    intervals: dict[str, tuple[float, float]]
+    probabilities: npt.NDArray[np.float32] = field(repr=False)
+    labels: npt.NDArray[np.int64] = field(repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns all but the probabilities as JSON can write it."""
+        scores = self.classes
+        return {
+            "data": self.data,
+            "split": self.split,
+            "num_examples": self.num_examples,
+            "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "top_5_accuracy": self.top_5_accuracy,
+            "loss": self.loss,
+            "macro": scores.macro(),
+            "uneven_classes": self.uneven_classes,
+            "intervals": {
+                "level": 0.95,
+                "samples": BOOTSTRAP_SAMPLES,
+                **{name: list(ends) for name, ends in self.intervals.items()},
+            },
+            "calibration": {
+                "error": self.calibration.error,
+                "bins": [
+                    {"confidence": float(confidence), "accuracy": float(share), "count": int(count)}
+                    for confidence, share, count in zip(
+                        self.calibration.confidence,
+                        self.calibration.accuracy,
+                        self.calibration.count,
+                        strict=True,
+                    )
+                ],
+            },
+            "classes": [
+                {
+                    "name": name,
+                    "precision": float(scores.precision[index]),
+                    "recall": float(scores.recall[index]),
+                    "f1": float(scores.f1[index]),
+                    "support": int(scores.support[index]),
+                }
+                for index, name in enumerate(self.class_names)
+            ],
+            "confusion": self.confusion.tolist(),
+        }
+
+    def describe(self) -> str:
+        """Returns the numbers as a person reads them."""
+        return "\n".join(
+            [
+                f"{self.data} {self.split}, {self.num_examples:,} images",
+                *self._describe_numbers(),
+                "",
+                *self._describe_classes(),
+                *self._describe_confusion(),
+            ]
+        )
+
+    def _describe_numbers(self) -> list[str]:
+        macro = self.classes.macro()
+        rows: list[tuple[str, float, str]] = [("accuracy", self.accuracy, "accuracy")]
+        if self.uneven_classes:
+            rows.append(("balanced accuracy", self.balanced_accuracy, "balanced_accuracy"))
+        if self.top_5_accuracy is not None:
+            rows.append(("top-5 accuracy", self.top_5_accuracy, "top_5_accuracy"))
+        rows += [
+            ("macro F1", macro["f1"], "macro_f1"),
+            ("log loss", self.loss, "loss"),
+            ("calibration error", self.calibration.error, "calibration_error"),
+        ]
+        lines = []
+        for name, value, key in rows:
+            low, high = self.intervals[key]
+            lines.append(f"  {name:18s}{value:.4f}  ({low:.4f} to {high:.4f})")
+        return [*lines, f"  in brackets: 95% of {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
+
+    def _describe_classes(self) -> list[str]:
+        """Returns a table of the classes; where there are many, of those that are told worst."""
+        scores = self.classes
+        order = np.arange(len(self.class_names))
+        title = "class"
+        if len(order) > _SHOWN_CLASSES:
+            occurring = order[scores.support > 0]
+            order = occurring[np.argsort(scores.f1[occurring], kind="stable")][:_SHOWN_CLASSES]
+            title = f"class ({len(order)} of the lowest F1)"
+        width = max(len(title), *(len(self.class_names[index]) for index in order))
+        lines = [f"  {title:{width}s}  precision  recall      F1  images"]
+        for index in order:
+            lines.append(
+                f"  {self.class_names[index]:{width}s}  {scores.precision[index]:9.4f}  "
+                f"{scores.recall[index]:6.4f}  {scores.f1[index]:6.4f}  "
+                f"{scores.support[index]:6,d}"
+            )
+        return lines
+
+    def _describe_confusion(self) -> list[str]:
+        """Returns the pairs of classes that were confused most."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        pairs = np.argsort(-wrong, axis=None, kind="stable")[:_SHOWN_PAIRS]
+        lines = []
+        for pair in pairs:
+            label, taken = np.unravel_index(pair, wrong.shape)
+            if wrong[label, taken]:
+                lines.append(
+                    f"  {wrong[label, taken]:,} of {self.class_names[label]} taken for "
+                    f"{self.class_names[taken]}"
+                )
+        return ["", *lines] if lines else []
 
 
 def evaluate(
@@ -44,13 +177,15 @@ def evaluate(
     split: str | None = None,
     batch_size: int = 64,
 ) -> EvaluationResult:
-    """Returns how a run or a `.keras` file does on a split of its own or of other data.
+    """Returns how a classifier does on a split of its own data or of others.
 
     A run evaluated on its own data sees the very splits it was trained with. Classes of other data
-    are matched by name.
+    are matched by name. A SavedModel is asked by its own signature: what is found is of what is
+    served.
 
     Args:
-        model: A run's directory, or a `.keras` file with `classes.txt` beside it.
+        model: A run's directory, a `.keras` file with `classes.txt` beside it, or a SavedModel that
+            `tfxfer export` published.
         data: As for `fit`; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
         split: "train", "validation", "test" or "all"; None takes the test split, or validation
@@ -78,20 +213,80 @@ def score(
             f"'{source.name}' has no split '{split}'; it has {', '.join(source.splits)}."
         )
     names = list(source.splits) if split == "all" else [split]
-    probabilities, labels = zip(
-        *(_predict_split(trained, source, name, batch_size) for name in names), strict=True
+    predicted = [_predict_split(trained, source, name, batch_size) for name in names]
+    probabilities, labels = (np.concatenate(parts) for parts in zip(*predicted, strict=True))
+    return judge(source.name, split, trained.class_names, probabilities, labels)
+
+
+def judge(
+    data: str,
+    split: str,
+    class_names: tuple[str, ...],
+    probabilities: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+) -> EvaluationResult:
+    """Returns how good probabilities are.
+
+    Args:
+        data: The data set's name.
+        split: Of it.
+        class_names: In the order of the columns.
+        probabilities: Shape (num_examples, num_classes), rows summing to 1.
+        labels: Class indices, shape (num_examples,).
+    """
+    num_classes = len(class_names)
+    confusion = metrics.confusion_matrix(probabilities.argmax(axis=1), labels, num_classes)
+    in_top = metrics.is_in_top_k(probabilities, labels, _TOP)
+    return EvaluationResult(
+        data=data,
+        split=split,
+        class_names=class_names,
+        top_5_accuracy=float(in_top.mean()) if num_classes > _TOP else None,
+        confusion=confusion,
+        classes=metrics.class_scores(confusion),
+        calibration=metrics.calibration(probabilities, labels),
+        intervals=_intervals(probabilities, labels),
+        probabilities=probabilities,
+        labels=labels,
+        **metrics.summarise(probabilities, labels),
     )
-    numbers = summarise(np.concatenate(probabilities), np.concatenate(labels))
-    return EvaluationResult(data=source.name, split=split, **numbers)
+
+
+def _intervals(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> dict[str, tuple[float, float]]:
+    """Returns the bootstrap intervals of all numbers, all of them of the same samples."""
+    num_classes = probabilities.shape[1]
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right, losses = predicted == labels, metrics.example_losses(probabilities, labels)
+    in_top = metrics.is_in_top_k(probabilities, labels, _TOP)
+
+    def numbers(chosen: npt.NDArray[np.int64]) -> dict[str, float]:
+        scores = metrics.class_scores(
+            metrics.confusion_matrix(predicted[chosen], labels[chosen], num_classes)
+        )
+        return {
+            "accuracy": float(right[chosen].mean()),
+            "balanced_accuracy": float(scores.recall[scores.support > 0].mean()),
+            "top_5_accuracy": float(in_top[chosen].mean()),
+            "macro_f1": scores.macro()["f1"],
+            "loss": float(losses[chosen].mean()),
+            "calibration_error": metrics.calibration_error(confidence[chosen], right[chosen]),
+        }
+
+    found = metrics.bootstrap_intervals(numbers, len(labels))
+    if num_classes <= _TOP:
+        del found["top_5_accuracy"]
+    return found
 
 
 def _predict_split(
     trained: TrainedClassifier, source: Source, name: str, batch_size: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Returns probabilities, (num_examples, num_classes), and the model's number of each label."""
     split = source.splits[name]
     labels = trained.labels(source, name)
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
-    with naming_unreadable_images(split):
-        probabilities = Judge(trained.model, batches, labels, batch_size, name).outputs()
+    with naming_unreadable_images(split), Progress(name, len(labels), batch_size) as progress:
+        probabilities = trained.predict_dataset(batches, len(labels), batch_size, progress.update)
     return probabilities, labels

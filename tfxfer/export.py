@@ -1,5 +1,6 @@
 """A trained model, published in the form that others run: a SavedModel that serves, or a file."""
 
+import dataclasses
 import datetime
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -45,7 +47,8 @@ from tfxfer.run_directory import (
 )
 from tfxfer.serving import CONTRACT, write_saved_model
 from tfxfer.sources import Split
-from tfxfer.trained import TrainedClassifier, load
+from tfxfer.temperature import fit_temperature, tempered_copy
+from tfxfer.trained import ServedClassifier, TrainedClassifier, load
 
 # Images on which an export is compared with the model before it is published.
 CHECK_IMAGES = 8
@@ -96,6 +99,7 @@ def export(
     export_dir: str | None = None,
     data: str | None = None,
     data_dir: str | None = None,
+    calibrate: bool = False,
     min_accuracy: float = 0.0,
     keep: int | None = None,
 ) -> pathlib.Path:
@@ -107,6 +111,7 @@ def export(
         export_dir: Where models are; None takes the run's own place, or `saved_models`.
         data: Where the images for the check come from; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
+        calibrate: Publish the model at the temperature that suits validation; see `temperature`.
         min_accuracy: A model that is less accurate is not published; on the test split, or on
             validation where there is no test.
         keep: How many versions stay; None keeps all.
@@ -116,19 +121,25 @@ def export(
         ExportError: The export cannot be written, differs from the model, or the model is not
             accurate enough.
     """
-    trained = load(model)
+    trained = _load_model(model)
     name = name or _name_of(trained)
     config = trained.config
     export_dir = export_dir or (config.export_dir if config else "saved_models")
     check_writable(export_dir, "export_dir")
     source = trained.open_source(data, data_dir)
     metrics: Mapping[str, Any] = {}
-    if config and data is None:
+    if calibrate:
+        found = score(trained, source, "validation")
+        temperature = fit_temperature(found.probabilities, found.labels)
+        trained = dataclasses.replace(trained, model=tempered_copy(trained.model, temperature))
+    if config and data is None and not calibrate:
         metrics = read_metrics(RunDirectory(trained.path.parent))
-    elif min_accuracy:
+    elif min_accuracy or calibrate:
         found = score(trained, source, judging_split(source.splits))
         scores = ("accuracy", "balanced_accuracy", "loss")
         metrics = {found.split: {name: getattr(found, name) for name in scores}}
+    if calibrate:
+        metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
     images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
     directory = pathlib.Path(export_dir, name)
     version = export_saved_model(
@@ -170,7 +181,7 @@ def export_saved_model(
             if keras.backend.backend() == "tensorflow":
                 write_saved_model(trained.model, trained.class_names, facts, temporary)
             else:
-                _write_in_tensorflow(trained.path, facts, temporary)
+                _write_in_tensorflow(trained, facts, temporary)
             write_requests(temporary, directory.name, encoded_images)
             gate.check(temporary, trained.model, encoded_images)
             return publish_version(temporary, directory)
@@ -215,7 +226,7 @@ def convert(
     """
     if quantization != "none" and kind != "litert":
         raise UsageError(f"Format '{kind}' has no quantization; only 'litert' has.")
-    trained = load(model)
+    trained = _load_model(model)
     path = _output_path(trained, kind, output, quantization)
     source = trained.open_source(data, data_dir)
     split = judging_split(source.splits)
@@ -248,6 +259,18 @@ def convert(
     if classes_file(path) != classes_file(trained.path):
         write_class_names(classes_file(path), trained.class_names)
     return converted
+
+
+def _load_model(path: str | pathlib.Path) -> TrainedClassifier:
+    """Returns a classifier that can be exported.
+
+    Raises:
+        UsageError: It is an export already, or there is none.
+    """
+    trained = load(path)
+    if isinstance(trained, ServedClassifier):
+        raise UsageError(f"'{path}' is an export already: name the run, or its '.keras' file.")
+    return trained
 
 
 def _output_path(
@@ -355,19 +378,19 @@ def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) ->
             "weights": config.weights,
             "image_size": config.image_size,
         }
-    scores = ("data", "validation", "test")
+    scores = ("data", "calibration", "validation", "test")
     facts |= {key: metrics[key] for key in scores if key in metrics}
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.input_size,
-        "image": "the middle square of the picture, as its pixels are stored (EXIF orientation is "
-        "not applied), resized with antialiasing; RGB; normalised inside",
+        "image": "the middle square of the picture, turned as its EXIF orientation says, resized "
+        "with antialiasing; RGB; normalised inside",
         "signatures": CONTRACT,
     }
 
 
 def _write_in_tensorflow(
-    model_path: pathlib.Path, facts: Mapping[str, Any], directory: pathlib.Path
+    trained: TrainedClassifier, facts: Mapping[str, Any], directory: pathlib.Path
 ) -> None:
     """Writes the SavedModel in another process, whose Keras backend is TensorFlow."""
     code = (
@@ -378,12 +401,16 @@ def _write_in_tensorflow(
         "directory = pathlib.Path(sys.argv[2])\n"
         "write_saved_model(trained.model, trained.class_names, facts, directory)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(model_path), str(directory), json.dumps(facts)],
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.keras")
+        trained.model.save(path)
+        write_class_names(classes_file(path), trained.class_names)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path), str(directory), json.dumps(facts)],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode != 0:
         raise ExportError(f"TensorFlow could not write the export:\n{done.stderr.strip()}")

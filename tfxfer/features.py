@@ -267,8 +267,10 @@ def feature_batches(
     seed: int,
     epochs: int,
     weights: np.ndarray | None = None,
+    first_epoch: int = 0,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
-    """Returns batches of (features, labels) for all epochs, one after the other.
+    """Returns batches of (features, labels) for several epochs, one after the other.
 
     Where there are weights they are the third.
 
@@ -279,18 +281,22 @@ def feature_batches(
         labels: Shape (num_examples,).
         batch_size: Examples per batch; an epoch's last batch may be smaller.
         seed: With the epoch's number it decides the epoch's order.
-        epochs: How many.
+        epochs: Where to stop: the number of the last epoch is one less.
         weights: Shape (num_examples,), or None.
+        first_epoch: The number of the first epoch.
+        first_step: Batches of that epoch which are left out.
     """
     columns = [tf.constant(x) for x in (features, labels, weights) if x is not None]
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        return shuffled_indices(len(labels), seed, epoch).batch(batch_size)
+        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+        return shuffled_indices(len(labels), seed, epoch, passed).batch(batch_size)
 
+    num_batches = -(-len(labels) // batch_size) * max(0, epochs - first_epoch) - first_step
     return (
-        tf.data.Dataset.range(epochs)
+        tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(one_epoch)
         .map(lambda indices: tuple(tf.gather(column, indices) for column in columns))
-        .apply(tf.data.experimental.assert_cardinality(-(-len(labels) // batch_size) * epochs))
+        .apply(tf.data.experimental.assert_cardinality(num_batches))
         .prefetch(tf.data.AUTOTUNE)
     )

@@ -3,8 +3,8 @@
 import csv
 import dataclasses
 import math
+import shutil
 import time
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.errors import RunError
+from tfxfer.errors import DivergenceError
 from tfxfer.linear import Solution
 from tfxfer.progress import Progress, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing
 
 # Epochs on kept features take milliseconds, and a file that is flushed to the disk as long.
 _SAVE_SECONDS = 1.0
+
+# A training loss of so many times that of a guess is not that of a network that learns.
+_TIMES_A_GUESS = 10
 
 
 @dataclass(frozen=True)
@@ -58,40 +61,35 @@ class Epoch:
 class History:
     """The epochs of a run over all its phases, written down as they happen."""
 
-    def __init__(self, run: RunDirectory) -> None:
-        self.epochs: list[Epoch] = []
-        self.best: Epoch | None = None
+    def __init__(self, run: RunDirectory, earlier: Mapping[str, Any] | None = None) -> None:
+        """Begins a history, or goes on with one.
+
+        Args:
+            run: Where it is written down; what is there of epochs that are not in `earlier`, which
+                a run that goes on repeats, is forgotten.
+            earlier: What `as_json` returned.
+        """
         self._run = run
         self._saved = -math.inf
+        shutil.rmtree(run.events, ignore_errors=True)
         self._writers = {
             split: tf.summary.create_file_writer(str(run.events / split))
             for split in ("train", "validation")
         }
+        self.epochs: list[Epoch] = []
+        self.best: Epoch | None = None
+        if earlier is None:
+            return
+        for values in earlier["epochs"]:
+            self._take_down(Epoch(**values))
+        if earlier["best"] is not None:
+            self.best = self.epochs[earlier["best"]]
+        self.save()
 
-    def restore(self, num_epochs: int) -> None:
-        """Reads back the first epochs of a run that was interrupted; what follows is forgotten.
-
-        Raises:
-            RunError: They are not all in the run's `history.csv`.
-        """
-        types = typing.get_type_hints(Epoch)
-        try:
-            with self._run.history.open(newline="") as file:
-                rows = list(csv.DictReader(file))[:num_epochs]
-            epochs = [
-                Epoch(**{name: kind(row[name]) for name, kind in types.items()}) for row in rows
-            ]
-        except (OSError, KeyError, TypeError, ValueError):
-            epochs = []
-        if len(epochs) < num_epochs:
-            raise RunError(
-                f"Cannot go on with the run '{self._run.path}': '{self._run.history.name}' does "
-                f"not have the {num_epochs} epochs that were trained. Remove the run to begin anew."
-            )
-        self.epochs = epochs
-        for epoch in epochs:
-            if epoch.better_than(self.best):
-                self.best = epoch
+    def as_json(self) -> dict[str, Any]:
+        """Returns the epochs so far, and which is the best, as JSON can write them."""
+        best = self.epochs.index(self.best) if self.best else None
+        return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
 
     def add(self, epoch: Epoch, kept: bool = True) -> bool:
         """Takes an epoch down and tells whether it is the best so far.
@@ -102,13 +100,7 @@ class History:
             epoch: What happened.
             kept: Whether its weights are there to be kept; without them it cannot be the best.
         """
-        self.epochs.append(epoch)
-        for split, writer in self._writers.items():
-            with writer.as_default(step=len(self.epochs)):
-                tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))
-                tf.summary.scalar("accuracy", getattr(epoch, f"{split}_accuracy"))
-                if split == "train":
-                    tf.summary.scalar("learning_rate", epoch.learning_rate)
+        self._take_down(epoch)
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
         if kept and epoch.better_than(self.best):
@@ -134,6 +126,15 @@ class History:
         for writer in self._writers.values():
             writer.close()
 
+    def _take_down(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+        for split, writer in self._writers.items():
+            with writer.as_default(step=len(self.epochs)):
+                tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))
+                tf.summary.scalar("accuracy", getattr(epoch, f"{split}_accuracy"))
+                if split == "train":
+                    tf.summary.scalar("learning_rate", epoch.learning_rate)
+
 
 class PhaseRecorder(keras.callbacks.Callback):
     """Follows one phase: records each epoch, keeps the best weights, stops when told to.
@@ -142,10 +143,13 @@ class PhaseRecorder(keras.callbacks.Callback):
         history: Where epochs are written down.
         phase: "head", "finetune" or "pretrain".
         epochs: How many the phase has.
+        num_classes: How many logits; a loss far above that of a guess is no training any more.
         validate: Returns loss and accuracy on validation, as the model is now.
         keep_best: Called after each epoch that is the best of the run so far.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
         say: Prints a line.
+        waited: Epochs without a new best, of a phase that is gone on with.
+        first_step: Steps that were taken before, of the epoch that is gone on with.
     """
 
     def __init__(
@@ -153,77 +157,98 @@ class PhaseRecorder(keras.callbacks.Callback):
         history: History,
         phase: str,
         epochs: int,
+        num_classes: int,
         validate: Callable[[], tuple[float, float]],
         keep_best: Callable[[], None],
         patience: int,
         say: Callable[[str], None],
+        *,
+        waited: int = 0,
+        first_step: int = 0,
     ) -> None:
         super().__init__()
+        self.waited = waited
         self._history = history
         self._phase = phase
         self._epochs = epochs
+        self._largest_loss = _TIMES_A_GUESS * math.log(num_classes)
         self._validate = validate
         self._keep_best = keep_best
         self._patience = patience
         self._say = say
-        self._waited = 0
+        self._before = first_step
+        self._epoch = 0
         self._first_epoch: int | None = None
         self._phase_start = time.perf_counter()
         self._epoch_start = self._phase_start
-
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Starts the phase's clock."""
-        self._phase_start = time.perf_counter()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._epoch_start = time.perf_counter()
         if self._first_epoch is None:
             self._first_epoch = epoch
-        self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self.params["steps"])
+            self._phase_start = self._epoch_start
+        self._epoch = epoch
+        steps = self._before + self.params["steps"]
+        self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", steps)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Shows how far the epoch is."""
-        self._progress.update(batch + 1)
+        """Shows how far the epoch is.
+
+        Raises:
+            DivergenceError: The loss is not a number any more.
+        """
+        step = self._before + batch + 1
+        self._progress.update(step)
+        # It is the mean over the epoch so far: once it is no number, it stays so.
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            self._progress.clear()
+            raise self._diverged(f"became {loss} in step {step} of epoch", "")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Records the epoch.
 
         Raises:
-            RunError: The loss is not a number any more.
+            DivergenceError: The loss is far above that of a guess.
         """
         self._progress.clear()
         values = logs or {}
-        if not math.isfinite(values["loss"]):
-            options = "--" if self._phase == "pretrain" else f"--{self._phase}-"
-            raise RunError(
-                f"The training loss became {values['loss']} in epoch {epoch + 1} of the "
-                f"{self._phase} phase. Try a lower {options}learning-rate, or clip gradients with "
-                f"{options}clip-norm 1."
-            )
+        loss = float(values["loss"])
+        if loss > self._largest_loss:
+            guess = self._largest_loss / _TIMES_A_GUESS
+            raise self._diverged(f"is {loss:.4g} in epoch", f", where guessing gives {guess:.3g}")
         validation_loss, validation_accuracy = self._validate()
         record = Epoch(
             phase=self._phase,
             epoch=epoch + 1,
             learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            train_loss=float(values["loss"]),
+            train_loss=loss,
             train_accuracy=float(values["accuracy"]),
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             seconds=round(time.perf_counter() - self._epoch_start, 3),
         )
+        self._before = 0
         best = self._history.add(record)
         if best:
             self._keep_best()
-        self._waited = 0 if best else self._waited + 1
+        self.waited = 0 if best else self.waited + 1
         done = epoch + 1 - (self._first_epoch or 0)
         left = (time.perf_counter() - self._phase_start) / done * (self._epochs - epoch - 1)
         self._say(_line(record, self._epochs, best, left))
-        if self._patience and self._waited >= self._patience and epoch + 1 < self._epochs:
+        if self._patience and self.waited >= self._patience and epoch + 1 < self._epochs:
             self._say(
-                f"{self._phase}: stopped, no better validation result in {self._waited} epochs"
+                f"{self._phase}: stopped, no better validation result in {self.waited} epochs"
             )
             self.model.stop_training = True
+
+    def _diverged(self, what: str, than: str) -> DivergenceError:
+        options = "--" if self._phase == "pretrain" else f"--{self._phase}-"
+        return DivergenceError(
+            f"The training loss {what} {self._epoch + 1} of the {self._phase} phase{than}. Try a "
+            f"lower {options}learning-rate, or clip gradients with {options}clip-norm 1."
+        )
 
 
 def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:

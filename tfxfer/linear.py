@@ -5,8 +5,9 @@ gradient method's first step, and there is no rate to choose, no seed, and nothi
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +102,7 @@ def solve_path(
     max_passes: int,
     label_smoothing: float = 0.0,
     penalties: tuple[float, ...] = PENALTIES,
+    before: tuple[Solution, ...] = (),
 ) -> Iterator[Solution]:
     """Yields the head under each penalty, from the strongest on, each begun at the one before.
 
@@ -114,15 +116,19 @@ def solve_path(
         max_passes: Iterations under each penalty, at the most.
         label_smoothing: Share of the target that is spread over all classes.
         penalties: In descending order.
+        before: The solutions under the first penalties, where they are known; they are not yielded.
     """
     found: Solution | None = None
     least, worse = np.inf, 0
-    for penalty in penalties:
-        found = solve(
-            *(train, validation, num_classes, penalty, max_passes, label_smoothing, found),
-            tolerance=_PATH_TOLERANCE,
-        )
-        yield found
+    for number, penalty in enumerate(penalties):
+        if number < len(before):
+            found = before[number]
+        else:
+            found = solve(
+                *(train, validation, num_classes, penalty, max_passes, label_smoothing, found),
+                tolerance=_PATH_TOLERANCE,
+            )
+            yield found
         worse = 0 if found.scores.validation_loss < least else worse + 1
         least = min(least, found.scores.validation_loss)
         if worse >= _PATIENCE:
@@ -227,6 +233,27 @@ def solve(
         if not passes:  # the start was the solution
             record(found)
     return Solution(penalty, *unpack(found), tuple(passes))
+
+
+def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, list[Floats]]]:
+    """Returns solutions as what JSON can write, and lists of arrays."""
+    facts = [{"penalty": one.penalty, "passes": [vars(x) for x in one.passes]} for one in path]
+    arrays = {"kernels": [one.kernel for one in path], "biases": [one.bias for one in path]}
+    return {"path": facts}, arrays
+
+
+def path_of_state(
+    state: Mapping[str, Any], arrays: Mapping[str, Sequence[Floats]]
+) -> list[Solution]:
+    """Returns the solutions that `path_as_state` was given; none where there is no path."""
+    if "path" not in state:
+        return []
+    return [
+        Solution(facts["penalty"], kernel, bias, tuple(Pass(**x) for x in facts["passes"]))
+        for facts, kernel, bias in zip(
+            state["path"], arrays["kernels"], arrays["biases"], strict=True
+        )
+    ]
 
 
 def best_solution(path: Sequence[Solution]) -> Solution:

@@ -1,19 +1,42 @@
 """The passes over images that verbs share: the epochs of a phase, and the scores at the end."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.budget import epochs_in
+from tfxfer.checkpoint import (
+    Checkpoint,
+    restore_metrics,
+    restore_training_state,
+    training_state,
+)
 from tfxfer.classifier import smoothed_cross_entropy as smoothed_loss
-from tfxfer.config import PhaseConfig
+from tfxfer.config import PhaseConfig, RunConfig
+from tfxfer.errors import DivergenceError
 from tfxfer.features import predict_batches
-from tfxfer.metrics import Summary, accuracy, smoothed_cross_entropy, summarise
+from tfxfer.history import PhaseRecorder
+from tfxfer.journal import TRAINED, Checkpointing, Journal
+from tfxfer.metrics import accuracy, smoothed_cross_entropy
 from tfxfer.pipeline import Images, evaluation_batches
 from tfxfer.progress import Progress
+from tfxfer.run_directory import replacing
 from tfxfer.schedule import build_optimizer
+
+# What of the time is kept for the end: passes over validation images, in which the splits are
+# scored, and the export (measured: 6 s, and 30 s on a slow machine).
+_RESERVED_PASSES, _EXPORT_SECONDS = 2, 20.0
+
+# Steps, or executions of several, that are timed to see how many fit into the time.
+_TIMED_STEPS = 5
 
 # The splits that a run is judged by.
 SCORED_SPLITS = ("validation", "test")
@@ -25,6 +48,8 @@ def compiled_view(
     steps: int,
     label_smoothing: float,
     most_together: int = 1,
+    *,
+    scale_loss: bool = False,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
@@ -38,17 +63,28 @@ def compiled_view(
         label_smoothing: Share of the target that is spread over all classes.
         most_together: Steps between which Python is not asked, at the most; more than one where a
             step is so short that this matters.
+        scale_loss: Multiply the loss, and divide the gradients, by what keeps those of float16 from
+            vanishing (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2). Keras does so by
+            itself only where the global dtype policy is mixed_float16.
     """
     # Keras would take more steps than an epoch has, had it to take a part of so many.
     together = max(number for number in range(1, most_together + 1) if steps % number == 0)
     view = keras.Model(model.input, model.output)
+    optimizer = build_optimizer(phase, steps)
+    if scale_loss:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(
-        optimizer=build_optimizer(phase, steps),
+        optimizer=optimizer,
         loss=smoothed_loss(label_smoothing),
         # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         steps_per_execution=together,
     )
+    # All that a checkpoint holds is there from the start.
+    optimizer.build(view.trainable_variables)
+    for metric in view.metrics:
+        if hasattr(metric, "build"):  # what holds those that `compile` was given
+            metric.build(keras.KerasTensor((None,), "int32"), view.output)
     return view
 
 
@@ -97,53 +133,286 @@ def judge_logits(
     return loss, accuracy(logits, labels, weights)
 
 
+@dataclass(frozen=True)
+class Batches:
+    """The batches of a phase.
+
+    Attributes:
+        steps: Batches in an epoch.
+        of: Returns those of the epochs from the first to before the second number, one after the
+            other, without the first so many of the first epoch: (x, labels), or with weights of
+            mean 1 as the third. A batch's loss is its weighted sum divided by its number of
+            examples, whatever their weights.
+    """
+
+    steps: int
+    of: Callable[[int, int, int], tf.data.Dataset]
+
+
 def run_epochs(
     view: keras.Model,
-    phase: PhaseConfig,
-    batches: tf.data.Dataset,
+    batches: Batches,
     callbacks: Sequence[keras.callbacks.Callback],
     *,
-    steps: int,
+    epochs: int,
     first_epoch: int = 0,
+    first_step: int = 0,
 ) -> None:
-    """Trains what is trainable of a compiled model for the epochs of a phase that are left.
+    """Trains what is trainable of a compiled model for the steps of a phase that are left.
 
     Args:
         view: What `compiled_view` returned.
-        phase: The same settings.
-        batches: The batches of these epochs, one after the other: (x, labels), or with weights
-            of mean 1 as the third. A batch's loss is its weighted sum divided by its number of
-            examples, whatever their weights.
-        callbacks: Told of each batch and epoch.
-        steps: Batches in an epoch.
+        batches: Of the phase.
+        callbacks: Told of each batch and epoch; in the first epoch a step's number is counted from
+            the first that is left.
+        epochs: Of the whole phase.
         first_epoch: Number of the first epoch, from 0.
+        first_step: Steps of that epoch which were taken before.
     """
+
+    def run(first: int, end: int, step: int) -> None:
+        view.fit(
+            batches.of(first, end, step),
+            initial_epoch=first,
+            epochs=end,
+            steps_per_epoch=batches.steps - step,
+            callbacks=list(callbacks),
+            shuffle=False,  # the batches are in a new order in each epoch already
+            verbose=0,
+        )
+
+    if first_step:
+        run(first_epoch, first_epoch + 1, first_step)
+        first_epoch += 1
+        if view.stop_training:
+            return
+    if first_epoch < epochs:
+        run(first_epoch, epochs, 0)
+
+
+def train_phase(
+    journal: Journal,
+    model: keras.Model,
+    kept: keras.Model,
+    batches: Batches,
+    validate: Callable[[], tuple[float, float]],
+    begun: Checkpoint,
+    *,
+    name: str,
+    phase: PhaseConfig,
+    config: RunConfig,
+    most_together: int = 1,
+    patience: int = 0,
+) -> None:
+    """Trains what is trainable of a model for what is left of a phase; see `journal.best`.
+
+    Where the run has a budget of time, the phase has as many epochs as fit into it, at the most.
+
+    Args:
+        journal: Of the run.
+        model: To logits; it is put into the state of the checkpoint.
+        kept: The model of which the weights are kept when they are the best so far.
+        batches: Of the phase.
+        validate: Returns loss and accuracy on validation, as the model is now.
+        begun: Where the phase begins, or goes on.
+        name: Of the phase: "head", "finetune" or "pretrain".
+        phase: Its settings, all decided.
+        config: Of the run.
+        most_together: See `compiled_view`.
+        patience: Epochs without a new best after which the phase stops; 0 never stops it.
+
+    Raises:
+        DivergenceError: The loss is no number any more, or far too high.
+        InterruptionError: A signal has come; where the phase was is written down.
+    """
+
+    def compiled() -> keras.Model:
+        return compiled_view(
+            model,
+            phase,
+            batches.steps,
+            config.label_smoothing,
+            most_together,
+            scale_loss=config.precision == "mixed_float16",
+        )
+
+    epoch, step, waited = (begun.state[key] for key in ("epoch", "step", "waited"))
+    view = None
+    if journal.budget.is_limited:
+        sizes = journal.notes.get("sizes", {})
+        if name not in sizes:
+            view = compiled()
+            sizes = {**sizes, name: _affordable(journal, view, batches, validate, phase.epochs)}
+            journal.notes["sizes"] = sizes
+        epochs, steps = sizes[name]
+        if (epochs, steps) != (phase.epochs, batches.steps):
+            view = None
+            phase = dataclasses.replace(phase, epochs=epochs)
+            batches = dataclasses.replace(batches, steps=steps)
+            journal.say(f"{name}: {_size(epochs, steps)} fit into the time")
+    view = view or compiled()
+    if "model" in begun.arrays:
+        restore_training_state(view, begun.arrays)
+        journal.say(f"goes on in the {name} phase, after {_place(epoch, step, phase.epochs)}")
+    if (
+        epoch >= phase.epochs
+        or (patience and waited >= patience)
+        or (
+            # A run has something to show for its time, however short that is.
+            journal.budget.is_over and journal.best
+        )
+    ):
+        return
+
+    def keep_best() -> None:
+        journal.best = kept.get_weights()
+
+    def go_on(number: int, logs: Mapping[str, Any] | None = None) -> None:
+        if step and number == epoch:  # Keras has just cleared what was counted of it
+            restore_metrics(view, begun.arrays)
+
+    recorder = PhaseRecorder(
+        journal.history,
+        name,
+        phase.epochs,
+        view.output_shape[-1],
+        validate,
+        keep_best,
+        patience,
+        journal.say,
+        waited=waited,
+        first_step=step,
+    )
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
+        recorder,
+        # After the recorder: a checkpoint is of an epoch that is in the history.
+        Checkpointing(journal, step, lambda: recorder.waited),
+    ]
+    with journal.interruptions.deferred():
+        run_epochs(
+            view, batches, callbacks, epochs=phase.epochs, first_epoch=epoch, first_step=step
+        )
+    journal.interruptions.check()
+
+
+def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
+    """Gives a model the best weights of all phases, and writes down that they are final.
+
+    Args:
+        journal: Of the run.
+        model: Whose weights `journal.best` has or, where the run had got so far before, the file.
+        path: Where they are, or will be.
+    """
+    if journal.found is None:
+        model.set_weights(journal.best)
+        with replacing(path) as temporary:
+            model.save_weights(temporary)
+        journal.best = []  # the file has them
+    else:
+        model.load_weights(path)
+    journal.begin(TRAINED)
+    journal.history.close()
+
+
+@contextlib.contextmanager
+def keeping_the_best(
+    journal: Journal, model: keras.Model, save: Callable[[], None], path: pathlib.Path
+) -> Iterator[None]:
+    """Saves the best weights so far where a training inside diverges, and says so.
+
+    Args:
+        journal: Of the run.
+        model: It is given the weights.
+        save: Saves it.
+        path: Where to.
+    """
+    try:
+        yield
+    except DivergenceError as error:
+        best = journal.history.best
+        # Of a head that is trained on features the model has not been given anything yet.
+        if best is None or len(journal.best) != len(model.weights):
+            raise
+        model.set_weights(journal.best)
+        save()
+        raise DivergenceError(
+            f"{error} The best so far, of epoch {best.epoch} of the {best.phase} phase with a "
+            f"validation accuracy of {best.validation_accuracy:.4f}, is kept: '{path}'."
+        ) from None
+
+
+def _affordable(
+    journal: Journal,
+    view: keras.Model,
+    batches: Batches,
+    validate: Callable[[], tuple[float, float]],
+    epochs: int,
+) -> tuple[int, int]:
+    """Returns how many epochs, of how many steps, a phase has in the time that is left.
+
+    For that some steps are taken and timed, and taken back.
+    """
+    before = training_state(view)
+    ends: list[float] = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+    )
+    together = view.steps_per_execution
+    steps = min(_TIMED_STEPS * together, batches.steps * epochs)
     view.fit(
-        batches,
-        initial_epoch=first_epoch,
-        epochs=phase.epochs,
+        batches.of(0, epochs, 0),
         steps_per_epoch=steps,
-        callbacks=list(callbacks),
-        shuffle=False,  # the batches are in a new order in each epoch already
+        callbacks=[clock],
+        shuffle=False,
         verbose=0,
+    )
+    restore_training_state(view, before)
+    start = time.perf_counter()
+    validate()
+    pass_seconds = time.perf_counter() - start
+    # The first step is the one for which the model is compiled.
+    step_seconds = float(np.median(np.diff(ends))) / together if len(ends) > 1 else 0.0
+    return epochs_in(
+        journal.budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
+        step_seconds,
+        pass_seconds,
+        batches.steps,
+        epochs,
+        together,
     )
 
 
-def score_splits(
+def _size(epochs: int, steps: int) -> str:
+    """Returns how long a phase is, as a person says it."""
+    return (
+        f"{epochs} epoch{'' if epochs == 1 else 's'} of {steps:,} step{'' if steps == 1 else 's'}"
+    )
+
+
+def _place(epoch: int, step: int, epochs: int) -> str:
+    """Returns where in a phase it goes on, as a person says it."""
+    return f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch} of {epochs}"
+
+
+def predict_splits(
     model: keras.Model, images: Mapping[str, Images], batch_size: int
-) -> dict[str, Summary]:
-    """Returns what a model scores on the validation and test splits that there are.
+) -> dict[str, np.ndarray]:
+    """Returns what a model gives of the validation and test splits that there are.
 
     Args:
         model: Images in [0, 255] to probabilities.
         images: The splits by name.
-        batch_size: Images per batch; of no influence on the scores.
+        batch_size: Images per batch; of no influence on the result.
+
+    Returns:
+        By the name of the split, (num_examples, num_classes).
     """
-    scores = {}
+    found = {}
     for name in SCORED_SPLITS:
         if name in images:
             labels = images[name].labels
             batches = evaluation_batches(images[name], batch_size)
             judge = Judge(model, batches, labels, batch_size, name)
-            scores[name] = summarise(judge.outputs(), labels)
-    return scores
+            found[name] = judge.outputs()
+    return found

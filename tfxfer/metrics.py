@@ -1,13 +1,24 @@
 """Numbers that judge a classifier: arrays in, numbers out."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+Counts = npt.NDArray[np.int64]
+
 # The smallest probability that a float32 softmax is taken to mean; it bounds one example's loss.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
+
+# Bins of confidence in which calibration is looked at (Guo et al. 2017, arXiv:1706.04599).
+CALIBRATION_BINS = 15
+
+# Samples that a bootstrap draws, of which the middle 95% make the interval.
+BOOTSTRAP_SAMPLES = 1000
+_INTERVAL = (2.5, 97.5)
 
 
 class Summary(TypedDict):
@@ -74,6 +85,171 @@ def has_uneven_classes(labels: npt.ArrayLike) -> bool:
     return largest > 1.5 * smallest and largest > smallest + 1
 
 
+def is_in_top_k(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, k: int
+) -> npt.NDArray[np.bool_]:
+    """Returns whether the label of each example is among the k most probable classes.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes). Of equal ones the first classes win.
+        labels: Class indices, shape (num_examples,).
+        k: At most the number of classes.
+    """
+    top = np.argsort(-np.asarray(probabilities), axis=1, kind="stable")[:, :k]
+    found: npt.NDArray[np.bool_] = np.any(top == np.asarray(labels)[:, None], axis=1)
+    return found
+
+
+def confusion_matrix(predicted: npt.ArrayLike, labels: npt.ArrayLike, num_classes: int) -> Counts:
+    """Returns how many examples of each class were taken for each, (num_classes, num_classes).
+
+    Args:
+        predicted: Class indices, shape (num_examples,): the columns.
+        labels: Class indices, shape (num_examples,): the rows.
+        num_classes: How many there are, also where some do not occur.
+    """
+    pairs = np.asarray(labels) * num_classes + np.asarray(predicted)
+    counts = np.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How each class is told from the others, (num_classes,) each, in [0, 1].
+
+    Attributes:
+        precision: Share of those taken for the class that are of it; 0 where none was taken for it.
+        recall: Share of the class that was taken for it; 0 where the class does not occur.
+        f1: Harmonic mean of the two; 0 where both are.
+        support: How many examples are of the class.
+        taken: How many were taken for it.
+    """
+
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    f1: npt.NDArray[np.float64]
+    support: Counts
+    taken: Counts
+
+    def macro(self) -> dict[str, float]:
+        """Returns the mean precision, recall and F1 of the classes that occur or were predicted."""
+        known = self.support + self.taken > 0
+        means = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return {name: float(np.mean(values[known])) for name, values in means.items()}
+
+
+def class_scores(confusion: Counts) -> ClassScores:
+    """Returns the precision, recall and F1 of each class.
+
+    Args:
+        confusion: Of `confusion_matrix`.
+    """
+    right = np.diag(confusion).astype(np.float64)
+    taken, support = confusion.sum(axis=0), confusion.sum(axis=1)
+    return ClassScores(
+        precision=_share(right, taken),
+        recall=_share(right, support),
+        f1=_share(2 * right, taken + support),
+        support=support,
+        taken=taken,
+    )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far confidence can be believed: in bins of it, and on the whole.
+
+    The confidence is the probability of the most probable class. Bins are of equal width over
+    [0, 1], each without its lower end; those without examples are left out.
+
+    Attributes:
+        confidence: Mean of each bin, (num_bins,).
+        accuracy: Likewise.
+        count: Examples of each bin.
+        error: The expected calibration error: the mean over the examples of what accuracy and
+            confidence of their bins differ by (Guo et al. 2017, arXiv:1706.04599, equation 3).
+    """
+
+    confidence: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    count: Counts
+    error: float
+
+
+def calibration(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, num_bins: int = CALIBRATION_BINS
+) -> Calibration:
+    """Returns how well confidence and accuracy agree.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        num_bins: Of equal width.
+    """
+    confidence = np.asarray(probabilities, np.float64).max(axis=1)
+    right = _is_right(probabilities, labels)
+    count, *sums = _binned(confidence, right, num_bins)
+    filled = count > 0
+    confidences, accuracies = (total[filled] / count[filled] for total in sums)
+    return Calibration(
+        confidences, accuracies, count[filled], calibration_error(confidence, right, num_bins)
+    )
+
+
+def calibration_error(
+    confidence: npt.NDArray[Any], right: npt.NDArray[Any], num_bins: int = CALIBRATION_BINS
+) -> float:
+    """Returns the expected calibration error; see `Calibration`.
+
+    Args:
+        confidence: Probabilities of the most probable classes, (num_examples,).
+        right: Whether these are the labels, (num_examples,).
+        num_bins: Of equal width.
+    """
+    _, confidences, accuracies = _binned(confidence, right, num_bins)
+    return float(np.abs(accuracies - confidences).sum() / len(confidence))
+
+
+def _binned(
+    confidence: npt.NDArray[Any], right: npt.NDArray[Any], num_bins: int
+) -> tuple[Counts, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns of each bin of confidence the examples, and the sums of confidence and of right."""
+    bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    return (
+        np.bincount(bins, minlength=num_bins).astype(np.int64),
+        np.bincount(bins, weights=confidence, minlength=num_bins).astype(np.float64),
+        np.bincount(bins, weights=right, minlength=num_bins).astype(np.float64),
+    )
+
+
+def bootstrap_intervals(
+    statistics: Callable[[npt.NDArray[np.int64]], Mapping[str, float]],
+    num_examples: int,
+    num_samples: int = BOOTSTRAP_SAMPLES,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Returns the interval in which 95% of each statistic's values on resampled examples lie.
+
+    The percentile interval of the bootstrap (Efron & Tibshirani 1993, An Introduction to the
+    Bootstrap, chapter 13): what could have come out had other images of the same kind been drawn.
+
+    Args:
+        statistics: By name, of the examples of these numbers, (num_examples,), which may repeat.
+        num_examples: How many there are, and are drawn.
+        num_samples: How often.
+        seed: Of the drawing.
+    """
+    generator = np.random.default_rng(seed)
+    found = [
+        statistics(generator.integers(num_examples, size=num_examples)) for _ in range(num_samples)
+    ]
+    intervals = {}
+    for name in found[0]:
+        low, high = np.percentile([values[name] for values in found], _INTERVAL)
+        intervals[name] = (float(low), float(high))
+    return intervals
+
+
 def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Returns the mean negative natural logarithm of the labels' probabilities.
 
@@ -84,9 +260,15 @@ def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         probabilities: Shape (num_examples, num_classes), rows summing to 1.
         labels: Class indices, shape (num_examples,).
     """
+    return float(np.mean(example_losses(probabilities, labels)))
+
+
+def example_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the terms of which `cross_entropy` is the mean, (num_examples,)."""
     rows = np.asarray(probabilities, dtype=np.float64)
     chosen = np.take_along_axis(rows, np.asarray(labels)[:, None], axis=1)[:, 0]
-    return float(-np.mean(np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))))
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))
+    return losses
 
 
 def smoothed_cross_entropy(
@@ -156,6 +338,13 @@ def describe_scores(scores: Mapping[str, Any]) -> list[str]:
 def judging_split(splits: Container[str]) -> str:
     """Returns the split that judges a model: the test or, where there is none, validation."""
     return "test" if "test" in splits else "validation"
+
+
+def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns the quotient, 0 where there is nothing to divide by."""
+    shares = np.zeros(len(part))
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
 
 
 def _is_right(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:

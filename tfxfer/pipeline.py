@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfxfer import images as image_operations
 from tfxfer.augment import NO_CHANGES, augment_batch, draw
-from tfxfer.cache import Cache, Ids, code_digest, id_of, key_of
+from tfxfer.cache import ID_BYTES, Cache, Ids, code_digest, id_of, key_of, places
 from tfxfer.config import GIGABYTE, AugmentConfig, RunConfig
 from tfxfer.errors import DataError
 from tfxfer.progress import Progress
@@ -134,13 +134,22 @@ class Images:
     def unreadable(self) -> npt.NDArray[np.int64]:
         """Reads and decodes every image, and returns which of the split cannot be, ascending.
 
-        Those that are kept in memory are kept by this very pass.
+        Those that are kept in memory are kept by this very pass. What could be decoded in an
+        earlier run can be in this one: where that holds of all images, nothing is decoded here.
         """
+        digests = self.split.digests()
+        known = _known_readable(self._cache)
+        new = np.flatnonzero(places(digests, known) < 0)
+        if not len(new):
+            return new
         if self._in_memory:
-            return self._decoded()[1]
-        if self._on_disk() is not None:  # then they were all decoded
-            return np.zeros(0, np.int64)
-        return find_unreadable(self.split)
+            missing = self._decoded()[1]
+        elif self._on_disk() is not None:  # then they were all decoded
+            missing = new[:0]
+        else:
+            missing = new[find_unreadable(self.split.select(new))]
+        _keep_readable(self._cache, known, digests[np.setdiff1d(new, missing)])
+        return missing
 
     def without(self, examples: npt.NDArray[np.int64]) -> "Images":
         """Returns the images without some, which are named by their place in the split."""
@@ -298,6 +307,28 @@ def open_images(
     return images, skipped
 
 
+def _readable_key() -> str:
+    """Returns the key under which the cache has the ids of all content that was ever decoded."""
+    return key_of({"code": code_digest("images"), "tensorflow": tf.__version__})
+
+
+def _known_readable(cache: Cache | None) -> Ids:
+    """Returns the ids of content that was decoded in an earlier run."""
+    found = None if cache is None else cache.read("readable", _readable_key())
+    return np.zeros((0, ID_BYTES), np.uint8) if found is None else found[0]
+
+
+def _keep_readable(cache: Cache | None, known: Ids, more: Ids) -> None:
+    """Has the cache know of more content that it can be decoded."""
+    if cache is None or not len(more):
+        return
+    ids = np.concatenate([known, more])
+    # The ids are all there is to keep: the rows are empty.
+    rows = [np.zeros((len(ids), 0), np.uint8)]
+    what = {"what": "images that can be decoded"}
+    cache.write("readable", _readable_key(), ids, rows, np.uint8, (0,), what)
+
+
 def _aligned_array(shape: tuple[int, ...]) -> np.ndarray:
     """Returns uint8 in memory of its own, which begins at a page as TensorFlow wants it."""
     size = math.prod(shape)
@@ -317,11 +348,13 @@ def training_batches(
     epochs: int,
     augment: AugmentConfig = NO_CHANGES,
     first_epoch: int = 0,
+    first_step: int = 0,
 ) -> tf.data.Dataset:
     """Returns the batches of several epochs, one after the other.
 
     Each epoch has every example once, in an order and with changes that depend on the seed and the
-    epoch's number alone: `first_epoch` continues exactly where a run with the same seed stopped.
+    epoch's number alone: `first_epoch` and `first_step` continue exactly where a run with the same
+    seed stopped, and what lies before is not read.
     An epoch has `ceil(num_examples / batch_size)` batches; the last may be smaller.
 
     Images that are kept or lie in files of their own are shuffled as a whole. Those of a TFDS data
@@ -334,6 +367,7 @@ def training_batches(
         epochs: Where to stop: the number of the last epoch is one less.
         augment: Random changes; see `augment.augment_batch`.
         first_epoch: The number of the first epoch.
+        first_step: Batches of that epoch which are left out.
 
     Returns:
         Elements (images, labels): uint8 or float32 in [0, 255], shape (batch, size, size, 3), and
@@ -346,7 +380,8 @@ def training_batches(
     kept = images.kept
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        batches = shuffled(_epoch_seed(seed, _ORDER, epoch)).batch(batch_size)
+        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+        batches = shuffled(_epoch_seed(seed, _ORDER, epoch), passed).batch(batch_size)
         draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch))
         return batches.map(lambda *batch: (*batch, tf.gather(draws, batch[0])))
 
@@ -356,7 +391,7 @@ def training_batches(
         seen = augment_batch(batch, draws, augment)
         return seen, *(tf.gather(column, indices) for column in told)
 
-    num_batches = -(-num_examples // batch_size) * max(0, epochs - first_epoch)
+    num_batches = -(-num_examples // batch_size) * max(0, epochs - first_epoch) - first_step
     return (
         tf.data.Dataset.range(first_epoch, epochs)
         .flat_map(one_epoch)
@@ -394,15 +429,15 @@ def evaluation_batches(
     )
 
 
-def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a graph function: every number, in an order that its seed decides.
+def _shuffling(images: Images) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:
+    """Returns a graph function: every number but the first so many, in an order its seed decides.
 
     Where the images are not kept each number comes with its uint8 image.
     """
     num_examples = len(images)
 
-    def numbers(seed: tf.Tensor) -> tf.data.Dataset:
-        return _shuffled_indices(num_examples, seed).map(lambda number: (number,))
+    def numbers(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+        return _shuffled_indices(num_examples, seed, passed).map(lambda number: (number,))
 
     if images.kept is not None:
         return numbers
@@ -410,8 +445,8 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
     if read is not None:
         read_image = read  # never None, which mypy cannot know of `read` inside a function
 
-        def by_number(seed: tf.Tensor) -> tf.data.Dataset:
-            return numbers(seed).map(
+        def by_number(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+            return numbers(seed, passed).map(
                 lambda number: (number, images.prepare(read_image(tf.cast(number, tf.int64)))),
                 tf.data.AUTOTUNE,
             )
@@ -420,32 +455,36 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor], tf.data.Dataset]:
     # Opened here, once: what a graph function opens is opened anew for each epoch.
     examples = images.split.open_images().enumerate()
 
-    def by_buffer(seed: tf.Tensor) -> tf.data.Dataset:
+    def by_buffer(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         # tf.data mixes the global seed into a shuffle, and fails if there is one while its own is a
         # tensor. In a graph function the graph's seed stands for the global one.
         tf.compat.v1.get_default_graph().seed = None
         shuffled = examples.shuffle(
             SHUFFLE_EXAMPLES, tf.bitcast(seed, tf.int64), reshuffle_each_iteration=False
         )
-        return shuffled.map(lambda index, image: (index, images.prepare(image)), tf.data.AUTOTUNE)
+        left = shuffled.skip(tf.cast(passed, tf.int64))
+        return left.map(lambda index, image: (index, images.prepare(image)), tf.data.AUTOTUNE)
 
     return by_buffer
 
 
-def shuffled_indices(num_examples: int, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+def shuffled_indices(
+    num_examples: int, seed: int, epoch: tf.Tensor, passed: tf.Tensor
+) -> tf.data.Dataset:
     """Returns the indices of a split in the order of an epoch, that of `training_batches`.
 
     Args:
         num_examples: Of the split.
         seed: Of the run.
         epoch: Its number, a scalar integer.
+        passed: The first so many are left out, a scalar integer.
     """
-    return _shuffled_indices(num_examples, _epoch_seed(seed, _ORDER, epoch))
+    return _shuffled_indices(num_examples, _epoch_seed(seed, _ORDER, epoch), passed)
 
 
-def _shuffled_indices(num_examples: int, seed: tf.Tensor) -> tf.data.Dataset:
+def _shuffled_indices(num_examples: int, seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
     order = tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed)
-    return tf.data.Dataset.from_tensor_slices(order)
+    return tf.data.Dataset.from_tensor_slices(order[passed:])
 
 
 def _epoch_seed(seed: int, use: int, epoch: tf.Tensor) -> tf.Tensor:

@@ -2,19 +2,24 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tfxfer.backbones import Backbone, find_backbone
 from tfxfer.classifier import Classifier, build_classifier
 from tfxfer.config import (
+    AnyConfig,
     AugmentConfig,
     FitConfig,
     HeadConfig,
     PhaseConfig,
     PretrainConfig,
     RunConfig,
-    to_toml,
+    differing_setting,
+    read_recipe,
 )
+from tfxfer.errors import UsageError
 from tfxfer.precision import choose_precision
 from tfxfer.preflight import check_settings
 from tfxfer.recipe import Facts, decide, decide_pretraining
@@ -23,7 +28,7 @@ from tfxfer.run_directory import (
     named_run,
     next_version,
     numbered_run,
-    unfinished_run,
+    run_to_resume,
 )
 from tfxfer.sources import Source, open_source
 from tfxfer.weighting import balanced_weights, without_weightless
@@ -91,7 +96,8 @@ class Plan:
             _row("augmentation", self._describe_augmentation()),
             _row("precision", self.config.precision),
             *self._describe_comparison(),
-            _row("results", str(self.run.path)),
+            *_describe_budget(self.config),
+            *_describe_results(self.run),
             _row("", str(self.export_directory / str(version))),
         ]
         return "\n".join(lines)
@@ -172,17 +178,16 @@ class PretrainPlan:
             *(_row("", text) for text in _describe_regularisation(config)),
             _row("augmentation", ", ".join(_describe_changes(config.augment)) or "none"),
             _row("precision", config.precision),
-            _row("results", str(self.run.path)),
         ]
-        if self.run.checkpoint.is_file():
-            lines.append(_row("", "an unfinished run of these settings: it goes on"))
+        lines += [*_describe_budget(config), *_describe_results(self.run)]
         return "\n".join(lines)
 
 
 def make_plan(config: FitConfig) -> Plan:
     """Returns the plan of a fit: names checked, data opened, open settings decided.
 
-    Nothing is written and no weights are loaded.
+    A run of the same settings that was interrupted is gone on with. Nothing is written and no
+    weights are loaded.
 
     Raises:
         UsageError: A setting names something that is not there, or that cannot be.
@@ -191,22 +196,18 @@ def make_plan(config: FitConfig) -> Plan:
     check_settings(config)
     backbone = find_backbone(config.backbone)
     source = without_weightless(open_source(config))
-    if config.run is not None:
-        run = named_run(config.runs_dir, config.run)
-    else:
-        run = numbered_run(config.runs_dir, f"{source.name}-{backbone.name}")
     asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
     decided = dataclasses.replace(
         decide(asked, _facts(source, backbone)),
         backbone=backbone.name,
         precision=choose_precision(config.precision),
-        run=run.path.name,
     )
-    return Plan(decided, source, backbone, run)
+    run = _choose_run(decided, f"{source.name}-{backbone.name}")
+    return Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
 
 def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
-    """Returns the plan of a pretraining likewise; a run of the same settings is gone on with.
+    """Returns the plan of a pretraining likewise.
 
     Raises:
         UsageError: A setting names something that is not there, or that cannot be.
@@ -221,13 +222,68 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
         backbone=backbone.name,
         precision=choose_precision(config.precision),
     )
-
-    def settings(run: str) -> str:
-        return to_toml(dataclasses.replace(decided, run=run))
-
-    name = f"{source.name}-{backbone.name}-pretrain"
-    run = unfinished_run(config.runs_dir, config.run, name, settings)
+    run = _choose_run(decided, f"{source.name}-{backbone.name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+
+
+def asked_settings(
+    kind: type[AnyConfig],
+    config: AnyConfig | None,
+    settings: Mapping[str, Any],
+    resume: str | pathlib.Path | None = None,
+) -> AnyConfig:
+    """Returns what the user asked for: settings by name over a record over the defaults.
+
+    Args:
+        kind: Of the record.
+        config: A record, or None.
+        settings: By name; see `RunConfig.with_settings`.
+        resume: A run that is gone on with: its settings take the place of the defaults.
+
+    Raises:
+        UsageError: A setting is wrong, or is not that of the run to go on with.
+    """
+    if resume is None:
+        return (config or kind()).with_settings(settings)
+    run = run_to_resume(resume)
+    theirs = read_recipe(run.config, kind())
+    ours = (config or theirs).with_settings(settings)
+    if ours.precision == "auto":
+        ours = dataclasses.replace(ours, precision=theirs.precision)
+    _check_same(run, theirs, ours)
+    return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
+
+
+def _choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
+    """Returns the run that the user named, or the first that is new or of these settings.
+
+    Raises:
+        UsageError: The run that the user named is there, and of other settings.
+    """
+
+    def same(run: RunDirectory) -> bool:
+        try:
+            return differing_setting(read_recipe(run.config, type(decided)()), decided) is None
+        except UsageError:  # of another version, or of another command
+            return False
+
+    if decided.run is None:
+        return numbered_run(decided.runs_dir, default_name, same)
+    run = named_run(decided.runs_dir, decided.run)
+    if run.is_interrupted:
+        _check_same(run, read_recipe(run.config, type(decided)()), decided)
+    return run
+
+
+def _check_same(run: RunDirectory, theirs: RunConfig, ours: RunConfig) -> None:
+    """Raises a UsageError unless a run may be gone on with under these settings."""
+    key = differing_setting(theirs, ours)
+    if key is not None:
+        was, now = theirs.get(key), ours.get(key)
+        raise UsageError(
+            f"Cannot resume '{run.path}': it was started with {key} {was!r}, now {now!r}. Give the "
+            f"settings of '{run.config}' to go on with it, or choose another --run."
+        )
 
 
 def _facts(source: Source, backbone: Backbone) -> Facts:
@@ -304,6 +360,21 @@ def _describe_regularisation(phase: PhaseConfig) -> list[str]:
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
     return [", ".join(parts)] if parts else []
+
+
+def _describe_budget(config: RunConfig) -> list[str]:
+    """Returns a line on the time that a run has, where it is limited."""
+    if config.max_minutes is None:
+        return []
+    return [_row("time", f"{config.max_minutes:g} minutes; as many epochs as fit, at the most")]
+
+
+def _describe_results(run: RunDirectory) -> list[str]:
+    """Returns lines on where the results go, and whether they are begun."""
+    lines = [_row("results", str(run.path))]
+    if run.is_interrupted:
+        lines.append(_row("", "an interrupted run of these settings: it goes on"))
+    return lines
 
 
 def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:

@@ -1,48 +1,43 @@
 """Image files in, ranked labels out."""
 
+import glob
+import os
 import pathlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.errors import UsageError
-from tfxfer.images import EXTENSIONS, decode_and_resize, readable_reason
-from tfxfer.trained import load
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of one file.
-
-    Attributes:
-        path: The image file.
-        ranked: The most probable classes with their probabilities, the first one first; empty
-            where the file could not be read.
-        error: Why the file could not be read, or the empty string.
-    """
-
-    path: pathlib.Path
-    ranked: tuple[tuple[str, float], ...]
-    error: str = ""
+from tfxfer.images import EXTENSIONS
+from tfxfer.listing import Prediction
+from tfxfer.pipeline import Images, readable, reasons_unreadable
+from tfxfer.progress import Progress
+from tfxfer.sources.source import Split, in_any_order
+from tfxfer.trained import TrainedClassifier, load
 
 
 def predict(
     model: str | pathlib.Path,
     paths: Iterable[str | pathlib.Path],
     *,
+    listed: Iterable[str | pathlib.Path] = (),
     top: int = 1,
     batch_size: int = 64,
 ) -> Iterator[Prediction]:
-    """Yields what a run or a `.keras` file says of each image file, in the order given.
+    """Yields what a classifier says of each image file, in the order given, as they are done.
 
-    A folder stands for the image files in it and below it, sorted. A file that cannot be read gives
-    a `Prediction` with an error and does not keep the others back.
+    A folder stands for the image files in it and below it, sorted, and so does a pattern with `*`,
+    `**` or `?`. A file that cannot be read gives a `Prediction` with an error and does not keep the
+    others back. Files are read and decoded while others are classified, a few batches ahead.
 
     Args:
-        model: A run's directory, or a `.keras` file with `classes.txt` beside it.
-        paths: Image files and folders.
+        model: A run's directory, a `.keras` file with `classes.txt` beside it, or a SavedModel that
+            `tfxfer export` published.
+        paths: Image files, folders and patterns.
+        listed: More files, as a list has them: each is one file, and if it is not there it is one
+            that cannot be read.
         top: How many classes are ranked; at most all of them.
         batch_size: Images per step; no influence on the result.
 
@@ -50,21 +45,53 @@ def predict(
         UsageError: The model is not there, a path does not exist, or a folder has no images.
     """
     files = [file for path in paths for file in _expand(pathlib.Path(path))]
-    trained = load(model)
-    for batch in _batched(files, batch_size):
-        images, errors = [], {}
-        for file in batch:
-            try:
-                encoded = tf.io.read_file(str(file))
-                images.append(decode_and_resize(encoded, trained.input_size).numpy())
-            except tf.errors.OpError as error:
-                errors[file] = readable_reason(error)
-        probabilities = iter(trained.model.predict_on_batch(np.stack(images)) if images else ())
-        for file in batch:
-            if file in errors:
-                yield Prediction(file, (), errors[file])
-            else:
-                yield Prediction(file, _rank(next(probabilities), trained.class_names, top))
+    files += [pathlib.Path(path) for path in listed]
+    return _answers(load(model), files, top, batch_size)
+
+
+def _answers(
+    trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
+) -> Iterator[Prediction]:
+    """Yields the predictions of files that are all listed."""
+    split = _split_of(files)
+    images = Images(split, trained.input_size, memory_bytes=0)
+    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    following = 0  # the first file of which nothing was said yet
+    with Progress("files", len(files)) as progress:
+        for indices, squares in batches.as_numpy_iterator():
+            # A smaller last batch would be another shape, for which models are compiled once more.
+            filled = np.resize(squares, (batch_size, *squares.shape[1:]))
+            probabilities = trained.predict_squares(filled)
+            for index, row in zip(indices, probabilities, strict=False):
+                yield from _unreadable(split, files, following, index)
+                yield Prediction(files[index], _rank(row, trained.class_names, top))
+                following = index + 1
+            progress.update(following)
+        yield from _unreadable(split, files, following, len(files))
+
+
+def _unreadable(
+    split: Split, files: list[pathlib.Path], first: int, end: int
+) -> Iterator[Prediction]:
+    """Yields why the files from the first to before the end cannot be read."""
+    indices = np.arange(first, end)
+    for index, reason in zip(indices, reasons_unreadable(split, indices), strict=True):
+        yield Prediction(files[index], (), reason)
+
+
+def _split_of(files: list[pathlib.Path]) -> Split:
+    """Returns files as a split, whose labels mean nothing."""
+    names = tf.constant([os.fsencode(file) for file in files], tf.string)
+
+    def digests() -> npt.NDArray[np.uint8]:
+        raise NotImplementedError("files that are only classified are not told apart")
+
+    return in_any_order(
+        np.zeros(len(files), np.int64),
+        lambda index: tf.io.read_file(tf.gather(names, index)),
+        lambda index: str(files[index]),
+        digests,
+    )
 
 
 def _rank(
@@ -76,16 +103,18 @@ def _rank(
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:
-    """Returns a file as it is, and the image files of a folder."""
+    """Returns a file as it is, and the image files of a folder or of a pattern."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
         if not files:
             raise UsageError(f"The folder '{path}' has no {', '.join(EXTENSIONS)} files.")
         return files
-    if not path.is_file():
-        raise UsageError(f"There is no file '{path}'.")
-    return [path]
-
-
-def _batched(files: list[pathlib.Path], size: int) -> Iterator[list[pathlib.Path]]:
-    return (files[start : start + size] for start in range(0, len(files), size))
+    if path.is_file():
+        return [path]
+    if glob.has_magic(str(path)):
+        found = [pathlib.Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+        files = [file for file in found if file.is_file() and file.suffix.lower() in EXTENSIONS]
+        if not files:
+            raise UsageError(f"No {', '.join(EXTENSIONS)} file matches '{path}'.")
+        return files
+    raise UsageError(f"There is no file '{path}'.")

@@ -7,16 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
+import tensorflow as tf
 
 from tfxfer.card import backbone_card
-from tfxfer.checkpoint import restore_checkpoint, save_checkpoint
 from tfxfer.classifier import Classifier, in_float32
 from tfxfer.config import PretrainConfig, to_toml
 from tfxfer.data_record import describe_skipped, record_data
-from tfxfer.history import History, PhaseRecorder
-from tfxfer.loops import Judge, compiled_view, judge_logits, run_epochs, score_splits
-from tfxfer.metrics import describe_scores
+from tfxfer.interruption import Interruptions
+from tfxfer.journal import Journal
+from tfxfer.loops import (
+    Batches,
+    Judge,
+    finish,
+    judge_logits,
+    keeping_the_best,
+    predict_splits,
+    train_phase,
+)
+from tfxfer.metrics import describe_scores, summarise
 from tfxfer.pipeline import (
     Images,
     evaluation_batches,
@@ -24,10 +32,18 @@ from tfxfer.pipeline import (
     open_images,
     training_batches,
 )
-from tfxfer.plan import PretrainPlan, make_pretrain_plan
+from tfxfer.plan import PretrainPlan, asked_settings, make_pretrain_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
-from tfxfer.run_directory import replacing, start_run, write_json
+from tfxfer.run_directory import (
+    locked,
+    read_metrics,
+    replacing,
+    run_to_resume,
+    start_run,
+    write_json,
+)
+from tfxfer.trouble import naming_trouble
 from tfxfer.weighting import training_weights
 
 Say = Callable[[str], None]
@@ -48,49 +64,70 @@ class PretrainResult:
     metrics: Mapping[str, Any]
 
 
-def describe_plan(config: PretrainConfig) -> str:
+def describe_plan(config: PretrainConfig, *, resume: str | Path | None = None) -> str:
     """Returns what `pretrain` would do, as text; nothing is written."""
-    plan = make_pretrain_plan(config)
+    plan = make_pretrain_plan(asked_settings(PretrainConfig, config, {}, resume))
     return plan.describe(plan.build_classifier())
 
 
 def pretrain(
-    config: PretrainConfig | None = None, *, say: Say = print, **settings: Any
+    config: PretrainConfig | None = None,
+    *,
+    resume: str | Path | None = None,
+    say: Say = print,
+    **settings: Any,
 ) -> PretrainResult:
     """Trains a backbone from random weights on a source set, saves it, and returns where it is.
 
     `tfxfer.pretrain(data="photos", backbone="resnet50", epochs=90)` does what
     `tfxfer pretrain --data photos --backbone resnet50 --epochs 90` does. A run that was interrupted
-    goes on from its last epoch when the same settings are given again.
+    goes on where it was when the same settings are given again.
 
     Args:
         config: Settings; None for the defaults.
+        resume: An interrupted run to go on with, under its own settings.
         say: Takes each line for the person who watches.
         **settings: Settings by name that win over `config`, sections as dictionaries.
 
     Raises:
-        UsageError: A setting is wrong.
+        UsageError: A setting is wrong, or is not that of the run to go on with.
+        InterruptionError: Ctrl-C or SIGTERM; the message says how to go on.
         RunError: Data or training failed; the message says what.
     """
-    clock = Clock()
     leave_gpu_to_jax()
-    plan = make_pretrain_plan((config or PretrainConfig()).with_settings(settings))
+    asked = asked_settings(PretrainConfig, config, settings, resume)
+    if resume is not None and (run := run_to_resume(resume)).is_finished:
+        say(f"The run '{run.path}' is finished.")
+        return PretrainResult(run.path, run.backbone, read_metrics(run))
+    with Interruptions() as interruptions:
+        plan = make_pretrain_plan(asked)
+        with naming_trouble(plan.run, plan.config, "pretrain"), locked(plan.run):
+            return _pretrain(plan, interruptions, say)
+
+
+def _pretrain(plan: PretrainPlan, interruptions: Interruptions, say: Say) -> PretrainResult:
+    """Does what `pretrain` does, of a run that this process has."""
+    clock = Clock()
     classifier = plan.build_classifier()
     say(plan.describe(classifier) + "\n")
-    splits = plan.source.splits
+    splits, run = plan.source.splits, plan.run
     images, skipped = open_images(splits, plan.config)
-    start_run(plan.run, to_toml(plan.config), plan.source.class_names)
-    record_data(plan.run, plan.source, images, skipped)
-    for line in describe_skipped(plan.run, skipped):
+    facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
+    journal = Journal(run, plan.config, facts, interruptions, say)
+    start_run(run, to_toml(plan.config), plan.source.class_names)
+    record_data(run, plan.source, images, skipped)
+    for line in describe_skipped(run, skipped):
         say(line)
-    history = History(plan.run)
+    history = journal.history
     clock.lap("data")
     with naming_unreadable_images(*splits.values()):
-        _train(plan, classifier, images, history, say)
-        history.close()
+        _train(plan, classifier, images, journal)
         clock.lap("training")
+        model = classifier.with_probabilities()
+        found = predict_splits(model, images, plan.config.batch_size)
         metrics: dict[str, Any] = {
-            **score_splits(classifier.with_probabilities(), images, plan.config.batch_size)
+            name: summarise(probabilities, images[name].labels)
+            for name, probabilities in found.items()
         }
         clock.lap("evaluation")
     metrics |= {
@@ -100,69 +137,60 @@ def pretrain(
         "epoch": history.best.epoch if history.best else 0,
         "training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
     }
-    with replacing(plan.run.backbone) as temporary:
+    with replacing(run.backbone) as temporary:
         in_float32(classifier.backbone).save(temporary)
-    with replacing(plan.run.card) as temporary:
+    with replacing(run.card) as temporary:
         temporary.write_text(backbone_card(plan, metrics), encoding="utf-8")
-    write_json(plan.run.metrics, metrics)
-    plan.run.checkpoint.unlink(missing_ok=True)
+    write_json(run.metrics, metrics)
+    journal.close()
     say(_summary(plan, metrics))
-    return PretrainResult(plan.run.path, plan.run.backbone, metrics)
+    return PretrainResult(run.path, run.backbone, metrics)
 
 
 def _train(
-    plan: PretrainPlan,
-    classifier: Classifier,
-    images: dict[str, Images],
-    history: History,
-    say: Say,
+    plan: PretrainPlan, classifier: Classifier, images: dict[str, Images], journal: Journal
 ) -> None:
-    """Trains everything for the epochs that are left; the best weights end up in the classifier."""
-    config, run = plan.config, plan.run
-    steps = math.ceil(len(images["train"]) / config.batch_size)
-    view = compiled_view(classifier.model, config, steps, config.label_smoothing)
-    done = 0
-    if run.checkpoint.is_file():
-        done = restore_checkpoint(view, run.checkpoint) // steps
-        history.restore(done)
-        say(f"goes on after epoch {done} of {config.epochs}")
-
-    def keep_best() -> None:
-        with replacing(run.best_weights) as temporary:
-            classifier.model.save_weights(temporary)
-
-    def checkpoint(epoch: int, logs: Mapping[str, float] | None) -> None:
-        history.save()
-        save_checkpoint(view, run.checkpoint)
-
-    train, labels = images["train"], images["validation"].labels
-    batches = evaluation_batches(images["validation"], config.batch_size)
-    judge = Judge(classifier.model, batches, labels, config.batch_size, "validation")
+    """Trains everything for what is left; the best weights end up in the classifier."""
+    config, model = plan.config, classifier.model
+    labels = images["validation"].labels
+    train = images["train"].weighted(training_weights(images["train"].split, "none"))
+    judged = evaluation_batches(images["validation"], config.batch_size)
+    judge = Judge(model, judged, labels, config.batch_size, "validation")
 
     def validate() -> tuple[float, float]:
         return judge_logits(judge.outputs(), labels, config.label_smoothing)
 
-    if done < config.epochs:
-        run_epochs(
-            view,
-            config,
-            training_batches(
-                train.weighted(training_weights(train.split, "none")),
-                config.batch_size,
-                seed=config.seed,
-                epochs=config.epochs,
-                augment=config.augment,
-                first_epoch=done,
-            ),
-            [
-                PhaseRecorder(history, "pretrain", config.epochs, validate, keep_best, 0, say),
-                # After the recorder: a checkpoint is of an epoch that is in the history.
-                keras.callbacks.LambdaCallback(on_epoch_end=checkpoint),
-            ],
-            steps=steps,
-            first_epoch=done,
+    def batches(first: int, end: int, step: int) -> tf.data.Dataset:
+        return training_batches(
+            train,
+            config.batch_size,
+            seed=config.seed,
+            epochs=end,
+            augment=config.augment,
+            first_epoch=first,
+            first_step=step,
         )
-    classifier.model.load_weights(run.best_weights)
+
+    def save() -> None:
+        with replacing(plan.run.best_weights) as temporary:
+            model.save_weights(temporary)
+
+    if not journal.is_past("pretrain"):
+        steps = math.ceil(len(train) / config.batch_size)
+        begun = journal.begin("pretrain")
+        with keeping_the_best(journal, model, save, plan.run.best_weights):
+            train_phase(
+                journal,
+                model,
+                model,
+                Batches(steps, batches),
+                validate,
+                begun,
+                name="pretrain",
+                phase=config,
+                config=config,
+            )
+    finish(journal, model, plan.run.best_weights)
 
 
 def _summary(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:

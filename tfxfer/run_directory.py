@@ -1,6 +1,7 @@
 """Where everything of a run lies, and how files get there whole."""
 
 import contextlib
+import fcntl
 import glob
 import itertools
 import json
@@ -8,11 +9,12 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from tfxfer.errors import RunError, UsageError
 
@@ -57,9 +59,14 @@ class RunDirectory:
         return self.path / "best.weights.h5"
 
     @property
-    def checkpoint(self) -> pathlib.Path:
-        """The last epoch's weights and optimizer; there until the run is finished."""
-        return self.path / "checkpoint.weights.h5"
+    def checkpoints(self) -> pathlib.Path:
+        """The last states of the run, from which it goes on; there until the run is finished."""
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """There while a process works in the run; see `locked`."""
+        return self.path / ".lock"
 
     @property
     def backbone(self) -> pathlib.Path:
@@ -83,8 +90,25 @@ class RunDirectory:
 
     @property
     def metrics(self) -> pathlib.Path:
-        """What came out, as JSON; written last, so a run that has it is complete."""
+        """What came out, as JSON."""
         return self.path / "metrics.json"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of a run is there yet: no directory, or one with nothing but a lock."""
+        return not self.path.exists() or (
+            self.path.is_dir() and all(path == self.lock for path in self.path.iterdir())
+        )
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end; what it goes on from is removed last."""
+        return self.metrics.is_file() and not self.checkpoints.exists()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the run has begun and not come to its end."""
+        return self.config.is_file() and not self.is_finished
 
 
 def start_run(run: RunDirectory, settings: str, class_names: tuple[str, ...]) -> None:
@@ -141,16 +165,18 @@ def open_run(path: str | pathlib.Path) -> RunDirectory:
 
 
 def named_run(runs_dir: str, name: str) -> RunDirectory:
-    """Returns the directory of a new run that the user named, without making it.
+    """Returns the directory of a run that the user named: new, or one that was interrupted.
 
     Raises:
-        UsageError: The name is no plain name, or a run of that name exists.
+        UsageError: The name is no plain name, or there is something else of that name.
     """
     check_run_name(name)
-    path = pathlib.Path(runs_dir, name)
-    if path.exists():
-        raise UsageError(f"The run '{path}' exists already. Choose another --run, or remove it.")
-    return RunDirectory(path)
+    run = RunDirectory(pathlib.Path(runs_dir, name))
+    if not run.is_new and not run.is_interrupted:
+        raise UsageError(
+            f"The run '{run.path}' exists already. Choose another --run, or remove it."
+        )
+    return run
 
 
 def check_run_name(name: str) -> None:
@@ -162,53 +188,99 @@ def check_run_name(name: str) -> None:
         )
 
 
-def numbered_run(runs_dir: str, name: str) -> RunDirectory:
-    """Returns the directory of a new run, `name` or the first free of `name-2`, `name-3`, ..."""
-    return next(run for run in _numbered(runs_dir, name) if not run.path.exists())
-
-
-def unfinished_run(
-    runs_dir: str, named: str | None, default_name: str, settings: Callable[[str], str]
-) -> RunDirectory:
-    """Returns the run of the same settings that was interrupted or, where there is none, a new one.
+def numbered_run(runs_dir: str, name: str, same: Callable[[RunDirectory], bool]) -> RunDirectory:
+    """Returns the first of the runs `name`, `name-2`, ... that is new or can be gone on with.
 
     Args:
         runs_dir: Where runs are.
-        named: The name the user gave; None looks at all whose name begins with the default one.
-        default_name: Numbered where it is taken, as by `numbered_run`.
-        settings: From the name of a run to what its `config.toml` would hold.
+        name: What the settings suggest.
+        same: Tells of an interrupted run whether it is of the same settings.
+    """
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    runs = (RunDirectory(pathlib.Path(runs_dir, candidate)) for candidate in names)
+    return next(
+        run
+        for run in runs
+        if (run.is_new and _holder(run) is None) or (run.is_interrupted and same(run))
+    )
+
+
+def run_to_resume(path: str | pathlib.Path) -> RunDirectory:
+    """Returns a run that the user wants to go on with, finished or not.
 
     Raises:
-        UsageError: The run that the user named is finished, or has other settings.
+        UsageError: The directory is no run.
     """
-    if named is None:
-        runs = _numbered(runs_dir, default_name)
-        return next(run for run in runs if not run.path.exists() or _unfinished(run, settings))
-    run = RunDirectory(pathlib.Path(runs_dir, named))
-    if not run.path.exists() or _unfinished(run, settings):
-        return run
-    if run.metrics.is_file() or not run.config.is_file():
-        return named_run(runs_dir, named)  # which says that it exists
-    theirs, ours = run.config.read_text("utf-8").splitlines(), settings(named).splitlines()
-    differing = next(line for line in [*theirs, *ours] if (line in theirs) != (line in ours))
-    raise UsageError(
-        f"The run '{run.path}' was interrupted, but its settings are not these: "
-        f"'{differing.partition(' = ')[0]}' differs. Give the settings of '{run.config}' to go on "
-        "with it, or choose another --run."
-    )
+    run = RunDirectory(pathlib.Path(path))
+    if not run.config.is_file():
+        raise UsageError(
+            f"Cannot resume '{path}': it is not a run, as it has no '{run.config.name}'."
+        )
+    return run
 
 
-def _unfinished(run: RunDirectory, settings: Callable[[str], str]) -> bool:
-    return (
-        run.config.is_file()
-        and not run.metrics.is_file()
-        and run.config.read_text("utf-8") == settings(run.path.name)
-    )
+@contextlib.contextmanager
+def locked(run: RunDirectory) -> Iterator[None]:
+    """Keeps other processes out of a run, and makes its directory.
+
+    The system drops the lock when the process ends, however it ends: no stale lock stays. A
+    directory in which nothing was written is removed again.
+
+    Raises:
+        UsageError: Another process has the run.
+        RunError: The directory cannot be made.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        file = _take_lock(run)
+    except OSError as error:
+        raise RunError(f"Cannot make the run '{run.path}': {error.strerror}.") from error
+    if file is None:
+        raise UsageError(
+            f"Another process is working on the run '{run.path}': {_holder(run) or 'just ended'}. "
+            "Wait for it, or choose another --run."
+        )
+    with file:
+        remove_half_written(run.path)
+        try:
+            yield
+        finally:
+            run.lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                run.path.rmdir()
 
 
-def _numbered(runs_dir: str, name: str) -> Iterator[RunDirectory]:
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return (RunDirectory(pathlib.Path(runs_dir, candidate)) for candidate in names)
+def _take_lock(run: RunDirectory) -> IO[str] | None:
+    """Returns the open file that holds the lock of a run, None where another process has it."""
+    while True:
+        file = run.lock.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between the two calls the one who had it may have ended, and removed the file.
+            if os.fstat(file.fileno()).st_ino == os.stat(run.lock).st_ino:
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.flush()
+                return file
+        except BlockingIOError:
+            file.close()
+            return None
+        except FileNotFoundError:
+            pass
+        file.close()
+
+
+def _holder(run: RunDirectory) -> str | None:
+    """Returns which process works on a run, None where none does."""
+    try:
+        with run.lock.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError):
+            return run.lock.read_text("utf-8") or "a process that has just begun"
+    except OSError:
+        pass
+    return None
 
 
 def check_writable(directory: str | pathlib.Path, setting: str) -> None:
@@ -237,7 +309,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     The file is flushed to the disk before it is renamed, so that `path` holds either what it held
     or all of the new content. After an error nothing is left.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # see `remove_half_written`
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -247,6 +319,27 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(directory: pathlib.Path) -> None:
+    """Removes what processes that were killed left of files they were replacing.
+
+    Only where no other process may be writing: it cannot be told from what one has just begun.
+    """
+    for path in directory.glob(".*"):
+        if re.match(r"\.[0-9]+\.", path.name):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def remove_at_once(directory: pathlib.Path) -> None:
+    """Removes a directory: it is there with all its files or, from one moment to the next, gone."""
+    if directory.exists():
+        gone = directory.with_name(f".{os.getpid()}.{directory.name}")
+        directory.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def write_text(path: str | pathlib.Path, text: str) -> None:
@@ -317,7 +410,7 @@ def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Pa
     Its files are flushed to the disk before: a server that polls sees all of a version or none.
     """
     for path in temporary.rglob("*"):
-        _flush(path)
+        flush(path)
     temporary.chmod(0o755)  # mkdtemp's 0700 would keep a server of another user out
     while True:
         version = parent / str(next_version(parent))
@@ -327,7 +420,7 @@ def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Pa
             if not version.exists():  # else another export took the number first: take the next
                 raise
         else:
-            _flush(parent)
+            flush(parent)
             return version
 
 
@@ -358,7 +451,7 @@ def _beside(parent: pathlib.Path) -> pathlib.Path:
     return pathlib.Path(tempfile.mkdtemp(prefix=_unfinished_prefix(parent), dir=parent.parent))
 
 
-def _flush(path: pathlib.Path) -> None:
+def flush(path: pathlib.Path) -> None:
     """Has the system write a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfxfer.activations import ActivationSource
 from tfxfer.augment import NO_CHANGES, changes_images
 from tfxfer.cache import in_blocks
+from tfxfer.checkpoint import Checkpoint, generator_states, restore_generators
 from tfxfer.classifier import Classifier
 from tfxfer.clients import how_to_try
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
@@ -25,17 +26,29 @@ from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.errors import UsageError
 from tfxfer.export import CHECK_IMAGES, export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
-from tfxfer.history import Epoch, History, PhaseRecorder, solution_line
+from tfxfer.history import Epoch, History, solution_line
+from tfxfer.interruption import Interruptions
+from tfxfer.journal import Journal
 from tfxfer.linear import (
     PENALTIES,
     Examples,
     best_solution,
     finished,
+    path_as_state,
+    path_of_state,
     solve_path,
     start_of_finetuning,
 )
-from tfxfer.loops import SCORED_SPLITS, compiled_view, judge_logits, run_epochs, score_splits
-from tfxfer.metrics import Summary, describe_scores, judging_split, softmax, summarise
+from tfxfer.loops import (
+    SCORED_SPLITS,
+    Batches,
+    finish,
+    judge_logits,
+    keeping_the_best,
+    predict_splits,
+    train_phase,
+)
+from tfxfer.metrics import describe_scores, judging_split, softmax, summarise
 from tfxfer.pipeline import (
     Images,
     Unreadable,
@@ -43,16 +56,26 @@ from tfxfer.pipeline import (
     open_images,
     training_batches,
 )
-from tfxfer.plan import Plan, make_plan
+from tfxfer.plan import Plan, asked_settings, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
-from tfxfer.run_directory import RunDirectory, replacing, start_run, write_json
+from tfxfer.run_directory import (
+    RunDirectory,
+    locked,
+    read_metrics,
+    replacing,
+    run_to_resume,
+    start_run,
+    write_json,
+)
+from tfxfer.temperature import calibrate, describe_calibration, temper, tempered
 from tfxfer.trained import TrainedClassifier
+from tfxfer.trouble import naming_trouble
 from tfxfer.weighting import judging_weights, training_weights
 
 Say = Callable[[str], None]
 
-# A step on features takes less time than Python's part in it.
+# Steps on features between which Python is not asked.
 _STEPS_TOGETHER = 32
 
 
@@ -73,59 +96,91 @@ class FitResult:
     metrics: Mapping[str, Any]
 
 
-def describe_plan(config: FitConfig) -> str:
+def describe_plan(config: FitConfig, *, resume: str | Path | None = None) -> str:
     """Returns what `fit` would do, as text; no weights are loaded and nothing is written."""
-    plan = make_plan(config)
+    plan = make_plan(asked_settings(FitConfig, config, {}, resume))
     return plan.describe(plan.build_classifier(weights="none"))
 
 
-def fit(config: FitConfig | None = None, *, say: Say = print, **settings: Any) -> FitResult:
+def fit(
+    config: FitConfig | None = None,
+    *,
+    resume: str | Path | None = None,
+    say: Say = print,
+    **settings: Any,
+) -> FitResult:
     """Trains a classifier on a pretrained backbone, exports it, and returns where it is.
 
     `tfxfer.fit(data="photos", backbone="resnet50", finetune={"epochs": 3})` does what
-    `tfxfer fit --data photos --backbone resnet50 --finetune-epochs 3` does.
+    `tfxfer fit --data photos --backbone resnet50 --finetune-epochs 3` does. A run that was
+    interrupted goes on where it was when the same settings are given again; on a CPU it ends as it
+    would have, bit for bit.
 
     Args:
         config: Settings; None for the defaults.
+        resume: An interrupted run to go on with, under its own settings.
         say: Takes each line for the person who watches.
         **settings: Settings by name that win over `config`, sections as dictionaries.
 
     Raises:
-        UsageError: A setting is wrong.
+        UsageError: A setting is wrong, or is not that of the run to go on with.
+        InterruptionError: Ctrl-C or SIGTERM; the message says how to go on.
         RunError: Data, weights, training or export failed; the message says what.
     """
-    clock = Clock()
     leave_gpu_to_jax()
-    asked = (config or FitConfig()).with_settings(settings)
-    plan = make_plan(asked)
+    asked = asked_settings(FitConfig, config, settings, resume)
+    if resume is not None and (run := run_to_resume(resume)).is_finished:
+        say(f"The run '{run.path}' is finished.")
+        metrics = read_metrics(run)
+        return FitResult(run.path, run.model, Path(metrics["export"]), metrics)
+    with Interruptions() as interruptions:
+        plan = make_plan(asked)
+        with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
+            return _fit(asked, plan, interruptions, say)
+
+
+def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -> FitResult:
+    """Does what `fit` does, of a run that this process has."""
+    clock = Clock()
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
     clock.lap("data")
     images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = _train(plan, classifier, images, skipped, clock, say)
+        trained = _train(plan, classifier, images, skipped, interruptions, clock, say)
         examples = images["validation"].encoded(CHECK_IMAGES)
-    # Before the export too: should that fail, `tfxfer export` tries again without training.
-    write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
-    version = export_saved_model(
-        TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
-        plan.export_directory,
-        examples,
-        trained.metrics,
-        plan.config.min_accuracy,
-    )
-    clock.lap("export")
+    version = _exported_before(plan.run)
+    if version is None:
+        # Before the export too: should it fail, `tfxfer export` tries again without training.
+        write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
+        version = export_saved_model(
+            TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
+            plan.export_directory,
+            examples,
+            trained.metrics,
+            plan.config.min_accuracy,
+        )
+        clock.lap("export")
     metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
     write_json(plan.run.metrics, metrics)
-    say(_summary(plan, trained.history, metrics, skipped))
+    say(_summary(plan, trained.journal.history, metrics, skipped))
     if plan.config.compare_scratch:
-        comparison = _compare(asked, plan, trained, say)
+        comparison = _compare(asked, plan, trained, interruptions, say)
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
         say(comparison.describe())
+    trained.journal.close()
     say(_next_steps(plan, version))
     return FitResult(plan.run.path, plan.run.model, version, metrics)
+
+
+def _exported_before(run: RunDirectory) -> Path | None:
+    """Returns the export that a run had published when it was interrupted."""
+    if not run.metrics.is_file():
+        return None
+    version = read_metrics(run).get("export")
+    return Path(version) if version is not None and Path(version).is_dir() else None
 
 
 @dataclass(frozen=True)
@@ -133,7 +188,7 @@ class _Trained:
     """What training leaves, beside the run's files."""
 
     model: keras.Model  # images to probabilities, float32
-    history: History
+    journal: Journal
     metrics: dict[str, Any]
 
 
@@ -142,42 +197,61 @@ def _train(
     classifier: Classifier,
     images: dict[str, Images],
     skipped: list[Unreadable],
+    interruptions: Interruptions,
     clock: Clock,
     say: Say,
 ) -> _Trained:
-    """Runs the phases of a plan, writes `model.keras`, and scores it."""
+    """Runs the phases of a plan that are left, writes `model.keras`, and scores it."""
     for line in describe_skipped(plan.run, skipped):
         say(line)
     weights = training_weights(images["train"].split, plan.config.class_weights)
     images = {**images, "train": images["train"].weighted(weights)}
+    facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
+    journal = Journal(plan.run, plan.config, facts, interruptions, say)
     start_run(plan.run, to_toml(plan.config), plan.source.class_names)
     record_data(plan.run, plan.source, images, skipped)
-    history = History(plan.run)
-    phases = _Phases(plan, classifier, images, history, say)
+    phases = _Phases(plan, classifier, images, journal)
     clock.lap("images")
-    phases.train_head()
-    clock.lap("head")
-    phases.finetune()
-    clock.lap("finetune")
-    history.close()
+
+    def save() -> None:
+        with replacing(plan.run.model) as temporary:
+            classifier.with_probabilities().save(temporary)
+
+    with keeping_the_best(journal, classifier.model, save, plan.run.model):
+        phases.train_head()
+        clock.lap("head")
+        phases.finetune()
+        clock.lap("finetune")
+    finish(journal, classifier.model, plan.run.best_weights)
+    probabilities = phases.probabilities()
+    labels = {name: images[name].labels for name in probabilities}
+    calibration = calibrate(probabilities, labels)
+    if plan.config.calibrate:
+        temperature = calibration["temperature"]
+        temper(classifier.head, temperature)
+        probabilities = {name: tempered(p, temperature) for name, p in probabilities.items()}
     model = classifier.with_probabilities()
     with replacing(plan.run.model) as temporary:
         model.save(temporary)
+    notes = journal.notes
     metrics: dict[str, Any] = {
-        **phases.scores(model),
-        "data": {"name": plan.source.name, "fingerprint": plan.source.fingerprint()},
+        **{name: summarise(p, labels[name]) for name, p in probabilities.items()},
+        "calibration": calibration | {"applied": plan.config.calibrate},
+        "data": {"name": plan.source.name, "fingerprint": facts["data"]},
         "num_classes": len(plan.source.class_names),
-        "parameters": {"total": classifier.num_parameters(), "trained": phases.num_trained},
+        "parameters": {"total": classifier.num_parameters(), "trained": notes["num_trained"]},
     }
     if skipped:
         metrics["skipped"] = dict(Counter(one.split for one in skipped))
-    if phases.penalty is not None:
-        metrics["penalty"] = phases.penalty
+    if "penalty" in notes:
+        metrics["penalty"] = notes["penalty"]
     clock.lap("evaluation")
-    return _Trained(model, history, metrics)
+    return _Trained(model, journal, metrics)
 
 
-def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Comparison:
+def _compare(
+    asked: FitConfig, plan: Plan, trained: _Trained, interruptions: Interruptions, say: Say
+) -> Comparison:
     """Trains the plan's network from random weights, too, and compares the two.
 
     Where the comparison is on fewer training images, the pretrained network is trained on them too.
@@ -186,10 +260,11 @@ def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Compa
     num_train = len(plan.source.splits["train"])
     limit = plan.config.compare_examples or num_train
     transfer = plan
+    pretrained: Mapping[str, Any] = trained.metrics
     if limit < num_train:
         transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
         say(f"\ncomparison: pretrained, on {limit:,} training images")
-        trained = _train_again(transfer, say)
+        pretrained = _train_again(transfer, interruptions, say)
     scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
     num_train = len(scratch.source.splits["train"])
     epochs = scratch.config.finetune.epochs
@@ -197,9 +272,9 @@ def _compare(asked: FitConfig, plan: Plan, trained: _Trained, say: Say) -> Compa
     return Comparison(
         num_train=num_train,
         epochs=epochs,
-        split=judging_split(trained.metrics),
-        pretrained=trained.metrics,
-        scratch=_train_again(scratch, say).metrics,
+        split=judging_split(pretrained),
+        pretrained=pretrained,
+        scratch=_train_again(scratch, interruptions, say),
     )
 
 
@@ -209,16 +284,20 @@ def _part_of_run(whole: Plan, plan: Plan, name: str) -> Plan:
     return dataclasses.replace(plan, run=run, config=dataclasses.replace(plan.config, run=name))
 
 
-def _train_again(plan: Plan, say: Say) -> _Trained:
-    """Trains what a comparison needs: the run is complete, but without an export."""
+def _train_again(plan: Plan, interruptions: Interruptions, say: Say) -> Mapping[str, Any]:
+    """Trains what a comparison needs, and returns its metrics: a run, but without an export."""
+    if plan.run.is_finished:  # the comparison was interrupted after it
+        return read_metrics(plan.run)
     clock = Clock()
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
         clock.lap("data")
         images, skipped = open_images(plan.source.splits, plan.config)
-        trained = _train(plan, classifier, images, skipped, clock, say)
-    write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
-    return trained
+        trained = _train(plan, classifier, images, skipped, interruptions, clock, say)
+    metrics = trained.metrics | {"seconds": clock.seconds}
+    write_json(plan.run.metrics, metrics)
+    trained.journal.close()
+    return metrics
 
 
 @dataclass
@@ -228,22 +307,24 @@ class _Phases:
     plan: Plan
     classifier: Classifier
     images: dict[str, Images]
-    history: History
-    say: Say
-    num_trained: int = 0  # parameters that some phase trained
-    penalty: float | None = None  # that lbfgs chose
-    start: list[np.ndarray] | None = None  # weights of the head at which fine-tuning begins
+    journal: Journal
     cut: ActivationSource | None = None  # where the latest phase began to train
+    start: list[np.ndarray] | None = None  # weights of the head at which fine-tuning begins
 
     def train_head(self) -> None:
         """Trains the head with the backbone frozen; each image passes the backbone once."""
-        config, classifier = self.plan.config, self.classifier
+        config, classifier, journal = self.plan.config, self.classifier, self.journal
         if not config.head.epochs:
             return
         classifier.freeze()
-        self.num_trained = classifier.num_trainable()
+        if journal.is_past("head") and config.finetune.epochs:
+            return
         function = FeatureFunction.of(classifier.features, config, config.head.pooling)
         self.cut = source = ActivationSource(config, classifier.halves(), self.images, function)
+        if journal.is_past("head"):
+            return
+        begun = journal.begin("head")
+        self._note_trained()
         train = source.kept_with_views("train", config.head.augmented_views)
         validation = source.kept("validation")
         if train is None or validation is None:
@@ -254,7 +335,7 @@ class _Phases:
                     "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
                 )
             augment = config.augment if config.head.augmented_views else NO_CHANGES
-            self._train_on_images("head", config.head, source, augment)
+            self._train_on_images("head", config.head, source, begun, augment)
         else:
             scale = Standardisation.of(train.activations, train.weights)
             learnt = Examples(scale.apply(train.activations), train.labels, train.weights)
@@ -262,83 +343,107 @@ class _Phases:
                 scale.apply(validation.activations), validation.labels, self._judging_weights()
             )
             if config.head.optimizer == "lbfgs":
-                self._solve_head(learnt, judged, scale)
-                return
-            self._train_head_on_features(learnt, judged)
-            classifier.absorb(scale)
+                self._solve_head(learnt, judged, scale, begun)
+            else:
+                self._train_head_on_features(learnt, judged, begun)
+                classifier.head.set_weights(journal.best)
+                classifier.absorb(scale)
+            journal.best = classifier.model.get_weights()
 
     def finetune(self) -> None:
         """Trains the head together with the unfrozen stages, on augmented images."""
-        phase = self.plan.config.finetune
+        phase, classifier, journal = self.plan.config.finetune, self.classifier, self.journal
         if not phase.epochs:
             return
-        if self.history.best:
-            self._save_weights()  # the head's, for none of the epochs that follow may be better
-        if self.start:
-            self.classifier.head.set_weights(self.start)
-        self.classifier.unfreeze(phase.unfreeze, phase.batch_norm)
-        self.num_trained = max(self.num_trained, self.classifier.num_trainable())
-        self.cut = ActivationSource(self.plan.config, self.classifier.halves(), self.images)
-        self._train_on_images("finetune", phase, self.cut, self.plan.config.augment)
-        self.classifier.model.load_weights(self.plan.run.best_weights)
+        if journal.is_past("finetune"):
+            classifier.unfreeze(phase.unfreeze, phase.batch_norm)
+            self.cut = ActivationSource(self.plan.config, classifier.halves(), self.images)
+            return
+        # The best may be the head's, for none of the epochs that follow may be better.
+        begun = journal.begin(
+            "finetune",
+            {
+                "generators": generator_states(classifier.model),
+                **({"start": self.start} if self.start else {}),
+            },
+        )
+        if journal.best:
+            classifier.model.set_weights(journal.best)
+        if "generators" in begun.arrays:
+            restore_generators(classifier.model, begun.arrays["generators"])
+        if "start" in begun.arrays:
+            classifier.head.set_weights(begun.arrays["start"])
+        classifier.unfreeze(phase.unfreeze, phase.batch_norm)
+        self._note_trained()
+        self.cut = ActivationSource(self.plan.config, classifier.halves(), self.images)
+        self._train_on_images("finetune", phase, self.cut, begun, self.plan.config.augment)
 
-    def scores(self, model: keras.Model) -> dict[str, Summary]:
-        """Returns what the trained model scores on the validation and test splits.
-
-        Args:
-            model: Images to probabilities, as it is saved.
-        """
-        if self.cut is None or self.plan.config.precision != "float32":
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """Returns what the trained network gives of the validation and test splits."""
+        config = self.plan.config
+        if self.cut is None or config.precision != "float32":
             # What is saved is float32, and that is what is judged.
-            return score_splits(model, self.images, self.plan.config.batch_size)
+            model = self.classifier.with_probabilities()
+            return predict_splits(model, self.images, config.batch_size)
         # The same function, whose frozen half has done its work.
         return {
-            name: summarise(softmax(self.cut.judge(name).outputs()), self.images[name].labels)
+            name: softmax(self.cut.judge(name).outputs())
             for name in SCORED_SPLITS
             if name in self.images
         }
 
-    def _solve_head(self, train: Examples, validation: Examples, scale: Standardisation) -> None:
+    def _note_trained(self) -> None:
+        """Notes how many parameters some phase trains."""
+        notes = self.journal.notes
+        notes["num_trained"] = max(notes.get("num_trained", 0), self.classifier.num_trainable())
+
+    def _solve_head(
+        self, train: Examples, validation: Examples, scale: Standardisation, begun: Checkpoint
+    ) -> None:
         """Solves the head by L-BFGS under each penalty, and keeps the best on validation.
 
         Where a finetune phase follows, it begins at another one; see `start_of_finetuning`.
         """
-        config, head = self.plan.config, self.plan.config.head
+        config, head, journal = self.plan.config, self.plan.config.head, self.journal
         num_classes = len(self.plan.source.class_names)
         penalties = PENALTIES if head.penalty is None else (head.penalty,)
-        start, path = time.perf_counter(), []
+        start, path = time.perf_counter(), path_of_state(begun.state, begun.arrays)
         for solution in solve_path(
-            train, validation, num_classes, head.epochs, config.label_smoothing, penalties
+            *(train, validation, num_classes, head.epochs, config.label_smoothing, penalties),
+            before=tuple(path),
         ):
             path.append(solution)
-            self.say(solution_line(solution, best_solution(path) is solution))
+            journal.say(solution_line(solution, best_solution(path) is solution))
+            if journal.is_due_after_epoch:
+                journal.write(*path_as_state(path))
         first, best = start_of_finetuning(path, validation.effective_number), best_solution(path)
         if first is not best and config.finetune.epochs:
-            self.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
+            journal.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
         best = finished(best, train, validation, head.epochs, config.label_smoothing)
         seconds = (time.perf_counter() - start) / len(best.passes)
         for number, scores in enumerate(best.passes, start=1):
             epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
-            self.history.add(epoch, kept=scores is best.scores)
-        self.penalty = best.penalty
+            journal.history.add(epoch, kept=scores is best.scores)
+        journal.notes["penalty"] = best.penalty
         self.classifier.head.set_weights(scale.absorbed(best.kernel, best.bias))
         self.start = list(scale.absorbed(first.kernel, first.bias))
 
-    def _train_head_on_features(self, train: Examples, validation: Examples) -> None:
+    def _train_head_on_features(
+        self, train: Examples, validation: Examples, begun: Checkpoint
+    ) -> None:
         config, head = self.plan.config, self.classifier.head
-        best: list[np.ndarray] = []
 
-        def keep_best() -> None:
-            best[:] = head.get_weights()
-
-        batches = feature_batches(
-            train.features,
-            train.labels,
-            config.batch_size,
-            seed=config.seed,
-            epochs=config.head.epochs,
-            weights=train.weights,
-        )
+        def batches(first: int, end: int, step: int) -> tf.data.Dataset:
+            return feature_batches(
+                train.features,
+                train.labels,
+                config.batch_size,
+                seed=config.seed,
+                epochs=end,
+                weights=train.weights,
+                first_epoch=first,
+                first_step=step,
+            )
 
         def validate() -> tuple[float, float]:
             # Called as it is: to compile it, and to ask Keras for batches, takes far longer.
@@ -348,75 +453,77 @@ class _Phases:
                 validation.weights,
             )
 
-        self._train(head, "head", config.head, batches, validate, len(train.labels), keep_best)
-        head.set_weights(best)
+        self._train(head, "head", config.head, batches, validate, len(train.labels), head, begun)
 
     def _train_on_images(
         self,
         name: str,
         phase: PhaseConfig,
         source: ActivationSource,
+        begun: Checkpoint,
         augment: AugmentConfig = NO_CHANGES,
     ) -> None:
         """Trains on images or, where they do not change, on what the frozen half makes of them."""
         config, train = self.plan.config, self.images["train"]
         kept = None if changes_images(augment) else source.kept("train")
-        if kept is None:
-            model = source.halves.whole
-            batches = training_batches(
-                train, config.batch_size, seed=config.seed, epochs=phase.epochs, augment=augment
-            )
-        else:
-            model = source.halves.trained
-            batches = feature_batches(
+        model = source.halves.whole if kept is None else source.halves.trained
+
+        def batches(first: int, end: int, step: int) -> tf.data.Dataset:
+            places: dict[str, Any] = {"epochs": end, "first_epoch": first, "first_step": step}
+            if kept is None:
+                return training_batches(
+                    train, config.batch_size, seed=config.seed, augment=augment, **places
+                )
+            return feature_batches(
                 kept.activations,
                 kept.labels,
                 config.batch_size,
                 seed=config.seed,
-                epochs=phase.epochs,
                 weights=kept.weights,
+                **places,
             )
+
         judge, weights = source.judge("validation"), self._judging_weights()
 
         def validate() -> tuple[float, float]:
             return judge_logits(judge.outputs(), judge.labels, config.label_smoothing, weights)
 
-        self._train(model, name, phase, batches, validate, len(train), self._save_weights)
+        whole = self.classifier.model
+        self._train(model, name, phase, batches, validate, len(train), whole, begun)
 
     def _train(
         self,
         model: keras.Model,
         name: str,
         phase: PhaseConfig,
-        batches: tf.data.Dataset,
+        batches: Callable[[int, int, int], tf.data.Dataset],
         validate: Callable[[], tuple[float, float]],
         num_examples: int,
-        keep_best: Callable[[], None],
+        kept: keras.Model,
+        begun: Checkpoint,
     ) -> None:
-        """Trains what is trainable of a model for all epochs of a phase."""
+        """Trains what is trainable of a model for what is left of a phase."""
         config = self.plan.config
         steps = math.ceil(num_examples / config.batch_size)
-        together = _STEPS_TOGETHER if model is self.classifier.head else 1
-        view = compiled_view(model, phase, steps, config.label_smoothing, together)
-        recorder = PhaseRecorder(
-            self.history,
-            name,
-            phase.epochs,
+        train_phase(
+            self.journal,
+            model,
+            kept,
+            Batches(steps, batches),
             validate,
-            keep_best,
-            phase.patience if isinstance(phase, FinetuneConfig) else 0,
-            self.say,
+            begun,
+            name=name,
+            phase=phase,
+            config=config,
+            # A step on features takes less time than Python's part in it.
+            most_together=_STEPS_TOGETHER if model is self.classifier.head else 1,
+            patience=phase.patience if isinstance(phase, FinetuneConfig) else 0,
         )
-        run_epochs(view, phase, batches, [recorder], steps=steps)
 
     def _judging_weights(self) -> np.ndarray | None:
         """Returns what weighs the validation images that choose among epochs and penalties."""
         labels = self.images["validation"].labels
         return judging_weights(labels, self.plan.config.class_weights)
-
-    def _save_weights(self) -> None:
-        with replacing(self.plan.run.best_weights) as temporary:
-            self.classifier.model.save_weights(temporary)
 
 
 def _summary(
@@ -428,6 +535,7 @@ def _summary(
         [
             "",
             *describe_scores(metrics),
+            describe_calibration(metrics["calibration"], judging_split(metrics)),
             *describe_skipped(plan.run, skipped),
             f"best epoch: {best.epoch} of the {best.phase} phase" if best else "",
             f"took {readable_seconds(metrics['seconds']['total'])}",

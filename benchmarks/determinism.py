@@ -1,0 +1,93 @@
+"""What it costs that training is deterministic, and whether it is.
+
+    python benchmarks/determinism.py DATA [--backbone resnet50 --weights none]
+
+Whole processes, in turn: the fine-tuning loop as tfxfer runs it, and the same under
+`tf.config.experimental.enable_op_determinism`. Each trains a few epochs from the same start on the
+real pipeline, the first of which, in which the step is compiled, is not timed. The weights at the
+end are compared between the processes to the last bit.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import measuring
+
+WAYS = ("default", "op determinism")
+
+
+def train(options) -> None:
+    """Trains, and prints images a second and a digest of the weights as JSON."""
+    import keras
+    import tensorflow as tf
+
+    from tfxfer.cache import id_of
+    from tfxfer.config import FitConfig
+    from tfxfer.loops import Batches, compiled_view, run_epochs
+    from tfxfer.pipeline import open_images, training_batches
+    from tfxfer.plan import make_plan
+
+    config = FitConfig(**measuring.data_settings(options), cache_gigabytes=0.0)
+    plan = make_plan(config.with_settings({"finetune": {"epochs": options.epochs}}))
+    config = plan.config
+    classifier = plan.build_classifier(config.weights)
+    if options.way == WAYS[1]:
+        tf.config.experimental.enable_op_determinism()
+    classifier.unfreeze(config.finetune.unfreeze, config.finetune.batch_norm)
+    images = open_images(plan.source.splits, config)[0]["train"]
+    steps = -(-len(images) // config.batch_size)
+    view = compiled_view(classifier.halves().whole, config.finetune, steps, config.label_smoothing)
+
+    def batches(first, end, step):
+        return training_batches(
+            images, config.batch_size, seed=0, epochs=end, augment=config.augment
+        )
+
+    ends = []
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+    )
+    run_epochs(view, Batches(steps, batches), [clock], epochs=options.epochs)
+    rate = len(images) * (options.epochs - 1) / (ends[-1] - ends[0])
+    digest = id_of(*(weight.tobytes() for weight in classifier.model.get_weights())).hex()
+    print(json.dumps({"rate": rate, "digest": digest}))
+
+
+def main() -> None:
+    """Prints medians and ranges, and whether the weights are the same."""
+    parser = measuring.command_line(__doc__, repeats=5)
+    measuring.add_data_options(parser)
+    parser.add_argument("--epochs", type=int, default=4, help="of each process [default: 4]")
+    parser.add_argument("--way", choices=WAYS, help="train in this process, in this way alone")
+    options = parser.parse_args()
+    if options.way:
+        train(options)
+        return
+    facts = measuring.facts()
+    repeats = []
+    for _ in range(options.repeats):
+        run = {}
+        for way in WAYS:
+            command = [sys.executable, *sys.argv, "--way", way]
+            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+            run[way] = json.loads(done.stdout.splitlines()[-1])
+        repeats.append(run)
+    rates = {way: [run[way]["rate"] for run in repeats] for way in WAYS}
+    columns = {
+        "images a second": rates,
+        "ratio to default": {
+            way: [run[way]["rate"] / run["default"]["rate"] for run in repeats] for way in WAYS
+        },
+    }
+    for way in WAYS:
+        digests = {run[way]["digest"] for run in repeats}
+        print(f"{way}: {len(digests)} different outcome(s) in {options.repeats} processes")
+    measuring.finish(options, facts, columns, dict.fromkeys(WAYS, 3), repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Kill fits at random moments, resume them, and compare all that comes out with a run left alone.
+
+    python benchmarks/kill_and_resume.py --kills 50
+
+Each run is killed several times on its way to the end. Half of the kills come at any time, the
+others at moments that are hard to survive: while a checkpoint is written, while features are
+cached, as the phases change, as the weights become final, while the export is made.
+"""
+
+import argparse
+import collections
+import pathlib
+import random
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
+
+import killing
+import measuring
+
+# Short runs of all that a run may be made of; a checkpoint every fifth of a second within epochs.
+_COMMON = ["--train-examples", "400", "--checkpoint-minutes", "0.003", "--batch-size", "16"]
+_SMALL = ["--backbone", "resnet10_small", "--data", "digits", *_COMMON]
+SETTINGS = {
+    "lbfgs, then finetune": ["fit", *_SMALL, "--finetune-epochs", "3"],
+    "adam, then finetune": [
+        *("fit", *_SMALL, "--head-optimizer", "adam", "--head-epochs", "40"),
+        *("--finetune-epochs", "2", "--head-dropout", "0.3"),
+    ],
+    "mixed_bfloat16": ["fit", *_SMALL, "--finetune-epochs", "3", "--precision", "mixed_bfloat16"],
+    "mixed_float16": ["fit", *_SMALL, "--finetune-epochs", "3", "--precision", "mixed_float16"],
+    "images streamed": [
+        *("fit", *_SMALL, "--head-optimizer", "sgd", "--head-epochs", "2"),
+        *("--finetune-epochs", "2", "--memory-gigabytes", "0", "--cache-gigabytes", "0"),
+    ],
+    "pretrain": ["pretrain", *_SMALL, "--epochs", "5"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--chain", type=int, default=5, help="Kills of one run, at the most.")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    generator = random.Random(options.seed)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kills-"))
+    expected, seconds = {}, {}
+    for number, (name, arguments) in enumerate(SETTINGS.items()):
+        place = killing.Place(folder / f"whole-{number}")
+        start = time.monotonic()
+        killing.finish(place, killing.command(place, arguments))
+        expected[name], seconds[name] = killing.outcome(place), time.monotonic() - start
+        print(f"{name}: {seconds[name]:.0f} s uninterrupted", flush=True)
+    kinds, any_time, rows, runs = [*killing.MOMENTS], "at any time", [], 0
+    while len(rows) < options.kills:
+        name, arguments = [*SETTINGS.items()][runs % len(SETTINGS)]
+        moments = []
+        for _ in range(options.chain):
+            kind = generator.choice([any_time] * (len(kinds) - 1) + kinds)
+            if kind in ("while features are cached", "while the export is made") and (
+                arguments[0] == "pretrain" or "0" in arguments
+            ):
+                kind = any_time
+            # What is left takes less time than the whole, where it is not the first to be killed.
+            limit = killing.MOMENTS[kind] or 0.6 * seconds[name]
+            moments.append((kind, generator.uniform(0, limit)))
+        # In the order in which they come in a run; the process of each passes those before it.
+        moments.sort(key=lambda moment: kinds.index(moment[0]))
+        place = killing.Place(folder / f"killed-{runs}")
+        kills = [
+            (kind, after)
+            for kind, after, killed in killing.chain(place, arguments, moments, runs)
+            if killed
+        ]
+        differing = killing.differences(expected[name], killing.outcome(place))
+        left = killing.leftovers(place)
+        rows += [
+            {"settings": name, "moment": kind, "seconds": after, "run": runs, "differs": differing}
+            for kind, after in kills
+        ]
+        print(
+            f"run {runs}, {name}: {len(kills)} kills, differs {differing}, left {left}", flush=True
+        )
+        runs += 1
+    counts = collections.Counter(row["moment"] for row in rows)
+    bad = {row["run"] for row in rows if row["differs"]}
+    print(f"\n{len(rows)} kills of {runs} runs; runs that ended otherwise: {sorted(bad) or 'none'}")
+    for kind in kinds:
+        print(f"  {counts[kind]:3d} {kind}")
+    measuring.write_json(
+        options.json, **measuring.facts(), kills=rows, runs=runs, differing=sorted(bad)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""`predict` over many small files, against the bare forward pass and against fewer files.
+
+    python benchmarks/predict_files.py [--backbone mobilenetv2 --weights imagenet] [--files 10000]
+
+The files are JPEG of 64 pixels, the network sees 224. Speed, in one process, repeat by repeat,
+files a second: the forward pass on a batch that is in memory, as often as there are batches;
+`predict` over the files. Memory, whole commands: the peak over a tenth of the files, and over all.
+"""
+
+import itertools
+import pathlib
+import sys
+import tempfile
+import time
+
+import measuring
+import numpy as np
+from measuring import TFXFER
+
+from tfxfer.backbones import BACKBONES
+from tfxfer.classifier import build_classifier
+from tfxfer.config import FitConfig, HeadConfig
+from tfxfer.prediction import predict
+from tfxfer.run_directory import classes_file, write_class_names
+from tfxfer.trained import load
+
+_CLASSES = tuple("abcdefghij")
+
+
+def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
+    """Writes pictures of soft patches, as photographs have them."""
+    import tensorflow as tf
+
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for path in paths:
+        coarse = generator.integers(0, 256, (6, 6, 3)).astype("float32")
+        picture = tf.cast(tf.image.resize(coarse, (64, 64)), tf.uint8)
+        path.write_bytes(tf.io.encode_jpeg(picture).numpy())
+    return paths
+
+
+def main() -> None:
+    """Prints medians and ranges."""
+    parser = measuring.command_line(__doc__, repeats=5)
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--weights", default="none")
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--batch-size", type=int, default=64)
+    options = parser.parse_args()
+    facts = measuring.facts()
+    with tempfile.TemporaryDirectory() as place:
+        folder = pathlib.Path(place)
+        paths = write_files(folder / "files", options.files)
+        backbone = BACKBONES[options.backbone]
+        size = backbone.native_size
+        config = FitConfig(image_size=size, input_size=size, precision="float32")
+        head = HeadConfig(dropout=0.0)
+        classifier = build_classifier(backbone, config, head, options.weights, len(_CLASSES))
+        model = folder / "model.keras"
+        classifier.with_probabilities().save(model)
+        write_class_names(classes_file(model), _CLASSES)
+        trained = load(model)
+        squares = np.zeros((options.batch_size, size, size, 3), np.uint8)
+        trained.predict_squares(squares)
+        repeats = []
+        # The first repeat compiles, and is left out.
+        for _ in range(options.repeats + 1):
+            start = time.perf_counter()
+            for _ in range(-(-options.files // options.batch_size)):
+                trained.predict_squares(squares)
+            bare = time.perf_counter() - start
+            found = predict(model, paths, batch_size=options.batch_size)
+            first = list(itertools.islice(found, options.batch_size))  # the model is loaded by then
+            start = time.perf_counter()
+            rest = sum(1 for _ in found)
+            seconds = time.perf_counter() - start
+            repeats.append(
+                {"bare forward": options.files / bare, "predict": rest / seconds, "n": len(first)}
+            )
+        del repeats[0]
+        few = folder / "few"
+        few.mkdir()
+        for path in paths[: options.files // 10]:
+            (few / path.name).hardlink_to(path)
+        memory = {
+            name: measuring.run([TFXFER, "predict", model, where, "--format", "csv"]).totals()
+            for name, where in (("a tenth", few), ("all", folder / "files"))
+        }
+    rates = {name: [run[name] for run in repeats] for name in ("bare forward", "predict")}
+    columns = {
+        "files a second": rates,
+        "ratio to bare forward": {
+            name: [run[name] / run["bare forward"] for run in repeats] for name in rates
+        },
+    }
+    for name, totals in memory.items():
+        print(f"peak over {name} of the files: {totals['peak_megabytes']:,.0f} MB")
+    measuring.finish(options, facts | {"memory": memory}, columns, dict.fromkeys(rates, 2), repeats)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

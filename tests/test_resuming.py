@@ -1,0 +1,392 @@
+"""A run that was interrupted and gone on with is the run that was left alone, to the last bit."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+import keras
+import killing
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import small_config
+
+import tfxfer.journal
+import tfxfer.training
+from tfxfer.checkpoint import Checkpoints
+from tfxfer.cli import main
+from tfxfer.config import FitConfig
+from tfxfer.errors import DivergenceError, ExportError, RunError, UsageError
+from tfxfer.interruption import Interruptions
+from tfxfer.journal import Journal
+from tfxfer.plan import asked_settings
+from tfxfer.run_directory import RunDirectory
+from tfxfer.training import fit
+
+
+class Death(BaseException):
+    """Ends a fit as a kill does: nothing of ours catches it."""
+
+
+def dying(text, lines):
+    """Returns what prints lines, and dies of the first that begins with a text."""
+
+    def say(line):
+        lines.append(line)
+        if line.startswith(text):
+            raise Death
+
+    return say
+
+
+def settings(**others):
+    """Returns settings of a short fit whose state is written down after each step."""
+    return {"run": "killed", "head": {"epochs": 3}, "finetune": {"epochs": 3}} | others
+
+
+EACH_STEP = {"checkpoint_minutes": 1e-9}
+CASES = {
+    "lbfgs": {},
+    "adam": {"head": {"epochs": 6, "optimizer": "adam", "dropout": 0.5, "hidden_units": (8,)}},
+    "streamed": {
+        "head": {"epochs": 2, "optimizer": "sgd"},
+        "memory_gigabytes": 0.0,
+        "cache_gigabytes": 0.0,
+    },
+    "adapting": {"head": {"epochs": 0}, "finetune": {"epochs": 3, "batch_norm": "adapt"}},
+    "mixed_float16": {"precision": "mixed_float16"},
+    "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+    "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
+}
+MOMENTS = ["head", "finetune 1", "finetune 2", "finetune 3", "\nvalidation accuracy"]
+
+
+@pytest.fixture(scope="module")
+def whole(pictures, weights_file, tmp_path_factory):
+    """Returns what comes of a case that is left alone."""
+    known = {}
+
+    def outcome(case):
+        if case not in known:
+            folder = tmp_path_factory.mktemp("whole")
+            config = small_config(pictures, weights_file, folder, **settings(**CASES[case]))
+            fit(config, say=lambda _: None)
+            known[case] = killing.outcome(killing.Place(folder))
+        return known[case]
+
+    return outcome
+
+
+def check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path):
+    others = settings(**CASES[case], **EACH_STEP)
+    config = small_config(pictures, weights_file, tmp_path, **others)
+    lines = []
+    for moment in moments:
+        if killing.is_finished(killing.Place(tmp_path)):
+            break  # it was patient no longer
+        with contextlib.suppress(Death):
+            fit(config, say=dying(moment, lines))
+    result = fit(resume=tmp_path / "runs" / "killed", say=lines.append)
+    assert killing.differences(whole(case), killing.outcome(killing.Place(tmp_path))) == []
+    assert not list(result.run.rglob(".*"))
+    assert not (result.run / "checkpoints").exists()
+    return lines
+
+
+def test_a_fit_that_died_again_and_again_ends_the_same(whole, pictures, weights_file, tmp_path):
+    lines = check_it_ends_the_same("lbfgs", MOMENTS[::2], whole, pictures, weights_file, tmp_path)
+    goes_on = [line for line in lines if line.startswith("goes on")]
+    # It dies as an epoch is said, before that is written down: of three steps two were.
+    assert goes_on == ["goes on in the finetune phase, after step 2 of epoch 2"]
+    # Once the weights are final nothing is trained again.
+    assert sum(line.startswith("finetune 3/3") for line in lines) == 1
+
+
+@pytest.mark.slow
+def test_a_fit_that_died_in_each_of_its_parts_ends_the_same(
+    whole, pictures, weights_file, tmp_path
+):
+    lines = check_it_ends_the_same("lbfgs", MOMENTS, whole, pictures, weights_file, tmp_path)
+    goes_on = [line for line in lines if line.startswith("goes on")]
+    assert [line.partition("after ")[2] for line in goes_on] == [
+        f"step 2 of epoch {epoch}" for epoch in (1, 2, 3)
+    ]
+    assert sum(line.startswith("head ") for line in lines) > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [case for case in CASES if case != "lbfgs"])
+def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file, tmp_path):
+    # Without a head phase it cannot die in one.
+    moments = MOMENTS[1:4:2] if case == "adapting" else MOMENTS[::2]
+    check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_comparison_that_was_interrupted_ends_the_same(pictures, weights_file, tmp_path):
+    others = settings(finetune={"epochs": 1}, compare_scratch=True, compare_examples=15)
+    outcomes = []
+    for name, moments in {
+        "whole": [],
+        "killed": ["\ncomparison: pre", "\ncomparison: from"],
+    }.items():
+        config = small_config(pictures, weights_file, tmp_path / name, **others)
+        for moment in moments:
+            with pytest.raises(Death):
+                fit(config, say=dying(moment, []))
+        result = fit(config, say=lambda _: None)
+        outcomes.append(killing.outcome(killing.Place(tmp_path / name)))
+        assert result.export.name == "1"  # it is not exported again
+        assert not list(result.run.rglob("checkpoints"))
+    assert killing.differences(*outcomes) == []
+
+
+@pytest.fixture(scope="module")
+def begun(pictures, weights_file, tmp_path_factory):
+    """The folder of a run that died after its first epoch of fine-tuning, with its data."""
+    folder = tmp_path_factory.mktemp("begun")
+    shutil.copytree(pictures, folder / pictures.name)
+    config = small_config(folder / pictures.name, weights_file, folder, **settings())
+    with pytest.raises(Death):
+        fit(config, say=dying("finetune 2", []))
+    return folder
+
+
+@pytest.fixture
+def interrupted(begun, tmp_path):
+    """A copy of that run, and its settings."""
+    shutil.copytree(begun / "runs", tmp_path / "runs")
+    run = tmp_path / "runs" / "killed"
+    return asked_settings(FitConfig, None, {}, resume=run), run
+
+
+def test_other_settings_than_the_run_s_are_refused_by_name(interrupted):
+    config, run = interrupted
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    for others, message in {
+        "precision": ({"precision": "mixed_bfloat16"}, "precision 'float32', now 'mixed_bfloat16'"),
+        "backbone": ({"backbone": "mobilenet_050"}, "backbone 'mobilenet_025', now 'mobilenet_0"),
+        "data": ({"data": "digits"}, "data '.*', now 'digits'"),
+        "seed": ({"seed": 7}, "seed 0, now 7"),
+        "rate": ({"finetune": {"learning_rate": 0.5}}, r"finetune.learning_rate .*, now 0\.5"),
+    }.values():
+        for arguments in ({"resume": run, **others}, {"config": config, **others}):
+            if "data" in others and "config" in arguments:
+                continue  # whose weights do not fit
+            expected = f"Cannot resume '.*killed': it was started with {message}"
+            with pytest.raises(UsageError, match=expected):
+                fit(**arguments, say=lambda _: None)
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+
+def test_data_that_changed_are_refused(interrupted):
+    config, _ = interrupted
+    picture = pathlib.Path(config.data, "train", "red", "0.jpg")
+    content = picture.read_bytes()
+    picture.write_bytes(pathlib.Path(config.data, "test", "red", "0.jpg").read_bytes())
+    try:
+        with pytest.raises(RunError, match=r"Cannot resume '.*killed': the data changed since it"):
+            fit(config, say=lambda _: None)
+    finally:
+        picture.write_bytes(content)
+
+
+def test_another_backend_or_form_of_checkpoints_is_refused(interrupted, monkeypatch):
+    config, run = interrupted
+    monkeypatch.setattr(tfxfer.journal, "FORMAT", 2)
+    with pytest.raises(
+        RunError, match=r"the form of its checkpoints differs between tfxfer .* and"
+    ):
+        fit(config, say=lambda _: None)
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RunError, match="the Keras backend was 'tensorflow' .*, now 'jax'"):
+        Journal(RunDirectory(run), config, {"data": "", "weights": ""}, Interruptions(), print)
+
+
+@pytest.mark.slow
+def test_a_truncated_checkpoint_gives_way_to_the_one_before(interrupted, whole, tmp_path):
+    config, run = interrupted
+    last = max((run / "checkpoints").glob("*.npz"), key=lambda path: int(path.stem))
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
+    lines = []
+    fit(config, say=lines.append)
+    assert f"the checkpoint '{last}' is damaged: it was removed, the one before it serves" in lines
+    assert killing.differences(whole("lbfgs"), killing.outcome(killing.Place(tmp_path))) == []
+
+
+def test_a_finished_run_has_nothing_to_resume(finished):
+    result, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
+    lines = []
+    again = fit(resume=result.run, say=lines.append)
+    assert lines == [f"The run '{result.run}' is finished."]
+    assert again == result
+    assert before == {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
+
+
+@pytest.mark.slow
+def test_an_export_that_was_refused_is_tried_again_without_training(interrupted, monkeypatch):
+    config, _ = interrupted
+
+    def refused(*_):
+        raise ExportError("The disk is full.")
+
+    with monkeypatch.context() as patch, pytest.raises(ExportError):
+        patch.setattr(tfxfer.training, "export_saved_model", refused)
+        fit(config, say=lambda _: None)
+    lines = []
+    result = fit(config, say=lines.append)
+    assert result.export.is_dir()
+    assert not any(line.startswith("finetune") for line in lines)
+
+
+def test_the_time_limits_the_training_and_the_best_is_exported(pictures, weights_file, tmp_path):
+    lines = []
+    config = small_config(
+        *(pictures, weights_file, tmp_path), max_minutes=0.001, **settings(run="short")
+    )
+    result = fit(config, say=lines.append)
+    assert "time            0.001 minutes; as many epochs as fit, at the most" in lines[0]
+    assert "finetune: 1 epoch of 1 step fit into the time" in lines
+    # The head alone is something to show: no time was left for more.
+    assert not any(line.startswith("finetune 1/") for line in lines)
+    assert result.export.is_dir()
+
+
+def test_a_fit_that_diverges_keeps_the_best_so_far(pictures, weights_file, tmp_path):
+    others = settings(finetune={"epochs": 3, "optimizer": "sgd", "learning_rate": 1e30})
+    config = small_config(pictures, weights_file, tmp_path, **others)
+    message = r"training loss .* phase.* Try .* The best so far, of epoch \d of the head phase with"
+    with pytest.raises(DivergenceError, match=message):
+        fit(config, say=lambda _: None)
+    model = keras.models.load_model(tmp_path / "runs" / "killed" / "model.keras")
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+PICTURES = ["fit", "--batch-size", "2", "--finetune-epochs", "400", "--image-size", "32"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
+def test_a_signal_ends_the_step_and_says_how_to_go_on(
+    number, code, pictures, weights_file, tmp_path
+):
+    place = killing.Place(tmp_path)
+    arguments = [*PICTURES, "--data", str(pictures), "--weights", str(weights_file)]
+    words = killing.command(place, [*arguments, "--backbone", "mobilenet_025"])
+    process = killing.begin(place, words)
+    while "finetune   1/400" not in place.output.read_text():
+        assert process.poll() is None, place.output.read_text()
+        threading.Event().wait(0.05)
+    process.send_signal(number)
+    assert process.wait(60) == code
+    said = place.output.read_text()
+    assert said.endswith(
+        f"\nInterrupted by {number.name}. Go on with:\n  tfxfer fit --resume {place.run}\n"
+    )
+    found, damaged = Checkpoints(place.run / "checkpoints").read()
+    assert damaged == []
+    assert found.state["phase"] == "finetune"
+    assert (found.state["epoch"], found.state["step"]) > (0, 0)
+    assert not list(place.run.rglob(".*"))
+    # What was said last is what was written down last.
+    last = re.findall(r"^finetune +(\d+)/400", said, re.MULTILINE)[-1]
+    assert found.state["epoch"] == int(last)
+
+
+@pytest.mark.slow
+def test_two_processes_cannot_have_one_run(pictures, weights_file, tmp_path):
+    place = killing.Place(tmp_path)
+    arguments = [*PICTURES, "--data", str(pictures), "--weights", str(weights_file)]
+    words = killing.command(place, [*arguments, "--backbone", "mobilenet_025"])
+    process = killing.begin(place, words)
+    try:
+        while not (place.run / "config.toml").exists():
+            assert process.poll() is None, place.output.read_text()
+            threading.Event().wait(0.05)
+        second = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert f"Another process is working on the run '{place.run}': process {process.pid} on" in (
+            second.stderr
+        )
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_fit_that_is_killed_again_and_again_ends_the_same(tmp_path):
+    arguments = [
+        *("fit", "--data", "digits", "--backbone", "resnet10_small", "--train-examples", "200"),
+        *("--batch-size", "16", "--finetune-epochs", "2", "--checkpoint-minutes", "0.003"),
+    ]
+    whole = killing.Place(tmp_path / "whole")
+    killing.finish(whole, killing.command(whole, arguments))
+    place = killing.Place(tmp_path / "killed")
+    moments = [
+        ("while features are cached", 0.0),
+        ("as the phases change", 0.7),
+        ("while a checkpoint is written", 0.0),
+        ("as the weights are final", 0.1),
+        ("while the export is made", 1.0),
+    ]
+    kills = list(killing.chain(place, arguments, moments, seed=0))
+    assert sum(killed for *_, killed in kills) >= 4
+    assert killing.differences(killing.outcome(whole), killing.outcome(place)) == []
+    assert killing.leftovers(place) == []
+
+
+def test_resume_and_its_refusals_on_the_command_line(tmp_path):
+    result = CliRunner().invoke(main, ["fit", "--resume", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "it is not a run, as it has no 'config.toml'" in result.output
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Returns a function that mounts a file system of so many megabytes, or makes it larger."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def sized(megabytes):
+        options = f"size={megabytes}m" + (",remount" if place.is_mount() else "")
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+            pytest.skip("file systems may not be mounted here")
+        return place
+
+    yield sized
+    if place.is_mount():
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [1, 8, 30])
+def test_on_a_disk_that_is_full_nothing_is_lost(megabytes, small_disk, tmp_path):
+    arguments = [
+        *("fit", "--data", "digits", "--backbone", "resnet10_small", "--train-examples", "200"),
+        *("--batch-size", "16", "--finetune-epochs", "2"),
+    ]
+    whole = killing.Place(tmp_path / "whole")
+    killing.finish(whole, killing.command(whole, arguments))
+    place = killing.Place(small_disk(megabytes) / "place")
+    process = killing.begin(place, killing.command(place, arguments))
+    assert process.wait() == 1
+    said = place.output.read_text()
+    assert "Error: Cannot write" in said
+    assert said.endswith(
+        f"No space left on device. Make room, then go on with:\n  tfxfer fit --resume {place.run}\n"
+    )
+    assert "Traceback" not in said
+    small_disk(500)
+    killing.finish(place, killing.command(place, arguments))
+    assert killing.differences(killing.outcome(whole), killing.outcome(place)) == []
+    assert killing.leftovers(place) == []

@@ -1,0 +1,118 @@
+"""One number that makes probabilities believable: what logits are divided by before the softmax.
+
+A network that was trained until it is sure is surer than it is right. Divided by a temperature that
+is fitted on validation, its logits give probabilities that agree with how often it is right; which
+class is the most probable does not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+
+from tfxfer.errors import UsageError
+from tfxfer.metrics import calibration, cross_entropy, softmax
+
+# No useful temperature is beyond. Where all of validation is right the least loss is that of
+# certainty, which a few hundred images are no reason for: logits grow fourfold at the most.
+_RANGE = (0.25, 50.0)
+
+# A float32 probability of 0 has some logarithm.
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the temperature of the least cross-entropy.
+
+    Args:
+        probabilities: At temperature 1, (num_examples, num_classes), of examples that were not
+            trained on.
+        labels: Class indices, (num_examples,).
+    """
+    found = scipy.optimize.minimize_scalar(
+        lambda logarithm: cross_entropy(tempered(probabilities, float(np.exp(logarithm))), labels),
+        bounds=np.log(_RANGE),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return round(float(np.exp(found.x)), 4)
+
+
+def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float32]:
+    """Returns what probabilities are at another temperature.
+
+    Args:
+        probabilities: At temperature 1, (num_examples, num_classes).
+        temperature: Above 1 they come nearer to each other.
+    """
+    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), _TINY))
+    return softmax(logits / temperature)
+
+
+def calibrate(
+    probabilities: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, Any]:
+    """Returns the temperature that suits validation, and what it does to calibration errors.
+
+    Args:
+        probabilities: By split, at temperature 1, (num_examples, num_classes) each.
+        labels: By split, class indices, (num_examples,).
+
+    Returns:
+        "temperature" and, by split, "error" and "error_at_temperature", as `metrics.json` has them.
+    """
+    temperature = fit_temperature(probabilities["validation"], labels["validation"])
+    errors = {
+        name: {
+            "error": calibration(found, labels[name]).error,
+            "error_at_temperature": calibration(tempered(found, temperature), labels[name]).error,
+        }
+        for name, found in probabilities.items()
+    }
+    return {"temperature": temperature, **errors}
+
+
+def describe_calibration(found: Mapping[str, Any], split: str) -> str:
+    """Returns a line on how far probabilities can be believed.
+
+    Args:
+        found: What `calibrate` returned and, as "applied", whether the model has the temperature.
+        split: On which one judges.
+    """
+    before, after = found[split]["error"], found[split]["error_at_temperature"]
+    at = f"temperature {found['temperature']:g}"
+    if found["applied"]:
+        return f"calibration error {after:.4f} at {at}, {before:.4f} without"
+    return f"calibration error {before:.4f}; with --calibrate {after:.4f}, at {at}"
+
+
+def temper(head: keras.Model, temperature: float) -> None:
+    """Makes a head give logits that are divided by a temperature, by dividing its last weights.
+
+    So a calibrated model is of the same layers as any other.
+
+    Args:
+        head: Features to logits; its last layer with weights is dense.
+        temperature: See `fit_temperature`.
+    """
+    last = [layer for layer in head.layers if layer.weights][-1]
+    last.set_weights([weight / temperature for weight in last.get_weights()])
+
+
+def tempered_copy(model: keras.Model, temperature: float) -> keras.Model:
+    """Returns a copy of a saved classifier whose probabilities are at another temperature.
+
+    Raises:
+        UsageError: The model was not built by tfxfer, and has no layer "head".
+    """
+    if "head" not in [layer.name for layer in model.layers]:
+        raise UsageError(
+            "Only a model that tfxfer built can be calibrated: this one has no layer 'head'."
+        )
+    copy = keras.Model.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    temper(copy.get_layer("head"), temperature)
+    return copy

@@ -1,0 +1,71 @@
+"""What ends a run that is not its own fault, named: a signal, the memory, the disk."""
+
+import contextlib
+import errno
+import shlex
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tfxfer.config import RunConfig
+from tfxfer.errors import InterruptionError, RunError
+from tfxfer.run_directory import RunDirectory
+
+_DISK_FULL = "No space left on device"
+
+
+@contextlib.contextmanager
+def naming_trouble(run: RunDirectory, config: RunConfig, command: str) -> Iterator[None]:
+    """Turns what ends a run into an error that says how it goes on.
+
+    Args:
+        run: Its directory.
+        config: Its settings.
+        command: "fit" or "pretrain".
+
+    Raises:
+        InterruptionError: A signal came.
+        RunError: The memory or the disk is full.
+    """
+    resume = f"tfxfer {command} --resume {shlex.quote(str(run.path))}"
+    try:
+        yield
+    except InterruptionError as error:
+        begun = run.checkpoints.is_dir()
+        what_next = f"Go on with:\n  {resume}" if begun else "Nothing was trained yet."
+        raise InterruptionError(error.number, f"\n{error} {what_next}") from None
+    except Exception as error:
+        if _DISK_FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
+            first = str(error).splitlines()[0]
+            detail = first if isinstance(error, RunError) else f"Cannot write: {_DISK_FULL}."
+            raise RunError(f"{detail} Make room, then go on with:\n  {resume}") from error
+        if is_out_of_memory(error):
+            raise RunError(_describe_memory(config)) from error
+        raise
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tells whether an error is that of a host or device without memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return _DISK_FULL not in error.message
+    # JAX has one class for all that goes wrong in a computation.
+    return type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and (
+        "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def _describe_memory(config: RunConfig) -> str:
+    """Returns what to do where a step does not fit into the memory."""
+    size = config.batch_size
+    if size > 1:
+        what_next = (
+            f"Try --batch-size {max(1, size // 2)}, for which a step takes about half as much"
+        )
+    else:
+        what_next = f"Try a smaller --image-size than {config.image_size}"
+    return (
+        f"The memory is not enough for batches of {size} images of {config.image_size} pixels. "
+        f"{what_next}; on the host, also less than --memory-gigabytes {config.memory_gigabytes:g}."
+    )
