@@ -179,3 +179,10 @@ def test_the_settings_name_the_place_and_the_size(tmp_path, monkeypatch):
     monkeypatch.delenv("TFXFER_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     assert default_cache_dir() == tmp_path / "home" / "tfxfer"
+
+
+def test_a_cache_of_no_size_keeps_nothing_not_even_rows_without_numbers(tmp_path):
+    cache = Cache(tmp_path / "cache", 0)
+    assert write(cache) is None
+    assert write(cache, rows=np.zeros((5, 0), np.uint8)) is None
+    assert list(tmp_path.iterdir()) == []

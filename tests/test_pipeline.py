@@ -568,3 +568,14 @@ def test_what_was_decoded_once_is_not_decoded_again_to_be_checked(tmp_path, memo
     more = np.concatenate([images, noise(8)[7:]])
     open_images({"train": encoded_split(more, reads)}, config)
     assert 7 in reads
+
+
+def test_where_the_memory_is_full_the_images_are_not_read_again():
+    reads = []
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with (
+        pytest.raises(tf.errors.ResourceExhaustedError),
+        naming_unreadable_images(encoded_split(noise(3), reads)),
+    ):
+        raise error
+    assert reads == []

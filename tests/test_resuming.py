@@ -138,7 +138,9 @@ def test_a_comparison_that_was_interrupted_ends_the_same(pictures, weights_file,
         for moment in moments:
             with pytest.raises(Death):
                 fit(config, say=dying(moment, []))
-        result = fit(config, say=lambda _: None)
+        # What was open is decided for the fewer images also where a run is resumed by its name.
+        again = {"resume": tmp_path / name / "runs" / "killed"} if moments else {"config": config}
+        result = fit(**again, say=lambda _: None)
         outcomes.append(killing.outcome(killing.Place(tmp_path / name)))
         assert result.export.name == "1"  # it is not exported again
         assert not list(result.run.rglob("checkpoints"))

@@ -176,7 +176,7 @@ class Cache:
             about: What they are, for people; values that JSON can write.
         """
         num_bytes = len(ids) * int(np.prod(shape, dtype=np.int64)) * np.dtype(like).itemsize
-        if num_bytes > self.max_bytes:
+        if not self.max_bytes or num_bytes > self.max_bytes:
             return None
         folder = self.directory / kind / key
         temporary = folder / f".{os.getpid()}.rows.npy"

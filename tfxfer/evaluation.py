@@ -1,5 +1,6 @@
 """Evaluate a run, a model or a SavedModel on a split, every example once."""
 
+import functools
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,8 +41,6 @@ class EvaluationResult:
         confusion: Images by class (rows) and by what they were taken for (columns).
         classes: Precision, recall, F1 and support of each class.
         calibration: How far confidence can be believed.
-        intervals: By the names of numbers above, and "macro_f1" and "calibration_error": where 95%
-            of them lie over resampled images; see `metrics.bootstrap_intervals`.
         probabilities: (num_examples, num_classes), in the order of the data.
         labels: Class indices, (num_examples,).
     """
@@ -58,9 +57,16 @@ class EvaluationResult:
     confusion: npt.NDArray[np.int64]
     classes: ClassScores
     calibration: Calibration
-    intervals: dict[str, tuple[float, float]]
     probabilities: npt.NDArray[np.float32] = field(repr=False)
     labels: npt.NDArray[np.int64] = field(repr=False)
+
+    @functools.cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Where 95% of each number lie over resampled images; see `metrics.bootstrap_intervals`.
+
+        By the names of the numbers above, and "macro_f1" and "calibration_error".
+        """
+        return _intervals(self.probabilities, self.labels)
 
     def as_json(self) -> dict[str, Any]:
         """Returns all but the probabilities as JSON can write it."""
@@ -245,7 +251,6 @@ def judge(
         confusion=confusion,
         classes=metrics.class_scores(confusion),
         calibration=metrics.calibration(probabilities, labels),
-        intervals=_intervals(probabilities, labels),
         probabilities=probabilities,
         labels=labels,
         **metrics.summarise(probabilities, labels),

@@ -172,15 +172,16 @@ class Journal:
                 f"Cannot resume '{run.path}': {what} {change}. Bring back what it was, or choose "
                 "another --run to begin anew."
             )
-        others = [f"{name} {theirs.get(name)}" for name in _VERSIONS if self._differs(theirs, name)]
+        others = [
+            f"{name} {theirs.get(name)}"
+            for name in _VERSIONS
+            if theirs.get(name) != self._facts[name]
+        ]
         if others:
             self.say(
                 f"note: this run was begun with {', '.join(others)}; it may end a little "
                 "differently than it would have there"
             )
-
-    def _differs(self, theirs: Mapping[str, Any], name: str) -> bool:
-        return bool(theirs.get(name) != self._facts[name])
 
 
 class Checkpointing(keras.callbacks.Callback):

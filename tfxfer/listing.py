@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Literal
 
 from tfxfer.errors import UsageError
-from tfxfer.run_directory import replacing
+from tfxfer.run_directory import replacing_named
 
 Kind = Literal["table", "csv", "jsonl", "parquet"]
 
@@ -102,9 +102,7 @@ def write_file(predictions: Iterable[Prediction], kind: Kind, top: int, path: pa
     Raises:
         UsageError: There is no directory for it, it is a directory, or a package is missing.
     """
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"Cannot write '{path}': it is no file in a directory that is there.")
-    with replacing(path) as temporary:
+    with replacing_named(path) as temporary:
         if kind == "parquet":
             _write_parquet(predictions, top, temporary)
         else:

@@ -505,6 +505,8 @@ def naming_unreadable_images(*splits: Split) -> Iterator[None]:
     """
     try:
         yield
+    except tf.errors.ResourceExhaustedError:
+        raise  # the memory or the disk: to read all images again would tell nothing
     except image_operations.READ_ERRORS as error:
         named = {str(number): split for number, split in enumerate(splits)}
         bad = {name: find_unreadable(split) for name, split in named.items()}

@@ -342,8 +342,9 @@ def remove_at_once(directory: pathlib.Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def write_text(path: str | pathlib.Path, text: str) -> None:
-    """Writes a file that the user named; characters of file names that are no UTF-8 stay.
+@contextlib.contextmanager
+def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
+    """Does what `replacing` does, of a file that the user named.
 
     Raises:
         UsageError: There is no directory for it, or it is a directory.
@@ -352,6 +353,16 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"Cannot write '{path}': it is no file in a directory that is there.")
     with replacing(path) as temporary:
+        yield temporary
+
+
+def write_text(path: str | pathlib.Path, text: str) -> None:
+    """Writes a file that the user named; characters of file names that are no UTF-8 stay.
+
+    Raises:
+        UsageError: There is no directory for it, or it is a directory.
+    """
+    with replacing_named(path) as temporary:
         temporary.write_text(text, "utf-8", "surrogateescape")
 
 

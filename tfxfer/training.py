@@ -4,6 +4,7 @@ import dataclasses
 import math
 import shlex
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -
     clock.lap("data")
     images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = _train(plan, classifier, images, skipped, interruptions, clock, say)
+        trained = _train(plan, classifier, images, skipped, interruptions, clock, say, asked)
         examples = images["validation"].encoded(CHECK_IMAGES)
     version = _exported_before(plan.run)
     if version is None:
@@ -165,7 +166,9 @@ def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -
     write_json(plan.run.metrics, metrics)
     say(_summary(plan, trained.journal.history, metrics, skipped))
     if plan.config.compare_scratch:
-        comparison = _compare(asked, plan, trained, interruptions, say)
+        # A run that is resumed is asked for by settings that are all decided.
+        first_asked = FitConfig().with_settings(trained.journal.notes["asked"])
+        comparison = _compare(first_asked, plan, trained, interruptions, say)
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
@@ -200,8 +203,12 @@ def _train(
     interruptions: Interruptions,
     clock: Clock,
     say: Say,
+    asked: FitConfig | None = None,
 ) -> _Trained:
-    """Runs the phases of a plan that are left, writes `model.keras`, and scores it."""
+    """Runs the phases of a plan that are left, writes `model.keras`, and scores it.
+
+    Settings that were asked for are noted as they were when the run was begun.
+    """
     for line in describe_skipped(plan.run, skipped):
         say(line)
     weights = training_weights(images["train"].split, plan.config.class_weights)
@@ -210,6 +217,8 @@ def _train(
     journal = Journal(plan.run, plan.config, facts, interruptions, say)
     start_run(plan.run, to_toml(plan.config), plan.source.class_names)
     record_data(plan.run, plan.source, images, skipped)
+    if asked is not None:
+        journal.notes.setdefault("asked", tomllib.loads(to_toml(asked)))
     phases = _Phases(plan, classifier, images, journal)
     clock.lap("images")
 
