@@ -9,9 +9,6 @@ end are compared between the processes to the last bit.
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import measuring
@@ -67,15 +64,7 @@ def main() -> None:
         train(options)
         return
     facts = measuring.facts()
-    repeats = []
-    for _ in range(options.repeats):
-        run = {}
-        for way in WAYS:
-            command = [sys.executable, *sys.argv, "--way", way]
-            environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-            run[way] = json.loads(done.stdout.splitlines()[-1])
-        repeats.append(run)
+    repeats = measuring.in_turn(WAYS, options.repeats)
     rates = {way: [run[way]["rate"] for run in repeats] for way in WAYS}
     columns = {
         "images a second": rates,

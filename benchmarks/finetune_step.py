@@ -13,6 +13,7 @@ import keras
 import measuring
 import tensorflow as tf
 
+from tfxfer.allocator import keep_freed_memory
 from tfxfer.config import FitConfig
 from tfxfer.loops import compiled_view
 from tfxfer.pipeline import open_images, training_batches
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--unfreeze")
     parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     facts = measuring.facts()
     config = FitConfig(
         **measuring.data_settings(options),

@@ -15,6 +15,7 @@ import time
 import measuring
 
 import tfxfer
+from tfxfer.allocator import keep_freed_memory
 from tfxfer.config import FitConfig
 from tfxfer.pipeline import evaluation_batches, open_images
 from tfxfer.plan import make_plan
@@ -54,6 +55,7 @@ def main() -> None:
     parser = measuring.command_line(__doc__, repeats=5)
     measuring.add_data_options(parser)
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     facts = measuring.facts()
     repeats = []
     for seed in range(options.repeats):

@@ -76,6 +76,23 @@ def run(command: Sequence[str | os.PathLike]) -> Finished:
     return Finished(seconds, usage.ru_utime + usage.ru_stime, megabytes, lines)
 
 
+def in_turn(ways: Sequence[str], repeats: int) -> list[dict[str, dict]]:
+    """Returns what this program finds in each of several ways, repeat by repeat.
+
+    For each it is run again, with `--way` and the name of it: its last line is then JSON.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    found = []
+    for _ in range(repeats):
+        run = {}
+        for way in ways:
+            command = [sys.executable, *sys.argv, "--way", way]
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+            run[way] = json.loads(done.stdout.splitlines()[-1])
+        found.append(run)
+    return found
+
+
 def since_start() -> float:
     """Returns the seconds since the operating system started this process."""
     stat = pathlib.Path("/proc/self/stat").read_text()

@@ -17,6 +17,7 @@ import time
 import measuring
 import numpy as np
 
+from tfxfer.allocator import keep_freed_memory
 from tfxfer.backbones import BACKBONES
 from tfxfer.classifier import build_classifier
 from tfxfer.config import FitConfig, HeadConfig
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--batch-size", type=int, default=64)
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     facts = measuring.facts()
     with tempfile.TemporaryDirectory() as place:
         folder = pathlib.Path(place)

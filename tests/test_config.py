@@ -6,6 +6,8 @@ import pytest
 from tfxfer.config import (
     FitConfig,
     PretrainConfig,
+    changed_settings,
+    changed_to_toml,
     read_recipe,
     setting_keys,
     setting_types,
@@ -177,3 +179,18 @@ def test_only_a_head_can_be_solved(section):
 
 def test_memory_is_counted_in_bytes():
     assert FitConfig(memory_gigabytes=0.5).memory_bytes == 5 * 10**8
+
+
+def test_settings_that_were_changed_are_told_by_their_dotted_keys():
+    assert changed_settings(FitConfig()) == {}
+    config = FitConfig(data="digits", seed=0).with_settings(
+        {"head": {"hidden_units": [8]}, "augment": {"flip": False}}
+    )
+    assert changed_settings(config) == {
+        "data": "digits",
+        "head.hidden_units": (8,),
+        "augment.flip": False,
+    }
+    text = changed_to_toml(config)
+    assert FitConfig().with_settings(tomllib.loads(text)) == config
+    assert text.splitlines()[:2] == ['data = "digits"', ""]

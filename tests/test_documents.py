@@ -1,5 +1,7 @@
 """What the documents say is run: their programs, their commands, their files of settings."""
 
+import ast
+import dataclasses
 import os
 import pathlib
 import re
@@ -13,10 +15,12 @@ from model_server import grpc_server
 from tensorflow_serving.config import model_server_config_pb2
 
 from tfxfer.clients import WARMUP_BATCH_SIZES, curl_with_file, grpc_snippet, how_to_try
+from tfxfer.config import FitConfig
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 SERVING = (ROOT / "docs" / "serving.md").read_text("utf-8")
+TRACKING = (ROOT / "docs" / "tracking.md").read_text("utf-8")
 
 
 def programs(text, language):
@@ -61,6 +65,19 @@ def test_the_programs_of_the_readme_run(workplace):
     run(keras.replace("images = ...", zeros) + "assert probabilities.shape == (2, 3)", workplace)
     assert re.match(r"\[b'(blue|green|red)'\] \[\[", run(serve, workplace))
     compile(fit, "README.md", "exec")  # which fits for minutes: `tests/test_training.py` does
+
+
+def test_the_programs_that_follow_a_fit_call_it_as_it_is():
+    # Of packages that are not installed: `tests/test_training.py` has a callback of its own.
+    for program in programs(TRACKING, "python"):
+        calls = [
+            node
+            for node in ast.walk(ast.parse(program))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "tfxfer.fit"
+        ]
+        (call,) = calls
+        names = {keyword.arg for keyword in call.keywords}
+        assert names <= {"callbacks", *(field.name for field in dataclasses.fields(FitConfig))}
 
 
 def test_the_grpc_program_of_the_page_on_serving_runs(workplace):

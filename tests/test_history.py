@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tfxfer.errors import DivergenceError
-from tfxfer.history import Epoch, History, PhaseRecorder
+from tfxfer.errors import DivergenceError, UsageError
+from tfxfer.history import Epoch, History, PhaseRecorder, read_history
 from tfxfer.run_directory import RunDirectory
 
 EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
@@ -42,6 +42,22 @@ def test_epochs_are_written_as_rows_and_the_best_is_known(history, tmp_path):
         rows = list(csv.DictReader(file))
     assert rows[0] == {key: str(value) for key, value in dataclasses.asdict(epochs[0]).items()}
     assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.7"]
+
+
+def test_a_history_is_read_back_as_it_was_written(history, tmp_path):
+    epochs = [with_validation(1 / 3, 1e-7), dataclasses.replace(EPOCH, phase="finetune", epoch=2)]
+    for epoch in epochs:
+        history.add(epoch)
+    history.save()
+    assert read_history(RunDirectory(tmp_path)) == epochs
+
+
+@pytest.mark.parametrize("text", [None, "phase,epoch\nhead,1\n", "phase,epoch\nhead,x\n"])
+def test_a_history_that_is_missing_or_damaged_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(UsageError, match=r"Cannot read '.*history.csv', which the fit leaves"):
+        read_history(RunDirectory(tmp_path))
 
 
 def test_an_epoch_whose_weights_are_gone_cannot_be_the_best(history):

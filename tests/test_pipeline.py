@@ -481,6 +481,18 @@ def test_some_of_the_images_are_evaluated_by_their_numbers(make_split, memory_by
     ]
 
 
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
+def test_images_are_named_by_their_numbers(make_split, memory_bytes):
+    pixels = noise(11)
+    split = dataclasses.replace(make_split(pixels), describe=lambda index: f"image {index}")
+    images = Images(split, 8, memory_bytes, by_content=True)
+    ((shown, _),) = collected(evaluation_batches(images, 11))
+    for number, picture in enumerate(shown):
+        index = int(images.describe(number).removeprefix("image "))
+        np.testing.assert_array_equal(picture, pixels[index])
+
+
 def numbered(split: Split) -> Split:
     """Returns the split with digests, and labels that the numbers of its examples tell."""
     labels = np.arange(len(split)) % 5

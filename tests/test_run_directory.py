@@ -178,12 +178,30 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
         write_json(path, {})
 
 
+def test_what_was_asked_for_first_stays_when_a_run_is_begun_again(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    start_run(run, "epochs = 3\n", ("cat", "dog"), "")
+    start_run(run, "epochs = 3\n", ("cat", "dog"), "epochs = 3\n")
+    assert run.asked.read_text() == ""
+    start_run(RunDirectory(tmp_path / "other"), "epochs = 3\n", ("cat", "dog"))
+    assert not (tmp_path / "other" / "asked.toml").exists()
+
+
 def test_class_names_are_read_back_in_order(tmp_path):
-    names = ("b", "a", "", "ø 日本")
+    names = ("b", "a", "", "ø 日本", "two\nlines", "\r", '"quoted"', 'a "b"', " <i>")
     write_class_names(tmp_path / "classes.txt", names)
     assert read_class_names(tmp_path / "classes.txt") == names
     with pytest.raises(UsageError, match=r"There is no '.*none.txt' with the names"):
         read_class_names(tmp_path / "none.txt")
+
+
+def test_class_names_are_lines_but_for_those_that_cannot_be(tmp_path):
+    write_class_names(tmp_path / "classes.txt", ("cat", 'a "b"', "two\nlines", '"quoted"'))
+    lines = (tmp_path / "classes.txt").read_text().splitlines()
+    assert lines == ["cat", 'a "b"', r'"two\nlines"', r'"\"quoted\""']
+    (tmp_path / "classes.txt").write_text('"unfinished\n')
+    with pytest.raises(UsageError, match=r"A line of '.*classes.txt' begins with a quote, but is"):
+        read_class_names(tmp_path / "classes.txt")
 
 
 def test_json_is_written_for_people(tmp_path):

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import tomllib
 
 import keras
 import numpy as np
@@ -34,12 +35,17 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
     result, _ = finished
     names = {path.name for path in result.run.iterdir()}
     assert names == {
+        "README.md",
+        "asked.toml",
         "best.weights.h5",
         "classes.txt",
         "config.toml",
+        "evaluation.json",
         "history.csv",
         "metrics.json",
         "model.keras",
+        "predictions.csv",
+        "report.html",
         "splits.csv",
         "tensorboard",
     }
@@ -61,6 +67,7 @@ def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
         "finetune",
         "evaluation",
         "export",
+        "report",
         "total",
     ]
     laps = [seconds for name, seconds in metrics["seconds"].items() if name != "total"]
@@ -107,6 +114,15 @@ def test_the_plan_comes_first_and_the_next_commands_last(finished):
     assert lines[1].startswith("head ")
     assert f"tfxfer predict {result.run} IMAGE..." in lines[-1]
     assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-2]
+
+
+def test_what_was_asked_for_is_kept_as_a_recipe(finished, pictures):
+    result, _ = finished
+    settings = tomllib.loads((result.run / "asked.toml").read_text())
+    assert settings["data"] == str(pictures)
+    assert settings["head"] == {"epochs": 3}
+    assert "seed" not in settings  # it has its default
+    assert "learning_rate" not in settings["finetune"]  # it was left open
 
 
 def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_path):
@@ -496,3 +512,55 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
     assert served.probabilities == pytest.approx(run.probabilities, abs=1e-6)
     expected = tempered(evaluate(plain.run).probabilities, found["temperature"])
     assert run.probabilities == pytest.approx(expected, abs=1e-5)
+
+
+class Follower(keras.callbacks.Callback):
+    """Takes down what a callback of others is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.phases = [], 0
+
+    def on_train_begin(self, logs=None):
+        self.phases += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, dict(logs)))
+
+
+def rows_of(run):
+    with (run / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_callbacks_of_others_are_told_of_each_epoch_what_the_history_has(
+    pictures, weights_file, tmp_path
+):
+    config = short_config(pictures, weights_file, tmp_path, head={"optimizer": "adam"})
+    follower = Follower()
+    result = fit(config, finetune={"epochs": 1}, callbacks=[follower], say=lambda _: None)
+    rows = rows_of(result.run)
+    assert follower.phases == 2
+    assert [epoch for epoch, _ in follower.epochs] == [0, 1, 0]
+    names = {
+        "loss": "train_loss",
+        "accuracy": "train_accuracy",
+        "val_loss": "validation_loss",
+        "val_accuracy": "validation_accuracy",
+        "learning_rate": "learning_rate",
+    }
+    for row, (_, logs) in zip(rows, follower.epochs, strict=True):
+        for told, written in names.items():
+            assert logs[told] == pytest.approx(float(row[written]))
+
+
+def test_metrics_tell_which_epoch_was_kept(finished):
+    result, _ = finished
+    best = result.metrics["best"]
+    (row,) = [
+        row
+        for row in rows_of(result.run)
+        if (row["phase"], int(row["epoch"])) == (best["phase"], best["epoch"])
+    ]
+    found = result.metrics["validation"]["accuracy"]
+    assert float(row["validation_accuracy"]) == pytest.approx(found)

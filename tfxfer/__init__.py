@@ -1,7 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `fit`, `pretrain`, `evaluate` and `predict` do what the commands of these names do; `load`
-gives a finished classifier to other scripts.
+`check`, `fit`, `pretrain`, `evaluate`, `predict` and `report` do what the commands of these names
+do; `load` gives a finished classifier to other scripts.
 """
 
 import importlib
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfxfer.evaluation import evaluate
     from tfxfer.prediction import predict
     from tfxfer.pretraining import pretrain
+    from tfxfer.reporting import report
     from tfxfer.trained import load
     from tfxfer.training import fit
 
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "predict",
     "pretrain",
+    "report",
 ]
 
 # TensorFlow takes seconds to import, so the module of each is imported when it is first asked for.
@@ -40,6 +42,7 @@ _MODULES = {
     "load": "trained",
     "predict": "prediction",
     "pretrain": "pretraining",
+    "report": "reporting",
 }
 
 

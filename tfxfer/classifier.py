@@ -306,13 +306,22 @@ def with_features(model: keras.Model) -> keras.Model:
     Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
     which are what the backbone pools for the head. A model that was not built here has none.
     """
-    names = [layer.name for layer in model.layers]
-    pools = ("both_pools", *(f"{name}_pool" for name in _POOLS))
-    pooled = [name for name in names if name in pools]
+    pools = find_pools(model)
     outputs = {"probabilities": model.output}
-    if "head" in names and pooled:
-        outputs["features"] = model.get_layer(pooled[-1]).output
+    names = [layer.name for layer in model.layers]
+    if "head" in names and pools:
+        joined = "both_pools" if "both_pools" in names else pools[0].name
+        outputs["features"] = model.get_layer(joined).output
     return keras.Model(model.input, outputs)
+
+
+def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of a saved classifier that make features of feature maps, in their order.
+
+    There are two where both kinds of pooling are joined, and none in a model of others.
+    """
+    names = {f"{name}_pool" for name in _POOLS}
+    return [layer for layer in model.layers if layer.name in names]
 
 
 def _without_mixed_precision(config: Any) -> Any:

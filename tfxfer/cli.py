@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 import tfxfer
+from tfxfer.allocator import keep_freed_memory
 from tfxfer.backbones import BACKBONES, Backbone, find_backbone
 from tfxfer.config import (
     AnyConfig,
@@ -288,6 +289,23 @@ def evaluate(
 
 
 @main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="The page  [default: report.html in the run; for several runs comparison.html here]",
+)
+def report(runs: tuple[str, ...], output: str | None) -> None:
+    """Write a page on a finished RUN: what it did, how good it is, and what it gets wrong.
+
+    Of several runs, a page that shows them side by side. It is one file that needs no network.
+    """
+    with _quiet_import():
+        from tfxfer import reporting
+    click.echo(f"Wrote '{reporting.report(*runs, output=output)}'.")
+
+
+@main.command()
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes.")
@@ -522,12 +540,15 @@ def _describe_backbone(backbone: Backbone) -> str:
 
 @contextlib.contextmanager
 def _quiet_import() -> Iterator[None]:
-    """Keeps TensorFlow's notices off the screen; if the import fails they are shown.
+    """Keeps TensorFlow's notices off the screen, and memory that it frees for its next operation.
+
+    If the import fails the notices are shown.
 
     Those of the start are written by native code before any logging level is looked at
     (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error itself is put
     aside meanwhile.
     """
+    keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -286,19 +286,35 @@ def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
     return None
 
 
+def changed_settings(config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that have not their default, by their dotted keys."""
+    default = type(config)()
+    keys = setting_keys(type(config))
+    return {key: config.get(key) for key in keys if config.get(key) != default.get(key)}
+
+
 def to_toml(config: RunConfig) -> str:
     """Returns the settings as a recipe that `read_recipe` reads back to an equal record.
 
     A setting that is still open is left out, as TOML has no null.
     """
+    return _as_toml({key: config.get(key) for key in setting_keys(type(config))})
+
+
+def changed_to_toml(config: RunConfig) -> str:
+    """Returns the settings that have not their default as such a recipe."""
+    return _as_toml(changed_settings(config))
+
+
+def _as_toml(settings: Mapping[str, Any]) -> str:
+    """Returns settings, by their dotted keys, in TOML; plain ones come first."""
     lines: list[str] = []
     section = ""
-    for key in setting_keys(type(config)):
+    for key, value in settings.items():
         *sections, name = key.split(".")
         if sections and sections[0] != section:
             section = sections[0]
             lines += ["", f"[{section}]"]
-        value = config.get(key)
         if value is not None:
             # JSON's strings, numbers, booleans and arrays are TOML's too.
             lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")

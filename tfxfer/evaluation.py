@@ -123,22 +123,25 @@ class EvaluationResult:
             ]
         )
 
-    def _describe_numbers(self) -> list[str]:
-        macro = self.classes.macro()
+    def rows(self) -> list[tuple[str, float, tuple[float, float]]]:
+        """Returns the numbers that a person reads: the name, the value, and its interval."""
         rows: list[tuple[str, float, str]] = [("accuracy", self.accuracy, "accuracy")]
         if self.uneven_classes:
             rows.append(("balanced accuracy", self.balanced_accuracy, "balanced_accuracy"))
         if self.top_5_accuracy is not None:
             rows.append(("top-5 accuracy", self.top_5_accuracy, "top_5_accuracy"))
         rows += [
-            ("macro F1", macro["f1"], "macro_f1"),
+            ("macro F1", self.classes.macro()["f1"], "macro_f1"),
             ("log loss", self.loss, "loss"),
             ("calibration error", self.calibration.error, "calibration_error"),
         ]
-        lines = []
-        for name, value, key in rows:
-            low, high = self.intervals[key]
-            lines.append(f"  {name:18s}{value:.4f}  ({low:.4f} to {high:.4f})")
+        return [(name, value, self.intervals[key]) for name, value, key in rows]
+
+    def _describe_numbers(self) -> list[str]:
+        lines = [
+            f"  {name:18s}{value:.4f}  ({low:.4f} to {high:.4f})"
+            for name, value, (low, high) in self.rows()
+        ]
         return [*lines, f"  in brackets: 95% of {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
 
     def _describe_classes(self) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.errors import DivergenceError
+from tfxfer.errors import DivergenceError, UsageError
 from tfxfer.linear import Solution
 from tfxfer.progress import Progress, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing
@@ -136,8 +136,26 @@ class History:
                     tf.summary.scalar("learning_rate", epoch.learning_rate)
 
 
+def read_history(run: RunDirectory) -> list[Epoch]:
+    """Returns the epochs of a run, as `History` wrote them down.
+
+    Raises:
+        UsageError: There is no such file, or it is damaged.
+    """
+    kinds: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Epoch)}
+    try:
+        with run.history.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [Epoch(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"Cannot read '{run.history}', which the fit leaves: {error}.") from None
+
+
 class PhaseRecorder(keras.callbacks.Callback):
     """Follows one phase: records each epoch, keeps the best weights, stops when told to.
+
+    Callbacks behind it find in an epoch's logs, beside training's "loss" and "accuracy", also
+    "val_loss", "val_accuracy" and "learning_rate", by the names that Keras gives them.
 
     Args:
         history: Where epochs are written down.
@@ -206,14 +224,14 @@ class PhaseRecorder(keras.callbacks.Callback):
             self._progress.clear()
             raise self._diverged(f"became {loss} in step {step} of epoch", "")
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the epoch.
 
         Raises:
             DivergenceError: The loss is far above that of a guess.
         """
         self._progress.clear()
-        values = logs or {}
+        values = {} if logs is None else logs
         loss = float(values["loss"])
         if loss > self._largest_loss:
             guess = self._largest_loss / _TIMES_A_GUESS
@@ -229,6 +247,11 @@ class PhaseRecorder(keras.callbacks.Callback):
             validation_accuracy=validation_accuracy,
             seconds=round(time.perf_counter() - self._epoch_start, 3),
         )
+        values |= {
+            "val_loss": validation_loss,
+            "val_accuracy": validation_accuracy,
+            "learning_rate": record.learning_rate,
+        }
         self._before = 0
         best = self._history.add(record)
         if best:

@@ -1,7 +1,7 @@
 """Where a run is: written down as it goes on, found again after an interruption."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -53,6 +53,7 @@ class Journal:
         budget: What time the run has.
         interruptions: What signals have come.
         say: Takes each line for the person who watches.
+        callbacks: Of others, who are told of each batch and epoch that is trained by steps.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Journal:
         facts: Mapping[str, str],
         interruptions: Interruptions,
         say: Callable[[str], None],
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         """Finds out where a run is.
 
@@ -71,12 +73,14 @@ class Journal:
             facts: What decides the run beside the settings: "data" and "weights", as digests.
             interruptions: What signals have come.
             say: Takes each line for the person who watches.
+            callbacks: Of others, who are told of each batch and epoch that is trained by steps.
 
         Raises:
             RunError: The run was begun with other facts.
         """
         self.interruptions = interruptions
         self.say = say
+        self.callbacks = callbacks
         self.notes: dict[str, Any] = {}
         self.best: list[np.ndarray] = []
         self.phase = ""

@@ -288,6 +288,7 @@ def train_phase(
         recorder,
         # After the recorder: a checkpoint is of an epoch that is in the history.
         Checkpointing(journal, step, lambda: recorder.waited),
+        *journal.callbacks,
     ]
     with journal.interruptions.deferred():
         run_epochs(

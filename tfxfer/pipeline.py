@@ -198,6 +198,10 @@ class Images:
             sample = sample.map(tf.io.encode_png)
         return list(sample.as_numpy_iterator())
 
+    def describe(self, number: int) -> str:
+        """Returns the id of an image by its number: a path, "cifar10 train #123"."""
+        return self.split.describe(int(number if self._order is None else self._order[number]))
+
     def _in_order(self, rows: npt.NDArray[Item]) -> npt.NDArray[Item]:
         """Returns what there is of each example of the split in the order of the numbers."""
         return rows if self._order is None else rows[self._order]

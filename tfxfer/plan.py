@@ -82,11 +82,11 @@ class Plan:
                     self.config.finetune.batch_norm,
                 )
                 classifier.unfreeze(unfreeze, batch_norm)
-                what = _describe_unfrozen(unfreeze, batch_norm, self.backbone)
+                what = describe_unfrozen(unfreeze, batch_norm, self.backbone)
             trained = classifier.num_trainable()
             lines += [
-                _row(f"phase {phase}", _describe_schedule(settings)),
-                *(_row("", text) for text in _describe_regularisation(settings)),
+                _row(f"phase {phase}", describe_schedule(settings)),
+                *(_row("", text) for text in describe_regularisation(settings)),
                 _row("", f"trains {what}"),
                 _row("", f"{trained:,} parameters trained, {total - trained:,} frozen"),
             ]
@@ -103,7 +103,7 @@ class Plan:
         return "\n".join(lines)
 
     def _describe_augmentation(self) -> str:
-        changes = _describe_changes(self.config.augment)
+        changes = describe_changes(self.config.augment)
         return (
             f"{', '.join(changes)} (finetune phase)"
             if changes and self.config.finetune.epochs
@@ -173,10 +173,10 @@ class PretrainPlan:
                 f"{self.backbone.name}, from scratch, at {config.image_size} pixels, "
                 f"{classifier.num_trainable():,} parameters trained",
             ),
-            _row("training", _describe_schedule(config)),
+            _row("training", describe_schedule(config)),
             _row("", f"batches of {config.batch_size:,}, label smoothing {smoothing:g}"),
-            *(_row("", text) for text in _describe_regularisation(config)),
-            _row("augmentation", ", ".join(_describe_changes(config.augment)) or "none"),
+            *(_row("", text) for text in describe_regularisation(config)),
+            _row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             _row("precision", config.precision),
         ]
         lines += [*_describe_budget(config), *_describe_results(self.run)]
@@ -337,7 +337,8 @@ def _describe_model(backbone: Backbone, config: FitConfig, classifier: Classifie
     ]
 
 
-def _describe_schedule(phase: PhaseConfig) -> str:
+def describe_schedule(phase: PhaseConfig) -> str:
+    """Returns how many epochs of which optimizer a phase has, and at which rate."""
     if isinstance(phase, HeadConfig) and phase.optimizer == "lbfgs":
         penalty = "penalty chosen on validation"
         if phase.penalty is not None:
@@ -355,7 +356,7 @@ def _epochs(number: float) -> str:
     return f"{number:g} epoch" + ("" if number == 1 else "s")
 
 
-def _describe_regularisation(phase: PhaseConfig) -> list[str]:
+def describe_regularisation(phase: PhaseConfig) -> list[str]:
     """Returns a line on weight decay and clipping where there are such, else none."""
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
@@ -377,7 +378,8 @@ def _describe_results(run: RunDirectory) -> list[str]:
     return lines
 
 
-def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:
+def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:
+    """Returns what the finetune phase trains; the first two are its settings."""
     stages = list(backbone.stage_names)
     if unfreeze in stages:
         later = stages[stages.index(unfreeze) :]
@@ -389,7 +391,8 @@ def _describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> st
     return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm adapting")
 
 
-def _describe_changes(augment: AugmentConfig) -> list[str]:
+def describe_changes(augment: AugmentConfig) -> list[str]:
+    """Returns the changes that training images go through, none where there are none."""
     parts = ["flip"] if augment.flip else []
     parts += [f"shift {100 * augment.shift:g}%"] if augment.shift else []
     parts += [f"zoom {100 * augment.zoom:g}%"] if augment.zoom else []

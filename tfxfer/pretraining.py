@@ -2,11 +2,12 @@
 
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfxfer.card import backbone_card
@@ -75,6 +76,7 @@ def pretrain(
     *,
     resume: str | Path | None = None,
     say: Say = print,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> PretrainResult:
     """Trains a backbone from random weights on a source set, saves it, and returns where it is.
@@ -87,6 +89,7 @@ def pretrain(
         config: Settings; None for the defaults.
         resume: An interrupted run to go on with, under its own settings.
         say: Takes each line for the person who watches.
+        callbacks: Keras' own, as for `fit`.
         **settings: Settings by name that win over `config`, sections as dictionaries.
 
     Raises:
@@ -102,10 +105,15 @@ def pretrain(
     with Interruptions() as interruptions:
         plan = make_pretrain_plan(asked)
         with naming_trouble(plan.run, plan.config, "pretrain"), locked(plan.run):
-            return _pretrain(plan, interruptions, say)
+            return _pretrain(plan, interruptions, say, callbacks)
 
 
-def _pretrain(plan: PretrainPlan, interruptions: Interruptions, say: Say) -> PretrainResult:
+def _pretrain(
+    plan: PretrainPlan,
+    interruptions: Interruptions,
+    say: Say,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> PretrainResult:
     """Does what `pretrain` does, of a run that this process has."""
     clock = Clock()
     classifier = plan.build_classifier()
@@ -113,7 +121,7 @@ def _pretrain(plan: PretrainPlan, interruptions: Interruptions, say: Say) -> Pre
     splits, run = plan.source.splits, plan.run
     images, skipped = open_images(splits, plan.config)
     facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
-    journal = Journal(run, plan.config, facts, interruptions, say)
+    journal = Journal(run, plan.config, facts, interruptions, say, callbacks)
     start_run(run, to_toml(plan.config), plan.source.class_names)
     record_data(run, plan.source, images, skipped)
     for line in describe_skipped(run, skipped):

@@ -34,6 +34,11 @@ class RunDirectory:
         return self.path / "config.toml"
 
     @property
+    def asked(self) -> pathlib.Path:
+        """What was asked for: a recipe of the settings that are not the defaults."""
+        return self.path / "asked.toml"
+
+    @property
     def splits(self) -> pathlib.Path:
         """Which example was in which split: a manifest, which `--data` takes."""
         return self.path / "splits.csv"
@@ -94,6 +99,26 @@ class RunDirectory:
         return self.path / "metrics.json"
 
     @property
+    def evaluation(self) -> pathlib.Path:
+        """How the model did on the split that judges it, as JSON, in full."""
+        return self.path / "evaluation.json"
+
+    @property
+    def predictions(self) -> pathlib.Path:
+        """What was said of each image of that split."""
+        return self.path / "predictions.csv"
+
+    @property
+    def report(self) -> pathlib.Path:
+        """The page that a person reads."""
+        return self.path / "report.html"
+
+    @property
+    def model_card(self) -> pathlib.Path:
+        """The model card, under the name by which the Hugging Face hub looks for it."""
+        return self.path / "README.md"
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of a run is there yet: no directory, or one with nothing but a lock."""
         return not self.path.exists() or (
@@ -111,8 +136,12 @@ class RunDirectory:
         return self.config.is_file() and not self.is_finished
 
 
-def start_run(run: RunDirectory, settings: str, class_names: tuple[str, ...]) -> None:
+def start_run(
+    run: RunDirectory, settings: str, class_names: tuple[str, ...], asked: str | None = None
+) -> None:
     """Makes the directory of a run with its settings, a TOML text, and its class names.
+
+    What was asked for, another TOML text, stays what it was where the run was begun before.
 
     Raises:
         RunError: It cannot be made.
@@ -121,6 +150,9 @@ def start_run(run: RunDirectory, settings: str, class_names: tuple[str, ...]) ->
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"Cannot make the run '{run.path}': {error.strerror}.") from error
+    if asked is not None and not run.asked.is_file():
+        with replacing(run.asked) as temporary:
+            temporary.write_text(asked, encoding="utf-8")
     with replacing(run.config) as temporary:
         temporary.write_text(settings, encoding="utf-8")
     write_class_names(run.classes, class_names)
@@ -134,20 +166,39 @@ def classes_file(model: pathlib.Path) -> pathlib.Path:
 def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:
     """Writes class names, one per line."""
     with replacing(path) as temporary:
-        temporary.write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
+        temporary.write_text(class_lines(class_names), encoding="utf-8", newline="\n")
+
+
+def class_lines(class_names: tuple[str, ...]) -> str:
+    """Returns class names as lines of text, which `read_class_names` reads.
+
+    A name that has a line break in it, or begins with a quote, stands as JSON writes it.
+    """
+
+    def line(name: str) -> str:
+        plain = not name.startswith('"') and "\n" not in name and "\r" not in name
+        return name if plain else json.dumps(name, ensure_ascii=False)
+
+    return "".join(f"{line(name)}\n" for name in class_names)
 
 
 def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
     """Returns the class names that `write_class_names` wrote.
 
     Raises:
-        UsageError: There is no such file.
+        UsageError: There is no such file, or it is damaged.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise UsageError(f"There is no '{path}' with the names of the model's classes.") from None
-    return tuple(text.removesuffix("\n").split("\n"))
+    lines = text.removesuffix("\n").split("\n")
+    try:
+        return tuple(json.loads(line) if line.startswith('"') else line for line in lines)
+    except ValueError:
+        raise UsageError(
+            f"A line of '{path}' begins with a quote, but is no text as JSON writes it."
+        ) from None
 
 
 def open_run(path: str | pathlib.Path) -> RunDirectory:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfxfer.classifier import with_features
 from tfxfer.images import FORMATS, MAX_PIXELS, decode_and_resize, resize
+from tfxfer.run_directory import class_lines
 
 # How many of the most probable classes an answer names.
 TOP_CLASSES = 5
@@ -107,7 +108,7 @@ def write_saved_model(
     with tempfile.TemporaryDirectory() as folder:
         # An asset keeps its file's name.
         labels, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
-        labels.write_text("".join(f"{name}\n" for name in class_names), "utf-8")
+        labels.write_text(class_lines(class_names), "utf-8")
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         tf.saved_model.save(served, str(directory), signatures)

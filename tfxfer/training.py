@@ -4,9 +4,8 @@ import dataclasses
 import math
 import shlex
 import time
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,15 @@ from tfxfer.checkpoint import Checkpoint, generator_states, restore_generators
 from tfxfer.classifier import Classifier
 from tfxfer.clients import how_to_try
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
-from tfxfer.config import AugmentConfig, FinetuneConfig, FitConfig, PhaseConfig, to_toml
+from tfxfer.config import (
+    AugmentConfig,
+    FinetuneConfig,
+    FitConfig,
+    PhaseConfig,
+    changed_to_toml,
+    read_recipe,
+    to_toml,
+)
 from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.errors import UsageError
 from tfxfer.export import CHECK_IMAGES, export_saved_model
@@ -60,6 +67,7 @@ from tfxfer.pipeline import (
 from tfxfer.plan import Plan, asked_settings, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
+from tfxfer.reporting import report_fit
 from tfxfer.run_directory import (
     RunDirectory,
     locked,
@@ -108,6 +116,7 @@ def fit(
     *,
     resume: str | Path | None = None,
     say: Say = print,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> FitResult:
     """Trains a classifier on a pretrained backbone, exports it, and returns where it is.
@@ -121,6 +130,9 @@ def fit(
         config: Settings; None for the defaults.
         resume: An interrupted run to go on with, under its own settings.
         say: Takes each line for the person who watches.
+        callbacks: Keras' own, such as those of Weights & Biases or MLflow. Each phase is a `fit` of
+            its own for them; of a head that is solved they are not told. The logs of
+            an epoch have "loss", "accuracy", "val_loss", "val_accuracy" and "learning_rate".
         **settings: Settings by name that win over `config`, sections as dictionaries.
 
     Raises:
@@ -137,10 +149,16 @@ def fit(
     with Interruptions() as interruptions:
         plan = make_plan(asked)
         with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
-            return _fit(asked, plan, interruptions, say)
+            return _fit(asked, plan, interruptions, say, callbacks)
 
 
-def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -> FitResult:
+def _fit(
+    asked: FitConfig,
+    plan: Plan,
+    interruptions: Interruptions,
+    say: Say,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> FitResult:
     """Does what `fit` does, of a run that this process has."""
     clock = Clock()
     classifier = plan.build_classifier(plan.config.weights)
@@ -148,7 +166,9 @@ def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -
     clock.lap("data")
     images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = _train(plan, classifier, images, skipped, interruptions, clock, say, asked)
+        trained = _train(
+            plan, classifier, images, skipped, interruptions, clock, say, asked, callbacks
+        )
         examples = images["validation"].encoded(CHECK_IMAGES)
     version = _exported_before(plan.run)
     if version is None:
@@ -167,14 +187,18 @@ def _fit(asked: FitConfig, plan: Plan, interruptions: Interruptions, say: Say) -
     say(_summary(plan, trained.journal.history, metrics, skipped))
     if plan.config.compare_scratch:
         # A run that is resumed is asked for by settings that are all decided.
-        first_asked = FitConfig().with_settings(trained.journal.notes["asked"])
+        first_asked = read_recipe(plan.run.asked, FitConfig())
         comparison = _compare(first_asked, plan, trained, interruptions, say)
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
         say(comparison.describe())
+    page = _report(plan, trained, metrics)
+    clock.lap("report")
+    metrics["seconds"] = clock.seconds
+    write_json(plan.run.metrics, metrics)
     trained.journal.close()
-    say(_next_steps(plan, version))
+    say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics)
 
 
@@ -193,6 +217,8 @@ class _Trained:
     model: keras.Model  # images to probabilities, float32
     journal: Journal
     metrics: dict[str, Any]
+    images: Mapping[str, Images]  # by split
+    probabilities: Mapping[str, np.ndarray]  # of the splits that judge, as the images are numbered
 
 
 def _train(
@@ -204,21 +230,21 @@ def _train(
     clock: Clock,
     say: Say,
     asked: FitConfig | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> _Trained:
     """Runs the phases of a plan that are left, writes `model.keras`, and scores it.
 
-    Settings that were asked for are noted as they were when the run was begun.
+    Settings that were asked for are written down as they were when the run was begun.
     """
     for line in describe_skipped(plan.run, skipped):
         say(line)
     weights = training_weights(images["train"].split, plan.config.class_weights)
     images = {**images, "train": images["train"].weighted(weights)}
     facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
-    journal = Journal(plan.run, plan.config, facts, interruptions, say)
-    start_run(plan.run, to_toml(plan.config), plan.source.class_names)
+    journal = Journal(plan.run, plan.config, facts, interruptions, say, callbacks)
+    asked_toml = None if asked is None else changed_to_toml(asked)
+    start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
     record_data(plan.run, plan.source, images, skipped)
-    if asked is not None:
-        journal.notes.setdefault("asked", tomllib.loads(to_toml(asked)))
     phases = _Phases(plan, classifier, images, journal)
     clock.lap("images")
 
@@ -243,10 +269,16 @@ def _train(
     with replacing(plan.run.model) as temporary:
         model.save(temporary)
     notes = journal.notes
+    best = journal.history.best
     metrics: dict[str, Any] = {
         **{name: summarise(p, labels[name]) for name, p in probabilities.items()},
         "calibration": calibration | {"applied": plan.config.calibrate},
-        "data": {"name": plan.source.name, "fingerprint": facts["data"]},
+        "best": {"phase": best.phase, "epoch": best.epoch} if best else None,
+        "data": {
+            "name": plan.source.name,
+            "fingerprint": facts["data"],
+            "notes": list(plan.source.notes),
+        },
         "num_classes": len(plan.source.class_names),
         "parameters": {"total": classifier.num_parameters(), "trained": notes["num_trained"]},
     }
@@ -255,7 +287,22 @@ def _train(
     if "penalty" in notes:
         metrics["penalty"] = notes["penalty"]
     clock.lap("evaluation")
-    return _Trained(model, journal, metrics)
+    return _Trained(model, journal, metrics, images, probabilities)
+
+
+def _report(plan: Plan, trained: _Trained, metrics: Mapping[str, Any]) -> Path:
+    """Writes the page that a person reads, and returns where it is."""
+    with naming_unreadable_images(*plan.source.splits.values()):
+        return report_fit(
+            plan.run,
+            plan.config,
+            metrics,
+            trained.journal.history.epochs,
+            trained.model,
+            plan.source,
+            trained.images,
+            trained.probabilities,
+        )
 
 
 def _compare(
@@ -554,8 +601,8 @@ def _summary(
     )
 
 
-def _next_steps(plan: Plan, version: Path) -> str:
-    """Returns the commands to type next."""
+def _next_steps(plan: Plan, version: Path, page: Path) -> str:
+    """Returns where the report is, and the commands to type next."""
     run = shlex.quote(str(plan.run.path))
     commands = [
         f"tfxfer predict {run} IMAGE...",
@@ -563,4 +610,4 @@ def _next_steps(plan: Plan, version: Path) -> str:
         f"tensorboard --logdir {run}",
         *how_to_try(version),
     ]
-    return "\n".join(["", "Next:", *(f"  {command}" for command in commands)])
+    return "\n".join([f"report  {page}", "", "Next:", *(f"  {command}" for command in commands)])

@@ -3,9 +3,11 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfxfer.cache import ids_of
+from tfxfer.errors import UsageError
 from tfxfer.sources import first_few
 from tfxfer.sources.source import Source, Split, in_any_order, typical_height_and_width
 
@@ -68,3 +70,11 @@ def test_the_fingerprint_changes_with_every_image_label_and_split():
     assert len(set(prints)) == len(prints)
     again = Source("b", ("x", "y"), {"train": few, "validation": some}, (9, 9))
     assert again.fingerprint() == prints[0]
+
+
+def test_a_class_whose_name_is_no_text_is_refused():
+    splits = {"train": split_of([(4, 4)], by_index=True)}
+    with pytest.raises(
+        UsageError, match=r"The name of the class 'a\\udcff' is no UTF-8.*Rename it"
+    ):
+        Source("data", ("b", "a\udcff"), splits, (4, 4))

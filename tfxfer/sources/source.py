@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer import images
-from tfxfer.errors import DataError
+from tfxfer.errors import DataError, UsageError
 
 # The splits in their order, with the words by which data call them.
 SPLIT_WORDS = {
@@ -114,6 +114,16 @@ class Source:
     notes: tuple[str, ...] = ()  # what the user should know: what was left out, what was carved
     # What opens the data in which the ids of examples are; None where they are paths of files.
     origin: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.class_names:
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise UsageError(
+                    f"The name of the class {name!r} is no UTF-8, which models and files of "
+                    "others need. Rename it."
+                ) from None
 
     def fingerprint(self) -> str:
         """Returns a digest of all images with their labels and splits, and of the class names.

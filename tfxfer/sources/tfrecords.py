@@ -246,5 +246,5 @@ def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) 
 
 def _distinct(names: list[str], numbers: list[int]) -> tuple[str, ...]:
     """Returns the names or, where two classes share one, the numbers."""
-    distinct = len(set(names)) == len(names) and not any("\n" in name for name in names)
+    distinct = len(set(names)) == len(names)
     return tuple(names if distinct else (str(number) for number in numbers))

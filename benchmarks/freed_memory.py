@@ -1,0 +1,88 @@
+"""How much sooner TensorFlow is done where the C library keeps freed memory; see `allocator`.
+
+    python benchmarks/freed_memory.py [--backbone mobilenetv2] [--batch-size 32]
+
+Whole processes, in turn, with the memory given back and kept. In each, images a second of the
+compiled forward pass and train step on one batch that is in memory, with BatchNorm frozen and
+random weights, and the most memory that the process had.
+"""
+
+import json
+import re
+import time
+
+import measuring
+
+WAYS = ("given back", "kept")
+_STEPS = 6
+
+
+def measure(options) -> None:
+    """Prints images a second and the peak in units of 1e6 bytes as JSON."""
+    if options.way == "kept":
+        from tfxfer.allocator import keep_freed_memory
+
+        if not keep_freed_memory():
+            raise SystemExit("This C library keeps nothing, or another allocator is set.")
+    import keras
+    import numpy as np
+
+    from tfxfer.backbones import BACKBONES
+    from tfxfer.classifier import build_classifier
+    from tfxfer.config import FitConfig, HeadConfig
+
+    backbone = BACKBONES[options.backbone]
+    size = backbone.native_size
+    config = FitConfig(image_size=size, input_size=size, precision="float32")
+    classifier = build_classifier(backbone, config, HeadConfig(dropout=0.0), "none", 10)
+    classifier.unfreeze("all", "frozen")
+    model = classifier.model
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (options.batch_size, size, size, 3)).astype("float32")
+    labels = generator.integers(0, 10, options.batch_size)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(1e-6), loss)
+    found = {}
+    for name, step in (
+        ("forward", lambda: model.predict_on_batch(images)),
+        ("train", lambda: model.train_on_batch(images, labels)),
+    ):
+        step()  # compiles
+        start = time.perf_counter()
+        for _ in range(_STEPS):
+            step()
+        found[name] = _STEPS * options.batch_size / (time.perf_counter() - start)
+    with open("/proc/self/status") as status:
+        peak = re.search(r"VmHWM:\s*(\d+) kB", status.read())
+    print(json.dumps(found | {"peak": int(peak[1]) * 1024 / 1e6}))
+
+
+def main() -> None:
+    """Prints medians and ranges, and the ratios of each repeat."""
+    parser = measuring.command_line(__doc__, repeats=5)
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--way", choices=WAYS, help="measure in this process, in this way alone")
+    options = parser.parse_args()
+    if options.way:
+        measure(options)
+        return
+    facts = measuring.facts()
+    repeats = measuring.in_turn(WAYS, options.repeats)
+    columns = {
+        title: {way: [run[way][key] for run in repeats] for way in WAYS}
+        for title, key in (
+            ("forward, images/s", "forward"),
+            ("train, images/s", "train"),
+            ("peak MB", "peak"),
+        )
+    }
+    for key in ("forward", "train"):
+        columns[f"{key}, ratio"] = {
+            way: [run[way][key] / run[WAYS[0]][key] for run in repeats] for way in WAYS
+        }
+    measuring.finish(options, facts, columns, {}, repeats)
+
+
+if __name__ == "__main__":
+    main()

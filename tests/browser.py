@@ -1,0 +1,67 @@
+"""A headless Chromium that tells what a page asks for and what goes wrong in it."""
+
+import contextlib
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass
+class Seen:
+    """What a page did beside showing itself: what it printed, raised, asked for and popped up."""
+
+    messages: list = field(default_factory=list)
+    errors: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
+    popups: list = field(default_factory=list)
+
+    @property
+    def is_clean(self):
+        return not (self.messages or self.errors or self.requests or self.popups)
+
+
+@contextlib.contextmanager
+def open_browser():
+    """Yields a browser; the test is skipped where there is none."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        pytest.skip("there is no Chromium: install Debian's `chromium`, say")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def open_page(browser, path, *, width=1400, scheme="light"):
+    """Yields a page that shows a file, and what it did beside."""
+    seen = Seen()
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.on("console", lambda message: seen.messages.append(message.text))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+
+    def popped_up(dialog):
+        seen.popups.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", popped_up)
+    address = path.resolve().as_uri()
+
+    def requested(request):
+        if request.url != address and not request.url.startswith("data:"):
+            seen.requests.append(request.url)
+
+    page.on("request", requested)
+    page.goto(address)
+    try:
+        yield page, seen
+    finally:
+        context.close()

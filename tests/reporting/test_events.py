@@ -1,0 +1,81 @@
+"""What TensorBoard is given of a finished run."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made import guesses, made_findings
+from tensorboard.backend.event_processing import event_accumulator
+
+from tfxfer.reporting import events
+
+
+def written(findings):
+    events.write(findings)
+    sizes = {"images": 0, "tensors": 0, "scalars": 0}
+    found = event_accumulator.EventAccumulator(str(findings.run.events / "evaluation"), sizes)
+    found.Reload()
+    return found
+
+
+def text_of(found, tag):
+    (event,) = found.Tensors(tag)
+    return tf.make_ndarray(event.tensor_proto).item().decode()
+
+
+def picture_of(found, tag):
+    (event,) = found.Tensors(tag)
+    _, _, *pictures = tf.make_ndarray(event.tensor_proto)  # the first two are the size
+    return [tf.io.decode_png(picture).numpy() for picture in pictures]
+
+
+def test_the_confusion_matrix_is_an_image_and_a_table(tmp_path):
+    labels = np.array([0, 0, 0, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9], [0.2, 0.8]])
+    findings = made_findings(tmp_path, ["a|b", "<i>\nc"], labels, probabilities)
+    found = written(findings)
+    assert text_of(found, "confusion").splitlines() == [
+        "| label / taken for | a&#124;b | &#60;i&#62; c |",
+        "| --- | --- | --- |",
+        "| a&#124;b | 2 | 1 |",
+        "| &#60;i&#62; c | 0 | 2 |",
+    ]
+    (picture,) = picture_of(found, "confusion matrix")
+    half = len(picture) // 2
+    assert picture[half // 2, half // 2, 0] == round(255 / 3)  # two of three
+    assert picture[half // 2, -1, 0] == round(255 * 2 / 3)
+    assert picture[-1, 0, 0] == 255
+    assert picture[-1, -1, 0] == 0
+
+
+def test_mistakes_are_shown_with_their_labels_the_most_confident_first(tmp_path):
+    labels, probabilities = guesses(60, 3, 0.5)
+    findings = made_findings(tmp_path, ["a", "b", "c"], labels, probabilities)
+    found = written(findings)
+    wrong = np.flatnonzero(findings.predicted != labels)
+    first = wrong[np.argmax(findings.confidence[wrong])]
+    row = text_of(found, "labels of the mistakes").splitlines()[2]
+    assert row.startswith(f"| 0 | {'abc'[labels[first]]} | {'abc'[findings.predicted[first]]} |")
+    assert row.endswith(f"/{first}.jpg |")
+    assert len(picture_of(found, "mistakes")) == 16
+
+
+def test_of_many_classes_the_pairs_that_are_confused_most_are_listed(tmp_path):
+    labels, probabilities = guesses(300, 30, 0.5)
+    names = [f"class {number}" for number in range(30)]
+    found = written(made_findings(tmp_path, names, labels, probabilities))
+    counts = [int(row.split("|")[3]) for row in text_of(found, "confusion").splitlines()[2:]]
+    assert counts == sorted(counts, reverse=True)
+    assert len(counts) == 50
+
+
+def test_written_again_nothing_is_there_twice_and_the_curves_stay(tmp_path):
+    findings = made_findings(tmp_path, ["a", "b"], *guesses(10, 2, 1.0))
+    curves = findings.run.events / "validation" / "events"
+    curves.parent.mkdir(parents=True)
+    curves.write_text("curves")
+    written(findings)
+    found = written(findings)
+    assert len(found.Tensors("accuracy")) == 1
+    assert curves.read_text() == "curves"
+    with pytest.raises(KeyError):
+        found.Tensors("mistakes")  # there are none

@@ -1,0 +1,261 @@
+"""The page on a run, as a browser shows it."""
+
+import io
+
+import numpy as np
+import pytest
+from browser import open_browser, open_page
+from made import SIDE, guesses, made_findings
+from PIL import Image
+
+from tfxfer.reporting import page
+
+NAMES = ['<img src=x onerror=alert(1)>"q"', "two\nlines", "</script>熊 & 'Bär', {{ x }}", "plain"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as opened:
+        yield opened
+
+
+def colour_of(number):
+    return np.array([(37 * number) % 256, (91 * number) % 256, (151 * number) % 256])
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    """60 images, each of a colour of its own, in four classes of hostile names."""
+    pictures = np.stack(
+        [np.full((SIDE, SIDE, 3), colour_of(number), np.uint8) for number in range(60)]
+    )
+    return made_findings(
+        tmp_path_factory.mktemp("runs") / "made",
+        NAMES,
+        *guesses(60, 4, 0.6),
+        pictures=pictures,
+        describe=lambda number: f'/photos/<b>"x",\n{number}.jpg',
+    )
+
+
+@pytest.fixture(scope="module")
+def path(findings):
+    written = findings.run.path / "report.html"
+    written.write_text(page.render(findings), "utf-8")
+    return written
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_page_opens_without_errors_or_requests_and_fits(browser, path, width, scheme):
+    with open_page(browser, path, width=width, scheme=scheme) as (shown, seen):
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness = np.mean([int(part) for part in ground.strip("rgb()").split(",")])
+        assert (brightness > 128) == (scheme == "light")
+        sizes = shown.eval_on_selector_all("img", "all => all.map(one => one.naturalWidth)")
+        assert sizes
+        assert min(sizes) == SIDE
+        assert seen.is_clean, seen
+
+
+def test_names_come_through_as_they_are(browser, path, findings):
+    with open_page(browser, path) as (shown, seen):
+        cells = shown.eval_on_selector_all(
+            "#classes tbody tr td:first-child", "all => all.map(one => one.textContent)"
+        )
+        assert cells == NAMES
+        heads = shown.eval_on_selector_all(
+            "#matrix thead th", "all => all.map(one => one.textContent)"
+        )
+        assert heads == NAMES
+        shown_ids = shown.eval_on_selector_all(
+            ".looked figcaption span", "all => all.map(one => one.textContent)"
+        )
+        assert all(one.startswith('<b>"x",\n') for one in shown_ids)
+        assert seen.is_clean, seen
+
+
+def test_the_rows_of_the_matrix_sum_to_the_images_of_their_class(browser, path, findings):
+    with open_page(browser, path) as (shown, _):
+        rows = shown.eval_on_selector_all(
+            "#matrix tbody tr",
+            "rows => rows.map(row => [...row.querySelectorAll('td')].map("
+            "cell => Number(cell.textContent)))",
+        )
+        assert rows == findings.result.confusion.tolist()
+        assert [sum(row) for row in rows] == np.bincount(findings.result.labels).tolist()
+        images = shown.eval_on_selector_all(
+            "#classes tbody tr td:nth-child(3)", "all => all.map(one => Number(one.textContent))"
+        )
+        assert images == [sum(row) for row in rows]
+
+
+def test_the_table_of_classes_is_sorted_by_a_click(browser, path, findings):
+    with open_page(browser, path) as (shown, _):
+        button = shown.locator("#classes thead button", has_text="F1")
+
+        def values():
+            return shown.eval_on_selector_all(
+                "#classes tbody tr td:nth-child(6)",
+                "all => all.map(one => Number(one.textContent))",
+            )
+
+        f1 = [round(float(value), 4) for value in findings.result.classes.f1]
+        button.click()
+        assert values() == sorted(f1, reverse=True)
+        button.click()
+        assert values() == sorted(f1)
+        shown.locator("#classes thead button", has_text="class").click()
+        shown.locator("#classes thead button", has_text="class").click()
+        first = shown.locator("#classes tbody tr td").first.text_content()
+        assert first in NAMES
+
+
+def test_the_matrix_is_shown_in_other_orders_and_as_shares(browser, path, findings):
+    confusion = findings.result.confusion
+    with open_page(browser, path) as (shown, _):
+        shown.select_option("#order", "lowest F1 first")
+        order = np.argsort(findings.result.classes.f1, kind="stable")
+        rows = shown.eval_on_selector_all(
+            "#matrix tbody tr",
+            "rows => rows.map(row => [...row.querySelectorAll('td')].map("
+            "cell => Number(cell.textContent)))",
+        )
+        assert rows == confusion[np.ix_(order, order)].tolist()
+        shown.select_option("#order", "as the model numbers them")
+        shown.check("#shares")
+        share = shown.locator("#matrix tbody tr").first.locator("td").first.text_content()
+        assert int(share) == round(100 * confusion[0, 0] / confusion[0].sum())
+
+
+def test_a_cell_shows_the_images_that_are_behind_it(browser, path, findings):
+    result, predicted = findings.result, findings.predicted
+    with open_page(browser, path) as (shown, seen):
+        for row, column in [
+            (0, 0),
+            *np.argwhere(result.confusion - np.diag(np.diag(result.confusion)))[:4],
+        ]:
+            shown.click(f'#matrix button[data-row="{row}"][data-column="{column}"]')
+            behind = np.flatnonzero((result.labels == row) & (predicted == column))
+            order = np.argsort(
+                findings.confidence[behind] * (1 if row == column else -1), kind="stable"
+            )
+            tiles = shown.locator("#tiles .tile")
+            assert tiles.count() == len(behind)
+            names = shown.eval_on_selector_all("#tiles figure", "all => all.map(one => one.title)")
+            numbers = [int(name.split("\n")[1].removesuffix(".jpg")) for name in names]
+            assert numbers == behind[order].tolist()
+            for place, number in enumerate(numbers):
+                picture = Image.open(io.BytesIO(tiles.nth(place).screenshot())).convert("RGB")
+                middle = np.asarray(picture)[20:-20, 20:-20].mean(axis=(0, 1))
+                assert np.abs(middle - colour_of(number)).max() < 12, (number, middle)
+            if row != column:
+                title = shown.text_content("#behind-title")
+                assert f"'{NAMES[row]}' taken for '{NAMES[column]}'" in title
+            shown.keyboard.press("Escape")
+            assert not shown.locator("#behind").is_visible()
+        assert seen.is_clean, seen
+
+
+def test_in_print_the_settings_are_open_and_the_controls_gone(browser, path):
+    with open_page(browser, path, scheme="dark") as (shown, seen):
+        shown.emulate_media(media="print")
+        assert not shown.locator("nav").is_visible()
+        assert not shown.locator("#order").is_visible()
+        assert (
+            shown.evaluate("getComputedStyle(document.body).backgroundColor")
+            == "rgb(255, 255, 255)"
+        )
+        shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert shown.locator("details pre").is_visible()
+        assert shown.pdf().startswith(b"%PDF")
+        assert seen.is_clean, seen
+
+
+def test_the_curves_mark_the_phases_and_what_was_kept(path):
+    text = path.read_text("utf-8")
+    assert text.count('class="mark-text"') == 6  # two phases on three charts
+    assert text.count('class="kept"') == 3
+    assert "An epoch of the head phase is an iteration of L-BFGS" in text
+
+
+def test_mistakes_come_with_the_most_confident_first_and_hits_with_the_least(
+    browser, path, findings
+):
+    wrong = np.flatnonzero(findings.predicted != findings.result.labels)
+    right = np.flatnonzero(findings.predicted == findings.result.labels)
+    expected = [
+        *wrong[np.argsort(-findings.confidence[wrong], kind="stable")][:12],
+        *right[np.argsort(findings.confidence[right], kind="stable")][:12],
+    ]
+    with open_page(browser, path) as (shown, _):
+        ids = shown.eval_on_selector_all(
+            ".looked figcaption span", "all => all.map(one => one.textContent)"
+        )
+        assert [int(one.split("\n")[1].removesuffix(".jpg")) for one in ids] == expected
+        # A mistake has the heat for what was said and for what was right, a hit one heat.
+        counts = shown.eval_on_selector_all(
+            ".looked", "all => all.map(one => one.querySelectorAll('img').length)"
+        )
+        assert counts == [3] * min(12, len(wrong)) + [2] * 12
+
+
+def test_without_mistakes_the_page_says_so(browser, tmp_path):
+    findings = made_findings(
+        tmp_path, ["a", "b"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    )
+    path = tmp_path / "report.html"
+    path.write_text(page.render(findings), "utf-8")
+    with open_page(browser, path) as (shown, seen):
+        assert "There are none." in shown.locator("#mistakes + p").text_content()
+        assert seen.is_clean, seen
+
+
+def test_a_hundred_classes_and_ten_thousand_images_make_a_page_of_less_than_5_mb(browser, tmp_path):
+    names = [f"class number {number}" for number in range(100)]
+    findings = made_findings(tmp_path, names, *guesses(10_000, 100, 0.6))
+    path = tmp_path / "report.html"
+    path.write_text(page.render(findings), "utf-8")
+    assert path.stat().st_size < 5e6
+    with open_page(browser, path) as (shown, seen):
+        assert shown.locator("#matrix tbody tr").count() == 100
+        sums = shown.evaluate(
+            "JSON.parse(document.getElementById('matrix-data').textContent).cells.reduce("
+            "(sum, cell) => sum + cell[2], 0)"
+        )
+        assert sums == 10_000
+        shown.locator("#matrix tbody td button").first.click()
+        assert shown.locator("#tiles .tile").first.is_visible()
+        assert seen.is_clean, seen
+
+
+def test_of_more_than_a_hundred_classes_those_with_the_most_mistakes_are_shown(tmp_path):
+    labels = np.repeat(np.arange(120), 2)
+    probabilities = np.full((240, 120), 1e-4)
+    said = labels.copy()
+    said[200:] = 119  # the last classes are the ones with mistakes
+    probabilities[np.arange(240), said] = 0.9
+    findings = made_findings(tmp_path, [f"{n:03d}" for n in range(120)], labels, probabilities)
+    shown = page._most_confused(findings.result.confusion)
+    assert len(shown) == 100
+    assert set(range(100, 120)) <= set(shown.tolist())
+    assert "Shown are the 100 of 120 classes with the most mistakes." in page.render(findings)
+
+
+def test_classes_that_are_taken_for_each_other_stand_together():
+    confusion = np.diag([10, 10, 10, 10, 10])
+    confusion[0, 3] = confusion[3, 0] = 8
+    confusion[1, 4] = confusion[4, 1] = 8
+    order = page._alike_together(confusion)
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert abs(order.index(0) - order.index(3)) == 1
+    assert abs(order.index(1) - order.index(4)) == 1
+    assert page._alike_together(np.eye(2, dtype=int)) == [0, 1]
+
+
+def test_odd_bytes_of_file_names_are_told(tmp_path):
+    findings = made_findings(
+        tmp_path, ["a", "b"], *guesses(4, 2, 0.5), describe=lambda number: f"/p/\udcff{number}.jpg"
+    )
+    assert r"\xff0.jpg" in page.render(findings).encode().decode()

@@ -1,0 +1,116 @@
+"""Runs side by side: what differs, and whether by more than chance."""
+
+import dataclasses
+import math
+
+import pytest
+from made import guesses, made_findings
+
+from tfxfer.config import to_toml
+from tfxfer.errors import UsageError
+from tfxfer.history import History
+from tfxfer.reporting import _write_predictions, side_by_side
+from tfxfer.run_directory import write_json
+
+
+def reported(folder, name, *, share_right=0.8, seed=0, **settings):
+    """Returns a run of made findings, read from the files that a report leaves."""
+    findings = made_findings(
+        folder / name, ["a", "b", "c"], *guesses(120, 3, share_right, seed=seed)
+    )
+    run = findings.run
+    run.config.write_text(to_toml(findings.config.with_settings(settings)))
+    write_json(run.metrics, findings.metrics)
+    write_json(run.evaluation, findings.result.as_json())
+    _write_predictions(findings)
+    history = History(run)
+    for epoch in findings.epochs:
+        history.add(epoch)
+    history.close()
+    return side_by_side.read(run)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        reported(folder, "good"),
+        reported(folder, "bad", share_right=0.2, seed=0, batch_size=4),
+    ]
+
+
+def test_what_lies_in_a_run_is_read_back(runs):
+    good, bad = runs
+    assert (good.name, bad.name) == ("good", "bad")
+    assert len(good.right) == 120
+    assert sum(good.right.values()) / 120 == pytest.approx(good.scores["accuracy"])
+    assert [epoch.phase for epoch in good.epochs] == ["head", "head", "finetune", "finetune"]
+
+
+def with_right(run, name, right):
+    return dataclasses.replace(run, name=name, right={str(i): bool(r) for i, r in enumerate(right)})
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_other", "differ"),
+    [(5, 0, False), (6, 0, True), (9, 2, False), (0, 0, False)],
+)
+def test_a_difference_is_told_from_chance_by_the_images_that_one_alone_recognises(
+    runs, only_first, only_other, differ
+):
+    first = with_right(runs[0], "x", [1] * only_first + [0] * only_other + [1, 0])
+    other = with_right(runs[1], "y", [0] * only_first + [1] * only_other + [1, 0])
+    told = side_by_side._against(first, other)
+    assert f"x alone recognises {only_first}, y alone {only_other}" in told
+    if only_first + only_other == 0:
+        assert told.endswith("they do not differ.")
+        return
+    n, k = only_first + only_other, max(only_first, only_other)
+    tail = sum(math.comb(n, i) for i in range(k, n + 1)) / 2**n
+    assert f"p = {min(1, 2 * tail):.2g}" in told
+    assert ("no more than chance" not in told) == differ
+
+
+def test_runs_on_different_images_are_not_held_against_each_other(runs):
+    other = with_right(runs[1], "y", [1, 1])
+    assert side_by_side._against(runs[0], other) == "good and y were judged on different images."
+    text = side_by_side.render([runs[0], other])
+    assert "They were not judged on the same images" in text
+    assert "They were not judged on the same images" not in side_by_side.render(runs)
+
+
+def test_only_settings_that_differ_are_listed(runs):
+    assert side_by_side._settings(runs) == [{"name": "batch_size", "values": ["8", "4"]}]
+
+
+def test_the_page_has_each_number_with_its_interval(runs):
+    text = side_by_side.render(runs)
+    for run in runs:
+        low, high = run.scores["intervals"]["accuracy"]
+        assert f"{run.scores['accuracy']:.4f}" in text
+        assert f"{low:.4f} to {high:.4f}" in text
+    assert "1,000" in text  # parameters
+
+
+def test_classes_that_one_run_does_not_know_have_no_number_there(runs):
+    good, bad = runs
+    fewer = dataclasses.replace(
+        bad,
+        scores={
+            **bad.scores,
+            "classes": [one for one in bad.scores["classes"] if one["name"] != "b"],
+        },
+    )
+    (row,) = [row for row in side_by_side._classes([good, fewer]) if row["name"] == "b"]
+    assert math.isnan(row["values"][1])
+    assert row["spread"] == 0
+    assert "nan" not in side_by_side.render([good, fewer])
+
+
+def test_a_damaged_report_is_named(runs, tmp_path):
+    reported(tmp_path, "damaged")
+    (tmp_path / "damaged" / "evaluation.json").write_text("{")
+    from tfxfer.run_directory import RunDirectory
+
+    with pytest.raises(UsageError, match=r"Cannot read the report of '.*damaged'"):
+        side_by_side.read(RunDirectory(tmp_path / "damaged"))

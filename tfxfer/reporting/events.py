@@ -1,0 +1,82 @@
+"""What TensorBoard shows of a finished run, beside the curves: confusion, and images."""
+
+import shutil
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.markdown import table
+from tfxfer.reporting.pictures import read_pictures
+
+# More classes than these are no table that one can read.
+_TABLE_CLASSES = 20
+
+_PAIRS = 50
+
+_IMAGES = 16
+_SIDE = 224
+
+
+def write(findings: Findings) -> None:
+    """Writes the confusion matrix and the most telling images of a run for TensorBoard.
+
+    The matrix is an image, rows true and columns predicted, the darker the larger the share of the
+    row, and a table in words, under "Text"; the images are the most confident mistakes, with their
+    labels there, too.
+    """
+    directory = findings.run.events / "evaluation"
+    shutil.rmtree(directory, ignore_errors=True)
+    result, names = findings.result, findings.result.class_names
+    wrong = np.flatnonzero(findings.predicted != result.labels)
+    mistakes = wrong[np.argsort(-findings.confidence[wrong], kind="stable")][:_IMAGES]
+    writer = tf.summary.create_file_writer(str(directory))
+    with writer.as_default(step=len(findings.epochs)):
+        tf.summary.scalar("loss", result.loss)
+        tf.summary.scalar("accuracy", result.accuracy)
+        tf.summary.image("confusion matrix", _as_image(result.confusion)[None])
+        tf.summary.text("confusion", _confusion_table(result.confusion, names))
+        if len(mistakes):
+            pictures = read_pictures(findings.images, mistakes, _SIDE)
+            tf.summary.image("mistakes", pictures, max_outputs=_IMAGES)
+            rows = [
+                [
+                    str(place),
+                    names[result.labels[number]],
+                    names[findings.predicted[number]],
+                    f"{findings.confidence[number]:.3f}",
+                    findings.describe(int(number)),
+                ]
+                for place, number in enumerate(mistakes)
+            ]
+            heads = ["sample", "label", "taken for", "confidence", "image"]
+            tf.summary.text("labels of the mistakes", table(heads, rows))
+    writer.close()
+
+
+def _as_image(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Returns a matrix as grey squares, (height, width, 1), white for none of a row."""
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    square = max(1, 512 // len(confusion))
+    grey = (255 * (1 - shares)).round().astype(np.uint8)
+    return np.kron(grey, np.ones((square, square), np.uint8))[..., None]
+
+
+def _confusion_table(confusion: npt.NDArray[np.int64], names: tuple[str, ...]) -> str:
+    """Returns a matrix in Markdown; where it is large, the pairs that are confused most."""
+    if len(names) <= _TABLE_CLASSES:
+        rows = [
+            [name, *map(str, counts)]
+            for name, counts in zip(names, confusion.tolist(), strict=True)
+        ]
+        return table(["label / taken for", *names], rows)
+    wrong = confusion - np.diag(np.diag(confusion))
+    pairs = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
+    places = [np.unravel_index(pair, wrong.shape) for pair in pairs]
+    rows = [
+        [names[label], names[taken], str(wrong[label, taken])]
+        for label, taken in places
+        if wrong[label, taken]
+    ]
+    return table(["label", "taken for", "images"], rows)

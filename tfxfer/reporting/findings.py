@@ -1,0 +1,58 @@
+"""What is known of a finished run, from which its report is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.config import FitConfig
+from tfxfer.evaluation import EvaluationResult
+from tfxfer.history import Epoch
+from tfxfer.pipeline import Images
+from tfxfer.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A run and how it did on the split that judges it.
+
+    Attributes:
+        run: Where it lies.
+        config: Its settings, all decided.
+        metrics: What `metrics.json` holds.
+        epochs: What happened, of all phases.
+        model: RGB in [0, 255] to probabilities.
+        result: How the model did on the split that judges it.
+        images: Of that split, in the order of the result.
+        counts: Images by split and by class, (num_classes,) each.
+        notes: What was noticed about the data as they were opened.
+    """
+
+    run: RunDirectory
+    config: FitConfig
+    metrics: Mapping[str, Any]
+    epochs: list[Epoch]
+    model: keras.Model
+    result: EvaluationResult
+    images: Images
+    counts: Mapping[str, npt.NDArray[np.int64]]
+    notes: tuple[str, ...]
+
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """The most probable class of each image, (num_examples,)."""
+        predicted: npt.NDArray[np.int64] = self.result.probabilities.argmax(axis=1)
+        return predicted
+
+    @property
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """The probability of that class, (num_examples,)."""
+        confidence: npt.NDArray[np.float32] = self.result.probabilities.max(axis=1)
+        return confidence
+
+    def describe(self, number: int) -> str:
+        """Returns the id of an image of the result: a path, "cifar10 test #5"."""
+        return self.images.describe(number)

@@ -1,0 +1,395 @@
+"""The page on one run: what its template is given."""
+
+import datetime
+import math
+import os
+import pathlib
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import keras
+import numpy as np
+import numpy.typing as npt
+import scipy.cluster.hierarchy
+import tensorflow as tf
+from markupsafe import Markup
+
+import tfxfer
+from tfxfer.config import FitConfig, read_recipe, to_toml
+from tfxfer.explanation import Explainer
+from tfxfer.history import Epoch
+from tfxfer.progress import readable_seconds
+from tfxfer.reporting import charts, words
+from tfxfer.reporting.charts import Chart, Series
+from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
+
+# So many of the most confident mistakes, and of the least confident hits, are shown with heat.
+_LOOKED_AT = 12
+_LOOKED_AT_SIDE = 176
+
+# Behind each cell of the confusion matrix lie at most so many pictures, and in all so many: at 64
+# pixels photographs take about 3 MB of the page.
+_PER_CELL = 24
+_IN_CELLS = 2000
+_SMALL_SIDE, _LARGE_SIDE = 64, 96
+_FEW = 300
+
+# More classes than these are no matrix to look at: those that are confused most are shown.
+_MATRIX_CLASSES = 100
+
+# Rates further apart than that are shown on a logarithmic scale.
+_WIDE_RATES = 50
+
+
+def render(findings: Findings) -> str:
+    """Returns the page of a run as HTML that needs nothing beside it."""
+    return fill(
+        "run.html",
+        title=findings.run.path.name,
+        **_story(findings),
+        **_curves(findings.epochs, findings.config, findings.metrics.get("best")),
+        **_numbers(findings),
+        **_matrix(findings),
+        **_looked_at(findings),
+        **_data(findings),
+    )
+
+
+def fill(template: str, **content: Any) -> str:
+    """Returns a page: a template with its content, which is escaped, and a word on its origin."""
+    folder = pathlib.Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template(template).render(
+        **content,
+        style=_ours(folder / "style.css"),
+        script=_ours(folder / "page.js"),
+        date=datetime.date.today().isoformat(),
+        versions=f"tfxfer {tfxfer.__version__}, Keras {keras.__version__} on "
+        f"{keras.backend.backend()}, TensorFlow {tf.__version__}, Python "
+        f"{platform.python_version()}",
+    )
+    # The name of a file need not be UTF-8; a page is.
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _ours(path: pathlib.Path) -> Markup:
+    """Returns a file of this package as it is to stand in the page."""
+    return Markup(path.read_text("utf-8"))
+
+
+def _story(findings: Findings) -> dict[str, Any]:
+    """Returns what was asked, what was done, and what came out."""
+    config, metrics, result = findings.config, findings.metrics, findings.result
+    asked = findings.run.asked
+    return {
+        "data_name": result.data,
+        "verdict": words.verdict(result),
+        "transfer": words.transfer(metrics.get("comparison")),
+        "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
+        "network": words.network(config, metrics["parameters"], len(result.class_names)),
+        "phases": words.phases(
+            config, findings.epochs, metrics.get("penalty"), metrics.get("best")
+        ),
+        "repeat": shlex.join(["tfxfer", "fit", "--config", str(findings.run.config)]),
+        "settings": to_toml(config),
+        "seconds": _seconds(metrics.get("seconds", {})),
+    }
+
+
+def _seconds(seconds: Mapping[str, float]) -> Markup | None:
+    """Returns bars of what the parts of the run took."""
+    parts = {name: took for name, took in seconds.items() if name != "total"}
+    if not parts or not seconds.get("total"):
+        return None
+    longest = max(parts.values())
+    return charts.bars(
+        [(name, took / longest, readable_seconds(took)) for name, took in parts.items()]
+    )
+
+
+def _curves(
+    epochs: Sequence[Epoch], config: FitConfig, best: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Returns the charts of loss, accuracy and learning rate over the epochs of all phases."""
+    numbers = range(1, len(epochs) + 1)
+    starts = [i for i, epoch in enumerate(epochs) if i == 0 or epochs[i - 1].phase != epoch.phase]
+    kept = [
+        float(number)
+        for number, epoch in zip(numbers, epochs, strict=True)
+        if best and (epoch.phase, epoch.epoch) == (best["phase"], best["epoch"])
+    ]
+    frame: dict[str, Any] = {
+        "x_label": "epoch",
+        "x_range": (0.5, len(epochs) + 0.5),
+        "marks": [(i + 0.5, epochs[i].phase) for i in starts],
+        "best": kept[0] if kept else None,
+    }
+    drawn = {}
+    for what in ("loss", "accuracy"):
+        lines = [
+            Series(
+                split,
+                split,
+                [
+                    (number, getattr(epoch, f"{split}_{what}"))
+                    for number, epoch in zip(numbers, epochs, strict=True)
+                ],
+                [
+                    f"{epoch.phase} epoch {epoch.epoch}: {split} {what} "
+                    f"{getattr(epoch, f'{split}_{what}'):.4f}"
+                    for epoch in epochs
+                ],
+            )
+            for split in ("train", "validation")
+        ]
+        drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
+    rates = _rates(epochs, config)
+    positive = [rate for _, rate in rates if rate > 0]
+    drawn["learning rate"] = Chart(
+        title="learning rate by epoch",
+        series=[
+            Series(
+                "learning rate",
+                "rate",
+                rates,
+                [f"{one.phase} epoch {one.epoch}: {one.learning_rate:.3g}" for one in epochs],
+            )
+        ],
+        logarithmic=bool(positive) and max(positive) > _WIDE_RATES * min(positive),
+        height=150,
+        **frame,
+    )
+    return {
+        "charts": {name: chart.draw() for name, chart in drawn.items()},
+        "legend": charts.legend(drawn["loss"].series),
+        "has_best": bool(kept),
+        "solved": config.head.epochs > 0 and config.head.optimizer == "lbfgs",
+    }
+
+
+def _rates(epochs: Sequence[Epoch], config: FitConfig) -> list[charts.Point]:
+    """Returns the learning rate after each epoch; L-BFGS has none."""
+    solved = config.head.optimizer == "lbfgs"
+    return [
+        (number, math.nan if solved and epoch.phase == "head" else epoch.learning_rate)
+        for number, epoch in enumerate(epochs, start=1)
+    ]
+
+
+def _numbers(findings: Findings) -> dict[str, Any]:
+    """Returns the scores, the table of the classes, and the reliability."""
+    result, counts = findings.result, findings.counts
+    wrong = result.confusion - np.diag(np.diag(result.confusion))
+    scores = result.classes
+    classes = []
+    for index, name in enumerate(result.class_names):
+        taken_for = int(wrong[index].argmax())
+        classes.append(
+            {
+                "name": name,
+                "train": int(counts["train"][index]) if "train" in counts else 0,
+                "support": int(scores.support[index]),
+                "precision": float(scores.precision[index]),
+                "recall": float(scores.recall[index]),
+                "f1": float(scores.f1[index]),
+                "confused": result.class_names[taken_for] if wrong[index].any() else "",
+                "times": int(wrong[index, taken_for]),
+            }
+        )
+    bins = result.calibration
+    return {
+        "split": result.split,
+        "num_examples": result.num_examples,
+        "scores": [
+            {"name": name, "value": value, "low": low, "high": high}
+            for name, value, (low, high) in result.rows()
+        ],
+        "classes": classes,
+        "reliability": charts.reliability(
+            list(
+                zip(
+                    bins.confidence.tolist(),
+                    bins.accuracy.tolist(),
+                    bins.count.tolist(),
+                    strict=True,
+                )
+            )
+        ),
+        "calibration": words.calibration(findings.metrics, result.split),
+    }
+
+
+def _matrix(findings: Findings) -> dict[str, Any]:
+    """Returns the confusion matrix, the orders of its classes, and the pictures of its cells."""
+    result = findings.result
+    shown = _most_confused(result.confusion)
+    confusion = result.confusion[np.ix_(shown, shown)]
+    behind = _behind_cells(findings, shown)
+    numbers = np.array([number for some in behind.values() for number in some], np.int64)
+    side = _LARGE_SIDE if len(numbers) <= _FEW else _SMALL_SIDE
+    sheets = lay_out(read_pictures(findings.images, numbers, side))
+    tiles, ids = iter(range(len(numbers))), iter(_short_ids(findings, numbers))
+    cells = []
+    for row, column in np.argwhere(confusion):
+        pictures = [
+            [next(tiles), next(ids), round(float(findings.confidence[number]), 4)]
+            for number in behind.get((row, column), [])
+        ]
+        cells.append([int(row), int(column), int(confusion[row, column]), pictures])
+    names = [result.class_names[index] for index in shown]
+    scores = result.classes
+    orders = {
+        "as the model numbers them": list(range(len(shown))),
+        "by name": sorted(range(len(names)), key=lambda index: names[index].casefold()),
+        "lowest F1 first": np.argsort(scores.f1[shown], kind="stable").tolist(),
+        "most images first": np.argsort(-scores.support[shown], kind="stable").tolist(),
+        "confused ones side by side": _alike_together(confusion),
+    }
+    return {
+        "num_shown": len(shown),
+        "num_classes": len(result.class_names),
+        "sheets": sheets,
+        "matrix": {
+            "names": names,
+            "support": scores.support[shown].tolist(),
+            "orders": orders,
+            "cells": cells,
+            "tile": {
+                "side": sheets.side,
+                "pitch": sheets.pitch,
+                "columns": sheets.columns,
+                "rows": sheets.rows,
+            },
+        },
+    }
+
+
+def _most_confused(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Returns which classes the matrix shows, ascending: all, or those with the most mistakes."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return np.sort(np.argsort(-mistakes, kind="stable")[:_MATRIX_CLASSES])
+
+
+def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:
+    """Returns an order of the classes in which those that are taken for each other are near."""
+    if len(confusion) < 3:
+        return list(range(len(confusion)))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    alike = (shares + shares.T)[np.triu_indices(len(shares), 1)] / 2
+    tree = scipy.cluster.hierarchy.linkage(1 - alike, "average", optimal_ordering=True)
+    return [int(index) for index in scipy.cluster.hierarchy.leaves_list(tree)]
+
+
+def _behind_cells(
+    findings: Findings, shown: npt.NDArray[np.int64]
+) -> dict[tuple[int, int], list[int]]:
+    """Returns which images are shown for each cell, (row, column), in the order of the cells.
+
+    Mistakes come with the most confident first, hits with the least confident. Where there are too
+    many each cell gets its first before any gets its second, the fullest cells first.
+    """
+    labels, predicted = findings.result.labels, findings.predicted
+    place = np.full(len(findings.result.class_names), -1)
+    place[shown] = np.arange(len(shown))
+    row, column = place[labels], place[predicted]
+    numbers = np.flatnonzero((row >= 0) & (column >= 0))
+    cell = row[numbers] * len(shown) + column[numbers]
+    confidence = findings.confidence[numbers]
+    telling = np.where(row[numbers] == column[numbers], confidence, -confidence)
+    order = np.lexsort((numbers, telling, cell))
+    numbers, cell = numbers[order], cell[order]
+    _, first, size = np.unique(cell, return_index=True, return_counts=True)
+    rank = np.arange(len(cell)) - np.repeat(first, size)
+    chosen = np.lexsort((-np.repeat(size, size), rank))
+    chosen = np.sort(chosen[rank[chosen] < _PER_CELL][:_IN_CELLS])
+    behind: dict[tuple[int, int], list[int]] = {}
+    for index in chosen:
+        key = divmod(int(cell[index]), len(shown))
+        behind.setdefault(key, []).append(int(numbers[index]))
+    return behind
+
+
+def _looked_at(findings: Findings) -> dict[str, Any]:
+    """Returns the most confident mistakes and the least confident hits, with their heat."""
+    predicted, confidence = findings.predicted, findings.confidence
+    wrong = np.flatnonzero(predicted != findings.result.labels)
+    right = np.flatnonzero(predicted == findings.result.labels)
+    mistakes = wrong[np.argsort(-confidence[wrong], kind="stable")][:_LOOKED_AT]
+    hits = right[np.argsort(confidence[right], kind="stable")][:_LOOKED_AT]
+    explainer = Explainer(findings.model)
+    return {
+        "mistakes": _explained(findings, explainer, mistakes),
+        "hits": _explained(findings, explainer, hits),
+        "can_explain": explainer.can_explain,
+        "num_mistakes": len(wrong),
+    }
+
+
+def _explained(
+    findings: Findings, explainer: Explainer, numbers: npt.NDArray[np.int64]
+) -> list[dict[str, Any]]:
+    """Returns what is shown of some images, in their order."""
+    if not len(numbers):
+        return []
+    result, predicted = findings.result, findings.predicted[numbers]
+    squares = read_pictures(findings.images, numbers, findings.images.image_size)
+    pictures = shrunk(squares, _LOOKED_AT_SIDE)
+    labels = result.labels[numbers]
+    said: Sequence[str | None] = [None] * len(numbers)
+    meant: Sequence[str | None] = [None] * len(numbers)
+    if explainer.can_explain:
+        said = data_urls(warmed(pictures, explainer.heat(squares, predicted)))
+        if (labels != predicted).any():
+            meant = data_urls(warmed(pictures, explainer.heat(squares, labels)))
+    return [
+        {
+            "picture": picture,
+            "said": for_said,
+            "meant": for_meant,
+            "label": result.class_names[label],
+            "predicted": result.class_names[taken],
+            "confidence": float(result.probabilities[number, taken]),
+            "label_probability": float(result.probabilities[number, label]),
+            "id": one,
+        }
+        for number, one, label, taken, picture, for_said, for_meant in zip(
+            numbers,
+            _short_ids(findings, numbers),
+            labels,
+            predicted,
+            data_urls(pictures),
+            said,
+            meant,
+            strict=True,
+        )
+    ]
+
+
+def _short_ids(findings: Findings, numbers: npt.NDArray[np.int64]) -> list[str]:
+    """Returns the ids of images, those of files without the folders that all of them are in."""
+    ids = [findings.describe(int(number)) for number in numbers]
+    if len(ids) > 1 and all(map(os.path.isabs, ids)):
+        ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
+    return ids
+
+
+def _data(findings: Findings) -> dict[str, Any]:
+    """Returns what is known of the data."""
+    skipped = findings.metrics.get("skipped", {})
+    return {
+        "splits": {name: int(counts.sum()) for name, counts in findings.counts.items()},
+        "notes": findings.notes,
+        "skipped": sum(skipped.values()),
+        "fingerprint": findings.metrics["data"]["fingerprint"],
+    }

@@ -1,0 +1,124 @@
+"""Pictures for a page that holds all of its content: thumbnails on sheets, and larger ones."""
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.pipeline import Images, evaluation_batches
+
+# A JPEG is made of blocks of 16 pixels: tiles that begin with one do not bleed into each other.
+_BLOCK = 16
+
+_SHEET_COLUMNS, _SHEET_ROWS = 16, 16
+
+_QUALITY = 75
+
+_READ_TOGETHER = 64
+
+# From little heat to much: dark violet, red, orange, pale yellow; its lightness only rises, so that
+# it can be read without colours. Six anchors of matplotlib's inferno (Smith & van der Walt 2015).
+_HEAT_COLOURS = np.array(
+    [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]],
+    np.float32,
+)
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Many small pictures on few large ones.
+
+    Attributes:
+        urls: The sheets, as `data:` URLs.
+        side: Pixels of a side of each picture.
+        pitch: Pixels from one picture to the next.
+        columns: Pictures side by side on a sheet.
+        rows: Likewise, one below the other.
+    """
+
+    urls: tuple[str, ...]
+    side: int
+    pitch: int
+    columns: int = _SHEET_COLUMNS
+    rows: int = _SHEET_ROWS
+
+
+def read_pictures(
+    images: Images, numbers: npt.NDArray[np.int64], side: int
+) -> npt.NDArray[np.uint8]:
+    """Returns images as the model sees them, but no larger than asked for.
+
+    Args:
+        images: Of a split.
+        numbers: Which of them, in any order.
+        side: Most pixels of a side.
+
+    Returns:
+        RGB, (num_pictures, side, side, 3), in the order of the numbers.
+    """
+    side = min(side, images.image_size)
+    found = [np.zeros((0, side, side, 3), np.uint8)]
+    ascending, place = np.unique(numbers, return_inverse=True)
+    if len(ascending):
+        batches = evaluation_batches(images, _READ_TOGETHER, ascending)
+        found += [shrunk(squares, side) for squares, _ in batches.as_numpy_iterator()]
+    return np.concatenate(found)[place]
+
+
+def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Returns squares, (batch, size, size, 3), at a smaller size."""
+    if squares.shape[1] <= side:
+        return squares
+    small = tf.image.resize(squares, (side, side), "area").numpy()
+    pixels: npt.NDArray[np.uint8] = small.round().astype(np.uint8)
+    return pixels
+
+
+def lay_out(pictures: npt.NDArray[np.uint8]) -> Sheets:
+    """Returns pictures, (num_pictures, side, side, 3), on sheets, in their order, row by row."""
+    side = pictures.shape[1]
+    pitch = math.ceil(side / _BLOCK) * _BLOCK
+    margin = pitch - side
+    padded = np.pad(pictures, ((0, 0), (0, margin), (0, margin), (0, 0)), mode="edge")
+    urls = []
+    per_sheet = _SHEET_COLUMNS * _SHEET_ROWS
+    for start in range(0, len(padded), per_sheet):
+        some = padded[start : start + per_sheet]
+        blank = np.zeros((per_sheet - len(some), pitch, pitch, 3), np.uint8)
+        grid = np.concatenate([some, blank]).reshape(_SHEET_ROWS, _SHEET_COLUMNS, pitch, pitch, 3)
+        urls.append(jpeg_url(grid.swapaxes(1, 2).reshape(_SHEET_ROWS * pitch, -1, 3)))
+    return Sheets(tuple(urls), side, pitch)
+
+
+def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
+    """Returns a picture, (height, width, 3), as a `data:` URL of a JPEG."""
+    content = tf.io.encode_jpeg(pixels, quality=_QUALITY, optimize_size=True).numpy()
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def warmed(pictures: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Returns pictures with the heat of their places laid over them.
+
+    Args:
+        pictures: RGB, (batch, side, side, 3).
+        heat: In [0, 1], (batch, rows, columns); it is interpolated between the places.
+    """
+    side = pictures.shape[1]
+    fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
+    fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
+    anchors = np.linspace(0, 1, len(_HEAT_COLOURS))
+    colours = np.stack(
+        [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLOURS.T], axis=-1
+    )
+    grey = pictures.astype(np.float32).mean(axis=-1, keepdims=True)
+    mixed: npt.NDArray[np.uint8] = (0.45 * grey + 0.55 * colours).round().astype(np.uint8)
+    return mixed
+
+
+def data_urls(pictures: npt.NDArray[np.uint8]) -> Sequence[str]:
+    """Returns pictures, (num_pictures, side, side, 3), as `data:` URLs."""
+    return [jpeg_url(picture) for picture in pictures]
