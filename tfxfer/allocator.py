@@ -17,8 +17,8 @@ def keep_freed_memory() -> bool:
     TensorFlow takes tensors of many megabytes from it in each operation and frees them after it.
     glibc gives such memory back to the system, which then clears every page of it anew for the next
     operation; and where threads have arenas of their own, none finds what another has freed. On two
-    virtual cores MobileNetV2 at 224 pixels runs 1.7 times as fast with memory kept, and trains 1.4
-    times as fast; the most memory that a process ever has is the same (benchmarks/README.md).
+    virtual cores MobileNetV2 at 224 pixels runs 1.6 times as fast with memory kept, and trains 1.4
+    times as fast; the most memory that a process ever has is no more (benchmarks/README.md).
 
     Only for a process of one's own, before TensorFlow is imported. Other C libraries are left as
     they are, and so is what the user has set (`GLIBC_TUNABLES`, `MALLOC_*`, `LD_PRELOAD`).

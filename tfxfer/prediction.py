@@ -60,7 +60,9 @@ def _answers(
     with Progress("files", len(files)) as progress:
         for indices, squares in batches.as_numpy_iterator():
             # A smaller last batch would be another shape, for which models are compiled once more.
-            filled = np.resize(squares, (batch_size, *squares.shape[1:]))
+            filled = squares
+            if len(squares) < batch_size:
+                filled = np.resize(squares, (batch_size, *squares.shape[1:]))
             probabilities = trained.predict_squares(filled)
             for index, row in zip(indices, probabilities, strict=False):
                 yield from _unreadable(split, files, following, index)

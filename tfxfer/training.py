@@ -192,7 +192,7 @@ def _fit(
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
-        say(comparison.describe())
+        say(f"{comparison.describe()}\n")
     page = _report(plan, trained, metrics)
     clock.lap("report")
     metrics["seconds"] = clock.seconds

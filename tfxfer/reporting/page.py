@@ -41,7 +41,7 @@ _FEW = 300
 # More classes than these are no matrix to look at: those that are confused most are shown.
 _MATRIX_CLASSES = 100
 
-# Rates further apart than that are shown on a logarithmic scale.
+# Where the highest rates of the phases are further apart, the scale is logarithmic.
 _WIDE_RATES = 50
 
 
@@ -154,7 +154,11 @@ def _curves(
         ]
         drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
     rates = _rates(epochs, config)
-    positive = [rate for _, rate in rates if rate > 0]
+    peaks = [
+        max(rate for (_, rate), epoch in zip(rates, epochs, strict=True) if epoch.phase == phase)
+        for phase in dict.fromkeys(epoch.phase for epoch in epochs)
+    ]
+    known = [peak for peak in peaks if peak > 0]  # a head that is solved has none
     drawn["learning rate"] = Chart(
         title="learning rate by epoch",
         series=[
@@ -165,7 +169,7 @@ def _curves(
                 [f"{one.phase} epoch {one.epoch}: {one.learning_rate:.3g}" for one in epochs],
             )
         ],
-        logarithmic=bool(positive) and max(positive) > _WIDE_RATES * min(positive),
+        logarithmic=bool(known) and max(known) > _WIDE_RATES * min(known),
         height=150,
         **frame,
     )
