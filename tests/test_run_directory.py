@@ -272,3 +272,16 @@ def test_versions_published_at_once_get_numbers_of_their_own(tmp_path):
     for path, number in published:
         assert (path / "saved_model.pb").read_text() == str(number)
         assert path.stat().st_mode & 0o777 == 0o755
+
+
+def test_where_nothing_was_written_no_directory_is_left(tmp_path):
+    run = RunDirectory(tmp_path / "runs" / "a")
+    with locked(run):
+        assert run.lock.is_file()
+    assert list(tmp_path.iterdir()) == []
+    with locked(run):
+        (run.path / "kept").touch()
+    assert (run.path / "kept").is_file()
+    with locked(RunDirectory(tmp_path / "runs" / "b")):
+        pass
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]

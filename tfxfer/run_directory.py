@@ -275,12 +275,13 @@ def locked(run: RunDirectory) -> Iterator[None]:
     """Keeps other processes out of a run, and makes its directory.
 
     The system drops the lock when the process ends, however it ends: no stale lock stays. A
-    directory in which nothing was written is removed again.
+    directory in which nothing was written is removed again, with those it was made in.
 
     Raises:
         UsageError: Another process has the run.
         RunError: The directory cannot be made.
     """
+    made = [path for path in (run.path, *run.path.parents) if not path.exists()] or [run.path]
     try:
         run.path.mkdir(parents=True, exist_ok=True)
         file = _take_lock(run)
@@ -298,7 +299,8 @@ def locked(run: RunDirectory) -> Iterator[None]:
         finally:
             run.lock.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
-                run.path.rmdir()
+                for path in made:
+                    path.rmdir()
 
 
 def _take_lock(run: RunDirectory) -> IO[str] | None:
