@@ -165,16 +165,10 @@ class EvaluationResult:
 
     def _describe_confusion(self) -> list[str]:
         """Returns the pairs of classes that were confused most."""
-        wrong = self.confusion - np.diag(np.diag(self.confusion))
-        pairs = np.argsort(-wrong, axis=None, kind="stable")[:_SHOWN_PAIRS]
-        lines = []
-        for pair in pairs:
-            label, taken = np.unravel_index(pair, wrong.shape)
-            if wrong[label, taken]:
-                lines.append(
-                    f"  {wrong[label, taken]:,} of {self.class_names[label]} taken for "
-                    f"{self.class_names[taken]}"
-                )
+        lines = [
+            f"  {count:,} of {self.class_names[label]} taken for {self.class_names[taken]}"
+            for label, taken, count in metrics.most_confused(self.confusion, _SHOWN_PAIRS)
+        ]
         return ["", *lines] if lines else []
 
 

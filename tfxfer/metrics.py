@@ -113,6 +113,22 @@ def confusion_matrix(predicted: npt.ArrayLike, labels: npt.ArrayLike, num_classe
     return counts.reshape(num_classes, num_classes).astype(np.int64)
 
 
+def mistakes(confusion: Counts) -> Counts:
+    """Returns a confusion matrix without its hits, those on the diagonal."""
+    return confusion - np.diag(np.diag(confusion))
+
+
+def most_confused(confusion: Counts, limit: int) -> list[tuple[int, int, int]]:
+    """Returns up to so many pairs of classes, (label, taken for, examples), the largest first.
+
+    Of equal ones the first in the matrix comes first; pairs that are never confused are left out.
+    """
+    wrong = mistakes(confusion)
+    pairs = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+    places = [divmod(int(pair), len(wrong)) for pair in pairs]
+    return [(*place, int(wrong[place])) for place in places if wrong[place]]
+
+
 @dataclass(frozen=True)
 class ClassScores:
     """How each class is told from the others, (num_classes,) each, in [0, 1].

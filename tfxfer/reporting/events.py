@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.metrics import most_confused
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.pictures import read_pictures
@@ -29,8 +30,7 @@ def write(findings: Findings) -> None:
     directory = findings.run.events / "evaluation"
     shutil.rmtree(directory, ignore_errors=True)
     result, names = findings.result, findings.result.class_names
-    wrong = np.flatnonzero(findings.predicted != result.labels)
-    mistakes = wrong[np.argsort(-findings.confidence[wrong], kind="stable")][:_IMAGES]
+    mistakes = findings.mistakes[:_IMAGES]
     writer = tf.summary.create_file_writer(str(directory))
     with writer.as_default(step=len(findings.epochs)):
         tf.summary.scalar("loss", result.loss)
@@ -71,12 +71,8 @@ def _confusion_table(confusion: npt.NDArray[np.int64], names: tuple[str, ...]) -
             for name, counts in zip(names, confusion.tolist(), strict=True)
         ]
         return table(["label / taken for", *names], rows)
-    wrong = confusion - np.diag(np.diag(confusion))
-    pairs = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
-    places = [np.unravel_index(pair, wrong.shape) for pair in pairs]
     rows = [
-        [names[label], names[taken], str(wrong[label, taken])]
-        for label, taken in places
-        if wrong[label, taken]
+        [names[label], names[taken], str(count)]
+        for label, taken, count in most_confused(confusion, _PAIRS)
     ]
     return table(["label", "taken for", "images"], rows)

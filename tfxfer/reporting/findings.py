@@ -1,5 +1,6 @@
 """What is known of a finished run, from which its report is written."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,17 +42,31 @@ class Findings:
     counts: Mapping[str, npt.NDArray[np.int64]]
     notes: tuple[str, ...]
 
-    @property
+    @functools.cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
         """The most probable class of each image, (num_examples,)."""
         predicted: npt.NDArray[np.int64] = self.result.probabilities.argmax(axis=1)
         return predicted
 
-    @property
+    @functools.cached_property
     def confidence(self) -> npt.NDArray[np.float32]:
         """The probability of that class, (num_examples,)."""
         confidence: npt.NDArray[np.float32] = self.result.probabilities.max(axis=1)
         return confidence
+
+    @functools.cached_property
+    def mistakes(self) -> npt.NDArray[np.int64]:
+        """The images that were taken for another class, the most confident first."""
+        wrong = np.flatnonzero(self.predicted != self.result.labels)
+        ordered: npt.NDArray[np.int64] = wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+        return ordered
+
+    @functools.cached_property
+    def hits(self) -> npt.NDArray[np.int64]:
+        """The images that were recognised, the least confident first."""
+        right = np.flatnonzero(self.predicted == self.result.labels)
+        ordered: npt.NDArray[np.int64] = right[np.argsort(self.confidence[right], kind="stable")]
+        return ordered
 
     def describe(self, number: int) -> str:
         """Returns the id of an image of the result: a path, "cifar10 test #5"."""

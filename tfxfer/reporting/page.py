@@ -21,6 +21,7 @@ import tfxfer
 from tfxfer.config import FitConfig, read_recipe, to_toml
 from tfxfer.explanation import Explainer
 from tfxfer.history import Epoch
+from tfxfer.metrics import mistakes
 from tfxfer.progress import readable_seconds
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.charts import Chart, Series
@@ -193,7 +194,7 @@ def _rates(epochs: Sequence[Epoch], config: FitConfig) -> list[charts.Point]:
 def _numbers(findings: Findings) -> dict[str, Any]:
     """Returns the scores, the table of the classes, and the reliability."""
     result, counts = findings.result, findings.counts
-    wrong = result.confusion - np.diag(np.diag(result.confusion))
+    wrong = mistakes(result.confusion)
     scores = result.classes
     classes = []
     for index, name in enumerate(result.class_names):
@@ -280,9 +281,9 @@ def _matrix(findings: Findings) -> dict[str, Any]:
 
 def _most_confused(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Returns which classes the matrix shows, ascending: all, or those with the most mistakes."""
-    wrong = confusion - np.diag(np.diag(confusion))
-    mistakes = wrong.sum(axis=0) + wrong.sum(axis=1)
-    return np.sort(np.argsort(-mistakes, kind="stable")[:_MATRIX_CLASSES])
+    wrong = mistakes(confusion)
+    involved = wrong.sum(axis=0) + wrong.sum(axis=1)
+    return np.sort(np.argsort(-involved, kind="stable")[:_MATRIX_CLASSES])
 
 
 def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:
@@ -326,17 +327,12 @@ def _behind_cells(
 
 def _looked_at(findings: Findings) -> dict[str, Any]:
     """Returns the most confident mistakes and the least confident hits, with their heat."""
-    predicted, confidence = findings.predicted, findings.confidence
-    wrong = np.flatnonzero(predicted != findings.result.labels)
-    right = np.flatnonzero(predicted == findings.result.labels)
-    mistakes = wrong[np.argsort(-confidence[wrong], kind="stable")][:_LOOKED_AT]
-    hits = right[np.argsort(confidence[right], kind="stable")][:_LOOKED_AT]
     explainer = Explainer(findings.model)
     return {
-        "mistakes": _explained(findings, explainer, mistakes),
-        "hits": _explained(findings, explainer, hits),
+        "mistakes": _explained(findings, explainer, findings.mistakes[:_LOOKED_AT]),
+        "hits": _explained(findings, explainer, findings.hits[:_LOOKED_AT]),
         "can_explain": explainer.can_explain,
-        "num_mistakes": len(wrong),
+        "num_mistakes": len(findings.mistakes),
     }
 
 
