@@ -135,9 +135,11 @@ def test_the_page_goes_where_one_wants_it(fitted, tmp_path):
     assert tfxfer.report(result.run, output=page) == page
     assert page.read_text("utf-8").startswith("<!doctype html>")
     missing = tmp_path / "missing" / "page.html"
+    before = (result.run / "evaluation.json").stat().st_mtime_ns
     done = CliRunner().invoke(cli.main, ["report", str(result.run), "--output", str(missing)])
     assert done.exit_code == 2
     assert "it is no file in a directory that is there" in done.output
+    assert (result.run / "evaluation.json").stat().st_mtime_ns == before  # nothing was done yet
 
 
 def test_several_runs_are_shown_side_by_side(fitted, folder, weights_file, browser, tmp_path):

@@ -402,11 +402,16 @@ def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
         UsageError: There is no directory for it, or it is a directory.
     """
+    check_output(path)
+    with replacing(pathlib.Path(path)) as temporary:
+        yield temporary
+
+
+def check_output(path: str | pathlib.Path) -> None:
+    """Raises a UsageError unless a file that the user named can be there."""
     path = pathlib.Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"Cannot write '{path}': it is no file in a directory that is there.")
-    with replacing(path) as temporary:
-        yield temporary
 
 
 def write_text(path: str | pathlib.Path, text: str) -> None:

@@ -21,6 +21,7 @@ from tfxfer.reporting import events, model_card, page, side_by_side
 from tfxfer.reporting.findings import Findings
 from tfxfer.run_directory import (
     RunDirectory,
+    check_output,
     open_run,
     read_metrics,
     replacing,
@@ -57,6 +58,8 @@ def report(*runs: str | pathlib.Path, output: str | pathlib.Path | None = None) 
     if not runs:
         raise UsageError("No run was named.")
     opened = [open_run(path) for path in runs]
+    if output is not None:
+        check_output(output)  # before the work
     if len(opened) > 1:
         text = side_by_side.render([_read_or_report(run) for run in opened])
         return _write(output or _SIDE_BY_SIDE, text)
