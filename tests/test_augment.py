@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.augment import augment_batch, crop, draw, warp
+from tfxfer.augment import augment_batch, draw, warp
 from tfxfer.config import AugmentConfig
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
@@ -136,25 +136,52 @@ def test_draws_depend_on_their_seed_alone(request):
     assert not np.isin(draw(7, tf.constant([2, 2])), first).any()
 
 
+def by_hand(image, flip, shift, zoom, rotation):
+    """Returns what `warp` makes of an image, in NumPy and in float64."""
+    height, width, _ = image.shape
+    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    x, y = (x - centre_x - shift[0]) / zoom, (y - centre_y - shift[1]) / zoom
+    x, y = np.cos(rotation) * x - np.sin(rotation) * y, np.sin(rotation) * x + np.cos(rotation) * y
+    x, y = centre_x + (-x if flip else x), centre_y + y
+    border = 40 * max(height, width)  # further than anything comes from
+    padded = np.pad(image.astype(np.float64), ((border,) * 2, (border,) * 2, (0, 0)), "symmetric")
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    found = np.zeros(image.shape)
+    for down, share_y in ((0, top + 1 - y), (1, y - top)):
+        for right, share_x in ((0, left + 1 - x), (1, x - left)):
+            pixels = padded[top + down + border, left + right + border]
+            found += pixels * (share_y * share_x)[..., None]
+    return found
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_a_crop_is_a_warp_without_rotation(dtype):
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_warp_is_bilinear_and_mirrored_at_the_border_however_far_it_reaches(dtype, turned):
     generator = np.random.default_rng(0)
-    images = tf.constant(generator.integers(0, 256, (40, 12, 9, 3)).astype(dtype))
-    changes = {
-        "flip": tf.constant(generator.random(40) < 0.5),
-        "shift": tf.constant(generator.integers(-2, 3, (40, 2)).astype("float32")),
-        "zoom": tf.constant(generator.uniform(0.8, 1.2, 40).astype("float32")),
-    }
-    expected = warp(images, **changes, rotation=tf.zeros(40))
-    found = crop(images, **changes, border=7)
+    images = generator.integers(0, 256, (40, 12, 9, 3)).astype(dtype)
+    flip = generator.random(40) < 0.5
+    shift = generator.integers(-20, 21, (40, 2)).astype(np.float32)
+    zoom = np.exp(generator.uniform(np.log(0.1), np.log(3), 40)).astype(np.float32)
+    rotation = generator.uniform(-np.pi, np.pi, 40).astype(np.float32) if turned else np.zeros(40)
+    found = warp(
+        tf.constant(images),
+        flip=tf.constant(flip),
+        shift=tf.constant(shift),
+        zoom=tf.constant(zoom),
+        rotation=tf.constant(rotation) if turned else None,
+    )
     assert found.dtype == tf.float32
+    expected = [by_hand(*one) for one in zip(images, flip, shift, zoom, rotation, strict=True)]
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
-@pytest.mark.parametrize("zoom", [0.1, 0.9])  # within the picture's reach, and beyond it
-def test_changes_without_rotation_are_those_of_a_warp(images, zoom):
+def test_batches_of_all_sizes_and_pipelines_share_one_graph(images):
     draws = draw(7, tf.constant([1, 2]))
-    config = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=0.0)
-    nearly = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=1e-6)
-    found = augment_batch(tf.constant(images), draws, config)
-    np.testing.assert_allclose(found, augment_batch(tf.constant(images), draws, nearly), atol=0.2)
+    augment_batch(images, draws, EVERYTHING)
+    before = warp.experimental_get_tracing_count()
+    for number in (7, 3, 1):
+        dataset = tf.data.Dataset.from_tensor_slices((images, draws)).batch(number)
+        for _ in dataset.map(lambda batch, numbers: augment_batch(batch, numbers, EVERYTHING)):
+            pass
+    assert warp.experimental_get_tracing_count() - before <= 1

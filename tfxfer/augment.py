@@ -51,89 +51,31 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
     images = tf.convert_to_tensor(images)
     balanced = 2 * draws - 1  # in [-1, 1)
     size = tf.cast(tf.shape(images)[2:0:-1], tf.float32)  # width, height
-    only_moves_pixels = not config.zoom and not config.rotation
-    flip = (draws[:, 0] < 0.5) & bool(config.flip)
-    # Whole pixels: a shift alone then blurs nothing.
-    shift = tf.round(balanced[:, 1:3] * (config.shift or 0) * size)
-    zoom = 1 + balanced[:, 3] * (config.zoom or 0)
-    border = _border(images.shape[1:3], config)
-    if border is not None and not only_moves_pixels and not config.rotation:
-        return crop(images, flip=flip, shift=shift, zoom=zoom, border=border)
     return warp(
         images,
-        flip=flip,
-        shift=shift,
-        zoom=zoom,
-        rotation=balanced[:, 4] * math.radians(config.rotation or 0),
+        flip=(draws[:, 0] < 0.5) & bool(config.flip),
+        # Whole pixels: a shift alone then blurs nothing.
+        shift=tf.round(balanced[:, 1:3] * (config.shift or 0) * size),
+        zoom=1 + balanced[:, 3] * (config.zoom or 0),
+        rotation=balanced[:, 4] * math.radians(config.rotation) if config.rotation else None,
         # Exact, and faster, where no point falls between pixels.
-        interpolation="NEAREST" if only_moves_pixels else "BILINEAR",
+        interpolated=bool(config.zoom or config.rotation),
     )
 
 
-def _border(height_width: tf.TensorShape, config: AugmentConfig) -> int | None:
-    """Returns how many pixels beyond the picture shift and zoom reach, None for more than it has.
-
-    None, too, where the size is not known.
-    """
-    if not height_width.is_fully_defined():
-        return None
-    sides = height_width.as_list()
-    most = (max(sides) / 2 + (config.shift or 0) * max(sides)) / (1 - (config.zoom or 0))
-    border = math.ceil(most - max(sides) / 2) + 1
-    return border if border <= min(sides) else None
-
-
-def crop(
-    images: tf.Tensor, *, flip: tf.Tensor, shift: tf.Tensor, zoom: tf.Tensor, border: int
-) -> tf.Tensor:
-    """Returns what `warp` does without rotation, in less than half the time.
-
-    Args:
-        images: Shape (batch, height, width, 3), of known height and width.
-        flip: Which images are mirrored, shape (batch,).
-        shift: Pixels to the right and down, shape (batch, 2).
-        zoom: Factors, shape (batch,); above 1 the picture grows.
-        border: How far the changes reach beyond the picture, in pixels, at the most.
-
-    Returns:
-        float32, of the shape of `images`.
-    """
-    height, width = images.shape[1:3]
-    # Joined from pieces, which takes a tenth of the time of `tf.pad`.
-    above, below = tf.reverse(images[:, :border], [1]), tf.reverse(images[:, -border:], [1])
-    wide = tf.concat([above, images, below], axis=1)
-    left, right = tf.reverse(wide[:, :, :border], [2]), tf.reverse(wide[:, :, -border:], [2])
-    wide = tf.concat([left, wide, right], axis=2)
-    mirror = tf.where(flip, -1.0, 1.0)
-
-    def ends(side: int, moved: tf.Tensor, sign: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns where the first and the last pixel come from, as parts of the widened side."""
-        centre = (side - 1) / 2
-        first = sign * (-centre - moved) / zoom
-        last = sign * (centre - moved) / zoom
-        scale = side + 2 * border - 1
-        return (first + centre + border) / scale, (last + centre + border) / scale
-
-    left_end, right_end = ends(width, shift[:, 0], mirror)
-    top, bottom = ends(height, shift[:, 1], tf.ones_like(mirror))
-    return tf.image.crop_and_resize(
-        wide,
-        tf.stack([top, left_end, bottom, right_end], axis=1),
-        tf.range(tf.shape(images)[0]),
-        (height, width),
-    )
-
-
+# Compiled by XLA, which makes one pass over the pixels of it, a third of the time that TensorFlow's
+# own operations for crops and projections take.
+@tf.function(jit_compile=True)
 def warp(
     images: tf.Tensor,
     *,
     flip: tf.Tensor,
     shift: tf.Tensor,
     zoom: tf.Tensor,
-    rotation: tf.Tensor,
-    interpolation: str = "BILINEAR",
+    rotation: tf.Tensor | None = None,
+    interpolated: bool = True,
 ) -> tf.Tensor:
-    """Returns the images after one projective transform each, so that they blur only once.
+    """Returns the images after one affine transform each, so that they blur only once.
 
     In this order: mirrored left to right, scaled and turned about the centre, shifted. What comes
     into view is the mirror image of the picture at its border.
@@ -143,34 +85,53 @@ def warp(
         flip: Which images are mirrored, shape (batch,).
         shift: Pixels to the right and down, shape (batch, 2).
         zoom: Factors, shape (batch,); above 1 the picture grows.
-        rotation: Radians, shape (batch,); above 0 the picture turns counterclockwise.
-        interpolation: "BILINEAR" or "NEAREST", between the pixels of the image.
+        rotation: Radians, shape (batch,); above 0 the picture turns counterclockwise. None, which
+            takes less time, turns none.
+        interpolated: Bilinear between the pixels of the image; otherwise the nearest one.
 
     Returns:
         float32, of the shape of `images`.
     """
-    images = tf.cast(images, tf.float32)
     height, width = tf.shape(images)[1], tf.shape(images)[2]
-    centre_x = tf.cast(width - 1, tf.float32) / 2
-    centre_y = tf.cast(height - 1, tf.float32) / 2
-    mirror = tf.where(flip, -1.0, 1.0)
-    # The operation wants the way back, from a pixel of the result to a point of the image:
+
+    def of_images(numbers: tf.Tensor) -> tf.Tensor:
+        return numbers[:, None, None]  # (batch, 1, 1)
+
+    def from_centre(side: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
+        side = tf.cast(side, tf.float32)
+        return (tf.range(side) - (side - 1) / 2 - moved[:, None]) / zoom[:, None]
+
+    # The way back, from a pixel of the result to a point of the image:
     # (x, y) -> centre + mirror * rotate((x, y) - centre - shift) / zoom.
-    cosine, sine = tf.cos(rotation) / zoom, tf.sin(rotation) / zoom
-    a, b = mirror * cosine, -mirror * sine
-    c, d = sine, cosine
-    from_x, from_y = centre_x + shift[:, 0], centre_y + shift[:, 1]
-    zero = tf.zeros_like(zoom)
-    transforms = [
-        *(a, b, centre_x - a * from_x - b * from_y),
-        *(c, d, centre_y - c * from_x - d * from_y),
-        *(zero, zero),
-    ]
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=tf.stack(transforms, axis=1),  # (batch, 8)
-        output_shape=tf.stack([height, width]),
-        fill_value=0.0,
-        interpolation=interpolation,
-        fill_mode="REFLECT",
-    )
+    x = from_centre(width, shift[:, 0])[:, None, :]  # (batch, 1, width)
+    y = from_centre(height, shift[:, 1])[:, :, None]  # (batch, height, 1)
+    if rotation is not None:
+        cosine, sine = of_images(tf.cos(rotation)), of_images(tf.sin(rotation))
+        x, y = cosine * x - sine * y, sine * x + cosine * y
+    x *= of_images(tf.where(flip, -1.0, 1.0))
+
+    def in_picture(index: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+        """Returns the pixel that stands at a place, whole numbers on a side that is mirrored."""
+        period = 2 * tf.cast(side, tf.float32)
+        index -= period * tf.floor(index / period)
+        return tf.cast(tf.minimum(index, period - 1 - index), tf.int32)
+
+    def pixels(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+        row, column = in_picture(row, height), in_picture(column, width)
+        shape = tf.broadcast_dynamic_shape(tf.shape(row), tf.shape(column))
+        places = tf.stack([tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)], axis=-1)
+        return tf.cast(tf.gather_nd(images, places, batch_dims=1), tf.float32)
+
+    x += tf.cast(width - 1, tf.float32) / 2
+    y += tf.cast(height - 1, tf.float32) / 2
+    if not interpolated:
+        return pixels(tf.round(y), tf.round(x))
+    left, top = tf.floor(x), tf.floor(y)
+    right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
+
+    def in_row(row: tf.Tensor) -> tf.Tensor:
+        first = pixels(row, left)
+        return first + (pixels(row, left + 1) - first) * right_share
+
+    upper = in_row(top)
+    return upper + (in_row(top + 1) - upper) * lower_share
