@@ -1,12 +1,19 @@
 """The fine-tuning loop against the bare train step, and the input pipeline by itself.
 
     python benchmarks/finetune_step.py DATA [--backbone resnet50 --weights none] [--unfreeze all]
+    python benchmarks/finetune_step.py DATA --batch-size 256 --precision mixed_bfloat16 --xla on
 
 In one process, repeat by repeat, images a second: the compiled train step on one batch that is in
 memory; `fit` over several epochs of the real pipeline, images kept and augmented, with the same
 compiled step; the pipeline alone. Compilation is over before the clock starts.
+
+What the device can do is measured as well: the product of two large square matrices in the type
+that the layers compute in. Of that the step's share is told, by the multiplications and additions
+of its convolutions and dense layers: once forwards, and twice backwards where they are trained.
 """
 
+import math
+import statistics
 import time
 
 import keras
@@ -15,9 +22,32 @@ import tensorflow as tf
 
 from tfxfer.allocator import keep_freed_memory
 from tfxfer.config import FitConfig
+from tfxfer.layers import leaf_layers
 from tfxfer.loops import compiled_view
 from tfxfer.pipeline import open_images, training_batches
 from tfxfer.plan import make_plan
+
+
+def step_operations(model: keras.Model) -> float:
+    """Returns how many floating-point operations a train step takes for an image."""
+    total = 0.0
+    for layer in leaf_layers(model):
+        for kernel in (weight for weight in layer.weights if "kernel" in weight.name):
+            places = math.prod(layer.output.shape[1:-1])
+            total += 2 * math.prod(kernel.shape) * places * (3 if kernel.trainable else 1)
+    return total
+
+
+def device_operations(dtype: str, side: int) -> float:
+    """Returns how many floating-point operations a second the product of two matrices comes to."""
+    matrix = tf.cast(tf.random.stateless_uniform((side, side), (0, 0)), dtype)
+    product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        product().numpy()
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / statistics.median(seconds[1:])  # the first one is traced
 
 
 def main() -> None:
@@ -26,11 +56,16 @@ def main() -> None:
     measuring.add_data_options(parser)
     parser.add_argument("--unfreeze")
     parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--precision")
+    parser.add_argument("--xla", choices=("on", "off"), help="[default: as Keras decides]")
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
     facts = measuring.facts()
     config = FitConfig(
         **measuring.data_settings(options),
+        batch_size=options.batch_size,
+        precision=options.precision or "auto",
         cache_gigabytes=0.0,
     ).with_settings({"finetune": {"unfreeze": options.unfreeze, "batch_norm": "frozen"}})
     plan = make_plan(config)
@@ -49,6 +84,12 @@ def main() -> None:
         return drawn.filter(lambda _, labels: tf.size(labels) == config.batch_size)
 
     view = compiled_view(classifier.halves().whole, config.finetune, options.steps, 0.0)
+    if options.xla:
+        view.jit_compile = options.xla == "on"
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    compute_dtype = keras.DTypePolicy(config.precision).compute_dtype
+    available = device_operations(compute_dtype, 8192 if on_gpu else 2048)
+    needed = step_operations(classifier.model)
     repeated = iter(tf.data.Dataset.from_tensors(next(iter(batches()))).repeat())
     repeats = []
 
@@ -85,8 +126,18 @@ def main() -> None:
         "ratio to bare step": {
             name: [run[name] / run["bare step"] for run in repeats] for name in repeats[0]
         },
+        "share of a matrix product's operations": {
+            name: [
+                None if name == "pipeline alone" else run[name] * needed / available
+                for run in repeats
+            ]
+            for name in repeats[0]
+        },
     }
-    print(f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained")
+    print(
+        f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained, "
+        f"{config.precision}: {needed / 1e9:.2f} GFLOP an image, of {available / 1e9:,.0f} a second"
+    )
     measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 
 

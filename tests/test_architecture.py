@@ -21,6 +21,8 @@ USED_BY_VERBS = {
     "reporting": {"evaluation"},
 }
 LIGHT = {"cli", "backbones", "preflight", "progress", *LEAVES}
+# Packages whose tests go over all that lies in them: files of every format through every function.
+TESTED_AS_ONE = {"images"}
 
 
 def modules():
@@ -73,7 +75,8 @@ def test_every_module_has_its_tests():
     for path in modules().values():
         folder, name = path.relative_to(ROOT).parent, path.stem
         # A package is tested as the module that it is seen as from outside.
-        expected = f"test_{folder}.py" if name == "__init__" else folder / f"test_{name}.py"
+        as_one = name == "__init__" or str(folder) in TESTED_AS_ONE
+        expected = f"test_{folder}.py" if as_one else folder / f"test_{name}.py"
         assert (tests / expected).is_file(), expected
 
 

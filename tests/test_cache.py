@@ -1,9 +1,11 @@
 import os
+import pathlib
 import time
 
 import numpy as np
 import pytest
 
+from tfxfer import images
 from tfxfer.cache import (
     Cache,
     code_digest,
@@ -165,6 +167,12 @@ def test_keys_depend_on_every_fact_and_not_on_their_order():
 def test_the_code_of_other_modules_has_another_digest():
     assert code_digest("images", "augment") == code_digest("images", "augment")
     assert len({code_digest("images"), code_digest("augment"), code_digest("linear")}) == 3
+
+
+def test_the_digest_of_a_package_is_that_of_all_that_lies_in_it():
+    parts = sorted(path.stem for path in pathlib.Path(images.__file__).parent.glob("*.py"))
+    assert len(parts) > 1
+    assert code_digest("images") == code_digest(*(f"images/{part}" for part in parts))
 
 
 def test_places_are_those_of_the_ids():

@@ -10,7 +10,6 @@ from conftest import file_of
 from PIL import Image, ImageOps
 
 from tfxfer.images import (
-    MAX_PIXELS,
     decode,
     decode_and_resize,
     format_of,
@@ -20,6 +19,7 @@ from tfxfer.images import (
     resize,
     why_unreadable,
 )
+from tfxfer.images.picture import MAX_PIXELS
 
 
 def picture(height: int, width: int) -> Image.Image:

@@ -5,6 +5,7 @@ decided by numbers drawn for it from (seed, epoch, index), whatever its batch or
 """
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -63,9 +64,16 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
     )
 
 
-# Compiled by XLA, which makes one pass over the pixels of it, a third of the time that TensorFlow's
-# own operations for crops and projections take.
-@tf.function(jit_compile=True)
+def _compiled(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Has XLA make one pass over the pixels of what a function does.
+
+    That takes a third of the time of TensorFlow's own operations for crops and projections.
+    """
+    compiled: Callable[..., tf.Tensor] = tf.function(function, jit_compile=True)
+    return compiled
+
+
+@_compiled
 def warp(
     images: tf.Tensor,
     *,

@@ -65,9 +65,17 @@ def key_of(facts: Mapping[str, Any]) -> str:
 
 
 def code_digest(*modules: str) -> str:
-    """Returns a digest of the source of some modules of this package, by their names."""
+    """Returns a digest of the source of some modules of this package, by their names.
+
+    Of one that is a package itself, the source of all that lies in it.
+    """
     folder = pathlib.Path(__file__).parent
-    return id_of(*((folder / f"{name}.py").read_bytes() for name in modules)).hex()
+    files = [
+        file
+        for name in modules
+        for file in sorted((folder / name).glob("*.py")) or [folder / f"{name}.py"]
+    ]
+    return id_of(*(file.read_bytes() for file in files)).hex()
 
 
 def id_of(*parts: bytes) -> bytes:

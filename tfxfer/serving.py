@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 
 from tfxfer.classifier import with_features
-from tfxfer.images import FORMATS, MAX_PIXELS, decode_and_resize, resize
+from tfxfer.images import FORMATS, decode_and_resize, resize
+from tfxfer.images.picture import MAX_PIXELS
 from tfxfer.run_directory import class_lines
 
 # How many of the most probable classes an answer names.
