@@ -122,7 +122,8 @@ def warp(
         """Returns the pixel that stands at a place, whole numbers on a side that is mirrored."""
         period = 2 * tf.cast(side, tf.float32)
         index -= period * tf.floor(index / period)
-        return tf.cast(tf.minimum(index, period - 1 - index), tf.int32)
+        # A whole number of periods may be left as one, where XLA multiplies by the reciprocal.
+        return tf.cast(tf.maximum(tf.minimum(index, period - 1 - index), 0), tf.int32)
 
     def pixels(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
         row, column = in_picture(row, height), in_picture(column, width)

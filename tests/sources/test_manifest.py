@@ -114,7 +114,7 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
         ("file,label\na.png,cat\n", "has no 'path'; its columns are file, label."),
         (
             "path,lable\na.png,cat\n",
-            "has no 'label'; its columns are path, lable. Did you mean 'lab",
+            "has no 'label'; its columns are path, lable. Should 'lable' be 'label'?",
         ),
         ("path,label,label\na.png,cat,cat\n", "has the column 'label' twice"),
         ("path,label\n", "lists no images"),

@@ -246,9 +246,11 @@ def _check_columns(
     subject = subject or f"The manifest '{path}' "
     for column in _REQUIRED:
         if column not in columns:
+            mistyped = [name for name in columns if did_you_mean(name, [column])]
+            hint = f" Should '{mistyped[0]}' be '{column}'?" if mistyped else ""
             raise UsageError(
                 f"{subject}has no '{column}'; its {noun} are {', '.join(columns) or 'none'}."
-                f"{did_you_mean(column, columns)} A manifest has the columns 'path' and 'label' "
+                f"{hint} A manifest has the columns 'path' and 'label' "
                 f"and may have {', '.join(repr(name) for name in _OPTIONAL[:-1])}."
             )
     twice = [column for column in columns if columns.count(column) > 1]
