@@ -176,6 +176,15 @@ def test_a_warp_is_bilinear_and_mirrored_at_the_border_however_far_it_reaches(dt
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
+@pytest.mark.parametrize("zoom", [0.1, 0.9])  # within the picture's reach, and beyond it
+def test_changes_without_rotation_are_those_of_a_warp(images, zoom):
+    draws = draw(7, tf.constant([1, 2]))
+    config = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=0.0)
+    nearly = AugmentConfig(flip=True, shift=0.1, zoom=zoom, rotation=1e-6)
+    found = augment_batch(tf.constant(images), draws, config)
+    np.testing.assert_allclose(found, augment_batch(tf.constant(images), draws, nearly), atol=0.2)
+
+
 def test_batches_of_all_sizes_and_pipelines_share_one_graph(images):
     draws = draw(7, tf.constant([1, 2]))
     augment_batch(images, draws, EVERYTHING)

@@ -100,7 +100,33 @@ def warp(
     Returns:
         float32, of the shape of `images`.
     """
-    height, width = tf.shape(images)[1], tf.shape(images)[2]
+    x, y = _origins(tf.shape(images)[1], tf.shape(images)[2], flip, shift, zoom, rotation)
+    if not interpolated:
+        return _pixels(images, tf.round(x), tf.round(y))
+    left, top = tf.floor(x), tf.floor(y)
+    right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
+
+    def between(row: tf.Tensor) -> tf.Tensor:
+        first = _pixels(images, left, row)
+        return first + (_pixels(images, left + 1, row) - first) * right_share
+
+    upper = between(top)
+    return upper + (between(top + 1) - upper) * lower_share
+
+
+def _origins(
+    height: tf.Tensor,
+    width: tf.Tensor,
+    flip: tf.Tensor,
+    shift: tf.Tensor,
+    zoom: tf.Tensor,
+    rotation: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the points of the images that the pixels of their results come from; see `warp`.
+
+    Returns:
+        x and y in pixels, each of shape (batch, height, width), or 1 where all are alike.
+    """
 
     def of_images(numbers: tf.Tensor) -> tf.Tensor:
         return numbers[:, None, None]  # (batch, 1, 1)
@@ -109,38 +135,30 @@ def warp(
         side = tf.cast(side, tf.float32)
         return (tf.range(side) - (side - 1) / 2 - moved[:, None]) / zoom[:, None]
 
-    # The way back, from a pixel of the result to a point of the image:
-    # (x, y) -> centre + mirror * rotate((x, y) - centre - shift) / zoom.
+    # The way back: (x, y) -> centre + mirror * rotate((x, y) - centre - shift) / zoom.
     x = from_centre(width, shift[:, 0])[:, None, :]  # (batch, 1, width)
     y = from_centre(height, shift[:, 1])[:, :, None]  # (batch, height, 1)
     if rotation is not None:
         cosine, sine = of_images(tf.cos(rotation)), of_images(tf.sin(rotation))
         x, y = cosine * x - sine * y, sine * x + cosine * y
     x *= of_images(tf.where(flip, -1.0, 1.0))
-
-    def in_picture(index: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
-        """Returns the pixel that stands at a place, whole numbers on a side that is mirrored."""
-        period = 2 * tf.cast(side, tf.float32)
-        index -= period * tf.floor(index / period)
-        # A whole number of periods may be left as one, where XLA multiplies by the reciprocal.
-        return tf.cast(tf.maximum(tf.minimum(index, period - 1 - index), 0), tf.int32)
-
-    def pixels(row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-        row, column = in_picture(row, height), in_picture(column, width)
-        shape = tf.broadcast_dynamic_shape(tf.shape(row), tf.shape(column))
-        places = tf.stack([tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)], axis=-1)
-        return tf.cast(tf.gather_nd(images, places, batch_dims=1), tf.float32)
-
     x += tf.cast(width - 1, tf.float32) / 2
     y += tf.cast(height - 1, tf.float32) / 2
-    if not interpolated:
-        return pixels(tf.round(y), tf.round(x))
-    left, top = tf.floor(x), tf.floor(y)
-    right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
+    return x, y
 
-    def in_row(row: tf.Tensor) -> tf.Tensor:
-        first = pixels(row, left)
-        return first + (pixels(row, left + 1) - first) * right_share
 
-    upper = in_row(top)
-    return upper + (in_row(top + 1) - upper) * lower_share
+def _pixels(images: tf.Tensor, column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
+    """Returns what stands at whole places of images that are mirrored without end, float32."""
+    row = _mirrored(row, tf.shape(images)[1])
+    column = _mirrored(column, tf.shape(images)[2])
+    shape = tf.broadcast_dynamic_shape(tf.shape(row), tf.shape(column))
+    places = tf.stack([tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)], axis=-1)
+    return tf.cast(tf.gather_nd(images, places, batch_dims=1), tf.float32)
+
+
+def _mirrored(index: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+    """Returns which pixel of a side, int32, stands at whole places of the side mirrored."""
+    period = 2 * tf.cast(side, tf.float32)
+    index -= period * tf.floor(index / period)
+    # A whole number of periods may be left as one, where XLA multiplies by the reciprocal.
+    return tf.cast(tf.maximum(tf.minimum(index, period - 1 - index), 0), tf.int32)

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfxfer.images.content import ALL, apart, cut, length, read
 from tfxfer.images.picture import BACKGROUND, why_no_picture
 
-# A block has 255 bytes at most.
+# Blocks that are looked at in one file: they have 255 bytes at most, so that there are many.
 _MAX_BLOCKS = 100_000
 
 
