@@ -100,6 +100,15 @@ def since_start() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
+def gpus() -> list[str]:
+    """Returns the names of NVIDIA's GPUs in this machine, whether they are used or not."""
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):  # no driver, or nothing that it drives
+        return []
+
+
 def facts() -> dict:
     """Returns what is measured, when and on what machine, and the versions of the packages."""
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
@@ -109,6 +118,7 @@ def facts() -> dict:
         "date": datetime.date.today().isoformat(),
         "cpu": model[1] if model else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "gpus": gpus(),
         "load_before": round(os.getloadavg()[0], 2),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in packages},
