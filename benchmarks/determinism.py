@@ -36,7 +36,7 @@ def train(options) -> None:
     classifier.unfreeze(config.finetune.unfreeze, config.finetune.batch_norm)
     images = open_images(plan.source.splits, config)[0]["train"]
     steps = -(-len(images) // config.batch_size)
-    view = compiled_view(classifier.halves().whole, config.finetune, steps, config.label_smoothing)
+    view = compiled_view(classifier.halves().whole, config.finetune, config, steps)
 
     def batches(first, end, step):
         return training_batches(

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--precision")
-    parser.add_argument("--xla", choices=("on", "off"), help="[default: as Keras decides]")
+    parser.add_argument("--xla", choices=("on", "off"), help="[default: as a fit decides]")
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
     facts = measuring.facts()
@@ -66,6 +66,7 @@ def main() -> None:
         **measuring.data_settings(options),
         batch_size=options.batch_size,
         precision=options.precision or "auto",
+        xla=options.xla or "auto",
         cache_gigabytes=0.0,
     ).with_settings({"finetune": {"unfreeze": options.unfreeze, "batch_norm": "frozen"}})
     plan = make_plan(config)
@@ -83,9 +84,7 @@ def main() -> None:
         # A smaller last batch is no step that others can be compared with.
         return drawn.filter(lambda _, labels: tf.size(labels) == config.batch_size)
 
-    view = compiled_view(classifier.halves().whole, config.finetune, options.steps, 0.0)
-    if options.xla:
-        view.jit_compile = options.xla == "on"
+    view = compiled_view(classifier.halves().whole, config.finetune, config, options.steps)
     on_gpu = bool(tf.config.list_physical_devices("GPU"))
     compute_dtype = keras.DTypePolicy(config.precision).compute_dtype
     available = device_operations(compute_dtype, 8192 if on_gpu else 2048)
@@ -136,7 +135,8 @@ def main() -> None:
     }
     print(
         f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained, "
-        f"{config.precision}: {needed / 1e9:.2f} GFLOP an image, of {available / 1e9:,.0f} a second"
+        f"{config.precision}, XLA {config.xla}: {needed / 1e9:.2f} GFLOP an image, of "
+        f"{available / 1e9:,.0f} a second"
     )
     measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 

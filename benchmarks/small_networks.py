@@ -18,7 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from tfxfer.config import AugmentConfig, FitConfig, PhaseConfig
-from tfxfer.loops import compiled_view, score_splits
+from tfxfer.loops import compiled_view, predict_splits
+from tfxfer.metrics import accuracy
 from tfxfer.pipeline import Images, evaluation_batches, training_batches
 from tfxfer.precision import dtype_policy
 from tfxfer.residual import small_resnet
@@ -56,7 +57,7 @@ def compiled(model: keras.Model, steps: int) -> keras.Model:
         weight_decay=5e-3,
         clip_norm=0.0,
     )
-    return compiled_view(model, phase, steps, label_smoothing=0.0)
+    return compiled_view(model, phase, FitConfig(label_smoothing=0.0), steps)
 
 
 def seconds_per_step(model: keras.Model) -> float:
@@ -104,10 +105,11 @@ def main() -> None:
         )
         compiled(model, steps).fit(batches.take(steps), shuffle=False, verbose=0)
         probabilities = keras.Model(model.input, keras.layers.Softmax()(model.output))
-        own = score_splits(probabilities, {"validation": source["validation"]}, 500)
+        own = predict_splits(probabilities, {"validation": source["validation"]}, 500)
         print(
             f"{name}: {features.count_params():,} parameters, {BATCH / times[name]:.0f} images/s, "
-            f"{epochs:.2f} epochs, source {own['validation']['accuracy']:.3f}, "
+            f"{epochs:.2f} epochs, "
+            f"source {accuracy(own['validation'], source['validation'].labels):.3f}, "
             f"CIFAR-10 {linear_accuracy(features, target):.3f}",
             flush=True,
         )

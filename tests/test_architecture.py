@@ -1,6 +1,7 @@
 """The shape of the house: imports point downward, and every module has its tests."""
 
 import ast
+import importlib
 import pathlib
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import tfxfer
 
 ROOT = pathlib.Path(tfxfer.__file__).parent
+BENCHMARKS = sorted(pathlib.Path(__file__).parents[1].glob("benchmarks/*.py"))
 
 # Door -> verbs -> nouns -> leaves. A module imports from the layers below its own, nouns also from
 # nouns; verbs do not import each other, but for the export and the report that a fit ends with, and
@@ -78,6 +80,14 @@ def test_every_module_has_its_tests():
         as_one = name == "__init__" or str(folder) in TESTED_AS_ONE
         expected = f"test_{folder}.py" if as_one else folder / f"test_{name}.py"
         assert (tests / expected).is_file(), expected
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=[path.stem for path in BENCHMARKS])
+def test_what_a_benchmark_imports_of_the_library_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "tfxfer":
+            module = importlib.import_module(node.module)
+            assert all(hasattr(module, alias.name) for alias in node.names), node.module
 
 
 def test_there_is_no_assert_in_the_library():

@@ -9,7 +9,7 @@ from tfxfer.checkpoint import (
     restore_training_state,
     training_state,
 )
-from tfxfer.config import HeadConfig
+from tfxfer.config import FitConfig, HeadConfig
 from tfxfer.errors import RunError
 from tfxfer.loops import compiled_view
 
@@ -80,7 +80,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_those_before(tmp_path, monke
     assert number_of(files.read()[0]) == 1
 
 
-def build(seed=0, scale_loss=False):
+def build(seed=0, precision="float32"):
     """Returns a compiled model with BatchNorm and dropout whose generator nobody seeded."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input((4,))
@@ -89,7 +89,7 @@ def build(seed=0, scale_loss=False):
     x = keras.layers.Dropout(0.5)(x)
     model = keras.Model(inputs, keras.layers.Dense(3)(x))
     phase = HeadConfig(4, "sgd", 0.1, 1.0, weight_decay=1e-3, clip_norm=1.0)
-    return compiled_view(model, phase, 3, 0.1, scale_loss=scale_loss)
+    return compiled_view(model, phase, FitConfig(label_smoothing=0.1, precision=precision), 3)
 
 
 def train(view, first, end):
@@ -103,16 +103,16 @@ def train(view, first, end):
     return logs
 
 
-@pytest.mark.parametrize("scale_loss", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("taken", [3, 4, 8])
-def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, taken, scale_loss):
-    whole = build(scale_loss=scale_loss)
+def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, taken, precision):
+    whole = build(precision=precision)
     expected = train(whole, 0, 9)
-    first = build(scale_loss=scale_loss)
+    first = build(precision=precision)
     train(first, 0, taken)
     Checkpoints(tmp_path).write(Checkpoint({}, training_state(first)))
     arrays = Checkpoints(tmp_path).read()[0].arrays
-    second = build(seed=1, scale_loss=scale_loss)
+    second = build(seed=1, precision=precision)
     restore_training_state(second, arrays)
     second.reset_metrics()  # as Keras does where an epoch begins
     restore_metrics(second, arrays)

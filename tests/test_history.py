@@ -140,6 +140,25 @@ def train(history, *, epochs=6, patience=0, batch_size=2, learning_rate=0.0):
     return lines, len(best)
 
 
+def test_the_time_left_does_not_count_what_is_compiled_in_the_first_step(history, monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr("time.perf_counter", lambda: clock["now"])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    lines = []
+    recorder = PhaseRecorder(
+        history, "finetune", 3, 2, lambda: (0.1, 1.0), lambda: None, 0, lines.append
+    )
+    recorder.set_model(model)
+    recorder.set_params({"steps": 4})
+    for epoch, steps_end in enumerate([(100, 102, 104, 106), (108, 110, 112, 114)]):
+        recorder.on_epoch_begin(epoch)
+        for step, clock["now"] in enumerate(steps_end):
+            recorder.on_train_batch_end(step, {"loss": 0.1})
+        recorder.on_epoch_end(epoch, {"loss": 0.1, "accuracy": 1.0})
+    assert [line.split("  ")[-1] for line in lines] == ["16 s left", "8 s left"]
+
+
 def test_each_epoch_prints_a_line_with_the_time_left(history):
     lines, best = train(history, epochs=2, learning_rate=1.0)
     assert lines[0].startswith("finetune 1/2  loss 0.6931  accuracy 0.5000  validation loss 0.")

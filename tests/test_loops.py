@@ -21,6 +21,7 @@ PHASE = FinetuneConfig(
     weight_decay=0.0,
     clip_norm=0.0,
 )
+SMOOTHED = FitConfig(label_smoothing=0.1)
 
 
 def tiny_model():
@@ -43,7 +44,7 @@ def batches(epochs):
 
 def test_a_view_shares_the_layers_and_leaves_the_model_uncompiled(tmp_path):
     model = tiny_model()
-    view = compiled_view(model, PHASE, 2, 0.1)
+    view = compiled_view(model, PHASE, SMOOTHED, 2)
     assert not model.compiled
     before = model.get_weights()
     run_epochs(view, only(batches(4), 2), [], epochs=4)
@@ -52,10 +53,22 @@ def test_a_view_shares_the_layers_and_leaves_the_model_uncompiled(tmp_path):
     assert not keras.models.load_model(tmp_path / "model.keras").compiled
 
 
+def test_xla_compiles_the_steps_only_where_it_is_to_and_trains_the_same():
+    trained = {}
+    for xla in ("on", "off"):
+        model = tiny_model()
+        view = compiled_view(model, PHASE, dataclasses.replace(SMOOTHED, xla=xla), 2)
+        assert view.jit_compile == (xla == "on")
+        run_epochs(view, only(batches(4), 2), [], epochs=4)
+        trained[xla] = model.get_weights()
+    for compiled, plain in zip(trained["on"], trained["off"], strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
 def test_only_the_epochs_that_are_left_are_run():
     seen = []
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
-    view = compiled_view(tiny_model(), PHASE, 2, 0.0)
+    view = compiled_view(tiny_model(), PHASE, SMOOTHED, 2)
     run_epochs(view, only(batches(1), 2), [callback], epochs=4, first_epoch=3)
     assert seen == [3]
 
@@ -64,7 +77,7 @@ def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
     model = tiny_model()
     examples = batches(1)
     labels = np.concatenate([labels for _, labels in examples])
-    view = compiled_view(model, PHASE, 2, 0.1)
+    view = compiled_view(model, PHASE, SMOOTHED, 2)
     expected = view.evaluate(examples, verbose=0)
     found = judge_logits(Judge(model, examples, labels, 4, "validation").outputs(), labels, 0.1)
     assert found == pytest.approx(expected, rel=1e-5)
@@ -88,7 +101,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         features = np.random.default_rng(0).normal(size=(num_examples, 3)).astype("float32")
         labels = np.arange(num_examples) % 2
         steps = -(-num_examples // 3)
-        view = compiled_view(model, PHASE, steps, 0.0, together)
+        view = compiled_view(model, PHASE, SMOOTHED, steps, together)
         judge = Judge(model, array_batches(features, labels, 3), labels, 3, "validation")
         validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: judge.outputs())
         Counting.calls = 0
@@ -126,7 +139,8 @@ def test_a_step_divides_the_weighted_losses_by_the_number_of_examples(precision)
     told = {}
     callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.update(logs))
     phase = dataclasses.replace(PHASE, epochs=1, decay="constant")
-    view = compiled_view(model, phase, 1, 0.1, scale_loss=precision == "mixed_float16")
+    config = dataclasses.replace(SMOOTHED, precision=precision)
+    view = compiled_view(model, phase, config, 1)
     batches = feature_batches(x, labels, 5, seed=0, epochs=1, weights=weights)
     run_epochs(view, only(batches, 1), [callback], epochs=1)
     assert told["loss"] == pytest.approx((weights * losses).sum() / 5, rel=1e-6)
@@ -146,7 +160,8 @@ def test_weights_of_one_train_to_the_same_last_bit_as_none(label_smoothing):
 
     def trained(weights):
         model = tiny_model()
-        view = compiled_view(model, PHASE, 3, label_smoothing)
+        config = FitConfig(label_smoothing=label_smoothing)
+        view = compiled_view(model, PHASE, config, 3)
         batches = feature_batches(x, labels, 3, seed=0, epochs=4, weights=weights)
         run_epochs(view, only(batches, 3), [], epochs=4)
         return model.get_weights()

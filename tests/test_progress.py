@@ -1,6 +1,6 @@
 import pytest
 
-from tfxfer.progress import Progress, readable_bytes, readable_seconds
+from tfxfer.progress import Pace, Progress, readable_bytes, readable_seconds
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_a_terminal_sees_how_far_a_pass_is_and_then_a_clear_line(capsys, monkeyp
     assert capsys.readouterr().err == (
         "\r\033[Kfeatures 10/35, 25 s left\r\033[Kfeatures 35/35, 0 s left\r\033[K"
     )
+
+
+def test_what_comes_once_is_no_part_of_the_pace():
+    pace = Pace(100.0)
+    assert pace.left(120.0, 1, 4) == 60.0  # the first of four took 20 s
+    pace.begin(120.0, 1)
+    assert pace.left(122.0, 2, 4) == 4.0  # the second took 2 s
+    assert pace.left(130.0, 4, 4) == 0.0
+
+
+def test_the_time_left_does_not_count_the_compilation_within_the_first_step(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    seconds = iter([0.0, 10.0, 11.0, 12.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(seconds))
+    with Progress("features", 10) as progress:
+        for batch in (1, 2, 3):
+            progress.update(batch)
+    assert [text.split(", ")[1] for text in capsys.readouterr().err.split("\r\033[K")[1:-1]] == [
+        "1 min 30 s left",
+        "8 s left",
+        "7 s left",
+    ]

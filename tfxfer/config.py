@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TypeVar
 from tfxfer.errors import UsageError, did_you_mean
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+Xla = Literal["auto", "on", "off"]
 ClassWeights = Literal["none", "balanced"]
 
 BadImages = Literal["error", "skip"]
@@ -117,6 +118,7 @@ class RunConfig:
     batch_size: int = _setting(None, minimum=1)
     label_smoothing: float = _setting(None, minimum=0, below=1)
     precision: Precision = "auto"
+    xla: Xla = "auto"  # whether it compiles the train steps
     memory_gigabytes: float = _setting(2.0, minimum=0)  # of images, and again of what is computed
     cache_gigabytes: float = _setting(10.0, minimum=0)  # on the disk, in all; 0 keeps nothing there
     cache_dir: str | None = None  # where; None is TFXFER_CACHE_DIR or the user's cache

@@ -21,6 +21,7 @@ from tfxfer.cache import (
     key_of,
     places,
 )
+from tfxfer.compilation import without_xla
 from tfxfer.config import AugmentConfig, RunConfig
 from tfxfer.pipeline import Images, evaluation_batches, shuffled_indices
 from tfxfer.progress import Progress
@@ -64,7 +65,8 @@ def predict_batches(
     )
     # A smaller last batch would be another shape, for which the model is compiled once more.
     whole = batches.map(filled)
-    return np.asarray(model.predict(whole, verbose=0, callbacks=[counter]))[:num_examples]
+    outputs = without_xla(model).predict(whole, verbose=0, callbacks=[counter])
+    return np.asarray(outputs)[:num_examples]
 
 
 @dataclass(frozen=True)

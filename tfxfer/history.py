@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfxfer.errors import DivergenceError, UsageError
 from tfxfer.linear import Solution
-from tfxfer.progress import Progress, readable_seconds
+from tfxfer.progress import Pace, Progress, readable_seconds
 from tfxfer.run_directory import RunDirectory, replacing
 
 # Epochs on kept features take milliseconds, and a file that is flushed to the disk as long.
@@ -196,19 +196,18 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._say = say
         self._before = first_step
         self._epoch = 0
-        self._first_epoch: int | None = None
-        self._phase_start = time.perf_counter()
-        self._epoch_start = self._phase_start
+        self._is_first = True  # of the epochs that are run here
+        self._epoch_start = time.perf_counter()
+        self._pace = Pace(self._epoch_start)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._epoch_start = time.perf_counter()
-        if self._first_epoch is None:
-            self._first_epoch = epoch
-            self._phase_start = self._epoch_start
         self._epoch = epoch
-        steps = self._before + self.params["steps"]
-        self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", steps)
+        self._steps = self._before + self.params["steps"]
+        if self._is_first:
+            self._pace.begin(self._epoch_start, epoch + self._before / self._steps)
+        self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self._steps)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Shows how far the epoch is.
@@ -218,6 +217,8 @@ class PhaseRecorder(keras.callbacks.Callback):
         """
         step = self._before + batch + 1
         self._progress.update(step)
+        if self._is_first and batch == 0 and step < self._steps:
+            self._pace.begin(time.perf_counter(), self._epoch + step / self._steps)
         # It is the mean over the epoch so far: once it is no number, it stays so.
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
@@ -257,8 +258,11 @@ class PhaseRecorder(keras.callbacks.Callback):
         if best:
             self._keep_best()
         self.waited = 0 if best else self.waited + 1
-        done = epoch + 1 - (self._first_epoch or 0)
-        left = (time.perf_counter() - self._phase_start) / done * (self._epochs - epoch - 1)
+        now = time.perf_counter()
+        left = self._pace.left(now, epoch + 1, self._epochs)
+        if self._is_first:
+            self._is_first = False
+            self._pace.begin(now, epoch + 1)
         self._say(_line(record, self._epochs, best, left))
         if self._patience and self.waited >= self._patience and epoch + 1 < self._epochs:
             self._say(

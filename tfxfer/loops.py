@@ -45,40 +45,40 @@ SCORED_SPLITS = ("validation", "test")
 def compiled_view(
     model: keras.Model,
     phase: PhaseConfig,
+    config: RunConfig,
     steps: int,
-    label_smoothing: float,
     most_together: int = 1,
-    *,
-    scale_loss: bool = False,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
     A model's own compilation goes along into every file that it, or a model around it, is saved in:
     its loss and its optimizer's state. The view's does not.
 
+    Under `mixed_float16` the loss is multiplied, and the gradients divided, by what keeps those
+    from vanishing (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2); Keras does so by
+    itself only where that is the global dtype policy.
+
     Args:
         model: Images or features to logits.
         phase: A phase whose settings are all decided.
+        config: Of the run; `label_smoothing`, `precision` and `xla` are read.
         steps: Batches in an epoch.
-        label_smoothing: Share of the target that is spread over all classes.
         most_together: Steps between which Python is not asked, at the most; more than one where a
             step is so short that this matters.
-        scale_loss: Multiply the loss, and divide the gradients, by what keeps those of float16 from
-            vanishing (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2). Keras does so by
-            itself only where the global dtype policy is mixed_float16.
     """
     # Keras would take more steps than an epoch has, had it to take a part of so many.
     together = max(number for number in range(1, most_together + 1) if steps % number == 0)
     view = keras.Model(model.input, model.output)
     optimizer = build_optimizer(phase, steps)
-    if scale_loss:
+    if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(
         optimizer=optimizer,
-        loss=smoothed_loss(label_smoothing),
+        loss=smoothed_loss(config.label_smoothing),
         # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         steps_per_execution=together,
+        jit_compile={"on": True, "off": False}.get(config.xla, "auto"),
     )
     # All that a checkpoint holds is there from the start.
     optimizer.build(view.trainable_variables)
@@ -227,14 +227,7 @@ def train_phase(
     """
 
     def compiled() -> keras.Model:
-        return compiled_view(
-            model,
-            phase,
-            batches.steps,
-            config.label_smoothing,
-            most_together,
-            scale_loss=config.precision == "mixed_float16",
-        )
+        return compiled_view(model, phase, config, batches.steps, most_together)
 
     epoch, step, waited = (begun.state[key] for key in ("epoch", "step", "waited"))
     view = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfxfer.backbones import Backbone, find_backbone
 from tfxfer.classifier import Classifier, build_classifier
+from tfxfer.compilation import choose_xla
 from tfxfer.config import (
     AnyConfig,
     AugmentConfig,
@@ -94,7 +95,7 @@ class Plan:
         lines += [
             *self._describe_class_weights(),
             _row("augmentation", self._describe_augmentation()),
-            _row("precision", self.config.precision),
+            _row("precision", describe_arithmetic(self.config)),
             *self._describe_comparison(),
             *_describe_budget(self.config),
             *_describe_results(self.run),
@@ -177,7 +178,7 @@ class PretrainPlan:
             _row("", f"batches of {config.batch_size:,}, label smoothing {smoothing:g}"),
             *(_row("", text) for text in describe_regularisation(config)),
             _row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
-            _row("precision", config.precision),
+            _row("precision", describe_arithmetic(config)),
         ]
         lines += [*_describe_budget(config), *_describe_results(self.run)]
         return "\n".join(lines)
@@ -197,11 +198,9 @@ def make_plan(config: FitConfig) -> Plan:
     backbone = find_backbone(config.backbone)
     source = without_weightless(open_source(config))
     asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
-    decided = dataclasses.replace(
-        decide(asked, _facts(source, backbone)),
-        backbone=backbone.name,
-        precision=choose_precision(config.precision),
-    )
+    decided = decide(asked, _facts(source, backbone))
+    num_images = len(source.splits["train"]) * decided.finetune.epochs
+    decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = _choose_run(decided, f"{source.name}-{backbone.name}")
     return Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
@@ -217,13 +216,26 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     backbone = find_backbone(config.backbone)
     # The setting is a fit's; what the data themselves say of their examples holds here, too.
     source = without_weightless(open_source(config))
-    decided = dataclasses.replace(
-        decide_pretraining(config, _facts(source, backbone)),
-        backbone=backbone.name,
-        precision=choose_precision(config.precision),
-    )
+    decided = decide_pretraining(config, _facts(source, backbone))
+    num_images = len(source.splits["train"]) * decided.epochs
+    decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = _choose_run(decided, f"{source.name}-{backbone.name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+
+
+def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> dict[str, Any]:
+    """Returns the settings that the machine decides, and the backbone's name as the table has it.
+
+    Args:
+        config: Settings that the rules have decided.
+        backbone: The row of the backbone table.
+        num_images: Training images in all epochs.
+    """
+    return {
+        "backbone": backbone.name,
+        "precision": choose_precision(config.precision),
+        "xla": choose_xla(config.xla, num_images, config.image_size),
+    }
 
 
 def asked_settings(
@@ -248,8 +260,9 @@ def asked_settings(
     run = run_to_resume(resume)
     theirs = read_recipe(run.config, kind())
     ours = (config or theirs).with_settings(settings)
-    if ours.precision == "auto":
-        ours = dataclasses.replace(ours, precision=theirs.precision)
+    for name in ("precision", "xla"):  # a decision stands, on whatever machine the run goes on
+        if ours.get(name) == "auto":
+            ours = dataclasses.replace(ours, **{name: theirs.get(name)})
     _check_same(run, theirs, ours)
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
 
@@ -361,6 +374,11 @@ def describe_regularisation(phase: PhaseConfig) -> list[str]:
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
     return [", ".join(parts)] if parts else []
+
+
+def describe_arithmetic(config: RunConfig) -> str:
+    """Returns in which precision a run computes, and whether XLA compiles its steps."""
+    return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 
 
 def _describe_budget(config: RunConfig) -> list[str]:

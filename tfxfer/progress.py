@@ -9,6 +9,33 @@ _TERMINAL_SECONDS = 0.2  # between updates in place
 _LOG_SECONDS = 15.0  # between lines where standard error is a file
 
 
+class Pace:
+    """How fast something goes on since it was begun, or begun anew.
+
+    What comes once, such as the compilation within a first step, is no part of the pace when it is
+    begun anew after it.
+    """
+
+    def __init__(self, now: float, done: float = 0.0) -> None:
+        """Begins; see `begin`."""
+        self.begin(now, done)
+
+    def begin(self, now: float, done: float) -> None:
+        """Counts from here on.
+
+        Args:
+            now: In seconds.
+            done: How much is done by now, in whatever unit.
+        """
+        self._start, self._done = now, done
+
+    def left(self, now: float, done: float, total: float) -> float:
+        """Returns the seconds that the rest takes, once more is done than when it was begun."""
+        if done >= total:
+            return 0.0
+        return (now - self._start) / (done - self._done) * (total - done)
+
+
 class Progress:
     """Shows "features 320/5000, 12 s left" while a pass runs; a terminal's line is then cleared.
 
@@ -27,17 +54,21 @@ class Progress:
         self._total = total
         self._unit_size = unit_size
         self._terminal = sys.stderr.isatty()
-        self._start = time.monotonic()
-        self._shown = self._start
+        self._shown = time.monotonic()
+        self._pace = Pace(self._shown)
+        self._is_first = True
 
     def update(self, units_done: int) -> None:
         """Shows the state after so many units, unless it was shown a moment ago."""
         now = time.monotonic()
+        done = min(units_done * self._unit_size, self._total)
+        left = self._pace.left(now, done, self._total)
+        if self._is_first:
+            self._is_first = False
+            self._pace.begin(now, done)
         if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
             return
         self._shown = now
-        done = min(units_done * self._unit_size, self._total)
-        left = (now - self._start) / done * (self._total - done)
         text = f"{self._label} {done}/{self._total}, {readable_seconds(left)} left"
         sys.stderr.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
         sys.stderr.flush()

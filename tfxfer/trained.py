@@ -16,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.classifier import with_features
+from tfxfer.compilation import without_xla
 from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.features import predict_batches
@@ -115,7 +116,7 @@ class TrainedClassifier:
             raise UsageError(
                 f"The model '{self.path}' was not built by tfxfer: it has no features."
             )
-        model = keras.Model(self.model.input, outputs["features"])
+        model = without_xla(keras.Model(self.model.input, outputs["features"]))
         found = [np.zeros((0, model.output_shape[-1]), np.float32)]
         found += self._batch_by_batch(
             lambda squares: np.asarray(model.predict_on_batch(squares)), images, batch_size
@@ -320,4 +321,4 @@ def _load_model(path: pathlib.Path) -> tuple[keras.Model, tuple[str, ...]]:
             f"The model '{path}' has {num_classes} classes, but '{classes_file(path)}' names "
             f"{len(class_names)}."
         )
-    return model, class_names
+    return without_xla(model), class_names
