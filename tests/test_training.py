@@ -107,6 +107,28 @@ def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
     assert result.metrics["validation"]["loss"] == pytest.approx(-best[1], abs=1e-4)
 
 
+@pytest.mark.parametrize(("optimizer", "unfreeze"), [("lbfgs", "none"), ("adam", "block_13")])
+def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
+    pictures, weights_file, tmp_path, optimizer, unfreeze
+):
+    result = fit(
+        short_config(pictures, weights_file, tmp_path, precision="mixed_bfloat16"),
+        head={"optimizer": optimizer},
+        finetune={"unfreeze": unfreeze, "epochs": 2, "learning_rate": 1e-3},
+        say=lambda _: None,
+    )
+    with (result.run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    best = result.metrics["best"]
+    (kept,) = (row for row in rows if (row["phase"], int(row["epoch"])) == tuple(best.values()))
+    config = read_recipe(result.run / "config.toml", FitConfig())
+    images = open_images(open_source(config).splits, config)[0]["validation"]
+    squares = np.concatenate(list(images.streamed().batch(9).as_numpy_iterator()))
+    saved = keras.models.load_model(result.model).predict(squares.astype("float32"), verbose=0)
+    right = saved[np.arange(9), images.labels]
+    assert float(kept["validation_loss"]) == pytest.approx(-np.log(right).mean(), abs=1e-5)
+
+
 def test_the_plan_comes_first_and_the_next_commands_last(finished):
     result, lines = finished
     assert lines[0].startswith("data ")
@@ -213,6 +235,8 @@ def test_a_second_fit_finds_the_features_of_the_first(
     assert computed == [21, 9, 12]
     assert again.metrics["test"]["loss"] == pytest.approx(first.metrics["test"]["loss"], abs=1e-6)
     fit(config, head={"optimizer": "adam", "hidden_units": [8]}, say=lambda _: None)
+    assert computed == [21, 9, 12]
+    fit(config, precision="mixed_bfloat16", say=lambda _: None)  # features are float32's always
     assert computed == [21, 9, 12]
     changed = folder / "train" / "red" / "3.jpg"
     changed.write_bytes((folder / "train" / "red" / "4.jpg").read_bytes() + b"\0")

@@ -300,6 +300,12 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Gives a model of the same form the weights of another; the two may be one."""
+    if target is not source:
+        target.set_weights(source.get_weights())
+
+
 def with_features(model: keras.Model) -> keras.Model:
     """Returns a model of the layers of a saved classifier that gives its features, too.
 

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.card import backbone_card
-from tfxfer.classifier import Classifier, in_float32
+from tfxfer.classifier import Classifier, copy_weights, in_float32
 from tfxfer.config import PretrainConfig, to_toml
 from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.interruption import Interruptions
@@ -163,9 +163,11 @@ def _train(
     labels = images["validation"].labels
     train = images["train"].weighted(training_weights(images["train"].split, "none"))
     judged = evaluation_batches(images["validation"], config.batch_size)
-    judge = Judge(model, judged, labels, config.batch_size, "validation")
+    exact = in_float32(model)  # as it is saved
+    judge = Judge(exact, judged, labels, config.batch_size, "validation")
 
     def validate() -> tuple[float, float]:
+        copy_weights(model, exact)
         return judge_logits(judge.outputs(), labels, config.label_smoothing)
 
     def batches(first: int, end: int, step: int) -> tf.data.Dataset:

@@ -18,7 +18,7 @@ from tfxfer.activations import ActivationSource
 from tfxfer.augment import NO_CHANGES, changes_images
 from tfxfer.cache import in_blocks
 from tfxfer.checkpoint import Checkpoint, generator_states, restore_generators
-from tfxfer.classifier import Classifier
+from tfxfer.classifier import Classifier, copy_weights
 from tfxfer.clients import how_to_try
 from tfxfer.comparison import Comparison, scratch_config, transfer_config
 from tfxfer.config import (
@@ -245,7 +245,7 @@ def _train(
     asked_toml = None if asked is None else changed_to_toml(asked)
     start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
     record_data(plan.run, plan.source, images, skipped)
-    phases = _Phases(plan, classifier, images, journal)
+    phases = _Phases(plan, classifier, images, journal, _in_float32(plan, classifier))
     clock.lap("images")
 
     def save() -> None:
@@ -288,6 +288,14 @@ def _train(
         metrics["penalty"] = notes["penalty"]
     clock.lap("evaluation")
     return _Trained(model, journal, metrics, images, probabilities)
+
+
+def _in_float32(plan: Plan, classifier: Classifier) -> Classifier:
+    """Returns the classifier of a plan itself if it computes in float32, else another that does."""
+    if plan.config.precision == "float32":
+        return classifier
+    exact = dataclasses.replace(plan.config, precision="float32")
+    return dataclasses.replace(plan, config=exact).build_classifier(plan.config.weights)
 
 
 def _report(plan: Plan, trained: _Trained, metrics: Mapping[str, Any]) -> Path:
@@ -364,7 +372,8 @@ class _Phases:
     classifier: Classifier
     images: dict[str, Images]
     journal: Journal
-    cut: ActivationSource | None = None  # where the latest phase began to train
+    judged: Classifier  # the same in float32, as it is saved; itself where it is trained in that
+    cut: ActivationSource | None = None  # of `judged`, where the latest phase began to train
     start: list[np.ndarray] | None = None  # weights of the head at which fine-tuning begins
 
     def train_head(self) -> None:
@@ -372,11 +381,14 @@ class _Phases:
         config, classifier, journal = self.plan.config, self.classifier, self.journal
         if not config.head.epochs:
             return
-        classifier.freeze()
+        for each in (classifier, self.judged):
+            each.freeze()
         if journal.is_past("head") and config.finetune.epochs:
             return
-        function = FeatureFunction.of(classifier.features, config, config.head.pooling)
-        self.cut = source = ActivationSource(config, classifier.halves(), self.images, function)
+        exact = dataclasses.replace(config, precision="float32")
+        copy_weights(classifier.model, self.judged.model)
+        function = FeatureFunction.of(self.judged.features, exact, config.head.pooling)
+        self.cut = source = ActivationSource(config, self.judged.halves(), self.images, function)
         if journal.is_past("head"):
             return
         begun = journal.begin("head")
@@ -412,8 +424,7 @@ class _Phases:
         if not phase.epochs:
             return
         if journal.is_past("finetune"):
-            classifier.unfreeze(phase.unfreeze, phase.batch_norm)
-            self.cut = ActivationSource(self.plan.config, classifier.halves(), self.images)
+            self._unfreeze(phase)
             return
         # The best may be the head's, for none of the epochs that follow may be better.
         begun = journal.begin(
@@ -429,24 +440,30 @@ class _Phases:
             restore_generators(classifier.model, begun.arrays["generators"])
         if "start" in begun.arrays:
             classifier.head.set_weights(begun.arrays["start"])
-        classifier.unfreeze(phase.unfreeze, phase.batch_norm)
+        cut = self._unfreeze(phase)
         self._note_trained()
-        self.cut = ActivationSource(self.plan.config, classifier.halves(), self.images)
-        self._train_on_images("finetune", phase, self.cut, begun, self.plan.config.augment)
+        self._train_on_images("finetune", phase, cut, begun, self.plan.config.augment)
 
     def probabilities(self) -> dict[str, np.ndarray]:
         """Returns what the trained network gives of the validation and test splits."""
-        config = self.plan.config
-        if self.cut is None or config.precision != "float32":
-            # What is saved is float32, and that is what is judged.
+        if self.cut is None:
             model = self.classifier.with_probabilities()
-            return predict_splits(model, self.images, config.batch_size)
+            return predict_splits(model, self.images, self.plan.config.batch_size)
         # The same function, whose frozen half has done its work.
+        copy_weights(self.classifier.model, self.judged.model)
         return {
             name: softmax(self.cut.judge(name).outputs())
             for name in SCORED_SPLITS
             if name in self.images
         }
+
+    def _unfreeze(self, phase: FinetuneConfig) -> ActivationSource:
+        """Unfreezes what the finetune phase trains, and returns where that begins."""
+        for each in (self.classifier, self.judged):
+            each.unfreeze(phase.unfreeze, phase.batch_norm)
+        copy_weights(self.classifier.model, self.judged.model)
+        self.cut = ActivationSource(self.plan.config, self.judged.halves(), self.images)
+        return self.cut
 
     def _note_trained(self) -> None:
         """Notes how many parameters some phase trains."""
@@ -515,12 +532,15 @@ class _Phases:
         self,
         name: str,
         phase: PhaseConfig,
-        source: ActivationSource,
+        judging: ActivationSource,
         begun: Checkpoint,
         augment: AugmentConfig = NO_CHANGES,
     ) -> None:
         """Trains on images or, where they do not change, on what the frozen half makes of them."""
-        config, train = self.plan.config, self.images["train"]
+        config, train, whole = self.plan.config, self.images["train"], self.classifier.model
+        source = judging
+        if self.judged is not self.classifier:
+            source = ActivationSource(config, self.classifier.halves(), self.images)
         kept = None if changes_images(augment) else source.kept("train")
         model = source.halves.whole if kept is None else source.halves.trained
 
@@ -539,12 +559,12 @@ class _Phases:
                 **places,
             )
 
-        judge, weights = source.judge("validation"), self._judging_weights()
+        judge, weights = judging.judge("validation"), self._judging_weights()
 
         def validate() -> tuple[float, float]:
+            copy_weights(whole, self.judged.model)
             return judge_logits(judge.outputs(), judge.labels, config.label_smoothing, weights)
 
-        whole = self.classifier.model
         self._train(model, name, phase, batches, validate, len(train), whole, begun)
 
     def _train(
