@@ -65,8 +65,16 @@ def test_what_is_most_probable_stays_so_and_calibration_improves():
     )
 
 
-def test_where_all_is_right_the_temperature_stays_within_bounds():
-    assert fit_temperature([[0.9, 0.1], [0.2, 0.8]], [0, 1]) == pytest.approx(0.25, rel=0.01)
+def test_where_all_is_right_there_is_no_temperature_to_be_told():
+    probabilities = {"validation": np.array([[0.9, 0.1], [0.2, 0.8]])}
+    found = calibrate(probabilities, {"validation": np.array([0, 1])})
+    assert found["temperature"] == 1.0
+    assert found["validation"]["error_at_temperature"] == pytest.approx(0.15)
+    text = describe_calibration(found | {"applied": False}, "validation")
+    assert text == "calibration error 0.1500; validation asks for no temperature"
+
+
+def test_where_all_is_wrong_the_temperature_stays_within_bounds():
     assert fit_temperature([[0.9, 0.1], [0.2, 0.8]], [1, 0]) == pytest.approx(50, rel=0.01)
 
 

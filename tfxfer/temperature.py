@@ -14,10 +14,9 @@ import numpy.typing as npt
 import scipy.optimize
 
 from tfxfer.errors import UsageError
-from tfxfer.metrics import calibration, cross_entropy, softmax
+from tfxfer.metrics import accuracy, calibration, cross_entropy, softmax
 
-# No useful temperature is beyond. Where all of validation is right the least loss is that of
-# certainty, which a few hundred images are no reason for: logits grow fourfold at the most.
+# No useful temperature is beyond.
 _RANGE = (0.25, 50.0)
 
 # A float32 probability of 0 has some logarithm.
@@ -25,13 +24,17 @@ _TINY = float(np.finfo(np.float32).tiny)
 
 
 def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Returns the temperature of the least cross-entropy.
+    """Returns the temperature of the least cross-entropy; 1 where every example is right.
+
+    There the loss is the less the surer the answers, without end: nothing is to be learnt from it.
 
     Args:
         probabilities: At temperature 1, (num_examples, num_classes), of examples that were not
             trained on.
         labels: Class indices, (num_examples,).
     """
+    if accuracy(np.asarray(probabilities), np.asarray(labels)) == 1:
+        return 1.0
     found = scipy.optimize.minimize_scalar(
         lambda logarithm: cross_entropy(tempered(probabilities, float(np.exp(logarithm))), labels),
         bounds=np.log(_RANGE),
@@ -83,6 +86,8 @@ def describe_calibration(found: Mapping[str, Any], split: str) -> str:
         split: On which one judges.
     """
     before, after = found[split]["error"], found[split]["error_at_temperature"]
+    if found["temperature"] == 1:
+        return f"calibration error {before:.4f}; validation asks for no temperature"
     at = f"temperature {found['temperature']:g}"
     if found["applied"]:
         return f"calibration error {after:.4f} at {at}, {before:.4f} without"

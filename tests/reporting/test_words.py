@@ -87,6 +87,14 @@ def test_the_calibration_is_told_and_what_would_mend_it(temperature, after, expe
     assert words.calibration({}, "test") is None
 
 
+@pytest.mark.parametrize("applied", [False, True])
+def test_where_validation_asks_for_no_temperature_none_is_spoken_of(applied):
+    scores = {"error": 0.1, "error_at_temperature": 0.1}
+    metrics = {"calibration": {"temperature": 1.0, "applied": applied, "test": scores}}
+    told = words.calibration(metrics, "test")
+    assert told == "The calibration error is 0.100; validation asks for no temperature."
+
+
 def test_the_phases_are_told_in_their_order(findings):
     config = findings.config
     best = {"phase": "finetune", "epoch": 2}

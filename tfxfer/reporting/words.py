@@ -56,6 +56,8 @@ def calibration(metrics: Mapping[str, Any], split: str) -> str | None:
         return None
     before, after = found[split]["error"], found[split]["error_at_temperature"]
     temperature = found["temperature"]
+    if temperature == 1:
+        return f"The calibration error is {before:.3f}; validation asks for no temperature."
     if found["applied"]:
         return (
             f"The model's probabilities are at temperature {temperature:.3g}, fitted on "
