@@ -2,11 +2,12 @@
 
 import contextlib
 import dataclasses
+import functools
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -37,6 +38,9 @@ _RESERVED_PASSES, _EXPORT_SECONDS = 2, 20.0
 
 # Steps, or executions of several, that are timed to see how many fit into the time.
 _TIMED_STEPS = 5
+
+# The part of the time that is left within which a pass over validation is timed once more.
+_SHORT_PASS = 0.02
 
 # The splits that a run is judged by.
 SCORED_SPLITS = ("validation", "test")
@@ -190,104 +194,151 @@ def run_epochs(
         run(first_epoch, epochs, 0)
 
 
-def train_phase(
-    journal: Journal,
-    model: keras.Model,
-    kept: keras.Model,
-    batches: Batches,
-    validate: Callable[[], tuple[float, float]],
-    begun: Checkpoint,
-    *,
-    name: str,
-    phase: PhaseConfig,
-    config: RunConfig,
-    most_together: int = 1,
-    patience: int = 0,
-) -> None:
-    """Trains what is trainable of a model for what is left of a phase; see `journal.best`.
+@dataclass(frozen=True)
+class PhaseTraining:
+    """The training of one phase of a run.
 
-    Where the run has a budget of time, the phase has as many epochs as fit into it, at the most.
-
-    Args:
-        journal: Of the run.
-        model: To logits; it is put into the state of the checkpoint.
+    Attributes:
+        journal: Of the run; `journal.best` has the best weights after it.
+        config: Of the run.
+        name: Of the phase: "head", "finetune" or "pretrain".
+        phase: Its settings, all decided.
+        model: To logits; what of it is trainable is trained.
         kept: The model of which the weights are kept when they are the best so far.
         batches: Of the phase.
         validate: Returns loss and accuracy on validation, as the model is now.
-        begun: Where the phase begins, or goes on.
-        name: Of the phase: "head", "finetune" or "pretrain".
-        phase: Its settings, all decided.
-        config: Of the run.
         most_together: See `compiled_view`.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
-
-    Raises:
-        DivergenceError: The loss is no number any more, or far too high.
-        InterruptionError: A signal has come; where the phase was is written down.
     """
 
-    def compiled() -> keras.Model:
-        return compiled_view(model, phase, config, batches.steps, most_together)
+    journal: Journal
+    config: RunConfig
+    name: str
+    phase: PhaseConfig
+    model: keras.Model
+    kept: keras.Model
+    batches: Batches
+    validate: Callable[[], tuple[float, float]]
+    most_together: int = 1
+    patience: int = 0
 
-    epoch, step, waited = (begun.state[key] for key in ("epoch", "step", "waited"))
-    view = None
-    if journal.budget.is_limited:
-        sizes = journal.notes.get("sizes", {})
-        if name not in sizes:
-            view = compiled()
-            sizes = {**sizes, name: _affordable(journal, view, batches, validate, phase.epochs)}
-            journal.notes["sizes"] = sizes
-        epochs, steps = sizes[name]
-        if (epochs, steps) != (phase.epochs, batches.steps):
-            view = None
-            phase = dataclasses.replace(phase, epochs=epochs)
-            batches = dataclasses.replace(batches, steps=steps)
-            journal.say(f"{name}: {_size(epochs, steps)} fit into the time")
-    view = view or compiled()
-    if "model" in begun.arrays:
-        restore_training_state(view, begun.arrays)
-        journal.say(f"goes on in the {name} phase, after {_place(epoch, step, phase.epochs)}")
-    if (
-        epoch >= phase.epochs
-        or (patience and waited >= patience)
-        or (
-            # A run has something to show for its time, however short that is.
-            journal.budget.is_over and journal.best
+    @functools.cached_property
+    def view(self) -> keras.Model:
+        """The model compiled for the phase."""
+        steps = self.batches.steps
+        return compiled_view(self.model, self.phase, self.config, steps, self.most_together)
+
+    def run(self, begun: Checkpoint) -> None:
+        """Trains for what is left; in a budget of time, as many epochs as fit, at the most.
+
+        Args:
+            begun: Where the phase begins, or goes on; the model is put into its state.
+
+        Raises:
+            DivergenceError: The loss is no number any more, or far too high.
+            InterruptionError: A signal has come; where the phase was is written down.
+        """
+        fitted = self._within_budget() if self.journal.budget.is_limited else self
+        fitted._train(begun)
+
+    def _train(self, begun: Checkpoint) -> None:
+        journal, view, epochs = self.journal, self.view, self.phase.epochs
+        epoch, step, waited = (begun.state[key] for key in ("epoch", "step", "waited"))
+        if "model" in begun.arrays:
+            restore_training_state(view, begun.arrays)
+            journal.say(f"goes on in the {self.name} phase, after {_place(epoch, step, epochs)}")
+        # A run has something to show for its time, however short that is.
+        out_of_time = journal.budget.is_over and journal.best
+        if epoch >= epochs or (self.patience and waited >= self.patience) or out_of_time:
+            return
+
+        def keep_best() -> None:
+            journal.best = self.kept.get_weights()
+
+        def go_on(number: int, logs: Mapping[str, Any] | None = None) -> None:
+            if step and number == epoch:  # Keras has just cleared what was counted of it
+                restore_metrics(view, begun.arrays)
+
+        recorder = PhaseRecorder(
+            journal.history,
+            self.name,
+            epochs,
+            view.output_shape[-1],
+            self.validate,
+            keep_best,
+            self.patience,
+            journal.say,
+            waited=waited,
+            first_step=step,
         )
-    ):
-        return
+        callbacks = [
+            keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
+            recorder,
+            # After the recorder: a checkpoint is of an epoch that is in the history.
+            Checkpointing(journal, step, lambda: recorder.waited),
+            *journal.callbacks,
+        ]
+        with journal.interruptions.deferred():
+            run_epochs(
+                view, self.batches, callbacks, epochs=epochs, first_epoch=epoch, first_step=step
+            )
+        journal.interruptions.check()
 
-    def keep_best() -> None:
-        journal.best = kept.get_weights()
-
-    def go_on(number: int, logs: Mapping[str, Any] | None = None) -> None:
-        if step and number == epoch:  # Keras has just cleared what was counted of it
-            restore_metrics(view, begun.arrays)
-
-    recorder = PhaseRecorder(
-        journal.history,
-        name,
-        phase.epochs,
-        view.output_shape[-1],
-        validate,
-        keep_best,
-        patience,
-        journal.say,
-        waited=waited,
-        first_step=step,
-    )
-    callbacks = [
-        keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
-        recorder,
-        # After the recorder: a checkpoint is of an epoch that is in the history.
-        Checkpointing(journal, step, lambda: recorder.waited),
-        *journal.callbacks,
-    ]
-    with journal.interruptions.deferred():
-        run_epochs(
-            view, batches, callbacks, epochs=phase.epochs, first_epoch=epoch, first_step=step
+    def _within_budget(self) -> Self:
+        """Returns the training of as many epochs, of as many steps, as fit into the time."""
+        sizes = self.journal.notes.get("sizes", {})
+        if self.name not in sizes:
+            sizes = {**sizes, self.name: self._affordable()}
+            self.journal.notes["sizes"] = sizes
+        epochs, steps = sizes[self.name]
+        if (epochs, steps) == (self.phase.epochs, self.batches.steps):
+            return self
+        self.journal.say(f"{self.name}: {_size(epochs, steps)} fit into the time")
+        return dataclasses.replace(
+            self,
+            phase=dataclasses.replace(self.phase, epochs=epochs),
+            batches=dataclasses.replace(self.batches, steps=steps),
         )
-    journal.interruptions.check()
+
+    def _affordable(self) -> tuple[int, int]:
+        """Returns how many epochs, of how many steps, the phase has in the time that is left.
+
+        For that some steps are taken and timed, and taken back.
+        """
+        view, epochs, budget = self.view, self.phase.epochs, self.journal.budget
+        before = training_state(view)
+        ends: list[float] = []
+        clock = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+        )
+        together = view.steps_per_execution
+        view.fit(
+            self.batches.of(0, epochs, 0),
+            steps_per_epoch=min(_TIMED_STEPS * together, self.batches.steps * epochs),
+            callbacks=[clock],
+            shuffle=False,
+            verbose=0,
+        )
+        restore_training_state(view, before)
+        # The first step is the one for which the model is compiled, and so is the first pass over
+        # validation: where it is short, that is the most of it.
+        step_seconds = float(np.median(np.diff(ends))) / together if len(ends) > 1 else 0.0
+        pass_seconds = self._seconds_to_validate()
+        if pass_seconds < _SHORT_PASS * budget.left():
+            pass_seconds = self._seconds_to_validate()
+        return epochs_in(
+            budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
+            step_seconds,
+            pass_seconds,
+            self.batches.steps,
+            epochs,
+            together,
+        )
+
+    def _seconds_to_validate(self) -> float:
+        start = time.perf_counter()
+        self.validate()
+        return time.perf_counter() - start
 
 
 def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
@@ -334,47 +385,6 @@ def keeping_the_best(
             f"{error} The best so far, of epoch {best.epoch} of the {best.phase} phase with a "
             f"validation accuracy of {best.validation_accuracy:.4f}, is kept: '{path}'."
         ) from None
-
-
-def _affordable(
-    journal: Journal,
-    view: keras.Model,
-    batches: Batches,
-    validate: Callable[[], tuple[float, float]],
-    epochs: int,
-) -> tuple[int, int]:
-    """Returns how many epochs, of how many steps, a phase has in the time that is left.
-
-    For that some steps are taken and timed, and taken back.
-    """
-    before = training_state(view)
-    ends: list[float] = []
-    clock = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
-    )
-    together = view.steps_per_execution
-    steps = min(_TIMED_STEPS * together, batches.steps * epochs)
-    view.fit(
-        batches.of(0, epochs, 0),
-        steps_per_epoch=steps,
-        callbacks=[clock],
-        shuffle=False,
-        verbose=0,
-    )
-    restore_training_state(view, before)
-    start = time.perf_counter()
-    validate()
-    pass_seconds = time.perf_counter() - start
-    # The first step is the one for which the model is compiled.
-    step_seconds = float(np.median(np.diff(ends))) / together if len(ends) > 1 else 0.0
-    return epochs_in(
-        journal.budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
-        step_seconds,
-        pass_seconds,
-        batches.steps,
-        epochs,
-        together,
-    )
 
 
 def _size(epochs: int, steps: int) -> str:

@@ -19,11 +19,11 @@ from tfxfer.journal import Journal
 from tfxfer.loops import (
     Batches,
     Judge,
+    PhaseTraining,
     finish,
     judge_logits,
     keeping_the_best,
     predict_splits,
-    train_phase,
 )
 from tfxfer.metrics import describe_scores, summarise
 from tfxfer.pipeline import (
@@ -189,17 +189,16 @@ def _train(
         steps = math.ceil(len(train) / config.batch_size)
         begun = journal.begin("pretrain")
         with keeping_the_best(journal, model, save, plan.run.best_weights):
-            train_phase(
-                journal,
-                model,
-                model,
-                Batches(steps, batches),
-                validate,
-                begun,
+            PhaseTraining(
+                journal=journal,
+                config=config,
                 name="pretrain",
                 phase=config,
-                config=config,
-            )
+                model=model,
+                kept=model,
+                batches=Batches(steps, batches),
+                validate=validate,
+            ).run(begun)
     finish(journal, model, plan.run.best_weights)
 
 

@@ -50,11 +50,11 @@ from tfxfer.linear import (
 from tfxfer.loops import (
     SCORED_SPLITS,
     Batches,
+    PhaseTraining,
     finish,
     judge_logits,
     keeping_the_best,
     predict_splits,
-    train_phase,
 )
 from tfxfer.metrics import describe_scores, judging_split, softmax, summarise
 from tfxfer.pipeline import (
@@ -581,20 +581,19 @@ class _Phases:
         """Trains what is trainable of a model for what is left of a phase."""
         config = self.plan.config
         steps = math.ceil(num_examples / config.batch_size)
-        train_phase(
-            self.journal,
-            model,
-            kept,
-            Batches(steps, batches),
-            validate,
-            begun,
+        PhaseTraining(
+            journal=self.journal,
+            config=config,
             name=name,
             phase=phase,
-            config=config,
+            model=model,
+            kept=kept,
+            batches=Batches(steps, batches),
+            validate=validate,
             # A step on features takes less time than Python's part in it.
             most_together=_STEPS_TOGETHER if model is self.classifier.head else 1,
             patience=phase.patience if isinstance(phase, FinetuneConfig) else 0,
-        )
+        ).run(begun)
 
     def _judging_weights(self) -> np.ndarray | None:
         """Returns what weighs the validation images that choose among epochs and penalties."""
