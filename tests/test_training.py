@@ -19,16 +19,23 @@ from tfxfer.features import FeatureFunction
 from tfxfer.interruption import Interruptions
 from tfxfer.metrics import Summary
 from tfxfer.pipeline import open_images
-from tfxfer.plan import make_plan
+from tfxfer.plan import asked_settings, make_plan
 from tfxfer.progress import Clock
 from tfxfer.sources import open_source
 from tfxfer.temperature import tempered
-from tfxfer.training import _train, describe_plan, fit
+from tfxfer.training import _train, _train_again, describe_plan, fit
 
 
 def short_config(pictures, weights, directory, **settings):
     config = small_config(pictures, weights, directory, head={"epochs": 2})
     return config.with_settings(settings)
+
+
+def trained(config, **settings):
+    """Returns the run and the metrics of a fit that is neither exported nor reported."""
+    plan = make_plan(asked_settings(FitConfig, config, settings))
+    with Interruptions() as interruptions:
+        return plan.run, _train_again(plan, interruptions, say=lambda _: None)
 
 
 def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
@@ -111,20 +118,19 @@ def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
 def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
     pictures, weights_file, tmp_path, optimizer, unfreeze
 ):
-    result = fit(
+    run, metrics = trained(
         short_config(pictures, weights_file, tmp_path, precision="mixed_bfloat16"),
         head={"optimizer": optimizer},
         finetune={"unfreeze": unfreeze, "epochs": 2, "learning_rate": 1e-3},
-        say=lambda _: None,
     )
-    with (result.run / "history.csv").open() as file:
+    with (run.path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    best = result.metrics["best"]
+    best = metrics["best"]
     (kept,) = (row for row in rows if (row["phase"], int(row["epoch"])) == tuple(best.values()))
-    config = read_recipe(result.run / "config.toml", FitConfig())
+    config = read_recipe(run.config, FitConfig())
     images = open_images(open_source(config).splits, config)[0]["validation"]
     squares = np.concatenate(list(images.streamed().batch(9).as_numpy_iterator()))
-    saved = keras.models.load_model(result.model).predict(squares.astype("float32"), verbose=0)
+    saved = keras.models.load_model(run.model).predict(squares.astype("float32"), verbose=0)
     right = saved[np.arange(9), images.labels]
     assert float(kept["validation_loss"]) == pytest.approx(-np.log(right).mean(), abs=1e-5)
 
@@ -229,25 +235,25 @@ def test_a_second_fit_finds_the_features_of_the_first(
         cache_dir=str(tmp_path / "cache"),
         finetune={"unfreeze": "none"},
     )
-    first = fit(config, say=lambda _: None)
+    _, first = trained(config)
     assert computed == [21, 9, 12]
-    again = fit(config, seed=5, say=lambda _: None)
+    _, again = trained(config, seed=5)
     assert computed == [21, 9, 12]
-    assert again.metrics["test"]["loss"] == pytest.approx(first.metrics["test"]["loss"], abs=1e-6)
-    fit(config, head={"optimizer": "adam", "hidden_units": [8]}, say=lambda _: None)
+    assert again["test"]["loss"] == pytest.approx(first["test"]["loss"], abs=1e-6)
+    trained(config, head={"optimizer": "adam", "hidden_units": [8]})
     assert computed == [21, 9, 12]
-    fit(config, precision="mixed_bfloat16", say=lambda _: None)  # features are float32's always
+    trained(config, precision="mixed_bfloat16")  # features are float32's always
     assert computed == [21, 9, 12]
     changed = folder / "train" / "red" / "3.jpg"
     changed.write_bytes((folder / "train" / "red" / "4.jpg").read_bytes() + b"\0")
-    fit(config, say=lambda _: None)
+    trained(config)
     assert computed == [21, 9, 12, 1]
     for entry in (tmp_path / "cache" / "features").iterdir():
         (rows,) = entry.glob("rows-*.npy")
         rows.write_bytes(rows.read_bytes()[:-100])
-    healed = fit(config, say=lambda _: None)
+    _, healed = trained(config)
     assert computed == [21, 9, 12, 1, 21, 9, 12]
-    assert math.isfinite(healed.metrics["test"]["loss"])
+    assert math.isfinite(healed["test"]["loss"])
 
 
 def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
