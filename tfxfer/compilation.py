@@ -16,7 +16,7 @@ def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
     """Returns whether XLA compiles the train steps: "on" or "off".
 
     JAX compiles always. TensorFlow does under `auto` where it has a GPU and a long phase before it;
-    on a CPU it is as fast without.
+    on a CPU Keras does not by itself, either.
 
     Args:
         xla: The setting.

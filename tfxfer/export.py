@@ -20,6 +20,7 @@ import tensorflow as tf
 
 import tfxfer
 from tfxfer.clients import write_requests
+from tfxfer.compilation import without_xla
 from tfxfer.conversion import (
     Predict,
     Quantization,
@@ -312,7 +313,7 @@ def _reader(kind: Format, path: pathlib.Path) -> Predict:
         return read_litert(path)
     if kind == "onnx":
         return read_onnx(path)
-    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    model = without_xla(keras.models.load_model(path, compile=False, safe_mode=True))
     return lambda images: np.asarray(model.predict(images.astype(np.float32), verbose=0))
 
 

@@ -95,7 +95,7 @@ class Plan:
         lines += [
             *self._describe_class_weights(),
             _row("augmentation", self._describe_augmentation()),
-            _row("precision", describe_arithmetic(self.config)),
+            _row("precision", _describe_arithmetic(self.config)),
             *self._describe_comparison(),
             *_describe_budget(self.config),
             *_describe_results(self.run),
@@ -178,7 +178,7 @@ class PretrainPlan:
             _row("", f"batches of {config.batch_size:,}, label smoothing {smoothing:g}"),
             *(_row("", text) for text in describe_regularisation(config)),
             _row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
-            _row("precision", describe_arithmetic(config)),
+            _row("precision", _describe_arithmetic(config)),
         ]
         lines += [*_describe_budget(config), *_describe_results(self.run)]
         return "\n".join(lines)
@@ -376,7 +376,7 @@ def describe_regularisation(phase: PhaseConfig) -> list[str]:
     return [", ".join(parts)] if parts else []
 
 
-def describe_arithmetic(config: RunConfig) -> str:
+def _describe_arithmetic(config: RunConfig) -> str:
     """Returns in which precision a run computes, and whether XLA compiles its steps."""
     return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 

@@ -54,7 +54,6 @@ from tfxfer.loops import (
     finish,
     judge_logits,
     keeping_the_best,
-    predict_splits,
 )
 from tfxfer.metrics import describe_scores, judging_split, softmax, summarise
 from tfxfer.pipeline import (
@@ -373,7 +372,8 @@ class _Phases:
     images: dict[str, Images]
     journal: Journal
     judged: Classifier  # the same in float32, as it is saved; itself where it is trained in that
-    cut: ActivationSource | None = None  # of `judged`, where the latest phase began to train
+    # Of `judged`, where the latest phase began to train; one of the two phases sets it.
+    cut: ActivationSource = dataclasses.field(init=False)
     start: list[np.ndarray] | None = None  # weights of the head at which fine-tuning begins
 
     def train_head(self) -> None:
@@ -446,10 +446,7 @@ class _Phases:
 
     def probabilities(self) -> dict[str, np.ndarray]:
         """Returns what the trained network gives of the validation and test splits."""
-        if self.cut is None:
-            model = self.classifier.with_probabilities()
-            return predict_splits(model, self.images, self.plan.config.batch_size)
-        # The same function, whose frozen half has done its work.
+        # What is saved is float32; the frozen half of this has done its work.
         copy_weights(self.classifier.model, self.judged.model)
         return {
             name: softmax(self.cut.judge(name).outputs())
