@@ -2,13 +2,13 @@
 
     python benchmarks/head_phase.py DATA [--backbone resnet50 --weights none] [--train-examples N]
 
-All in one process, repeat by repeat. Each time is from image files to the end: `predict` decodes,
-compiles and runs the classifier as it is saved over the training and validation images; a head
-phase (`seconds.images` and `seconds.head` of a fit) decodes, compiles, computes the features,
-unless the cache has them, and trains. Each begins with a new model, so that each compiles once.
+Whole processes, in turn, repeat by repeat. What is timed in each is from image files to the end:
+`predict` decodes, compiles and runs the classifier as it is saved over the training and validation
+images; a head phase (`seconds.images` and `seconds.head` of a fit) decodes, compiles, computes the
+features, and trains. The same process then fits again, with a new model: the cache is warm.
 """
 
-import shutil
+import json
 import tempfile
 import time
 
@@ -20,14 +20,14 @@ from tfxfer.config import FitConfig
 from tfxfer.pipeline import evaluation_batches, open_images
 from tfxfer.plan import make_plan
 
-# The name of each row, the settings of the head, and whether the cache is warm.
-PHASES = {
-    "adam, 10 epochs": ({"optimizer": "adam", "epochs": 10}, False),
-    "adam, 10 epochs, warm": ({"optimizer": "adam", "epochs": 10}, True),
-    "adam, 100 epochs": ({"optimizer": "adam", "epochs": 100}, False),
-    "lbfgs": ({"optimizer": "lbfgs", "epochs": 100}, False),
-    "lbfgs, warm": ({"optimizer": "lbfgs", "epochs": 100}, True),
+PREDICT = "one predict pass"
+# The settings of the head in each way that has one.
+HEADS = {
+    "adam, 10 epochs": {"optimizer": "adam", "epochs": 10},
+    "adam, 100 epochs": {"optimizer": "adam", "epochs": 100},
+    "lbfgs": {"optimizer": "lbfgs", "epochs": 100},
 }
+WAYS = (PREDICT, *HEADS)
 
 
 def predict_seconds(config: FitConfig) -> float:
@@ -41,42 +41,50 @@ def predict_seconds(config: FitConfig) -> float:
     return time.perf_counter() - start
 
 
-def head_seconds(config: FitConfig, head: dict, warm: bool) -> float:
+def head_seconds(config: FitConfig, head: dict) -> float:
     """Returns how long the head phase of a fit takes."""
-    if not warm:
-        shutil.rmtree(config.cache_dir, ignore_errors=True)
     result = tfxfer.fit(config, head=head, say=lambda _: None)
     seconds = result.metrics["seconds"]
     return seconds["images"] + seconds["head"]
+
+
+def measure(options) -> None:
+    """Prints the seconds of one way as JSON, by row of the table."""
+    keep_freed_memory()  # as the command does
+    way = options.way
+    with tempfile.TemporaryDirectory() as directory:
+        config = FitConfig(
+            **measuring.data_settings(options),
+            test_examples=100,
+            cache_dir=f"{directory}/cache",
+            runs_dir=f"{directory}/runs",
+            export_dir=f"{directory}/saved_models",
+        ).with_settings({"head": {"epochs": 10}, "finetune": {"unfreeze": "none"}})
+        if way == PREDICT:
+            found = {way: predict_seconds(config)}
+        else:
+            found = {name: head_seconds(config, HEADS[way]) for name in (way, f"{way}, warm")}
+    print(json.dumps(found))
 
 
 def main() -> None:
     """Prints medians and ranges, and the ratios of each repeat to its own `predict`."""
     parser = measuring.command_line(__doc__, repeats=5)
     measuring.add_data_options(parser)
+    parser.add_argument("--way", choices=WAYS, help="measure in this process, in this way alone")
     options = parser.parse_args()
-    keep_freed_memory()  # as the command does
+    if options.way:
+        measure(options)
+        return
     facts = measuring.facts()
-    repeats = []
-    for seed in range(options.repeats):
-        with tempfile.TemporaryDirectory() as directory:
-            config = FitConfig(
-                **measuring.data_settings(options),
-                test_examples=100,
-                seed=seed,
-                cache_dir=f"{directory}/cache",
-                runs_dir=f"{directory}/runs",
-                export_dir=f"{directory}/saved_models",
-            ).with_settings({"head": {"epochs": 10}, "finetune": {"unfreeze": "none"}})
-            seconds = {"one predict pass": predict_seconds(config)}
-            for name, (head, warm) in PHASES.items():
-                seconds[name] = head_seconds(config, head, warm)
-            repeats.append(seconds)
-            print(", ".join(f"{name} {value:.2f}" for name, value in seconds.items()), flush=True)
+    repeats = [
+        {name: seconds for found in run.values() for name, seconds in found.items()}
+        for run in measuring.in_turn(WAYS, options.repeats)
+    ]
     columns = {
         "seconds": {name: [run[name] for run in repeats] for name in repeats[0]},
         "ratio to predict": {
-            name: [run[name] / run["one predict pass"] for run in repeats] for name in repeats[0]
+            name: [run[name] / run[PREDICT] for run in repeats] for name in repeats[0]
         },
         "ratio to cold": {
             name: [run[name] / run[name.removesuffix(", warm")] for run in repeats]

@@ -89,6 +89,7 @@ def in_turn(ways: Sequence[str], repeats: int) -> list[dict[str, dict]]:
             command = [sys.executable, *sys.argv, "--way", way]
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
             run[way] = json.loads(done.stdout.splitlines()[-1])
+            print(f"{way}: {run[way]}", flush=True)
         found.append(run)
     return found
 

@@ -64,6 +64,17 @@ def small_config(data, weights, directory, **settings):
     ).with_settings(settings)
 
 
+def trained_alone(config, say=lambda _: None, **settings):
+    """Returns what training leaves of a fit; its export and report take longer."""
+    from tfxfer.interruption import Interruptions
+    from tfxfer.plan import asked_settings, make_plan
+    from tfxfer.training import train
+
+    plan = make_plan(asked_settings(FitConfig, config, settings))
+    with Interruptions() as interruptions:
+        return train(plan, interruptions, say)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_directory(tmp_path_factory):
     """Keeps the tests out of the user's cache."""

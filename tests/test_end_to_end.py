@@ -12,20 +12,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL_BACKBONE, small_config, tf_example, write_pictures, write_weights
+from conftest import (
+    SMALL_BACKBONE,
+    small_config,
+    tf_example,
+    trained_alone,
+    write_pictures,
+    write_weights,
+)
 
 from tfxfer.backbones import BACKBONES
 from tfxfer.config import FinetuneConfig, FitConfig, PretrainConfig, read_recipe
 from tfxfer.errors import DataError
 from tfxfer.images import decode_and_resize
-from tfxfer.interruption import Interruptions
 from tfxfer.layers import leaf_layers
-from tfxfer.pipeline import open_images
 from tfxfer.plan import make_plan, make_pretrain_plan
 from tfxfer.prediction import predict
-from tfxfer.progress import Clock
 from tfxfer.sources import open_source
-from tfxfer.training import _train, describe_plan, fit
+from tfxfer.training import describe_plan, fit
 from tfxfer.weights import load_backbone
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -96,32 +100,32 @@ BUNDLED = "resnet10_small"
 
 
 def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(tmp_path):
-    accuracy = {}
-    for weights in (None, "none"):
-        result = fit(
-            data="digits",
-            backbone=BUNDLED,
-            weights=weights,
-            train_examples=100,
-            head={"epochs": 100},
-            finetune={
+    config = FitConfig(
+        data="digits",
+        backbone=BUNDLED,
+        train_examples=100,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+    ).with_settings(
+        {
+            "head": {"epochs": 100},
+            "finetune": {
                 "epochs": 12,
                 "learning_rate": 1e-3,
                 "unfreeze": "all",
                 "batch_norm": "frozen",
             },
-            runs_dir=str(tmp_path / "runs"),
-            export_dir=str(tmp_path / "saved_models"),
-            say=quiet,
-        )
-        accuracy[weights] = result.metrics["test"]["accuracy"]
-        # What a server answers is right as often as the run says.
-        serve = tf.saved_model.load(str(result.export)).signatures["pixels"]
-        test = open_source(FitConfig(data="digits")).splits["test"]
-        answers = serve(pixels=tf.stack(list(test.open_images())))["class_id"].numpy()
-        assert np.mean(answers == test.labels) == pytest.approx(accuracy[weights], abs=0.003)
-    assert accuracy[None] >= 0.93
-    assert accuracy["none"] <= 0.91
+        }
+    )
+    result = fit(config, say=quiet)
+    accuracy = result.metrics["test"]["accuracy"]
+    # What a server answers is right as often as the run says.
+    serve = tf.saved_model.load(str(result.export)).signatures["pixels"]
+    test = open_source(config).splits["test"]
+    answers = serve(pixels=tf.stack(list(test.open_images())))["class_id"].numpy()
+    assert np.mean(answers == test.labels) == pytest.approx(accuracy, abs=0.003)
+    assert accuracy >= 0.93
+    assert trained_alone(config, weights="none").metrics["test"]["accuracy"] <= 0.91
 
 
 @pytest.mark.slow
@@ -321,11 +325,8 @@ def test_the_same_data_give_the_same_weights_whatever_holds_them(tmp_path, weigh
         config = small_config(data, weights_file, tmp_path, run=f"run-{number}")
         # The head alone, and one step of fine-tuning on changed images, without the cache.
         config = config.with_settings({"finetune": {"epochs": 1}, "cache_gigabytes": 0.0})
-        plan = make_plan(config)
-        images, _ = open_images(plan.source.splits, plan.config)
-        classifier = plan.build_classifier(plan.config.weights)
-        trained = _train(plan, classifier, images, [], Interruptions(), Clock(), quiet)
-        kept.append((plan.source.fingerprint(), trained.model.get_weights()))
+        trained = trained_alone(config)
+        kept.append((trained.plan.source.fingerprint(), trained.model.get_weights()))
     (fingerprint, weights), *others = kept
     for other_fingerprint, other_weights in others:
         assert other_fingerprint == fingerprint

@@ -9,7 +9,7 @@ import tomllib
 import keras
 import numpy as np
 import pytest
-from conftest import SMALL_BACKBONE, small_config
+from conftest import SMALL_BACKBONE, small_config, trained_alone
 
 from tfxfer.backbones import BACKBONES
 from tfxfer.config import FitConfig, read_recipe
@@ -18,12 +18,11 @@ from tfxfer.evaluation import evaluate
 from tfxfer.features import FeatureFunction
 from tfxfer.interruption import Interruptions
 from tfxfer.metrics import Summary
-from tfxfer.pipeline import open_images
-from tfxfer.plan import asked_settings, make_plan
-from tfxfer.progress import Clock
+from tfxfer.plan import make_plan
+from tfxfer.run_directory import RunDirectory
 from tfxfer.sources import open_source
 from tfxfer.temperature import tempered
-from tfxfer.training import _train, _train_again, describe_plan, fit
+from tfxfer.training import describe_plan, fit, train
 
 
 def short_config(pictures, weights, directory, **settings):
@@ -31,11 +30,9 @@ def short_config(pictures, weights, directory, **settings):
     return config.with_settings(settings)
 
 
-def trained(config, **settings):
-    """Returns the run and the metrics of a fit that is neither exported nor reported."""
-    plan = make_plan(asked_settings(FitConfig, config, settings))
-    with Interruptions() as interruptions:
-        return plan.run, _train_again(plan, interruptions, say=lambda _: None)
+def rows_of(run):
+    with run.history.open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
@@ -93,8 +90,7 @@ def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
 
 def test_the_history_has_a_row_for_each_epoch_of_both_phases(finished):
     result, _ = finished
-    with (result.run / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(RunDirectory(result.run))
     *head, first, second = [(row["phase"], int(row["epoch"])) for row in rows]
     assert 1 <= len(head) <= 3  # at most so many passes
     assert head == [("head", number) for number in range(1, len(head) + 1)]
@@ -103,8 +99,7 @@ def test_the_history_has_a_row_for_each_epoch_of_both_phases(finished):
 
 def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
     result, _ = finished
-    with (result.run / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(RunDirectory(result.run))
     # Of the head's passes the weights of the last are there to be kept.
     last = max(index for index, row in enumerate(rows) if row["phase"] == "head")
     best = max(
@@ -118,19 +113,19 @@ def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
 def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
     pictures, weights_file, tmp_path, optimizer, unfreeze
 ):
-    run, metrics = trained(
+    left = trained_alone(
         short_config(pictures, weights_file, tmp_path, precision="mixed_bfloat16"),
         head={"optimizer": optimizer},
         finetune={"unfreeze": unfreeze, "epochs": 2, "learning_rate": 1e-3},
     )
-    with (run.path / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    best = metrics["best"]
+    rows = rows_of(left.plan.run)
+    best = left.metrics["best"]
     (kept,) = (row for row in rows if (row["phase"], int(row["epoch"])) == tuple(best.values()))
-    config = read_recipe(run.config, FitConfig())
-    images = open_images(open_source(config).splits, config)[0]["validation"]
+    images = left.images["validation"]
     squares = np.concatenate(list(images.streamed().batch(9).as_numpy_iterator()))
-    saved = keras.models.load_model(run.model).predict(squares.astype("float32"), verbose=0)
+    saved = keras.models.load_model(left.plan.run.model).predict(
+        squares.astype("float32"), verbose=0
+    )
     right = saved[np.arange(9), images.labels]
     assert float(kept["validation_loss"]) == pytest.approx(-np.log(right).mean(), abs=1e-5)
 
@@ -167,14 +162,11 @@ def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 1}, "augment": {"rotation": 30}}
-    results = [
-        fit(
-            short_config(pictures, weights_file, tmp_path, run=run, seed=seed, **settings),
-            say=lambda _: None,
-        )
+    config = short_config(pictures, weights_file, tmp_path, **settings)
+    weights = [
+        trained_alone(config, run=run, seed=seed).model.get_weights()
         for run, seed in (("a", 5), ("b", 5), ("c", 6))
     ]
-    weights = [keras.models.load_model(result.model).get_weights() for result in results]
     same = [np.array_equal(a, b) for a, b in zip(weights[0], weights[1], strict=True)]
     other = [np.array_equal(a, c) for a, c in zip(weights[0], weights[2], strict=True)]
     assert all(same)
@@ -190,29 +182,21 @@ def test_training_on_kept_activations_is_training_on_images(pictures, weights_fi
         "cache_gigabytes": 0.0,
     }
     settings["finetune"] |= {"batch_norm": "frozen", "optimizer": "sgd"}
+    config = short_config(pictures, weights_file, tmp_path, **settings)
     kept, streamed = (
-        fit(
-            short_config(
-                *(pictures, weights_file, tmp_path),
-                run=str(memory),
-                memory_gigabytes=memory,
-                **settings,
-            ),
-            say=lambda _: None,
-        )
+        trained_alone(config, run=str(memory), memory_gigabytes=memory).metrics
         for memory in (2.0, 0.0)
     )
     for name in ("validation", "test"):
-        losses = [result.metrics[name]["loss"] for result in (kept, streamed)]
+        losses = [metrics[name]["loss"] for metrics in (kept, streamed)]
         assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 
 @pytest.mark.slow
 def test_a_head_whose_features_do_not_fit_learns_from_images(pictures, weights_file, tmp_path):
     settings = {"head": {"epochs": 8}, "finetune": {"unfreeze": "none"}, "memory_gigabytes": 1e-6}
-    result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lambda _: None)
-    with (result.run / "history.csv").open() as file:
-        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    left = trained_alone(short_config(pictures, weights_file, tmp_path, **settings))
+    losses = [float(row["train_loss"]) for row in rows_of(left.plan.run)]
     assert len(losses) == 8
     assert losses[-1] < 0.9 * losses[0]
 
@@ -235,23 +219,23 @@ def test_a_second_fit_finds_the_features_of_the_first(
         cache_dir=str(tmp_path / "cache"),
         finetune={"unfreeze": "none"},
     )
-    _, first = trained(config)
+    first = trained_alone(config).metrics
     assert computed == [21, 9, 12]
-    _, again = trained(config, seed=5)
+    again = trained_alone(config, seed=5).metrics
     assert computed == [21, 9, 12]
     assert again["test"]["loss"] == pytest.approx(first["test"]["loss"], abs=1e-6)
-    trained(config, head={"optimizer": "adam", "hidden_units": [8]})
+    trained_alone(config, head={"optimizer": "adam", "hidden_units": [8]})
     assert computed == [21, 9, 12]
-    trained(config, precision="mixed_bfloat16")  # features are float32's always
+    trained_alone(config, precision="mixed_bfloat16")  # features are float32's always
     assert computed == [21, 9, 12]
     changed = folder / "train" / "red" / "3.jpg"
     changed.write_bytes((folder / "train" / "red" / "4.jpg").read_bytes() + b"\0")
-    trained(config)
+    trained_alone(config)
     assert computed == [21, 9, 12, 1]
     for entry in (tmp_path / "cache" / "features").iterdir():
         (rows,) = entry.glob("rows-*.npy")
         rows.write_bytes(rows.read_bytes()[:-100])
-    _, healed = trained(config)
+    healed = trained_alone(config).metrics
     assert computed == [21, 9, 12, 1, 21, 9, 12]
     assert math.isfinite(healed["test"]["loss"])
 
@@ -273,8 +257,8 @@ def test_features_that_do_not_fit_cannot_be_solved(pictures, weights_file, tmp_p
 def test_one_penalty_can_be_asked_for(pictures, weights_file, tmp_path):
     lines = []
     settings = {"head": {"penalty": 0.5}, "finetune": {"unfreeze": "none"}}
-    result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lines.append)
-    assert result.metrics["penalty"] == 0.5
+    config = short_config(pictures, weights_file, tmp_path, **settings)
+    assert trained_alone(config, lines.append).metrics["penalty"] == 0.5
     assert sum(line.startswith("head     penalty") for line in lines) == 1
 
 
@@ -345,14 +329,6 @@ def of_a_split(jpeg: bytes, split: str) -> bytes:
     return jpeg + split.encode()  # what stands behind the end of a JPEG is not looked at
 
 
-def trained_without_export(config, say=lambda _: None):
-    """Returns what training leaves; the export of a fit takes longer than all of it."""
-    plan = make_plan(config)
-    images, _ = open_images(plan.source.splits, plan.config)
-    classifier = plan.build_classifier(plan.config.weights)
-    return _train(plan, classifier, images, [], Interruptions(), Clock(), say)
-
-
 SOLVED = {"head": {"optimizer": "lbfgs", "epochs": 50}, "finetune": {"epochs": 0}}
 STEPS = {"epochs": 15, "optimizer": "adam", "learning_rate": 0.05, "weight_decay": 0.0}
 ON_FEATURES = {"head": STEPS, "finetune": {"epochs": 0}}
@@ -376,10 +352,10 @@ WAYS = {
 def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_file, tmp_path, way):
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, **WAYS[way])
-    plain = trained_without_export(config).metrics["test"]
+    plain = trained_alone(config).metrics["test"]
     # All are taken for common.
     assert (plain["accuracy"], plain["balanced_accuracy"]) == (0.75, 0.5)
-    balanced = trained_without_export(config.with_settings({"class_weights": "balanced"}))
+    balanced = trained_alone(config.with_settings({"class_weights": "balanced"}))
     # 9 of 15 and 4 of 5 are right.
     recalls = pytest.approx((9 / 15 + 4 / 5) / 2)
     assert balanced.metrics["test"]["accuracy"] == pytest.approx(13 / 20)
@@ -391,7 +367,7 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
 def test_validation_that_chooses_is_balanced_as_training_is(pictures, weights_file, tmp_path):
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, class_weights="balanced", **SOLVED)
-    trained = trained_without_export(config)
+    trained = trained_alone(config)
     best = trained.journal.history.best
     # Both splits have the same pictures, and so the same numbers.
     assert best.validation_accuracy == pytest.approx(best.train_accuracy)
@@ -411,14 +387,13 @@ def test_weights_that_the_data_give_are_those_of_training_and_not_of_validation(
     config = small_config(folder, weights_file, tmp_path, **SOLVED)
     plan = make_plan(config)
     # As much weight for each class as balanced ones would give, and nonsense for validation.
-    train, validation = plan.source.splits["train"], plan.source.splits["validation"]
-    given = dataclasses.replace(train, weights=np.array([1, 3], "float32")[train.labels])
-    other = dataclasses.replace(validation, weights=np.float32(validation.labels))
-    splits = {**plan.source.splits, "train": given, "validation": other}
+    splits = dict(plan.source.splits)
+    for name, weights in {"train": np.array([1, 3]), "validation": np.array([0, 1])}.items():
+        given = np.float32(weights[splits[name].labels])
+        splits[name] = dataclasses.replace(splits[name], weights=given)
     plan = dataclasses.replace(plan, source=dataclasses.replace(plan.source, splits=splits))
-    images, _ = open_images(splits, plan.config)
-    classifier = plan.build_classifier(config.weights)
-    trained = _train(plan, classifier, images, [], Interruptions(), Clock(), lambda _: None)
+    with Interruptions() as interruptions:
+        trained = train(plan, interruptions, say=lambda _: None)
     best = trained.journal.history.best
     assert best.train_accuracy == pytest.approx(0.7)
     assert best.validation_accuracy == trained.metrics["validation"]["accuracy"] == 0.65
@@ -460,9 +435,8 @@ def test_an_unreadable_image_is_named_and_nothing_is_exported(pictures, weights_
 def test_early_stopping_ends_the_finetune_phase(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 1e-12}}
     lines = []
-    result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lines.append)
-    with (result.run / "history.csv").open() as file:
-        assert len(list(csv.DictReader(file))) < 2 + 6
+    left = trained_alone(short_config(pictures, weights_file, tmp_path, **settings), lines.append)
+    assert len(rows_of(left.plan.run)) < 2 + 6
     assert any("stopped, no better validation result in 1 epochs" in line for line in lines)
 
 
@@ -500,8 +474,8 @@ def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared
         side = "pretrained" if name == "transfer" else name
         assert comparison[side] == metrics["test"]
         assert (result.run / name / "model.keras").is_file()
-    with (result.run / "scratch" / "history.csv").open() as file:
-        assert [row["phase"] for row in csv.DictReader(file)] == ["finetune"] * 2
+    scratch = rows_of(RunDirectory(result.run / "scratch"))
+    assert [row["phase"] for row in scratch] == ["finetune"] * 2
     assert list(result.export.parent.iterdir()) == [result.export]  # the whole data's, and no other
 
 
@@ -558,18 +532,13 @@ class Follower(keras.callbacks.Callback):
         self.epochs.append((epoch, dict(logs)))
 
 
-def rows_of(run):
-    with (run / "history.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
 def test_callbacks_of_others_are_told_of_each_epoch_what_the_history_has(
     pictures, weights_file, tmp_path
 ):
     config = short_config(pictures, weights_file, tmp_path, head={"optimizer": "adam"})
     follower = Follower()
     result = fit(config, finetune={"epochs": 1}, callbacks=[follower], say=lambda _: None)
-    rows = rows_of(result.run)
+    rows = rows_of(RunDirectory(result.run))
     assert follower.phases == 2
     assert [epoch for epoch, _ in follower.epochs] == [0, 1, 0]
     names = {
@@ -589,7 +558,7 @@ def test_metrics_tell_which_epoch_was_kept(finished):
     best = result.metrics["best"]
     (row,) = [
         row
-        for row in rows_of(result.run)
+        for row in rows_of(RunDirectory(result.run))
         if (row["phase"], int(row["epoch"])) == (best["phase"], best["epoch"])
     ]
     found = result.metrics["validation"]["accuracy"]

@@ -32,6 +32,7 @@ from tfxfer.config import (
 )
 from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.errors import UsageError
+from tfxfer.evaluation import judge
 from tfxfer.export import CHECK_IMAGES, export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
 from tfxfer.history import Epoch, History, solution_line
@@ -66,7 +67,7 @@ from tfxfer.pipeline import (
 from tfxfer.plan import Plan, asked_settings, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
-from tfxfer.reporting import report_fit
+from tfxfer.reporting import Findings, write_report
 from tfxfer.run_directory import (
     RunDirectory,
     locked,
@@ -187,12 +188,12 @@ def _fit(
     if plan.config.compare_scratch:
         # A run that is resumed is asked for by settings that are all decided.
         first_asked = read_recipe(plan.run.asked, FitConfig())
-        comparison = _compare(first_asked, plan, trained, interruptions, say)
+        comparison = _compare(first_asked, trained, interruptions, say)
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
         write_json(plan.run.metrics, metrics)
         say(f"{comparison.describe()}\n")
-    page = _report(plan, trained, metrics)
+    page = _report(trained, metrics)
     clock.lap("report")
     metrics["seconds"] = clock.seconds
     write_json(plan.run.metrics, metrics)
@@ -210,14 +211,50 @@ def _exported_before(run: RunDirectory) -> Path | None:
 
 
 @dataclass(frozen=True)
-class _Trained:
-    """What training leaves, beside the run's files."""
+class Trained:
+    """What training leaves, beside the run's files.
 
-    model: keras.Model  # images to probabilities, float32
+    Attributes:
+        plan: What was trained, and the run.
+        model: Images in [0, 255] to probabilities, float32.
+        journal: Of the run.
+        metrics: What `metrics.json` holds, but for the export and the seconds of what follows.
+        images: By split.
+        probabilities: Of the splits that judge, (num_examples, num_classes) each.
+    """
+
+    plan: Plan
+    model: keras.Model
     journal: Journal
     metrics: dict[str, Any]
-    images: Mapping[str, Images]  # by split
-    probabilities: Mapping[str, np.ndarray]  # of the splits that judge, as the images are numbered
+    images: Mapping[str, Images]
+    probabilities: Mapping[str, np.ndarray]
+
+
+def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
+    """Trains the classifier of a plan as `fit` does; it is neither exported nor reported.
+
+    The run's directory has all but what an export and a report leave.
+
+    Args:
+        plan: What is trained, and the run.
+        interruptions: What ends the training early.
+        say: Takes each line for the person who watches.
+
+    Raises:
+        InterruptionError: Ctrl-C or SIGTERM; the same plan goes on where it was.
+        RunError: Data, weights or training failed; the message says what.
+    """
+    clock = Clock()
+    with naming_unreadable_images(*plan.source.splits.values()):
+        classifier = plan.build_classifier(plan.config.weights)
+        clock.lap("data")
+        images, skipped = open_images(plan.source.splits, plan.config)
+        trained = _train(plan, classifier, images, skipped, interruptions, clock, say)
+    trained = dataclasses.replace(trained, metrics=trained.metrics | {"seconds": clock.seconds})
+    write_json(plan.run.metrics, trained.metrics)
+    trained.journal.close()
+    return trained
 
 
 def _train(
@@ -230,7 +267,7 @@ def _train(
     say: Say,
     asked: FitConfig | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> _Trained:
+) -> Trained:
     """Runs the phases of a plan that are left, writes `model.keras`, and scores it.
 
     Settings that were asked for are written down as they were when the run was begun.
@@ -286,48 +323,59 @@ def _train(
     if "penalty" in notes:
         metrics["penalty"] = notes["penalty"]
     clock.lap("evaluation")
-    return _Trained(model, journal, metrics, images, probabilities)
+    return Trained(plan, model, journal, metrics, images, probabilities)
 
 
 def _in_float32(plan: Plan, classifier: Classifier) -> Classifier:
-    """Returns the classifier of a plan itself if it computes in float32, else another that does."""
+    """Returns the classifier of a plan itself if it computes in float32, else its copy that does.
+
+    What is frozen is the same in both from then on.
+    """
     if plan.config.precision == "float32":
         return classifier
-    exact = dataclasses.replace(plan.config, precision="float32")
-    return dataclasses.replace(plan, config=exact).build_classifier(plan.config.weights)
+    config = dataclasses.replace(plan.config, precision="float32")
+    # Of the same weights' file, which decides of some networks what they do to the pixels.
+    exact = dataclasses.replace(plan, config=config).build_classifier(plan.config.weights)
+    copy_weights(classifier.model, exact.model)
+    return exact
 
 
-def _report(plan: Plan, trained: _Trained, metrics: Mapping[str, Any]) -> Path:
-    """Writes the page that a person reads, and returns where it is."""
-    with naming_unreadable_images(*plan.source.splits.values()):
-        return report_fit(
-            plan.run,
-            plan.config,
-            metrics,
-            trained.journal.history.epochs,
-            trained.model,
-            plan.source,
-            trained.images,
-            trained.probabilities,
-        )
+def _report(trained: Trained, metrics: Mapping[str, Any]) -> Path:
+    """Writes the page that a person reads, from what is in memory, and returns where it is."""
+    plan, source, images = trained.plan, trained.plan.source, trained.images
+    name = judging_split(trained.probabilities)
+    probabilities, labels = trained.probabilities[name], images[name].labels
+    findings = Findings(
+        run=plan.run,
+        config=plan.config,
+        metrics=metrics,
+        epochs=trained.journal.history.epochs,
+        model=trained.model,
+        result=judge(source.name, name, source.class_names, probabilities, labels),
+        images=images[name],
+        labels={split: one.labels for split, one in images.items()},
+        notes=source.notes,
+    )
+    with naming_unreadable_images(*source.splits.values()):
+        return write_report(findings)
 
 
 def _compare(
-    asked: FitConfig, plan: Plan, trained: _Trained, interruptions: Interruptions, say: Say
+    asked: FitConfig, trained: Trained, interruptions: Interruptions, say: Say
 ) -> Comparison:
-    """Trains the plan's network from random weights, too, and compares the two.
+    """Trains a network from random weights, too, and compares the two.
 
     Where the comparison is on fewer training images, the pretrained network is trained on them too.
     The runs lie in the run's directory; nothing of them is exported.
     """
+    transfer = plan = trained.plan
     num_train = len(plan.source.splits["train"])
     limit = plan.config.compare_examples or num_train
-    transfer = plan
     pretrained: Mapping[str, Any] = trained.metrics
     if limit < num_train:
         transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
         say(f"\ncomparison: pretrained, on {limit:,} training images")
-        pretrained = _train_again(transfer, interruptions, say)
+        pretrained = _scores(transfer, interruptions, say)
     scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
     num_train = len(scratch.source.splits["train"])
     epochs = scratch.config.finetune.epochs
@@ -337,7 +385,7 @@ def _compare(
         epochs=epochs,
         split=judging_split(pretrained),
         pretrained=pretrained,
-        scratch=_train_again(scratch, interruptions, say),
+        scratch=_scores(scratch, interruptions, say),
     )
 
 
@@ -347,20 +395,11 @@ def _part_of_run(whole: Plan, plan: Plan, name: str) -> Plan:
     return dataclasses.replace(plan, run=run, config=dataclasses.replace(plan.config, run=name))
 
 
-def _train_again(plan: Plan, interruptions: Interruptions, say: Say) -> Mapping[str, Any]:
-    """Trains what a comparison needs, and returns its metrics: a run, but without an export."""
+def _scores(plan: Plan, interruptions: Interruptions, say: Say) -> Mapping[str, Any]:
+    """Returns the metrics of a run that a comparison needs; it is trained unless it was before."""
     if plan.run.is_finished:  # the comparison was interrupted after it
         return read_metrics(plan.run)
-    clock = Clock()
-    with naming_unreadable_images(*plan.source.splits.values()):
-        classifier = plan.build_classifier(plan.config.weights)
-        clock.lap("data")
-        images, skipped = open_images(plan.source.splits, plan.config)
-        trained = _train(plan, classifier, images, skipped, interruptions, clock, say)
-    metrics = trained.metrics | {"seconds": clock.seconds}
-    write_json(plan.run.metrics, metrics)
-    trained.journal.close()
-    return metrics
+    return train(plan, interruptions, say).metrics
 
 
 @dataclass
@@ -386,7 +425,6 @@ class _Phases:
         if journal.is_past("head") and config.finetune.epochs:
             return
         exact = dataclasses.replace(config, precision="float32")
-        copy_weights(classifier.model, self.judged.model)
         function = FeatureFunction.of(self.judged.features, exact, config.head.pooling)
         self.cut = source = ActivationSource(config, self.judged.halves(), self.images, function)
         if journal.is_past("head"):
@@ -458,7 +496,6 @@ class _Phases:
         """Unfreezes what the finetune phase trains, and returns where that begins."""
         for each in (self.classifier, self.judged):
             each.unfreeze(phase.unfreeze, phase.batch_norm)
-        copy_weights(self.classifier.model, self.judged.model)
         self.cut = ActivationSource(self.plan.config, self.judged.halves(), self.images)
         return self.cut
 

@@ -5,16 +5,11 @@ Beside the page a run gets the numbers as JSON, what was said of each image, and
 
 import csv
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import keras
-import numpy as np
 
 from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
-from tfxfer.evaluation import judge, score
-from tfxfer.history import Epoch, read_history
+from tfxfer.evaluation import score
+from tfxfer.history import read_history
 from tfxfer.metrics import judging_split
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.reporting import events, model_card, page, side_by_side
@@ -28,10 +23,9 @@ from tfxfer.run_directory import (
     replacing_named,
     write_json,
 )
-from tfxfer.sources import Source
 from tfxfer.trained import load
 
-__all__ = ["report", "report_fit"]
+__all__ = ["Findings", "report", "write_report"]
 
 # What several runs side by side are written to unless it is said.
 _SIDE_BY_SIDE = "comparison.html"
@@ -66,52 +60,20 @@ def report(*runs: str | pathlib.Path, output: str | pathlib.Path | None = None) 
     return _report_one(opened[0], output)
 
 
-def report_fit(
-    run: RunDirectory,
-    config: FitConfig,
-    metrics: Mapping[str, Any],
-    epochs: Sequence[Epoch],
-    model: keras.Model,
-    source: Source,
-    images: Mapping[str, Images],
-    probabilities: Mapping[str, Any],
-) -> pathlib.Path:
-    """Writes the page at the end of a fit, from what it has in memory, and returns its path.
+def write_report(findings: Findings, output: str | pathlib.Path | None = None) -> pathlib.Path:
+    """Writes all that reports on a run, the page last, and returns the page's path.
 
     Args:
-        run: Where it goes.
-        config: The settings, all decided.
-        metrics: What `metrics.json` holds.
-        epochs: What happened, of all phases.
-        model: RGB in [0, 255] to probabilities.
-        source: The data.
-        images: By split.
-        probabilities: Of the splits that judge, in the order of their images.
+        findings: What is known of the run.
+        output: Where the page goes; None is `report.html` in the run.
     """
-    name = judging_split(probabilities)
-    num_classes = len(source.class_names)
-    return _write_all(
-        Findings(
-            run=run,
-            config=config,
-            metrics=metrics,
-            epochs=list(epochs),
-            model=model,
-            result=judge(
-                source.name,
-                name,
-                source.class_names,
-                np.asarray(probabilities[name]),
-                images[name].labels,
-            ),
-            images=images[name],
-            counts={
-                split: np.bincount(one.labels, minlength=num_classes)
-                for split, one in images.items()
-            },
-            notes=source.notes,
-        )
-    )
+    run = findings.run
+    write_json(run.evaluation, findings.result.as_json())
+    _write_predictions(findings)
+    events.write(findings)
+    with replacing(run.model_card) as temporary:
+        temporary.write_text(model_card.render(findings), "utf-8", "backslashreplace")
+    return _write(output or run.report, page.render(findings))
 
 
 def _report_one(run: RunDirectory, output: str | pathlib.Path | None = None) -> pathlib.Path:
@@ -120,9 +82,8 @@ def _report_one(run: RunDirectory, output: str | pathlib.Path | None = None) -> 
     trained = load(run.path)
     source = trained.open_source()
     name = judging_split(source.splits)
-    num_classes = len(trained.class_names)
     with naming_unreadable_images(source.splits[name]):
-        return _write_all(
+        return write_report(
             Findings(
                 run=run,
                 config=trained.config or FitConfig(),
@@ -131,25 +92,11 @@ def _report_one(run: RunDirectory, output: str | pathlib.Path | None = None) -> 
                 model=trained.model,
                 result=score(trained, source, name),
                 images=Images(source.splits[name], trained.input_size, memory_bytes=0),
-                counts={
-                    split: np.bincount(trained.labels(source, split), minlength=num_classes)
-                    for split in source.splits
-                },
+                labels={split: trained.labels(source, split) for split in source.splits},
                 notes=tuple(metrics["data"].get("notes", ())),
             ),
             output,
         )
-
-
-def _write_all(findings: Findings, output: str | pathlib.Path | None = None) -> pathlib.Path:
-    """Writes all that reports on a run, the page last, and returns the page's path."""
-    run = findings.run
-    write_json(run.evaluation, findings.result.as_json())
-    _write_predictions(findings)
-    events.write(findings)
-    with replacing(run.model_card) as temporary:
-        temporary.write_text(model_card.render(findings), "utf-8", "backslashreplace")
-    return _write(output or run.report, page.render(findings))
 
 
 def _write_predictions(findings: Findings) -> None:

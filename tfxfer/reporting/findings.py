@@ -28,7 +28,7 @@ class Findings:
         model: RGB in [0, 255] to probabilities.
         result: How the model did on the split that judges it.
         images: Of that split, in the order of the result.
-        counts: Images by split and by class, (num_classes,) each.
+        labels: Class indices of each split, (num_examples,).
         notes: What was noticed about the data as they were opened.
     """
 
@@ -39,8 +39,17 @@ class Findings:
     model: keras.Model
     result: EvaluationResult
     images: Images
-    counts: Mapping[str, npt.NDArray[np.int64]]
+    labels: Mapping[str, npt.NDArray[np.int64]]
     notes: tuple[str, ...]
+
+    @functools.cached_property
+    def counts(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Images by split and by class, (num_classes,) each."""
+        num_classes = len(self.result.class_names)
+        return {
+            split: np.bincount(labels, minlength=num_classes)
+            for split, labels in self.labels.items()
+        }
 
     @functools.cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
