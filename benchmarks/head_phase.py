@@ -14,11 +14,12 @@ import time
 
 import measuring
 
-import tfxfer
 from tfxfer.allocator import keep_freed_memory
 from tfxfer.config import FitConfig
+from tfxfer.interruption import Interruptions
 from tfxfer.pipeline import evaluation_batches, open_images
 from tfxfer.plan import make_plan
+from tfxfer.training import train
 
 PREDICT = "one predict pass"
 # The settings of the head in each way that has one.
@@ -43,8 +44,9 @@ def predict_seconds(config: FitConfig) -> float:
 
 def head_seconds(config: FitConfig, head: dict) -> float:
     """Returns how long the head phase of a fit takes."""
-    result = tfxfer.fit(config, head=head, say=lambda _: None)
-    seconds = result.metrics["seconds"]
+    plan = make_plan(config.with_settings({"head": head}))
+    with Interruptions() as interruptions:
+        seconds = train(plan, interruptions, say=lambda _: None).metrics["seconds"]
     return seconds["images"] + seconds["head"]
 
 
