@@ -2,7 +2,7 @@
 
     python benchmarks/augmented_views.py DATA [--train-examples N] [--image-size N]
 
-A fit of the head alone, with an empty cache, for each number of views of each image that are kept
+The head phase alone, with an empty cache, for each number of views of each image that are kept
 beside the image itself. As many views as epochs, each used once, would be augmentation anew in each
 epoch: it costs a pass through the backbone for each of them, too. Accuracy and loss are on the test
 split, or on validation where there is none.
@@ -12,8 +12,11 @@ import tempfile
 
 import measuring
 
-import tfxfer
+from tfxfer.allocator import keep_freed_memory
 from tfxfer.config import FitConfig
+from tfxfer.interruption import Interruptions
+from tfxfer.plan import make_plan
+from tfxfer.training import train
 
 
 def main() -> None:
@@ -23,6 +26,7 @@ def main() -> None:
     parser.add_argument("--test-examples", type=int)
     parser.add_argument("--views", type=int, nargs="+", default=[0, 1, 4, 8])
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     facts = measuring.facts()
     repeats = []
     for seed in range(options.repeats):
@@ -38,7 +42,8 @@ def main() -> None:
                     export_dir=f"{directory}/saved_models",
                 ).with_settings({"head": {"augmented_views": views}})
                 config = config.with_settings({"finetune": {"unfreeze": "none"}})
-                metrics = tfxfer.fit(config, say=lambda _: None).metrics
+                with Interruptions() as interruptions:
+                    metrics = train(make_plan(config), interruptions, say=lambda _: None).metrics
             scores = metrics.get("test", metrics["validation"])
             rows[f"{views} views"] = {
                 "accuracy": scores["accuracy"],
