@@ -104,6 +104,7 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
         data="digits",
         backbone=BUNDLED,
         train_examples=100,
+        validation_examples=100,
         runs_dir=str(tmp_path / "runs"),
         export_dir=str(tmp_path / "saved_models"),
     ).with_settings(
