@@ -13,12 +13,12 @@ BENCHMARKS = sorted(pathlib.Path(__file__).parents[1].glob("benchmarks/*.py"))
 
 # Door -> verbs -> nouns -> leaves. A module imports from the layers below its own, nouns also from
 # nouns; verbs do not import each other, but for the export and the report that a fit ends with, and
-# the evaluation that these two ask for.
+# the evaluation, by which all three judge.
 DOOR = {"cli"}
 VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export", "reporting"}
 LEAVES = {"allocator", "config", "recipe", "run_directory", "errors"}
 USED_BY_VERBS = {
-    "training": {"export", "reporting"},
+    "training": {"evaluation", "export", "reporting"},
     "export": {"evaluation"},
     "reporting": {"evaluation"},
 }
