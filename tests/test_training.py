@@ -163,10 +163,11 @@ def test_the_written_settings_are_decided_and_plan_the_same_again(finished, tmp_
 def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 1}, "augment": {"rotation": 30}}
     config = short_config(pictures, weights_file, tmp_path, **settings)
-    weights = [
-        trained_alone(config, run=run, seed=seed).model.get_weights()
+    runs = [
+        trained_alone(config, run=run, seed=seed).plan.run
         for run, seed in (("a", 5), ("b", 5), ("c", 6))
     ]
+    weights = [keras.models.load_model(run.model).get_weights() for run in runs]
     same = [np.array_equal(a, b) for a, b in zip(weights[0], weights[1], strict=True)]
     other = [np.array_equal(a, c) for a, c in zip(weights[0], weights[2], strict=True)]
     assert all(same)

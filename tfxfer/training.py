@@ -234,7 +234,8 @@ class Trained:
 def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
     """Trains the classifier of a plan as `fit` does; it is neither exported nor reported.
 
-    The run's directory has all but what an export and a report leave.
+    The run's directory has all but what an export and a report leave. It is the caller's, as `fit`
+    makes sure by `locked`.
 
     Args:
         plan: What is trained, and the run.
@@ -363,7 +364,7 @@ def _report(trained: Trained, metrics: Mapping[str, Any]) -> Path:
 def _compare(
     asked: FitConfig, trained: Trained, interruptions: Interruptions, say: Say
 ) -> Comparison:
-    """Trains a network from random weights, too, and compares the two.
+    """Trains the same network from random weights, too, and compares the two.
 
     Where the comparison is on fewer training images, the pretrained network is trained on them too.
     The runs lie in the run's directory; nothing of them is exported.
