@@ -182,6 +182,27 @@ def test_the_curves_mark_the_phases_and_what_was_kept(path):
     assert "An epoch of the head phase is an iteration of L-BFGS" in text
 
 
+def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):
+    rates = (1.0, 1.0, 1.2e-3, 0.0)
+    epochs = [
+        dataclasses.replace(epoch, learning_rate=rate)
+        for epoch, rate in zip(made_epochs(), rates, strict=True)
+    ]
+    changed = dataclasses.replace(findings, epochs=epochs)
+    (tmp_path / "page.html").write_text(page.render(changed), "utf-8")
+    with open_page(browser, tmp_path / "page.html") as (shown, _):
+        words = shown.eval_on_selector_all(
+            "svg.chart text",
+            """all => all.map(one => {
+                const text = one.getBoundingClientRect();
+                const chart = one.ownerSVGElement.getBoundingClientRect();
+                return [one.textContent, text.left >= chart.left && text.right <= chart.right + 1];
+            })""",
+        )
+    assert "0.00125" in [word for word, _ in words]
+    assert [word for word, is_whole in words if not is_whole] == []
+
+
 def test_mistakes_come_with_the_most_confident_first_and_hits_with_the_least(
     browser, path, findings
 ):
