@@ -122,6 +122,9 @@ _SHORT_NAMES = {"finetune.unfreeze": "--unfreeze", "finetune.batch_norm": "--bat
 
 
 _RESUME = "Go on with an interrupted run, under its own settings."
+_OTHER_DATA = (
+    "A data set, as for fit, or where the run's own was moved to  [default: the run's own]"
+)
 
 
 def settings_of(record: type[RunConfig]) -> Callable[[Command], Command]:
@@ -263,12 +266,12 @@ def check(
 
 @main.command()
 @click.argument("model")
-@click.option("--data", help="A data set, as for fit  [default: the run's own]")
+@click.option("--data", help=_OTHER_DATA)
 @click.option("--data-dir", help="Where TFDS data lie.")
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test", "all"]),
-    help="Which images  [default: test, or validation where there is no test]",
+    help="Which images  [default: test, or validation where there is no test, else all]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
@@ -296,14 +299,20 @@ def evaluate(
     metavar="FILE",
     help="The page  [default: report.html in the run; for several runs comparison.html here]",
 )
-def report(runs: tuple[str, ...], output: str | None) -> None:
+@click.option("--data", help=_OTHER_DATA)
+@click.option("--data-dir", help="Where TFDS data lie.")
+def report(
+    runs: tuple[str, ...], output: str | None, data: str | None, data_dir: str | None
+) -> None:
     """Write a page on a finished RUN: what it did, how good it is, and what it gets wrong.
 
-    Of several runs, a page that shows them side by side. It is one file that needs no network.
+    Of several runs, a page that shows them side by side. It is one file that needs no network. A
+    page that goes elsewhere than into the run leaves the run as it is.
     """
     with _quiet_import():
         from tfxfer import reporting
-    click.echo(f"Wrote '{reporting.report(*runs, output=output)}'.")
+    path = reporting.report(*runs, output=output, data=data, data_dir=data_dir, say=click.echo)
+    click.echo(f"Wrote '{path}'.")
 
 
 @main.command()
@@ -439,7 +448,13 @@ def export(
         from tfxfer import export as exporting
     if kind != "saved_model":
         made = exporting.convert(
-            model, kind, output=output, quantization=quantization, data=data, data_dir=data_dir
+            model,
+            kind,
+            output=output,
+            quantization=quantization,
+            data=data,
+            data_dir=data_dir,
+            say=click.echo,
         )
         click.echo(
             f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
@@ -457,6 +472,7 @@ def export(
         calibrate=calibrate,
         min_accuracy=min_accuracy,
         keep=keep,
+        say=click.echo,
     )
     click.echo(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from tfxfer.run_directory import EXTRA_FOLDER
+
 # The batches that a server with `allowed_batch_sizes: 1, 2, 4, ... 32` runs; see docs/serving.md.
 WARMUP_BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
-EXTRA_FOLDER = "assets.extra"
 REST_BODY = "request.json"
 
 

@@ -4,8 +4,10 @@ import csv
 import os
 from collections.abc import Mapping, Sequence
 
+from tfxfer.config import RunConfig
 from tfxfer.pipeline import Images, Unreadable
 from tfxfer.run_directory import RunDirectory, replacing
+from tfxfer.seen import Seen
 from tfxfer.sources import Source
 from tfxfer.sources.manifest import write_manifest
 
@@ -37,6 +39,21 @@ def record_data(
         for one in skipped:
             path = one.example if source.origin else os.path.abspath(one.example)
             table.writerow([path, source.class_names[one.label], one.split, one.reason])
+
+
+def record_seen(
+    run: RunDirectory, source: Source, images: Mapping[str, Images], config: RunConfig
+) -> None:
+    """Writes which images a run uses, by their content, and how its splits were carved.
+
+    Args:
+        run: Where its directory is.
+        source: The data, opened.
+        images: What is used of it, by the names of the splits.
+        config: The settings of the run.
+    """
+    splits = {name: one.split for name, one in images.items()}
+    Seen.of(source, splits, config).write(run.seen)
 
 
 def describe_skipped(run: RunDirectory, skipped: Sequence[Unreadable]) -> list[str]:

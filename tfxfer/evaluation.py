@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer import metrics
-from tfxfer.errors import UsageError
-from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores, judging_split
+from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.progress import Progress
-from tfxfer.sources import Source
+from tfxfer.seen import BoundSource
+from tfxfer.sources import Split
 from tfxfer.trained import TrainedClassifier, load
 
 # The wider accuracy that is told where there are more classes than that.
@@ -43,6 +43,7 @@ class EvaluationResult:
         calibration: How far confidence can be believed.
         probabilities: (num_examples, num_classes), in the order of the data.
         labels: Class indices, (num_examples,).
+        notes: What must be known of the images: which were left out, or were trained on.
     """
 
     data: str
@@ -59,6 +60,7 @@ class EvaluationResult:
     calibration: Calibration
     probabilities: npt.NDArray[np.float32] = field(repr=False)
     labels: npt.NDArray[np.int64] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
@@ -75,6 +77,7 @@ class EvaluationResult:
             "data": self.data,
             "split": self.split,
             "num_examples": self.num_examples,
+            "notes": list(self.notes),
             "accuracy": self.accuracy,
             "balanced_accuracy": self.balanced_accuracy,
             "top_5_accuracy": self.top_5_accuracy,
@@ -116,6 +119,7 @@ class EvaluationResult:
         return "\n".join(
             [
                 f"{self.data} {self.split}, {self.num_examples:,} images",
+                *(f"  note: {note}" for note in self.notes),
                 *self._describe_numbers(),
                 "",
                 *self._describe_classes(),
@@ -182,9 +186,10 @@ def evaluate(
 ) -> EvaluationResult:
     """Returns how a classifier does on a split of its own data or of others.
 
-    A run evaluated on its own data sees the very splits it was trained with. Classes of other data
-    are matched by name. A SavedModel is asked by its own signature: what is found is of what is
-    served.
+    A run evaluated on its own data sees the very splits it was trained with, wherever these lie
+    now. Of other data, images that it was trained on are in no split that judges it; see
+    `seen.bound`. Classes of other data are matched by name. A SavedModel is asked by its own
+    signature: what is found is of what is served.
 
     Args:
         model: A run's directory, a `.keras` file with `classes.txt` beside it, or a SavedModel that
@@ -192,7 +197,7 @@ def evaluate(
         data: As for `fit`; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
         split: "train", "validation", "test" or "all"; None takes the test split, or validation
-            where the data have no test split.
+            where the data have no test split, or all where they have neither.
         batch_size: Images per step; no influence on the result.
 
     Raises:
@@ -201,24 +206,22 @@ def evaluate(
     """
     trained = load(model)
     source = trained.open_source(data, data_dir)
-    return score(trained, source, split or judging_split(source.splits), batch_size)
+    return score(trained, source, split or source.judging, batch_size)
 
 
 def score(
-    trained: TrainedClassifier, source: Source, split: str, batch_size: int = 64
+    trained: TrainedClassifier, source: BoundSource, split: str, batch_size: int = 64
 ) -> EvaluationResult:
-    """Returns how a classifier that is loaded does on a split of data that are opened.
+    """Returns how a classifier that is loaded does on a split of data that are opened for it.
 
     Args, errors: As of `evaluate`.
     """
-    if split != "all" and split not in source.splits:
-        raise UsageError(
-            f"'{source.name}' has no split '{split}'; it has {', '.join(source.splits)}."
-        )
-    names = list(source.splits) if split == "all" else [split]
-    predicted = [_predict_split(trained, source, name, batch_size) for name in names]
-    probabilities, labels = (np.concatenate(parts) for parts in zip(*predicted, strict=True))
-    return judge(source.name, split, trained.class_names, probabilities, labels)
+    parts = source.part(split)
+    labels = np.concatenate([trained.labels(source, part) for part in parts.values()])
+    predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
+    probabilities = np.concatenate(predicted)
+    notes = source.notes_on(split)
+    return judge(source.name, split, trained.class_names, probabilities, labels, notes)
 
 
 def judge(
@@ -227,6 +230,7 @@ def judge(
     class_names: tuple[str, ...],
     probabilities: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int64],
+    notes: tuple[str, ...] = (),
 ) -> EvaluationResult:
     """Returns how good probabilities are.
 
@@ -236,6 +240,7 @@ def judge(
         class_names: In the order of the columns.
         probabilities: Shape (num_examples, num_classes), rows summing to 1.
         labels: Class indices, shape (num_examples,).
+        notes: What must be known of the images.
     """
     num_classes = len(class_names)
     confusion = metrics.confusion_matrix(probabilities.argmax(axis=1), labels, num_classes)
@@ -250,6 +255,7 @@ def judge(
         calibration=metrics.calibration(probabilities, labels),
         probabilities=probabilities,
         labels=labels,
+        notes=notes,
         **metrics.summarise(probabilities, labels),
     )
 
@@ -283,12 +289,9 @@ def _intervals(
 
 
 def _predict_split(
-    trained: TrainedClassifier, source: Source, name: str, batch_size: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Returns probabilities, (num_examples, num_classes), and the model's number of each label."""
-    split = source.splits[name]
-    labels = trained.labels(source, name)
+    trained: TrainedClassifier, split: Split, name: str, batch_size: int
+) -> npt.NDArray[np.float32]:
+    """Returns the probabilities of the images of a split, (num_examples, num_classes)."""
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
-    with naming_unreadable_images(split), Progress(name, len(labels), batch_size) as progress:
-        probabilities = trained.predict_dataset(batches, len(labels), batch_size, progress.update)
-    return probabilities, labels
+    with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
+        return trained.predict_dataset(batches, len(split), batch_size, progress.update)

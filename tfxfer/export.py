@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ import tensorflow as tf
 import tfxfer
 from tfxfer.clients import write_requests
 from tfxfer.compilation import without_xla
+from tfxfer.config import FitConfig
 from tfxfer.conversion import (
     Predict,
     Quantization,
@@ -35,17 +36,21 @@ from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
 from tfxfer.metrics import accuracy, judging_split
 from tfxfer.pipeline import Images, naming_unreadable_images
+from tfxfer.places import run_settings
 from tfxfer.run_directory import (
     RunDirectory,
     check_writable,
     classes_file,
+    exported_seen_file,
     new_version,
     prune_versions,
     publish_version,
     read_metrics,
     replacing,
+    seen_file,
     write_class_names,
 )
+from tfxfer.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.serving import CONTRACT, write_saved_model
 from tfxfer.sources import Split
 from tfxfer.temperature import fit_temperature, tempered_copy
@@ -103,19 +108,22 @@ def export(
     calibrate: bool = False,
     min_accuracy: float = 0.0,
     keep: int | None = None,
+    say: Callable[[str], None] = print,
 ) -> pathlib.Path:
     """Returns a new version of a run or a `.keras` file to serve; see `export_saved_model`.
 
     Args:
         model: A run's directory, or a `.keras` file with `classes.txt` beside it.
         name: Of the model on the server; None takes the run's, or the file's.
-        export_dir: Where models are; None takes the run's own place, or `saved_models`.
+        export_dir: Where models are; None takes the place that the run was given, whatever
+            directory one is in, or `saved_models`.
         data: Where the images for the check come from; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
         calibrate: Publish the model at the temperature that suits validation; see `temperature`.
         min_accuracy: A model that is less accurate is not published; on the test split, or on
-            validation where there is no test.
+            validation where there is no test, of images that it was not trained on.
         keep: How many versions stay; None keeps all.
+        say: Takes what must be known of other data than the run's own, for the person who watches.
 
     Raises:
         UsageError: The model or the data are not there.
@@ -125,9 +133,11 @@ def export(
     trained = _load_model(model)
     name = name or _name_of(trained)
     config = trained.config
-    export_dir = export_dir or (config.export_dir if config else "saved_models")
+    export_dir = export_dir or _own_export_dir(trained)
     check_writable(export_dir, "export_dir")
     source = trained.open_source(data, data_dir)
+    for note in source.notes if data is not None else ():
+        say(f"note: {note}")
     metrics: Mapping[str, Any] = {}
     if calibrate:
         found = score(trained, source, "validation")
@@ -136,12 +146,16 @@ def export(
     if config and data is None and not calibrate:
         metrics = read_metrics(RunDirectory(trained.path.parent))
     elif min_accuracy or calibrate:
-        found = score(trained, source, judging_split(source.splits))
-        scores = ("accuracy", "balanced_accuracy", "loss")
-        metrics = {found.split: {name: getattr(found, name) for name in scores}}
+        if min_accuracy and source.judging == "all":
+            raise ExportError(_no_judge(source))
+        found = score(trained, source, source.judging)
+        scores = ("accuracy", "balanced_accuracy", "loss", "num_examples")
+        told = {name: getattr(found, name) for name in scores}
+        metrics = {found.split: told | {"data": found.data, "notes": list(found.notes)}}
     if calibrate:
         metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
-    images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
+    shown = source.splits.get("validation") or next(iter(source.everything.values()))
+    images = Images(shown, trained.input_size, memory_bytes=0)
     directory = pathlib.Path(export_dir, name)
     version = export_saved_model(
         trained, directory, images.encoded(CHECK_IMAGES), metrics, min_accuracy
@@ -184,6 +198,8 @@ def export_saved_model(
             else:
                 _write_in_tensorflow(trained, facts, temporary)
             write_requests(temporary, directory.name, encoded_images)
+            if trained.seen is not None and trained.seen.digests:
+                trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
             gate.check(temporary, trained.model, encoded_images)
             return publish_version(temporary, directory)
     except OSError as error:
@@ -202,6 +218,7 @@ def convert(
     quantization: Quantization = "none",
     data: str | None = None,
     data_dir: str | None = None,
+    say: Callable[[str], None] = print,
 ) -> Converted:
     """Returns a file of a run or a `.keras` file in another format, and what it loses there.
 
@@ -218,6 +235,7 @@ def convert(
         quantization: For "litert"; "int8" is calibrated on 200 training images.
         data: Where the images come from; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
+        say: Takes what must be known of other data than the run's own, for the person who watches.
 
     Raises:
         UsageError: The model or the data are not there, a package is missing, or the file's name is
@@ -230,13 +248,17 @@ def convert(
     trained = _load_model(model)
     path = _output_path(trained, kind, output, quantization)
     source = trained.open_source(data, data_dir)
-    split = judging_split(source.splits)
-    judged = _spread(source.splits[split], _JUDGED_IMAGES)
-    labels = trained.labels(source, split)[judged]
-    images = _pictures(source.splits[split], judged, trained.input_size)
+    for note in source.notes if data is not None else ():
+        say(f"note: {note}")
+    # Two answers are compared: any images do where there are none to judge by.
+    split = source.judging
+    judges = source.splits.get(split) or max(source.everything.values(), key=len)
+    judged = _spread(judges, _JUDGED_IMAGES)
+    labels = trained.labels(source, judges)[judged]
+    images = _pictures(judges, judged, trained.input_size)
     calibration: npt.NDArray[np.uint8] | tuple[()] = ()
     if quantization == "int8":
-        train = source.splits["train"]
+        train = source.everything["train"]
         calibration = _pictures(train, _spread(train, _CALIBRATION_IMAGES), trained.input_size)
     expected = trained.predict(images)
     with replacing(path) as temporary:
@@ -259,6 +281,8 @@ def convert(
         _check_converted(converted, quantization)
     if classes_file(path) != classes_file(trained.path):
         write_class_names(classes_file(path), trained.class_names)
+    if kind == "keras" and trained.seen is not None:
+        trained.seen.write(seen_file(path))
     return converted
 
 
@@ -353,6 +377,22 @@ def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathli
         )
 
 
+def _no_judge(source: BoundSource) -> str:
+    """Returns the message for data that have no split to find an accuracy on."""
+    why = source.absent.get("test", "")
+    return (
+        f"Cannot check --min-accuracy: '{source.name}' has neither a test nor a validation split "
+        f"that the model has not seen. {why} It was not published."
+    )
+
+
+def _own_export_dir(trained: TrainedClassifier) -> str:
+    """Returns where the exports of a model go unless it is said."""
+    if trained.config is None:
+        return "saved_models"
+    return run_settings(RunDirectory(trained.path.parent), FitConfig).export_dir
+
+
 def _name_of(trained: TrainedClassifier) -> str:
     """Returns the name of a model on a server: that of its run, or of its file or folder."""
     folder = trained.path.resolve().parent.name
@@ -379,7 +419,7 @@ def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) ->
             "weights": config.weights,
             "image_size": config.image_size,
         }
-    scores = ("data", "calibration", "validation", "test")
+    scores = ("data", "calibration", "validation", "test", "all")
     facts |= {key: metrics[key] for key in scores if key in metrics}
     return facts | {
         "num_classes": len(trained.class_names),

@@ -172,9 +172,10 @@ class Journal:
                 change = f"was {was!r} when it was begun, now {now!r}"
             else:
                 change = "changed since it was begun"
+            moved = ", say where it is now (--data)" if name == "data" else ""
             raise RunError(
-                f"Cannot resume '{run.path}': {what} {change}. Bring back what it was, or choose "
-                "another --run to begin anew."
+                f"Cannot resume '{run.path}': {what} {change}. Bring back what it was{moved}, or "
+                "choose another --run to begin anew."
             )
         others = [
             f"{name} {theirs.get(name)}"

@@ -18,9 +18,9 @@ from tfxfer.config import (
     PretrainConfig,
     RunConfig,
     differing_setting,
-    read_recipe,
 )
 from tfxfer.errors import UsageError
+from tfxfer.places import absolute, missing_data, run_settings, with_unchanged_places
 from tfxfer.precision import choose_precision
 from tfxfer.preflight import check_settings
 from tfxfer.recipe import Facts, decide, decide_pretraining
@@ -31,6 +31,7 @@ from tfxfer.run_directory import (
     numbered_run,
     run_to_resume,
 )
+from tfxfer.seen import read_seen
 from tfxfer.sources import Source, open_source
 from tfxfer.weighting import balanced_weights, without_weightless
 
@@ -197,6 +198,7 @@ def make_plan(config: FitConfig) -> Plan:
     check_settings(config)
     backbone = find_backbone(config.backbone)
     source = without_weightless(open_source(config))
+    _check_content(config, source)
     asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
     decided = decide(asked, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.finetune.epochs
@@ -216,6 +218,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     backbone = find_backbone(config.backbone)
     # The setting is a fit's; what the data themselves say of their examples holds here, too.
     source = without_weightless(open_source(config))
+    _check_content(config, source)
     decided = decide_pretraining(config, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
@@ -258,12 +261,19 @@ def asked_settings(
     if resume is None:
         return (config or kind()).with_settings(settings)
     run = run_to_resume(resume)
-    theirs = read_recipe(run.config, kind())
-    ours = (config or theirs).with_settings(settings)
+    theirs = run_settings(run, kind)
+    ours = with_unchanged_places((config or theirs).with_settings(settings), run, theirs)
     for name in ("precision", "xla"):  # a decision stands, on whatever machine the run goes on
         if ours.get(name) == "auto":
             ours = dataclasses.replace(ours, **{name: theirs.get(name)})
     _check_same(run, theirs, ours)
+    missing = missing_data(run, theirs) if ours.data == theirs.data else []
+    if missing and not run.is_finished:
+        places = " or ".join(f"'{place}'" for place in missing)
+        raise UsageError(
+            f"Cannot resume '{run.path}': its data are not where they were, {places}. Say where "
+            "they are now with --data."
+        )
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
 
 
@@ -276,7 +286,8 @@ def _choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
 
     def same(run: RunDirectory) -> bool:
         try:
-            return differing_setting(read_recipe(run.config, type(decided)()), decided) is None
+            theirs = absolute(run_settings(run, type(decided)))
+            return differing_setting(theirs, absolute(decided)) is None
         except UsageError:  # of another version, or of another command
             return False
 
@@ -284,13 +295,36 @@ def _choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
         return numbered_run(decided.runs_dir, default_name, same)
     run = named_run(decided.runs_dir, decided.run)
     if run.is_interrupted:
-        _check_same(run, read_recipe(run.config, type(decided)()), decided)
+        _check_same(run, run_settings(run, type(decided)), decided)
     return run
 
 
+def _check_content(config: RunConfig, source: Source) -> None:
+    """Raises a UsageError where data are not those of the run that is resumed with them.
+
+    They may lie elsewhere by now, or have another name: the content counts.
+    """
+    if config.run is None:
+        return
+    run = RunDirectory(pathlib.Path(config.runs_dir, config.run))
+    if not run.is_interrupted:
+        return
+    was, seen = run_settings(run, type(config)).data, read_seen(run.seen)
+    if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
+        raise UsageError(
+            f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
+            "which are others: other images, labels or splits. Give the same data, wherever they "
+            "are now, or choose another --run."
+        )
+
+
 def _check_same(run: RunDirectory, theirs: RunConfig, ours: RunConfig) -> None:
-    """Raises a UsageError unless a run may be gone on with under these settings."""
-    key = differing_setting(theirs, ours)
+    """Raises a UsageError unless a run may be gone on with under these settings.
+
+    Of the data the content counts, which is looked at once they are open.
+    """
+    ours = dataclasses.replace(ours, data=theirs.data, data_dir=theirs.data_dir)
+    key = differing_setting(absolute(theirs), absolute(ours))
     if key is not None:
         was, now = theirs.get(key), ours.get(key)
         raise UsageError(

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfxfer.card import backbone_card
 from tfxfer.classifier import Classifier, copy_weights, in_float32
 from tfxfer.config import PretrainConfig, to_toml
-from tfxfer.data_record import describe_skipped, record_data
+from tfxfer.data_record import describe_skipped, record_data, record_seen
 from tfxfer.interruption import Interruptions
 from tfxfer.journal import Journal
 from tfxfer.loops import (
@@ -33,6 +33,7 @@ from tfxfer.pipeline import (
     open_images,
     training_batches,
 )
+from tfxfer.places import note_places
 from tfxfer.plan import PretrainPlan, asked_settings, make_pretrain_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
@@ -123,7 +124,9 @@ def _pretrain(
     facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
     journal = Journal(run, plan.config, facts, interruptions, say, callbacks)
     start_run(run, to_toml(plan.config), plan.source.class_names)
+    note_places(run, plan.config)
     record_data(run, plan.source, images, skipped)
+    record_seen(run, plan.source, images, plan.config)
     for line in describe_skipped(run, skipped):
         say(line)
     history = journal.history

@@ -18,6 +18,9 @@ from typing import IO, Any
 
 from tfxfer.errors import RunError, UsageError
 
+# Of an export: files that come along with it, and that a server leaves alone.
+EXTRA_FOLDER = "assets.extra"
+
 # No export takes as long: what is older was left by one that was killed.
 _LEFT_BEHIND_SECONDS = 24 * 3600
 
@@ -42,6 +45,16 @@ class RunDirectory:
     def splits(self) -> pathlib.Path:
         """Which example was in which split: a manifest, which `--data` takes."""
         return self.path / "splits.csv"
+
+    @property
+    def seen(self) -> pathlib.Path:
+        """Which images the model has seen, by their content; see `seen`."""
+        return seen_file(self.model)
+
+    @property
+    def places(self) -> pathlib.Path:
+        """What the relative paths of the settings are relative to; see `places`."""
+        return self.path / "places.json"
 
     @property
     def skipped(self) -> pathlib.Path:
@@ -161,6 +174,16 @@ def start_run(
 def classes_file(model: pathlib.Path) -> pathlib.Path:
     """Returns where the class names of a `model.keras` lie: beside it."""
     return model.with_name("classes.txt")
+
+
+def seen_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns where the record of what a `model.keras` has seen lies: beside it."""
+    return model.with_name(f"{model.stem}.seen.npz")
+
+
+def exported_seen_file(version: pathlib.Path) -> pathlib.Path:
+    """Returns where this record lies in a version of an export."""
+    return version / EXTRA_FOLDER / "seen.npz"
 
 
 def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:

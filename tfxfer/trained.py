@@ -1,6 +1,7 @@
 """A finished classifier: of a run, of a `.keras` file, or as it is served."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -21,16 +22,23 @@ from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.features import predict_batches
 from tfxfer.images import decode_and_resize, readable_reason, resize
+from tfxfer.places import data_places, is_relative, run_settings
 from tfxfer.run_directory import (
     RunDirectory,
     classes_file,
+    exported_seen_file,
     open_run,
     read_class_names,
     read_metrics,
+    seen_file,
     versions,
 )
+from tfxfer.seen import BoundSource, Seen, bound, carving_of, read_seen, rebound, without_seen
 from tfxfer.serving import FACTS_FILE, LABELS_FILE
-from tfxfer.sources import Source, open_as_it_is, open_source
+from tfxfer.sources import Source, Split, open_as_it_is
+
+# Files of a split that are looked for where it may have been moved.
+_SAMPLE = 64
 
 AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -123,8 +131,18 @@ class TrainedClassifier:
         )
         return np.concatenate(found)
 
-    def open_source(self, data: str | None = None, data_dir: str | None = None) -> Source:
+    @functools.cached_property
+    def seen(self) -> Seen | None:
+        """Which images it has seen; None where that is not known."""
+        seen = read_seen(seen_file(self.path))
+        if seen is None and self.config is not None:
+            return _seen_by_older_run(RunDirectory(self.path.parent), self.config)
+        return seen
+
+    def open_source(self, data: str | None = None, data_dir: str | None = None) -> BoundSource:
         """Returns the data it was trained on, in the very same splits, or others.
+
+        What it was trained on is in no split that judges it; see `seen.bound`.
 
         Args:
             data: As for `fit`; None takes the run's own.
@@ -132,24 +150,22 @@ class TrainedClassifier:
 
         Raises:
             UsageError: No data are named, or they are not there.
+            DataError: The run's own data are not where they were.
         """
-        if data is not None:
-            return open_source(FitConfig(data=data, data_dir=data_dir))
-        if self.config is None:
-            raise UsageError(
-                f"'{self.path}' does not say what data it was trained on: name some (--data)."
-            )
         run = RunDirectory(self.path.parent)
-        data_dir = data_dir or self.config.data_dir
-        if run.splits.is_file():
-            source = open_as_it_is(str(run.splits), data_dir)
-            told = read_metrics(run) if run.metrics.is_file() else {}
-            name = told.get("data", {}).get("name", source.name)
-            return dataclasses.replace(source, name=name)
-        return open_source(dataclasses.replace(self.config, data_dir=data_dir))
+        if self.config is not None:
+            data_dir = data_dir or run_settings(run, FitConfig).data_dir
+        if data is not None:
+            return bound(open_as_it_is(data, data_dir), self.seen)
+        if self.config is None:
+            name = f" They are called '{self.seen.data}'." if self.seen else ""
+            raise UsageError(
+                f"'{self.path}' does not say what data it was trained on: name some (--data).{name}"
+            )
+        return _open_own_data(run, data_dir, lambda: self.seen)
 
-    def labels(self, source: Source, split: str) -> npt.NDArray[np.int64]:
-        """Returns the labels of a split as the model numbers its classes, which go by their names.
+    def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:
+        """Returns the labels of a split of data as the model numbers its classes, by their names.
 
         Raises:
             DataError: The data have classes that the model does not know.
@@ -162,7 +178,7 @@ class TrainedClassifier:
                 f"The model knows {', '.join(self.class_names)}."
             )
         table = np.array([number[class_name] for class_name in source.class_names])
-        return table[source.splits[split].labels]
+        return table[split.labels]
 
     def _batch_by_batch(
         self,
@@ -209,6 +225,11 @@ class ServedClassifier(TrainedClassifier):
 
     model: Any
     size: int
+
+    @functools.cached_property
+    def seen(self) -> Seen | None:
+        """Which images the model has seen; None where that is not known."""
+        return read_seen(exported_seen_file(self.path)) or _seen_by_older_export(self.path)
 
     @property
     def input_size(self) -> int:
@@ -284,6 +305,87 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
             f"'{path}' is neither the directory of a run or of a SavedModel nor a '.keras' file."
         )
     return TrainedClassifier(*_load_model(path), path, None)
+
+
+def _open_own_data(
+    run: RunDirectory, data_dir: str | None, seen: Callable[[], Seen | None]
+) -> BoundSource:
+    """Returns the data of a run in its splits, from where they lie now.
+
+    Args:
+        run: Where it lies.
+        data_dir: Where TFDS data lie.
+        seen: Returns what the run has seen, for which a run of long ago reads all of its files.
+
+    Raises:
+        DataError: They are not where they were, or are others now.
+    """
+    config = run_settings(run, FitConfig)
+    told = read_metrics(run) if run.metrics.is_file() else {}
+    try:
+        if not run.splits.is_file():  # a run of long ago
+            return bound(open_as_it_is(config.data, data_dir), seen())
+        source = open_as_it_is(str(run.splits), data_dir)
+        _check_there(source)
+    except (DataError, UsageError) as error:
+        moved = _open_moved_data(run, config, data_dir, seen())
+        if moved is None:
+            places = " or ".join(f"'{place}'" for place in data_places(run, config))
+            raise DataError(
+                f"The data of the run '{run.path}' are not where they were. {error} The run was "
+                f"given {places}. Say where its data are now with --data."
+            ) from None
+        return moved
+    source = dataclasses.replace(source, name=told.get("data", {}).get("name", source.name))
+    known = seen() if run.seen.is_file() else None
+    return without_seen(source, known, len(source.splits["train"]))
+
+
+def _open_moved_data(
+    run: RunDirectory, config: FitConfig, data_dir: str | None, seen: Seen | None
+) -> BoundSource | None:
+    """Returns the data of a run from where its project lies now, None where they are not there."""
+    if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
+        return None
+    try:
+        return rebound(open_as_it_is(config.data, data_dir), seen)
+    except (DataError, UsageError):
+        return None
+
+
+def _check_there(source: Source) -> None:
+    """Raises a DataError where a split has lost all of its files."""
+    if source.origin is not None:
+        return
+    for name, split in source.splits.items():
+        sample = np.linspace(0, len(split) - 1, min(len(split), _SAMPLE)).round().astype(int)
+        if not any(os.path.exists(split.describe(int(index))) for index in sample):
+            raise DataError(
+                f"None of the images of '{name}' is there, such as {split.describe(0)}."
+            )
+
+
+def _seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
+    """Returns what a run has seen that has no record of it, as far as its files are still there."""
+    told = (read_metrics(run) if run.metrics.is_file() else {}).get("data", {})
+    try:
+        source = open_as_it_is(str(run.splits), config.data_dir)
+        _check_there(source)
+        seen = Seen.of(source, source.splits, config)
+    except (DataError, UsageError):
+        if "fingerprint" not in told:
+            return None
+        seen = Seen(told.get("name", ""), "", carving_of(config))
+    return dataclasses.replace(seen, fingerprint=told.get("fingerprint", seen.fingerprint))
+
+
+def _seen_by_older_export(path: pathlib.Path) -> Seen | None:
+    """Returns the same of an export without a record: only its own data can be recognised."""
+    try:
+        told = json.loads((path / "assets" / FACTS_FILE).read_text("utf-8"))["data"]
+        return Seen(told["name"], told["fingerprint"], FitConfig())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _load_saved_model(path: pathlib.Path) -> ServedClassifier:

@@ -30,7 +30,7 @@ from tfxfer.config import (
     read_recipe,
     to_toml,
 )
-from tfxfer.data_record import describe_skipped, record_data
+from tfxfer.data_record import describe_skipped, record_data, record_seen
 from tfxfer.errors import UsageError
 from tfxfer.evaluation import judge
 from tfxfer.export import CHECK_IMAGES, export_saved_model
@@ -64,6 +64,7 @@ from tfxfer.pipeline import (
     open_images,
     training_batches,
 )
+from tfxfer.places import note_places
 from tfxfer.plan import Plan, asked_settings, make_plan
 from tfxfer.precision import leave_gpu_to_jax
 from tfxfer.progress import Clock, readable_seconds
@@ -145,7 +146,8 @@ def fit(
     if resume is not None and (run := run_to_resume(resume)).is_finished:
         say(f"The run '{run.path}' is finished.")
         metrics = read_metrics(run)
-        return FitResult(run.path, run.model, Path(metrics["export"]), metrics)
+        export = _where_exported(metrics["export"], asked)
+        return FitResult(run.path, run.model, export, metrics)
     with Interruptions() as interruptions:
         plan = make_plan(asked)
         with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
@@ -170,7 +172,7 @@ def _fit(
             plan, classifier, images, skipped, interruptions, clock, say, asked, callbacks
         )
         examples = images["validation"].encoded(CHECK_IMAGES)
-    version = _exported_before(plan.run)
+    version = _exported_before(plan)
     if version is None:
         # Before the export too: should it fail, `tfxfer export` tries again without training.
         write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
@@ -187,7 +189,10 @@ def _fit(
     say(_summary(plan, trained.journal.history, metrics, skipped))
     if plan.config.compare_scratch:
         # A run that is resumed is asked for by settings that are all decided.
-        first_asked = read_recipe(plan.run.asked, FitConfig())
+        first_asked = dataclasses.replace(
+            read_recipe(plan.run.asked, FitConfig()),
+            **{key: plan.config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
+        )
         comparison = _compare(first_asked, trained, interruptions, say)
         clock.lap("comparison")
         metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
@@ -202,12 +207,23 @@ def _fit(
     return FitResult(plan.run.path, plan.run.model, version, metrics)
 
 
-def _exported_before(run: RunDirectory) -> Path | None:
+def _exported_before(plan: Plan) -> Path | None:
     """Returns the export that a run had published when it was interrupted."""
-    if not run.metrics.is_file():
+    if not plan.run.metrics.is_file():
         return None
-    version = read_metrics(run).get("export")
-    return Path(version) if version is not None and Path(version).is_dir() else None
+    said = read_metrics(plan.run).get("export")
+    version = None if said is None else _where_exported(said, plan.config)
+    return version if version is not None and version.is_dir() else None
+
+
+def _where_exported(said: str, config: FitConfig) -> Path:
+    """Returns where an export lies, from the path that was written down in another directory.
+
+    Args:
+        said: The path, which may be relative to the directory in which the run was started.
+        config: The settings of the run, whose paths lead there from here.
+    """
+    return Path(config.export_dir, *Path(said).parts[-2:])  # its name, and its version
 
 
 @dataclass(frozen=True)
@@ -281,7 +297,9 @@ def _train(
     journal = Journal(plan.run, plan.config, facts, interruptions, say, callbacks)
     asked_toml = None if asked is None else changed_to_toml(asked)
     start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
+    note_places(plan.run, plan.config)
     record_data(plan.run, plan.source, images, skipped)
+    record_seen(plan.run, plan.source, images, plan.config)
     phases = _Phases(plan, classifier, images, journal, _in_float32(plan, classifier))
     clock.lap("images")
 

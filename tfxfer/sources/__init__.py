@@ -22,7 +22,16 @@ from tfxfer.sources.digits import open_digits
 from tfxfer.sources.folders import open_folder
 from tfxfer.sources.source import SPLITS, Source, Split, first_few
 
-__all__ = ["SPLITS", "Source", "Split", "first_few", "open_as_it_is", "open_source"]
+__all__ = [
+    "SPLITS",
+    "Source",
+    "Split",
+    "as_it_comes",
+    "divided",
+    "first_few",
+    "open_as_it_is",
+    "open_source",
+]
 
 
 def open_source(config: RunConfig) -> Source:
@@ -37,7 +46,15 @@ def open_source(config: RunConfig) -> Source:
         UsageError: There are no such data, or they are not laid out as a classifier needs them.
         DataError: The data are known, but neither here nor to be had.
     """
-    source = open_as_it_is(config.data, config.data_dir)
+    return divided(open_as_it_is(config.data, config.data_dir), config)
+
+
+def divided(source: Source, config: RunConfig) -> Source:
+    """Returns data that are open in the splits that settings ask for; see `open_source`.
+
+    Raises:
+        UsageError, DataError: They cannot be divided.
+    """
     splits, notes = _with_validation(source.splits, config)
     splits, more = _disjoint(splits, source.class_names)
     notes += more
@@ -62,6 +79,16 @@ def open_source(config: RunConfig) -> Source:
         splits=splits,
         notes=(*source.notes, *notes),
     )
+
+
+def as_it_comes(source: Source) -> Source:
+    """Returns data in the splits they come with, and no others; no image is in two of them.
+
+    Raises:
+        DataError: Every image of a split is in another one, too.
+    """
+    splits, notes = _disjoint(source.splits, source.class_names)
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
 
 
 def open_as_it_is(name: str, data_dir: str | None = None) -> Source:

@@ -147,6 +147,11 @@ def found_in(digests: Ids, others: Ids) -> npt.NDArray[np.bool_]:
     return np.isin(_as_items(digests), _as_items(others))
 
 
+def distinct(digests: Ids) -> Ids:
+    """Returns each content once, in an order that the contents alone decide."""
+    return digests[np.unique(_as_items(digests), return_index=True)[1]]
+
+
 def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> Integers:
     """Returns how many to take of each class, in proportion to its count.
 
@@ -172,7 +177,8 @@ def _as_items(digests: Ids) -> npt.NDArray[np.void]:
     """Returns each digest as one item that can be compared and sorted, (num_examples,)."""
     # Big-endian numbers, for NumPy sorts no plain bytes that end in zeros as they are.
     numbers = np.ascontiguousarray(digests).view(">u8")
-    return numbers.view([("first", ">u8"), ("second", ">u8")])[:, 0]
+    names = ("first", "second")[: numbers.shape[1]]  # of 16 bytes or, where they were cut, of 8
+    return numbers.view([(name, ">u8") for name in names])[:, 0]
 
 
 def _chances(
