@@ -1,9 +1,15 @@
+import csv
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from conftest import COLOURS, file_of, scene, small_config, trained_alone
+from PIL import Image
 
+from tfxfer.cli import main
 from tfxfer.errors import DataError, UsageError
 from tfxfer.evaluation import evaluate, judge
 from tfxfer.images import decode_and_resize
@@ -114,6 +120,119 @@ def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(finished):
         assert low <= high
     low, high = content["intervals"]["accuracy"]
     assert low <= content["accuracy"] <= high
+
+
+@pytest.fixture(scope="module")
+def coin(weights_file, tmp_path_factory):
+    """A run on noise with labels by coin: whoever tests it on what it learnt by heart is told."""
+    directory = tmp_path_factory.mktemp("coin")
+    generator = np.random.default_rng(0)
+    for number in range(90):
+        path = directory / "coin" / ("heads", "tails")[generator.integers(2)] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    head = {"epochs": 100, "penalty": 1e-6}
+    config = small_config(directory / "coin", weights_file, directory, run="coin", seed=5)
+    result = trained_alone(config, head=head, finetune={"epochs": 0})
+    return result, directory / "coin"
+
+
+def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, tmp_path):
+    result, data = coin
+    run = result.plan.run
+    assert evaluate(run.path, split="train").accuracy > 0.9  # it knows them by heart
+    expected = evaluate(run.path)
+    assert (expected.split, expected.num_examples, expected.notes) == ("test", 18, ())
+    assert expected.accuracy == result.metrics["test"]["accuracy"] < 0.8
+    renamed = shutil.copytree(data, tmp_path / "renamed")
+    for model, where in ((run.path, data), (run.path, renamed), (run.model, data)):
+        found = evaluate(model, data=str(where), split="test")
+        assert (found.accuracy, found.num_examples) == (expected.accuracy, 18)
+    # A run of before there was a record knows its images by their files.
+    older = shutil.copytree(run.path, tmp_path / "older")
+    (older / "model.seen.npz").unlink()
+    assert evaluate(older, data=str(renamed)).accuracy == expected.accuracy
+
+
+def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):
+    result, data = coin
+    for name in ("model.keras", "classes.txt"):
+        shutil.copy(result.plan.run.path / name, tmp_path)
+    told = CliRunner().invoke(
+        main, ["evaluate", str(tmp_path / "model.keras"), "--data", str(data)]
+    )
+    assert told.output.startswith("coin all, 90 images\n  note: ")
+    assert "not known whether the model was trained on some of these images" in told.output
+    with pytest.raises(UsageError, match=r"'coin' has no split 'test'.*--split all"):
+        evaluate(tmp_path / "model.keras", data=str(data), split="test")
+
+
+def test_all_says_how_much_of_it_was_trained_on(finished):
+    result, _ = finished
+    evaluation = evaluate(result.run, split="all")
+    assert "trained on 21 of these 42 images" in evaluation.describe()
+    assert "trained on 21 of these 42 images" in evaluation.as_json()["notes"][-1]
+
+
+def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_path):
+    result, _ = finished
+    for split, number in (("train", 0), ("validation", 1), ("test", 2)):
+        for colour in COLOURS:
+            (tmp_path / "test" / colour).mkdir(parents=True, exist_ok=True)
+            shutil.copy(
+                pictures / split / colour / "0.jpg", tmp_path / "test" / colour / f"{number}.jpg"
+            )
+    for seed, colour in enumerate(COLOURS):  # images that nobody has seen, to train on
+        (tmp_path / "train" / colour).mkdir(parents=True)
+        (tmp_path / "train" / colour / "a.jpg").write_bytes(file_of(scene(seed), "JPEG"))
+    for model in (result.run, result.export):
+        evaluation = evaluate(model, data=str(tmp_path), split="test")
+        assert evaluation.num_examples == 3
+        told = evaluation.as_json()["notes"]
+        assert "left out of 'test': 3 images that the model was trained on" in told
+        assert "left out of 'test': 3 images that chose the model's best epoch" in told
+        assert "3 images that the model was trained on" in evaluation.describe()
+        assert evaluate(model, data=str(tmp_path), split="all").num_examples == 12
+
+
+def test_a_project_that_was_moved_is_evaluated_as_before(coin, tmp_path, monkeypatch):
+    result, data = coin
+    project = tmp_path / "project"
+    shutil.copytree(data, project / "photos")
+    run = shutil.copytree(result.plan.run.path, project / "runs" / "coin")
+    place_in(run, str(project / "photos"), relative="photos")
+    moved = project.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    found = evaluate(moved / "runs" / "coin")
+    assert (found.split, found.accuracy) == ("test", result.metrics["test"]["accuracy"])
+    gone = (moved / "photos").rename(tmp_path / "gone")
+    with pytest.raises(DataError) as caught:
+        evaluate(moved / "runs" / "coin")
+    for part in (str(moved / "photos"), str(project / "photos"), "--data"):
+        assert part in str(caught.value)
+    assert evaluate(moved / "runs" / "coin", data=str(gone)).accuracy == found.accuracy
+
+
+def place_in(run, data, relative):
+    """Rewrites a run's files as if it had been fitted on data at another, relative place."""
+    config = (run / "config.toml").read_text().splitlines()
+    changed = {"data": relative, "runs_dir": "runs", "export_dir": "saved_models"}
+    lines = [
+        f'{line.split(" = ")[0]} = "{changed[line.split(" = ")[0]]}"'
+        if line.split(" = ")[0] in changed
+        else line
+        for line in config
+    ]
+    (run / "config.toml").write_text("\n".join(lines) + "\n")
+    folder = os.path.dirname(data)
+    (run / "places.json").write_text(json.dumps({"working_directory": folder, "data": data}))
+    with (run / "splits.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run / "splits.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        for row in rows:
+            table.writerow(row | {"path": os.path.join(data, *row["path"].split("/")[-2:])})
 
 
 def predicted(num_classes, labels, taken, names=None):
