@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config import BadImages, RunConfig
+from tfxfer.images import EXTENSIONS
 from tfxfer.images.formats import READ
 from tfxfer.inspection import Inspection, inspect, near_duplicates
 from tfxfer.pipeline import reasons_unreadable
@@ -326,7 +327,9 @@ def _names(examples: _Examples) -> list[Finding]:
     wrong = []
     for index in np.flatnonzero(examples.readable):
         kind, name = str(examples.facts.formats[index]), examples.name(index)
-        if os.path.splitext(name)[1].lower() not in _EXTENSIONS[kind]:
+        extension = os.path.splitext(name)[1].lower()
+        # A name without such an extension says nothing.
+        if extension in EXTENSIONS and extension not in _EXTENSIONS[kind]:
             wrong.append((f"{name}: {kind}",))
     if not wrong:
         return []
