@@ -31,7 +31,7 @@ def test_format_size_and_orientation_are_those_of_the_files():
         "train",
     )
     assert found.readable.tolist() == [True, True, False, True, True]
-    assert found.formats.tolist() == ["jpeg", "png", "", "jpeg", "gif"]
+    assert found.formats.tolist() == ["JPEG", "PNG", "", "JPEG", "GIF"]
     # As they are shown: the fourth lies on its side.
     assert found.heights_widths.tolist() == [[60, 80], [20, 30], [0, 0], [80, 60], [9, 9]]
     assert found.orientations.tolist() == [1, 1, 0, 6, 1]

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config import BadImages, RunConfig
+from tfxfer.images import EXTENSIONS
+from tfxfer.images.formats import READ
 from tfxfer.inspection import Inspection, inspect, near_duplicates
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
@@ -25,13 +27,7 @@ _TINY_PART = 0.25
 _UNEVEN = 3.0
 
 # File name extensions by the format that they stand for.
-_EXTENSIONS = {
-    "jpeg": (".jpg", ".jpeg"),
-    "png": (".png",),
-    "bmp": (".bmp",),
-    "gif": (".gif",),
-    "webp": (".webp",),
-}
+_EXTENSIONS = {one.name: one.extensions for one in READ}
 
 # How much of it the table for people shows.
 _SHOWN_EXAMPLES, _SHOWN_CLASSES = 3, 20
@@ -331,8 +327,10 @@ def _names(examples: _Examples) -> list[Finding]:
     wrong = []
     for index in np.flatnonzero(examples.readable):
         kind, name = str(examples.facts.formats[index]), examples.name(index)
-        if os.path.splitext(name)[1].lower() not in _EXTENSIONS[kind]:
-            wrong.append((f"{name}: {kind.upper()}",))
+        extension = os.path.splitext(name)[1].lower()
+        # A name without such an extension says nothing.
+        if extension in EXTENSIONS and extension not in _EXTENSIONS[kind]:
+            wrong.append((f"{name}: {kind}",))
     if not wrong:
         return []
     verb = "is" if len(wrong) == 1 else "are"

@@ -355,8 +355,13 @@ def predict(
     named = [path for path in paths if path != "-"]
     counts = {"files": 0, "unreadable": 0}
 
+    def note(line: str) -> None:
+        click.echo(f"Note: {line}", err=True)
+
     def counted() -> Iterator[Any]:
-        for one in prediction.predict(model, named, listed=listed, top=top, batch_size=batch_size):
+        for one in prediction.predict(
+            model, named, listed=listed, top=top, batch_size=batch_size, say=note
+        ):
             counts["files"] += 1
             if one.error:
                 counts["unreadable"] += 1

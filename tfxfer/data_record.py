@@ -1,6 +1,5 @@
 """The record of its data that a run keeps: which example was in which split, what was left out."""
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +9,7 @@ from tfxfer.run_directory import RunDirectory, replacing
 from tfxfer.seen import Seen
 from tfxfer.sources import Source
 from tfxfer.sources.manifest import write_manifest
+from tfxfer.tables import TableWriter
 
 
 def record_data(
@@ -34,7 +34,7 @@ def record_data(
         replacing(run.skipped) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        table = csv.writer(file, lineterminator="\n")
+        table = TableWriter(file)
         table.writerow(["path", "label", "split", "reason"])
         for one in skipped:
             path = one.example if source.origin else os.path.abspath(one.example)

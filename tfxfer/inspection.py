@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.images import decode, format_of, orientation
+from tfxfer.images import decode, decoded_format, orientation
 from tfxfer.pipeline import readable
 from tfxfer.progress import Progress
 from tfxfer.sources import Split
@@ -35,7 +35,7 @@ class Inspection:
 
     Attributes:
         readable: Which can be read and decoded, (num_examples,). The rest is 0 for the others.
-        formats: As of `images.format_of`; "" for images that are kept as arrays.
+        formats: As of `images.decoded_format`; "" for images that are kept as arrays.
         heights_widths: In pixels, as they are shown, (num_examples, 2).
         orientations: 1 to 8, as EXIF numbers them.
         looks: Two difference hashes of each picture, along the rows and along the columns
@@ -114,7 +114,11 @@ def near_duplicates(
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the format, size, orientation, look and contrast of an image; a graph function."""
     if image.dtype == tf.string:
-        picture, kind, turned = decode(image, portable=False), format_of(image), orientation(image)
+        picture, kind, turned = (
+            decode(image, portable=False),
+            decoded_format(image),
+            orientation(image),
+        )
     else:
         picture, kind, turned = image, tf.constant(""), tf.constant(1)
     grid = tf.image.resize(picture, (9, 9), method="area")  # (9, 9, 3)

@@ -1,6 +1,5 @@
 """What is predicted of files, as a table for people, or CSV, JSON Lines or Parquet for machines."""
 
-import csv
 import json
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -9,6 +8,7 @@ from typing import IO, Any, Literal
 
 from tfxfer.errors import UsageError
 from tfxfer.run_directory import replacing_named
+from tfxfer.tables import TableWriter
 
 Kind = Literal["table", "csv", "jsonl", "parquet"]
 
@@ -78,7 +78,7 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: IO[str]
         file: Where to.
     """
     if kind == "csv":
-        records = csv.writer(file, lineterminator="\n")
+        records = TableWriter(file)
         records.writerow(columns(top))
         for prediction in predictions:
             records.writerow(row(prediction, top))

@@ -3,7 +3,7 @@
 import glob
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from tfxfer.listing import Prediction
 from tfxfer.pipeline import Images, readable, reasons_unreadable
 from tfxfer.progress import Progress
 from tfxfer.sources.source import Split, in_any_order
+from tfxfer.sources.walk import Walk
 from tfxfer.trained import TrainedClassifier, load
 
 
@@ -25,6 +26,7 @@ def predict(
     listed: Iterable[str | pathlib.Path] = (),
     top: int = 1,
     batch_size: int = 64,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Prediction]:
     """Yields what a classifier says of each image file, in the order given, as they are done.
 
@@ -40,11 +42,12 @@ def predict(
             that cannot be read.
         top: How many classes are ranked; at most all of them.
         batch_size: Images per step; no influence on the result.
+        say: Called with a line on what folders and patterns leave out, as no image of the user's.
 
     Raises:
         UsageError: The model is not there, a path does not exist, or a folder has no images.
     """
-    files = [file for path in paths for file in _expand(pathlib.Path(path))]
+    files = [file for path in paths for file in _expand(pathlib.Path(path), say)]
     files += [pathlib.Path(path) for path in listed]
     return _answers(load(model), files, top, batch_size)
 
@@ -104,19 +107,28 @@ def _rank(
     return tuple((class_names[index], float(probabilities[index])) for index in order)
 
 
-def _expand(path: pathlib.Path) -> list[pathlib.Path]:
+def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]:
     """Returns a file as it is, and the image files of a folder or of a pattern."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS)
-        if not files:
-            raise UsageError(f"The folder '{path}' has no {', '.join(EXTENSIONS)} files.")
-        return files
     if path.is_file():
         return [path]
-    if glob.has_magic(str(path)):
-        found = [pathlib.Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-        files = [file for file in found if file.is_file() and file.suffix.lower() in EXTENSIONS]
-        if not files:
-            raise UsageError(f"No {', '.join(EXTENSIONS)} file matches '{path}'.")
-        return files
-    raise UsageError(f"There is no file '{path}'.")
+    walk = Walk()
+    if path.is_dir():
+        root, found = path, [pathlib.Path(file) for file in walk.images(path)]
+        missing = f"The folder '{path}' has no {', '.join(EXTENSIONS)} files"
+    elif glob.has_magic(str(path)):
+        root = _before_pattern(path)
+        found = [file for file in walk.matches(path) if walk.is_image(file)]
+        missing = f"No {', '.join(EXTENSIONS)} file matches '{path}'"
+    else:
+        raise UsageError(f"There is no file '{path}'.")
+    notes = walk.notes(root)
+    if not found:
+        raise UsageError(f"{'; '.join([missing, *notes])}.")
+    for note in notes:
+        say(note)
+    return sorted(set(found))
+
+
+def _before_pattern(path: pathlib.Path) -> pathlib.Path:
+    """Returns the folder that a pattern begins in."""
+    return next(parent for parent in path.parents if not glob.has_magic(str(parent)))

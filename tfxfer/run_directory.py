@@ -21,6 +21,9 @@ from tfxfer.errors import RunError, UsageError
 # Of an export: files that come along with it, and that a server leaves alone.
 EXTRA_FOLDER = "assets.extra"
 
+# Models in any of the forms in which they are written.
+_MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")
+
 # No export takes as long: what is older was left by one that was killed.
 _LEFT_BEHIND_SECONDS = 24 * 3600
 
@@ -195,14 +198,31 @@ def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:
 def class_lines(class_names: tuple[str, ...]) -> str:
     """Returns class names as lines of text, which `read_class_names` reads.
 
-    A name that has a line break in it, or begins with a quote, stands as JSON writes it.
+    A name that a line cannot hold, or that editors and other readers would change, stands as JSON
+    writes it: one with a control character or a line break of any kind, with white space at an end,
+    or that begins with a quote or a byte-order mark.
     """
 
     def line(name: str) -> str:
-        plain = not name.startswith('"') and "\n" not in name and "\r" not in name
-        return name if plain else json.dumps(name, ensure_ascii=False)
+        plain = (
+            name == name.strip()
+            and not name.startswith(('"', "\ufeff"))
+            and name.splitlines() == [name]
+            and not re.search(r"[\0-\x1f\x7f-\x9f]", name)
+        )
+        return name if plain else json.dumps(name)
 
     return "".join(f"{line(name)}\n" for name in class_names)
+
+
+def parse_class_lines(text: str) -> list[str]:
+    """Returns the class names that `class_lines` made a text of.
+
+    Raises:
+        ValueError: A line begins with a quote, but is no JSON.
+    """
+    lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
+    return [json.loads(line) if line.startswith('"') else line for line in lines]
 
 
 def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
@@ -215,13 +235,36 @@ def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise UsageError(f"There is no '{path}' with the names of the model's classes.") from None
-    lines = text.removesuffix("\n").split("\n")
     try:
-        return tuple(json.loads(line) if line.startswith('"') else line for line in lines)
+        return tuple(parse_class_lines(text))
     except ValueError:
         raise UsageError(
             f"A line of '{path}' begins with a quote, but is no text as JSON writes it."
         ) from None
+
+
+def is_work(path: pathlib.Path) -> bool:
+    """Tells whether a directory is a result of tfxfer: a run, an export, a model, an entry of a cache.
+
+    It is told by what is in it, whatever its name, and whether it is finished or not.
+    """
+    run = RunDirectory(path)
+    if run.config.is_file():
+        told = (run.classes, run.metrics, run.asked, run.history, run.best_weights)
+        return any(file.is_file() for file in told) or run.checkpoints.is_dir()
+    if (path / "saved_model.pb").is_file():
+        return True
+    others = [run.classes.name, "index.npz", run.lock.name]
+    known = [name for name in others if (path / name).is_file()]
+    if not known:
+        return False
+    names = os.listdir(path)
+    if run.classes.name in known and any(_MODEL_FILE.search(name) for name in names):
+        return True
+    if "index.npz" in known and any(re.fullmatch(r"rows-.*\.npy", name) for name in names):
+        return True
+    # Begun a moment ago, or when it was killed.
+    return run.lock.name in known and all(name[0] == "." for name in names)
 
 
 def open_run(path: str | pathlib.Path) -> RunDirectory:

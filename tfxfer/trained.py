@@ -36,6 +36,7 @@ from tfxfer.run_directory import (
 from tfxfer.seen import BoundSource, Seen, bound, carving_of, read_seen, rebound, without_seen
 from tfxfer.serving import FACTS_FILE, LABELS_FILE
 from tfxfer.sources import Source, Split, open_as_it_is
+from tfxfer.sources.source import listed, places_of
 
 # Files of a split that are looked for where it may have been moved.
 _SAMPLE = 64
@@ -170,14 +171,16 @@ class TrainedClassifier:
         Raises:
             DataError: The data have classes that the model does not know.
         """
-        number = {class_name: index for index, class_name in enumerate(self.class_names)}
-        unknown = [class_name for class_name in source.class_names if class_name not in number]
+        places = places_of(source.class_names, self.class_names)
+        unknown = [
+            name for name, place in zip(source.class_names, places, strict=True) if place is None
+        ]
         if unknown:
             raise DataError(
-                f"'{source.name}' has classes that the model does not know: {', '.join(unknown)}. "
-                f"The model knows {', '.join(self.class_names)}."
+                f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
+                f"The model knows {listed(self.class_names)}."
             )
-        table = np.array([number[class_name] for class_name in source.class_names])
+        table = np.array([place or 0 for place in places])
         return table[split.labels]
 
     def _batch_by_batch(

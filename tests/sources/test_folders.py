@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfxfer.config import FitConfig
 from tfxfer.errors import DataError, UsageError
+from tfxfer.images import FORMATS
 from tfxfer.sources import open_as_it_is, open_source
 
 
@@ -132,11 +133,11 @@ def test_extensions_are_known_in_any_case(tmp_path):
 def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
     root = write(tmp_path, a=[1, 2], b=[3, 4])
     for number in range(7):
-        write(root, **{f"b__{number}.tiff": b"II"})
+        write(root, **{f"b__{number}.txt": b"cat"})
     (note, *_) = opened(root).notes
     assert note == (
-        f"left out of '{root}', not named as JPEG, PNG, BMP, GIF or WebP files: 7 files: b/0.tiff, "
-        "b/1.tiff, b/2.tiff, b/3.tiff, b/4.tiff and 2 more"
+        f"left out of '{root}', being no {FORMATS} files: 7 files: b/0.txt, "
+        "b/1.txt, b/2.txt, b/3.txt, b/4.txt and 2 more"
     )
 
 

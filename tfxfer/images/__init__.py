@@ -17,23 +17,32 @@ import tensorflow as tf
 
 from tfxfer.images import bmp, gif, jpeg, png, webp
 from tfxfer.images.content import accepted, apart, characters
+from tfxfer.images.formats import HEAD_BYTES, READ, format_of
+
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "HEAD_BYTES",
+    "READ_ERRORS",
+    "decode",
+    "decode_and_resize",
+    "decoded_format",
+    "format_of",
+    "height_and_width",
+    "orientation",
+    "readable_reason",
+    "resize",
+    "why_unreadable",
+]
 
 # What is decoded at all, as messages say it.
-FORMATS = "JPEG, PNG, BMP, GIF or WebP"
+FORMATS = f"{', '.join(one.name for one in READ[:-1])} or {READ[-1].name}"
 
 # File name extensions of these formats. `decode` looks at the bytes, not at the name.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
 
-# How files of each format begin, as (where, bytes) of two parts, and the bytes that the shortest
-# file has at least. The last row, which is always true, stands for all that is no image.
-_SIGNATURES = {
-    "jpeg": ((0, b"\xff\xd8\xff"), (0, b""), 26),
-    "png": ((0, b"\x89PNG\r\n\x1a\n"), (0, b""), 45),
-    "bmp": ((0, b"BM"), (0, b""), 54),
-    "gif": ((0, b"GIF8"), (0, b""), 26),
-    "webp": ((0, b"RIFF"), (8, b"WEBP"), 26),
-    "": ((0, b""), (0, b""), 0),
-}
+# How many bytes the shortest file of each format has at least. What is none of them is "".
+_SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
 
 
 def decode_and_resize(
@@ -107,9 +116,9 @@ def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
     return tf.ensure_shape(same, (image_size, image_size, 3))
 
 
-def format_of(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns "jpeg", "png", "bmp", "gif" or "webp" by how bytes begin, or "", a scalar string."""
-    return tf.gather(tf.constant(list(_SIGNATURES)), _signature(encoded))
+def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns "JPEG", "PNG", "BMP", "GIF" or "WebP" by how bytes begin, or "", a scalar string."""
+    return tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
 
 
 def orientation(encoded: tf.Tensor) -> tf.Tensor:
@@ -199,26 +208,24 @@ def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
 
 
 def _signature(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the row of `_SIGNATURES` that bytes belong to, int32."""
-    parts = [row[:2] for row in _SIGNATURES.values()]
-    start = tf.strings.substr(encoded, 0, 12)  # `substr` copies all of its input for each part
-    where = tf.minimum([[at for at, _ in row] for row in parts], tf.strings.length(start))
-    sizes = [[len(part) for _, part in row] for row in parts]
-    same = tf.strings.substr(start, where, sizes) == [[part for _, part in row] for row in parts]
-    return tf.argmax(tf.cast(tf.reduce_all(same, axis=1), tf.int32), output_type=tf.int32)
+    """Returns the row of `_SHORTEST` that bytes belong to, int32."""
+    start = characters(tf.strings.substr(encoded, 0, 18))
+    patterns = [f"(?s)(?:{one.pattern}).*" for one in READ] + ["(?s).*"]
+    same = [tf.strings.regex_full_match(start, pattern) for pattern in patterns]
+    return tf.argmax(tf.cast(tf.stack(same), tf.int32), output_type=tf.int32)
 
 
 def _kind(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the row of `_SIGNATURES`; the last one too for a file that lacks its header."""
+    """Returns the row of `_SHORTEST`; the last one too for a file that lacks its header."""
     row = _signature(encoded)
-    shortest = tf.gather(tf.constant([row[2] for row in _SIGNATURES.values()]), row)
-    return tf.where(tf.strings.length(encoded) < shortest, len(_SIGNATURES) - 1, row)
+    shortest = tf.gather(tf.constant(list(_SHORTEST.values())), row)
+    return tf.where(tf.strings.length(encoded) < shortest, len(_SHORTEST) - 1, row)
 
 
 @apart
 def _why_not_even_a_header(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with bytes that are no image, or less than its header."""
-    known = format_of(encoded) != ""
+    known = decoded_format(encoded) != ""
     other = tf.where(tf.strings.length(encoded) == 0, "it is empty", f"it is no {FORMATS} file")
     return tf.where(known, "it is incomplete", other)
 

@@ -10,6 +10,7 @@ import tfxfer
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import as_text
+from tfxfer.run_directory import class_lines
 
 # Classes that are listed one by one.
 _LISTED_CLASSES = 50
@@ -117,12 +118,18 @@ def _facts(findings: Findings, name: str) -> list[str]:
 def _usage(findings: Findings) -> list[str]:
     """Returns how a script loads the model and asks it."""
     size = findings.images.image_size
+    names = findings.result.class_names
+    lines = 'open("classes.txt", encoding="utf-8").read().splitlines()'
+    is_plain = class_lines(names).splitlines() == list(names)
+    if not is_plain:  # see `class_lines`
+        lines = f"[json.loads(line) if line[0] == '\"' else line for line in {lines}]"
     return [
         "```python",
+        *([] if is_plain else ["import json"]),
         "import keras",
         "",
         'model = keras.models.load_model("model.keras")',
-        'class_names = open("classes.txt", encoding="utf-8").read().splitlines()',
+        f"class_names = {lines}",
         f"images = ...  # (batch, {size}, {size}, 3), RGB in [0, 255]",
         "probabilities = model.predict(images)",
         "```",

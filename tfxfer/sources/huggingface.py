@@ -15,6 +15,7 @@ from tfxfer.sources.source import (
     SPLIT_WORDS,
     Source,
     Split,
+    canonical,
     query_of,
     safe_name,
     typical_height_and_width,
@@ -141,7 +142,8 @@ def _image_and_label(name: str, rows: Any) -> tuple[str, str]:
 def _class_names(name: str, rows: Any, label: str) -> tuple[str, ...]:
     """Returns the classes, in the order of their numbers or else of their names."""
     declared = getattr(rows.features[label], "names", None)
-    names = declared or sorted({str(value) for value in rows[label]})
+    found = declared or {canonical(str(value)): str(value) for value in rows[label]}
+    names = declared or [found[key] for key in sorted(found)]
     if len(names) < 2:
         raise UsageError(f"The data set '{name}' has 1 class; a classifier needs at least 2.")
     return tuple(names)
@@ -151,10 +153,10 @@ def _split(name: str, rows: Any, image: str, label: str, class_names: tuple[str,
     """Returns a split as it lies on the disk."""
     import datasets
 
-    number = {class_name: index for index, class_name in enumerate(class_names)}
+    number = {canonical(class_name): index for index, class_name in enumerate(class_names)}
     declared = getattr(rows.features[label], "names", None)
     try:
-        labels = [value if declared else number[str(value)] for value in rows[label]]
+        labels = [value if declared else number[canonical(str(value))] for value in rows[label]]
     except KeyError as error:
         raise UsageError(
             f"'{name}' has the label {error}, which does not occur in train."

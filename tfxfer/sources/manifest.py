@@ -1,5 +1,6 @@
 """Manifests: tables, CSV or JSON Lines, of images with their labels."""
 
+import codecs
 import csv
 import dataclasses
 import functools
@@ -15,18 +16,23 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.errors import UsageError, did_you_mean
-from tfxfer.run_directory import replacing
+from tfxfer.run_directory import RunDirectory, replacing
 from tfxfer.sources.folders import file_digests
 from tfxfer.sources.source import (
     SPLIT_OF,
     SPLITS,
     Source,
     Split,
+    canonical,
     first_few,
     in_any_order,
+    look_alikes,
+    places_of,
     safe_name,
+    split_of,
     typical_height_and_width,
 )
+from tfxfer.tables import TableWriter, needs_quotes
 
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
 
@@ -66,7 +72,10 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
     - `source`, optional, as in the `splits.csv` of a run: what `--data` opens, and `path` is then
       the id of an example in there.
 
-    Classes are in the order of their names. Images are not looked at, nor whether they are there.
+    Classes are in the order of their names. Names that differ in Unicode normalization alone are
+    one, and so are those that differ in white space around them, but in JSON, in a CSV file whose
+    header is in quotes, as that of programs that put all fields in quotes, and in the `splits.csv`
+    of a run. Images are not looked at, nor whether they are there.
 
     Args:
         path: A file that ends in .csv, .jsonl or .ndjson.
@@ -75,7 +84,7 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
-    rows, unused = _read(path)
+    rows, notes = _read(path)
     _check_groups(path, rows)
     origins = {row.source for row in rows}
     if len(origins) > 1:
@@ -83,17 +92,16 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
             f"The manifest '{path}' names more than one source; allowed is one on all lines, or "
             "none. Make a manifest of each."
         )
-    labels = sorted({row.label for row in rows})
-    notes = (
-        [f"not used of '{path.name}': {first_few(unused, 'column', 'columns')}"] if unused else []
-    )
+    labels = sorted({row.label for row in rows}, key=canonical)
+    notes += look_alikes(labels)
     weights = [row.weight for row in rows if row.weight is not None]
     if weights:
         notes.append(f"examples count from {min(weights):g} to {max(weights):g} in training")
     (origin,) = origins
     if origin:
         opened = open_origin(origin)
-        known = opened.class_names if set(labels) <= set(opened.class_names) else tuple(labels)
+        is_known = None not in places_of(labels, opened.class_names)
+        known = opened.class_names if is_known else tuple(labels)
         splits = _by_id(path, rows, opened, known)
         return dataclasses.replace(
             opened, class_names=known, splits=splits, notes=tuple(notes), origin=origin
@@ -127,36 +135,42 @@ def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Spli
     columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
     columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
     columns += ["source"] if source.origin is not None else []
+    texts = {*source.class_names, source.origin or ""}
+    for split in splits.values():
+        texts.update(split.groups or ())
     with (
         replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-        table.writeheader()
+        table = TableWriter(file, quote_all=needs_quotes(texts))
+        table.writerow(columns)
         for name, split in splits.items():
             for index, label in enumerate(split.labels):
                 example = split.describe(index)
-                table.writerow(
-                    {
-                        "path": example if source.origin else os.path.abspath(example),
-                        "label": source.class_names[label],
-                        "split": name,
-                        "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
-                        "group": "" if split.groups is None else split.groups[index],
-                        "source": source.origin,
-                    }
-                )
+                record = {
+                    "path": example if source.origin else os.path.abspath(example),
+                    "label": source.class_names[label],
+                    "split": name,
+                    "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
+                    "group": "" if split.groups is None else split.groups[index],
+                    "source": source.origin,
+                }
+                table.writerow([record[column] for column in columns])
 
 
 def _read(path: pathlib.Path) -> tuple[list[_Row], list[str]]:
-    """Returns the rows of a manifest, and the columns that mean nothing here."""
-    records = _csv_records(path) if path.suffix.lower() == ".csv" else _json_records(path)
+    """Returns the rows of a manifest, and notes on what is not used and what is one class."""
+    is_csv = path.suffix.lower() == ".csv"
+    records = _csv_records(path) if is_csv else _json_records(path)
+    is_exact = not is_csv or _is_exact(path)
     rows: list[_Row] = []
     unused: dict[str, None] = {}
     seen: dict[str, int] = {}
+    spellings = _Spellings()
     for line, record in records:
         where = f"Line {line} of the manifest '{path}'"
-        row = _row(where, line, record)
+        row = _row(where, line, record if is_exact else _stripped(record))
+        row = dataclasses.replace(row, label=spellings.one_of(row.label, record["label"]))
         if row.path in seen:
             raise UsageError(
                 f"{where} lists '{row.path}' again; it is on line {seen[row.path]}. Remove one."
@@ -172,7 +186,61 @@ def _read(path: pathlib.Path) -> tuple[list[_Row], list[str]]:
             f"Line {without.line} of the manifest '{path}' has no split, but others have one. Give "
             "all of them a split, or leave the column out."
         )
-    return rows, list(unused)
+    notes = (
+        [f"not used of '{path.name}': {first_few(list(unused), 'column', 'columns')}"]
+        if unused
+        else []
+    )
+    return rows, notes + spellings.notes()
+
+
+class _Spellings:
+    """The labels of a manifest, and in how many ways each class is written."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}  # the first spelling, by the canonical one
+        self._written: dict[str, dict[str, None]] = {}
+
+    def one_of(self, label: str, written: str) -> str:
+        """Returns the name of the class that a label means.
+
+        Args:
+            label: As it is read.
+            written: As it stands in the file.
+        """
+        key = canonical(label)
+        self._written.setdefault(key, {})[written] = None
+        return self._names.setdefault(key, label)
+
+    def notes(self) -> list[str]:
+        """Returns a line on each class that is written in several ways."""
+        return [
+            f"one class are {', '.join(map(ascii, written))}, which differ in white space around "
+            "them or in Unicode normalization alone"
+            for written in self._written.values()
+            if len(written) > 1
+        ]
+
+
+def _is_exact(path: pathlib.Path) -> bool:
+    """Tells whether white space around the fields of a CSV file belongs to them.
+
+    It does where a program has put all fields in quotes, the header too, as `write_manifest` does
+    where it matters, and in the `splits.csv` of a run, which earlier versions wrote without.
+    """
+    run = RunDirectory(path.parent)
+    if path == run.splits and run.config.is_file() and run.classes.is_file():
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(4).removeprefix(codecs.BOM_UTF8).startswith(b'"')
+    except OSError:
+        return False  # whoever reads it will say why it cannot be
+
+
+def _stripped(record: Mapping[str, str]) -> dict[str, str]:
+    """Returns fields without white space around them, but for the path, which is as it is."""
+    return {key: value if key == "path" else value.strip() for key, value in record.items()}
 
 
 def _csv_records(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -266,7 +334,7 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
     if "\0" in record["path"]:
         raise UsageError(f"{where} has a path with a character that none can have.")
     word = record.get("split", "").strip().lower()
-    if word and word not in SPLIT_OF:
+    if word and split_of(word) is None:
         raise UsageError(
             f"{where} has the split '{word}'; allowed are train, validation and test."
             f"{did_you_mean(word, SPLIT_OF)}"
@@ -281,11 +349,11 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
     return _Row(
         line=line,
         path=record["path"],
-        label=record["label"].strip(),
-        split=SPLIT_OF[word] if word else "",
+        label=record["label"],
+        split=(split_of(word) or "") if word else "",
         weight=weight,
-        group=record.get("group", "").strip(),
-        source=record.get("source", "").strip(),
+        group=record.get("group", ""),
+        source=record.get("source", ""),
     )
 
 
@@ -341,7 +409,8 @@ def _by_id(
     path: pathlib.Path, rows: Sequence[_Row], opened: Source, class_names: Sequence[str]
 ) -> dict[str, Split]:
     """Returns splits of examples that lie in another source, each found by its id."""
-    number = {name: label for label, name in enumerate(class_names)}
+    labels = [label or 0 for label in places_of([row.label for row in rows], class_names)]
+    number = {row.label: label for row, label in zip(rows, labels, strict=True)}
     places = {
         split.describe(index): (name, index)
         for name, split in opened.splits.items()

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,26 @@ from tfxfer.errors import DataError, UsageError
 
 # The splits in their order, with the words by which data call them.
 SPLIT_WORDS = {
-    "train": ("train",),
-    "validation": ("validation", "val", "valid"),
-    "test": ("test",),
+    "train": ("train", "training", "trn"),
+    "validation": (
+        *("validation", "val", "valid", "dev", "development", "eval", "evaluation", "vali"),
+    ),
+    "test": ("test", "testing", "tst", "holdout", "hold_out", "heldout", "held_out"),
 }
 SPLITS = tuple(SPLIT_WORDS)
 SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
+
+# What stands beside such a word in the name of a folder: train_set, test-images, x_val, seg_train.
+_FILLERS = (
+    "set|sets|split|subset|data|dataset|files|folder|images?|imgs?|photos?|pictures?|pics|samples?|"
+    "seg|x"
+)
+_SPLIT_NAMES = {
+    split: re.compile(
+        rf"(?:{_FILLERS})*(?:{'|'.join(word.replace('_', '') for word in words)})(?:{_FILLERS})*"
+    )
+    for split, words in SPLIT_WORDS.items()
+}
 
 # 64 images tell the typical size of thousands; reading them takes a fraction of a second.
 _SAMPLE_SIZE = 64
@@ -124,6 +139,26 @@ class Source:
                     f"The name of the class {name!r} is no UTF-8, which models and files of "
                     "others need. Rename it."
                 ) from None
+            if not name.strip() or "\0" in name:
+                what = "holds a NUL" if name.strip() else "is white space alone"
+                raise UsageError(
+                    f"The name of the class {name!r} {what}, which files and programs do not "
+                    "keep. Rename it."
+                )
+        self._check_distinct()
+
+    def _check_distinct(self) -> None:
+        """Raises a UsageError where two classes have one name."""
+        spelled: dict[str, str] = {}
+        for name in self.class_names:
+            other = spelled.get(canonical(name))
+            if other is not None:
+                how = "" if other == name else ", written in two ways that Unicode holds for one"
+                raise UsageError(
+                    f"Two classes of '{self.name}' have the name '{name}'{how}. Rename one of "
+                    "them, or make them one class."
+                )
+            spelled[canonical(name)] = name
 
     def fingerprint(self) -> str:
         """Returns a digest of all images with their labels and splits, and of the class names.
@@ -131,7 +166,7 @@ class Source:
         The same data give the same, wherever and in whatever order they lie; all of them are read
         unless that was done before.
         """
-        digest = hashlib.sha256("\n".join(self.class_names).encode())
+        digest = hashlib.sha256("\n".join(map(canonical, self.class_names)).encode())
         for name, split in self.splits.items():
             digest.update(f"\n{name} {len(split)}\n".encode())
             labels = split.labels.astype(">u4").view(np.uint8).reshape(-1, 4)
@@ -179,6 +214,49 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def split_of(name: str) -> str | None:
+    """Returns the split that a name means, such as "Training", "test set", "hold-out" or "val2017".
+
+    Case, digits and what separates words do not count. None is a name that means no split.
+    """
+    letters = re.sub(r"[\W\d_]+", "", name.lower())
+    return next((split for split, form in _SPLIT_NAMES.items() if form.fullmatch(letters)), None)
+
+
+def canonical(name: str) -> str:
+    """Returns the form of a class name by which classes are told apart.
+
+    Names that Unicode can write in two ways, such as an accented letter as one character or as two,
+    are one: macOS gives folders the longer form, and nobody sees the difference.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def places_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Returns where each class name stands among those that are known, None where it does not."""
+    places = {canonical(name): place for place, name in enumerate(known)}
+    places |= {name: place for place, name in enumerate(known)}  # the very same name comes first
+    return [places.get(name, places.get(canonical(name))) for name in names]
+
+
+def look_alikes(class_names: Sequence[str]) -> list[str]:
+    """Returns notes on classes whose names people would take for one another."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        seen = (
+            character
+            for character in unicodedata.normalize("NFKC", name)
+            if unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf")
+        )
+        alike.setdefault("".join(seen), []).append(name)
+    return [
+        "classes whose names differ in white space or invisible characters alone are kept apart: "
+        + ", ".join(map(ascii, names))
+        for names in alike.values()
+        if len(names) > 1
+    ]
+
+
 def safe_name(text: str) -> str:
     """Returns what data are called, from the name they have elsewhere; safe as a file name."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "images"
@@ -195,3 +273,13 @@ def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 
     if len(names) > limit:
         shown += f" and {len(names) - limit:,} more"
     return f"{len(names):,} {one if len(names) == 1 else many}: {shown}"
+
+
+def listed(names: Sequence[str], limit: int = 20) -> str:
+    """Returns the first names in a row: in quotes and escaped where white space would not be seen."""
+    shown = [
+        name if name.isprintable() and name == name.strip() else ascii(name)
+        for name in names[:limit]
+    ]
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(shown) + more

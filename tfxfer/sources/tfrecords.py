@@ -12,11 +12,13 @@ from tfxfer.cache import Ids, ids_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.images import readable_reason
 from tfxfer.progress import Progress
+from tfxfer.run_directory import parse_class_lines
 from tfxfer.sources.source import (
     SPLIT_OF,
     SPLITS,
     Source,
     Split,
+    canonical,
     first_few,
     safe_name,
     typical_height_and_width,
@@ -228,12 +230,7 @@ def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) 
     """Returns the names of the classes of some numbers."""
     file = (path.parent if path.is_file() else path) / _LABELS_FILE
     if file.is_file():
-        lines = file.read_text("utf-8", "replace").splitlines()
-        pairs = [re.fullmatch(r"(\d+)[:\t ](.+)", line) for line in lines]
-        if all(pairs):
-            known = {int(pair[1]): pair[2].strip() for pair in pairs if pair}
-        else:
-            known = {number: line.strip() for number, line in enumerate(lines) if line.strip()}
+        known = _read_labels(file)
         for number in numbers:
             if number not in known:
                 raise UsageError(f"'{file}' has no name for the label {number}.")
@@ -244,7 +241,29 @@ def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) 
     return tuple(str(number) for number in numbers)
 
 
+def _read_labels(file: pathlib.Path) -> dict[int, str]:
+    """Returns the names that a `labels.txt` gives to numbers, without white space around them.
+
+    It may be one that an export has, too, in which some names stand as JSON writes them.
+    """
+    text = file.read_text("utf-8", "replace")
+    lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
+    pairs = [re.fullmatch(r"(\d+)[:\t ](.+)", line) for line in lines]
+    if all(pairs):
+        return {int(pair[1]): pair[2].strip() for pair in pairs if pair}
+    try:
+        names = parse_class_lines(text)
+    except ValueError:  # of somebody for whom a quote is a character like others
+        names = lines
+    written = dict(enumerate(names))
+    return {
+        number: name if lines[number].startswith('"') else name.strip()
+        for number, name in written.items()
+        if name.strip()
+    }
+
+
 def _distinct(names: list[str], numbers: list[int]) -> tuple[str, ...]:
     """Returns the names or, where two classes share one, the numbers."""
-    distinct = len(set(names)) == len(names)
+    distinct = len(set(map(canonical, names))) == len(names)
     return tuple(names if distinct else (str(number) for number in numbers))
