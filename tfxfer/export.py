@@ -43,6 +43,7 @@ from tfxfer.run_directory import (
     new_version,
     prune_versions,
     publish_version,
+    read_class_names,
     read_metrics,
     replacing,
     write_class_names,
@@ -230,6 +231,7 @@ def convert(
         raise UsageError(f"Format '{kind}' has no quantization; only 'litert' has.")
     trained = _load_model(model)
     path = _output_path(trained, kind, output, quantization)
+    _check_classes_beside(path, trained)
     source = trained.open_source(data, data_dir)
     split = judging_split(source.splits)
     judged = _spread(source.splits[split], _JUDGED_IMAGES)
@@ -293,6 +295,18 @@ def _output_path(
     if path.resolve() == trained.path.resolve():
         raise UsageError(f"The output '{path}' is the model itself.")
     return path
+
+
+def _check_classes_beside(path: pathlib.Path, trained: TrainedClassifier) -> None:
+    """Raises a UsageError if the class names beside a file are those of another model."""
+    classes = classes_file(path)
+    if not classes.exists() or classes.resolve() == classes_file(trained.path).resolve():
+        return
+    if read_class_names(classes) != trained.class_names:
+        raise UsageError(
+            f"'{classes}' names the classes of another model, and '{path}' would lie beside it. "
+            "Choose another directory with --output."
+        )
 
 
 def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:

@@ -21,7 +21,6 @@ import tensorflow as tf
 from tfxfer.classifier import in_float32
 from tfxfer.compilation import without_xla
 from tfxfer.errors import RunError, UsageError
-from tfxfer.images import readable_reason
 
 # Luma by ITU-R BT.601 in 16 bits, as Pillow's `convert("L")` computes it; in float32 it is exact.
 _LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
@@ -88,11 +87,9 @@ def as_classifier(
         adapted = _adapted(in_float32(model), shape, meaning)
         found = adapted.predict_on_batch(_probe(shape[0]))
     except Exception as error:
-        reason = readable_reason(error) if isinstance(error, tf.errors.OpError) else str(error)
-        lines = [line.strip() for line in reason.splitlines() if line.strip()] or [repr(error)]
         raise RunError(
             f"The model '{path}' cannot be run on images of {shape[0]} x {shape[0]} pixels: "
-            f"{lines[0].rstrip('.')}."
+            f"{_reason(error)}."
         ) from error
     _check_probabilities(np.asarray(found), output, path)
     return Adapted(adapted, class_names, notes)
@@ -347,6 +344,15 @@ def _adapted(model: keras.Model, shape: tuple[int, ...], meaning: str) -> keras.
     elif meaning == "probability":
         x = keras.ops.concatenate([1.0 - x, x], axis=-1)
     return without_xla(keras.Model(image, x, name="tfxfer_classifier"))
+
+
+def _reason(error: Exception) -> str:
+    """Returns the line of an error that says what is wrong, without its full stop."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("[[")] or [repr(error)]
+    # TensorFlow tells first where, and then what.
+    line = lines[-1] if isinstance(error, tf.errors.OpError) else lines[0]
+    return line.partition(" [[")[0].rstrip(". ")
 
 
 def _probe(size: int) -> np.ndarray:

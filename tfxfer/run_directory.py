@@ -456,7 +456,7 @@ def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     others left when they were killed is removed after a day.
     """
     made = [path for path in (parent, *parent.parents) if not path.exists()]
-    # The directory itself is made when there is a version to put in it; a file in its place fails now.
+    # The directory itself is made for a version that is whole; a file in its place fails now.
     (parent if parent.exists() else parent.parent).mkdir(parents=True, exist_ok=True)
     for left in parent.parent.glob(f"{glob.escape(_unfinished_prefix(parent))}*"):
         with contextlib.suppress(OSError):  # another one may be removing it, too
