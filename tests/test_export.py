@@ -19,8 +19,8 @@ from tfxfer.evaluation import evaluate
 from tfxfer.export import check_accuracy, convert, export, export_saved_model
 from tfxfer.images import decode_and_resize
 from tfxfer.metrics import softmax
-from tfxfer.run_directory import RunDirectory
 from tfxfer.prediction import predict
+from tfxfer.run_directory import RunDirectory
 from tfxfer.temperature import tempered
 from tfxfer.trained import load
 
@@ -109,13 +109,10 @@ def probabilities_by_hand(model, squares):
 
 
 @pytest.mark.filterwarnings("ignore:.*(dict, all keys|HDF5)")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "name"),
-    [
-        (grey_unit, "model.keras"),
-        pytest.param(augmented_logits, "model.keras", marks=pytest.mark.slow),
-        pytest.param(grey_unit, "model.h5", marks=pytest.mark.slow),
-    ],
+    [(grey_unit, "model.keras"), (augmented_logits, "model.keras"), (grey_unit, "model.h5")],
 )
 def test_a_model_of_others_answers_the_same_in_whatever_it_becomes(
     make, name, pictures, tmp_path, monkeypatch
@@ -135,7 +132,7 @@ def test_a_model_of_others_answers_the_same_in_whatever_it_becomes(
     evaluated = evaluate(name, data="data")
     assert evaluated.probabilities == pytest.approx(expected, abs=1e-5)
     for one, row in zip(predict(name, ["data/test"], top=2), expected, strict=True):
-        assert dict(one.classes) == pytest.approx(
+        assert dict(one.ranked) == pytest.approx(
             dict(zip(("blue", "red"), row, strict=True)), abs=1e-5
         )
     version = export(name, name="others", data="data")

@@ -18,6 +18,7 @@ def test_a_run_and_its_file_are_the_same_classifier(finished):
     assert run.input_size == file.input_size == 32
     assert run.config.run == "colours"
     assert file.config is None
+    assert file.notes == ()
 
 
 def test_paths_and_arrays_get_the_same_probabilities(finished, pictures):
