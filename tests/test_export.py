@@ -11,12 +11,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfxfer.conversion import read_litert, read_onnx
-from tfxfer.errors import DataError, ExportError, UsageError
+from tfxfer.errors import DataError, ExportError, RunError, UsageError
 from tfxfer.evaluation import evaluate
 from tfxfer.export import check_accuracy, convert, export, export_saved_model
 from tfxfer.images import decode_and_resize
+from tfxfer.metrics import softmax
+from tfxfer.prediction import predict
 from tfxfer.run_directory import RunDirectory
 from tfxfer.temperature import tempered
 from tfxfer.trained import load
@@ -76,6 +79,109 @@ def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pic
     facts = json.loads((version / "assets" / "tfxfer.json").read_text())
     assert facts["test"]["accuracy"] >= 0.5
     assert "backbone" not in facts
+
+
+def grey_unit():
+    """Returns a model of grey images with one unit that is a logit, as its class does not say."""
+    return keras.Sequential(
+        [
+            *[keras.Input((16, 16, 1)), keras.layers.Rescaling(1 / 255)],
+            *[keras.layers.Flatten(), keras.layers.Dense(1)],
+        ]
+    )
+
+
+def augmented_logits():
+    """Returns a model with augmentation inside, of half precision, that gives logits in a dict."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.RandomRotation(0.4)(keras.layers.RandomFlip()(image))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(x))
+    return keras.Model({"image": image}, {"y": keras.layers.Dense(2, dtype="mixed_float16")(x)})
+
+
+def probabilities_by_hand(model, squares):
+    """Returns what the dense layer of one of the two models above says of images."""
+    if model.inputs[0].shape[-1] == 1:
+        squares = np.stack([np.array(Image.fromarray(square).convert("L")) for square in squares])
+    kernel, bias = (np.asarray(weight, np.float64) for weight in model.get_weights())
+    logits = squares.reshape(len(squares), -1) / 255 @ kernel + bias
+    return softmax(logits if logits.shape[1] == 2 else np.concatenate([0 * logits, logits], axis=1))
+
+
+@pytest.mark.filterwarnings("ignore:.*(dict, all keys|HDF5)")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(grey_unit, "model.keras"), (augmented_logits, "model.keras"), (grey_unit, "model.h5")],
+)
+def test_a_model_of_others_answers_the_same_in_whatever_it_becomes(
+    make, name, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "validation", "test"):
+        for colour in ("blue", "red"):
+            shutil.copytree(pictures / split / colour, tmp_path / "data" / split / colour)
+    model = make()
+    model.save(tmp_path / name)
+    (tmp_path / "classes.txt").write_text("blue\nred\n")
+    content = (tmp_path / name).read_bytes()
+    paths = sorted((tmp_path / "data" / "test").rglob("*.jpg"))
+    squares = np.stack([decode_and_resize(path.read_bytes(), 16).numpy() for path in paths])
+    expected = probabilities_by_hand(model, squares)
+
+    evaluated = evaluate(name, data="data")
+    assert evaluated.probabilities == pytest.approx(expected, abs=1e-5)
+    for one, row in zip(predict(name, ["data/test"], top=2), expected, strict=True):
+        assert dict(one.ranked) == pytest.approx(
+            dict(zip(("blue", "red"), row, strict=True)), abs=1e-5
+        )
+    version = export(name, name="others", data="data")
+    assert evaluate(version, data="data").probabilities == pytest.approx(expected, abs=1e-5)
+    for kind, suffix in (("litert", "tflite"), ("onnx", "onnx"), ("keras", "keras")):
+        made = convert(name, kind, data="data", output=f"copy.{suffix}")
+        assert made.difference < 1e-5
+        assert made.accuracy == evaluated.accuracy
+    assert load("copy.keras").predict(squares) == pytest.approx(expected, abs=1e-5)
+    assert (tmp_path / name).read_bytes() == content
+    if name == "model.keras":
+        assert (tmp_path / "copy.keras").read_bytes() == content
+
+
+def test_a_model_that_cannot_be_exported_leaves_nothing(pictures, tmp_path):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Dense(3, "softmax", bias_initializer=keras.initializers.Constant(np.nan))(
+        keras.layers.Flatten()(image)
+    )
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    keras.Model(image, x).save(folder / "model.keras")
+    (folder / "classes.txt").write_text("blue\ngreen\nred\n")
+    with pytest.raises(ExportError, match="sums to nan"):
+        export(folder / "model.keras", export_dir=str(tmp_path / "exports"), data=str(pictures))
+    for kind, suffix in (("litert", "tflite"), ("keras", "keras")):
+        with pytest.raises(RunError, match="model.keras' gives NaN"):
+            convert(
+                folder / "model.keras",
+                kind,
+                output=folder / f"copy.{suffix}",
+                data=str(pictures),
+            )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "classes.txt",
+        "mine",
+        "model.keras",
+    ]
+
+
+def test_class_names_of_another_model_are_not_written_over(finished, tmp_path):
+    result, _ = finished
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(
+        UsageError, match=r"classes.txt' names the classes of another model.*--output"
+    ):
+        convert(result.run, "litert", output=tmp_path / "model.tflite")
+    assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
+    assert (tmp_path / "classes.txt").read_text() == "cat\ndog\n"
 
 
 def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path):

@@ -222,8 +222,20 @@ def test_an_unfinished_version_leaves_nothing(tmp_path):
         (temporary / "half").touch()
         assert temporary.parent == tmp_path
         raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ZeroDivisionError), new_version(tmp_path / "made" / "for" / "x"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "x").mkdir()
+    with pytest.raises(ZeroDivisionError), new_version(tmp_path / "x"):
+        raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
-    assert list((tmp_path / "x").iterdir()) == []
+
+
+def test_a_file_where_versions_should_go_is_found_before_they_are_written(tmp_path):
+    (tmp_path / "x").touch()
+    with pytest.raises(FileExistsError), new_version(tmp_path / "x"):
+        pytest.fail("began to write")
 
 
 def test_what_killed_exports_left_is_removed_after_a_day(tmp_path):
@@ -236,7 +248,6 @@ def test_what_killed_exports_left_is_removed_after_a_day(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".unfinished-x-new",
         ".unfinished-y-old",
-        "x",
     ]
 
 

@@ -18,6 +18,7 @@ def test_a_run_and_its_file_are_the_same_classifier(finished):
     assert run.input_size == file.input_size == 32
     assert run.config.run == "colours"
     assert file.config is None
+    assert file.notes == ()
 
 
 def test_paths_and_arrays_get_the_same_probabilities(finished, pictures):
@@ -72,6 +73,58 @@ def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
         classifier.features(image)
 
 
+def of_two_classes(folder, *layers):
+    """Saves a model of images of 8 pixels, with its class names."""
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    for layer in layers:
+        x = layer(x)
+    keras.Model(image, x).save(folder / "model.keras")
+    (folder / "classes.txt").write_text("a\nb\n")
+    return folder / "model.keras"
+
+
+def test_what_is_assumed_of_a_model_of_others_is_said_once(tmp_path, capsys):
+    path = of_two_classes(tmp_path, keras.layers.Dense(2))
+    classifier = load(path)
+    assert [*capsys.readouterr()] == ["", f"note: '{path}': {classifier.notes[0]}\n"]
+    assert "logits" in classifier.notes[0]
+    classifier.predict(np.zeros((8, 8, 3), "uint8"))
+    assert [*capsys.readouterr()] == ["", ""]
+
+
+def test_what_is_not_a_number_is_no_prediction(tmp_path):
+    path = of_two_classes(tmp_path, keras.layers.Dense(2, "softmax", kernel_initializer="ones"))
+    model = keras.models.load_model(path)
+    model.layers[-1].set_weights([np.ones((192, 2)), np.array([0, np.nan])])
+    model.save(path)
+    with pytest.raises(RunError, match=r"model.keras' gives NaN"):
+        load(path).predict(np.zeros((8, 8, 3), "uint8"))
+
+
+def test_an_h5_file_is_a_classifier_too(tmp_path):
+    path = of_two_classes(tmp_path, keras.layers.Dense(2, "softmax"))
+    keras.models.load_model(path).save(tmp_path / "old.h5")
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype("uint8")
+    found = load(tmp_path / "old.h5")
+    assert (found.class_names, found.path.name, found.config) == (("a", "b"), "old.h5", None)
+    assert found.predict(image) == pytest.approx(load(path).predict(image), abs=1e-7)
+
+
+def test_the_directories_that_keras_leaves_are_told_from_runs(tmp_path):
+    path = of_two_classes(tmp_path, keras.layers.Dense(2))
+    shutil.unpack_archive(path, tmp_path / "unpacked", "zip")
+    with pytest.raises(UsageError, match=r"unpacked content of a '.keras' file: zip it again"):
+        load(tmp_path / "unpacked")
+
+
+def test_class_names_that_are_not_utf_8_are_refused(tmp_path):
+    path = of_two_classes(tmp_path, keras.layers.Dense(2))
+    (tmp_path / "classes.txt").write_text("a\nb\n", "utf-16")
+    with pytest.raises(UsageError, match=r"classes.txt' is not UTF-8"):
+        load(path)
+
+
 def test_what_is_no_model_is_refused(tmp_path, finished):
     result, _ = finished
     with pytest.raises(
@@ -99,7 +152,7 @@ def test_a_file_that_wants_to_run_code_is_refused(tmp_path):
     x = keras.layers.Lambda(lambda image: image * 2)(inputs)
     keras.Model(inputs, x).save(tmp_path / "model.keras")
     (tmp_path / "classes.txt").write_text("a\nb\n")
-    with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras'"):
+    with pytest.raises(RunError, match=r"Cannot load the model '.*model.keras': .*Lambda.*not run"):
         load(tmp_path / "model.keras")
 
 
@@ -132,7 +185,7 @@ def test_a_saved_model_of_others_and_a_damaged_one_are_named(finished, tmp_path)
     result, _ = finished
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
     with pytest.raises(
-        UsageError, match="was not published by `tfxfer export`: it has no 'assets/"
+        UsageError, match="was not published by `tfxfer export`: it has no 'assets/.*model.h5"
     ):
         load(tmp_path / "other")
     damaged = shutil.copytree(result.export, tmp_path / "damaged")

@@ -331,11 +331,17 @@ def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _without_mixed_precision(config: Any) -> Any:
-    """Returns a layer's serialised configuration with float32 in place of every mixed policy."""
+    """Returns a layer's serialised configuration with float32 in place of every mixed policy.
+
+    And in place of the types of inputs and casts that are of another precision.
+    """
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return {**config, "config": {**config["config"], "name": "float32"}}
-        return {key: _without_mixed_precision(value) for key, value in config.items()}
+        found = {key: _without_mixed_precision(value) for key, value in config.items()}
+        if config.get("dtype") in ("float16", "bfloat16", "float64"):
+            found["dtype"] = "float32"
+        return found
     if isinstance(config, list | tuple):
         return type(config)(_without_mixed_precision(value) for value in config)
     return config

@@ -341,6 +341,10 @@ def predict(
 ) -> None:
     """Classify image files with MODEL: a run, a .keras file, or a SavedModel that export made.
 
+    A .keras (or whole-model .h5) file need not be of tfxfer. It takes square images, RGB in
+    [0, 255] or grey, and gives probabilities or logits of the classes in the classes.txt beside it,
+    one per line; for two classes also one unit, which is that of the second.
+
     PATHS are files, folders with all the images in and below them, patterns such as 'a/**/*.jpg',
     and - for a list on standard input, a file on each line. A file that cannot be read is reported
     and the others are still done; the exit code is then 1.

@@ -20,7 +20,6 @@ import tensorflow as tf
 
 import tfxfer
 from tfxfer.clients import write_requests
-from tfxfer.compilation import without_xla
 from tfxfer.config import FitConfig
 from tfxfer.conversion import (
     Predict,
@@ -32,9 +31,11 @@ from tfxfer.conversion import (
 )
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation import score
+from tfxfer.foreign import as_classifier
 from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
 from tfxfer.metrics import accuracy, judging_split
+from tfxfer.model_files import is_keras_archive, read_model
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.places import run_settings
 from tfxfer.run_directory import (
@@ -45,6 +46,7 @@ from tfxfer.run_directory import (
     new_version,
     prune_versions,
     publish_version,
+    read_class_names,
     read_metrics,
     replacing,
     seen_file,
@@ -247,6 +249,7 @@ def convert(
         raise UsageError(f"Format '{kind}' has no quantization; only 'litert' has.")
     trained = _load_model(model)
     path = _output_path(trained, kind, output, quantization)
+    _check_classes_beside(path, trained)
     source = trained.open_source(data, data_dir)
     for note in source.notes if data is not None else ():
         say(f"note: {note}")
@@ -267,8 +270,8 @@ def convert(
         elif kind == "onnx":
             write_onnx(trained.model, temporary)
         else:
-            shutil.copyfile(trained.path, temporary)
-        found = _reader(kind, temporary)(images)
+            _copy_model(trained.path, temporary)
+        found = _reader(kind, temporary, trained)(images)
         converted = Converted(
             path,
             split,
@@ -318,6 +321,18 @@ def _output_path(
     return path
 
 
+def _check_classes_beside(path: pathlib.Path, trained: TrainedClassifier) -> None:
+    """Raises a UsageError if the class names beside a file are those of another model."""
+    classes = classes_file(path)
+    if not classes.exists() or classes.resolve() == classes_file(trained.path).resolve():
+        return
+    if read_class_names(classes) != trained.class_names:
+        raise UsageError(
+            f"'{classes}' names the classes of another model, and '{path}' would lie beside it. "
+            "Choose another directory with --output."
+        )
+
+
 def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
     """Returns the numbers of up to so many examples, evenly spread over a split."""
     return np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
@@ -331,13 +346,22 @@ def _pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDA
     return np.concatenate(batches)
 
 
-def _reader(kind: Format, path: pathlib.Path) -> Predict:
-    """Returns the function that a file computes."""
+def _copy_model(path: pathlib.Path, copy: pathlib.Path) -> None:
+    """Writes the model of a file, as it is there, as a `.keras` file."""
+    if is_keras_archive(path):
+        shutil.copyfile(path, copy)
+    else:
+        read_model(path).save(copy)
+
+
+def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Predict:
+    """Returns the function that a file of a classifier computes."""
     if kind == "litert":
         return read_litert(path)
     if kind == "onnx":
         return read_onnx(path)
-    model = without_xla(keras.models.load_model(path, compile=False, safe_mode=True))
+    classes = classes_file(trained.path)
+    model = as_classifier(read_model(path), trained.class_names, path, classes).model
     return lambda images: np.asarray(model.predict(images.astype(np.float32), verbose=0))
 
 
@@ -454,4 +478,5 @@ def _write_in_tensorflow(
             check=False,
         )
     if done.returncode != 0:
-        raise ExportError(f"TensorFlow could not write the export:\n{done.stderr.strip()}")
+        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise ExportError(f"TensorFlow could not write the export: {lines[-1]}")

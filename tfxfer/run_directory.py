@@ -234,7 +234,12 @@ def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        raise UsageError(f"There is no '{path}' with the names of the model's classes.") from None
+        raise UsageError(
+            f"There is no '{path}' with the names of the model's classes, one per line, in the "
+            "order of its outputs."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"'{path}' is not UTF-8 text: save it as UTF-8.") from None
     try:
         return tuple(parse_class_lines(text))
     except ValueError:
@@ -244,7 +249,7 @@ def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
 
 
 def is_work(path: pathlib.Path) -> bool:
-    """Tells whether a directory is a result of tfxfer: a run, an export, a model, an entry of a cache.
+    """Tells whether a directory is a result of tfxfer: a run, export, model or cache entry.
 
     It is told by what is in it, whatever its name, and whether it is finished or not.
     """
@@ -513,9 +518,12 @@ def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields an empty directory for a new version of an export; see `publish_version`.
 
     It lies beside the directory of the versions, which so holds whole ones only, whenever the
-    process is killed. What others left when they were killed is removed after a day.
+    process is killed. Directories that are made for it and stay empty are removed again. What
+    others left when they were killed is removed after a day.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    made = [path for path in (parent, *parent.parents) if not path.exists()]
+    # The directory itself is made for a version that is whole; a file in its place fails now.
+    (parent if parent.exists() else parent.parent).mkdir(parents=True, exist_ok=True)
     for left in parent.parent.glob(f"{glob.escape(_unfinished_prefix(parent))}*"):
         with contextlib.suppress(OSError):  # another one may be removing it, too
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
@@ -525,6 +533,10 @@ def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others may have filled it meanwhile
+            for path in made:
+                if path.exists():
+                    path.rmdir()
 
 
 def versions(parent: pathlib.Path) -> list[pathlib.Path]:
@@ -548,11 +560,13 @@ def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Pa
         flush(path)
     temporary.chmod(0o755)  # mkdtemp's 0700 would keep a server of another user out
     while True:
+        parent.mkdir(exist_ok=True)
         version = parent / str(next_version(parent))
         try:
             temporary.rename(version)
         except OSError:
-            if not version.exists():  # else another export took the number first: take the next
+            # Another export may have taken the number first, or removed a directory that was empty.
+            if not version.exists() and parent.exists():
                 raise
         else:
             flush(parent)

@@ -113,7 +113,8 @@ def tempered_copy(model: keras.Model, temperature: float) -> keras.Model:
     Raises:
         UsageError: The model was not built by tfxfer, and has no layer "head".
     """
-    if "head" not in [layer.name for layer in model.layers]:
+    heads = [layer for layer in model.layers if layer.name == "head"]
+    if not (heads and isinstance(heads[0], keras.Model)):
         raise UsageError(
             "Only a model that tfxfer built can be calibrated: this one has no layer 'head'."
         )

@@ -6,9 +6,8 @@ import itertools
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -21,8 +20,11 @@ from tfxfer.compilation import without_xla
 from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.features import predict_batches
+from tfxfer.foreign import as_classifier, check_finite
 from tfxfer.images import decode_and_resize, readable_reason, resize
+from tfxfer.model_files import read_model
 from tfxfer.places import data_places, is_relative, run_settings
+from tfxfer.progress import tell
 from tfxfer.run_directory import (
     RunDirectory,
     classes_file,
@@ -51,14 +53,16 @@ class TrainedClassifier:
     Attributes:
         model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
         class_names: In the order of the model's outputs.
-        path: The `.keras` file, with `classes.txt` beside it.
+        path: The file of the model, with `classes.txt` beside it.
         config: The settings it was trained with; None for a file that is not in a run.
+        notes: What was assumed of a model that was not built by tfxfer.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     path: pathlib.Path
     config: FitConfig | None
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def input_size(self) -> int:
@@ -89,7 +93,8 @@ class TrainedClassifier:
         Args:
             squares: RGB in [0, 255], (batch, input_size, input_size, 3).
         """
-        return np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
+        found = np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
+        return check_finite(found, self.path)
 
     def predict_dataset(
         self,
@@ -106,7 +111,8 @@ class TrainedClassifier:
             batch_size: Of all batches but the last.
             progress: Called after each batch with the number of batches done.
         """
-        return predict_batches(self.model, batches, num_examples, batch_size, progress)
+        found = predict_batches(self.model, batches, num_examples, batch_size, progress)
+        return check_finite(found, self.path)
 
     def features(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
@@ -243,7 +249,7 @@ class ServedClassifier(TrainedClassifier):
         """See `TrainedClassifier.predict_squares`."""
         pixels = tf.constant(squares.astype(np.uint8))
         answer = self.model.signatures["pixels"](pixels=pixels)
-        return np.asarray(answer["probabilities"])
+        return check_finite(np.asarray(answer["probabilities"]), self.path)
 
     def predict_dataset(
         self,
@@ -285,9 +291,12 @@ def _listed(images: AnyImage | Iterable[AnyImage]) -> Iterable[AnyImage]:
 def load(path: str | pathlib.Path) -> TrainedClassifier:
     """Returns the classifier of a run, of a `.keras` file, or of what `tfxfer export` published.
 
+    What is assumed of a model that was not built by tfxfer is said on standard error; `foreign`
+    describes what it may be.
+
     Args:
-        path: A run's directory; a file with `classes.txt` beside it; a version of a SavedModel, or
-            the directory of its versions, of which the newest is taken.
+        path: A run's directory; a `.keras` or `.h5` file with `classes.txt` beside it; a version of
+            a SavedModel, or the directory of its versions, of which the newest is taken.
 
     Raises:
         UsageError: There is no such thing, or the class names are missing.
@@ -300,14 +309,23 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
     if (path / "saved_model.pb").is_file():
         return _load_saved_model(path)
     if path.is_dir():
+        if (path / "model.weights.h5").is_file() and not (path / "config.toml").is_file():
+            raise UsageError(
+                f"'{path}' is the unpacked content of a '.keras' file: zip it again, or save it "
+                f"with `keras.models.load_model('{path}').save('model.keras')`."
+            )
         run = open_run(path)
         config = read_recipe(run.config, FitConfig())
-        return TrainedClassifier(*_load_model(run.model), run.model, config)
-    if path.suffix != ".keras" or not path.is_file():
+        return _load_model(run.model, config)
+    if not path.is_file():
         raise UsageError(
-            f"'{path}' is neither the directory of a run or of a SavedModel nor a '.keras' file."
+            f"'{path}' is neither the directory of a run or of a SavedModel nor a '.keras' or "
+            "'.h5' file."
         )
-    return TrainedClassifier(*_load_model(path), path, None)
+    trained = _load_model(path, None)
+    for note in trained.notes:
+        tell(f"'{path}': {note}")
+    return trained
 
 
 def _open_own_data(
@@ -400,7 +418,8 @@ def _load_saved_model(path: pathlib.Path) -> ServedClassifier:
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
             f"The SavedModel '{path}' was not published by `tfxfer export`: it has no "
-            f"'assets/{FACTS_FILE}' that states its input size."
+            f"'assets/{FACTS_FILE}' that states its input size. If Keras 2 wrote it, save it there "
+            "as a file, which tfxfer takes: `model.save('model.h5')`."
         ) from None
     class_names = read_class_names(assets / LABELS_FILE)
     try:
@@ -411,19 +430,9 @@ def _load_saved_model(path: pathlib.Path) -> ServedClassifier:
     return ServedClassifier(model, class_names, path, None, size)
 
 
-def _load_model(path: pathlib.Path) -> tuple[keras.Model, tuple[str, ...]]:
-    """Returns the model and its class names."""
-    class_names = read_class_names(classes_file(path))
-    try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise RunError(f"Cannot load the model '{path}': {error}") from error
-    if len(getattr(model, "input_shape", None) or ()) != 4:
-        raise RunError(f"The model '{path}' does not take a batch of images.")
-    num_classes = model.output_shape[-1]
-    if num_classes != len(class_names):
-        raise RunError(
-            f"The model '{path}' has {num_classes} classes, but '{classes_file(path)}' names "
-            f"{len(class_names)}."
-        )
-    return without_xla(model), class_names
+def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifier:
+    """Returns the classifier of a file with its class names."""
+    classes = classes_file(path)
+    class_names = read_class_names(classes)
+    adapted = as_classifier(read_model(path), class_names, path, classes)
+    return TrainedClassifier(adapted.model, adapted.class_names, path, config, notes=adapted.notes)
