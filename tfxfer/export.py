@@ -34,6 +34,8 @@ from tfxfer.evaluation import score
 from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
 from tfxfer.metrics import accuracy, judging_split
+from tfxfer.names import check_name, safe_name
+from tfxfer.outputs import check_output
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.run_directory import (
     RunDirectory,
@@ -42,6 +44,7 @@ from tfxfer.run_directory import (
     new_version,
     prune_versions,
     publish_version,
+    read_class_names,
     read_metrics,
     replacing,
     write_class_names,
@@ -122,11 +125,15 @@ def export(
         ExportError: The export cannot be written, differs from the model, or the model is not
             accurate enough.
     """
+    if name is not None:
+        check_name(name, "name", "--export-dir")
     trained = _load_model(model)
-    name = name or _name_of(trained)
+    if name is None:
+        name = safe_name(_name_of(trained), "model")
     config = trained.config
     export_dir = export_dir or (config.export_dir if config else "saved_models")
-    check_writable(export_dir, "export_dir")
+    directory = pathlib.Path(export_dir, name)
+    check_writable(directory, "export_dir")
     source = trained.open_source(data, data_dir)
     metrics: Mapping[str, Any] = {}
     if calibrate:
@@ -142,7 +149,6 @@ def export(
     if calibrate:
         metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
     images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
-    directory = pathlib.Path(export_dir, name)
     version = export_saved_model(
         trained, directory, images.encoded(CHECK_IMAGES), metrics, min_accuracy
     )
@@ -280,17 +286,30 @@ def _output_path(
     output: str | pathlib.Path | None,
     quantization: Quantization,
 ) -> pathlib.Path:
+    """Returns where a file goes, which can be written.
+
+    Raises:
+        UsageError: It cannot, or there is none by default.
+    """
     suffix = _SUFFIXES[kind]
     if output is None:
         if kind == "keras":
             raise UsageError("Format 'keras' copies the model: say where to with --output.")
         quantized = "" if quantization == "none" else f".{quantization}"
-        return trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
-    path = pathlib.Path(output)
-    if path.suffix != suffix:
-        raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
-    if path.resolve() == trained.path.resolve():
-        raise UsageError(f"The output '{path}' is the model itself.")
+        path = trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
+    else:
+        path = pathlib.Path(output)
+        if path.suffix != suffix:
+            raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
+        if path.resolve() == trained.path.resolve():
+            raise UsageError(f"The output '{path}' is the model itself.")
+    check_output(path, "--output")
+    classes = classes_file(path)
+    if classes.exists() and read_class_names(classes) != trained.class_names:
+        raise UsageError(
+            f"'{classes}' has the classes of another model, and those of this one would go there, "
+            "too. Choose another directory with --output."
+        )
     return path
 
 

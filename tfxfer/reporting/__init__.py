@@ -11,12 +11,12 @@ from tfxfer.errors import UsageError
 from tfxfer.evaluation import score
 from tfxfer.history import read_history
 from tfxfer.metrics import judging_split
+from tfxfer.outputs import check_output
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.reporting import events, model_card, page, side_by_side
 from tfxfer.reporting.findings import Findings
 from tfxfer.run_directory import (
     RunDirectory,
-    check_output,
     open_run,
     read_metrics,
     replacing,
@@ -52,8 +52,8 @@ def report(*runs: str | pathlib.Path, output: str | pathlib.Path | None = None) 
     if not runs:
         raise UsageError("No run was named.")
     opened = [open_run(path) for path in runs]
-    if output is not None:
-        check_output(output)  # before the work
+    usual = _SIDE_BY_SIDE if len(opened) > 1 else opened[0].report
+    check_output(output or usual)  # before the work
     if len(opened) > 1:
         text = side_by_side.render([_read_or_report(run) for run in opened])
         return _write(output or _SIDE_BY_SIDE, text)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfxfer import images
 from tfxfer.errors import DataError, UsageError
+from tfxfer.names import safe_name as safe_name  # beside the other helpers of sources
 
 # The splits in their order, with the words by which data call them.
 SPLIT_WORDS = {
@@ -120,9 +121,13 @@ class Source:
             try:
                 name.encode()
             except UnicodeEncodeError:
+                what_next = "Rename it."
+                encoding = sys.getfilesystemencoding()
+                if encoding != "utf-8":  # then the name may well be, and Python reads it so
+                    what_next = f"Python takes names of files for {encoding}: set PYTHONUTF8=1."
                 raise UsageError(
                     f"The name of the class {name!r} is no UTF-8, which models and files of "
-                    "others need. Rename it."
+                    f"others need. {what_next}"
                 ) from None
 
     def fingerprint(self) -> str:
@@ -177,11 +182,6 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
         )
     height, width = np.median(found, axis=0).round().astype(int)
     return int(height), int(width)
-
-
-def safe_name(text: str) -> str:
-    """Returns what data are called, from the name they have elsewhere; safe as a file name."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "images"
 
 
 def query_of(slices: Mapping[str, str]) -> str:

@@ -149,14 +149,14 @@ def _download(builder: Any, name: str) -> None:
 
     failure = (
         f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be downloaded: "
-        "{reason}. On a connected machine, run "
+        "<reason>. On a connected machine, run "
         f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
         '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, and '
         "name its parent with --data-dir or TFDS_DATA_DIR."
     )
     unreachable = unreachable_host(list(builder.url_infos or ()))
     if unreachable:
-        raise DataError(failure.format(reason=f"there is no connection to {unreachable}"))
+        raise DataError(failure.replace("<reason>", f"there is no connection to {unreachable}", 1))
     try:
         builder.download_and_prepare()
     except (
@@ -168,7 +168,7 @@ def _download(builder: Any, name: str) -> None:
         tfds.download.download_manager.NonMatchingChecksumError,
         tfds.download.extractor.ExtractError,
     ) as error:
-        raise DataError(failure.format(reason=str(error).strip().rstrip("."))) from error
+        raise DataError(failure.replace("<reason>", str(error).strip().rstrip("."), 1)) from error
 
 
 def unreachable_host(urls: list[str]) -> str | None:
