@@ -83,7 +83,7 @@ def test_a_file_is_there_only_when_all_is_in_it(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_file(failing(), "csv", 1, tmp_path / "p.csv")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="it is no file in a directory that is there"):
+    with pytest.raises(UsageError, match="it is a directory"):
         write_file([], "csv", 1, tmp_path)
 
 

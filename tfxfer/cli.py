@@ -62,7 +62,7 @@ class _Door(click.Group):
         except OutputError:  # `main` sees those that come up outside of commands, too
             raise
         except InterruptionError as error:
-            click.echo(str(error), err=True)
+            streams.tell(str(error))
             context.exit(error.exit_code)
         except TfxferError as error:
             _print_error(error)
@@ -74,7 +74,7 @@ class _Door(click.Group):
 def _print_error(error: TfxferError) -> None:
     """Prints an error, unless it has no message: the user was told before, or has left."""
     if str(error):
-        click.echo(f"Error: {error}", err=True)
+        streams.tell(f"Error: {error}")
 
 
 # What each setting does, with its unit where the name does not say it. `momentum` is said of every
@@ -228,9 +228,9 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
     with _quiet_import():
         from tfxfer import training
     if dry_run:
-        click.echo(training.describe_plan(config, resume=resume))
+        streams.say(training.describe_plan(config, resume=resume))
     else:
-        training.fit(config, resume=resume, say=click.echo)
+        training.fit(config, resume=resume, say=streams.say)
         streams.check_printed()
 
 
@@ -248,9 +248,9 @@ def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry
     with _quiet_import():
         from tfxfer import pretraining
     if dry_run:
-        click.echo(pretraining.describe_plan(config, resume=resume))
+        streams.say(pretraining.describe_plan(config, resume=resume))
     else:
-        pretraining.pretrain(config, resume=resume, say=click.echo)
+        pretraining.pretrain(config, resume=resume, say=streams.say)
         streams.check_printed()
 
 
@@ -326,7 +326,7 @@ def report(runs: tuple[str, ...], output: str | None) -> None:
     """
     with _quiet_import():
         from tfxfer import reporting
-    click.echo(f"Wrote '{reporting.report(*runs, output=output)}'.")
+    streams.say(f"Wrote '{reporting.report(*runs, output=output)}'.")
 
 
 @main.command()
@@ -377,18 +377,17 @@ def predict(
             counts["files"] += 1
             if one.error:
                 counts["unreadable"] += 1
-                click.echo(f"Error: {one.path}: {one.error}", err=True)
+                streams.tell(f"Error: {one.path}: {one.error}")
             yield one
 
     if output is None:
         listing.write(counted(), kind, top, sys.stdout)
     else:
         listing.write_file(counted(), kind, top, pathlib.Path(output), otherwise=sys.stdout)
-        click.echo(f"Wrote '{output}', {counts['files']:,} files.")
+        streams.say(f"Wrote '{output}', {counts['files']:,} files.")
     if counts["unreadable"]:
-        click.echo(
-            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read.",
-            err=True,
+        streams.tell(
+            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read."
         )
         context.exit(1)
 
@@ -467,7 +466,7 @@ def export(
         made = exporting.convert(
             model, kind, output=output, quantization=quantization, data=data, data_dir=data_dir
         )
-        click.echo(
+        streams.say(
             f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
             f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
             f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
@@ -484,7 +483,7 @@ def export(
         min_accuracy=min_accuracy,
         keep=keep,
     )
-    click.echo(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
+    streams.say(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 
 
 @main.command()
@@ -492,14 +491,14 @@ def export(
 def backbones(name: str | None) -> None:
     """List the pretrained networks, or show one with its stages."""
     if name is None:
-        click.echo(f"{'name':20s} {'pixels':>6s} {'features':>9s} {'parameters':>12s}  paper")
+        streams.say(f"{'name':20s} {'pixels':>6s} {'features':>9s} {'parameters':>12s}  paper")
         for backbone in BACKBONES.values():
-            click.echo(
+            streams.say(
                 f"{backbone.name:20s} {backbone.native_size:6d} {backbone.num_features:9,d} "
                 f"{backbone.num_parameters:12,d}  {backbone.paper}"
             )
     else:
-        click.echo(_describe_backbone(find_backbone(name)))
+        streams.say(_describe_backbone(find_backbone(name)))
 
 
 @main.command()
@@ -512,17 +511,17 @@ def cache(clear: bool, cache_dir: str | None) -> None:
 
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
     if clear:
-        click.echo(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
+        streams.say(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
         return
     entries = kept.entries()
     for entry in reversed(entries):
         age = readable_seconds(max(0.0, time.time() - entry.used))
-        click.echo(
+        streams.say(
             f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} rows  "
             f"used {age} ago  {entry.about.get('what', '')}"
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))
-    click.echo(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
+    streams.say(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
 
 
 def _print_result(text: str, content: Any, output: str | None) -> None:
@@ -530,14 +529,14 @@ def _print_result(text: str, content: Any, output: str | None) -> None:
     if output is not None:
         as_json = json.dumps(content, indent=2)
         if output == "-":
-            click.echo(as_json)
+            streams.say(as_json)
             return
         try:
             write_text(output, as_json + "\n")
         except TfxferError as error:  # it could be written when the work began
-            click.echo(as_json)
+            streams.say(as_json)
             raise RunError(f"{error} The JSON was printed instead.") from None
-    click.echo(text)
+    streams.say(text)
 
 
 def _check_json(output: str | None, *read: str | pathlib.Path) -> None:
@@ -588,7 +587,7 @@ def _quiet_import() -> Iterator[None]:
     keep_freed_memory()
     streams.occupy_closed_descriptors()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    streams.tell("")
+    streams.write_to_stderr("")
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from tfxfer.streams import is_terminal, tell
+from tfxfer.streams import is_terminal, write_to_stderr
 
 _TERMINAL_SECONDS = 0.2  # between updates in place
 _LOG_SECONDS = 15.0  # between lines where standard error is a file
@@ -72,12 +72,12 @@ class Progress:
             return
         self._shown = now
         text = f"{self._label} {done}/{self._total}, {readable_seconds(left)} left"
-        tell(f"\r\033[K{text}" if self._terminal else f"{text}\n")
+        write_to_stderr(f"\r\033[K{text}" if self._terminal else f"{text}\n")
 
     def clear(self) -> None:
         """Takes the line off a terminal."""
         if self._terminal:
-            tell("\r\033[K")
+            write_to_stderr("\r\033[K")
 
     def __enter__(self) -> Self:
         return self

@@ -57,7 +57,18 @@ def occupy_closed_descriptors() -> None:
             os.set_inheritable(number, True)
 
 
-def tell(text: str) -> None:
+def say(line: str) -> None:
+    """Prints a line at once."""
+    # Not by `click.echo`, which writes UTF-8 to what says that it is ASCII.
+    print(line, flush=True)
+
+
+def tell(line: str) -> None:
+    """Writes a line to standard error where that is possible."""
+    write_to_stderr(f"{line}\n")
+
+
+def write_to_stderr(text: str) -> None:
     """Writes to standard error where that is possible."""
     with contextlib.suppress(OSError, ValueError):  # full or left; closed by `close`
         if sys.stderr is not None:
@@ -73,14 +84,14 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def keep_going(say: Callable[[str], None]) -> Callable[[str], None]:
+def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
     """Returns a way to print lines that never ends the work of hours that they tell of.
 
     Once a line cannot be printed standard error is told, and those that follow are dropped.
     Characters that cannot be encoded are escaped.
 
     Args:
-        say: Prints a line.
+        printing: Prints a line.
     """
     occupy_closed_descriptors()
     lost = False
@@ -91,17 +102,17 @@ def keep_going(say: Callable[[str], None]) -> Callable[[str], None]:
             return
         try:
             try:
-                say(text)
+                printing(text)
             except UnicodeEncodeError:
-                say(text.encode("ascii", "backslashreplace").decode())
+                printing(text.encode("ascii", "backslashreplace").decode())
         except (ReaderLeftError, BrokenPipeError):
             lost = True
-            tell("note: nobody reads the output any more; the run goes on without it\n")
+            tell("note: nobody reads the output any more; the run goes on without it")
             _discard_output()
         except (OutputError, OSError) as error:
             lost = True
             reason = error.strerror if isinstance(error, OSError) else error
-            tell(f"Error: Cannot print: {str(reason).rstrip('.')}. The run goes on without it.\n")
+            tell(f"Error: Cannot print: {str(reason).rstrip('.')}. The run goes on without it.")
         except ValueError:
             if sys.stdout is None or not sys.stdout.closed:
                 raise
