@@ -210,7 +210,7 @@ def _write_parquet(
     try:
         with replacing_named(path) as temporary:
             temporary.write_bytes(content.getbuffer())
-    except RunError as error:
+    except (RunError, UsageError) as error:
         if otherwise is None:
             raise
         records = csv.writer(otherwise, lineterminator="\n")
