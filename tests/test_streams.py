@@ -130,7 +130,7 @@ def test_files_do_not_take_the_place_of_streams_that_are_closed(tmp_path):
     ("error", "told"),
     [
         (ReaderLeftError(""), "nobody reads the output any more"),
-        (OutputError("Standard output: full."), "Cannot print: Standard output: full. The run"),
+        (OutputError("Standard output: full."), "Error: Standard output: full. The run"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device. The run goes"),
     ],
 )

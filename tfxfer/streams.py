@@ -111,8 +111,8 @@ def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
             _discard_output()
         except (OutputError, OSError) as error:
             lost = True
-            reason = error.strerror if isinstance(error, OSError) else error
-            tell(f"Error: Cannot print: {str(reason).rstrip('.')}. The run goes on without it.")
+            what = error if isinstance(error, OutputError) else f"Cannot print: {error.strerror}."
+            tell(f"Error: {what} The run goes on without it.")
         except ValueError:
             if sys.stdout is None or not sys.stdout.closed:
                 raise
