@@ -16,7 +16,10 @@ BENCHMARKS = sorted(pathlib.Path(__file__).parents[1].glob("benchmarks/*.py"))
 # the evaluation, by which all three judge.
 DOOR = {"cli"}
 VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export", "reporting"}
-LEAVES = {"allocator", "config", "places", "recipe", "run_directory", "errors", "tables"}
+LEAVES = {
+    *("allocator", "config", "places", "recipe", "run_directory", "errors", "tables"),
+    *("names", "outputs", "streams"),
+}
 USED_BY_VERBS = {
     "training": {"evaluation", "export", "reporting"},
     "export": {"evaluation"},

@@ -17,6 +17,7 @@ from tfxfer.cache import Cache, ids_of
 from tfxfer.cli import fit, main, pretrain
 from tfxfer.clients import how_to_serve
 from tfxfer.config import FitConfig, PretrainConfig, setting_keys
+from tfxfer.errors import RunError
 from tfxfer.evaluation import evaluate
 
 
@@ -322,3 +323,50 @@ def test_the_cache_is_listed_and_cleared(tmp_path):
 
 def test_a_cache_that_is_not_there_yet_is_empty(tmp_path):
     assert run("cache", "--cache-dir", tmp_path / "none").stdout.startswith("0 bytes in")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "none", "--json", "nodir/x.json"], "there is no directory 'nodir'"),
+        (["evaluate", "none", "--json", "."], "it is a directory"),
+        (["evaluate", "m.keras", "--json", "m.keras"], "it is read for this"),
+        (["check", "list.csv", "--json", "list.csv"], "it is read for this"),
+        (["check", "digits", "--json", "m.keras/x.json"], "'m.keras' is not a directory"),
+        (["predict", "none", "a.jpg", "--output", "nodir/x.csv"], "there is no directory 'nodir'"),
+        (["predict", "none", "a.jpg", "--output", "a.jpg"], "it is read for this"),
+        (["predict", "none", "-", "--output", "new/"], "it is a directory"),
+    ],
+)
+def test_an_output_that_cannot_be_is_found_out_before_anything_else(
+    arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.keras", "list.csv", "a.jpg"):
+        (tmp_path / name).touch()
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert all(path.stat().st_size == 0 for path in tmp_path.iterdir())
+
+
+def test_a_result_that_cannot_be_written_in_the_end_is_printed(tmp_path):
+    from tfxfer.cli import _print_result
+
+    for place, reason in (
+        (tmp_path / "gone" / "x.json", "no directory"),
+        ("/dev/full", "No space"),
+    ):
+        with pytest.raises(RunError, match=reason) as caught:
+            _print_result("text", {"class": "кот"}, str(place))
+        assert "printed instead" in str(caught.value)
+        assert caught.value.exit_code == 1
+
+
+def test_a_name_that_leads_elsewhere_publishes_nothing(finished, tmp_path):
+    done, _ = finished
+    for name in ("../outside", "my model", "", "/tmp/outside", "-x"):
+        result = run("export", done.run, "--export-dir", tmp_path / "exports", "--name", name)
+        assert result.exit_code == 2
+        assert "Setting 'name' is " in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,6 @@
+import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -100,3 +102,26 @@ def test_the_docker_line_mounts_the_versions_where_the_server_looks(export):
     assert serve in text
     assert grpc_snippet("colours") in text
     compile(grpc_snippet("colours"), "snippet", "exec")
+
+
+def test_commands_for_places_of_any_name_are_quoted(tmp_path):
+    version = tmp_path / 'it\'s a "place"' / "猫" / "3"
+    serve, ask = how_to_try(version)
+    words = shlex.split(serve)
+    assert f"{version.parent}:/models/猫:ro" in words
+    assert "MODEL_NAME=猫" in words
+    assert shlex.split(ask) == [
+        *("curl", "-d", f"@{version}/assets.extra/request.json"),
+        "http://localhost:8501/v1/models/%E7%8C%AB:predict",
+    ]
+    compile(grpc_snippet('a"b'), "snippet", "exec")
+    assert curl_with_file("-a b.jpg", "m").count("< './-a b.jpg' |") == 1
+
+
+def test_a_place_with_a_colon_is_mounted_whole(tmp_path):
+    serve, _ = how_to_try(tmp_path / 'a:b,"c"' / "m" / "1")
+    words = shlex.split(serve)
+    (fields,) = csv.reader([words[words.index("--mount") + 1]])
+    assert fields == [
+        *("type=bind", f'source={tmp_path}/a:b,"c"/m', "target=/models/m", "readonly"),
+    ]

@@ -194,3 +194,17 @@ def test_settings_that_were_changed_are_told_by_their_dotted_keys():
     text = changed_to_toml(config)
     assert FitConfig().with_settings(tomllib.loads(text)) == config
     assert text.splitlines()[:2] == ['data = "digits"', ""]
+
+
+@pytest.mark.parametrize(
+    "data", ["data{1}", "%s {0}", "a\x7fb", "quote\"s\\ '", "a\tb\nc", "猫", "#x", "[y]"]
+)
+def test_a_recipe_keeps_any_text(data, tmp_path):
+    config = FitConfig(data=data)
+    (tmp_path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(tmp_path / "config.toml", FitConfig()) == config
+
+
+def test_a_recipe_may_have_a_byte_order_mark_and_the_lines_of_windows(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfdata = 'photos'\r\nseed = 3\r\n")
+    assert read_recipe(tmp_path / "a.toml", FitConfig()) == FitConfig(data="photos", seed=3)

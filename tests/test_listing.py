@@ -1,13 +1,16 @@
 import csv
 import io
 import json
+import os
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import pyarrow.parquet
 import pytest
 
-from tfxfer.errors import UsageError
+from tfxfer.errors import RunError, UsageError
 from tfxfer.listing import Prediction, write, write_file
 
 NAMES = ['<b>"bold"</b>', "a, b", "zwei\nZeilen", "日本語", "a'b\\c"]
@@ -83,7 +86,7 @@ def test_a_file_is_there_only_when_all_is_in_it(tmp_path):
     with pytest.raises(ZeroDivisionError):
         write_file(failing(), "csv", 1, tmp_path / "p.csv")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="it is no file in a directory that is there"):
+    with pytest.raises(UsageError, match="it is a directory"):
         write_file([], "csv", 1, tmp_path)
 
 
@@ -91,3 +94,64 @@ def test_without_its_package_parquet_says_what_to_install(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"needed: pip install 'tfxfer\[parquet\]'"):
         write_file([], "parquet", 1, tmp_path / "p.parquet")
+
+
+# A disk that takes so many bytes of a file and no more.
+LIMITED = """
+import pathlib, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from tfxfer.errors import RunError
+from tfxfer.listing import Prediction, write_file
+rows = [Prediction(pathlib.Path(f"{n}.jpg"), (("кот", 0.5),)) for n in range(20_000)]
+try:
+    write_file(rows, sys.argv[1], 1, pathlib.Path(sys.argv[2]), otherwise=sys.stdout)
+except RunError as error:
+    print(error, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "table"])
+def test_predictions_that_do_not_fit_on_the_disk_are_printed_all_of_them(kind, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, kind, str(tmp_path / "file")],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])},
+        encoding="utf-8",
+        check=True,
+    )
+    rows = [Prediction(pathlib.Path(f"{n}.jpg"), (("кот", 0.5),)) for n in range(20_000)]
+    assert done.stdout == written(kind, rows, 1)
+    assert f"Cannot write '{tmp_path}/file': File too large" in done.stderr
+    assert "printed instead" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_predictions_whose_place_is_gone_in_the_end_are_printed(kind, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def leaving():
+        yield from ALL
+        shutil.rmtree(place)
+
+    instead = io.StringIO()
+    with pytest.raises(RunError, match="Cannot write '.*' *: .*printed instead"):
+        write_file(leaving(), kind, 2, place / "p", otherwise=instead)
+    rows = list(csv.DictReader(io.StringIO(instead.getvalue())))
+    assert [row["path"] for row in rows] == [str(one.path) for one in ALL]
+    assert [row["label"] for row in rows if not row["error"]] == NAMES
+
+
+def test_devices_are_written_to_and_links_followed(tmp_path):
+    write_file(ALL, "csv", 2, pathlib.Path(os.devnull))
+    assert pathlib.Path(os.devnull).is_char_device()
+    (tmp_path / "link").symlink_to("target")
+    write_file(ALL, "jsonl", 2, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text("utf-8") == written("jsonl")
+    instead = io.StringIO()
+    with pytest.raises(RunError, match="No space left on device"):
+        write_file(ALL, "jsonl", 2, pathlib.Path("/dev/full"), otherwise=instead)
+    assert instead.getvalue() == written("jsonl")

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import io
 import json
 import os
 import pathlib
@@ -10,12 +9,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
 
 import tfxfer
+from tfxfer import streams
 from tfxfer.allocator import keep_freed_memory
 from tfxfer.backbones import BACKBONES, Backbone, find_backbone
 from tfxfer.config import (
@@ -28,10 +28,11 @@ from tfxfer.config import (
     setting_keys,
     setting_types,
 )
-from tfxfer.errors import InterruptionError, TfxferError, UsageError
+from tfxfer.errors import InterruptionError, OutputError, RunError, TfxferError, UsageError
+from tfxfer.outputs import check_output
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
-from tfxfer.run_directory import run_to_resume, write_text
+from tfxfer.run_directory import files_of_model, run_to_resume, write_text
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -41,21 +42,39 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class _Door(click.Group):
     """Turns the errors a user can meet into one line and an exit code."""
 
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        if args is None:  # then the process is this command's
+            streams.prepare()
+        try:
+            try:
+                return super().main(args, *others, **options)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except OutputError as error:
+            _print_error(error)
+            sys.exit(error.exit_code)
+
     def invoke(self, context: click.Context) -> Any:
-        for stream in (sys.stdin, sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                # The name of a file need not be UTF-8: it is printed as it is.
-                stream.reconfigure(errors="surrogateescape")
+        streams.escape_what_cannot_be_encoded()
         try:
             return super().invoke(context)
+        except OutputError:  # `main` sees those that come up outside of commands, too
+            raise
         except InterruptionError as error:
-            click.echo(str(error), err=True)
+            streams.tell(str(error))
             context.exit(error.exit_code)
         except TfxferError as error:
-            click.echo(f"Error: {error}", err=True)
+            _print_error(error)
             context.exit(error.exit_code)
         except KeyboardInterrupt:
             context.exit(128 + signal.SIGINT)
+
+
+def _print_error(error: TfxferError) -> None:
+    """Prints an error, unless it has no message: the user was told before, or has left."""
+    if str(error):
+        streams.tell(f"Error: {error}")
 
 
 # What each setting does, with its unit where the name does not say it. `momentum` is said of every
@@ -212,9 +231,10 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
     with _quiet_import():
         from tfxfer import training
     if dry_run:
-        click.echo(training.describe_plan(config, resume=resume))
+        streams.say(training.describe_plan(config, resume=resume))
     else:
-        training.fit(config, resume=resume, say=click.echo)
+        training.fit(config, resume=resume, say=streams.say)
+        streams.check_printed()
 
 
 @main.command()
@@ -231,9 +251,10 @@ def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry
     with _quiet_import():
         from tfxfer import pretraining
     if dry_run:
-        click.echo(pretraining.describe_plan(config, resume=resume))
+        streams.say(pretraining.describe_plan(config, resume=resume))
     else:
-        pretraining.pretrain(config, resume=resume, say=click.echo)
+        pretraining.pretrain(config, resume=resume, say=streams.say)
+        streams.check_printed()
 
 
 @main.command()
@@ -256,6 +277,7 @@ def check(
     DATA is what fit takes: a folder, a manifest, TFRecord files, the name of a data set. The exit
     code is 1 if a fit would stop.
     """
+    _check_json(output, data)
     with _quiet_import():
         from tfxfer import checking
     result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
@@ -284,6 +306,7 @@ def evaluate(
     output: str | None,
 ) -> None:
     """Evaluate MODEL, every image once: a run, a .keras file, or a SavedModel that export made."""
+    _check_json(output, *files_of_model(model), *([data] if data else ()))
     with _quiet_import():
         from tfxfer import evaluation
     result = evaluation.evaluate(
@@ -311,8 +334,8 @@ def report(
     """
     with _quiet_import():
         from tfxfer import reporting
-    path = reporting.report(*runs, output=output, data=data, data_dir=data_dir, say=click.echo)
-    click.echo(f"Wrote '{path}'.")
+    path = reporting.report(*runs, output=output, data=data, data_dir=data_dir, say=streams.say)
+    streams.say(f"Wrote '{path}'.")
 
 
 @main.command()
@@ -349,13 +372,16 @@ def predict(
     and - for a list on standard input, a file on each line. A file that cannot be read is reported
     and the others are still done; the exit code is then 1.
     """
+    output = None if output == "-" else output
     if kind == "parquet" and output is None:
         raise UsageError("Format 'parquet' goes into a file: say which with --output.")
+    if output is not None:
+        check_output(output, "--output", [*files_of_model(model), *paths])
     with _quiet_import():
         from tfxfer import listing, prediction
     if kind == "parquet":
         listing.check_parquet()
-    listed = [line for line in sys.stdin.read().split("\n") if line] if "-" in paths else []
+    listed = streams.read_list() if "-" in paths else []
     named = [path for path in paths if path != "-"]
     counts = {"files": 0, "unreadable": 0}
 
@@ -369,18 +395,17 @@ def predict(
             counts["files"] += 1
             if one.error:
                 counts["unreadable"] += 1
-                click.echo(f"Error: {one.path}: {one.error}", err=True)
+                streams.tell(f"Error: {one.path}: {one.error}")
             yield one
 
     if output is None:
         listing.write(counted(), kind, top, sys.stdout)
     else:
-        listing.write_file(counted(), kind, top, pathlib.Path(output))
-        click.echo(f"Wrote '{output}', {counts['files']:,} files.")
+        listing.write_file(counted(), kind, top, pathlib.Path(output), otherwise=sys.stdout)
+        streams.say(f"Wrote '{output}', {counts['files']:,} files.")
     if counts["unreadable"]:
-        click.echo(
-            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read.",
-            err=True,
+        streams.tell(
+            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read."
         )
         context.exit(1)
 
@@ -463,9 +488,9 @@ def export(
             quantization=quantization,
             data=data,
             data_dir=data_dir,
-            say=click.echo,
+            say=streams.say,
         )
-        click.echo(
+        streams.say(
             f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
             f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
             f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
@@ -481,9 +506,9 @@ def export(
         calibrate=calibrate,
         min_accuracy=min_accuracy,
         keep=keep,
-        say=click.echo,
+        say=streams.say,
     )
-    click.echo(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
+    streams.say(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 
 
 @main.command()
@@ -491,14 +516,14 @@ def export(
 def backbones(name: str | None) -> None:
     """List the pretrained networks, or show one with its stages."""
     if name is None:
-        click.echo(f"{'name':20s} {'pixels':>6s} {'features':>9s} {'parameters':>12s}  paper")
+        streams.say(f"{'name':20s} {'pixels':>6s} {'features':>9s} {'parameters':>12s}  paper")
         for backbone in BACKBONES.values():
-            click.echo(
+            streams.say(
                 f"{backbone.name:20s} {backbone.native_size:6d} {backbone.num_features:9,d} "
                 f"{backbone.num_parameters:12,d}  {backbone.paper}"
             )
     else:
-        click.echo(_describe_backbone(find_backbone(name)))
+        streams.say(_describe_backbone(find_backbone(name)))
 
 
 @main.command()
@@ -511,17 +536,17 @@ def cache(clear: bool, cache_dir: str | None) -> None:
 
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
     if clear:
-        click.echo(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
+        streams.say(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
         return
     entries = kept.entries()
     for entry in reversed(entries):
         age = readable_seconds(max(0.0, time.time() - entry.used))
-        click.echo(
+        streams.say(
             f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} rows  "
             f"used {age} ago  {entry.about.get('what', '')}"
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))
-    click.echo(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
+    streams.say(f"{total} in '{kept.directory}'. `tfxfer cache --clear` removes it.")
 
 
 def _print_result(text: str, content: Any, output: str | None) -> None:
@@ -529,10 +554,20 @@ def _print_result(text: str, content: Any, output: str | None) -> None:
     if output is not None:
         as_json = json.dumps(content, indent=2)
         if output == "-":
-            click.echo(as_json)
+            streams.say(as_json)
             return
-        write_text(output, as_json + "\n")
-    click.echo(text)
+        try:
+            write_text(output, as_json + "\n")
+        except TfxferError as error:  # it could be written when the work began
+            streams.say(as_json)
+            raise RunError(f"{error} The JSON was printed instead.") from None
+    streams.say(text)
+
+
+def _check_json(output: str | None, *read: str | pathlib.Path) -> None:
+    """Raises a UsageError unless a result can be written as JSON; what is read must stay."""
+    if output is not None and output != "-":
+        check_output(output, "--json", read)
 
 
 def _refuse(why: str, options: dict[str, Any]) -> None:
@@ -575,8 +610,9 @@ def _quiet_import() -> Iterator[None]:
     aside meanwhile.
     """
     keep_freed_memory()
+    streams.occupy_closed_descriptors()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
+    streams.write_to_stderr("")
     kept = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)
@@ -590,7 +626,8 @@ def _quiet_import() -> Iterator[None]:
             yield
         except BaseException:
             notices.seek(0)
-            os.write(kept, notices.read())
+            with contextlib.suppress(OSError):  # standard error may be full, or its reader gone
+                os.write(kept, notices.read())
             raise
         finally:
             os.dup2(kept, 2)

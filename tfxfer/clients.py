@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from tfxfer.names import in_shell, in_url
 from tfxfer.run_directory import EXTRA_FOLDER
 
 # The batches that a server with `allowed_batch_sizes: 1, 2, 4, ... 32` runs; see docs/serving.md.
@@ -63,12 +64,11 @@ def how_to_try(version: pathlib.Path) -> tuple[str, str]:
     Args:
         version: The directory of the version, in the directory of the model's versions.
     """
-    name = version.parent.name
-    versions = shlex.quote(f"{version.parent.resolve()}:/models/{name}:ro")
+    name = version.absolute().parent.name
     body = shlex.quote(f"@{version / EXTRA_FOLDER / REST_BODY}")
     return (
-        f"docker run --rm -p 8500:8500 -p 8501:8501 -v {versions} -e MODEL_NAME={name} "
-        "tensorflow/serving",
+        f"docker run --rm -p 8500:8500 -p 8501:8501 {_mounted(version.parent.resolve(), name)} "
+        f"-e {shlex.quote(f'MODEL_NAME={name}')} tensorflow/serving",
         f"curl -d {body} {_url(name)}",
     )
 
@@ -80,7 +80,7 @@ def how_to_serve(version: pathlib.Path) -> str:
         version: As for `how_to_try`.
     """
     serve, ask = how_to_try(version)
-    name = version.parent.name
+    name = version.absolute().parent.name
     return f"""\
 Serve it, REST on port 8501 and gRPC on 8500:
 
@@ -98,14 +98,26 @@ Ask it from Python by gRPC (pip install tensorflow-serving-api):
 
 def curl_with_file(path: str, name: str) -> str:
     """Returns a shell command that asks a model server about an image file."""
+    image = in_shell(path)
     body = (
-        f"printf '{{\"instances\": [{{\"b64\": \"'; base64 < {path} | tr -d '\\n'; printf '\"}}]}}'"
+        f'printf \'{{"instances": [{{"b64": "\'; '
+        f"base64 < {image} | tr -d '\\n'; printf '\"}}]}}'"
     )
     return f"({body}) | curl -d @- {_url(name)}"
 
 
+def _mounted(versions: pathlib.Path, name: str) -> str:
+    """Returns the option that has a container see the versions where the server looks."""
+    if ":" not in str(versions):
+        return f"-v {shlex.quote(f'{versions}:/models/{name}:ro')}"
+    # -v has colons between its parts, --mount commas: a part that has one is quoted as in CSV.
+    quoted = [part.replace('"', '""') for part in (f"source={versions}", f"target=/models/{name}")]
+    parts = ["type=bind", *(f'"{part}"' for part in quoted), "readonly"]
+    return f"--mount {shlex.quote(','.join(parts))}"
+
+
 def _url(name: str) -> str:
-    return f"http://localhost:8501/v1/models/{name}:predict"
+    return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
 
 
 def grpc_snippet(name: str) -> str:
@@ -116,7 +128,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 request = predict_pb2.PredictRequest()
-request.model_spec.name = "{name}"
+request.model_spec.name = {json.dumps(name, ensure_ascii=False)}
 images = [open("IMAGE", "rb").read()]
 request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(images))
 channel = grpc.insecure_channel("localhost:8500")

@@ -264,7 +264,7 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
     """
     path = pathlib.Path(path)
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UsageError(f"There is no recipe '{path}'.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -318,8 +318,9 @@ def _as_toml(settings: Mapping[str, Any]) -> str:
             section = sections[0]
             lines += ["", f"[{section}]"]
         if value is not None:
-            # JSON's strings, numbers, booleans and arrays are TOML's too.
-            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+            # JSON's strings, numbers, booleans and arrays are TOML's, too; but for one character.
+            text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            lines.append(f"{name} = {text}")
     return "\n".join(lines) + "\n"
 
 

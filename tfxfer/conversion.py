@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from tfxfer.errors import ExportError, RunError, UsageError, did_you_mean
 from tfxfer.run_directory import replacing
+from tfxfer.streams import occupy_closed_descriptors
 
 Quantization = Literal["none", "float16", "int8"]
 QUANTIZATIONS: tuple[str, ...] = get_args(Quantization)
@@ -289,6 +290,7 @@ def _quiet() -> Iterator[None]:
 
     The C++ in them writes to the standard error's descriptor, and no setting keeps it from that.
     """
+    occupy_closed_descriptors()
     disabled = logging.root.manager.disable
     kept = os.dup(2)
     try:

@@ -8,6 +8,8 @@ TfxferError
     ├── WeightsError       weights that are missing, damaged or of another network
     ├── ExportError        an export that was not published
     ├── DivergenceError    a training whose loss is no number any more, or far too high
+    ├── OutputError        standard output takes no more: a full disk, a terminal that is gone
+    │   └── ReaderLeftError  it is a pipe whose reader left (exit code 141)
     └── InterruptionError  a signal ended it (exit code 128 and the signal's number: 130, 143)
 ```
 """
@@ -47,6 +49,16 @@ class ExportError(RunError):
 
 class DivergenceError(RunError):
     """A training that cannot go on: its loss is no number any more, or far above a guess's."""
+
+
+class OutputError(RunError):
+    """What was found out cannot be printed; without a message the user was told before."""
+
+
+class ReaderLeftError(OutputError):
+    """Standard output is a pipe that nobody reads any more; there is nobody to be told."""
+
+    exit_code = 128 + signal.SIGPIPE  # as shells report other programs that it happens to
 
 
 class InterruptionError(RunError):

@@ -36,6 +36,8 @@ from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
 from tfxfer.metrics import accuracy, judging_split
 from tfxfer.model_files import is_keras_archive, read_model
+from tfxfer.names import check_name, safe_name
+from tfxfer.outputs import check_output
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.places import run_settings
 from tfxfer.run_directory import (
@@ -132,11 +134,14 @@ def export(
         ExportError: The export cannot be written, differs from the model, or the model is not
             accurate enough.
     """
+    if name is not None:
+        check_name(name, "name", "--export-dir")
     trained = _load_model(model)
-    name = name or _name_of(trained)
+    if name is None:
+        name = safe_name(_name_of(trained), "model")
     config = trained.config
-    export_dir = export_dir or _own_export_dir(trained)
-    check_writable(export_dir, "export_dir")
+    directory = pathlib.Path(export_dir or _own_export_dir(trained), name)
+    check_writable(directory, "export_dir")
     source = trained.open_source(data, data_dir)
     for note in source.notes if data is not None else ():
         say(f"note: {note}")
@@ -158,7 +163,6 @@ def export(
         metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
     shown = source.splits.get("validation") or next(iter(source.everything.values()))
     images = Images(shown, trained.input_size, memory_bytes=0)
-    directory = pathlib.Path(export_dir, name)
     version = export_saved_model(
         trained, directory, images.encoded(CHECK_IMAGES), metrics, min_accuracy
     )
@@ -307,17 +311,30 @@ def _output_path(
     output: str | pathlib.Path | None,
     quantization: Quantization,
 ) -> pathlib.Path:
+    """Returns where a file goes, which can be written.
+
+    Raises:
+        UsageError: It cannot, or there is none by default.
+    """
     suffix = _SUFFIXES[kind]
     if output is None:
         if kind == "keras":
             raise UsageError("Format 'keras' copies the model: say where to with --output.")
         quantized = "" if quantization == "none" else f".{quantization}"
-        return trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
-    path = pathlib.Path(output)
-    if path.suffix != suffix:
-        raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
-    if path.resolve() == trained.path.resolve():
-        raise UsageError(f"The output '{path}' is the model itself.")
+        path = trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
+    else:
+        path = pathlib.Path(output)
+        if path.suffix != suffix:
+            raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
+        if path.resolve() == trained.path.resolve():
+            raise UsageError(f"The output '{path}' is the model itself.")
+    check_output(path, "--output")
+    classes = classes_file(path)
+    if classes.exists() and read_class_names(classes) != trained.class_names:
+        raise UsageError(
+            f"'{classes}' has the classes of another model, and those of this one would go there, "
+            "too. Choose another directory with --output."
+        )
     return path
 
 

@@ -1,19 +1,26 @@
 """What is predicted of files, as a table for people, or CSV, JSON Lines or Parquet for machines."""
 
+import codecs
+import csv
+import io
 import json
 import pathlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from tfxfer.errors import UsageError
+from tfxfer.errors import OutputError, RunError, UsageError
+from tfxfer.outputs import check_output, is_stream
 from tfxfer.run_directory import replacing_named
-from tfxfer.tables import TableWriter
+from tfxfer.tables import TableWriter, TextSink
 
 Kind = Literal["table", "csv", "jsonl", "parquet"]
 
 # Rows of a Parquet file that are in memory at once.
 _GROUP = 10_000
+
+# Text that is on its way into a file at once.
+_SPOOLED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def as_json(prediction: Prediction) -> str:
     return json.dumps(content)
 
 
-def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: IO[str]) -> None:
+def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSink) -> None:
     """Writes predictions as they come.
 
     Args:
@@ -90,7 +97,13 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: IO[str]
             print(table_line(prediction), file=file)
 
 
-def write_file(predictions: Iterable[Prediction], kind: Kind, top: int, path: pathlib.Path) -> None:
+def write_file(
+    predictions: Iterable[Prediction],
+    kind: Kind,
+    top: int,
+    path: pathlib.Path,
+    otherwise: IO[str] | None = None,
+) -> None:
     """Writes predictions into a file, which is there when all are in it.
 
     Args:
@@ -98,21 +111,110 @@ def write_file(predictions: Iterable[Prediction], kind: Kind, top: int, path: pa
         kind: As for `write`, or "parquet".
         top: How many classes each has at the most.
         path: What it held before is replaced.
+        otherwise: Where all of them go if the file cannot be written after all, so that the work
+            was not in vain; those for Parquet as CSV. None has the error raised at once.
 
     Raises:
-        UsageError: There is no directory for it, it is a directory, or a package is missing.
+        UsageError: The file cannot be written, which is found out before the first prediction is
+            asked for, or a package is missing.
+        RunError: It could not be written after all.
     """
-    with replacing_named(path) as temporary:
-        if kind == "parquet":
-            _write_parquet(predictions, top, temporary)
-        else:
-            with temporary.open(
-                "w", encoding="utf-8", errors="surrogateescape", newline=""
-            ) as file:
-                write(predictions, kind, top, file)
+    check_output(path)
+    if kind == "parquet":
+        _write_parquet(predictions, top, path, otherwise)
+        return
+    spool = None
+    try:
+        with replacing_named(path) as temporary:
+            spool = _Spool(temporary, otherwise)
+            write(predictions, kind, top, spool)
+            spool.flush()
+            if spool.failure is not None:
+                raise spool.failure
+    except OutputError:
+        raise
+    except RunError as error:
+        if spool is None or otherwise is None:
+            raise
+        spool.give_up()
+        raise RunError(f"{error} The predictions were printed instead.") from None
+    finally:
+        if spool is not None:
+            spool.close()
 
 
-def _write_parquet(predictions: Iterable[Prediction], top: int, path: pathlib.Path) -> None:
+class _Spool:
+    """Text on its way into a file or, if that cannot take it, all of it into another one."""
+
+    def __init__(self, path: pathlib.Path, otherwise: IO[str] | None) -> None:
+        self._otherwise = otherwise
+        # What a pipe or a device took was delivered, and cannot be read again.
+        self._is_stream = is_stream(path)
+        self._file = path.open("wb" if self._is_stream else "w+b", buffering=0)
+        self._pending = bytearray()
+        self._gave_up = False
+        self.failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Takes text; with another file to turn to it does not fail for the file's sake."""
+        if self._gave_up and self._otherwise is not None:
+            return self._otherwise.write(text)
+        self._pending += text.encode("utf-8", "surrogateescape")
+        if len(self._pending) >= _SPOOLED_BYTES:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what was taken into the file."""
+        try:
+            while self._pending:
+                written = self._file.write(self._pending)
+                del self._pending[:written]
+        except OSError as error:
+            if self._otherwise is None:
+                raise
+            self.failure = error
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Gives all that was taken so far to the other file, once."""
+        if self._gave_up or self._otherwise is None:
+            return
+        self._gave_up = True
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        if not self._is_stream:
+            self._file.seek(0)
+            while content := self._file.read(_SPOOLED_BYTES):
+                self._otherwise.write(decoder.decode(content))
+        self._otherwise.write(decoder.decode(bytes(self._pending), final=True))
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Closes the file; what was not written into it yet is not."""
+        self._file.close()
+
+
+def _write_parquet(
+    predictions: Iterable[Prediction], top: int, path: pathlib.Path, otherwise: IO[str] | None
+) -> None:
+    """Writes a Parquet file; it is small, so that it is made in memory and can still be read."""
+    _, parquet = _import_parquet()
+    content = io.BytesIO()
+    _write_parquet_into(predictions, top, content)
+    try:
+        with replacing_named(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+    except (RunError, UsageError) as error:
+        if otherwise is None:
+            raise
+        records = csv.writer(otherwise, lineterminator="\n")
+        records.writerow(columns(top))
+        for batch in parquet.ParquetFile(content).iter_batches(_GROUP):
+            records.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        raise RunError(f"{error} The predictions were printed instead, as CSV.") from None
+
+
+def _write_parquet_into(predictions: Iterable[Prediction], top: int, target: IO[bytes]) -> None:
     pyarrow, parquet = _import_parquet()
     names = columns(top)
     kinds = [
@@ -120,7 +222,7 @@ def _write_parquet(predictions: Iterable[Prediction], top: int, path: pathlib.Pa
         for name in names
     ]
     schema = pyarrow.schema(kinds)
-    with parquet.ParquetWriter(path, schema) as file:
+    with parquet.ParquetWriter(target, schema) as file:
         for group in _grouped(predictions):
             rows = [row(prediction, top) for prediction in group]
             # Parquet's text is UTF-8: other characters of a path are replaced.

@@ -26,6 +26,7 @@ from tfxfer.preflight import check_settings
 from tfxfer.recipe import Facts, decide, decide_pretraining
 from tfxfer.run_directory import (
     RunDirectory,
+    check_writable,
     named_run,
     next_version,
     numbered_run,
@@ -204,7 +205,9 @@ def make_plan(config: FitConfig) -> Plan:
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = _choose_run(decided, f"{source.name}-{backbone.name}")
-    return Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+    plan = Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+    check_writable(plan.export_directory, "export_dir")
+    return plan
 
 
 def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:

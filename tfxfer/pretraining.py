@@ -1,7 +1,6 @@
 """Pretrain: train a backbone from scratch on a source set, for later transfer."""
 
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from tfxfer.loops import (
     predict_splits,
 )
 from tfxfer.metrics import describe_scores, summarise
+from tfxfer.names import in_shell
 from tfxfer.pipeline import (
     Images,
     evaluation_batches,
@@ -45,6 +45,7 @@ from tfxfer.run_directory import (
     start_run,
     write_json,
 )
+from tfxfer.streams import keep_going
 from tfxfer.trouble import naming_trouble
 from tfxfer.weighting import training_weights
 
@@ -99,6 +100,7 @@ def pretrain(
         RunError: Data or training failed; the message says what.
     """
     leave_gpu_to_jax()
+    say = keep_going(say)
     asked = asked_settings(PretrainConfig, config, settings, resume)
     if resume is not None and (run := run_to_resume(resume)).is_finished:
         say(f"The run '{run.path}' is finished.")
@@ -218,6 +220,6 @@ def _summary(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
             "",
             "Next:",
             f"  tfxfer fit --backbone {plan.backbone.name} "
-            f"--weights {shlex.quote(str(plan.run.backbone))} --data DATA",
+            f"--weights {in_shell(plan.run.backbone)} --data DATA",
         ]
     )

@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tfxfer.streams import is_terminal, write_to_stderr
+
 _TERMINAL_SECONDS = 0.2  # between updates in place
 _LOG_SECONDS = 15.0  # between lines where standard error is a file
 
@@ -53,7 +55,7 @@ class Progress:
         self._label = label
         self._total = total
         self._unit_size = unit_size
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_terminal(sys.stderr)
         self._shown = time.monotonic()
         self._pace = Pace(self._shown)
         self._is_first = True
@@ -70,14 +72,12 @@ class Progress:
             return
         self._shown = now
         text = f"{self._label} {done}/{self._total}, {readable_seconds(left)} left"
-        sys.stderr.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
-        sys.stderr.flush()
+        write_to_stderr(f"\r\033[K{text}" if self._terminal else f"{text}\n")
 
     def clear(self) -> None:
         """Takes the line off a terminal."""
         if self._terminal:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+            write_to_stderr("\r\033[K")
 
     def __enter__(self) -> Self:
         return self

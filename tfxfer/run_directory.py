@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from tfxfer.errors import RunError, UsageError
+from tfxfer.names import check_name
+from tfxfer.outputs import check_output, is_stream, why_unwritable
 
 # Of an export: files that come along with it, and that a server leaves alone.
 EXTRA_FOLDER = "assets.extra"
@@ -174,6 +176,20 @@ def start_run(
     write_class_names(run.classes, class_names)
 
 
+def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files that a model is read from, which no output may replace.
+
+    Args:
+        model: A run's directory, a `.keras` file, or a SavedModel; it need not be there.
+    """
+    path = pathlib.Path(model)
+    if (path / "saved_model.pb").is_file():
+        return [file for file in path.rglob("*") if file.is_file()]
+    run = RunDirectory(path)
+    of_run = [run.config, run.asked, run.model, run.classes, run.metrics, run.splits, run.history]
+    return [path, classes_file(path), *of_run]
+
+
 def classes_file(model: pathlib.Path) -> pathlib.Path:
     """Returns where the class names of a `model.keras` lie: beside it."""
     return model.with_name("classes.txt")
@@ -303,11 +319,7 @@ def named_run(runs_dir: str, name: str) -> RunDirectory:
 
 def check_run_name(name: str) -> None:
     """Raises a UsageError unless a run may have this name."""
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(
-            f"Setting 'run' is {name!r}; it must be a plain name of letters, digits, '-', '_' and "
-            f"'.'. Choose where runs go with --runs-dir."
-        )
+    check_name(name, "run", "--runs-dir")
 
 
 def numbered_run(runs_dir: str, name: str, same: Callable[[RunDirectory], bool]) -> RunDirectory:
@@ -334,6 +346,8 @@ def run_to_resume(path: str | pathlib.Path) -> RunDirectory:
         UsageError: The directory is no run.
     """
     run = RunDirectory(pathlib.Path(path))
+    if run.path.name in ("", ".."):  # "." and ".." have no name of their own
+        run = RunDirectory(run.path.resolve())
     if not run.config.is_file():
         raise UsageError(
             f"Cannot resume '{path}': it is not a run, as it has no '{run.config.name}'."
@@ -415,12 +429,13 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
         setting: The setting that says so, for the message.
     """
     path = pathlib.Path(directory).absolute()
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
-    problem = None
-    if not existing.is_dir():
-        problem = f"'{existing}' is not a directory"
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        problem = f"no permission to write in '{existing}'"
+    try:
+        path.is_dir()
+        existing = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
+        usable = existing.is_dir()
+        problem = why_unwritable(existing) if usable else f"'{existing}' is not a directory"
+    except (OSError, ValueError) as error:  # too long a name, one with a NUL
+        problem = getattr(error, "strerror", None) or str(error)
     if problem:
         option = "--" + setting.replace("_", "-")
         raise UsageError(f"Cannot write to '{directory}': {problem}. Choose another {option}.")
@@ -468,21 +483,24 @@ def remove_at_once(directory: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
-    """Does what `replacing` does, of a file that the user named.
+    """Does what `replacing` does, of a file that the user named; see `outputs.check_output`.
+
+    What a link leads to is replaced, and a device or a pipe written to as it is.
 
     Raises:
-        UsageError: There is no directory for it, or it is a directory.
+        UsageError: It cannot be written.
+        RunError: It could, but not any more.
     """
     check_output(path)
-    with replacing(pathlib.Path(path)) as temporary:
-        yield temporary
-
-
-def check_output(path: str | pathlib.Path) -> None:
-    """Raises a UsageError unless a file that the user named can be there."""
     path = pathlib.Path(path)
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"Cannot write '{path}': it is no file in a directory that is there.")
+    if is_stream(path):
+        try:
+            yield path
+        except OSError as error:
+            raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
+    else:
+        with replacing(path.resolve() if path.is_symlink() else path) as temporary:
+            yield temporary
 
 
 def write_text(path: str | pathlib.Path, text: str) -> None:

@@ -2,7 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import IO, Any
+from typing import Any, Protocol
+
+
+class TextSink(Protocol):
+    """What takes text: a file, or what stands for one."""
+
+    def write(self, text: str, /) -> object:
+        """Takes it."""
 
 
 class TableWriter:
@@ -16,7 +23,7 @@ class TableWriter:
         quote_all: Whether all fields are in quotes; see `needs_quotes`.
     """
 
-    def __init__(self, file: IO[str], *, quote_all: bool = False) -> None:
+    def __init__(self, file: TextSink, *, quote_all: bool = False) -> None:
         self._quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._plain = self._quoted if quote_all else csv.writer(file, lineterminator="\n")
 

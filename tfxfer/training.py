@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +56,7 @@ from tfxfer.loops import (
     keeping_the_best,
 )
 from tfxfer.metrics import describe_scores, judging_split, softmax, summarise
+from tfxfer.names import in_shell
 from tfxfer.pipeline import (
     Images,
     Unreadable,
@@ -78,6 +78,7 @@ from tfxfer.run_directory import (
     start_run,
     write_json,
 )
+from tfxfer.streams import keep_going
 from tfxfer.temperature import calibrate, describe_calibration, temper, tempered
 from tfxfer.trained import TrainedClassifier
 from tfxfer.trouble import naming_trouble
@@ -142,6 +143,7 @@ def fit(
         RunError: Data, weights, training or export failed; the message says what.
     """
     leave_gpu_to_jax()
+    say = keep_going(say)
     asked = asked_settings(FitConfig, config, settings, resume)
     if resume is not None and (run := run_to_resume(resume)).is_finished:
         say(f"The run '{run.path}' is finished.")
@@ -675,7 +677,7 @@ def _summary(
 
 def _next_steps(plan: Plan, version: Path, page: Path) -> str:
     """Returns where the report is, and the commands to type next."""
-    run = shlex.quote(str(plan.run.path))
+    run = in_shell(plan.run.path)
     commands = [
         f"tfxfer predict {run} IMAGE...",
         f"tfxfer evaluate {run}",

@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-import shlex
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from tfxfer.config import RunConfig
 from tfxfer.errors import InterruptionError, RunError
+from tfxfer.names import in_shell
 from tfxfer.run_directory import RunDirectory
 
 _DISK_FULL = "No space left on device"
@@ -27,7 +27,7 @@ def naming_trouble(run: RunDirectory, config: RunConfig, command: str) -> Iterat
         InterruptionError: A signal came.
         RunError: The memory or the disk is full.
     """
-    resume = f"tfxfer {command} --resume {shlex.quote(str(run.path))}"
+    resume = f"tfxfer {command} --resume {in_shell(run.path)}"
     try:
         yield
     except InterruptionError as error:

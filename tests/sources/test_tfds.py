@@ -175,11 +175,12 @@ def test_data_without_training_images_are_an_error_that_lists_the_splits(data_di
         opened("tfxfer_test_only", data_dir)
 
 
-def test_data_that_cannot_be_downloaded_are_an_error_that_says_what_to_do(tmp_path):
+@pytest.mark.parametrize("name", ["plain", "data{1} {0} {x}", "%s <reason> [a]"])
+def test_data_that_cannot_be_downloaded_are_an_error_that_says_what_to_do(name, tmp_path):
     with pytest.raises(DataError) as caught:
-        opened("tfxfer_remote", tmp_path)
+        opened("tfxfer_remote", tmp_path / name)
     message = str(caught.value)
-    assert f"'tfxfer_remote' is not prepared in '{tmp_path}/tfxfer_remote/1.0.0'" in message
+    assert f"'tfxfer_remote' is not prepared in '{tmp_path}/{name}/tfxfer_remote/1.0.0'" in message
     assert "cannot be downloaded: The server is on fire. On a connected machine, run" in message
     assert "tfds.builder('tfxfer_remote').download_and_prepare()" in message
     assert "--data-dir" in message
@@ -220,3 +221,10 @@ def test_behind_a_proxy_the_proxy_resolves_names(monkeypatch):
 
 def test_sets_of_characters_are_data_sets_of_tfds():
     assert set(tfds.list_builders(with_community_datasets=False)) >= CHARACTERS
+
+
+@pytest.mark.parametrize("name", ["data{1} {x}", "a[b]*", "100% %s"])
+def test_prepared_data_may_lie_in_a_folder_of_any_name(name, data_dir, tmp_path):
+    (tmp_path / name).symlink_to(data_dir)
+    source = opened("tfxfer_shades", tmp_path / name)
+    assert {split: len(part) for split, part in source.splits.items()}["test"] == 7

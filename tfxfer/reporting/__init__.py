@@ -12,12 +12,12 @@ from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.evaluation import score
 from tfxfer.history import read_history
+from tfxfer.outputs import check_output
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.reporting import events, model_card, page, side_by_side
 from tfxfer.reporting.findings import Findings
 from tfxfer.run_directory import (
     RunDirectory,
-    check_output,
     check_writable,
     open_run,
     read_metrics,
@@ -65,8 +65,8 @@ def report(
     if not runs:
         raise UsageError("No run was named.")
     opened = [open_run(path) for path in runs]
-    if output is not None:
-        check_output(output)  # before the work
+    usual = _SIDE_BY_SIDE if len(opened) > 1 else opened[0].report
+    check_output(output or usual)  # before the work
     if len(opened) > 1:
         if data is not None or data_dir is not None:
             raise UsageError(

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from tfxfer import images
 from tfxfer.errors import DataError, UsageError
+from tfxfer.names import safe_name as safe_name  # beside the other helpers of sources
 
 # The splits in their order, with the words by which data call them.
 SPLIT_WORDS = {
@@ -135,9 +137,13 @@ class Source:
             try:
                 name.encode()
             except UnicodeEncodeError:
+                what_next = "Rename it."
+                encoding = sys.getfilesystemencoding()
+                if encoding != "utf-8":  # then the name may well be, and Python reads it so
+                    what_next = f"Python takes names of files for {encoding}: set PYTHONUTF8=1."
                 raise UsageError(
                     f"The name of the class {name!r} is no UTF-8, which models and files of "
-                    "others need. Rename it."
+                    f"others need. {what_next}"
                 ) from None
             if not name.strip() or "\0" in name:
                 what = "holds a NUL" if name.strip() else "is white space alone"
@@ -255,11 +261,6 @@ def look_alikes(class_names: Sequence[str]) -> list[str]:
         for names in alike.values()
         if len(names) > 1
     ]
-
-
-def safe_name(text: str) -> str:
-    """Returns what data are called, from the name they have elsewhere; safe as a file name."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "images"
 
 
 def query_of(slices: Mapping[str, str]) -> str:

@@ -147,16 +147,18 @@ def _download(builder: Any, name: str) -> None:
     """Downloads and prepares the data."""
     import tensorflow_datasets as tfds
 
-    failure = (
-        f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be downloaded: "
-        "{reason}. On a connected machine, run "
-        f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
-        '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, and '
-        "name its parent with --data-dir or TFDS_DATA_DIR."
-    )
+    def failure(reason: str) -> DataError:
+        return DataError(
+            f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be "
+            f"downloaded: {reason}. On a connected machine, run "
+            f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
+            '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, '
+            "and name its parent with --data-dir or TFDS_DATA_DIR."
+        )
+
     unreachable = unreachable_host(list(builder.url_infos or ()))
     if unreachable:
-        raise DataError(failure.format(reason=f"there is no connection to {unreachable}"))
+        raise failure(f"there is no connection to {unreachable}")
     try:
         builder.download_and_prepare()
     except (
@@ -168,7 +170,7 @@ def _download(builder: Any, name: str) -> None:
         tfds.download.download_manager.NonMatchingChecksumError,
         tfds.download.extractor.ExtractError,
     ) as error:
-        raise DataError(failure.format(reason=str(error).strip().rstrip("."))) from error
+        raise failure(str(error).strip().rstrip(".")) from error
 
 
 def unreachable_host(urls: list[str]) -> str | None:
