@@ -197,6 +197,60 @@ def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path
     assert not (tmp_path / "exports").exists()
 
 
+def test_a_model_is_not_judged_by_images_that_it_may_have_seen(finished, pictures, tmp_path):
+    result, _ = finished
+    for name in ("model.keras", "classes.txt"):
+        shutil.copy(result.run / name, tmp_path)
+    whole = str(pictures / "train")  # without splits of its own
+    for model in (tmp_path / "model.keras", result.run):
+        with pytest.raises(ExportError, match=r"Cannot check --min-accuracy: 'train' has neither"):
+            export(
+                model, export_dir=str(tmp_path / "x"), data=whole, min_accuracy=0.1, say=[].append
+            )
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
+    finished, pictures, tmp_path, monkeypatch
+):
+    result, _ = finished
+    run = shutil.copytree(result.run, tmp_path / "project" / "runs" / "colours")
+    lines = (run / "config.toml").read_text().splitlines()
+    places = {"runs_dir": "runs", "export_dir": "saved_models"}
+    named = [line.split(" = ")[0] for line in lines]
+    lines = [
+        f'{name} = "{places[name]}"' if name in places else line
+        for name, line in zip(named, lines, strict=True)
+    ]
+    (run / "config.toml").write_text("\n".join(lines) + "\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    # Of the test that is named a third was trained on.
+    for split, name in (("train", "0"), ("test", "1"), ("test", "2")):
+        for colour in ("blue", "green", "red"):
+            folder = tmp_path / "data" / "test" / colour
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(pictures / split / colour / f"{name}.jpg", folder / f"{name}.jpg")
+    shutil.copytree(pictures / "validation", tmp_path / "data" / "validation")
+    shutil.copytree(pictures / "train", tmp_path / "data" / "train")
+    for colour in ("blue", "green", "red"):
+        (tmp_path / "data" / "train" / colour / "0.jpg").unlink()
+    said = []
+    version = export(run, data=str(tmp_path / "data"), min_accuracy=0.01, say=said.append)
+    assert version == tmp_path / "project" / "saved_models" / "colours" / "1"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    note = "left out of 'test': 3 images that the model was trained on"
+    assert f"note: {note}" in said
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    assert (facts["test"]["num_examples"], note in facts["test"]["notes"]) == (6, True)
+    seen = load(version).seen
+    assert {name: len(rows) for name, rows in seen.digests.items()} == {
+        "train": 21,
+        "validation": 9,
+        "test": 12,
+    }
+
+
 def test_a_run_without_its_metrics_is_told_of(finished, tmp_path):
     result, _ = finished
     shutil.copytree(result.run, tmp_path / "run")
@@ -382,6 +436,7 @@ def test_a_copy_is_a_classifier_of_its_own(finished, trained, pictures, tmp_path
     path = next((pictures / "test").rglob("*.jpg"))
     assert np.array_equal(load(made.path).predict(path), trained.predict(path))
     assert load(made.path).class_names == trained.class_names
+    assert load(made.path).seen.fingerprint == trained.seen.fingerprint
 
 
 def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):

@@ -59,6 +59,7 @@ def test_the_run_holds_the_backbone_and_what_explains_it(pretrained):
         "config.toml",
         "history.csv",
         "metrics.json",
+        "places.json",
         "splits.csv",
         "tensorboard",
     }

@@ -142,6 +142,26 @@ def test_the_page_goes_where_one_wants_it(fitted, tmp_path):
     assert (result.run / "evaluation.json").stat().st_mtime_ns == before  # nothing was done yet
 
 
+def test_a_page_that_goes_elsewhere_leaves_the_run_as_it_is(fitted, folder, tmp_path):
+    result, _ = fitted
+    before = {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    page = tmp_path / "page.html"
+    arguments = ["report", str(result.run), "--output", str(page), "--data", str(moved)]
+    done = CliRunner().invoke(cli.main, arguments)
+    assert done.exit_code == 0
+    assert f"Nothing was written into '{result.run}'" in done.output
+    assert f"Wrote '{page}'.\n" in done.output
+    assert page.is_file()
+    assert before == {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
+
+
+def test_data_for_several_runs_are_refused(fitted, folder):
+    result, _ = fitted
+    with pytest.raises(UsageError, match="--data and --data-dir go with one run"):
+        tfxfer.report(result.run, result.run, data=str(folder))
+
+
 def test_several_runs_are_shown_side_by_side(fitted, folder, weights_file, browser, tmp_path):
     result, _ = fitted
     config = small_config(folder, weights_file, tmp_path, run="second", batch_size=4)

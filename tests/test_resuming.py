@@ -19,11 +19,11 @@ import tfxfer.journal
 import tfxfer.training
 from tfxfer.checkpoint import Checkpoints
 from tfxfer.cli import main
-from tfxfer.config import FitConfig
+from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DivergenceError, ExportError, RunError, UsageError
 from tfxfer.interruption import Interruptions
 from tfxfer.journal import Journal
-from tfxfer.plan import asked_settings
+from tfxfer.plan import asked_settings, make_plan
 from tfxfer.run_directory import RunDirectory
 from tfxfer.training import fit
 
@@ -195,6 +195,35 @@ def test_data_that_changed_are_refused(interrupted):
             fit(config, say=lambda _: None)
     finally:
         picture.write_bytes(content)
+
+
+def test_data_that_were_renamed_are_resumed_with_by_their_content(interrupted, tmp_path):
+    _, run = interrupted
+    data = read_recipe(run / "config.toml", FitConfig()).data
+    renamed = shutil.copytree(data, tmp_path / "renamed")
+    plan = make_plan(asked_settings(FitConfig, None, {"data": str(renamed)}, resume=run))
+    assert (plan.run.path, plan.config.data) == (run, str(renamed))
+    facts = {"data": plan.source.fingerprint(), "weights": weights_of(run)}
+    journal = Journal(plan.run, plan.config, facts, Interruptions(), print)
+    assert journal.found.state["phase"] == "finetune"
+    (renamed / "train" / "red" / "0.jpg").unlink()
+    with pytest.raises(UsageError, match=r"Cannot resume '.*killed'.*renamed', which are others"):
+        make_plan(asked_settings(FitConfig, None, {"data": str(renamed)}, resume=run))
+
+
+def weights_of(run):
+    """Returns the digest of the initial weights that a run has noted."""
+    return Checkpoints(run / "checkpoints").read()[0].state["facts"]["weights"]
+
+
+def test_a_run_whose_data_are_gone_says_where_they_were(interrupted, tmp_path):
+    _, run = interrupted
+    gone = tmp_path / "gone"
+    text = (run / "config.toml").read_text()
+    lines = [f'data = "{gone}"' if line.startswith("data =") else line for line in text.split("\n")]
+    (run / "config.toml").write_text("\n".join(lines))
+    with pytest.raises(UsageError, match=rf"Cannot resume '.*killed': .*'{gone}'.*--data"):
+        asked_settings(FitConfig, None, {}, resume=run)
 
 
 def test_another_backend_or_form_of_checkpoints_is_refused(interrupted, monkeypatch):

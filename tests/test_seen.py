@@ -113,6 +113,12 @@ def test_of_data_that_were_all_trained_on_there_is_no_test(coin, run, seen, tmp_
         found.part("test")
 
 
+def test_data_too_small_to_be_divided_can_still_be_asked_about(seen, tmp_path):
+    found = bound(open_as_it_is(str(write_noise(tmp_path, (400, 401)))), seen)
+    assert (found.judging, found.num_trained_on) == ("all", 0)
+    assert sum(len(split) for split in found.part("all").values()) == 2
+
+
 def id_of(content):
     """Returns the digest of a file, written down here a second time."""
     digest = hashlib.sha256(len(content).to_bytes(8, "little") + content).digest()

@@ -48,6 +48,8 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
         "history.csv",
         "metrics.json",
         "model.keras",
+        "model.seen.npz",
+        "places.json",
         "predictions.csv",
         "report.html",
         "splits.csv",

@@ -140,7 +140,9 @@ _MEANINGS = {
 _SHORT_NAMES = {"finetune.unfreeze": "--unfreeze", "finetune.batch_norm": "--batch-norm"}
 
 
-_RESUME = "Go on with an interrupted run, under its own settings."
+_RESUME = (
+    "Go on with an interrupted run, under its own settings; --data says where its data are now."
+)
 _OTHER_DATA = (
     "A data set, as for fit, or where the run's own was moved to  [default: the run's own]"
 )
@@ -422,7 +424,7 @@ def predict(
 )
 @click.option("--name", help="Of the model on the server  [default: the run's]")
 @click.option("--export-dir", help="Where exports go  [default: the run's own place]")
-@click.option("--data", help="Where images for the check come from  [default: the run's own data]")
+@click.option("--data", help=_OTHER_DATA)
 @click.option("--data-dir", help="Where TFDS data lie.")
 @click.option("--calibrate", is_flag=True, help=_MEANINGS["calibrate"])
 @click.option(

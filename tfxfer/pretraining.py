@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfxfer.card import backbone_card
 from tfxfer.classifier import Classifier, copy_weights, in_float32
 from tfxfer.config import PretrainConfig, to_toml
-from tfxfer.data_record import describe_skipped, record_data, record_seen
+from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.interruption import Interruptions
 from tfxfer.journal import Journal
 from tfxfer.loops import (
@@ -128,7 +128,6 @@ def _pretrain(
     start_run(run, to_toml(plan.config), plan.source.class_names)
     note_places(run, plan.config)
     record_data(run, plan.source, images, skipped)
-    record_seen(run, plan.source, images, plan.config)
     for line in describe_skipped(run, skipped):
         say(line)
     history = journal.history

@@ -169,7 +169,10 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
     if seen is None or not seen.digests:
         return _of_unknown_model(source)
     limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
-    return without_seen(divided(source, limitless), seen)
+    try:
+        return without_seen(divided(source, limitless), seen)
+    except UsageError:  # too few images to carve a split from are enough to be asked about
+        return without_seen(as_it_comes(source), seen)
 
 
 def rebound(source: Source, seen: Seen) -> BoundSource | None:
