@@ -221,7 +221,7 @@ def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
 
 
 def is_work(path: pathlib.Path) -> bool:
-    """Tells whether a directory is a result of tfxfer: a run, an export, a model, an entry of a cache.
+    """Tells whether a directory is a result of tfxfer: a run, an export, a model, a cache entry.
 
     It is told by what is in it, whatever its name, and whether it is finished or not.
     """

@@ -276,7 +276,7 @@ def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 
 
 
 def listed(names: Sequence[str], limit: int = 20) -> str:
-    """Returns the first names in a row: in quotes and escaped where white space would not be seen."""
+    """Returns the first names in a row, escaped where white space would not be seen."""
     shown = [
         name if name.isprintable() and name == name.strip() else ascii(name)
         for name in names[:limit]
