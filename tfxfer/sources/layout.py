@@ -50,7 +50,7 @@ def read_layout(root: pathlib.Path) -> Layout:
         DataError: A folder cannot be listed.
     """
     _refuse_run(root)
-    walk, notes = Walk(), []
+    walk, notes = Walk(), list[str]()
     top = _unwrapped(root, walk, notes)
     folders = _split_folders(top, walk, notes)
     images: dict[str, dict[str, list[str]]] = {}
@@ -102,17 +102,16 @@ def _read_classes(folder: pathlib.Path, walk: Walk, notes: list[str]) -> list[_C
         names = first_few([file.name for file in files], "file", "files")
         notes.append(f"left out of '{folder}', beside its class folders: {names}")
     members: dict[str, list[pathlib.Path]] = {}
-    for one in folders:
-        members.setdefault(canonical(one.name), []).append(one)
+    for path in folders:
+        members.setdefault(canonical(path.name), []).append(path)
     classes = [_read_class(key, members[key], walk) for key in sorted(members)]
     _refuse_splits_in_classes(folder, classes, notes)
     _refuse_two_readings(folder, classes)
     if len(classes) > 1 and all(_holds_folders_only(one) and len(one.inner) > 1 for one in classes):
-        one = classes[0]
+        name, inner = classes[0].names[0], classes[0].inner[0]
         notes.append(
             f"the classes are the folders right in '{folder}'; images in folders below count for "
-            f"the class above, such as those of '{one.names[0]}/{one.inner[0]}' for "
-            f"'{one.names[0]}'"
+            f"the class above, such as those of '{name}/{inner}' for '{name}'"
         )
     return classes
 

@@ -93,7 +93,8 @@ class Walk:
         return self._entries[directory]
 
     def _list(self, directory: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-        folders, files = [], []
+        folders: list[pathlib.Path] = []
+        files: list[pathlib.Path] = []
         try:
             with os.scandir(directory) as found:
                 listed = sorted(found, key=lambda entry: entry.name)
@@ -116,7 +117,7 @@ class Walk:
         """
         found: list[str] = []
         seen: set[str] = set()
-        pending, linked = [folder], []
+        pending, linked = [folder], list[pathlib.Path]()
         # What lies here comes before what a link leads to: an image has the path that it lies at.
         while pending or linked:
             directory = pending.pop() if pending else linked.pop()
