@@ -16,6 +16,12 @@ import keras
 
 from tfxfer.errors import RunError, UsageError
 
+# Keras' own layers that run code from a file, which safe mode refuses.
+_CODE = {
+    "Lambda": "a Lambda layer or a lambda function, which is Python code",
+    "TFSMLayer": "a TFSMLayer, which is the code of a SavedModel",
+}
+
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -112,10 +118,11 @@ def _config(path: pathlib.Path, kind: str) -> Any:
 def _why(config: Any, error: Exception) -> str:
     """Returns, as a sentence, why Keras could not load a model."""
     names = list(_foreign_names(config))
-    if "Lambda" in names:
+    code = next((_CODE[name] for name in names if name in _CODE), None)
+    if code:
         return (
-            "it has a Lambda layer or a lambda function, which is Python code, and code from a "
-            "file is not run. Use Keras' own layers or keras.ops instead, and save the model again."
+            f"it has {code}, and code from a file is not run. Use Keras' other layers or keras.ops "
+            "instead, and save the model again."
         )
     if names:
         return (
@@ -129,10 +136,12 @@ def _why(config: Any, error: Exception) -> str:
 
 
 def _foreign_names(config: Any) -> Iterator[str]:
-    """Yields the names of the Lambda layers, classes and functions that are not Keras' own."""
+    """Yields the names of layers that run code, and of classes and functions not Keras' own."""
     if isinstance(config, dict):
         name, module = config.get("class_name"), config.get("module", "keras")
-        if name == "Lambda" or list(config) == ["value"]:  # a layer, or a function as a value
+        if name in _CODE:
+            yield str(name)
+        elif list(config) == ["value"]:  # a lambda in place of an activation
             yield "Lambda"
         elif name == "function" and not hasattr(keras.activations, str(config["config"])):
             yield str(config["config"])
