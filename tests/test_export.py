@@ -531,3 +531,29 @@ def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, p
     assert facts["test"]["loss"] == pytest.approx(served.loss, abs=1e-5)
     with pytest.raises(UsageError, match="is an export already: name the run, or its '.keras'"):
         export(version)
+
+
+def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, tmp_path):
+    result, _ = finished
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "folder.tflite").mkdir()
+    for name, reason in {
+        "none/a.tflite": "there is no directory",
+        "folder.tflite": "it is a directory",
+        "other/a.tflite": "has the classes of another model",
+    }.items():
+        with pytest.raises(UsageError, match=reason):
+            convert(result.run, "litert", output=tmp_path / name, data="not looked at")
+    assert (tmp_path / "other" / "classes.txt").read_text() == "cat\ndog\n"
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "colours").touch()
+    with pytest.raises(UsageError, match="'.*exports/colours' is not a directory.*--export-dir"):
+        export(result.run, export_dir=str(tmp_path / "exports"), data="not looked at")
+
+
+def test_a_name_by_default_is_made_safe(finished, tmp_path):
+    result, _ = finished
+    shutil.copytree(result.run, tmp_path / "my run {1}")
+    version = export(tmp_path / "my run {1}", export_dir=str(tmp_path / "exports"))
+    assert version == tmp_path / "exports" / "my-run-1" / "1"
