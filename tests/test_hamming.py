@@ -72,13 +72,30 @@ def few_bits(generator):
     return packed(bits)
 
 
+def alone_and_together(generator):
+    """Half of them near no other, and half all near each other."""
+    one = random_bits(generator, 1)
+    together = turned(generator, np.repeat(one, 150, axis=0), 2)
+    return packed(np.concatenate([random_bits(generator, 150), together]))
+
+
 def same_half(generator):
     bits = random_bits(generator, 300)
     bits[:, :100] = 0
     return packed(bits)
 
 
-KINDS = [anything, copies, clusters, ball, wide_ball, chains, few_bits, same_half]
+KINDS = [
+    anything,
+    copies,
+    clusters,
+    ball,
+    wide_ball,
+    chains,
+    few_bits,
+    same_half,
+    alone_and_together,
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,6 +106,7 @@ def test_the_groups_are_those_that_comparing_all_finds(monkeypatch, kind, seed, 
     monkeypatch.setattr(hamming, "_SMALL", small)
     monkeypatch.setattr(hamming, "_SHORT_RUN", min(small, 64))
     monkeypatch.setattr(hamming, "_BLOCK", 50 * small)
+    monkeypatch.setattr(hamming, "_KEPT_PAIRS", 10 * small)
     hashes = kind(np.random.default_rng(seed))
     assert as_sets(near_groups(hashes, RADIUS)) == as_sets(by_all_pairs(hashes))
 

@@ -17,6 +17,9 @@ _SMALL = 2048
 # Pairs that are compared at a time: what that takes fits into the cache of a core.
 _BLOCK = 2**18
 
+# Near pairs that are kept, before their groups are counted, but for those of one more block.
+_KEPT_PAIRS = 2**20
+
 
 def near_groups(hashes: Hashes, radius: int) -> Integers:
     """Returns the number of the group that each hash is in, from 0.
@@ -153,25 +156,48 @@ def _compare_all(own: Hashes, members: Integers, radius: int, groups: _Groups) -
     """
     labels = np.unique(groups.find(members), return_inverse=True)[1].astype(np.int64)
     left = np.arange(len(members))  # not compared with all yet
-    num_rows = 1
     while True:
         largest = np.bincount(labels).argmax()
         waiting = np.flatnonzero(labels[left] != largest)
         if not len(waiting):
             break
-        num_rows = min(2 * num_rows, max(1, _BLOCK // len(left)))
-        chosen = waiting[:num_rows]
-        rows = left[chosen]
-        near = _distances(own[rows][:, None], own[left][None]) <= radius
-        near[np.arange(len(rows)), chosen] = False
-        row, column = np.nonzero(near)
-        ones, others = labels[rows[row]], labels[left[column]]
-        differ = ones != others
-        if differ.any():
-            labels = _components(labels.max() + 1, ones[differ], others[differ])[labels]
-        left = np.delete(left, chosen)
+        # More and more before the groups are counted anew, which takes as long as many comparisons.
+        chosen = waiting[: 1 + (len(members) - len(left)) // 4]
+        ones, others, num_compared = _near_pairs(own, left, chosen, labels, radius)
+        if len(ones):
+            labels = _components(labels.max() + 1, labels[ones], labels[others])[labels]
+        left = np.delete(left, chosen[:num_compared])
     first = np.unique(labels, return_index=True)[1]
     groups.join(members, members[first[labels]])
+
+
+def _near_pairs(
+    own: Hashes, left: Integers, chosen: Integers, labels: Integers, radius: int
+) -> tuple[Integers, Integers, int]:
+    """Returns hashes that are near each other and of two groups, (num_pairs,) twice.
+
+    The third is how many of the chosen were compared: where very many are near, not all.
+
+    Args:
+        own: The hashes.
+        left: The numbers of those that are compared.
+        chosen: The places in `left` of those that are compared with all the others.
+        labels: The groups that are known, of all hashes.
+        radius: Bits that may differ.
+    """
+    columns, of_columns = own[left], labels[left]
+    found: list[npt.NDArray[np.int64]] = []
+    num_compared = 0
+    step = max(1, _BLOCK // len(left))
+    while num_compared < len(chosen) and sum(map(np.size, found)) < 2 * _KEPT_PAIRS:
+        rows = chosen[num_compared : num_compared + step]
+        num_compared += len(rows)
+        near = _distances(columns[rows][:, None], columns[None]) <= radius
+        near &= of_columns[rows][:, None] != of_columns
+        row, column = np.divmod(np.flatnonzero(near), len(left))
+        found.append(np.stack([left[rows[row]], left[column]]))
+    ones, others = np.concatenate(found, axis=1)
+    return ones, others, num_compared
 
 
 def _distances(ones: Hashes, others: Hashes) -> npt.NDArray[np.uint8]:

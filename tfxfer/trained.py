@@ -31,6 +31,7 @@ from tfxfer.run_directory import (
 )
 from tfxfer.serving import FACTS_FILE, LABELS_FILE
 from tfxfer.sources import Source, open_as_it_is, open_source
+from tfxfer.sources.source import shortened
 
 AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -158,8 +159,8 @@ class TrainedClassifier:
         unknown = [class_name for class_name in source.class_names if class_name not in number]
         if unknown:
             raise DataError(
-                f"'{source.name}' has classes that the model does not know: {', '.join(unknown)}. "
-                f"The model knows {', '.join(self.class_names)}."
+                f"'{source.name}' has classes that the model does not know: {shortened(unknown)}. "
+                f"The model knows {shortened(self.class_names)}."
             )
         table = np.array([number[class_name] for class_name in source.class_names])
         return table[source.splits[split].labels]

@@ -53,12 +53,13 @@ def open_folder(root: pathlib.Path) -> Source:
                 "the folder."
             )
     splits = {"train": _split(train, class_names)}
+    known = frozenset(class_names)
     for split_name, folder in folders.items():
         if split_name == "train":
             continue
         found = _read_split(folder, notes)
         for name in found:
-            if name not in class_names:
+            if name not in known:
                 raise UsageError(
                     f"The class folder '{folder / name}' has no counterpart in "
                     f"'{folders['train']}'.{did_you_mean(name, class_names)}"

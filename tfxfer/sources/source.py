@@ -191,7 +191,10 @@ def query_of(slices: Mapping[str, str]) -> str:
 
 def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 5) -> str:
     """Returns a count and the first few names: "7 classes: a, b, c, d, e and 2 more"."""
-    shown = ", ".join(names[:limit])
-    if len(names) > limit:
-        shown += f" and {len(names) - limit:,} more"
-    return f"{len(names):,} {one if len(names) == 1 else many}: {shown}"
+    return f"{len(names):,} {one if len(names) == 1 else many}: {shortened(names, limit)}"
+
+
+def shortened(names: Sequence[str], limit: int = 20) -> str:
+    """Returns the first few names, and how many more there are: "a, b, c and 2 more"."""
+    more = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
