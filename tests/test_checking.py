@@ -94,8 +94,63 @@ def test_pictures_that_look_the_same_are_told(folder):
     (folder / "test/cat/small.png").write_bytes(scene_file(1, (40, 30), "PNG"))
     (folder / "train/dog/5.jpg").write_bytes(scene_file(8, quality=50))
     kinds = found(folder)
+    assert "1 group of images in two splits" in kinds["near duplicates in two splits"][0].message
     assert kinds["near duplicates in two splits"][1] == [("train/cat/0.jpg", "test/cat/small.png")]
     assert kinds["near duplicates in one split"][1] == [("train/dog/3.jpg", "train/dog/5.jpg")]
+
+
+def written_as_png(folder, name, seed, changed=0):
+    """Writes a picture without loss, of which a pixel in a corner may be another."""
+    picture = scene(seed)
+    picture.putpixel((changed % 80, 0), (changed % 256, 0, 0))
+    (folder / name).write_bytes(file_of(picture, "PNG"))
+
+
+def test_of_many_pictures_that_look_the_same_a_few_are_named_and_all_counted(folder):
+    # Thirty of one look, of which copies of two to the last bit are in train and in test; the
+    # first that are named are of both splits and both labels.
+    for number in range(25):
+        written_as_png(folder, f"train/cat/alike{number:02d}.png", 77, number)
+    for number in range(5):
+        written_as_png(folder, f"test/dog/alike{number}.png", 77, 100 * number)
+    kinds = found(folder)
+    finding, (named,) = kinds["near duplicates in two splits"]
+    assert finding.affected.count == 1
+    assert finding.affected.num_examples == 30
+    assert finding.affected.sizes == (30,)
+    assert "30 images in all" in finding.message
+    assert "1 group with more than one label" in finding.message
+    assert named == (
+        *(f"train/cat/alike{number:02d}.png" for number in range(9)),
+        "test/dog/alike0.png",
+    )
+    assert "near duplicates in one split" not in kinds
+    # 0 and 100 are the same; as are 20 and 100, for the corner is one of 80 pixels.
+    assert kinds["duplicates across splits"][1] == [
+        ("train/cat/alike00.png", "test/dog/alike0.png")
+    ]
+    assert kinds["conflicting labels"][0].affected.count == 1
+    output = check(str(folder)).describe()
+    assert "alike04.png and 25 others" in output
+    assert "alike05.png" not in output
+    written = next(
+        one for one in check(str(folder)).as_json()["findings"] if one["kind"].startswith("near")
+    )
+    assert (written["count"], written["num_examples"], written["sizes"]) == (1, 30, [30])
+    assert len(written["examples"][0]) == 10
+
+
+def test_groups_are_told_the_largest_first(folder):
+    for seed, count in ((61, 2), (62, 4), (63, 3)):
+        for number in range(count):
+            written_as_png(folder, f"train/dog/seed{seed} {number}.png", seed, number)
+    finding, examples = found(folder)["near duplicates in one split"]
+    assert finding.affected.sizes == (4, 3, 2)
+    assert [names[0] for names in examples] == [
+        f"train/dog/seed{seed} 0.png" for seed in (62, 63, 61)
+    ]
+    assert finding.affected.num_examples == 9
+    assert "label" not in finding.message
 
 
 def test_files_that_are_not_what_their_name_says_are_read_all_the_same(folder):
@@ -177,6 +232,8 @@ def test_the_command_writes_json(folder, tmp_path):
     assert written["splits"]["train"] == {"num_examples": 8, "classes": {"cat": 4, "dog": 4}}
     kinds = {finding["kind"]: finding for finding in written["findings"]}
     assert len(kinds["unreadable"]["examples"]) == 9
+    assert kinds["unreadable"]["count"] == 9
+    assert kinds["unreadable"]["sizes"] == [1] * 9
     assert json.loads(run(folder, "--json", "-").output) == written
     done = run(folder, "--json", tmp_path / "none" / "found.json")
     assert done.exit_code == 2

@@ -5,7 +5,7 @@ import tensorflow as tf
 from conftest import file_of, scene
 from PIL import Image
 
-from tfxfer.inspection import NEAR_BITS, inspect, near_duplicates
+from tfxfer.inspection import inspect, look_alikes
 from tfxfer.sources.source import in_any_order
 
 
@@ -53,8 +53,9 @@ def test_a_picture_looks_the_same_in_another_size_format_and_quality():
     contents += [file_of(copy, "JPEG", quality=60) for copy in copies[:10]]
     contents += [file_of(copy, "PNG") for copy in copies[10:]]
     found = inspect(split_of(contents), "train")
-    pairs = near_duplicates(found.looks, found.contrasts)
-    assert pairs.tolist() == [[number, 20 + number] for number in range(20)]
+    groups = look_alikes(found.looks, found.contrasts)
+    assert groups[:20].tolist() == groups[20:].tolist()
+    assert sorted(groups[:20]) == list(range(20))
 
 
 def test_pictures_without_contrast_are_not_compared():
@@ -63,19 +64,12 @@ def test_pictures_without_contrast_are_not_compared():
     ]
     found = inspect(split_of(blank), "train")
     assert found.contrasts.max() < 0.001
-    assert len(near_duplicates(found.looks, found.contrasts)) == 0
+    assert sorted(look_alikes(found.looks, found.contrasts)) == [0, 1, 2]
 
 
-def test_bands_find_exactly_the_pairs_that_comparing_all_finds():
-    generator = np.random.default_rng(0)
-    looks = generator.integers(0, 2**64, (400, 2), dtype=np.uint64)
-    # Copies of the first hundred, with up to nine bits turned.
-    bits = np.unpackbits(looks[:100].view(np.uint8).reshape(100, 16), axis=1)
-    for number in range(100):
-        bits[number, generator.permutation(128)[: number % 10]] ^= 1
-    looks[100:200] = np.packbits(bits, axis=1).view(np.uint64)
-    looks[300] = looks[301] = looks[302]
-    differing = np.bitwise_count(looks[:, None] ^ looks[None]).sum(axis=2)
-    expected = np.argwhere(np.triu(differing <= NEAR_BITS, k=1))
-    assert len(expected) == 60 + 3
-    np.testing.assert_array_equal(near_duplicates(looks, np.full(400, 255.0)), expected)
+def test_up_to_five_bits_of_128_may_differ():
+    looks = np.array([[0, 0], [0b111, 0b11], [0b111111, 0b11], [2**63, 2**64 - 1]], np.uint64)
+    assert look_alikes(looks[[0, 1, 3]], np.full(3, 255.0)).tolist() == [0, 0, 1]
+    # The third is eight bits from the first, three from the second, which links them.
+    assert look_alikes(looks, np.full(4, 255.0)).tolist() == [0, 0, 0, 1]
+    assert look_alikes(looks[[0, 2]], np.full(2, 255.0)).tolist() == [0, 1]

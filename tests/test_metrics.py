@@ -13,6 +13,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from tfxfer import metrics
 from tfxfer.metrics import (
     accuracy,
     balanced_accuracy,
@@ -217,3 +218,36 @@ def test_bootstrap_intervals_are_those_of_scipy():
     assert found["mean"] == pytest.approx(tuple(expected), abs=0.02)
     again = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
     assert again == found
+
+
+def test_blocks_of_rows_change_no_number(monkeypatch, predictions):
+    probabilities, labels = predictions
+    logits = np.log(probabilities).astype(np.float32)
+    weights = np.linspace(0, 2, 37)
+
+    def numbers():
+        return (
+            softmax(logits).tobytes(),
+            smoothed_cross_entropy(logits, labels, 0.0),
+            smoothed_cross_entropy(logits, labels, 0.1),
+            smoothed_cross_entropy(logits, labels, 0.1, weights),
+            is_in_top_k(probabilities, labels, 2).tobytes(),
+        )
+
+    whole = numbers()
+    monkeypatch.setattr(metrics, "_BLOCK", 17)  # three rows of five
+    assert [block.stop for block in metrics.row_blocks(logits)][:2] == [3, 6]
+    assert numbers() == whole
+    # As it was when all was worked on at once.
+    rows = logits.astype(np.float64)
+    rows = rows - rows.max(axis=1, keepdims=True)
+    logarithms = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    chosen = logarithms[np.arange(37), labels]
+    assert whole[2] == -(0.9 * chosen.mean() + 0.1 * logarithms.mean())
+
+
+def test_of_equal_probabilities_the_first_classes_are_on_top_and_nan_comes_last():
+    found = is_in_top_k([[0.2, 0.4, 0.4, 0.0]] * 4, [0, 1, 2, 3], 2)
+    assert found.tolist() == [False, True, True, False]
+    assert is_in_top_k([[0.4, 0.4, 0.4]] * 3, [0, 1, 2], 1).tolist() == [True, False, False]
+    assert is_in_top_k([[np.nan, 0.1, 0.2]] * 3, [0, 1, 2], 2).tolist() == [False, True, True]

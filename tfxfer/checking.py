@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config import BadImages, RunConfig
+from tfxfer.groups import Groups
 from tfxfer.images import EXTENSIONS
 from tfxfer.images.formats import READ
-from tfxfer.inspection import Inspection, inspect, near_duplicates
+from tfxfer.inspection import Inspection, inspect, look_alikes
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
 from tfxfer.sources.carving import found_in, inseparable
@@ -31,6 +32,53 @@ _EXTENSIONS = {one.name: one.extensions for one in READ}
 
 # How much of it the table for people shows.
 _SHOWN_EXAMPLES, _SHOWN_CLASSES = 3, 20
+_SHOWN_OF_GROUP = 5
+
+# Of how many groups the JSON gives names, and how many of each: all are counted, but the names of
+# a million images that look alike help no one.
+_NAMED_GROUPS, _NAMED_OF_GROUP = 1000, 10
+
+
+@dataclass(frozen=True)
+class Affected:
+    """What a finding is about: all are counted, the first few are named.
+
+    Attributes:
+        count: How many examples or, where they belong together, groups of them.
+        num_examples: How many examples in all.
+        named: The ids of some of them, each alone or with those it belongs together with.
+        sizes: How many belong to each of those, named or not.
+    """
+
+    count: int = 0
+    num_examples: int = 0
+    named: tuple[tuple[str, ...], ...] = ()
+    sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def singly(cls, count: int, name: Callable[[int], str]) -> "Affected":
+        """Returns so many, each alone.
+
+        Args:
+            count: How many there are.
+            name: What each is called, by its place among them.
+        """
+        num_named = min(count, _NAMED_GROUPS)
+        named = tuple((name(place),) for place in range(num_named))
+        return cls(count, count, named, (1,) * num_named)
+
+    def describe(self) -> list[str]:
+        """Returns lines on the first of them."""
+        lines = []
+        for names, size in zip(
+            self.named[:_SHOWN_EXAMPLES], self.sizes[:_SHOWN_EXAMPLES], strict=True
+        ):
+            line = " = ".join(names[:_SHOWN_OF_GROUP])
+            others = size - min(len(names), _SHOWN_OF_GROUP)
+            lines.append(f"{line} and {others:,} others" if others else line)
+        if self.count > len(lines):
+            lines.append(f"and {self.count - len(lines):,} more")
+        return lines
 
 
 @dataclass(frozen=True)
@@ -42,14 +90,19 @@ class Finding:
         message: What was found.
         action: What `fit` does about it.
         blocks: Whether `fit` would stop.
-        examples: Every example that it is about, each alone or with those it belongs together with.
+        affected: What it is about.
     """
 
     kind: str
     message: str
     action: str
     blocks: bool = False
-    examples: tuple[tuple[str, ...], ...] = ()
+    affected: Affected = Affected()
+
+    @property
+    def examples(self) -> tuple[tuple[str, ...], ...]:
+        """The examples that are named, each alone or with those it belongs together with."""
+        return self.affected.named
 
 
 @dataclass(frozen=True)
@@ -91,7 +144,10 @@ class CheckResult:
                     "blocks": finding.blocks,
                     "message": finding.message,
                     "action": finding.action,
-                    "examples": [list(group) for group in finding.examples],
+                    "count": finding.affected.count,
+                    "num_examples": finding.affected.num_examples,
+                    "examples": [list(group) for group in finding.affected.named],
+                    "sizes": list(finding.affected.sizes),
                 }
                 for finding in self.findings
             ],
@@ -119,9 +175,7 @@ class CheckResult:
         lines = []
         for finding in self.findings:
             lines.append(f"{'STOPS' if finding.blocks else 'note '}  {finding.message}")
-            lines += [f"         {' = '.join(e)}" for e in finding.examples[:_SHOWN_EXAMPLES]]
-            if len(finding.examples) > _SHOWN_EXAMPLES:
-                lines.append(f"         and {len(finding.examples) - _SHOWN_EXAMPLES:,} more")
+            lines += [f"         {line}" for line in finding.affected.describe()]
             lines.append(f"       fit: {finding.action}")
         number = sum(finding.blocks for finding in self.findings)
         verdict = f"{number} of these would stop a fit." if number else "None of these stops a fit."
@@ -160,10 +214,10 @@ def check(
     findings.sort(key=lambda finding: not finding.blocks)
     counts = {
         name: np.bincount(
-            examples.labels[examples.readable & (examples.splits == name)],
+            examples.labels[examples.readable & (examples.splits == number)],
             minlength=len(source.class_names),
         )
-        for name in source.splits
+        for number, name in enumerate(source.splits)
     }
     return CheckResult(source.name, source.class_names, counts, tuple(findings))
 
@@ -173,7 +227,7 @@ class _Examples:
     """All examples of all splits, one after the other."""
 
     source: Source
-    splits: npt.NDArray[np.str_]
+    splits: npt.NDArray[np.int8]  # their numbers
     places: npt.NDArray[np.int64]  # in the split
     labels: npt.NDArray[np.int64]
     digests: npt.NDArray[np.uint8]
@@ -187,7 +241,10 @@ class _Examples:
         together = {name: np.concatenate([getattr(one, name) for one in facts]) for name in names}
         return cls(
             source,
-            np.concatenate([[name] * len(split) for name, split in source.splits.items()]),
+            np.repeat(
+                np.arange(len(source.splits), dtype=np.int8),
+                [len(split) for split in source.splits.values()],
+            ),
             np.concatenate([np.arange(len(split)) for split in source.splits.values()]),
             np.concatenate([split.labels for split in source.splits.values()]),
             np.concatenate([split.digests() for split in source.splits.values()]),
@@ -204,24 +261,62 @@ class _Examples:
         """A number for each content: copies of an image have the same."""
         return inseparable(self.digests)
 
+    @functools.cached_property
+    def split_names(self) -> tuple[str, ...]:
+        """The names of the splits, by their numbers."""
+        return tuple(self.source.splits)
+
     def name(self, index: int | np.integer[Any]) -> str:
         """Returns the id of an example."""
-        return self.source.splits[str(self.splits[index])].describe(int(self.places[index]))
+        split = self.source.splits[self.split_names[self.splits[index]]]
+        return split.describe(int(self.places[index]))
 
-    def together(self, groups: Iterable[npt.NDArray[np.int64]]) -> tuple[tuple[str, ...], ...]:
-        """Returns the ids of groups of examples."""
-        return tuple(tuple(self.name(index) for index in group) for group in groups)
+    def singly(
+        self, indices: npt.NDArray[np.int64], tell: Callable[[int], str] | None = None
+    ) -> Affected:
+        """Returns examples, each alone.
+
+        Args:
+            indices: Which.
+            tell: What stands behind the id of one, by its index; None is nothing.
+        """
+
+        def name(place: int) -> str:
+            index = int(indices[place])
+            return self.name(index) + (f": {tell(index)}" if tell else "")
+
+        return Affected.singly(len(indices), name)
+
+    def together(self, groups: Groups, chosen: npt.NDArray[np.bool_]) -> Affected:
+        """Returns some groups of examples, the largest first.
+
+        Args:
+            groups: All of them.
+            chosen: Which, (num_groups,).
+        """
+        named = groups.largest_first(chosen)[:_NAMED_GROUPS]
+        # Of a large group each split and class has its first example named.
+        kinds = self.labels * len(self.split_names) + self.splits
+        telling = (groups.telling(group, kinds, _NAMED_OF_GROUP) for group in named)
+        return Affected(
+            count=int(np.count_nonzero(chosen)),
+            num_examples=int(groups.sizes[chosen].sum()),
+            named=tuple(tuple(self.name(index) for index in members) for members in telling),
+            sizes=tuple(groups.sizes[named].tolist()),
+        )
 
 
 def _unreadable(examples: _Examples, bad_images: BadImages) -> list[Finding]:
     bad = np.flatnonzero(~examples.readable)
     if not len(bad):
         return []
-    named: list[tuple[str, ...]] = []
-    for name, split in examples.source.splits.items():
-        places = examples.places[bad[examples.splits[bad] == name]]
-        for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
-            named.append((f"{split.describe(int(place))}: {reason}",))
+    # The reason is found by reading the file again.
+    named = bad[:_NAMED_GROUPS]
+    reasons: dict[int, str] = {}
+    for number, split in enumerate(examples.source.splits.values()):
+        here = named[examples.splits[named] == number]
+        found = reasons_unreadable(split, examples.places[here])
+        reasons |= zip(here.tolist(), found, strict=True)
     skips = bad_images == "skip"
     action = (
         "leaves them out, and lists them in skipped.csv"
@@ -229,86 +324,87 @@ def _unreadable(examples: _Examples, bad_images: BadImages) -> list[Finding]:
         else "stops; replace or remove them, or leave them out with --bad-images skip"
     )
     message = f"{_count(len(bad), 'image')} cannot be read"
-    return [Finding("unreadable", message, action, not skips, tuple(named))]
+    affected = examples.singly(bad, reasons.__getitem__)
+    return [Finding("unreadable", message, action, not skips, affected)]
 
 
 def _copies(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of images that are the same to the last bit."""
-    order = np.argsort(examples.contents, kind="stable")
-    starts = np.flatnonzero(np.diff(examples.contents[order], prepend=-1))
-    groups = [group for group in np.split(order, starts[1:]) if len(group) > 1]
-    groups = [group for group in groups if examples.readable[group].all()]
-    across = [group for group in groups if len(set(examples.splits[group])) > 1]
-    conflicting = [group for group in groups if len(set(examples.labels[group])) > 1]
-    within = [g for g in groups if len(set(examples.splits[g])) < len(g)]
+    groups = Groups(examples.contents)
+    copied = groups.sizes > 1
+    copied[examples.contents[~examples.readable]] = False
+    num_splits = groups.num_different(examples.splits)
     findings = []
-    if conflicting:
-        findings.append(
-            Finding(
-                "conflicting labels",
-                f"{_count(len(conflicting), 'image')} {_has(conflicting)} copies of another label",
-                "learns and judges by each label in its place; correct them, for one is wrong",
-                examples=examples.together(conflicting),
-            )
-        )
-    if across:
-        findings.append(
-            Finding(
-                "duplicates across splits",
-                f"{_count(len(across), 'image')} {_has(across)} copies in more than one split",
-                "leaves the copy out of train that is in validation or test, and out of validation "
-                "what is in test",
-                examples=examples.together(across),
-            )
-        )
-    if within:
-        findings.append(
-            Finding(
-                "duplicates",
-                f"{_count(len(within), 'image')} {_has(within)} copies within a split",
-                "uses all of them, and never divides them between splits",
-                examples=examples.together(within),
-            )
-        )
+    for kind, chosen, what, action in (
+        (
+            "conflicting labels",
+            copied & (groups.num_different(examples.labels) > 1),
+            "copies of another label",
+            "learns and judges by each label in its place; correct them, for one is wrong",
+        ),
+        (
+            "duplicates across splits",
+            copied & (num_splits > 1),
+            "copies in more than one split",
+            "leaves the copy out of train that is in validation or test, and out of validation "
+            "what is in test",
+        ),
+        (
+            "duplicates",
+            copied & (num_splits < groups.sizes),
+            "copies within a split",
+            "uses all of them, and never divides them between splits",
+        ),
+    ):
+        if chosen.any():
+            affected = examples.together(groups, chosen)
+            has = "has" if affected.count == 1 else "have"
+            message = f"{_count(affected.count, 'image')} {has} {what}"
+            findings.append(Finding(kind, message, action, affected=affected))
     return findings
 
 
 def _near_copies(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of images that look the same but are other files."""
-    pairs = near_duplicates(examples.facts.looks, examples.facts.contrasts)
-    pairs = pairs[examples.contents[pairs[:, 0]] != examples.contents[pairs[:, 1]]]
-    in_two = examples.splits[pairs[:, 0]] != examples.splits[pairs[:, 1]]
+    groups = Groups(look_alikes(examples.facts.looks, examples.facts.contrasts))
+    alike = groups.num_different(examples.contents) > 1
+    # A group in several splits has two other files in two of them that look the same: of a chain
+    # that links the splits, one link does.
+    in_two = alike & (groups.num_different(examples.splits) > 1)
+    differing = groups.num_different(examples.labels) > 1
     findings = []
     for where, chosen, action in (
         (
             "in two splits",
-            pairs[in_two],
-            "uses both; a score on such images says little, so look at them",
+            in_two,
+            "uses all; a score on such images says little, so look at them",
         ),
-        ("in one split", pairs[~in_two], "uses both"),
+        ("in one split", alike & ~in_two, "uses all"),
     ):
-        if len(chosen):
-            findings.append(
-                Finding(
-                    f"near duplicates {where}",
-                    f"{_count(len(chosen), 'pair')} of images {where} look the same",
-                    action,
-                    examples=examples.together(chosen),
-                )
+        if chosen.any():
+            affected = examples.together(groups, chosen)
+            message = (
+                f"{_count(affected.count, 'group')} of images {where} look the same, "
+                f"{affected.num_examples:,} images in all"
             )
+            num_differing = int(np.count_nonzero(chosen & differing))
+            if num_differing:
+                message += f"; {_count(num_differing, 'group')} with more than one label"
+            kind = f"near duplicates {where}"
+            findings.append(Finding(kind, message, action, affected=affected))
     return findings
 
 
 def _missing_classes(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of classes of which a split has nothing that can be used."""
-    names, findings, splits = examples.source.class_names, [], list(examples.source.splits)
-    for place, split in enumerate(splits):
-        own = examples.splits == split
-        later = np.isin(examples.splits, splits[place + 1 :])
+    names, findings = examples.source.class_names, []
+    for number, split in enumerate(examples.split_names):
+        own = examples.splits == number
+        later = examples.splits > number
         used = own & examples.readable
         used[used] = ~found_in(examples.digests[used], examples.digests[later])
         there = set(examples.labels[used].tolist())
-        missing = tuple((name,) for label, name in enumerate(names) if label not in there)
+        missing = [name for label, name in enumerate(names) if label not in there]
         if not missing:
             continue
         stops = split == "train" or not there
@@ -316,7 +412,8 @@ def _missing_classes(examples: _Examples) -> list[Finding]:
         if stops:
             action = "stops; add images that can be read and are in no other split"
         message = f"'{split}' has no image of {_count(len(missing), 'class')} that can be used"
-        findings.append(Finding(f"classes missing in {split}", message, action, stops, missing))
+        affected = Affected.singly(len(missing), missing.__getitem__)
+        findings.append(Finding(f"classes missing in {split}", message, action, stops, affected))
     return findings
 
 
@@ -324,18 +421,18 @@ def _names(examples: _Examples) -> list[Finding]:
     """Returns what there is to say of files that are of another format than their name says."""
     if examples.source.origin is not None:  # ids of examples are no names of files
         return []
-    wrong = []
-    for index in np.flatnonzero(examples.readable):
-        kind, name = str(examples.facts.formats[index]), examples.name(index)
-        extension = os.path.splitext(name)[1].lower()
+    facts, wrong = examples.facts, []
+    for index in np.flatnonzero(examples.readable).tolist():
+        extension = os.path.splitext(examples.name(index))[1].lower()
         # A name without such an extension says nothing.
-        if extension in EXTENSIONS and extension not in _EXTENSIONS[kind]:
-            wrong.append((f"{name}: {kind}",))
+        if extension in EXTENSIONS and extension not in _EXTENSIONS[str(facts.formats[index])]:
+            wrong.append(index)
     if not wrong:
         return []
     verb = "is" if len(wrong) == 1 else "are"
     message = f"{_count(len(wrong), 'file')} {verb} not what the name says"
-    return [Finding("misnamed", message, "reads them as what they are", examples=tuple(wrong))]
+    affected = examples.singly(np.array(wrong), lambda index: str(facts.formats[index]))
+    return [Finding("misnamed", message, "reads them as what they are", affected=affected)]
 
 
 def _shapes(examples: _Examples, source: Source) -> list[Finding]:
@@ -361,11 +458,11 @@ def _shapes(examples: _Examples, source: Source) -> list[Finding]:
         indices = np.flatnonzero(chosen)
         if len(indices):
             verb = "is" if len(indices) == 1 else "are"
-            named = tuple(
-                (f"{examples.name(i)}: {int(sides[i][1])} x {int(sides[i][0])}",) for i in indices
+            affected = examples.singly(
+                indices, lambda index: f"{int(sides[index][1])} x {int(sides[index][0])}"
             )
             message = f"{_count(len(indices), 'image')} {verb} {what}"
-            findings.append(Finding(kind, message, action, examples=named))
+            findings.append(Finding(kind, message, action, affected=affected))
     return findings
 
 
@@ -379,13 +476,14 @@ def _orientations(examples: _Examples) -> list[Finding]:
             "orientation",
             f"{_count(len(turned), 'image')} {what}",
             "turns them upright, as evaluate, predict and the export do",
-            examples=examples.together(turned[:, np.newaxis]),
+            affected=examples.singly(turned),
         )
     ]
 
 
 def _imbalance(examples: _Examples) -> list[Finding]:
-    labels = examples.labels[(examples.splits == "train") & examples.readable]
+    in_train = examples.splits == examples.split_names.index("train")
+    labels = examples.labels[in_train & examples.readable]
     counts = np.bincount(labels, minlength=len(examples.source.class_names))
     there = np.flatnonzero(counts)
     if not len(there) or counts[there].max() <= _UNEVEN * counts[there].min():
@@ -405,7 +503,3 @@ def _imbalance(examples: _Examples) -> list[Finding]:
 def _count(number: int, noun: str) -> str:
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
-
-
-def _has(groups: Sequence[Any]) -> str:
-    return "has" if len(groups) == 1 else "have"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer import metrics
+from tfxfer.confusion import Confusion
 from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.progress import Progress
@@ -21,6 +22,10 @@ _TOP = 5
 
 # As many classes are printed one by one, and as many pairs of classes that are confused.
 _SHOWN_CLASSES, _SHOWN_PAIRS = 20, 5
+
+# Of more classes than these the JSON has no matrix, which grows with their square, but the cells
+# that are not empty: there are at most as many as images.
+MATRIX_CLASSES = 500
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class EvaluationResult:
         loss: Mean cross-entropy in nats, without label smoothing.
         num_examples: How many images were looked at.
         uneven_classes: Whether their number differs much from class to class.
-        confusion: Images by class (rows) and by what they were taken for (columns).
+        pairs: Images by class and by what they were taken for.
         classes: Precision, recall, F1 and support of each class.
         calibration: How far confidence can be believed.
         probabilities: (num_examples, num_classes), in the order of the data.
@@ -55,12 +60,20 @@ class EvaluationResult:
     loss: float
     num_examples: int
     uneven_classes: bool
-    confusion: npt.NDArray[np.int64]
+    pairs: Confusion
     classes: ClassScores
     calibration: Calibration
     probabilities: npt.NDArray[np.float32] = field(repr=False)
     labels: npt.NDArray[np.int64] = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Images by class (rows) and by what they were taken for (columns).
+
+        Of thousands of classes it takes much memory; `pairs` does not.
+        """
+        return self.pairs.dense()
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
@@ -71,7 +84,11 @@ class EvaluationResult:
         return _intervals(self.probabilities, self.labels)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns all but the probabilities as JSON can write it."""
+        """Returns all but the probabilities as JSON can write it.
+
+        Of up to 500 classes "confusion" is the matrix; of more, "confusion_pairs" has its cells
+        that are not 0: class, what it was taken for, and how many images.
+        """
         scores = self.classes
         return {
             "data": self.data,
@@ -111,8 +128,14 @@ class EvaluationResult:
                 }
                 for index, name in enumerate(self.class_names)
             ],
-            "confusion": self.confusion.tolist(),
+            **self._confusion_as_json(),
         }
+
+    def _confusion_as_json(self) -> dict[str, Any]:
+        if self.pairs.num_classes <= MATRIX_CLASSES:
+            return {"confusion": self.confusion.tolist()}
+        columns = (self.pairs.labels, self.pairs.predicted, self.pairs.counts)
+        return {"confusion_pairs": np.stack(columns, axis=1).tolist()}
 
     def describe(self) -> str:
         """Returns the numbers as a person reads them."""
@@ -171,7 +194,7 @@ class EvaluationResult:
         """Returns the pairs of classes that were confused most."""
         lines = [
             f"  {count:,} of {self.class_names[label]} taken for {self.class_names[taken]}"
-            for label, taken, count in metrics.most_confused(self.confusion, _SHOWN_PAIRS)
+            for label, taken, count in self.pairs.most_confused(_SHOWN_PAIRS)
         ]
         return ["", *lines] if lines else []
 
@@ -243,15 +266,15 @@ def judge(
         notes: What must be known of the images.
     """
     num_classes = len(class_names)
-    confusion = metrics.confusion_matrix(probabilities.argmax(axis=1), labels, num_classes)
+    pairs = Confusion.of(probabilities.argmax(axis=1), labels, num_classes)
     in_top = metrics.is_in_top_k(probabilities, labels, _TOP)
     return EvaluationResult(
         data=data,
         split=split,
         class_names=class_names,
         top_5_accuracy=float(in_top.mean()) if num_classes > _TOP else None,
-        confusion=confusion,
-        classes=metrics.class_scores(confusion),
+        pairs=pairs,
+        classes=ClassScores.of_counts(pairs.right, pairs.taken, pairs.support),
         calibration=metrics.calibration(probabilities, labels),
         probabilities=probabilities,
         labels=labels,
@@ -270,8 +293,11 @@ def _intervals(
     in_top = metrics.is_in_top_k(probabilities, labels, _TOP)
 
     def numbers(chosen: npt.NDArray[np.int64]) -> dict[str, float]:
-        scores = metrics.class_scores(
-            metrics.confusion_matrix(predicted[chosen], labels[chosen], num_classes)
+        of_chosen = labels[chosen]
+        scores = ClassScores.of_counts(
+            np.bincount(of_chosen[right[chosen]], minlength=num_classes),
+            np.bincount(predicted[chosen], minlength=num_classes),
+            np.bincount(of_chosen, minlength=num_classes),
         )
         return {
             "accuracy": float(right[chosen].mean()),

@@ -1,12 +1,12 @@
 """What can be told of every image of a split in one pass: format, size, orientation, look."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.hamming import near_groups
 from tfxfer.images import decode, decoded_format, orientation
 from tfxfer.pipeline import readable
 from tfxfer.progress import Progress
@@ -19,12 +19,6 @@ _LEAST_CONTRAST = 24.0
 # Of the 128 bits of two pictures that are the same in another size or quality, so many differ at
 # the most; of two different photographs about 64 do, and fewer than 30 seldom.
 NEAR_BITS = 5
-
-# One more than the bits that may differ: then one band at least is the same.
-_BANDS = NEAR_BITS + 1
-
-# Beyond so many pictures that share a band, those further apart in its order are not compared.
-_MOST_ALIKE = 2000
 
 _BATCH = 256
 
@@ -80,35 +74,22 @@ def inspect(split: Split, name: str) -> Inspection:
     return found
 
 
-def near_duplicates(
+def look_alikes(
     looks: npt.NDArray[np.uint64], contrasts: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int64]:
-    """Returns the pairs of pictures that look the same, (num_pairs, 2), the lower number first.
+    """Returns the number of the group of pictures that look the same, of each, from 0.
 
-    Two pictures are, of whose 128 bits at most 5 differ. They are found without comparing all with
-    all: of 6 bands of bits one at least is then the same. Pictures without contrast are left out.
+    Two pictures do where at most 5 of their 128 bits differ; a chain of such makes one group, too.
+    Pictures without contrast are each a group of its own.
 
     Args:
         looks: As of `Inspection`, (num_pictures, 2).
         contrasts: Likewise, (num_pictures,).
     """
-    pictures = np.flatnonzero(contrasts >= _LEAST_CONTRAST)
-    bits = np.unpackbits(looks[pictures].view(np.uint8).reshape(len(pictures), 16), axis=1)
-    pairs: list[npt.NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
-    for band in np.array_split(np.arange(bits.shape[1]), _BANDS):
-        weights = 2 ** np.arange(len(band), dtype=np.int64)
-        keys = bits[:, band].astype(np.int64) @ weights
-        order = np.argsort(keys, kind="stable")
-        keys, where = keys[order], pictures[order]
-        for shift in itertools.islice(itertools.count(1), _MOST_ALIKE):
-            same = np.flatnonzero(keys[:-shift] == keys[shift:])
-            if not len(same):
-                break
-            one, other = where[same], where[same + shift]
-            differing = np.bitwise_count(looks[one] ^ looks[other]).sum(axis=1)
-            near = differing <= NEAR_BITS
-            pairs.append(np.sort(np.stack([one[near], other[near]], axis=1), axis=1))
-    return np.unique(np.concatenate(pairs), axis=0)
+    compared = contrasts >= _LEAST_CONTRAST
+    groups = np.arange(len(looks))
+    groups[compared] = len(looks) + near_groups(looks[compared], NEAR_BITS)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -294,10 +294,13 @@ def _cross_entropy(
         num_examples, num_classes = logits.shape
         rows = np.arange(num_examples)
         shifted = logits - logits.max(axis=1, keepdims=True)
-        exponents = np.exp(shifted)
-        sums = exponents.sum(axis=1, keepdims=True)
-        logarithms = shifted - np.log(sums)
-        slope = exponents / sums - np.float32(label_smoothing / num_classes)
+        slope = np.exp(shifted)
+        sums = slope.sum(axis=1, keepdims=True)
+        # In place: of thousands of classes each of these is as large as all else together.
+        shifted -= np.log(sums)
+        logarithms = shifted
+        slope /= sums
+        slope -= np.float32(label_smoothing / num_classes)
         slope[rows, labels] -= np.float32(1 - label_smoothing)
         if weights is not None:
             logarithms *= weights[:, None]

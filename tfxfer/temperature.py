@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.optimize
 
 from tfxfer.errors import UsageError
-from tfxfer.metrics import accuracy, calibration, cross_entropy, softmax
+from tfxfer.metrics import accuracy, calibration, example_losses, row_blocks, softmax
 
 # No useful temperature is beyond.
 _RANGE = (0.25, 50.0)
@@ -33,10 +33,19 @@ def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> floa
             trained on.
         labels: Class indices, (num_examples,).
     """
-    if accuracy(np.asarray(probabilities), np.asarray(labels)) == 1:
+    rows, classes = np.asarray(probabilities), np.asarray(labels)
+    if accuracy(rows, classes) == 1:
         return 1.0
+
+    def loss(logarithm: float) -> float:
+        losses = [
+            example_losses(tempered(rows[block], float(np.exp(logarithm))), classes[block])
+            for block in row_blocks(rows)
+        ]
+        return float(np.mean(np.concatenate(losses)))
+
     found = scipy.optimize.minimize_scalar(
-        lambda logarithm: cross_entropy(tempered(probabilities, float(np.exp(logarithm))), labels),
+        loss,
         bounds=np.log(_RANGE),
         method="bounded",
         options={"xatol": 1e-4},
@@ -51,8 +60,12 @@ def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np
         probabilities: At temperature 1, (num_examples, num_classes).
         temperature: Above 1 they come nearer to each other.
     """
-    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), _TINY))
-    return softmax(logits / temperature)
+    rows = np.asarray(probabilities)
+    found = np.empty(rows.shape, np.float32)
+    for block in row_blocks(rows):
+        logits = np.log(np.maximum(rows[block].astype(np.float64), _TINY))
+        found[block] = softmax(logits / temperature)
+    return found
 
 
 def calibrate(

@@ -6,6 +6,7 @@ import tensorflow as tf
 from made import guesses, made_findings
 from tensorboard.backend.event_processing import event_accumulator
 
+from tfxfer.confusion import Confusion
 from tfxfer.reporting import events
 
 
@@ -79,3 +80,12 @@ def test_written_again_nothing_is_there_twice_and_the_curves_stay(tmp_path):
     assert curves.read_text() == "curves"
     with pytest.raises(KeyError):
         found.Tensors("mistakes")  # there are none
+
+
+def test_of_very_many_classes_the_matrix_is_of_those_with_the_most_mistakes():
+    labels = np.arange(2000)
+    taken = np.where(labels >= 1900, 1999, labels)
+    picture = events._as_image(Confusion.of(taken, labels, 2000))
+    assert picture.shape == (512, 512, 1)
+    assert (picture[-100:, -1] == 0).all()  # all of the last hundred classes
+    assert (picture[:-100, :-100, 0] == 255 * (1 - np.eye(412))).all()

@@ -260,10 +260,30 @@ def test_of_more_than_a_hundred_classes_those_with_the_most_mistakes_are_shown(t
     said[200:] = 119  # the last classes are the ones with mistakes
     probabilities[np.arange(240), said] = 0.9
     findings = made_findings(tmp_path, [f"{n:03d}" for n in range(120)], labels, probabilities)
-    shown = page._most_confused(findings.result.confusion)
+    shown = page._matrix(findings)["matrix"]["names"]
     assert len(shown) == 100
-    assert set(range(100, 120)) <= set(shown.tolist())
+    assert {f"{n:03d}" for n in range(100, 120)} <= set(shown)
     assert "Shown are the 100 of 120 classes with the most mistakes." in page.render(findings)
+
+
+def test_a_page_on_thousands_of_classes_opens_and_has_all_of_them(browser, tmp_path):
+    labels = np.repeat(np.arange(3000), 2)
+    probabilities = np.full((6000, 3000), 1e-5, np.float32)
+    said = np.where(np.arange(6000) % 3 == 0, (labels + 1) % 3000, labels)
+    probabilities[np.arange(6000), said] = 0.9
+    names = [f"species {n}" for n in range(3000)]
+    findings = made_findings(tmp_path, names, labels, probabilities)
+    (tmp_path / "page.html").write_text(page.render(findings), "utf-8")
+    assert (tmp_path / "page.html").stat().st_size < 6e6
+    with open_page(browser, tmp_path / "page.html") as (shown, seen):
+        assert shown.locator("#classes tbody tr").count() == 3000
+        assert shown.locator("#matrix tbody tr").count() == 100
+        shown.locator("#classes thead button", has_text="F1").click()
+        first = shown.locator("#classes tbody tr").first.locator("td")
+        assert float(first.nth(5).text_content()) == round(
+            float(findings.result.classes.f1.max()), 4
+        )
+        assert seen.is_clean, seen
 
 
 def test_classes_that_are_taken_for_each_other_stand_together():

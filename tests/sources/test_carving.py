@@ -208,3 +208,34 @@ def test_the_canonical_order_is_that_of_the_contents_and_keeps_copies_in_theirs(
 def test_what_is_also_among_others_is_told():
     assert found_in(contents(1, 2, 3), contents(3, 5, 1)).tolist() == [True, False, True]
     assert found_in(contents(1), contents()).tolist() == [False]
+
+
+def test_apportioning_gives_to_the_class_that_lacks_most_each_time():
+    def one_by_one(counts_, total, least, most):
+        total = int(np.clip(total, least.sum(), most.sum()))
+        ideal = counts_ * (total / counts_.sum())
+        taken = np.clip(np.floor(ideal).astype(np.int64), least, most)
+        while taken.sum() < total:
+            taken[np.argmax(np.where(taken < most, ideal - taken, -np.inf))] += 1
+        while taken.sum() > total:
+            taken[np.argmin(np.where(taken > least, ideal - taken, np.inf))] -= 1
+        return taken
+
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        counts_ = generator.integers(1, generator.integers(2, 30), generator.integers(1, 12))
+        most = generator.integers(0, counts_ + 1)
+        least = generator.integers(0, most + 1)
+        total = int(generator.integers(counts_.sum() + 2))
+        found = apportion(counts_, total, least, most)
+        assert found.tolist() == one_by_one(counts_, total, least, most).tolist()
+
+
+def test_each_of_thousands_of_classes_is_divided():
+    # Two of each class, in no order; to go through all examples for each would take a minute.
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(20_000), 2))
+    parts = carve(labels, DIFFERENT[: len(labels)], {"validation": 0.1}, (0,))
+    assert len(np.unique(labels[parts["train"]])) == 20_000
+    assert len(np.unique(labels[parts["validation"]])) == len(parts["validation"]) == 20_000
+    few = subset(labels, DIFFERENT[: len(labels)], 20_000, (0,))
+    assert len(np.unique(labels[few])) == 20_000

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.metrics import most_confused
+from tfxfer.confusion import Confusion
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.pictures import read_pictures
@@ -15,6 +15,9 @@ from tfxfer.reporting.pictures import read_pictures
 _TABLE_CLASSES = 20
 
 _PAIRS = 50
+
+# Pixels of a side of the matrix; of more classes than these those with the most mistakes are shown.
+_MATRIX_SIDE = 512
 
 _IMAGES = 16
 _SIDE = 224
@@ -35,8 +38,8 @@ def write(findings: Findings) -> None:
     with writer.as_default(step=len(findings.epochs)):
         tf.summary.scalar("loss", result.loss)
         tf.summary.scalar("accuracy", result.accuracy)
-        tf.summary.image("confusion matrix", _as_image(result.confusion)[None])
-        tf.summary.text("confusion", _confusion_table(result.confusion, names))
+        tf.summary.image("confusion matrix", _as_image(result.pairs)[None])
+        tf.summary.text("confusion", _confusion_table(result.pairs, names))
         if len(mistakes):
             pictures = read_pictures(findings.images, mistakes, _SIDE)
             tf.summary.image("mistakes", pictures, max_outputs=_IMAGES)
@@ -55,24 +58,25 @@ def write(findings: Findings) -> None:
     writer.close()
 
 
-def _as_image(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+def _as_image(pairs: Confusion) -> npt.NDArray[np.uint8]:
     """Returns a matrix as grey squares, (height, width, 1), white for none of a row."""
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    square = max(1, 512 // len(confusion))
+    shown = pairs.classes_with_most_mistakes(_MATRIX_SIDE)
+    shares = pairs.among(shown) / np.maximum(pairs.support[shown], 1)[:, None]
+    square = _MATRIX_SIDE // len(shown)
     grey = (255 * (1 - shares)).round().astype(np.uint8)
     return np.kron(grey, np.ones((square, square), np.uint8))[..., None]
 
 
-def _confusion_table(confusion: npt.NDArray[np.int64], names: tuple[str, ...]) -> str:
+def _confusion_table(pairs: Confusion, names: tuple[str, ...]) -> str:
     """Returns a matrix in Markdown; where it is large, the pairs that are confused most."""
     if len(names) <= _TABLE_CLASSES:
         rows = [
             [name, *map(str, counts)]
-            for name, counts in zip(names, confusion.tolist(), strict=True)
+            for name, counts in zip(names, pairs.dense().tolist(), strict=True)
         ]
         return table(["label / taken for", *names], rows)
     rows = [
         [names[label], names[taken], str(count)]
-        for label, taken, count in most_confused(confusion, _PAIRS)
+        for label, taken, count in pairs.most_confused(_PAIRS)
     ]
     return table(["label", "taken for", "images"], rows)

@@ -21,7 +21,6 @@ import tfxfer
 from tfxfer.config import FitConfig, read_recipe, to_toml
 from tfxfer.explanation import Explainer
 from tfxfer.history import Epoch
-from tfxfer.metrics import mistakes
 from tfxfer.progress import readable_seconds
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.charts import Chart, Series
@@ -194,11 +193,11 @@ def _rates(epochs: Sequence[Epoch], config: FitConfig) -> list[charts.Point]:
 def _numbers(findings: Findings) -> dict[str, Any]:
     """Returns the scores, the table of the classes, and the reliability."""
     result, counts = findings.result, findings.counts
-    wrong = mistakes(result.confusion)
+    mistaken = result.pairs.most_often_taken_for()
     scores = result.classes
     classes = []
     for index, name in enumerate(result.class_names):
-        taken_for = int(wrong[index].argmax())
+        taken_for, times = mistaken.get(index, (0, 0))
         classes.append(
             {
                 "name": name,
@@ -207,8 +206,8 @@ def _numbers(findings: Findings) -> dict[str, Any]:
                 "precision": float(scores.precision[index]),
                 "recall": float(scores.recall[index]),
                 "f1": float(scores.f1[index]),
-                "confused": result.class_names[taken_for] if wrong[index].any() else "",
-                "times": int(wrong[index, taken_for]),
+                "confused": result.class_names[taken_for] if times else "",
+                "times": times,
             }
         )
     bins = result.calibration
@@ -237,8 +236,8 @@ def _numbers(findings: Findings) -> dict[str, Any]:
 def _matrix(findings: Findings) -> dict[str, Any]:
     """Returns the confusion matrix, the orders of its classes, and the pictures of its cells."""
     result = findings.result
-    shown = _most_confused(result.confusion)
-    confusion = result.confusion[np.ix_(shown, shown)]
+    shown = result.pairs.classes_with_most_mistakes(_MATRIX_CLASSES)
+    confusion = result.pairs.among(shown)
     behind = _behind_cells(findings, shown)
     numbers = np.array([number for some in behind.values() for number in some], np.int64)
     side = _LARGE_SIDE if len(numbers) <= _FEW else _SMALL_SIDE
@@ -277,13 +276,6 @@ def _matrix(findings: Findings) -> dict[str, Any]:
             },
         },
     }
-
-
-def _most_confused(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Returns which classes the matrix shows, ascending: all, or those with the most mistakes."""
-    wrong = mistakes(confusion)
-    involved = wrong.sum(axis=0) + wrong.sum(axis=1)
-    return np.sort(np.argsort(-involved, kind="stable")[:_MATRIX_CLASSES])
 
 
 def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:

@@ -5,6 +5,7 @@ does not depend on the order of the examples, copies of an example go the same w
 examples beside them the old ones stay where they are, but for as many as the shares demand.
 """
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -56,10 +57,7 @@ def carve(
     np.minimum.at(chance, units, chances)  # that of a unit, whatever the order of its examples
     sizes = np.bincount(units)
     strata = _most_common_labels(units, labels)
-    members = [
-        of_one[np.argsort(chance[of_one], kind="stable")]
-        for of_one in (np.flatnonzero(strata == label) for label in np.unique(strata))
-    ]
+    members = _by_class(strata, chance)
     counts = np.array([sizes[member].sum() for member in members], np.int64)
     whole = np.array([len(member) for member in members], np.int64)
     left = list(members)
@@ -99,10 +97,7 @@ def subset(labels: Integers, digests: Ids, num_examples: int, seed: tuple[int, .
     Every class is in it if there are as many examples as classes.
     """
     chances = _chances(digests, seed)
-    members = [
-        of_one[np.argsort(chances[of_one], kind="stable")]
-        for of_one in (np.flatnonzero(labels == label) for label in np.unique(labels))
-    ]
+    members = _by_class(labels, chances)
     counts = np.array([len(member) for member in members], np.int64)
     least = np.full_like(counts, 1 if num_examples >= len(members) else 0)
     size = apportion(counts, num_examples, least, counts)
@@ -166,11 +161,29 @@ def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> 
     total = int(np.clip(total, least.sum(), most.sum()))
     ideal = counts * (total / counts.sum())
     taken: Integers = np.clip(np.floor(ideal).astype(np.int64), least, most)
-    while taken.sum() < total:
-        taken[np.argmax(np.where(taken < most, ideal - taken, -np.inf))] += 1
-    while taken.sum() > total:
-        taken[np.argmin(np.where(taken > least, ideal - taken, np.inf))] -= 1
+    lacking = total - int(taken.sum())
+    step, limits = (1, most) if lacking > 0 else (-1, least)
+    # The class that is furthest from its share is first; of equal ones the first class.
+    waiting = [
+        (-step * float(ideal[place] - taken[place]), int(place))
+        for place in np.flatnonzero(taken != limits)
+    ]
+    heapq.heapify(waiting)
+    for _ in range(abs(lacking)):
+        place = waiting[0][1]
+        taken[place] += step
+        if taken[place] == limits[place]:
+            heapq.heappop(waiting)
+        else:
+            heapq.heapreplace(waiting, (-step * float(ideal[place] - taken[place]), place))
     return taken
+
+
+def _by_class(labels: Integers, chances: npt.NDArray[np.uint64]) -> list[Integers]:
+    """Returns the examples of each class that occurs, those of the lowest chance first."""
+    order = np.lexsort((chances, labels))
+    starts = np.flatnonzero(np.diff(labels[order]))
+    return np.split(order, starts + 1)
 
 
 def _as_items(digests: Ids) -> npt.NDArray[np.void]:
