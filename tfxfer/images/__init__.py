@@ -55,8 +55,8 @@ def decode_and_resize(
 def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True) -> tf.Tensor:
     """Returns an encoded image as uint8 RGB, the way up that it is looked at.
 
-    JPEG comes out bit for bit as from Pillow, and so does all else: grey images, palettes and CMYK
-    become RGB. 16-bit samples keep their upper 8 bits. What is transparent shows a white
+    JPEG comes out bit for bit as from Pillow, whoever wrote the file, and so does all else: grey
+    images, palettes, CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. What is transparent shows a white
     background (`picture.BACKGROUND`): alpha, a transparent colour, and what the first picture of a
     GIF leaves free. Of an animation the first picture is taken.
 
@@ -75,7 +75,7 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
     Raises:
         tf.errors.InvalidArgumentError: `why_unreadable` says why not, or the file is damaged.
     """
-    start = characters(tf.strings.substr(encoded, 0, 41))
+    start = characters(tf.strings.substr(encoded, 0, jpeg.HEAD_BYTES))
     image = tf.cond(
         tf.strings.regex_full_match(start, png.SMALL_PLAIN),
         lambda: tf.io.decode_png(encoded, channels=3),

@@ -2,11 +2,25 @@
 
 import tensorflow as tf
 
+from tfxfer.images import cmyk
 from tfxfer.images.content import MAX_BLOCKS, accepted, apart, characters, cut, length, read
 from tfxfer.images.picture import exif_orientation, fits, upright, why_no_picture
 
-# How most JPEG files begin that have no EXIF: a JFIF segment of 16 bytes, and then the tables.
-_PLAIN = r"(?s)\x{ff}\x{d8}\x{ff}\x{e0}\x00\x10.{14}\x{ff}\x{db}.*"
+# Any bytes among which "Exi" is not: a pattern cannot say it more shortly.
+_NO_EXIF = r"(?:[^E]|E(?:E|xE)*(?:[^Ex]|x[^Ei]))*"
+
+# How most JPEG files begin that have no EXIF: a JFIF segment of 16 bytes, tables, and a size with
+# samples of 8 bits, of one component or three; behind it there is no EXIF either.
+_PLAIN = (
+    r"(?s)\x{ff}\x{d8}\x{ff}\x{e0}\x00\x10.{14}\x{ff}\x{db}"
+    + _NO_EXIF
+    + r"\x{ff}[\x{c0}-\x{c2}]\x00(?:\x0b\x08.{4}\x01|\x11\x08.{4}\x03)"
+    + _NO_EXIF
+    + r"(?:E(?:E|xE)*x?)?"
+)
+
+# Of the first bytes of a file, so many are looked at for that: the tables are shorter.
+HEAD_BYTES = 1024
 
 
 def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
@@ -31,7 +45,12 @@ def _has_end(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def is_plain(start: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
-    """Tells whether a file is a JPEG without EXIF that has its end where it should be."""
+    """Tells whether a file is an RGB or grey JPEG without EXIF, with its end where it should be.
+
+    Args:
+        start: A character for each of the first `HEAD_BYTES`.
+        encoded: All of it.
+    """
     return tf.cond(
         tf.strings.regex_full_match(start, _PLAIN),
         lambda: tf.strings.substr(encoded, -2, 2) == b"\xff\xd9",
@@ -43,7 +62,7 @@ def decode_plain(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns such a JPEG as RGB."""
     size = height_and_width(encoded)
     reason = tf.cond(fits(size), lambda: tf.constant(""), lambda: why_no_picture(size))
-    return _as_stored(accepted(encoded, reason, prefix))
+    return _rgb(accepted(encoded, reason, prefix))
 
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:
@@ -52,8 +71,24 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _as_stored(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.cond(
+        tf.io.extract_jpeg_shape(encoded)[2] == 4,
+        lambda: _from_inks(encoded),
+        lambda: _rgb(encoded),
+    )
+
+
+def _rgb(encoded: tf.Tensor) -> tf.Tensor:
     # The default, faster transform differs from Pillow's by up to 6 grey levels.
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+@apart
+def _from_inks(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns a JPEG of four components, CMYK or YCCK, as RGB."""
+    _, frame, scan, transform = tf.unstack(_segments(encoded))
+    damaged = tf.where((frame < 0) | (scan < 0), "it is a damaged JPEG file", "")
+    return cmyk.decode(accepted(encoded, damaged), frame, scan, transform > 0)
 
 
 @apart
@@ -69,7 +104,11 @@ def orientation(encoded: tf.Tensor) -> tf.Tensor:
     position = tf.cond(
         first | second,
         lambda: tf.where(first, tf.constant(2, tf.int64), 20),
-        lambda: _find_exif(encoded),
+        lambda: tf.cond(
+            tf.strings.regex_replace(encoded, r"Exif\x00\x00", "") != encoded,
+            lambda: _segments(encoded)[0],
+            lambda: tf.constant(-1, tf.int64),
+        ),
     )
 
     def of_segment() -> tf.Tensor:
@@ -81,25 +120,44 @@ def orientation(encoded: tf.Tensor) -> tf.Tensor:
 
 
 @apart
-def _find_exif(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns where the segment of EXIF begins, int64, or -1."""
-    last = length(encoded) - 10
+def _segments(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns where things are before the pixels of a JPEG, int64, -1 for what is not there.
 
-    def goes_on(position: tf.Tensor, more: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-        return more & ~found & (position <= last)
+    Returns:
+        Where the first segment of EXIF begins, the one that states the size and the first one with
+        pixels; and of the last marker of Adobe's what it says of the colours: 0, 1 or 2.
+    """
+    last = length(encoded) - 16
 
-    def step(position: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        mark, kind, high, low = tf.unstack(read(encoded, position, 4))
-        found = (kind == 0xE1) & (cut(encoded, position + 4, 6) == b"Exif\0\0")
-        # What belongs to applications, a comment, or a byte that fills up.
-        more = (mark == 0xFF) & (((kind >= 0xE0) & (kind < 0xF0)) | (kind >= 0xFE))
-        size = tf.where(kind != 0xFF, 2 + 256 * high + low, 1)
-        return tf.where(found, position, position + size), more, found
+    def goes_on(position: tf.Tensor, more: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        return more & (position <= last)
 
-    position, _, found = tf.while_loop(
-        goes_on,
-        step,
-        (tf.constant(2, tf.int64), tf.constant(True), tf.constant(False)),
-        maximum_iterations=MAX_BLOCKS,
+    def step(
+        position: tf.Tensor, _: tf.Tensor, found: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        mark, kind, high, low, *_, colours = tf.unstack(read(encoded, position, 16))
+        exif, frame, _, transform = tf.unstack(found)
+        begins = cut(encoded, position + 4, 6)
+        size = 256 * high + low
+        # What comes first counts, as in Pillow; of Adobe's markers the last, as in libjpeg.
+        is_exif = (kind == 0xE1) & (begins == b"Exif\0\0") & (exif < 0)
+        # 0xC4, 0xC8 and 0xCC are others.
+        is_frame = (kind >= 0xC0) & (kind < 0xD0) & (kind % 4 > 0) | (kind == 0xC0)
+        is_adobe = (kind == 0xEE) & (tf.strings.substr(begins, 0, 5) == b"Adobe") & (size >= 14)
+        is_scan = (mark == 0xFF) & (kind == 0xDA)
+        found = tf.stack(
+            [
+                tf.where(is_exif, position, exif),
+                tf.where(is_frame & (frame < 0), position, frame),
+                tf.where(is_scan, position, -1),
+                tf.where(is_adobe, colours, transform),
+            ]
+        )
+        more = (mark == 0xFF) & (kind >= 0xC0) & ~is_scan
+        return position + tf.where(kind != 0xFF, 2 + size, 1), more, found  # 0xFF fills up
+
+    start, nothing = tf.constant(2, tf.int64), tf.constant([-1] * 4, tf.int64)
+    *_, found = tf.while_loop(
+        goes_on, step, (start, tf.constant(True), nothing), maximum_iterations=MAX_BLOCKS
     )
-    return tf.where(found, position, -1)
+    return found
