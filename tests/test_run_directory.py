@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+from nasty_names import NASTY_NAMES
 
 from tfxfer.errors import RunError, UsageError
 from tfxfer.run_directory import (
@@ -193,6 +194,19 @@ def test_class_names_are_read_back_in_order(tmp_path):
     assert read_class_names(tmp_path / "classes.txt") == names
     with pytest.raises(UsageError, match=r"There is no '.*none.txt' with the names"):
         read_class_names(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("names", [NASTY_NAMES, NASTY_NAMES[::-1], ("\ufeffcat", "x ", "y")])
+def test_class_names_are_read_back_whatever_is_in_them(tmp_path, names):
+    write_class_names(tmp_path / "classes.txt", names)
+    assert read_class_names(tmp_path / "classes.txt") == names
+    # Other programs find a line for each, too.
+    assert len((tmp_path / "classes.txt").read_text("utf-8").splitlines()) == len(names)
+
+
+def test_class_names_that_were_edited_on_windows_are_read(tmp_path):
+    (tmp_path / "classes.txt").write_bytes("\ufeffcaf\u00e9\r\ntea\r\n".encode())
+    assert read_class_names(tmp_path / "classes.txt") == ("caf\u00e9", "tea")
 
 
 def test_class_names_are_lines_but_for_those_that_cannot_be(tmp_path):

@@ -1,16 +1,21 @@
 """Manifests: what they may say, and what is said of those that cannot be read."""
 
+import dataclasses
 import json
 import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from nasty_names import NASTY_NAMES
 
 from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
+from tfxfer.run_directory import write_class_names
 from tfxfer.sources import open_as_it_is, open_source
+from tfxfer.sources.folders import file_digests
 from tfxfer.sources.manifest import write_manifest
+from tfxfer.sources.source import Source, canonical, in_any_order
 
 
 def write_images(folder, names):
@@ -217,3 +222,75 @@ def test_what_was_written_of_a_source_opens_as_the_same(tmp_path, data):
         if split.weights is not None:
             np.testing.assert_array_equal(other.weights, split.weights)
         np.testing.assert_array_equal(other.digests(), split.digests())
+
+
+def source_of(folder, class_names):
+    """Returns a source that has two examples of each class."""
+    files = [f"{number}.png" for number in range(2 * len(class_names))]
+    paths = [str(folder / file) for file in files]
+    table = tf.constant(paths)
+    split = in_any_order(
+        np.arange(len(files)) // 2,
+        lambda index: tf.io.read_file(tf.gather(table, index)),
+        lambda index: paths[index],
+        lambda: file_digests(paths),
+    )
+    return Source("data", class_names, {"train": split}, (5, 4))
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(0, 1), slice(9, 12), slice(22, 40)])
+def test_class_names_are_read_back_whatever_is_in_them(tmp_path, part):
+    names = tuple(sorted({*NASTY_NAMES[part], "zebra"}, key=canonical))
+    write_images(tmp_path, [f"{number}.png" for number in range(2 * len(names))])
+    source = source_of(tmp_path, names)
+    groups = [
+        f"{names[label]}{index}\r " for index, label in enumerate(source.splits["train"].labels)
+    ]
+    split = dataclasses.replace(source.splits["train"], groups=groups)
+    (tmp_path / "run").mkdir()
+    write_manifest(tmp_path / "run" / "any.csv", source, {"train": split})
+    again = open_as_it_is(str(tmp_path / "run" / "any.csv"))
+    assert again.class_names == names
+    assert again.splits["train"].labels.tolist() == split.labels.tolist()
+    assert again.splits["train"].groups == groups
+
+
+def test_a_list_of_an_earlier_run_is_read_as_it_was_written(folder):
+    (folder / "config.toml").touch()
+    write_class_names(folder / "classes.txt", ("cat", "cat "))
+    path = manifest(folder, "path,label,split\na.png,cat,train\nb.png,cat ,train\n", "splits.csv")
+    assert open_as_it_is(str(path)).class_names == ("cat", "cat ")
+
+
+def test_stray_white_space_in_a_table_by_hand_is_no_class_of_its_own(folder):
+    path = manifest(folder, "path,label\na.png, cat\nb.png,dog \nc.png,cat\n")
+    source = open_as_it_is(str(path))
+    assert source.class_names == ("cat", "dog")
+    assert source.splits["train"].labels.tolist() == [0, 1, 0]
+    assert any("' cat', 'cat'" in note for note in source.notes)
+
+
+def test_in_quotes_and_in_json_white_space_belongs_to_a_label(folder):
+    rows = [{"path": "a.png", "label": "cat"}, {"path": "b.png", "label": "cat "}]
+    for path in (
+        manifest(folder, '\ufeff"path","label"\n"a.png","cat"\n"b.png","cat "\n'),
+        manifest(folder, "\n".join(map(json.dumps, rows)), "list.jsonl"),
+    ):
+        source = open_as_it_is(str(path))
+        assert source.class_names == ("cat", "cat ")
+        assert any("'cat', 'cat '" in note for note in source.notes)
+
+
+def test_labels_that_unicode_holds_for_one_are_one_class_and_that_is_noted(folder):
+    text = ROWS.replace("cat", "caf\u00e9").replace("c.png,caf\u00e9", "c.png,cafe\u0301")
+    source = open_as_it_is(str(manifest(folder, text)))
+    assert source.class_names == ("caf\u00e9", "dog")
+    assert source.splits["validation"].labels.tolist() == [0]
+    assert any(ascii("cafe\u0301") in note for note in source.notes)
+
+
+def test_splits_go_by_the_usual_words(folder):
+    text = ROWS.replace("train", "Training").replace("val", "dev_set").replace("test", "hold-out")
+    assert list(open_as_it_is(str(manifest(folder, text))).splits) == [
+        *("train", "validation", "test")
+    ]

@@ -9,7 +9,13 @@ import tensorflow as tf
 from tfxfer.cache import ids_of
 from tfxfer.errors import UsageError
 from tfxfer.sources import first_few
-from tfxfer.sources.source import Source, Split, in_any_order, typical_height_and_width
+from tfxfer.sources.source import (
+    Source,
+    Split,
+    in_any_order,
+    places_of,
+    typical_height_and_width,
+)
 
 
 def test_the_first_few_of_many_names_are_listed():
@@ -78,3 +84,33 @@ def test_a_class_whose_name_is_no_text_is_refused():
         UsageError, match=r"The name of the class 'a\\udcff' is no UTF-8.*Rename it"
     ):
         Source("data", ("b", "a\udcff"), splits, (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("a", " "), "white space alone"),
+        (("a", ""), "white space alone"),
+        (("a", "\u00a0\n"), "white space alone"),
+        (("a", "b\0"), "NUL"),
+        (("a", "a"), "have the name 'a'"),
+        (("caf\u00e9", "cafe\u0301"), "Unicode"),
+    ],
+)
+def test_class_names_that_cannot_be_kept_apart_are_refused(names, told):
+    splits = {"train": split_of([(4, 4)], by_index=True)}
+    with pytest.raises(UsageError, match=f"{told}.*Rename"):
+        Source("data", names, splits, (4, 4))
+
+
+def test_class_names_are_found_among_others_however_unicode_writes_them():
+    known = ("tea", "caf\u00e9", "cat ", "cat")
+    assert places_of(("cat", "cafe\u0301", "cat ", "Cat"), known) == [3, 1, 2, None]
+    # A model from before may tell the two apart.
+    assert places_of(("e\u0301", "\u00e9"), ("\u00e9", "e\u0301")) == [1, 0]
+
+
+def test_the_fingerprint_does_not_tell_how_unicode_writes_a_name():
+    splits = {"train": split_of([(4, 4)], by_index=True)}
+    one, other = (Source("a", (name, "x"), splits, (4, 4)) for name in ("\u00e9", "e\u0301"))
+    assert one.fingerprint() == other.fingerprint()
