@@ -273,8 +273,7 @@ def test_an_export_that_differs_from_the_model_is_not_published(
         ExportError, match=r"probabilities differ by up to .* It was not published\."
     ):
         export_saved_model(trained, tmp_path / "x", files, {})
-    assert whole_versions(tmp_path / "x") == []
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
@@ -321,8 +320,7 @@ def test_a_full_disk_publishes_nothing_and_leaves_nothing(finished, tmp_path):
     with exporting(result.run, tmp_path, max_bytes=200_000) as process:
         said = process.stdout.read()
     assert said.startswith(f"Error: Cannot write the export to '{tmp_path}/colours'")
-    assert whole_versions(tmp_path / "colours") == []
-    assert [path.name for path in tmp_path.iterdir()] == ["colours"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
