@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tfxfer.config import BadImages, RunConfig
 from tfxfer.inspection import Inspection, inspect, near_duplicates
+from tfxfer.isolation import isolated
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
 from tfxfer.sources.carving import found_in, inseparable
@@ -132,6 +133,7 @@ class CheckResult:
         return [*lines, "", verdict]
 
 
+@isolated
 def check(
     data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
 ) -> CheckResult:

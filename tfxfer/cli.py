@@ -5,13 +5,12 @@ import functools
 import io
 import json
 import os
-import pathlib
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -29,6 +28,9 @@ from tfxfer.config import (
     setting_types,
 )
 from tfxfer.errors import InterruptionError, TfxferError, UsageError
+from tfxfer.keras_settings import check_keras, expand_variables
+from tfxfer.notices import shown_by
+from tfxfer.paths import user_path
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
 from tfxfer.run_directory import run_to_resume, write_text
@@ -47,7 +49,8 @@ class _Door(click.Group):
                 # The name of a file need not be UTF-8: it is printed as it is.
                 stream.reconfigure(errors="surrogateescape")
         try:
-            return super().invoke(context)
+            with shown_by(functools.partial(click.echo, err=True)):
+                return super().invoke(context)
         except InterruptionError as error:
             click.echo(str(error), err=True)
             context.exit(error.exit_code)
@@ -357,7 +360,7 @@ def predict(
     if output is None:
         listing.write(counted(), kind, top, sys.stdout)
     else:
-        listing.write_file(counted(), kind, top, pathlib.Path(output))
+        listing.write_file(counted(), kind, top, user_path(output))
         click.echo(f"Wrote '{output}', {counts['files']:,} files.")
     if counts["unreadable"]:
         click.echo(
@@ -482,8 +485,10 @@ def backbones(name: str | None) -> None:
 def cache(clear: bool, cache_dir: str | None) -> None:
     """List what is kept between runs: features of frozen backbones, decoded images."""
     # NumPy, which the other commands that answer at once do without.
-    from tfxfer.cache import Cache
+    from tfxfer.cache import Cache, default_cache_dir
 
+    if cache_dir is None:
+        default_cache_dir()  # where there is none, that is the answer
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
     if clear:
         click.echo(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
@@ -549,11 +554,13 @@ def _quiet_import() -> Iterator[None]:
     (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error itself is put
     aside meanwhile.
     """
+    expand_variables()
+    check_keras()
     keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as notices:
+    with _scratch_file() as notices:
         os.dup2(notices.fileno(), 2)
         try:
             import absl.logging
@@ -570,3 +577,11 @@ def _quiet_import() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _scratch_file() -> IO[bytes]:
+    """Returns an empty file that goes when it is closed, in memory where no disk can be written."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return os.fdopen(os.memfd_create("notices"), "w+b")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tfxfer import metrics
 from tfxfer.errors import UsageError
+from tfxfer.isolation import isolated
 from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores, judging_split
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.progress import Progress
@@ -172,6 +173,7 @@ class EvaluationResult:
         return ["", *lines] if lines else []
 
 
+@isolated
 def evaluate(
     model: str | pathlib.Path,
     *,

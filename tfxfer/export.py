@@ -33,7 +33,9 @@ from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation import score
 from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
+from tfxfer.isolation import isolated
 from tfxfer.metrics import accuracy, judging_split
+from tfxfer.paths import user_path
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.run_directory import (
     RunDirectory,
@@ -93,6 +95,7 @@ class Converted:
     difference: float
 
 
+@isolated
 def export(
     model: str | pathlib.Path,
     *,
@@ -142,7 +145,7 @@ def export(
     if calibrate:
         metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
     images = Images(source.splits["validation"], trained.input_size, memory_bytes=0)
-    directory = pathlib.Path(export_dir, name)
+    directory = user_path(export_dir) / name
     version = export_saved_model(
         trained, directory, images.encoded(CHECK_IMAGES), metrics, min_accuracy
     )
@@ -194,6 +197,7 @@ def export_saved_model(
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
+@isolated
 def convert(
     model: str | pathlib.Path,
     kind: Format,
@@ -286,7 +290,7 @@ def _output_path(
             raise UsageError("Format 'keras' copies the model: say where to with --output.")
         quantized = "" if quantization == "none" else f".{quantization}"
         return trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
-    path = pathlib.Path(output)
+    path = user_path(output)
     if path.suffix != suffix:
         raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
     if path.resolve() == trained.path.resolve():
@@ -396,11 +400,12 @@ def _write_in_tensorflow(
     """Writes the SavedModel in another process, whose Keras backend is TensorFlow."""
     code = (
         "import json, pathlib, sys\n"
+        "from tfxfer.isolation import isolated\n"
         "from tfxfer.serving import write_saved_model\n"
         "from tfxfer.trained import load\n"
         "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
         "directory = pathlib.Path(sys.argv[2])\n"
-        "write_saved_model(trained.model, trained.class_names, facts, directory)\n"
+        "isolated(write_saved_model)(trained.model, trained.class_names, facts, directory)\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.keras")

@@ -21,6 +21,8 @@ from tfxfer.config import FitConfig, read_recipe
 from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.features import predict_batches
 from tfxfer.images import decode_and_resize, readable_reason, resize
+from tfxfer.isolation import isolated
+from tfxfer.paths import listed_path, user_path
 from tfxfer.run_directory import (
     RunDirectory,
     classes_file,
@@ -56,6 +58,7 @@ class TrainedClassifier:
         """The side in pixels of the square images that the model takes."""
         return int(self.model.input_shape[1])
 
+    @isolated
     def predict(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
@@ -99,6 +102,7 @@ class TrainedClassifier:
         """
         return predict_batches(self.model, batches, num_examples, batch_size, progress)
 
+    @isolated
     def features(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
@@ -181,7 +185,7 @@ class TrainedClassifier:
         """Returns an image as the model takes it."""
         if isinstance(image, str | os.PathLike):
             try:
-                encoded = tf.io.read_file(os.fspath(image))
+                encoded = tf.io.read_file(listed_path(os.fspath(image)))
                 square = decode_and_resize(encoded, self.input_size)
             except tf.errors.OpError as error:
                 raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
@@ -258,6 +262,7 @@ def _listed(images: AnyImage | Iterable[AnyImage]) -> Iterable[AnyImage]:
     return images
 
 
+@isolated
 def load(path: str | pathlib.Path) -> TrainedClassifier:
     """Returns the classifier of a run, of a `.keras` file, or of what `tfxfer export` published.
 
@@ -269,7 +274,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         UsageError: There is no such thing, or the class names are missing.
         RunError: It is damaged, is no image classifier, or wants code of its own to run.
     """
-    path = pathlib.Path(path)
+    path = user_path(path)
     published = versions(path)
     if published and not (path / "config.toml").is_file():
         path = published[-1]
