@@ -16,7 +16,17 @@ BENCHMARKS = sorted(pathlib.Path(__file__).parents[1].glob("benchmarks/*.py"))
 # the evaluation, by which all three judge.
 DOOR = {"cli"}
 VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export", "reporting"}
-LEAVES = {"allocator", "config", "recipe", "run_directory", "errors"}
+LEAVES = {
+    "allocator",
+    "config",
+    "errors",
+    "file_locks",
+    "keras_settings",
+    "notices",
+    "paths",
+    "recipe",
+    "run_directory",
+}
 USED_BY_VERBS = {
     "training": {"evaluation", "export", "reporting"},
     "export": {"evaluation"},

@@ -257,6 +257,8 @@ class Cache:
         for empty in (folder, folder.parent):
             with contextlib.suppress(OSError):
                 empty.rmdir()
+        if isinstance(error, DataError):
+            return
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
             warn_once(

@@ -1,9 +1,9 @@
 """Keras' and TensorFlow's global settings: tfxfer works under its own, and the user's stay.
 
 They come from `keras.json`, from variables and from the script that calls tfxfer: a default float
-type, mixed precision, the order of an image's axes, functions run eagerly, how many epochs there are
-at most, the state of Python's and NumPy's random numbers. Nothing that is built or computed here
-depends on them, and none is another afterwards.
+type, mixed precision, the order of an image's axes, functions run eagerly, a limit on epochs, the
+state of Python's and NumPy's random numbers. Nothing that is built or computed here depends on
+them, and all are afterwards what they were.
 """
 
 import contextlib
@@ -143,8 +143,8 @@ def _check_process() -> None:
         _process.user = os.getpid()
     elif _process.user != os.getpid():
         raise RunError(
-            "This process was forked from one that had used TensorFlow, whose threads a fork leaves "
-            "behind: it would wait for them for ever. Start processes by spawn, as "
+            "This process was forked from one that had used TensorFlow, whose threads a fork "
+            "leaves behind: it would wait for them for ever. Start processes by spawn, as "
             "multiprocessing.get_context('spawn') does, or before tfxfer is first used."
         )
     if not tf.executing_eagerly():

@@ -1,7 +1,8 @@
 """What Keras reads while it is imported, its variables and its keras.json, looked at beforehand.
 
-Most of it is set aside while tfxfer works (`isolation`). What Keras itself refuses, and the backend,
-which cannot be changed once it is imported, are told by one line that names where it comes from.
+Most of it is set aside while tfxfer works (`isolation`). What Keras itself refuses, and a backend
+that does not do, which cannot be changed afterwards, end in one line that names the file or the
+variable.
 """
 
 import importlib.util
@@ -23,6 +24,9 @@ _CHOICES = {
     "floatx": ("float32", "float16", "float64"),
     "image_data_format": ("channels_last", "channels_first"),
 }
+# Where Keras keeps its files for a user whose home directory cannot be written.
+_MAKESHIFT = pathlib.Path("/tmp/.keras")
+
 _COUNTS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 
 
@@ -59,8 +63,13 @@ def check_imported_backend(backend: str) -> None:
 def expand_variables() -> None:
     """Expands `~` in the variables that Keras and TFDS would take literally.
 
+    Where the user has no home directory TensorFlow's old Keras would make a directory that is
+    called `~`, unless it is given another.
+
     For a process of one's own, before they are imported.
     """
+    if home() is None:
+        os.environ.setdefault("KERAS_HOME", str(_MAKESHIFT))
     for name in ("KERAS_HOME", "TFDS_DATA_DIR"):
         if os.environ.get(name):
             os.environ[name] = str(user_path(os.environ[name], f"The variable {name}"))
@@ -78,7 +87,7 @@ def weights_home() -> pathlib.Path:
     users = home()
     if users is not None and ((users / ".keras").is_dir() or os.access(users, os.W_OK)):
         return users / ".keras"
-    return pathlib.Path("/tmp/.keras")
+    return _MAKESHIFT
 
 
 def _settings_file() -> pathlib.Path:
@@ -87,7 +96,7 @@ def _settings_file() -> pathlib.Path:
         folder = os.environ["KERAS_HOME"]
     else:
         users = os.path.expanduser("~")
-        folder = os.path.join(users if os.access(users, os.W_OK) else "/tmp", ".keras")
+        folder = os.path.join(users, ".keras") if os.access(users, os.W_OK) else str(_MAKESHIFT)
     return pathlib.Path(os.path.expanduser(os.path.join(folder, "keras.json")))
 
 
