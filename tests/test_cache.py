@@ -208,7 +208,7 @@ def test_without_a_home_directory_nothing_is_kept_and_that_is_said(monkeypatch, 
     for name in ("HOME", "TFXFER_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    assert Cache.of(FitConfig(cache_gigabytes=0)).max_bytes == 0
+    assert Cache.of(FitConfig(cache_gigabytes=0.0)).max_bytes == 0
     assert not caplog.messages
     cache = Cache.of(FitConfig())
     assert write(cache) is None
@@ -237,7 +237,7 @@ def test_the_variables_of_the_cache_may_have_a_tilde(monkeypatch, tmp_path):
 def test_a_full_disk_leaves_nothing_half_written_and_is_told_of(
     cache, monkeypatch, caplog, number, file
 ):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(number, os.strerror(number))
 
     write(cache, "before")

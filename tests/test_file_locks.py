@@ -60,6 +60,7 @@ def test_without_locks_a_process_of_this_machine_is_known_by_what_the_file_says(
 ):
     run = RunDirectory(tmp_path / "run")
     run.path.mkdir()
+    (run.path / "config.toml").touch()
     holder = f"process {os.getppid()} on {socket.gethostname()}"
     run.lock.write_text(holder)
     with pytest.raises(UsageError, match=holder), locked(run):

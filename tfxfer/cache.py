@@ -29,10 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config import GIGABYTE, RunConfig
-from tfxfer.errors import DataError, RunError, UsageError
+from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
 from tfxfer.notices import warn_once
 from tfxfer.paths import home, user_path
-from tfxfer.run_directory import replacing
+from tfxfer.run_directory import flush, replacing
 
 # 16 bytes: among 2**32 images the chance that two share an id is 1e-19.
 ID_BYTES = 16
@@ -211,7 +211,7 @@ class Cache:
             return None
         folder = self.directory / kind / key
         temporary = folder / f".{os.getpid()}.rows.npy"
-        path = None
+        leftovers = [temporary]
         header = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(like)),
             "fortran_order": False,
@@ -223,10 +223,10 @@ class Cache:
                 np.lib.format.write_array_header_1_0(file, header)
                 for batch in batches:
                     file.write(np.ascontiguousarray(batch, like).data)
-                file.flush()
-                os.fsync(file.fileno())
+            flush(temporary)
             named = temporary.with_name(f"rows-{_digest(temporary)}.npy")
-            path = None if named.exists() else named  # what is to be removed after an error
+            if not named.exists():
+                leftovers.append(named)
             temporary.replace(named)
             text = json.dumps({**about, "file": named.name})
             with replacing(folder / "index.npz") as index:
@@ -235,28 +235,24 @@ class Cache:
                 if other != named:
                     other.unlink(missing_ok=True)
             rows: Rows = np.load(named, mmap_mode="c")
+            leftovers.clear()
+        except InterruptionError:
+            raise
         except (OSError, RunError) as error:
             # No space, no permission: the cache saves work, and is no reason to lose any.
-            self._give_up(folder, path, error)
+            self._tell(error)
             return None
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            _remove(leftovers)
         self._evict(folder)
         return rows
 
-    def _give_up(self, folder: pathlib.Path, rows: pathlib.Path | None, error: Exception) -> None:
-        """Removes what there is of an entry that could not be written, and says why it could not.
+    def _tell(self, error: Exception) -> None:
+        """Says why an entry could not be written.
 
         Nothing is said where another process cleared the cache meanwhile, or of what is wrong with
         the images.
         """
-        if rows is not None:
-            with contextlib.suppress(OSError):
-                rows.unlink(missing_ok=True)
-        for empty in (folder, folder.parent):
-            with contextlib.suppress(OSError):
-                empty.rmdir()
         if isinstance(error, DataError):
             return
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
@@ -333,6 +329,15 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
+
+
+def _remove(files: list[pathlib.Path]) -> None:
+    """Removes files, and the folders of the entry and of its kind where nothing else is in them."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+            file.parent.rmdir()
+            file.parent.parent.rmdir()
 
 
 def _size(folder: pathlib.Path) -> int:

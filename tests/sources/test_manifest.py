@@ -217,3 +217,13 @@ def test_what_was_written_of_a_source_opens_as_the_same(tmp_path, data):
         if split.weights is not None:
             np.testing.assert_array_equal(other.weights, split.weights)
         np.testing.assert_array_equal(other.digests(), split.digests())
+
+
+def test_a_tilde_in_a_path_is_the_home_directory_unless_something_is_called_so(folder, monkeypatch):
+    write_images(folder, ["home/e.png", "~/f.png"])
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    text = "path,label\na.png,cat\n~/e.png,dog\n~/f.png,dog\n"
+    source = open_as_it_is(str(manifest(folder, text)))
+    assert names(source.splits["train"], folder) == ["a.png", "home/e.png", "~/f.png"]
+    images = source.splits["train"].open_images().map(tf.io.decode_png)
+    assert [int(image[0, 0, 0]) for image in images] == [0, 0, 1]
