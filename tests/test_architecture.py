@@ -18,7 +18,7 @@ DOOR = {"cli"}
 VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export", "reporting"}
 LEAVES = {
     *("allocator", "config", "places", "recipe", "run_directory", "errors", "tables"),
-    *("names", "outputs", "streams"),
+    *("names", "outputs", "streams", "file_locks", "keras_settings", "notices", "paths"),
 }
 USED_BY_VERBS = {
     "training": {"evaluation", "export", "reporting"},

@@ -1,11 +1,14 @@
+import errno
 import os
 import pathlib
+import pwd
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from tfxfer import images
+from tfxfer import images, notices
 from tfxfer.cache import (
     Cache,
     code_digest,
@@ -17,6 +20,7 @@ from tfxfer.cache import (
     places,
 )
 from tfxfer.config import FitConfig
+from tfxfer.errors import UsageError
 
 IDS = ids_of((bytes([number]),) for number in range(5))
 ROWS = np.arange(15, dtype="float32").reshape(5, 3)
@@ -194,3 +198,84 @@ def test_a_cache_of_no_size_keeps_nothing_not_even_rows_without_numbers(tmp_path
     assert write(cache) is None
     assert write(cache, rows=np.zeros((5, 0), np.uint8)) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_directory_nothing_is_kept_and_that_is_said(monkeypatch, caplog):
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr(notices, "_said", set())
+    for name in ("HOME", "TFXFER_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert Cache.of(FitConfig(cache_gigabytes=0.0)).max_bytes == 0
+    assert not caplog.messages
+    cache = Cache.of(FitConfig())
+    assert write(cache) is None
+    assert cache.read("features", "a") is None
+    assert cache.entries() == []
+    assert cache.clear() == 0
+    assert "no home directory" in caplog.text
+    assert "TFXFER_CACHE_DIR" in caplog.text
+    with pytest.raises(UsageError, match="no home directory.*TFXFER_CACHE_DIR.*--cache-dir"):
+        default_cache_dir()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/tmp/users")
+    assert default_cache_dir() == pathlib.Path("/var/tmp/users/tfxfer")
+
+
+def test_the_variables_of_the_cache_may_have_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TFXFER_CACHE_DIR", "~/kept")
+    assert Cache.of(FitConfig()).directory == tmp_path / "kept"
+    monkeypatch.setenv("TFXFER_CACHE_DIR", "~nobodyatall/kept")
+    with pytest.raises(UsageError, match="TFXFER_CACHE_DIR is '~nobodyatall/kept'"):
+        default_cache_dir()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("file", ["rows", "index"])
+def test_a_full_disk_leaves_nothing_half_written_and_is_told_of(
+    cache, monkeypatch, caplog, number, file
+):
+    def full(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    write(cache, "before")
+    if file == "rows":
+        monkeypatch.setattr(os, "fsync", full)
+    else:
+        monkeypatch.setattr(np, "savez", full)
+    before = files(cache)
+    assert write(cache) is None
+    monkeypatch.undo()
+    assert files(cache) == before
+    assert sorted(path.name for path in (cache.directory / "features").iterdir()) == ["before"]
+    assert os.strerror(number) in caplog.text
+    assert str(cache.directory) in caplog.text
+    assert cache.read("features", "before") is not None
+
+
+def test_many_write_and_read_while_one_clears(cache):
+    stop, errors = threading.Event(), []
+
+    def work(number):
+        try:
+            while not stop.is_set():
+                rows = write(cache, str(number % 3), ROWS + number % 3)
+                found = cache.read("features", str(number % 3))
+                assert rows is None or np.array_equal(rows, ROWS + number % 3)
+                assert found is None or np.array_equal(found[1], ROWS + number % 3)
+                cache.entries()
+        except Exception as error:  # told of below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        cache.clear()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []

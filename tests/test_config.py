@@ -208,3 +208,30 @@ def test_a_recipe_keeps_any_text(data, tmp_path):
 def test_a_recipe_may_have_a_byte_order_mark_and_the_lines_of_windows(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfdata = 'photos'\r\nseed = 3\r\n")
     assert read_recipe(tmp_path / "a.toml", FitConfig()) == FitConfig(data="photos", seed=3)
+
+
+def test_a_tilde_is_the_home_directory_in_every_setting_that_is_a_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    names = ("data", "data_dir", "cache_dir", "runs_dir", "weights", "export_dir")
+    keys = set(setting_keys(FitConfig)) - {"class_weights"}
+    assert {key for key in keys if key.endswith(("dir", "data", "weights"))} == set(names)
+    for name in names:
+        assert FitConfig(**{name: "~/a b"}).get(name) == f"{tmp_path}/a b"
+        assert FitConfig(**{name: "none"}).get(name) == "none"
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('runs_dir = "~/runs"\n')
+    config = read_recipe("~/recipe.toml", FitConfig())
+    assert config.runs_dir == f"{tmp_path}/runs"
+    assert f'runs_dir = "{tmp_path}/runs"' in to_toml(config)
+    (tmp_path / "~").mkdir()
+    assert FitConfig(runs_dir="~").runs_dir == "~"  # what is called so comes first
+
+
+def test_a_tilde_of_nobody_is_named_with_its_setting_and_file(tmp_path):
+    with pytest.raises(UsageError, match="Setting 'cache_dir' is '~nobodyatall/x'.*no user"):
+        FitConfig(cache_dir="~nobodyatall/x")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('export_dir = "~nobodyatall"\n')
+    with pytest.raises(UsageError, match=r"In '.*recipe.toml': Setting 'export_dir'"):
+        read_recipe(recipe, FitConfig())

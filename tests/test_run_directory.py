@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -7,10 +9,13 @@ import threading
 import pytest
 from nasty_names import NASTY_NAMES
 
+from tfxfer import notices
 from tfxfer.errors import RunError, UsageError
 from tfxfer.run_directory import (
     RunDirectory,
+    check_output,
     check_writable,
+    flush,
     locked,
     named_run,
     new_version,
@@ -20,12 +25,14 @@ from tfxfer.run_directory import (
     prune_versions,
     publish_version,
     read_class_names,
+    remove_at_once,
     replacing,
     run_to_resume,
     start_run,
     versions,
     write_class_names,
     write_json,
+    write_text,
 )
 
 
@@ -310,3 +317,57 @@ def test_where_nothing_was_written_no_directory_is_left(tmp_path):
     with locked(RunDirectory(tmp_path / "runs" / "b")):
         pass
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_that_cannot_flush_is_told_of_once(tmp_path, monkeypatch, caplog, number):
+    def fails(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(notices, "_said", set())
+    monkeypatch.setattr(os, "fsync", fails)
+    for name in "ab":
+        write_text(tmp_path / name, name)
+        flush(tmp_path)
+        assert (tmp_path / name).read_text() == name
+    files, directories = caplog.messages
+    assert f"'{tmp_path}' does not flush files" in files
+    assert "does not flush directories" in directories
+    assert os.strerror(number) in directories
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_flush_that_lost_data_is_an_error(tmp_path, monkeypatch, number):
+    def fails(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(RunError, match=os.strerror(number)):
+        write_text(tmp_path / "a", "a")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match=os.strerror(number)):
+        flush(tmp_path)
+
+
+def test_a_directory_that_cannot_be_renamed_is_removed_all_the_same(tmp_path, monkeypatch):
+    def other_layer(self, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    for number in (1, 2):
+        (tmp_path / "model" / str(number)).mkdir(parents=True)
+    monkeypatch.setattr(pathlib.Path, "rename", other_layer)
+    prune_versions(tmp_path / "model", 1)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["2"]
+    remove_at_once(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tilde_is_the_home_directory_in_what_the_user_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_text("~/a.json", "{}")
+    assert (tmp_path / "a.json").read_text() == "{}"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.toml").touch()
+    assert run_to_resume("~/run").path == tmp_path / "run"
+    with pytest.raises(UsageError, match="no user 'nobodyatall'"):
+        check_output("~nobodyatall/a.json")

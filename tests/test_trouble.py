@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -83,3 +84,13 @@ except Exception as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "ResourceExhaustedError True", done.stderr[-500:]
+
+
+def test_a_quota_that_is_used_up_is_named_as_a_full_disk_is(tmp_path):
+    message = r"^Cannot write.*: Disk quota exceeded. Make room, then go on with:\n  tfxfer fit"
+    with pytest.raises(RunError, match=message):
+        name(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), tmp_path)
+    error = tf.errors.ResourceExhaustedError(None, None, "runs/a/events; Disk quota exceeded")
+    assert not is_out_of_memory(error)
+    with pytest.raises(RunError, match=message):
+        name(error, tmp_path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfxfer.config import FitConfig, PretrainConfig
 from tfxfer.errors import TfxferError
+from tfxfer.keras_settings import check_keras
 
 if TYPE_CHECKING:
     from tfxfer.checking import check
@@ -48,5 +49,6 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
+        check_keras()
         return getattr(importlib.import_module(f"tfxfer.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'tfxfer' has no attribute '{name}'")

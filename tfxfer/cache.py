@@ -29,8 +29,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config import GIGABYTE, RunConfig
-from tfxfer.errors import RunError
-from tfxfer.run_directory import replacing
+from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
+from tfxfer.notices import warn_once
+from tfxfer.paths import home, user_path
+from tfxfer.run_directory import flush, replacing
 
 # 16 bytes: among 2**32 images the chance that two share an id is 1e-19.
 ID_BYTES = 16
@@ -46,12 +48,24 @@ _HALF_WRITTEN_SECONDS = 24 * 3600
 
 
 def default_cache_dir() -> pathlib.Path:
-    """Returns TFXFER_CACHE_DIR or, where it is not set, the user's cache directory."""
+    """Returns TFXFER_CACHE_DIR or, where it is not set, the user's cache directory.
+
+    Raises:
+        UsageError: There is neither, nor a home directory.
+    """
     chosen = os.environ.get("TFXFER_CACHE_DIR")
     if chosen:
-        return pathlib.Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(base, "tfxfer").expanduser()
+        return user_path(chosen, "The variable TFXFER_CACHE_DIR")
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return user_path(base, "The variable XDG_CACHE_HOME") / "tfxfer"
+    users = home()
+    if users is None:
+        raise UsageError(
+            "There is no place for the cache: the user has no home directory, and TFXFER_CACHE_DIR "
+            "is not set. Set it to a directory that can be written, or give --cache-dir."
+        )
+    return users / ".cache" / "tfxfer"
 
 
 def key_of(facts: Mapping[str, Any]) -> str:
@@ -129,9 +143,18 @@ class Cache:
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
-        """Returns the cache that the settings of a run name."""
-        directory = pathlib.Path(config.cache_dir) if config.cache_dir else default_cache_dir()
-        return cls(directory.expanduser(), int(config.cache_gigabytes * GIGABYTE))
+        """Returns the cache that the settings of a run name.
+
+        Where there is no place for one nothing is kept, and that is said once.
+        """
+        max_bytes = int(config.cache_gigabytes * GIGABYTE)
+        if config.cache_dir or not max_bytes:
+            return cls(pathlib.Path(config.cache_dir or os.devnull), max_bytes)
+        try:
+            return cls(default_cache_dir(), max_bytes)
+        except UsageError as error:
+            warn_once("no cache", f"{error} Until then nothing is kept between runs.")
+            return cls(pathlib.Path(os.devnull), 0)
 
     def read(self, kind: str, key: str) -> tuple[Ids, Rows] | None:
         """Returns the ids and the memory-mapped rows of an entry, None where there is none.
@@ -188,6 +211,7 @@ class Cache:
             return None
         folder = self.directory / kind / key
         temporary = folder / f".{os.getpid()}.rows.npy"
+        leftovers = [temporary]
         header = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(like)),
             "fortran_order": False,
@@ -199,36 +223,57 @@ class Cache:
                 np.lib.format.write_array_header_1_0(file, header)
                 for batch in batches:
                     file.write(np.ascontiguousarray(batch, like).data)
-                file.flush()
-                os.fsync(file.fileno())
-            path = temporary.with_name(f"rows-{_digest(temporary)}.npy")
-            temporary.replace(path)
-            text = json.dumps({**about, "file": path.name})
+            flush(temporary)
+            named = temporary.with_name(f"rows-{_digest(temporary)}.npy")
+            if not named.exists():
+                leftovers.append(named)
+            temporary.replace(named)
+            text = json.dumps({**about, "file": named.name})
             with replacing(folder / "index.npz") as index:
                 np.savez(index, ids=ids, about=np.array(text))
             for other in folder.glob("rows-*.npy"):
-                if other != path:
+                if other != named:
                     other.unlink(missing_ok=True)
-            rows: Rows = np.load(path, mmap_mode="c")
-        except (OSError, RunError):
+            rows: Rows = np.load(named, mmap_mode="c")
+            leftovers.clear()
+        except InterruptionError:
+            raise
+        except (OSError, RunError) as error:
             # No space, no permission: the cache saves work, and is no reason to lose any.
+            self._tell(error)
             return None
         finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
+            _remove(leftovers)
         self._evict(folder)
         return rows
+
+    def _tell(self, error: Exception) -> None:
+        """Says why an entry could not be written.
+
+        Nothing is said where another process cleared the cache meanwhile, or of what is wrong with
+        the images.
+        """
+        if isinstance(error, DataError):
+            return
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            warn_once(
+                f"cache {self.directory} {cause.errno}",
+                f"The cache '{self.directory}' cannot be written: {cause.strerror or cause}. The "
+                "work goes on without; what is not kept is computed again by the next run. Make "
+                "room (`tfxfer cache --clear`) or choose another place (--cache-dir, "
+                "TFXFER_CACHE_DIR).",
+            )
 
     def entries(self) -> list[Entry]:
         """Returns what there is, the entry used longest ago first."""
         found = []
-        for index in sorted(self.directory.glob("*/*/index.npz")):
-            folder = index.parent
+        for folder in self._folders():
+            index = folder / "index.npz"
             with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
                 with np.load(index) as content:
                     num_rows, about = len(content["ids"]), json.loads(str(content["about"]))
-                num_bytes = sum(file.stat().st_size for file in folder.iterdir())
-                used = index.stat().st_mtime
+                used, num_bytes = index.stat().st_mtime, _size(folder)
                 found.append(
                     Entry(folder.parent.name, folder.name, about, num_rows, num_bytes, used)
                 )
@@ -237,20 +282,26 @@ class Cache:
     def clear(self) -> int:
         """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
         num_bytes = 0
-        for folder in self.directory.glob("*/*"):
-            if folder.parent.name in KINDS and folder.is_dir():
-                num_bytes += sum(file.stat().st_size for file in folder.iterdir())
+        for folder in self._folders():
+            if folder.parent.name in KINDS:
+                num_bytes += _size(folder)
                 shutil.rmtree(folder, ignore_errors=True)
         return num_bytes
+
+    def _folders(self) -> list[pathlib.Path]:
+        """Returns the folders of all entries; others may be removing them meanwhile."""
+        kinds = [kind for kind in _listed(self.directory) if kind.is_dir()]
+        return [folder for kind in kinds for folder in _listed(kind) if folder.is_dir()]
 
     def _evict(self, kept: pathlib.Path) -> None:
         """Removes the entries used longest ago until the rest is small enough.
 
         What a process that was killed had half written goes, too, a day later.
         """
-        for half in self.directory.glob("*/*/.*.rows.npy"):
+        for half in (file for folder in self._folders() for file in _listed(folder)):
             with contextlib.suppress(OSError):
-                if time.time() - half.stat().st_mtime > _HALF_WRITTEN_SECONDS:
+                is_old = time.time() - half.stat().st_mtime > _HALF_WRITTEN_SECONDS
+                if half.match(".*.rows.npy") and is_old:
                     half.unlink()
         entries = self.entries()
         total = sum(entry.num_bytes for entry in entries)
@@ -270,6 +321,32 @@ def places(wanted: Ids, there: Ids) -> npt.NDArray[np.int64]:
 def in_blocks(rows: Rows, size: int = 8192) -> Iterator[Rows]:
     """Yields rows some at a time, so that those on the disk are never all in memory."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns what is in a folder, sorted; nothing where there is none, or none any more."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _remove(files: list[pathlib.Path]) -> None:
+    """Removes files, and the folders of the entry and of its kind where nothing else is in them."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+            file.parent.rmdir()
+            file.parent.parent.rmdir()
+
+
+def _size(folder: pathlib.Path) -> int:
+    """Returns the bytes of the files of a folder; others may be removing them meanwhile."""
+    total = 0
+    for file in _listed(folder):
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size
+    return total
 
 
 def _digest(path: pathlib.Path) -> str:

@@ -14,6 +14,7 @@ from tfxfer.groups import Groups
 from tfxfer.images import EXTENSIONS
 from tfxfer.images.formats import READ
 from tfxfer.inspection import Inspection, inspect, look_alikes
+from tfxfer.isolation import isolated
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
 from tfxfer.sources.carving import found_in, inseparable
@@ -182,6 +183,7 @@ class CheckResult:
         return [*lines, "", verdict]
 
 
+@isolated
 def check(
     data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
 ) -> CheckResult:

@@ -18,6 +18,7 @@ from tfxfer.cache import id_of
 from tfxfer.config import HeadConfig, RunConfig
 from tfxfer.features import Standardisation
 from tfxfer.folding import FoldedNetwork, fold_batch_norm, tensor_takers
+from tfxfer.isolation import seed_initial_weights
 from tfxfer.layers import leaf_layers
 from tfxfer.precision import dtype_policy
 from tfxfer.weights import load_backbone, stage_layers
@@ -223,7 +224,7 @@ def build_classifier(
         UsageError, WeightsError: The weights cannot be loaded; see `load_backbone`.
     """
     # Without pretrained weights the initial ones are random: fixed by the seed.
-    keras.utils.set_random_seed(config.seed)
+    seed_initial_weights(config.seed)
     with dtype_policy(config.precision):
         network = load_backbone(backbone, config.image_size, weights)
         folded = fold_batch_norm(network)

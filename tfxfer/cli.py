@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -29,7 +29,10 @@ from tfxfer.config import (
     setting_types,
 )
 from tfxfer.errors import InterruptionError, OutputError, RunError, TfxferError, UsageError
+from tfxfer.keras_settings import check_keras, expand_variables
+from tfxfer.notices import shown_by
 from tfxfer.outputs import check_output
+from tfxfer.paths import user_path
 from tfxfer.preflight import check_settings
 from tfxfer.progress import readable_bytes, readable_seconds
 from tfxfer.run_directory import files_of_model, run_to_resume, write_text
@@ -58,7 +61,8 @@ class _Door(click.Group):
     def invoke(self, context: click.Context) -> Any:
         streams.escape_what_cannot_be_encoded()
         try:
-            return super().invoke(context)
+            with shown_by(streams.tell):
+                return super().invoke(context)
         except OutputError:  # `main` sees those that come up outside of commands, too
             raise
         except InterruptionError as error:
@@ -403,7 +407,7 @@ def predict(
     if output is None:
         listing.write(counted(), kind, top, sys.stdout)
     else:
-        listing.write_file(counted(), kind, top, pathlib.Path(output), otherwise=sys.stdout)
+        listing.write_file(counted(), kind, top, user_path(output), otherwise=sys.stdout)
         streams.say(f"Wrote '{output}', {counts['files']:,} files.")
     if counts["unreadable"]:
         streams.tell(
@@ -534,8 +538,10 @@ def backbones(name: str | None) -> None:
 def cache(clear: bool, cache_dir: str | None) -> None:
     """List what is kept between runs: features of frozen backbones, decoded images."""
     # NumPy, which the other commands that answer at once do without.
-    from tfxfer.cache import Cache
+    from tfxfer.cache import Cache, default_cache_dir
 
+    if cache_dir is None:
+        default_cache_dir()  # where there is none, that is the answer
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
     if clear:
         streams.say(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
@@ -611,12 +617,14 @@ def _quiet_import() -> Iterator[None]:
     (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error itself is put
     aside meanwhile.
     """
+    expand_variables()
+    check_keras()
     keep_freed_memory()
     streams.occupy_closed_descriptors()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     streams.write_to_stderr("")
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as notices:
+    with _scratch_file() as notices:
         os.dup2(notices.fileno(), 2)
         try:
             import absl.logging
@@ -634,3 +642,11 @@ def _quiet_import() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _scratch_file() -> IO[bytes]:
+    """Returns an empty file that goes when it is closed, in memory where no disk can be written."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return os.fdopen(os.memfd_create("notices"), "w+b")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.paths import expand_user, user_path
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Xla = Literal["auto", "on", "off"]
@@ -38,11 +39,12 @@ def _setting(
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    is_path: bool = False,
 ) -> Any:
-    """Returns a dataclass field that knows the limits of its value."""
+    """Returns a dataclass field that knows the limits of its value, and whether `~` is expanded."""
     limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
     present = {words: limit for words, limit in limits.items() if limit is not None}
-    return dataclasses.field(default=default, metadata=present)
+    return dataclasses.field(default=default, metadata={"limits": present, "is_path": is_path})
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ class RunConfig:
         UsageError: A value is of the wrong type, outside its limits, or contradicts another.
     """
 
-    data: str = ""  # a folder, a manifest, TFRecord files, a name of TFDS or "hf:", or "digits"
-    data_dir: str | None = None  # where TFDS data lie
+    # A folder, a manifest, TFRecord files, a name of TFDS or "hf:", or "digits".
+    data: str = _setting("", is_path=True)
+    data_dir: str | None = _setting(None, is_path=True)  # where TFDS data lie
     validation_fraction: float | None = _setting(None, above=0, below=1)  # where it must be carved
     test_fraction: float | None = _setting(None, above=0, below=1)  # likewise
     train_examples: int | None = _setting(None, minimum=1)  # at most; None takes all
@@ -121,16 +124,21 @@ class RunConfig:
     xla: Xla = "auto"  # whether it compiles the train steps
     memory_gigabytes: float = _setting(2.0, minimum=0)  # of images, and again of what is computed
     cache_gigabytes: float = _setting(10.0, minimum=0)  # on the disk, in all; 0 keeps nothing there
-    cache_dir: str | None = None  # where; None is TFXFER_CACHE_DIR or the user's cache
+    # Where; None is TFXFER_CACHE_DIR or the user's cache.
+    cache_dir: str | None = _setting(None, is_path=True)
     seed: int = _setting(0, minimum=0, maximum=2**31 - 1)
     checkpoint_minutes: float = _setting(5.0, minimum=0)  # within an epoch; 0 leaves it at its end
     max_minutes: float | None = _setting(None, above=0)  # of training, over all resumptions
     run: str | None = None
-    runs_dir: str = "runs"
+    runs_dir: str = _setting("runs", is_path=True)
 
     def __post_init__(self) -> None:
         for key in setting_keys(type(self)):
             _check(type(self), key, self.get(key))
+        for name, field in _fields(self).items():
+            path = getattr(self, name)
+            if field.metadata.get("is_path") and path:
+                object.__setattr__(self, name, expand_user(path, f"Setting '{name}'"))
 
     @property
     def memory_bytes(self) -> float:
@@ -167,9 +175,10 @@ class RunConfig:
 class FitConfig(RunConfig):
     """Everything that decides what a fit computes and where its results go."""
 
-    weights: str = _setting(None)  # "imagenet", "none", a file, or the backbone's own word
+    # "imagenet", "none", a file, or the backbone's own word.
+    weights: str = _setting(None, is_path=True)
     class_weights: ClassWeights = "none"  # "balanced": the same total for each class
-    export_dir: str = "saved_models"
+    export_dir: str = _setting("saved_models", is_path=True)
     calibrate: bool = False  # probabilities at the temperature that suits validation
     min_accuracy: float = _setting(0.0, minimum=0, maximum=1)  # less is not exported
     compare_scratch: bool = False  # train the same network from random weights, too
@@ -262,7 +271,7 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
     Raises:
         UsageError: The file cannot be read, is not TOML, or sets something it may not.
     """
-    path = pathlib.Path(path)
+    path = user_path(path)
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -391,6 +400,6 @@ def _check(record: type[RunConfig], key: str, value: Any) -> None:
         "above": lambda number, limit: number > limit,
         "below": lambda number, limit: number < limit,
     }
-    for words, limit in field.metadata.items():
+    for words, limit in field.metadata.get("limits", {}).items():
         if not all(tests[words](number, limit) for number in numbers):  # nan fails every one
             raise UsageError(f"Setting '{key}' is {value!r}; it must be {words} {limit}.")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from tfxfer import metrics
 from tfxfer.confusion import Confusion
+from tfxfer.isolation import isolated
 from tfxfer.metrics import BOOTSTRAP_SAMPLES, Calibration, ClassScores
 from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.progress import Progress
@@ -199,6 +200,7 @@ class EvaluationResult:
         return ["", *lines] if lines else []
 
 
+@isolated
 def evaluate(
     model: str | pathlib.Path,
     *,

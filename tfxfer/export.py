@@ -34,10 +34,12 @@ from tfxfer.evaluation import score
 from tfxfer.foreign import as_classifier
 from tfxfer.gate import Gate
 from tfxfer.images import readable_reason
+from tfxfer.isolation import isolated
 from tfxfer.metrics import accuracy, judging_split
 from tfxfer.model_files import is_keras_archive, read_model
 from tfxfer.names import check_name, safe_name
 from tfxfer.outputs import check_output
+from tfxfer.paths import user_path
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.places import run_settings
 from tfxfer.run_directory import (
@@ -102,6 +104,7 @@ class Converted:
     difference: float
 
 
+@isolated
 def export(
     model: str | pathlib.Path,
     *,
@@ -140,7 +143,7 @@ def export(
     if name is None:
         name = safe_name(_name_of(trained), "model")
     config = trained.config
-    directory = pathlib.Path(export_dir or _own_export_dir(trained), name)
+    directory = user_path(export_dir or _own_export_dir(trained)) / name
     check_writable(directory, "export_dir")
     source = trained.open_source(data, data_dir)
     for note in source.notes if data is not None else ():
@@ -216,6 +219,7 @@ def export_saved_model(
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
+@isolated
 def convert(
     model: str | pathlib.Path,
     kind: Format,
@@ -323,7 +327,7 @@ def _output_path(
         quantized = "" if quantization == "none" else f".{quantization}"
         path = trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
     else:
-        path = pathlib.Path(output)
+        path = user_path(output)
         if path.suffix != suffix:
             raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
         if path.resolve() == trained.path.resolve():
@@ -477,11 +481,12 @@ def _write_in_tensorflow(
     """Writes the SavedModel in another process, whose Keras backend is TensorFlow."""
     code = (
         "import json, pathlib, sys\n"
+        "from tfxfer.isolation import isolated\n"
         "from tfxfer.serving import write_saved_model\n"
         "from tfxfer.trained import load\n"
         "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
         "directory = pathlib.Path(sys.argv[2])\n"
-        "write_saved_model(trained.model, trained.class_names, facts, directory)\n"
+        "isolated(write_saved_model)(trained.model, trained.class_names, facts, directory)\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.keras")

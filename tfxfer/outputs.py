@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable
 
 from tfxfer.errors import UsageError
+from tfxfer.paths import user_path
 
 # More than file systems keep in their tables of files: a full one has no room for it.
 _TRIED_BYTES = 64 * 1024
@@ -51,7 +52,7 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
     """Returns why a file cannot be written, None where it can."""
     if not name or name == "-":
         return "it is no name of a file"
-    path = pathlib.Path(name)
+    path = user_path(name)
     try:
         if path.is_dir() or name.endswith(os.sep):
             return "it is a directory"

@@ -21,7 +21,7 @@ from tfxfer.config import (
 )
 from tfxfer.errors import UsageError
 from tfxfer.places import absolute, missing_data, run_settings, with_unchanged_places
-from tfxfer.precision import choose_precision
+from tfxfer.precision import choose_precision, tell_of_missing_gpus
 from tfxfer.preflight import check_settings
 from tfxfer.recipe import Facts, decide, decide_pretraining
 from tfxfer.run_directory import (
@@ -237,6 +237,7 @@ def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> 
         backbone: The row of the backbone table.
         num_images: Training images in all epochs.
     """
+    tell_of_missing_gpus()
     return {
         "backbone": backbone.name,
         "precision": choose_precision(config.precision),

@@ -1,12 +1,14 @@
 """Which dtype policy on which device."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from tfxfer.config import Precision
+from tfxfer.notices import warn_once
 
 
 def choose_precision(precision: Precision) -> Precision:
@@ -39,6 +41,19 @@ def leave_gpu_to_jax() -> None:
     """Keeps TensorFlow off the GPU where it only reads data and JAX computes."""
     if keras.backend.backend() == "jax":
         tf.config.set_visible_devices([], "GPU")
+
+
+def tell_of_missing_gpus() -> None:
+    """Says so once where the user chose GPUs, and there is none to compute on."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
+    # By these words and numbers a GPU is kept out on purpose.
+    if chosen in ("", "-1", "none", "None", "NoDevFiles") or _gpu_compute_capability() is not None:
+        return
+    warn_once(
+        "missing GPUs",
+        f"CUDA_VISIBLE_DEVICES is '{chosen}', but no such GPU can be used here: the CPU computes. "
+        "`nvidia-smi -L` lists those that there are.",
+    )
 
 
 def _gpu_compute_capability() -> tuple[int, ...] | None:

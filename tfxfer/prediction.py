@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from tfxfer.errors import UsageError
 from tfxfer.images import EXTENSIONS
+from tfxfer.isolation import isolated
 from tfxfer.listing import Prediction
+from tfxfer.paths import listed_path, user_path
 from tfxfer.pipeline import Images, readable, reasons_unreadable
 from tfxfer.progress import Progress
 from tfxfer.sources.source import Split, in_any_order
@@ -19,6 +21,7 @@ from tfxfer.sources.walk import Walk
 from tfxfer.trained import TrainedClassifier, load
 
 
+@isolated
 def predict(
     model: str | pathlib.Path,
     paths: Iterable[str | pathlib.Path],
@@ -47,11 +50,12 @@ def predict(
     Raises:
         UsageError: The model is not there, a path does not exist, or a folder has no images.
     """
-    files = [file for path in paths for file in _expand(pathlib.Path(path), say)]
-    files += [pathlib.Path(path) for path in listed]
+    files = [file for path in paths for file in _expand(user_path(path), say)]
+    files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
     return _answers(load(model), files, top, batch_size)
 
 
+@isolated
 def _answers(
     trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
 ) -> Iterator[Prediction]:

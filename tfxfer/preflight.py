@@ -5,6 +5,7 @@ import pathlib
 from tfxfer.backbones import Backbone, find_backbone
 from tfxfer.config import FitConfig, RunConfig
 from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.paths import user_path
 from tfxfer.run_directory import check_run_name, check_writable, named_run
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -59,7 +60,7 @@ def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
     """
     if weights == backbone.weights_name:
         return None
-    path = pathlib.Path(weights).expanduser()
+    path = user_path(weights, "Setting 'weights'")
     if not path.exists() and not path.suffix:
         hint = did_you_mean(weights, (backbone.weights_name, "none"))
         raise UsageError(

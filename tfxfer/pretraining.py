@@ -14,6 +14,7 @@ from tfxfer.classifier import Classifier, copy_weights, in_float32
 from tfxfer.config import PretrainConfig, to_toml
 from tfxfer.data_record import describe_skipped, record_data
 from tfxfer.interruption import Interruptions
+from tfxfer.isolation import isolated
 from tfxfer.journal import Journal
 from tfxfer.loops import (
     Batches,
@@ -67,12 +68,14 @@ class PretrainResult:
     metrics: Mapping[str, Any]
 
 
+@isolated
 def describe_plan(config: PretrainConfig, *, resume: str | Path | None = None) -> str:
     """Returns what `pretrain` would do, as text; nothing is written."""
     plan = make_pretrain_plan(asked_settings(PretrainConfig, config, {}, resume))
     return plan.describe(plan.build_classifier())
 
 
+@isolated
 def pretrain(
     config: PretrainConfig | None = None,
     *,

@@ -91,13 +91,6 @@ class Progress:
         self.clear()
 
 
-def tell(note: str) -> None:
-    """Writes a line that is not part of the result, to standard error."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"note: {note}\n")
-        sys.stderr.flush()
-
-
 class Clock:
     """Seconds since the last lap, by name, and in all."""
 

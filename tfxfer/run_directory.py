@@ -1,7 +1,7 @@
 """Where everything of a run lies, and how files get there whole."""
 
 import contextlib
-import fcntl
+import errno
 import glob
 import itertools
 import json
@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +16,11 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from tfxfer.errors import RunError, UsageError
+from tfxfer.file_locks import owner, take_lock
 from tfxfer.names import check_name
+from tfxfer.notices import warn_once
 from tfxfer.outputs import check_output, is_stream, why_unwritable
+from tfxfer.paths import user_path
 
 # Of an export: files that come along with it, and that a server leaves alone.
 EXTRA_FOLDER = "assets.extra"
@@ -28,6 +30,10 @@ _MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")
 
 # No export takes as long: what is older was left by one that was killed.
 _LEFT_BEHIND_SECONDS = 24 * 3600
+
+# What a file system says that lost data when it was told to flush them. Any other error is that of
+# one that cannot: of directories many cannot, such as network shares and those of FUSE.
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -294,7 +300,7 @@ def open_run(path: str | pathlib.Path) -> RunDirectory:
     Raises:
         UsageError: The directory is no run, or its fit did not come to an end.
     """
-    run = RunDirectory(pathlib.Path(path))
+    run = RunDirectory(user_path(path))
     if not run.config.is_file():
         raise UsageError(f"'{path}' is not a run: it has no '{run.config.name}'.")
     if not run.model.is_file():
@@ -345,7 +351,7 @@ def run_to_resume(path: str | pathlib.Path) -> RunDirectory:
     Raises:
         UsageError: The directory is no run.
     """
-    run = RunDirectory(pathlib.Path(path))
+    run = RunDirectory(user_path(path))
     if run.path.name in ("", ".."):  # "." and ".." have no name of their own
         run = RunDirectory(run.path.resolve())
     if not run.config.is_file():
@@ -382,7 +388,8 @@ def locked(run: RunDirectory) -> Iterator[None]:
         try:
             yield
         finally:
-            run.lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # Windows removes no file that is open
+                run.lock.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 for path in made:
                     path.rmdir()
@@ -392,17 +399,16 @@ def _take_lock(run: RunDirectory) -> IO[str] | None:
     """Returns the open file that holds the lock of a run, None where another process has it."""
     while True:
         file = run.lock.open("a+", encoding="utf-8")
+        if not take_lock(file):
+            file.close()
+            return None
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Between the two calls the one who had it may have ended, and removed the file.
             if os.fstat(file.fileno()).st_ino == os.stat(run.lock).st_ino:
                 file.truncate(0)
-                file.write(f"process {os.getpid()} on {socket.gethostname()}")
+                file.write(owner())
                 file.flush()
                 return file
-        except BlockingIOError:
-            file.close()
-            return None
         except FileNotFoundError:
             pass
         file.close()
@@ -410,14 +416,10 @@ def _take_lock(run: RunDirectory) -> IO[str] | None:
 
 def _holder(run: RunDirectory) -> str | None:
     """Returns which process works on a run, None where none does."""
-    try:
-        with run.lock.open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with contextlib.suppress(OSError):
-            return run.lock.read_text("utf-8") or "a process that has just begun"
-    except OSError:
-        pass
+    with contextlib.suppress(OSError), run.lock.open(encoding="utf-8") as file:
+        if not take_lock(file, shared=True):
+            file.seek(0)
+            return file.read() or "a process that has just begun"
     return None
 
 
@@ -428,7 +430,7 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
         directory: Where results are to go.
         setting: The setting that says so, for the message.
     """
-    path = pathlib.Path(directory).absolute()
+    path = user_path(directory).absolute()
     try:
         path.is_dir()
         existing = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
@@ -451,8 +453,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     temporary = path.with_name(f".{os.getpid()}.{path.name}")  # see `remove_half_written`
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     except OSError as error:
         raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
@@ -477,8 +478,21 @@ def remove_at_once(directory: pathlib.Path) -> None:
     """Removes a directory: it is there with all its files or, from one moment to the next, gone."""
     if directory.exists():
         gone = directory.with_name(f".{os.getpid()}.{directory.name}")
-        directory.rename(gone)
+        _rename_away(directory, gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _rename_away(directory: pathlib.Path, gone: pathlib.Path) -> None:
+    """Renames a directory that is to be removed, or removes it where it cannot be renamed.
+
+    Overlay file systems, those of containers, do not rename the directories of their lower layers.
+    """
+    try:
+        directory.rename(gone)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -492,7 +506,7 @@ def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
         RunError: It could, but not any more.
     """
     check_output(path)
-    path = pathlib.Path(path)
+    path = user_path(path)
     if is_stream(path):
         try:
             yield path
@@ -603,7 +617,7 @@ def prune_versions(parent: pathlib.Path, keep: int) -> list[pathlib.Path]:
     old = versions(parent)[:-keep]
     for version in old:
         gone = _beside(parent)
-        version.rename(gone)
+        _rename_away(version, gone)
         shutil.rmtree(gone, ignore_errors=True)
     return old
 
@@ -619,9 +633,30 @@ def _beside(parent: pathlib.Path) -> pathlib.Path:
 
 
 def flush(path: pathlib.Path) -> None:
-    """Has the system write a file, or the names in a directory, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Has the system write a file, or the names in a directory, to the disk.
+
+    A file system that cannot is told of once, and the work goes on.
+
+    Raises:
+        OSError: There is no such file, or its content could not be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        if not path.is_dir():
+            raise
+        return  # Windows opens no directory, and others not without the permission to list it
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
+        what = "directories" if path.is_dir() else "files"
+        warn_once(
+            f"flush {what} {os.fstat(descriptor).st_dev}",
+            f"The file system of '{path.parent}' does not flush {what} to the disk "
+            f"({error.strerror}). The work goes on; after a crash of the machine what was written "
+            "last may be missing there.",
+        )
     finally:
         os.close(descriptor)

@@ -22,9 +22,10 @@ from tfxfer.errors import DataError, RunError, UsageError
 from tfxfer.features import predict_batches
 from tfxfer.foreign import as_classifier, check_finite
 from tfxfer.images import decode_and_resize, readable_reason, resize
+from tfxfer.isolation import isolated
 from tfxfer.model_files import read_model
+from tfxfer.paths import listed_path, user_path
 from tfxfer.places import data_places, is_relative, run_settings
-from tfxfer.progress import tell
 from tfxfer.run_directory import (
     RunDirectory,
     classes_file,
@@ -39,6 +40,7 @@ from tfxfer.seen import BoundSource, Seen, bound, carving_of, read_seen, rebound
 from tfxfer.serving import FACTS_FILE, LABELS_FILE
 from tfxfer.sources import Source, Split, open_as_it_is
 from tfxfer.sources.source import listed, places_of
+from tfxfer.streams import tell
 
 # Files of a split that are looked for where it may have been moved.
 _SAMPLE = 64
@@ -69,6 +71,7 @@ class TrainedClassifier:
         """The side in pixels of the square images that the model takes."""
         return int(self.model.input_shape[1])
 
+    @isolated
     def predict(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
@@ -114,6 +117,7 @@ class TrainedClassifier:
         found = predict_batches(self.model, batches, num_examples, batch_size, progress)
         return check_finite(found, self.path)
 
+    @isolated
     def features(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
@@ -206,7 +210,7 @@ class TrainedClassifier:
         """Returns an image as the model takes it."""
         if isinstance(image, str | os.PathLike):
             try:
-                encoded = tf.io.read_file(os.fspath(image))
+                encoded = tf.io.read_file(listed_path(os.fspath(image)))
                 square = decode_and_resize(encoded, self.input_size)
             except tf.errors.OpError as error:
                 raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
@@ -288,6 +292,7 @@ def _listed(images: AnyImage | Iterable[AnyImage]) -> Iterable[AnyImage]:
     return images
 
 
+@isolated
 def load(path: str | pathlib.Path) -> TrainedClassifier:
     """Returns the classifier of a run, of a `.keras` file, or of what `tfxfer export` published.
 
@@ -302,7 +307,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         UsageError: There is no such thing, or the class names are missing.
         RunError: It is damaged, is no image classifier, or wants code of its own to run.
     """
-    path = pathlib.Path(path)
+    path = user_path(path)
     published = versions(path)
     if published and not (path / "config.toml").is_file():
         path = published[-1]
@@ -324,7 +329,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         )
     trained = _load_model(path, None)
     for note in trained.notes:
-        tell(f"'{path}': {note}")
+        tell(f"note: '{path}': {note}")
     return trained
 
 

@@ -36,6 +36,7 @@ from tfxfer.export import CHECK_IMAGES, export_saved_model
 from tfxfer.features import FeatureFunction, Standardisation, feature_batches
 from tfxfer.history import Epoch, History, solution_line
 from tfxfer.interruption import Interruptions
+from tfxfer.isolation import isolated
 from tfxfer.journal import Journal
 from tfxfer.linear import (
     PENALTIES,
@@ -107,12 +108,14 @@ class FitResult:
     metrics: Mapping[str, Any]
 
 
+@isolated
 def describe_plan(config: FitConfig, *, resume: str | Path | None = None) -> str:
     """Returns what `fit` would do, as text; no weights are loaded and nothing is written."""
     plan = make_plan(asked_settings(FitConfig, config, {}, resume))
     return plan.describe(plan.build_classifier(weights="none"))
 
 
+@isolated
 def fit(
     config: FitConfig | None = None,
     *,

@@ -11,7 +11,9 @@ from tfxfer.errors import InterruptionError, RunError
 from tfxfer.names import in_shell
 from tfxfer.run_directory import RunDirectory
 
-_DISK_FULL = "No space left on device"
+# What TensorFlow says, whose errors have no number, and what the system does.
+_DISK_FULL = ("No space left on device", "Disk quota exceeded")
+_DISK_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -35,13 +37,20 @@ def naming_trouble(run: RunDirectory, config: RunConfig, command: str) -> Iterat
         what_next = f"Go on with:\n  {resume}" if begun else "Nothing was trained yet."
         raise InterruptionError(error.number, f"\n{error} {what_next}") from None
     except Exception as error:
-        if _DISK_FULL in str(error) or getattr(error, "errno", None) == errno.ENOSPC:
-            first = str(error).splitlines()[0]
-            detail = first if isinstance(error, RunError) else f"Cannot write: {_DISK_FULL}."
+        if is_disk_full(error):
+            first = (str(error).splitlines() or [""])[0]
+            reason = next((words for words in _DISK_FULL if words in str(error)), _DISK_FULL[0])
+            detail = first if isinstance(error, RunError) else f"Cannot write: {reason}."
             raise RunError(f"{detail} Make room, then go on with:\n  {resume}") from error
         if is_out_of_memory(error):
             raise RunError(_describe_memory(config)) from error
         raise
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tells whether an error is that of a disk, or a user's share of it, without room left."""
+    number = getattr(error, "errno", None)
+    return number in _DISK_FULL_NUMBERS or any(words in str(error) for words in _DISK_FULL)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -49,7 +58,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, tf.errors.ResourceExhaustedError):
-        return _DISK_FULL not in error.message
+        return not is_disk_full(error)
     # JAX has one class for all that goes wrong in a computation.
     return type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and (
         "RESOURCE_EXHAUSTED" in str(error)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfxfer.backbones import Backbone
 from tfxfer.errors import RunError, UsageError, WeightsError
+from tfxfer.keras_settings import weights_home
 from tfxfer.layers import fresh_names
 from tfxfer.preflight import find_weights_file
 from tfxfer.weight_files import load_weights_file
@@ -154,9 +155,7 @@ def _imagenet_file(backbone: Backbone) -> pathlib.Path:
     the input. Here one backbone is one file, so that what is loaded depends on nothing else, and a
     machine without network needs no second one; `--weights PATH` takes any other.
     """
-    # Keras has no public name for this folder; this is what it documents.
-    home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    path = home / "models" / backbone.weights_file
+    path = weights_home() / "models" / backbone.weights_file
     if not path.is_file():
         _download(backbone, path)
     elif backbone.weights_hash and not _is_published(backbone, path):

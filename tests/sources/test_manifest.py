@@ -294,3 +294,13 @@ def test_splits_go_by_the_usual_words(folder):
     assert list(open_as_it_is(str(manifest(folder, text))).splits) == [
         *("train", "validation", "test")
     ]
+
+
+def test_a_tilde_in_a_path_is_the_home_directory_unless_something_is_called_so(folder, monkeypatch):
+    write_images(folder, ["home/e.png", "~/f.png"])
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    text = "path,label\na.png,cat\n~/e.png,dog\n~/f.png,dog\n"
+    source = open_as_it_is(str(manifest(folder, text)))
+    assert names(source.splits["train"], folder) == ["a.png", "home/e.png", "~/f.png"]
+    images = source.splits["train"].open_images().map(tf.io.decode_png)
+    assert [int(image[0, 0, 0]) for image in images] == [0, 0, 1]

@@ -56,9 +56,9 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
     """Returns an encoded image as uint8 RGB, the way up that it is looked at.
 
     JPEG comes out bit for bit as from Pillow, whoever wrote the file, and so does all else: grey
-    images, palettes, CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. What is transparent shows a white
-    background (`picture.BACKGROUND`): alpha, a transparent colour, and what the first picture of a
-    GIF leaves free. Of an animation the first picture is taken.
+    images, palettes, CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. What is
+    transparent shows a white background (`picture.BACKGROUND`): alpha, a transparent colour, and
+    what the first picture of a GIF leaves free. Of an animation the first picture is taken.
 
     The picture is turned as its EXIF orientation says; see `orientation`.
 

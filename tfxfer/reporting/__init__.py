@@ -12,7 +12,9 @@ from tfxfer.config import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.evaluation import score
 from tfxfer.history import read_history
+from tfxfer.isolation import isolated
 from tfxfer.outputs import check_output
+from tfxfer.paths import user_path
 from tfxfer.pipeline import Images, naming_unreadable_images
 from tfxfer.reporting import events, model_card, page, side_by_side
 from tfxfer.reporting.findings import Findings
@@ -34,6 +36,7 @@ __all__ = ["Findings", "report", "write_report"]
 _SIDE_BY_SIDE = "comparison.html"
 
 
+@isolated
 def report(
     *runs: str | pathlib.Path,
     output: str | pathlib.Path | None = None,
@@ -180,4 +183,4 @@ def _write(path: str | pathlib.Path, text: str) -> pathlib.Path:
     """Writes a page, and returns its path."""
     with replacing_named(path) as temporary:
         temporary.write_text(text, "utf-8")
-    return pathlib.Path(path)
+    return user_path(path)

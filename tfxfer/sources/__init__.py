@@ -16,6 +16,7 @@ import numpy as np
 
 from tfxfer.config import RunConfig
 from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.paths import expand_user
 from tfxfer.sources import huggingface, manifest, tfds, tfrecords
 from tfxfer.sources.carving import carve, default_fraction, found_in, subset
 from tfxfer.sources.digits import open_digits
@@ -108,10 +109,10 @@ def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
             "No data were named. Setting 'data' takes a directory of images, a manifest, the name "
             "of a TFDS data set, or 'digits'."
         )
-    query = ""
+    query, name = "", expand_user(name, "Setting 'data'")
     if not _exists(name):  # a directory may have a question mark in its name
         name, _, query = name.partition("?")
-    path, slices = pathlib.Path(name).expanduser(), _slices(name, query)
+    path, slices = pathlib.Path(name), _slices(name, query)
     if _exists(name):
         if path.is_dir():
             return _open_directory(name, path, slices)
@@ -133,8 +134,8 @@ def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
 def _exists(name: str) -> bool:
     """Tells whether there is a file or directory of a name."""
     try:
-        return bool(name) and pathlib.Path(name).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, of no known user
+        return bool(name) and pathlib.Path(name).exists()
+    except (OSError, ValueError):  # too long, with a NUL
         return False
 
 

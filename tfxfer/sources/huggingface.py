@@ -73,7 +73,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         split: _split(f"{name} {split}", rows, image, label, names)
         for split, rows in opened.items()
     }
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(name)
     origin = str(path.resolve()) if path.is_dir() else name
     return Source(
         name=safe_name(origin.rsplit("/", 1)[-1].removeprefix(PREFIX)),
@@ -108,7 +108,7 @@ def _load(name: str) -> dict[str, Any]:
             ) from error
     else:
         try:
-            loaded = datasets.load_from_disk(str(pathlib.Path(name).expanduser()))
+            loaded = datasets.load_from_disk(name)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"Cannot read the data set in '{name}': {_first_line(error)}."

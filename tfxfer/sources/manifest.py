@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.paths import listed_path
 from tfxfer.run_directory import RunDirectory, replacing
 from tfxfer.sources.folders import file_digests
 from tfxfer.sources.source import (
@@ -393,7 +394,7 @@ def _by_split(path: pathlib.Path, rows: Sequence[_Row]) -> Iterator[tuple[str, l
 def _of_files(folder: pathlib.Path, rows: Sequence[_Row], class_names: Sequence[str]) -> Split:
     """Returns a split of image files, in the order of the rows."""
     number = {name: label for label, name in enumerate(class_names)}
-    paths = [os.path.join(folder, row.path) for row in rows]
+    paths = [listed_path(row.path, os.fspath(folder)) for row in rows]
     # As bytes, for a file name need not be valid UTF-8.
     table = tf.constant([os.fsencode(path) for path in paths])
     split = in_any_order(

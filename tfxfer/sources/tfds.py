@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import os
 import pathlib
 import re
 import socket
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.paths import expand_user
 from tfxfer.sources.source import (
     SPLIT_WORDS,
     Source,
@@ -66,12 +66,14 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
         UsageError: There is no such data set, or it is not one of labelled images.
         DataError: It is not prepared and cannot be downloaded.
     """
-    path = pathlib.Path(name).expanduser()
+    path = pathlib.Path(name)
     in_directory = is_prepared_directory(path)
     if in_directory:
         builder = _builder_of_directory(path)
     else:
-        builder = _prepared_builder(name, os.path.expanduser(data_dir) if data_dir else None)
+        builder = _prepared_builder(
+            name, expand_user(data_dir, "Setting 'data_dir'") if data_dir else None
+        )
     image, label = _image_and_label(builder)
     called = builder.info.name if in_directory else name
     features = builder.info.features
@@ -156,6 +158,11 @@ def _download(builder: Any, name: str) -> None:
             "and name its parent with --data-dir or TFDS_DATA_DIR."
         )
 
+    if str(builder.data_path).startswith("~"):
+        raise UsageError(
+            f"The data set '{name}' has no place to be downloaded to: the user has no home "
+            "directory. Choose one with --data-dir or TFDS_DATA_DIR."
+        )
     unreachable = unreachable_host(list(builder.url_infos or ()))
     if unreachable:
         raise failure(f"there is no connection to {unreachable}")
