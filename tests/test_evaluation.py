@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from PIL import Image
 from tfxfer import metrics
 from tfxfer.cli import main
 from tfxfer.errors import DataError, UsageError
-from tfxfer.evaluation import MATRIX_CLASSES, evaluate, judge
+from tfxfer.evaluation import MATRIX_CLASSES, evaluate, judge, score
 from tfxfer.images import decode_and_resize
 from tfxfer.trained import load
 
@@ -141,18 +142,23 @@ def coin(weights_file, tmp_path_factory):
 def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, tmp_path):
     result, data = coin
     run = result.plan.run
-    assert evaluate(run.path, split="train").accuracy > 0.9  # it knows them by heart
-    expected = evaluate(run.path)
-    assert (expected.split, expected.num_examples, expected.notes) == ("test", 18, ())
+    trained = load(run.path)
+
+    def scored(model, split, where=None):
+        return score(model, model.open_source(None if where is None else str(where)), split)
+
+    assert scored(trained, "train").accuracy > 0.9  # it knows them by heart
+    expected = scored(trained, "test")
+    assert (expected.num_examples, expected.notes) == (18, ())
     assert expected.accuracy == result.metrics["test"]["accuracy"] < 0.8
     renamed = shutil.copytree(data, tmp_path / "renamed")
-    for model, where in ((run.path, data), (run.path, renamed), (run.model, data)):
-        found = evaluate(model, data=str(where), split="test")
-        assert (found.accuracy, found.num_examples) == (expected.accuracy, 18)
     # A run of before there was a record knows its images by their files.
     older = shutil.copytree(run.path, tmp_path / "older")
     (older / "model.seen.npz").unlink()
-    assert evaluate(older, data=str(renamed)).accuracy == expected.accuracy
+    models = [trained, load(run.model), dataclasses.replace(trained, path=older / "model.keras")]
+    for model, where in zip(models, (renamed, data, renamed), strict=True):
+        found = scored(model, "test", where)
+        assert (found.accuracy, found.num_examples) == (expected.accuracy, 18)
 
 
 def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):

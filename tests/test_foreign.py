@@ -302,6 +302,15 @@ def test_a_model_that_does_not_run_is_refused_with_its_reason():
     assert "\n" not in str(error.value)
 
 
+def test_the_reason_of_keras_is_told_without_its_frame():
+    cropped = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.RandomCrop(6, 6), keras.layers.Flatten(), Dense(3)]
+    )
+    # In inference it resizes where it does not crop, and comes out as it went in (Keras 3.15).
+    with pytest.raises(RunError, match=r"8 x 8 pixels: Input 0 .* \(2, 192\)\.$"):
+        adapt(cropped)
+
+
 def test_weights_that_are_not_numbers_are_refused():
     model = functional(Dense(3))
     model.layers[-1].set_weights([np.full((192, 3), np.nan), np.zeros(3)])

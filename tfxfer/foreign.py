@@ -21,6 +21,7 @@ import tensorflow as tf
 from tfxfer.classifier import in_float32
 from tfxfer.compilation import without_xla
 from tfxfer.errors import RunError, UsageError
+from tfxfer.model_files import without_colours
 
 # Luma by ITU-R BT.601 in 16 bits, as Pillow's `convert("L")` computes it; in float32 it is exact.
 _LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
@@ -348,8 +349,9 @@ def _adapted(model: keras.Model, shape: tuple[int, ...], meaning: str) -> keras.
 
 def _reason(error: Exception) -> str:
     """Returns the line of an error that says what is wrong, without its full stop."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    lines = [line for line in lines if line and not line.startswith("[[")] or [repr(error)]
+    lines = [line.strip() for line in without_colours(str(error)).splitlines()]
+    where = ("[[", "Exception encountered when calling")
+    lines = [line for line in lines if line and not line.startswith(where)] or [repr(error)]
     # TensorFlow tells first where, and then what.
     line = lines[-1] if isinstance(error, tf.errors.OpError) else lines[0]
     return line.partition(" [[")[0].rstrip(". ")

@@ -5,6 +5,7 @@ What a file is, is told by its content, not by its name.
 
 import json
 import pathlib
+import re
 import tempfile
 import warnings
 import zipfile
@@ -159,8 +160,13 @@ def _foreign_names(config: Any) -> Iterator[str]:
             yield from _foreign_names(value)
 
 
+def without_colours(text: str) -> str:
+    """Returns a text of Keras without the escape sequences that make it bold on a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
 def _first_line(error: Exception) -> str:
     """Returns the first sentence of an error, without its full stop."""
-    text = str(error).rpartition("Exception encountered: ")[2].strip()
+    text = without_colours(str(error)).rpartition("Exception encountered: ")[2].strip()
     lines = text.splitlines() or [type(error).__name__]
     return lines[0].split(". ")[0].strip().rstrip(".")

@@ -87,7 +87,8 @@ def missing_data(run: RunDirectory, config: RunConfig) -> list[str]:
     is_path = recorded is not None or os.sep in config.data or config.data[:1] in (".", "~")
     if not is_path or config.data.startswith("hf:"):
         return []
-    return [] if any(os.path.exists(place) for place in places) else places
+    found = os.path.expanduser("".join(_as_path(config.data)))
+    return [] if os.path.exists(found) else places
 
 
 def data_places(run: RunDirectory, config: RunConfig) -> list[str]:
