@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from conftest import file_of, scene
 from PIL import Image
@@ -247,3 +249,40 @@ def test_names_of_files_that_are_no_utf_8_are_printed_as_they_are(folder):
     assert done.exit_code == 1
     assert b"caf\xe9.jpg: it is no JPEG" in done.stdout_bytes
     assert run(folder, "--json", folder / "found.json").exit_code == 1
+
+
+def test_12_bit_samples_in_16_bit_files_are_told(folder):
+    samples = (np.asarray(scene(1, (80, 60)).convert("L")).astype(np.uint16) * 16)[..., np.newaxis]
+    path = folder / "train" / "cat" / "0.png"
+    path.write_bytes(tf.io.encode_png(samples).numpy())
+    (folder / "train" / "cat" / "1.tif").write_bytes(
+        file_of(Image.fromarray(samples[..., 0]), "TIFF")
+    )
+    (folder / "train" / "cat" / "2.png").write_bytes(tf.io.encode_png(samples * 16).numpy())
+    finding, examples = found(folder)["dark images"]
+    assert examples == [("train/cat/0.png",), ("train/cat/1.tif",)]
+    assert "2 images have" in finding.message
+    assert "lowest 1/16" in finding.message
+    assert "upper 8 of 16 bits" in finding.action
+    assert not finding.blocks
+
+
+def test_files_of_other_formats_and_missing_files_are_told_with_what_to_do(folder):
+    train = folder / "train" / "cat"
+    (train / "0.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(900))
+    (train / "drawing.png").write_bytes(b"<?xml version='1.0'?><svg xmlns='x'/>")
+    (train / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    (train / "page.jpg").write_bytes(b"<!doctype html><title>403</title>")
+    (train / "SHOUTED.JPE").write_bytes(scene_file(99))
+    _, examples = found(folder)["unreadable"]
+    said = dict(one.split(": ", 1) for (one,) in examples)
+    assert list(said) == [
+        f"train/cat/{name}" for name in ("0.jpg", "drawing.png", "gone.jpg", "page.jpg")
+    ]
+    for reason, parts in zip(
+        said.values(),
+        (("HEIC", "heif-convert"), ("SVG", "rsvg-convert"), ("no such file",), ("web page",)),
+        strict=True,
+    ):
+        assert all(part in reason for part in parts)
+    assert "misnamed" not in found(folder)

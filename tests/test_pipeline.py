@@ -383,7 +383,7 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
     assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
     assert named[1] == f"  {tmp_path}/4.png: it is empty"
     assert named[2].startswith(f"  {tmp_path}/6.png: ")
-    assert named[2].endswith("No such file or directory")
+    assert named[2].endswith("there is no such file")
 
 
 def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
@@ -391,7 +391,7 @@ def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
     split = in_any_order(
         np.zeros(1, np.int64), lambda i: tf.io.read_file(path), lambda i: os.fsdecode(path), None
     )
-    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: .*No such file"):
+    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: there is no such file"):
         Images(split, 8).kept  # noqa: B018
     with pytest.raises(DataError, match="Cannot read 1 image"), naming_unreadable_images(split):
         collected(evaluation_batches(Images(split, 8, memory_bytes=0), 1))
@@ -591,3 +591,23 @@ def test_where_the_memory_is_full_the_images_are_not_read_again():
     ):
         raise error
     assert reads == []
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 10**9])
+def test_a_missing_file_is_named_without_the_words_of_tensorflow(tmp_path, memory_bytes):
+    there = tmp_path / "there.png"
+    there.write_bytes(tf.io.encode_png(tf.zeros((9, 9, 3), tf.uint8)).numpy())
+    (tmp_path / "folder.png").mkdir()
+    names = [str(there), str(tmp_path / "gone.png"), str(tmp_path / "folder.png")]
+    table = tf.constant(names)
+    split = in_any_order(
+        np.zeros(3, np.int64),
+        lambda index: tf.io.read_file(tf.gather(table, index)),
+        lambda index: names[index],
+        lambda: np.arange(3 * 16, dtype=np.uint8).reshape(3, 16),
+    )
+    images = Images(split, 8, memory_bytes=memory_bytes)
+    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
+        collected(evaluation_batches(images, 3))
+    lines = str(caught.value).splitlines()
+    assert lines[1:] == [f"  {names[1]}: there is no such file", f"  {names[2]}: it is a folder"]

@@ -31,6 +31,9 @@ _UNEVEN = 3.0
 # File name extensions by the format that they stand for.
 _EXTENSIONS = {one.name: one.extensions for one in READ}
 
+# The largest value in an image whose samples are in the lowest 1/16 of the range.
+_DARKEST = 15
+
 # How much of it the table for people shows.
 _SHOWN_EXAMPLES, _SHOWN_CLASSES = 3, 20
 _SHOWN_OF_GROUP = 5
@@ -210,6 +213,7 @@ def check(
         *_names(examples),
         *_shapes(examples, source),
         *_orientations(examples),
+        *_dark(examples),
         *_imbalance(examples),
         *(Finding("left out", note, "does not use them") for note in source.notes),
     ]
@@ -479,6 +483,24 @@ def _orientations(examples: _Examples) -> list[Finding]:
             f"{_count(len(turned), 'image')} {what}",
             "turns them upright, as evaluate, predict and the export do",
             affected=examples.singly(turned),
+        )
+    ]
+
+
+def _dark(examples: _Examples) -> list[Finding]:
+    """Returns what there is to say of images that are all but black, as 12 of 16 bits are."""
+    dark = np.flatnonzero(examples.readable & (examples.facts.peaks <= _DARKEST))
+    if not len(dark):
+        return []
+    verb = "has" if len(dark) == 1 else "have"
+    return [
+        Finding(
+            "dark images",
+            f"{_count(len(dark), 'image')} {verb} all pixels in the lowest 1/16 of the range, as "
+            "where samples of 12 bits are in a file of 16",
+            "keeps the upper 8 of 16 bits, so that such images are nearly black; multiply samples "
+            "of 12 bits by 16, for example with `magick FILE -evaluate multiply 16 FILE`",
+            affected=examples.singly(dark),
         )
     ]
 

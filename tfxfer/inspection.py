@@ -35,6 +35,7 @@ class Inspection:
         looks: Two difference hashes of each picture, along the rows and along the columns
             (Krawetz 2013, "Kind of like that"), uint64, (num_examples, 2).
         contrasts: How far the brightness of a picture varies on a grid of 9 x 9, in [0, 255].
+        peaks: The largest value of a picture's pixels, in [0, 255].
     """
 
     readable: npt.NDArray[np.bool_]
@@ -43,6 +44,7 @@ class Inspection:
     orientations: npt.NDArray[np.int32]
     looks: npt.NDArray[np.uint64]
     contrasts: npt.NDArray[np.float32]
+    peaks: npt.NDArray[np.uint8]
 
 
 def inspect(split: Split, name: str) -> Inspection:
@@ -60,16 +62,18 @@ def inspect(split: Split, name: str) -> Inspection:
         orientations=np.zeros(count, np.int32),
         looks=np.zeros((count, 2), np.uint64),
         contrasts=np.zeros(count, np.float32),
+        peaks=np.zeros(count, np.uint8),
     )
     with Progress(f"images of {name}", count) as progress:
         batches = readable(split, _facts).batch(_BATCH).prefetch(1).as_numpy_iterator()
-        for indices, (formats, sizes, orientations, looks, contrasts) in batches:
+        for indices, (formats, sizes, orientations, looks, contrasts, peaks) in batches:
             found.readable[indices] = True
             found.formats[indices] = formats.astype("U4")
             found.heights_widths[indices] = sizes
             found.orientations[indices] = orientations
             found.looks[indices] = looks.view(np.uint64)
             found.contrasts[indices] = contrasts
+            found.peaks[indices] = peaks
             progress.update(int(np.count_nonzero(found.readable)))
     return found
 
@@ -93,7 +97,7 @@ def look_alikes(
 
 
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the format, size, orientation, look and contrast of an image; a graph function."""
+    """Returns format, size, orientation, look, contrast and peak of an image; a graph function."""
     if image.dtype == tf.string:
         picture, kind, turned = (
             decode(image, portable=False),
@@ -110,4 +114,4 @@ def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
     bits = tf.reshape(tf.stack([along_rows, along_columns]), (2, 64))
     look = tf.reduce_sum(tf.where(bits, powers, tf.zeros_like(powers)), axis=1)
     contrast = tf.reduce_max(grey) - tf.reduce_min(grey)
-    return kind, tf.shape(picture)[:2], turned, look, contrast
+    return kind, tf.shape(picture)[:2], turned, look, contrast, tf.reduce_max(picture)

@@ -317,6 +317,12 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
         image: np.ndarray = _compiled_decode_other()(encoded, prefix).numpy()
         return image
 
+    if tf.executing_eagerly():  # by itself, for the sake of short messages
+        content = _as_bytes(tf.convert_to_tensor(encoded).numpy())
+        if not tiff.is_tiff(content):
+            return _decode_other(encoded, prefix)
+        told = _as_bytes(tf.convert_to_tensor(prefix).numpy())
+        return tf.constant(_of_tiff(tiff.decode, content, told))
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
 
 
