@@ -276,7 +276,7 @@ def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 
 
 
 def shown(name: str) -> str:
-    """Returns a class name for people, escaped where it has line breaks or white space at an end."""
+    """Returns a class name for people, escaped if it has line breaks or white space at an end."""
     breaks = any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name)
     return ascii(name) if breaks or name != name.strip() else name
 
