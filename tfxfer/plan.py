@@ -318,8 +318,8 @@ def _check_content(config: RunConfig, source: Source) -> None:
     if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
-            "which are others: other images, labels or splits. Give the same data, wherever they "
-            "are now, or choose another --run."
+            "whose images, labels or splits differ. Give the same data, wherever they are now, or "
+            "choose another --run."
         )
 
 
