@@ -98,7 +98,7 @@ def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
         picture, kind, turned = (
             decode(image, portable=False),
             decoded_format(image),
-            orientation(image),
+            orientation(image, portable=False),
         )
     else:
         picture, kind, turned = image, tf.constant(""), tf.constant(1)

@@ -192,10 +192,10 @@ class Images:
         return image_operations.resize(image, self.image_size)
 
     def encoded(self, num_examples: int) -> list[bytes]:
-        """Returns up to `num_examples` image files, those of decoded images as PNG."""
+        """Returns up to `num_examples` files for a SavedModel, those of decoded images as PNG."""
         sample = self.split.sample(num_examples)
-        if sample.element_spec.dtype != tf.string:
-            sample = sample.map(tf.io.encode_png)
+        is_decoded = sample.element_spec.dtype != tf.string
+        sample = sample.map(tf.io.encode_png if is_decoded else image_operations.servable)
         return list(sample.as_numpy_iterator())
 
     def describe(self, number: int) -> str:
@@ -588,7 +588,7 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
     try:
         image = next(images)
         if image.dtype == tf.string:
-            image_operations.decode(image)
+            image_operations.decode(image, portable=False)
     except image_operations.READ_ERRORS as error:
         return image_operations.readable_reason(error)
     return "it could not be read a moment ago, but can be now"

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.classifier import with_features
-from tfxfer.images import FORMATS, decode_and_resize, resize
+from tfxfer.images import SERVED_FORMATS, decode_and_resize, resize
 from tfxfer.images.picture import MAX_PIXELS
 from tfxfer.run_directory import class_lines
 
@@ -23,7 +23,7 @@ FACTS_FILE = "tfxfer.json"
 # What each signature takes and gives, as `FACTS_FILE` says it.
 CONTRACT = {
     "serving_default": {
-        "image_bytes": f"string (batch,): {FORMATS} files, any size up to "
+        "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
         f"{MAX_PIXELS // 10**6} megapixels each",
         "gives": f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
         "top_k_probabilities, top_k_class_ids, top_k_labels",

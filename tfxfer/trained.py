@@ -78,8 +78,8 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (num_images, num_classes).
 
         Args:
-            images: A path or an array, or several: files of JPEG, PNG, BMP, GIF or WebP, and uint8
-                RGB of shape (height, width, 3), any size.
+            images: A path or an array, or several: files of JPEG, PNG, BMP, GIF, WebP or TIFF, and
+                uint8 RGB of shape (height, width, 3), any size.
             batch_size: Images per step; no influence on the result.
 
         Raises:
@@ -211,7 +211,7 @@ class TrainedClassifier:
         if isinstance(image, str | os.PathLike):
             try:
                 encoded = tf.io.read_file(listed_path(os.fspath(image)))
-                square = decode_and_resize(encoded, self.input_size)
+                square = decode_and_resize(encoded, self.input_size, portable=False)
             except tf.errors.OpError as error:
                 raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
         else:

@@ -10,20 +10,23 @@ before anything is decoded. What differs between the formats lies in modules of 
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.images import bmp, gif, jpeg, png, webp
+from tfxfer.images import bmp, gif, jpeg, png, tiff, webp
 from tfxfer.images.content import accepted, apart, characters
-from tfxfer.images.formats import HEAD_BYTES, READ, format_of
+from tfxfer.images.formats import FORMATS as _ALL
+from tfxfer.images.formats import HEAD_BYTES, IN_GRAPHS, OTHERS, READ, Format, format_of
 
 __all__ = [
     "EXTENSIONS",
     "FORMATS",
     "HEAD_BYTES",
     "READ_ERRORS",
+    "SERVED_FORMATS",
     "decode",
     "decode_and_resize",
     "decoded_format",
@@ -32,16 +35,23 @@ __all__ = [
     "orientation",
     "readable_reason",
     "resize",
+    "servable",
     "why_unreadable",
 ]
 
-# What is decoded at all, as messages say it.
-FORMATS = f"{', '.join(one.name for one in READ[:-1])} or {READ[-1].name}"
+
+def _listed(formats: tuple[Format, ...]) -> str:
+    return f"{', '.join(one.name for one in formats[:-1])} or {formats[-1].name}"
+
+
+# What is decoded at all, and what a SavedModel decodes, as messages say it.
+FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
 
 # File name extensions of these formats. `decode` looks at the bytes, not at the name.
 EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
 
-# How many bytes the shortest file of each format has at least. What is none of them is "".
+# How many bytes the shortest file of each format that graphs decode has at least; "" is none of
+# them.
 _SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
 
 
@@ -58,16 +68,17 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
     JPEG comes out bit for bit as from Pillow, whoever wrote the file, and so does all else: grey
     images, palettes, CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. What is
     transparent shows a white background (`picture.BACKGROUND`): alpha, a transparent colour, and
-    what the first picture of a GIF leaves free. Of an animation the first picture is taken.
+    what the first picture of a GIF leaves free. Of an animation or a TIFF of several pages the
+    first picture is taken.
 
     The picture is turned as its EXIF orientation says; see `orientation`.
 
     Args:
-        encoded: The content of a JPEG, PNG, BMP, GIF or WebP file, a scalar string.
+        encoded: The content of a JPEG, PNG, BMP, GIF, WebP or TIFF file, a scalar string.
         prefix: What the message of a refusal begins with, a scalar string.
-        portable: Whether a graph must do without Python, as in a SavedModel. Where it need not, all
-            but the plainest files are decoded by a function that is compiled once in a process:
-            to set it up anew for each pipeline takes half a second.
+        portable: Whether it must do without Python, as in a SavedModel, and so without TIFF. Where
+            it need not, all but the plainest files are decoded by a function that is compiled once
+            in a process: to set it up anew for each pipeline takes half a second.
 
     Returns:
         Shape (height, width, 3).
@@ -117,17 +128,36 @@ def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns "JPEG", "PNG", "BMP", "GIF" or "WebP" by how bytes begin, or "", a scalar string."""
-    return tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
+    """Returns the format of what is decoded, such as "JPEG", by how bytes begin, or "".
+
+    A scalar string, for "TIFF" too.
+    """
+    found = tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
+    return tf.where(_is_tiff(encoded), "TIFF", found)
 
 
-def orientation(encoded: tf.Tensor) -> tf.Tensor:
+def servable(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns a file that a SavedModel reads: itself, or a PNG of what a TIFF shows."""
+    return tf.cond(
+        _is_tiff(encoded),
+        lambda: tf.io.encode_png(decode(encoded, portable=False)),
+        lambda: encoded,
+    )
+
+
+def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """Returns the EXIF orientation of an encoded image, 1 to 8, a scalar int32.
 
     1 is upright: what has no EXIF block, or a damaged one, is that. The block is looked for where
-    it belongs: in a JPEG before the tables, in a PNG before the pixels, in a WebP anywhere. What
-    XMP alone states is not seen.
+    it belongs: in a JPEG or PNG before the pixels, in a WebP anywhere. What XMP alone states is not
+    seen.
     """
+    if not portable:
+        return tf.cond(
+            _is_tiff(encoded),
+            lambda: _orientation_of_tiff(encoded),
+            lambda: orientation(encoded),
+        )
     return tf.switch_case(
         _kind(encoded),
         [
@@ -141,7 +171,7 @@ def orientation(encoded: tf.Tensor) -> tf.Tensor:
     )
 
 
-def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
+def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """Returns the (height, width) that the header of an encoded image states, int64.
 
     Nothing is decoded, so that a picture that is too large can be refused before it takes memory.
@@ -150,6 +180,12 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: There is no such header.
     """
+    if not portable:
+        return tf.cond(
+            _is_tiff(encoded),
+            lambda: tf.ensure_shape(_header_of_tiff(encoded), 2),
+            lambda: height_and_width(encoded),
+        )
 
     def no_size() -> tf.Tensor:
         never = accepted(encoded, _why_not_even_a_header(encoded))
@@ -197,20 +233,36 @@ READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     """Returns why an image cannot be read, without the operation's name and place in the code."""
+    if isinstance(error, tf.errors.NotFoundError):
+        return "there is no such file"
+    if isinstance(error, tf.errors.PermissionDeniedError):
+        return "it must not be read (permission denied)"
     if isinstance(error, UnicodeDecodeError):
         message = error.object.decode("utf-8", "replace")
     else:
         message = error.message
     message = message.strip().splitlines()[0] if message.strip() else str(error)
-    # Inside tf.data the place and several such marks come first.
-    message = re.sub(r"^.*\}\}\s*|\s*\[Op:.*", "", message)
+    # Inside tf.data the place comes first, of which there may be several.
+    message = re.sub(r"^.*transformation with iterator: \S+: ", "", message)
+    message = re.sub(r"\s*\[\[\{\{.*|\s*\[Op:.*", "", message)
+    message = re.sub(r"^.*\}\}\s*", "", message)
+    if message.endswith("Is a directory"):
+        return "it is a folder"
+    if message.endswith("No such file or directory"):
+        return "there is no such file"
     return re.sub(r"^assertion failed: \[(.*)\]$", r"\1", message).rstrip(".")
+
+
+def _is_tiff(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether a file begins as a TIFF does."""
+    start = tf.strings.substr(encoded, 0, 4)
+    return tf.reduce_any(start == [b"II*\0", b"II+\0", b"MM\0*", b"MM\0+"])
 
 
 def _signature(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the row of `_SHORTEST` that bytes belong to, int32."""
     start = characters(tf.strings.substr(encoded, 0, 18))
-    patterns = [f"(?s)(?:{one.pattern}).*" for one in READ] + ["(?s).*"]
+    patterns = [f"(?s)(?:{one.pattern}).*" for one in IN_GRAPHS] + ["(?s).*"]
     same = [tf.strings.regex_full_match(start, pattern) for pattern in patterns]
     return tf.argmax(tf.cast(tf.stack(same), tf.int32), output_type=tf.int32)
 
@@ -225,9 +277,16 @@ def _kind(encoded: tf.Tensor) -> tf.Tensor:
 @apart
 def _why_not_even_a_header(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with bytes that are no image, or less than its header."""
-    known = decoded_format(encoded) != ""
-    other = tf.where(tf.strings.length(encoded) == 0, "it is empty", f"it is no {FORMATS} file")
-    return tf.where(known, "it is incomplete", other)
+    start = characters(tf.strings.substr(encoded, 0, HEAD_BYTES))
+    said = [
+        *((one.pattern, "it is incomplete" if one.in_graphs else one.refusal) for one in _ALL),
+        *OTHERS,
+        ("$", "it is empty"),
+        ("", f"it is no {SERVED_FORMATS} file"),
+    ]
+    same = [tf.strings.regex_full_match(start, f"(?s)(?:{pattern}).*") for pattern, _ in said]
+    first = tf.argmax(tf.cast(tf.stack(same), tf.int32))
+    return tf.gather(tf.constant([reason for _, reason in said]), first)
 
 
 @apart
@@ -251,11 +310,49 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns likewise an image in a graph that stays in this process."""
 
     def decoded(encoded: bytes, prefix: bytes) -> np.ndarray:
+        content = _as_bytes(encoded)
+        if tiff.is_tiff(content):
+            return _of_tiff(tiff.decode, content, _as_bytes(prefix))
         # While it computes others may have the interpreter.
         image: np.ndarray = _compiled_decode_other()(encoded, prefix).numpy()
         return image
 
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
+
+
+def _as_bytes(content: str | bytes | np.ndarray) -> bytes:
+    """Returns the bytes of a string, of which a function gets an array where it runs eagerly."""
+    found: bytes = tf.compat.as_bytes(np.asarray(content, object).item())
+    return found
+
+
+def _orientation_of_tiff(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the orientation of a TIFF, int32, in a graph that stays in this process."""
+
+    def told(encoded: bytes) -> np.int32:
+        return tiff.orientation(_as_bytes(encoded))
+
+    return tf.ensure_shape(tf.numpy_function(told, [encoded], tf.int32), ())
+
+
+def _header_of_tiff(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the (height, width) of a TIFF, int64, in a graph that stays in this process."""
+
+    def told(encoded: bytes) -> np.ndarray:
+        return _of_tiff(tiff.height_and_width, _as_bytes(encoded))
+
+    return tf.numpy_function(told, [encoded], tf.int64)
+
+
+def _of_tiff(
+    function: Callable[[bytes], np.ndarray], encoded: bytes, prefix: bytes = b""
+) -> np.ndarray:
+    """Returns what a function makes of a TIFF, and fails as operations do."""
+    try:
+        return function(encoded)
+    except tiff.TiffError as error:
+        message = f"{prefix.decode('utf-8', 'replace')}{error}"
+        raise tf.errors.InvalidArgumentError(None, None, message) from None
 
 
 @functools.cache

@@ -18,6 +18,7 @@ class Format:
         extensions: That its files have, in lower case.
         is_read: Whether its files are decoded. The others are recognised so that messages can say
             what a file is.
+        in_graphs: Whether that is so in a SavedModel, too.
         converter: A command that makes one that is read of a file that is not.
     """
 
@@ -25,7 +26,17 @@ class Format:
     pattern: str
     extensions: tuple[str, ...]
     is_read: bool = False
+    in_graphs: bool = False
     converter: str = "magick FILE FILE.png"
+
+    @property
+    def refusal(self) -> str:
+        """What is said of a file where the format is not read."""
+        where = "by a SavedModel" if self.is_read else "here"
+        return (
+            f"it is {self.name}, a format that is not read {where}; convert it to PNG or JPEG, "
+            f"for example with `{self.converter}`"
+        )
 
 
 # The brands of ISO media files; a general one comes first where the kind stands behind it.
@@ -38,14 +49,14 @@ _BEFORE_ELEMENT = (
 
 # The first that matches counts. How a JPEG begins is also how JPEG-LS does.
 FORMATS = (
-    Format("JPEG", r"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), True),
-    Format("PNG", r"\x89PNG\r\n\x1a\n", (".png", ".apng"), True),
+    Format("JPEG", r"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), True, True),
+    Format("PNG", r"\x89PNG\r\n\x1a\n", (".png", ".apng"), True, True),
     # What follows "BM" can be anything until the size of a header, which takes 1 of 4 bytes.
-    Format("BMP", r"BM(?:.{0,15}$|.{13}\x00\x00\x00)", (".bmp", ".dib"), True),
-    Format("GIF", r"GIF8", (".gif",), True),
-    Format("WebP", r"RIFF.{4}WEBP", (".webp",), True),
+    Format("BMP", r"BM(?:.{0,15}$|.{13}\x00\x00\x00)", (".bmp", ".dib"), True, True),
+    Format("GIF", r"GIF8", (".gif",), True, True),
+    Format("WebP", r"RIFF.{4}WEBP", (".webp",), True, True),
     Format("Canon raw", r"II\*\x00.{4}CR|.{4}ftypcrx ", (".cr2", ".cr3")),
-    Format("TIFF", r"(?:II[*+]\x00|MM\x00[*+])", (".tif", ".tiff")),
+    Format("TIFF", r"(?:II[*+]\x00|MM\x00[*+])", (".tif", ".tiff"), True),
     Format(
         "AVIF", _BRAND.format("avi[fs]"), (".avif", ".avifs"), converter="avifdec FILE FILE.png"
     ),
@@ -77,8 +88,24 @@ FORMATS = (
     Format("QOI", r"qoif", (".qoi",)),
 )
 
-# What is read, as messages say it.
+# What is no image, and yet often has the name of one: a pattern, and what is said of the file.
+OTHERS = (
+    (
+        _BEFORE_ELEMENT + r"<(?i:!DOCTYPE html|html|head|body)[ \t\r\n>]",
+        "it is a web page, not an image; download the image itself",
+    ),
+    (
+        r"version https://git-lfs",
+        "it is a pointer of Git LFS, not the image; get the image with `git lfs pull`",
+    ),
+    (r"%PDF-", "it is a PDF file, not an image; take its pages out with `pdftoppm -png`"),
+    (r"PK\x03\x04", "it is a ZIP archive, not an image; unpack it"),
+    (r".{4}ftyp|\x1a\x45\xdf\xa3", "it is a film, not an image; take pictures out of it"),
+)
+
+# What is read, everywhere and in a SavedModel.
 READ = tuple(one for one in FORMATS if one.is_read)
+IN_GRAPHS = tuple(one for one in FORMATS if one.in_graphs)
 
 # As many first bytes of a file as tell its format.
 HEAD_BYTES = 1024

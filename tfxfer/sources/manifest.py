@@ -1,13 +1,14 @@
 """Manifests: tables, CSV or JSON Lines, of images with their labels."""
 
-import codecs
 import csv
 import dataclasses
 import functools
+import io
 import json
 import math
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.paths import listed_path
 from tfxfer.run_directory import RunDirectory, replacing
+from tfxfer.sources.dialect import (
+    found_path,
+    note_on_separator,
+    repaired,
+    separator_of,
+    text_of,
+    without_separator_line,
+)
 from tfxfer.sources.folders import file_digests
 from tfxfer.sources.source import (
     SPLIT_OF,
@@ -35,7 +44,7 @@ from tfxfer.sources.source import (
 )
 from tfxfer.tables import TableWriter, needs_quotes
 
-SUFFIXES = (".csv", ".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 _REQUIRED = ("path", "label")
 # What a manifest may say beside these; `source` is what opens the data in which a path is an id.
@@ -43,6 +52,10 @@ _OPTIONAL = ("split", "weight", "group", "source")
 
 # A field as long as this is no path and no label; Python's own limit is below that of a long path.
 _LONGEST_FIELD = 1_000_000
+
+
+# Of so many first files one at least must be there.
+_TRIED = 64
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,12 @@ class _Row:
 def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> Source:
     """Returns the images that a manifest lists, in its order.
 
-    A CSV file has a line of column names, and its fields are separated by commas, semicolons or
-    tabs; JSON Lines has an object on each line. Columns:
+    A CSV file has a line of column names, and its fields are separated by commas, semicolons, tabs
+    or vertical bars; JSON Lines has an object on each line. Both are UTF-8, or UTF-16 where the
+    first bytes say so; what is no UTF-8 is read as Windows-1252. Columns, in any case and order:
 
-    - `path`: of the image file, absolute or from the manifest's directory;
+    - `path`: of the image file, absolute or from the manifest's directory; backslashes are slashes
+      where the file is found so;
     - `label`: the name of the class;
     - `split`, optional, on every line or on none: train, validation or test; without it, or where a
       split is missing, `open_source` carves as from a folder;
@@ -79,7 +94,7 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
     of a run. Images are not looked at, nor whether they are there.
 
     Args:
-        path: A file that ends in .csv, .jsonl or .ndjson.
+        path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
         open_origin: Opens what a `source` names, in its own splits.
 
     Raises:
@@ -112,6 +127,7 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
             f"The manifest '{path}' has the label '{labels[0]}' alone; a classifier needs at least "
             "2 classes."
         )
+    _check_there(path, rows)
     splits = {
         name: _of_files(path.parent, members, labels) for name, members in _by_split(path, rows)
     }
@@ -161,15 +177,27 @@ def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Spli
 
 def _read(path: pathlib.Path) -> tuple[list[_Row], list[str]]:
     """Returns the rows of a manifest, and notes on what is not used and what is one class."""
-    is_csv = path.suffix.lower() == ".csv"
-    records = _csv_records(path) if is_csv else _json_records(path)
-    is_exact = not is_csv or _is_exact(path)
+    notes: list[str] = []
+    text = text_of(path, notes)
+    is_csv = path.suffix.lower() in (".csv", ".tsv")
+    records = _csv_records(path, text, notes) if is_csv else _json_records(path, text)
+    is_exact = not is_csv or _is_exact(path, text)
     rows: list[_Row] = []
     unused: dict[str, None] = {}
     seen: dict[str, int] = {}
     spellings = _Spellings()
-    for line, record in records:
+    paths = _Paths(path.parent)
+    is_repaired = False
+    for line, written in records:
         where = f"Line {line} of the manifest '{path}'"
+        record = {
+            key: value if key == "path" else repaired(value) for key, value in written.items()
+        }
+        record["path"] = written["path"] if record.get("source") else paths.found(written["path"])
+        is_repaired |= any(
+            repaired(value) != value and repaired(record[key]) == record[key]
+            for key, value in written.items()
+        )
         row = _row(where, line, record if is_exact else _stripped(record))
         row = dataclasses.replace(row, label=spellings.one_of(row.label, record["label"]))
         if row.path in seen:
@@ -187,12 +215,34 @@ def _read(path: pathlib.Path) -> tuple[list[_Row], list[str]]:
             f"Line {without.line} of the manifest '{path}' has no split, but others have one. Give "
             "all of them a split, or leave the column out."
         )
-    notes = (
-        [f"not used of '{path.name}': {first_few(list(unused), 'column', 'columns')}"]
-        if unused
-        else []
-    )
+    if is_repaired:
+        notes.append(f"'{path.name}' is not UTF-8: what is not was read as Windows-1252 (Latin-1)")
+    notes += paths.notes(path.name)
+    if unused:
+        unnamed = [column or "one without a name" for column in unused]
+        notes.append(f"not used of '{path.name}': {first_few(unnamed, 'column', 'columns')}")
     return rows, notes + spellings.notes()
+
+
+class _Paths:
+    """The paths of a manifest, and how many are found with slashes alone."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._num_slashed = 0
+
+    def found(self, written: str) -> str:
+        """Returns a path in the form in which it is found, or as it is written."""
+        path = found_path(self._folder, written)
+        self._num_slashed += "\\" in written and "\\" not in path
+        return path
+
+    def notes(self, name: str) -> list[str]:
+        """Returns a line on paths that are found with slashes only."""
+        if not self._num_slashed:
+            return []
+        paths = "1 path" if self._num_slashed == 1 else f"{self._num_slashed:,} paths"
+        return [f"backslashes were read as slashes in {paths} of '{name}'"]
 
 
 class _Spellings:
@@ -223,7 +273,7 @@ class _Spellings:
         ]
 
 
-def _is_exact(path: pathlib.Path) -> bool:
+def _is_exact(path: pathlib.Path, text: str) -> bool:
     """Tells whether white space around the fields of a CSV file belongs to them.
 
     It does where a program has put all fields in quotes, the header too, as `write_manifest` does
@@ -232,11 +282,7 @@ def _is_exact(path: pathlib.Path) -> bool:
     run = RunDirectory(path.parent)
     if path == run.splits and run.config.is_file() and run.classes.is_file():
         return True
-    try:
-        with path.open("rb") as file:
-            return file.read(4).removeprefix(codecs.BOM_UTF8).startswith(b'"')
-    except OSError:
-        return False  # whoever reads it will say why it cannot be
+    return without_separator_line(text)[0].startswith('"')
 
 
 def _stripped(record: Mapping[str, str]) -> dict[str, str]:
@@ -244,57 +290,57 @@ def _stripped(record: Mapping[str, str]) -> dict[str, str]:
     return {key: value if key == "path" else value.strip() for key, value in record.items()}
 
 
-def _csv_records(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_records(
+    path: pathlib.Path, text: str, notes: list[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the number of each line of a CSV file with what it says by column."""
     csv.field_size_limit(_LONGEST_FIELD)
+    rest, stated = without_separator_line(text)
+    separator = separator_of(rest, stated, _REQUIRED)
+    notes += note_on_separator(path.name, separator)
+    table = csv.reader(io.StringIO(rest, newline=""), delimiter=separator, strict=True)
+    before = 1 if stated else 0
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            header = file.readline()
-            separator = max(",;\t", key=header.count)
-            file.seek(0)
-            table = csv.reader(file, delimiter=separator, strict=True)
-            columns = [column.strip().lower() for column in next(table, [])]
-            _check_columns(path, columns)
-            for fields in table:
-                if not fields:  # an empty line
-                    continue
-                if len(fields) != len(columns):
-                    raise UsageError(
-                        f"Line {table.line_num} of the manifest '{path}' has "
-                        f"{len(fields)} fields, but there are {len(columns)} columns."
-                    )
-                yield table.line_num, dict(zip(columns, fields, strict=True))
+        columns = [repaired(column).strip().lower() for column in next(table, [])]
+        _check_columns(path, columns)
+        for fields in table:
+            if not any(fields):  # an empty line
+                continue
+            line = table.line_num + before
+            # Spreadsheets write separators for columns that are empty.
+            if len(fields) < len(columns) or any(fields[len(columns) :]):
+                raise UsageError(
+                    f"Line {line} of the manifest '{path}' has {len(fields)} fields, but there are "
+                    f"{len(columns)} columns."
+                )
+            record = dict(zip(columns, fields, strict=False))
+            if separator != "," and re.fullmatch(r"\s*\d+,\d+\s*", record.get("weight", "")):
+                record["weight"] = record["weight"].replace(",", ".")
+            yield line, record
     except csv.Error as error:
         raise UsageError(
-            f"Line {table.line_num} of the manifest '{path}' is no CSV: {error}."
+            f"Line {table.line_num + before} of the manifest '{path}' is no CSV: {error}."
         ) from error
-    except OSError as error:
-        raise UsageError(f"Cannot read the manifest '{path}': {error.strerror}.") from error
 
 
-def _json_records(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields likewise what the lines of a JSON Lines file say."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            for number, text in enumerate(file, start=1):
-                if not text.strip():
-                    continue
-                where = f"Line {number} of the manifest '{path}'"
-                try:
-                    record = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-                    raise UsageError(f"{where} is no JSON: {reason}.") from error
-                if not isinstance(record, dict):
-                    raise UsageError(
-                        f"{where} is no JSON object such as "
-                        '{"path": "cat/1.jpg", "label": "cat"}.'
-                    )
-                record = {key.strip().lower(): value for key, value in record.items()}
-                _check_columns(path, list(record), f"{where} ", "names")
-                yield number, {key: _text(where, key, value) for key, value in record.items()}
-    except OSError as error:
-        raise UsageError(f"Cannot read the manifest '{path}': {error.strerror}.") from error
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if not line.strip():
+            continue
+        where = f"Line {number} of the manifest '{path}'"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            raise UsageError(f"{where} is no JSON: {reason}.") from error
+        if not isinstance(record, dict):
+            raise UsageError(
+                f'{where} is no JSON object such as {{"path": "cat/1.jpg", "label": "cat"}}.'
+            )
+        record = {key.strip().lower(): value for key, value in record.items()}
+        _check_columns(path, list(record), f"{where} ", "names")
+        yield number, {key: _text(where, key, value) for key, value in record.items()}
 
 
 def _text(where: str, key: str, value: Any) -> str:
@@ -322,7 +368,8 @@ def _check_columns(
                 f"{hint} A manifest has the columns 'path' and 'label' "
                 f"and may have {', '.join(repr(name) for name in _OPTIONAL[:-1])}."
             )
-    twice = [column for column in columns if columns.count(column) > 1]
+    known = (*_REQUIRED, *_OPTIONAL)  # what others have is not used
+    twice = [column for column in columns if column in known and columns.count(column) > 1]
     if twice:
         raise UsageError(f"{subject}has the column '{twice[0]}' twice.")
 
@@ -356,6 +403,19 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> _Row:
         group=record.get("group", ""),
         source=record.get("source", ""),
     )
+
+
+def _check_there(path: pathlib.Path, rows: Sequence[_Row]) -> None:
+    """Raises a DataError where not one of the first files of a manifest is there."""
+    tried = [os.path.join(path.parent, row.path) for row in rows[:_TRIED]]
+    if not any(os.path.exists(file) for file in tried):
+        is_windows = re.match(r"[A-Za-z]:[\\/]", rows[0].path)
+        hint = " It is a path of Windows." if is_windows and os.sep == "/" else ""
+        raise DataError(
+            f"Cannot read an image in the data: of the first {len(tried):,} files that the "
+            f"manifest '{path}' lists none is there; the first is '{tried[0]}'.{hint} Correct the "
+            "paths; those that are relative count from the directory of the manifest."
+        )
 
 
 def _check_groups(path: pathlib.Path, rows: Sequence[_Row]) -> None:
