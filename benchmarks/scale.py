@@ -2,13 +2,16 @@
 
     python benchmarks/scale.py
 
-Neither images nor networks enter: hashes and probabilities are made up, as they come out of reading
-the one and of asking the other. Each way is a process of its own, whose memory is asked of Linux.
+Each way is a process of its own, whose memory is asked of Linux.
 
-- `check`: what is found in so many images is compared, described and written as JSON. Their hashes
-  are all the same; a cluster, each up to five bits from one of them; each five bits from the one
-  before; or of pictures in one frame, whose hashes have 96 bits in common.
-- `classes`: two images of each class are judged, and all reports of them written but the pictures.
+- `check`: what is found in so many images is compared, described and written as JSON; to read them
+  is no part of it. Their hashes are made up: all the same; in a ball, each five bits from one of
+  them; in a chain, each five bits from the one before; or as of pictures in one frame, with 96 bits
+  in common.
+- `classes`: made-up probabilities of two images of each class are judged, described and written.
+- `fit`: a whole fit on two images of 16 pixels of each class, its report and export included.
+
+Memory of the first two is what comes on top of TensorFlow's 700 MB and of what they are given.
 """
 
 import argparse
@@ -16,9 +19,12 @@ import json
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
 import measuring
 import numpy as np
+from PIL import Image
 
 # So many images look alike, in so many ways.
 _IMAGES = 50_000
@@ -80,69 +86,65 @@ def checked(kind: str, count: int) -> dict[str, float]:
         return Inspection(**{key: value[part] for key, value in vars(facts).items()})
 
     checking.inspect, checking.open_as_it_is = inspect, lambda data, data_dir: source
-    start = time.perf_counter()
-    result = checking.check("inspection")
-    text = json.dumps(result.as_json(), indent=2) + result.describe()
-    return {"seconds": time.perf_counter() - start, "MB written": len(text) / 1e6}
+    return measured(lambda: checking.check("inspection"))
 
 
 def judged(num_classes: int) -> dict[str, float]:
-    """Returns how long two images of each class take to judge and report, and the files' sizes."""
-    import jinja2  # noqa: F401
-    import tensorflow as tf
-
+    """Returns how long two images of each class take to judge, and how large the JSON is."""
     from tfxfer.evaluation import judge
-    from tfxfer.reporting import events, page
-    from tfxfer.run_directory import write_json
-    from tfxfer.temperature import calibrate
 
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes), 2)
     probabilities = generator.random((len(labels), num_classes), dtype=np.float32)
     right = generator.random(len(labels)) < 0.5
-    probabilities[np.flatnonzero(right), labels[right]] += num_classes
+    probabilities[right, labels[right]] += num_classes
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     names = tuple(f"class {number}" for number in range(num_classes))
-    start = time.perf_counter()
-    result = judge("things", "test", names, probabilities, labels)
-    result.describe()
-    calibrate({"validation": probabilities}, {"validation": labels})
+    return measured(lambda: judge("things", "test", names, probabilities, labels))
+
+
+def fitted(num_classes: int) -> dict[str, float]:
+    """Returns what a fit on two small images of each class takes, all that it writes included."""
+    generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "evaluation.json")
-        write_json(path, result.as_json())
-        size = path.stat().st_size / 1e6
-    evaluated = time.perf_counter() - start
-    start = time.perf_counter()
-    image = events._as_image(result.pairs if hasattr(result, "pairs") else result.confusion)
-    tf.io.encode_png(image)
-    table = _page(page, result)
+        place = pathlib.Path(folder)
+        for number in range(num_classes):
+            own = place / "images" / f"class {number:05d}"
+            own.mkdir(parents=True)
+            coarse = generator.integers(256, size=(4, 4, 3), dtype=np.uint8)
+            for copy in range(2):
+                noise = generator.integers(-30, 30, coarse.shape)
+                pixels = np.clip(coarse + noise, 0, 255).astype(np.uint8)
+                picture = Image.fromarray(pixels).resize((16, 16), Image.Resampling.BICUBIC)
+                picture.save(own / f"{copy}.png")
+        places = [f"--{name}={place / name}" for name in ("runs-dir", "export-dir", "cache-dir")]
+        settings = ["--backbone", "resnet10_small", "--unfreeze", "none", "--run", "fit"]
+        done = measuring.run(
+            [measuring.TFXFER, "fit", "--data", place / "images", *settings, *places]
+        )
+        run = place / "runs-dir" / "fit"
+        sizes = {
+            name: (run / name).stat().st_size / 1e6 for name in ("evaluation.json", "report.html")
+        }
     return {
-        "seconds to evaluate": evaluated,
-        "seconds to report": time.perf_counter() - start,
-        "MB of JSON": size,
-        "MB of page": len(table) / 1e6,
+        "seconds": done.seconds,
+        "CPU seconds": done.cpu_seconds,
+        "MB of memory": done.peak_megabytes,
+        **{f"MB of {name}": size for name, size in sizes.items()},
     }
 
 
-def _page(page, result) -> str:
-    """Returns the numbers, the classes and the matrix of a page."""
-    import types
-
-    findings = types.SimpleNamespace(
-        result=result,
-        counts={},
-        metrics={},
-        predicted=result.probabilities.argmax(axis=1),
-        confidence=result.probabilities.max(axis=1),
-    )
-    page._behind_cells = lambda findings, shown: {}
-    page.read_pictures = lambda images, numbers, side: np.zeros((0, side, side, 3), np.uint8)
-    findings.images = None
-    told = page._numbers(findings) | page._matrix(findings)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{v}</td>' for v in one.values())}</tr>" for one in told["classes"]
-    )
-    return rows + json.dumps(told["matrix"])
+def measured(work: Callable[[], Any]) -> dict[str, float]:
+    """Returns what it takes to get a result, to describe it and to write it as JSON."""
+    before, start, of_cpu = peak_megabytes(), time.perf_counter(), time.process_time()
+    result = work()
+    text = json.dumps(result.as_json(), indent=2) + result.describe()
+    return {
+        "seconds": time.perf_counter() - start,
+        "CPU seconds": time.process_time() - of_cpu,
+        "MB more memory": peak_megabytes() - before,
+        "MB written": len(text) / 1e6,
+    }
 
 
 def peak_megabytes() -> float:
@@ -157,17 +159,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=_IMAGES)
     parser.add_argument("--classes", type=int, nargs="*", default=_CLASSES)
+    parser.add_argument("--fit", type=int, default=5000, help="classes of a whole fit")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
-        before = peak_megabytes()
         what, _, which = options.way.partition(" ")
-        found = checked(which, options.images) if what == "check" else judged(int(which))
-        print(json.dumps(found | {"MB of memory": peak_megabytes(), "MB before": before}))
+        if what == "check":
+            found = checked(which, options.images)
+        else:
+            found = {"classes": judged, "fit": fitted}[what](int(which))
+        print(json.dumps(found))
         return
     ways = [f"check {kind}" for kind in _KINDS]
     ways += [f"classes {number}" for number in options.classes]
+    ways += [f"fit {options.fit}"] if options.fit else []
     for run in measuring.in_turn(ways, options.repeats):
         for way, found in run.items():
             print(f"{way:20s}", "  ".join(f"{key} {value:,.1f}" for key, value in found.items()))

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,45 @@ def test_unreadable_files_are_told_in_their_places_across_batches(finished, path
     for one in found:
         if not one.error:
             assert one.ranked[0][1] == pytest.approx(alone[one.path][0][1], abs=1e-6)
+
+
+@pytest.fixture
+def album(pictures, tmp_path):
+    """A folder with pictures of all kinds of places, and with what is none."""
+    source, folder = pictures / "test" / "red", tmp_path / "data"
+    for number, name in enumerate(
+        [
+            *("a/1.jpg", "a/@eaDir/1.jpg", "a/.ipynb_checkpoints/1-checkpoint.jpg", "a/._1.jpg"),
+            *("album.jpg/2.jpg", "bare", "__MACOSX/a/1.jpg", "runs/r/picture.jpg"),
+        ]
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source / f"{number % 4}.jpg", folder / name)
+    for name in ("config.toml", "classes.txt"):
+        (folder / "runs" / "r" / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(source / "3.jpg", tmp_path / "elsewhere" / "3.jpg")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "a" / "up").symlink_to(folder)
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["", "**"])
+def test_folders_and_patterns_take_what_a_fit_takes_and_say_what_they_leave_out(
+    finished, album, pattern
+):
+    result, _ = finished
+    said = []
+    found = list(predict(result.run, [album / pattern], say=said.append))
+    assert [str(one.path.relative_to(album)) for one in found] == [
+        *("a/1.jpg", "album.jpg/2.jpg", "bare", "linked/3.jpg")
+    ]
+    assert not any(one.error for one in found)
+    for name in ("a/@eaDir", "__MACOSX", "runs", "a/up"):
+        assert any(name in line for line in said)
+
+
+def test_a_file_that_is_named_is_taken_wherever_it_lies(finished, album):
+    result, _ = finished
+    files = [album / "a" / "@eaDir" / "1.jpg", album / "a" / "._1.jpg"]
+    assert [one.path for one in predict(result.run, files)] == files

@@ -207,7 +207,7 @@ def test_data_that_were_renamed_are_resumed_with_by_their_content(interrupted, t
     journal = Journal(plan.run, plan.config, facts, Interruptions(), print)
     assert journal.found.state["phase"] == "finetune"
     (renamed / "train" / "red" / "0.jpg").unlink()
-    with pytest.raises(UsageError, match=r"Cannot resume '.*killed'.*renamed', which are others"):
+    with pytest.raises(UsageError, match=r"Cannot resume '.*killed'.*renamed', whose images"):
         make_plan(asked_settings(FitConfig, None, {"data": str(renamed)}, resume=run))
 
 

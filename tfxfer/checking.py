@@ -18,6 +18,7 @@ from tfxfer.isolation import isolated
 from tfxfer.pipeline import reasons_unreadable
 from tfxfer.sources import Source, open_as_it_is
 from tfxfer.sources.carving import found_in, inseparable
+from tfxfer.sources.source import shown
 
 # The middle square of a picture whose sides differ by more than this shows less than a third of it.
 _EXTREME_ASPECT = 3.0
@@ -162,14 +163,14 @@ class CheckResult:
         return "\n".join([*self._table(), "", *self._findings()])
 
     def _table(self) -> list[str]:
-        shown = self.class_names[:_SHOWN_CLASSES]
-        width = max(len(name) for name in (*shown, "all classes", self.data)) + 2
+        names = [shown(name) for name in self.class_names[:_SHOWN_CLASSES]]
+        width = max(len(name) for name in (*names, "all classes", self.data)) + 2
         lines = [f"{self.data:{width}s}" + "".join(f"{name:>12s}" for name in self.counts)]
-        for label, name in enumerate(shown):
+        for label, name in enumerate(names):
             numbers = "".join(f"{counts[label]:12,d}" for counts in self.counts.values())
             lines.append(f"{name:{width}s}{numbers}")
-        if len(shown) < len(self.class_names):
-            lines.append(f"... and {len(self.class_names) - len(shown):,} classes more")
+        if len(names) < len(self.class_names):
+            lines.append(f"... and {len(self.class_names) - len(names):,} classes more")
         totals = "".join(f"{counts.sum():12,d}" for counts in self.counts.values())
         return [*lines, f"{'all classes':{width}s}{totals}"]
 

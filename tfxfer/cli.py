@@ -392,7 +392,7 @@ def predict(
     counts = {"files": 0, "unreadable": 0}
 
     def note(line: str) -> None:
-        click.echo(f"Note: {line}", err=True)
+        streams.tell(f"Note: {line}")
 
     def counted() -> Iterator[Any]:
         for one in prediction.predict(

@@ -16,6 +16,7 @@ from tfxfer.pipeline import Images, evaluation_batches, naming_unreadable_images
 from tfxfer.progress import Progress
 from tfxfer.seen import BoundSource
 from tfxfer.sources import Split
+from tfxfer.sources.source import shown
 from tfxfer.trained import TrainedClassifier, load
 
 # The wider accuracy that is told where there are more classes than that.
@@ -181,11 +182,11 @@ class EvaluationResult:
             occurring = order[scores.support > 0]
             order = occurring[np.argsort(scores.f1[occurring], kind="stable")][:_SHOWN_CLASSES]
             title = f"class ({len(order)} of the lowest F1)"
-        width = max(len(title), *(len(self.class_names[index]) for index in order))
+        width = max(len(title), *(len(shown(self.class_names[index])) for index in order))
         lines = [f"  {title:{width}s}  precision  recall      F1  images"]
         for index in order:
             lines.append(
-                f"  {self.class_names[index]:{width}s}  {scores.precision[index]:9.4f}  "
+                f"  {shown(self.class_names[index]):{width}s}  {scores.precision[index]:9.4f}  "
                 f"{scores.recall[index]:6.4f}  {scores.f1[index]:6.4f}  "
                 f"{scores.support[index]:6,d}"
             )
@@ -194,7 +195,8 @@ class EvaluationResult:
     def _describe_confusion(self) -> list[str]:
         """Returns the pairs of classes that were confused most."""
         lines = [
-            f"  {count:,} of {self.class_names[label]} taken for {self.class_names[taken]}"
+            f"  {count:,} of {shown(self.class_names[label])} taken for "
+            f"{shown(self.class_names[taken])}"
             for label, taken, count in self.pairs.most_confused(_SHOWN_PAIRS)
         ]
         return ["", *lines] if lines else []

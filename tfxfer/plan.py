@@ -34,6 +34,7 @@ from tfxfer.run_directory import (
 )
 from tfxfer.seen import read_seen
 from tfxfer.sources import Source, open_source
+from tfxfer.sources.source import shown
 from tfxfer.weighting import balanced_weights, without_weightless
 
 
@@ -120,8 +121,8 @@ class Plan:
         labels, names = self.source.splits["train"].labels, self.source.class_names
         weights = balanced_weights(labels)
         least, most = weights.argmin(), weights.argmax()
-        shown = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]
-        text = f"from {' to '.join(shown)}"
+        ends = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]
+        text = f"from {' to '.join(ends)}"
         if weights[least] == weights[most]:
             text = "as the numbers of training images are already"
         return [
@@ -317,8 +318,8 @@ def _check_content(config: RunConfig, source: Source) -> None:
     if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
-            "which are others: other images, labels or splits. Give the same data, wherever they "
-            "are now, or choose another --run."
+            "whose images, labels or splits differ. Give the same data, wherever they are now, or "
+            "choose another --run."
         )
 
 
@@ -357,7 +358,7 @@ def _row(name: str, text: str) -> str:
 
 def _describe_data(source: Source, config: RunConfig) -> list[str]:
     names = source.class_names
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
     sizes = f"typically {width} x {height} pixels, the middle square resized to {config.input_size}"
@@ -367,7 +368,7 @@ def _describe_data(source: Source, config: RunConfig) -> list[str]:
         sizes += f", upsampled in the model to {config.image_size}"
     return [
         _row("data", f"{source.name}: {counts} images"),
-        _row("", f"{len(names)} classes: {shown}"),
+        _row("", f"{len(names)} classes: {first}"),
         _row("", sizes),
         *(_row("", f"note: {note}") for note in source.notes),
     ]

@@ -3,7 +3,6 @@
 Beside the page a run gets the numbers as JSON, what was said of each image, and a model card.
 """
 
-import csv
 import pathlib
 from collections.abc import Callable
 from typing import NoReturn
@@ -28,6 +27,7 @@ from tfxfer.run_directory import (
     write_json,
 )
 from tfxfer.seen import BoundSource
+from tfxfer.tables import TableWriter
 from tfxfer.trained import load
 
 __all__ = ["Findings", "report", "write_report"]
@@ -158,9 +158,10 @@ def _write_predictions(findings: Findings) -> None:
         replacing(findings.run.predictions) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        table = csv.writer(file, lineterminator="\n")
+        table = TableWriter(file)
         table.writerow(["image", "label", "predicted", "confidence", "label_probability"])
-        table.writerows(sorted(rows))
+        for row in sorted(rows):
+            table.writerow(row)
 
 
 def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:

@@ -290,11 +290,13 @@ def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 
     return f"{len(names):,} {one if len(names) == 1 else many}: {shown}"
 
 
+def shown(name: str) -> str:
+    """Returns a class name for people, escaped if it has line breaks or white space at an end."""
+    breaks = any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name)
+    return ascii(name) if breaks or name != name.strip() else name
+
+
 def listed(names: Sequence[str], limit: int = 20) -> str:
-    """Returns the first names in a row; white space that cannot be seen is escaped."""
-    shown = [
-        name if name.isprintable() and name == name.strip() else ascii(name)
-        for name in names[:limit]
-    ]
+    """Returns the first names in a row, as people can tell them apart."""
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(shown) + more
+    return ", ".join(map(shown, names[:limit])) + more
