@@ -57,11 +57,12 @@ def checked(kind: str, count: int) -> dict[str, float]:
 
     facts = Inspection(
         readable=np.ones(count, np.bool_),
-        formats=np.full(count, "jpeg", "U4"),
+        formats=np.full(count, "JPEG", "U4"),
         heights_widths=np.full((count, 2), 224, np.int32),
         orientations=np.ones(count, np.int32),
         looks=hashes_of(kind, count),
         contrasts=np.full(count, 255, np.float32),
+        peaks=np.full(count, 255, np.uint8),
     )
     ids = ids_of((str(number).encode(),) for number in range(count))
     names = [

@@ -11,7 +11,7 @@ import tensorflow as tf
 from conftest import file_of
 from PIL import Image, ImageOps
 
-from tfxfer.images import decode, orientation
+from tfxfer.images import decode, orientation, readable_reason
 
 # The side of the squares that the exported graph gives is that of the picture: nothing is resized.
 HEIGHT = WIDTH = 40
@@ -237,3 +237,27 @@ def test_a_damaged_file_of_four_inks_is_refused(name):
     ):
         with pytest.raises(tf.errors.InvalidArgumentError):
             decode(tf.constant(damaged))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (1, 0xC3, "lossless"),
+        (1, 0xC5, "hierarchical"),
+        (1, 0xF7, "JPEG-LS"),
+        (4, 12, "12 bits"),
+        (9, 2, "two components"),
+    ],
+)
+def test_a_jpeg_of_a_kind_that_is_not_read_says_which(place, value, told):
+    found, rest = segments(PATCHED["ycc"])
+    frames = [
+        one[:place] + bytes([value]) + one[place + 1 :] if one[1] == 0xC0 else one for one in found
+    ]
+    content = joined(frames, rest)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        decode(tf.constant(content), "the third: ", portable=False)
+    message = readable_reason(caught.value)
+    assert message.startswith("the third: it is a JPEG of a kind that is not read")
+    assert told in message
+    assert "convert" in message

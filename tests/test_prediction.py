@@ -85,7 +85,8 @@ def test_a_file_of_a_list_that_is_not_there_is_one_that_cannot_be_read(finished,
     listed = [paths[0], "none.jpg", paths[1]]
     first, missing, second = predict(result.run, [], listed=listed)
     assert (first.path, second.path) == (paths[0], paths[1])
-    assert "none.jpg" in missing.error
+    assert str(missing.path) == "none.jpg"
+    assert "no such file" in missing.error
     assert not missing.ranked
 
 

@@ -216,7 +216,7 @@ def check(
         *_orientations(examples),
         *_dark(examples),
         *_imbalance(examples),
-        *(Finding("left out", note, "does not use them") for note in source.notes),
+        *(_of_note(note) for note in source.notes),
     ]
     findings.sort(key=lambda finding: not finding.blocks)
     counts = {
@@ -311,6 +311,13 @@ class _Examples:
             named=tuple(tuple(self.name(index) for index in members) for members in telling),
             sizes=tuple(groups.sizes[named].tolist()),
         )
+
+
+def _of_note(note: str) -> Finding:
+    """Returns what opening the data has told, of what is left out or how the rest is read."""
+    if note.startswith(("left out", "not used")):
+        return Finding("left out", note, "does not use them")
+    return Finding("assumed", note, "goes by that")
 
 
 def _unreadable(examples: _Examples, bad_images: BadImages) -> list[Finding]:

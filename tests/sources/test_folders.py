@@ -269,7 +269,7 @@ def test_a_folder_that_is_laid_out_otherwise_is_an_error_that_says_so(tmp_path, 
 def test_a_file_is_no_directory(tmp_path):
     write(tmp_path, **{"photos.zip": b""})
     with pytest.raises(
-        UsageError, match=r"photos.zip' is a file, but neither a manifest \(.csv, .jsonl, .ndjson\)"
+        UsageError, match=r"photos.zip' is a file, but neither a manifest \(.csv, .tsv,"
     ):
         opened(tmp_path / "photos.zip")
 

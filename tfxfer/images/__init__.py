@@ -19,7 +19,15 @@ import tensorflow as tf
 from tfxfer.images import bmp, gif, jpeg, png, tiff, webp
 from tfxfer.images.content import accepted, apart, characters
 from tfxfer.images.formats import FORMATS as _ALL
-from tfxfer.images.formats import HEAD_BYTES, IN_GRAPHS, OTHERS, READ, Format, format_of
+from tfxfer.images.formats import (
+    HEAD_BYTES,
+    IN_GRAPHS,
+    OTHERS,
+    READ,
+    Format,
+    format_of,
+    why_jpeg_is_not_read,
+)
 
 __all__ = [
     "EXTENSIONS",
@@ -310,20 +318,30 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns likewise an image in a graph that stays in this process."""
 
     def decoded(encoded: bytes, prefix: bytes) -> np.ndarray:
-        content = _as_bytes(encoded)
-        if tiff.is_tiff(content):
-            return _of_tiff(tiff.decode, content, _as_bytes(prefix))
+        found = _without_tensorflow(_as_bytes(encoded), _as_bytes(prefix))
         # While it computes others may have the interpreter.
-        image: np.ndarray = _compiled_decode_other()(encoded, prefix).numpy()
-        return image
+        return _compiled_decode_other()(encoded, prefix).numpy() if found is None else found
 
     if tf.executing_eagerly():  # by itself, for the sake of short messages
-        content = _as_bytes(tf.convert_to_tensor(encoded).numpy())
-        if not tiff.is_tiff(content):
-            return _decode_other(encoded, prefix)
-        told = _as_bytes(tf.convert_to_tensor(prefix).numpy())
-        return tf.constant(_of_tiff(tiff.decode, content, told))
+        parts = [_as_bytes(tf.convert_to_tensor(part).numpy()) for part in (encoded, prefix)]
+        found = _without_tensorflow(*parts)
+        return _decode_other(encoded, prefix) if found is None else tf.constant(found)
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
+
+
+def _without_tensorflow(content: bytes, prefix: bytes) -> np.ndarray | None:
+    """Returns what a TIFF shows, None for others.
+
+    Raises:
+        tf.errors.InvalidArgumentError: It cannot be read, or is a JPEG of a kind that is not.
+    """
+    if tiff.is_tiff(content):
+        return _of_tiff(tiff.decode, content, prefix)
+    reason = why_jpeg_is_not_read(content) if content.startswith(b"\xff\xd8") else ""
+    if reason:
+        message = prefix.decode("utf-8", "replace") + reason
+        raise tf.errors.InvalidArgumentError(None, None, message)
+    return None
 
 
 def _as_bytes(content: str | bytes | np.ndarray) -> bytes:

@@ -124,3 +124,42 @@ def format_of(head: bytes) -> str | None:
     """
     text = head[:HEAD_BYTES].decode("latin-1")
     return next((one.name for one, pattern in _PATTERNS if pattern.match(text)), None)
+
+
+# The frames of a JPEG that are decoded: sequential and progressive, also with arithmetic coding.
+_DECODED_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
+_LOSSLESS_FRAMES = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"}
+
+
+def why_jpeg_is_not_read(content: bytes) -> str:
+    """Returns what is said of a JPEG of a kind that is not decoded, "" of others and damaged ones.
+
+    Args:
+        content: Of the file.
+    """
+    at = 2
+    while content[at : at + 1] == b"\xff" and len(content) > at + 10:
+        kind = content[at + 1]
+        if kind == 0xFF:  # fills up
+            at += 1
+            continue
+        if kind in (0xC4, 0xC8, 0xCC) or not (0xC0 <= kind < 0xD0 or kind == 0xF7):
+            if kind < 0xC0 or kind == 0xDA:
+                return ""
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+            continue
+        bits, components = content[at + 4], content[at + 9]
+        if kind in _DECODED_FRAMES and bits == 8 and components != 2:
+            return ""
+        told = _LOSSLESS_FRAMES.get(kind) or (
+            f"{bits} bits a sample"
+            if bits != 8
+            else "two components"
+            if kind in _DECODED_FRAMES
+            else "hierarchical"
+        )
+        return (
+            f"it is a JPEG of a kind that is not read ({told}); convert it to PNG, for example "
+            "with `magick FILE FILE.png`"
+        )
+    return ""

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,9 @@ from PIL import Image, TiffImagePlugin
 
 from tfxfer.images.formats import HEAD_BYTES, format_of
 from tfxfer.images.picture import BACKGROUND, MAX_PIXELS
+
+# Whoever decodes the picture says what is wrong with it, not each odd entry of its header.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 # What Pillow raises where a file is damaged, or is of a kind that it does not know.
 _FAILURES = (
