@@ -193,7 +193,7 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
     splits = dict(again.splits)
     notes = [
         *source.notes,
-        "these are the data of the model's run: they have the splits of the run",
+        "these are the data of the model's own run: its splits are used",
     ]
     for name in splits if seen.digests else ():
         used = _among(splits[name].digests(), seen.digests.get(name))

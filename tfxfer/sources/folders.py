@@ -11,13 +11,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.cache import ID_BYTES, id_of
+from tfxfer.names import safe_name
 from tfxfer.progress import Progress
 from tfxfer.sources.layout import read_layout
 from tfxfer.sources.source import (
     Source,
     Split,
     in_any_order,
-    safe_name,
     typical_height_and_width,
 )
 

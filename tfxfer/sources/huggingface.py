@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from tfxfer.cache import Ids, ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.names import safe_name
 from tfxfer.sources.source import (
     SPLIT_WORDS,
     Source,
     Split,
     canonical,
     query_of,
-    safe_name,
     typical_height_and_width,
 )
 

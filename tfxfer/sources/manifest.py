@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.names import safe_name
 from tfxfer.paths import listed_path
 from tfxfer.run_directory import RunDirectory, replacing
 from tfxfer.sources.dialect import (
@@ -38,7 +39,6 @@ from tfxfer.sources.source import (
     in_any_order,
     look_alikes,
     places_of,
-    safe_name,
     split_of,
     typical_height_and_width,
 )

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from tfxfer import images
 from tfxfer.errors import DataError, UsageError
-from tfxfer.names import safe_name as safe_name  # beside the other helpers of sources
 
 # The splits in their order, with the words by which data call them.
 SPLIT_WORDS = {

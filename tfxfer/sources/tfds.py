@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from tfxfer.cache import ids_of
 from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.names import safe_name
 from tfxfer.paths import expand_user
 from tfxfer.sources.source import (
     SPLIT_WORDS,
     Source,
     Split,
     query_of,
-    safe_name,
     typical_height_and_width,
 )
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfxfer.cache import Ids, ids_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.images import readable_reason
+from tfxfer.names import safe_name
 from tfxfer.progress import Progress
 from tfxfer.run_directory import parse_class_lines
 from tfxfer.sources.source import (
@@ -20,7 +21,6 @@ from tfxfer.sources.source import (
     Split,
     canonical,
     first_few,
-    safe_name,
     typical_height_and_width,
 )
 
