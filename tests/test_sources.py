@@ -281,7 +281,7 @@ def test_another_seed_carves_other_examples(config, source):
         ("", "No data were named."),
         ("photos/train", "There is no directory 'photos/train'."),
         ("./photos", "There is no directory './photos'."),
-        ("~/no such folder", "There is no directory '~/no such folder'."),
+        ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
         ("/no/such/folder", "There is no directory '/no/such/folder'."),
         ("no such data", "There is no directory or data set 'no such data'."),
     ],
@@ -396,7 +396,7 @@ def test_a_split_of_which_nothing_is_left_is_an_error(tmp_path):
         ("digits?train=train", "'digits' is no data set of TFDS or Hugging Face"),
         ("/dev/null", "'/dev/null' is neither a file nor a directory"),
         ("x" * 5000, "There is no directory"),
-        ("~nobody/photos", "There is no directory '~nobody/photos'"),
+        ("~nobodyatall/photos", "'~nobodyatall/photos', but there is no user 'nobodyatall'"),
         ("a\0b", "There is no directory or data set"),
     ],
 )
