@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import shutil
+import threading
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -210,7 +211,8 @@ class Cache:
         if not self.max_bytes or num_bytes > self.max_bytes:
             return None
         folder = self.directory / kind / key
-        temporary = folder / f".{os.getpid()}.rows.npy"
+        # Threads of one process may be at the same entry, too.
+        temporary = folder / f".{os.getpid()}.{threading.get_ident()}.rows.npy"
         leftovers = [temporary]
         header = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(like)),
@@ -256,7 +258,11 @@ class Cache:
         if isinstance(error, DataError):
             return
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+        # A directory that another process removes while it is made seems to be there already.
+        cleared = isinstance(cause, FileNotFoundError) or (
+            isinstance(cause, FileExistsError) and not os.path.isfile(cause.filename)
+        )
+        if isinstance(cause, OSError) and not cleared:
             warn_once(
                 f"cache {self.directory} {cause.errno}",
                 f"The cache '{self.directory}' cannot be written: {cause.strerror or cause}. The "

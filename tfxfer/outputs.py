@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import tempfile
+import threading
 from collections.abc import Iterable
 
 from tfxfer.errors import UsageError
@@ -64,7 +65,8 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
         # The name under which it is made; see `run_directory.replacing`.
         os.stat(target.parent)
         with contextlib.suppress(FileNotFoundError):
-            os.lstat(target.with_name(f".{os.getpid()}.{target.name}"))
+            temporary = f".{os.getpid()}.{threading.get_ident()}.{target.name}"
+            os.lstat(target.with_name(temporary))
     except FileNotFoundError:
         return f"there is no directory '{path.parent}'"
     except NotADirectoryError:

@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -450,7 +451,8 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     The file is flushed to the disk before it is renamed, so that `path` holds either what it held
     or all of the new content. After an error nothing is left.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # see `remove_half_written`
+    # See `remove_half_written`; threads of one process may write the same file, too.
+    temporary = path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
     try:
         yield temporary
         flush(temporary)
