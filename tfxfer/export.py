@@ -333,12 +333,6 @@ def _output_path(
         if path.resolve() == trained.path.resolve():
             raise UsageError(f"The output '{path}' is the model itself.")
     check_output(path, "--output")
-    classes = classes_file(path)
-    if classes.exists() and read_class_names(classes) != trained.class_names:
-        raise UsageError(
-            f"'{classes}' has the classes of another model, and those of this one would go there, "
-            "too. Choose another directory with --output."
-        )
     return path
 
 
