@@ -539,7 +539,7 @@ def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, 
     for name, reason in {
         "none/a.tflite": "there is no directory",
         "folder.tflite": "it is a directory",
-        "other/a.tflite": "has the classes of another model",
+        "other/a.tflite": "names the classes of another model",
     }.items():
         with pytest.raises(UsageError, match=reason):
             convert(result.run, "litert", output=tmp_path / name, data="not looked at")
