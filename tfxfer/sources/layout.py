@@ -258,7 +258,7 @@ def _unwrapped(folder: pathlib.Path, walk: Walk, notes: list[str]) -> pathlib.Pa
             break
         top = folders[0]
     if top != folder:
-        notes.append(f"read is '{top}', the only folder in '{folder}'")
+        notes.append(f"reading '{top}', the only folder in '{folder}'")
     return top
 
 

@@ -56,7 +56,7 @@ _NO_PICTURES = {
 }
 _KIND_OF_NO_PICTURE = {end: kind for kind, ends in _NO_PICTURES.items() for end in ends}
 
-_SYSTEM = "files of the system and of other programs"
+_SYSTEM = "files of the system or of other programs"
 _WORK = "results of tfxfer (runs, exports)"
 _OTHER = f"being no {FORMATS} files"
 
