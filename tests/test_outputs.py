@@ -36,7 +36,7 @@ def test_what_keeps_a_file_from_being_written_is_said(name, reason, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "-"])
 def test_what_is_no_name_of_a_file_is_refused(name):
-    with pytest.raises(UsageError, match="it is no name of a file"):
+    with pytest.raises(UsageError, match="it is not a file name"):
         check_output(name)
 
 

@@ -52,7 +52,7 @@ def is_stream(path: pathlib.Path) -> bool:
 def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
     """Returns why a file cannot be written, None where it can."""
     if not name or name == "-":
-        return "it is no name of a file"
+        return "it is not a file name"
     path = user_path(name)
     try:
         if path.is_dir() or name.endswith(os.sep):
