@@ -50,7 +50,7 @@ def hashes_of(kind: str, count: int) -> np.ndarray:
 
 def checked(kind: str, count: int) -> dict[str, float]:
     """Returns how long the findings on images with such hashes take, and how large the JSON is."""
-    from tfxfer import checking
+    import tfxfer.checking as checking
     from tfxfer.cache import ids_of
     from tfxfer.inspection import Inspection
     from tfxfer.sources.source import Source, in_any_order
