@@ -276,8 +276,8 @@ class Cache:
         found = []
         for folder in self._folders():
             index = folder / "index.npz"
-            with contextlib.suppress(OSError, ValueError, KeyError, EOFError):
-                with np.load(index) as content:
+            with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                with index.open("rb") as file, np.load(file) as content:
                     num_rows, about = len(content["ids"]), json.loads(str(content["about"]))
                 used, num_bytes = index.stat().st_mtime, _size(folder)
                 found.append(
