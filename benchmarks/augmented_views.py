@@ -12,11 +12,11 @@ import tempfile
 
 import measuring
 
-from tfxfer.allocator import keep_freed_memory
-from tfxfer.config import FitConfig
-from tfxfer.interruption import Interruptions
-from tfxfer.plan import make_plan
-from tfxfer.training import train
+from tfxfer.cli.allocator import keep_freed_memory
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.plan import make_plan
+from tfxfer.system.signals import Interruptions
+from tfxfer.training.transfer import train
 
 
 def main() -> None:

@@ -21,11 +21,12 @@ def train(options) -> None:
     import keras
     import tensorflow as tf
 
-    from tfxfer.cache import id_of
-    from tfxfer.config import FitConfig
-    from tfxfer.loops import Batches, compiled_view, run_epochs
-    from tfxfer.pipeline import open_images, training_batches
-    from tfxfer.plan import make_plan
+    from tfxfer.config.schema import FitConfig
+    from tfxfer.data.batches import training_batches
+    from tfxfer.data.image.dataset import open_images
+    from tfxfer.planning.plan import make_plan
+    from tfxfer.system.digests import id_of
+    from tfxfer.training.epochs.loop import Batches, compiled_view, run_epochs
 
     config = FitConfig(**measuring.data_settings(options), cache_gigabytes=0.0)
     plan = make_plan(config.with_settings({"finetune": {"epochs": options.epochs}}))

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 
 import tfxfer
-from tfxfer.config import read_recipe
+from tfxfer.config.recipes import read_recipe
 
 
 def compare(config: tfxfer.FitConfig, seed: int) -> dict:

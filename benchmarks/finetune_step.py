@@ -20,12 +20,13 @@ import keras
 import measuring
 import tensorflow as tf
 
-from tfxfer.allocator import keep_freed_memory
-from tfxfer.config import FitConfig
-from tfxfer.layers import leaf_layers
-from tfxfer.loops import compiled_view
-from tfxfer.pipeline import open_images, training_batches
-from tfxfer.plan import make_plan
+from tfxfer.cli.allocator import keep_freed_memory
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.batches import training_batches
+from tfxfer.data.image.dataset import open_images
+from tfxfer.models.layers import leaf_layers
+from tfxfer.planning.plan import make_plan
+from tfxfer.training.epochs.loop import compiled_view
 
 
 def step_operations(model: keras.Model) -> float:

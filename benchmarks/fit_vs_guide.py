@@ -185,7 +185,7 @@ def measure(options: argparse.Namespace) -> None:
     if options.also_kerashub:
         facts["versions"]["keras-hub"] = kerashub_version(options)
     # Once unmeasured, so that the first repeat does not pay for a cold disk.
-    measuring.run([sys.executable, "-c", "import tfxfer.training"])
+    measuring.run([sys.executable, "-c", "import tfxfer.api.fit"])
     for path in filter(pathlib.Path.is_file, options.data.rglob("*")):
         path.read_bytes()
     settings = {name: getattr(options, name) for name in SETTINGS} | {"data": options.data.name}

@@ -20,16 +20,16 @@ _STEPS = 6
 def measure(options) -> None:
     """Prints images a second and the peak in units of 1e6 bytes as JSON."""
     if options.way == "kept":
-        from tfxfer.allocator import keep_freed_memory
+        from tfxfer.cli.allocator import keep_freed_memory
 
         if not keep_freed_memory():
             raise SystemExit("This C library keeps nothing, or another allocator is set.")
     import keras
     import numpy as np
 
-    from tfxfer.backbones import BACKBONES
-    from tfxfer.classifier import build_classifier
-    from tfxfer.config import FitConfig, HeadConfig
+    from tfxfer.config.schema import FitConfig, HeadConfig
+    from tfxfer.models.backbones.registry import BACKBONES
+    from tfxfer.models.classifier import build_classifier
 
     backbone = BACKBONES[options.backbone]
     size = backbone.native_size

@@ -13,10 +13,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from tfxfer.config import FitConfig
-from tfxfer.features import predict_batches
-from tfxfer.pipeline import Images, evaluation_batches
-from tfxfer.plan import make_plan
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.image.dataset import Images
+from tfxfer.models.prediction import predict_batches
+from tfxfer.planning.plan import make_plan
 
 STRENGTHS = (0.001, 0.01, 0.1)
 

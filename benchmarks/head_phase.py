@@ -14,12 +14,13 @@ import time
 
 import measuring
 
-from tfxfer.allocator import keep_freed_memory
-from tfxfer.config import FitConfig
-from tfxfer.interruption import Interruptions
-from tfxfer.pipeline import evaluation_batches, open_images
-from tfxfer.plan import make_plan
-from tfxfer.training import train
+from tfxfer.cli.allocator import keep_freed_memory
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.image.dataset import open_images
+from tfxfer.planning.plan import make_plan
+from tfxfer.system.signals import Interruptions
+from tfxfer.training.transfer import train
 
 PREDICT = "one predict pass"
 # The settings of the head in each way that has one.

@@ -21,8 +21,8 @@ import tensorflow as tf
 
 OPEN = """
 import sys, time
-from tfxfer.config import FitConfig
-from tfxfer.sources import open_as_it_is, open_source
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.opening import open_as_it_is, open_source
 
 def peak():
     return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1000

@@ -17,13 +17,14 @@ import time
 import measuring
 import numpy as np
 
-from tfxfer.allocator import keep_freed_memory
-from tfxfer.backbones import BACKBONES
-from tfxfer.classifier import build_classifier
-from tfxfer.config import FitConfig, HeadConfig
-from tfxfer.prediction import predict
-from tfxfer.run_directory import classes_file, write_class_names
-from tfxfer.trained import load
+from tfxfer.api.predict import predict
+from tfxfer.cli.allocator import keep_freed_memory
+from tfxfer.config.schema import FitConfig, HeadConfig
+from tfxfer.inference.loading import load
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.classifier import build_classifier
+from tfxfer.runs.class_names import write_class_names
+from tfxfer.system.run_layout import classes_file
 
 _CLASSES = tuple("abcdefghij")
 

@@ -50,10 +50,11 @@ def hashes_of(kind: str, count: int) -> np.ndarray:
 
 def checked(kind: str, count: int) -> dict[str, float]:
     """Returns how long the findings on images with such hashes take, and how large the JSON is."""
-    import tfxfer.checking as checking
-    from tfxfer.cache import ids_of
-    from tfxfer.inspection import Inspection
-    from tfxfer.sources.source import Source, in_any_order
+    from tfxfer.api import check as checking
+    from tfxfer.data import checks
+    from tfxfer.data.image.inspection import Inspection
+    from tfxfer.data.source import Source, in_any_order
+    from tfxfer.system.digests import ids_of
 
     facts = Inspection(
         readable=np.ones(count, np.bool_),
@@ -86,13 +87,13 @@ def checked(kind: str, count: int) -> dict[str, float]:
         part = next(parts)
         return Inspection(**{key: value[part] for key, value in vars(facts).items()})
 
-    checking.inspect, checking.open_as_it_is = inspect, lambda data, data_dir: source
+    checks.inspect, checking.open_as_it_is = inspect, lambda data, data_dir: source
     return measured(lambda: checking.check("inspection"))
 
 
 def judged(num_classes: int) -> dict[str, float]:
     """Returns how long two images of each class take to judge, and how large the JSON is."""
-    from tfxfer.evaluation import judge
+    from tfxfer.evaluation.scoring import judge
 
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes), 2)

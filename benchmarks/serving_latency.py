@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 import tfxfer
-from tfxfer.images import decode_and_resize
-from tfxfer.run_directory import versions
+from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.runs.versions import versions
 
 LARGE = (5773, 8660)  # height and width, 50 megapixels
 

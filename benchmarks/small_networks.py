@@ -17,13 +17,15 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from tfxfer.config import AugmentConfig, FitConfig, PhaseConfig
-from tfxfer.loops import compiled_view, predict_splits
-from tfxfer.metrics import accuracy
-from tfxfer.pipeline import Images, evaluation_batches, training_batches
-from tfxfer.precision import dtype_policy
-from tfxfer.residual import small_resnet
-from tfxfer.sources import open_source
+from tfxfer.config.schema import AugmentConfig, FitConfig, PhaseConfig
+from tfxfer.data.batches import evaluation_batches, training_batches
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.opening import open_source
+from tfxfer.evaluation.metrics import accuracy
+from tfxfer.models.backbones.small_resnet import small_resnet
+from tfxfer.system.devices import dtype_policy
+from tfxfer.training.epochs.loop import compiled_view
+from tfxfer.training.epochs.validation import predict_splits
 
 SIZE, BATCH = 32, 128
 AUGMENT = AugmentConfig(flip=True, shift=0.125, zoom=0.0, rotation=0.0)

@@ -16,9 +16,9 @@ import argparse
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config import FitConfig
-from tfxfer.pipeline import Images
-from tfxfer.sources import open_source
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.opening import open_source
 
 SIDE = 16
 SIMILAR = 0.9

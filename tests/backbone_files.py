@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfxfer.backbones import BACKBONES
-from tfxfer.weights import load_backbone
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.weights import load_backbone
 
 MOBILENET = BACKBONES["mobilenet_025"]
 XCEPTION = BACKBONES["xception"]

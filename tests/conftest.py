@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfxfer.config import FitConfig
+from tfxfer.config.schema import FitConfig
 
 # The smallest network of the table: 218,544 parameters, BatchNorm, 1 s to build.
 SMALL_BACKBONE = "mobilenet_025"
@@ -66,9 +66,10 @@ def small_config(data, weights, directory, **settings):
 
 def trained_alone(config, say=lambda _: None, **settings):
     """Returns what training leaves of a fit; its export and report take longer."""
-    from tfxfer.interruption import Interruptions
-    from tfxfer.plan import asked_settings, make_plan
-    from tfxfer.training import train
+    from tfxfer.planning.plan import make_plan
+    from tfxfer.planning.resuming import asked_settings
+    from tfxfer.system.signals import Interruptions
+    from tfxfer.training.transfer import train
 
     plan = make_plan(asked_settings(FitConfig, config, settings))
     with Interruptions() as interruptions:
@@ -100,8 +101,8 @@ def write_weights(name, image_size, path):
     """
     import keras
 
-    from tfxfer.backbones import BACKBONES
-    from tfxfer.weights import load_backbone
+    from tfxfer.models.backbones.registry import BACKBONES
+    from tfxfer.models.weights import load_backbone
 
     keras.utils.set_random_seed(0)
     backbone = load_backbone(BACKBONES[name], image_size, "none")
@@ -132,7 +133,7 @@ def weights_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished(pictures, weights_file, tmp_path_factory):
     """A run that trained both phases on the pictures, in seconds, with all its files."""
-    from tfxfer.training import fit
+    from tfxfer.api.fit import fit
 
     directory = tmp_path_factory.mktemp("finished")
     settings = {"run": "colours", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
@@ -151,7 +152,7 @@ def signatures(finished):
 @pytest.fixture(scope="session")
 def trained(finished):
     """The classifier of the finished run."""
-    from tfxfer.trained import load
+    from tfxfer.inference.loading import load
 
     result, _ = finished
     return load(result.run)

@@ -1,4 +1,4 @@
-"""The shape of the house: imports point downward, and every module has its tests."""
+"""The shape of the house: what each wing may import, how large things may grow, and their tests."""
 
 import ast
 import importlib
@@ -9,25 +9,44 @@ import pytest
 import tfxfer
 
 ROOT = pathlib.Path(tfxfer.__file__).parent
-BENCHMARKS = sorted(pathlib.Path(__file__).parents[1].glob("benchmarks/*.py"))
+TESTS = pathlib.Path(__file__).parent
+BENCHMARKS = sorted(TESTS.parent.glob("benchmarks/*.py"))
 
-# Door -> verbs -> nouns -> leaves. A module imports from the layers below its own, nouns also from
-# nouns; verbs do not import each other, but for the export and the report that a fit ends with, and
-# the evaluation, by which all three judge.
-DOOR = {"cli"}
-VERBS = {"checking", "training", "evaluation", "prediction", "pretraining", "export", "reporting"}
-LEAVES = {
-    *("allocator", "config", "places", "recipe", "run_directory", "errors", "tables"),
-    *("names", "outputs", "streams", "file_locks", "keras_settings", "notices", "paths"),
+# From the top floor to the ground. A wing imports from its own and from the floors below; wings of
+# one floor do not know each other.
+FLOORS = [
+    ["cli"],
+    ["api"],
+    ["reporting", "exporting", "training"],
+    ["evaluation"],
+    ["planning", "inference"],
+    ["data", "models", "runs"],
+    ["system"],
+    ["config"],
+    ["errors", "version"],
+]
+FLOOR_OF = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
+
+# What answers at once, as `--help` does: no TensorFlow, no NumPy, unless a command asks for them.
+LIGHT_WINGS = {"cli", "config", "errors", "version"}
+LIGHT = {
+    "models.backbones.backbone",
+    "models.backbones.bundled",
+    "models.backbones.keras_applications",
+    "models.backbones.registry",
+    "planning.preflight",
+    "runs.lock",
+    "runs.naming",
+    "system.files",
+    "system.keras_settings",
+    "system.names",
+    "system.notices",
+    "system.progress",
+    "system.run_layout",
+    "system.streams",
+    "system.tables",
 }
-USED_BY_VERBS = {
-    "training": {"evaluation", "export", "reporting"},
-    "export": {"evaluation"},
-    "reporting": {"evaluation"},
-}
-LIGHT = {"cli", "backbones", "preflight", "progress", *LEAVES}
-# Packages whose tests go over all that lies in them: files of every format through every function.
-TESTED_AS_ONE = {"images"}
+HEAVY = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "scipy", "numpy", "PIL"}
 
 
 def modules():
@@ -35,54 +54,87 @@ def modules():
     return {str(path.relative_to(ROOT).with_suffix("")).replace("/", "."): path for path in paths}
 
 
+MODULES = modules()
+
+
 def imported(path, *, top_only=False):
-    """Returns the top-level names of packages, and the names of our own modules, it imports."""
+    """Returns the modules that a file imports, as dotted names, those of functions too."""
     tree = ast.parse(path.read_text())
-    nodes = tree.body if top_only else ast.walk(tree)
     names = set()
-    for node in nodes:
+    for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module)
-            if node.module == "tfxfer":
-                names |= {f"tfxfer.{alias.name}" for alias in node.names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-def ours(path):
-    return {name.split(".")[1] for name in imported(path) if name.startswith("tfxfer.")}
+def ours(path, *, top_only=False):
+    """Returns the modules of tfxfer that a file imports, without the package's name."""
+    names = {name.removeprefix("tfxfer.") for name in imported(path, top_only=top_only)}
+    return names & (MODULES.keys() | {"tfxfer"})
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
+@pytest.mark.parametrize("name", sorted(MODULES))
 def test_imports_point_downward(name):
-    found, layer = ours(modules()[name]), name.split(".")[0]
-    if layer in DOOR:
-        return
-    assert not found & DOOR
-    if layer in VERBS:
-        assert found & VERBS - {layer} <= USED_BY_VERBS.get(layer, set())
-        return
-    assert not found & VERBS
-    if layer in LEAVES:
-        assert found <= LEAVES
+    wing = name.split(".")[0]
+    for other in ours(MODULES[name]):
+        assert other != "tfxfer", f"{name} imports the package; import from the module instead"
+        theirs = other.split(".")[0]
+        if theirs == wing:
+            continue
+        below = [w for floor in FLOORS[FLOOR_OF[wing] + 1 :] for w in floor]
+        assert theirs in below, (
+            f"{name} imports {other}, but '{wing}' may import only itself and {', '.join(below)}"
+        )
 
 
-@pytest.mark.parametrize("name", sorted(LIGHT))
+def test_no_modules_import_each_other():
+    imports = {name: ours(path) for name, path in MODULES.items()}
+    done, waiting = set(), set(imports)
+    while ready := {name for name in waiting if imports[name] <= done}:
+        done |= ready
+        waiting -= ready
+    assert not waiting, f"among these, some import each other: {sorted(waiting)}"
+
+
+def test_nothing_but_the_wings_lies_in_the_package():
+    found = {path.name for path in ROOT.iterdir() if path.name != "__pycache__"}
+    wings = {wing for wing in FLOOR_OF if (ROOT / wing).is_dir()}
+    assert found == wings | {"__init__.py", "errors.py", "version.py", "py.typed"}
+
+
+def test_private_names_stay_in_their_modules():
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tfxfer"):
+                private = [alias.name for alias in node.names if alias.name.startswith("_")]
+                assert not set(private) - {"__version__"}, f"{name} imports {private}"
+
+
+@pytest.mark.parametrize(
+    "name", sorted(LIGHT | {n for n in MODULES if n.split(".")[0] in LIGHT_WINGS})
+)
 def test_what_must_start_at_once_imports_nothing_heavy(name):
-    heavy = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "numpy"}
-    packages = {found.split(".")[0] for found in imported(modules()[name], top_only=True)}
-    assert not packages & heavy
+    packages = {found.split(".")[0] for found in imported(MODULES[name], top_only=True)}
+    assert not packages & HEAVY
+    for other in ours(MODULES[name], top_only=True):
+        assert other in LIGHT or other.split(".")[0] in LIGHT_WINGS or other.endswith("__init__"), (
+            f"{name} must start at once, but imports {other}"
+        )
 
 
-def test_every_module_has_its_tests():
-    tests = pathlib.Path(__file__).parent
-    for path in modules().values():
-        folder, name = path.relative_to(ROOT).parent, path.stem
-        # A package is tested as the module that it is seen as from outside.
-        as_one = name == "__init__" or str(folder) in TESTED_AS_ONE
-        expected = f"test_{folder}.py" if as_one else folder / f"test_{name}.py"
-        assert (tests / expected).is_file(), expected
+def test_every_module_is_imported_by_tests_of_its_folder():
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" or name == "version":
+            continue
+        folder = TESTS / path.relative_to(ROOT).parent
+        tests = [*folder.glob("test_*.py"), *TESTS.glob("test_*.py")]
+        used = set().union(*(ours(test) for test in tests))
+        assert name in used or (folder / f"test_{path.stem}.py").is_file(), (
+            f"no test in tests/{folder.relative_to(TESTS)} imports tfxfer.{name}"
+        )
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=[path.stem for path in BENCHMARKS])
@@ -94,7 +146,7 @@ def test_what_a_benchmark_imports_of_the_library_is_there(path):
 
 
 def test_there_is_no_assert_in_the_library():
-    for path in modules().values():
+    for path in MODULES.values():
         assert not [
             node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)
         ]

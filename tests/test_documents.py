@@ -14,8 +14,8 @@ from google.protobuf import text_format
 from model_server import grpc_server
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfxfer.clients import WARMUP_BATCH_SIZES, curl_with_file, grpc_snippet, how_to_try
-from tfxfer.config import FitConfig
+from tfxfer.config.schema import FitConfig
+from tfxfer.exporting.clients import WARMUP_BATCH_SIZES, curl_with_file, grpc_snippet, how_to_try
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -21,16 +21,17 @@ from conftest import (
     write_weights,
 )
 
-from tfxfer.backbones import BACKBONES
-from tfxfer.config import FinetuneConfig, FitConfig, PretrainConfig, read_recipe
+from tfxfer.api.fit import describe_plan, fit
+from tfxfer.api.predict import predict
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FinetuneConfig, FitConfig, PretrainConfig
+from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.opening import open_source
 from tfxfer.errors import DataError
-from tfxfer.images import decode_and_resize
-from tfxfer.layers import leaf_layers
-from tfxfer.plan import make_plan, make_pretrain_plan
-from tfxfer.prediction import predict
-from tfxfer.sources import open_source
-from tfxfer.training import describe_plan, fit
-from tfxfer.weights import load_backbone
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.layers import leaf_layers
+from tfxfer.models.weights import load_backbone
+from tfxfer.planning.plan import make_plan, make_pretrain_plan
 
 ROOT = pathlib.Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "configs").glob("*.toml"))

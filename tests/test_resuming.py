@@ -15,17 +15,19 @@ import pytest
 from click.testing import CliRunner
 from conftest import small_config
 
-import tfxfer.journal
-import tfxfer.training
-from tfxfer.checkpoint import Checkpoints
-from tfxfer.cli import main
-from tfxfer.config import FitConfig, read_recipe
+import tfxfer.exporting.publishing
+import tfxfer.runs.journal
+from tfxfer.api.fit import fit
+from tfxfer.cli.app import main
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
 from tfxfer.errors import DivergenceError, ExportError, RunError, UsageError
-from tfxfer.interruption import Interruptions
-from tfxfer.journal import Journal
-from tfxfer.plan import asked_settings, make_plan
-from tfxfer.run_directory import RunDirectory
-from tfxfer.training import fit
+from tfxfer.planning.plan import make_plan
+from tfxfer.planning.resuming import asked_settings
+from tfxfer.runs.checkpoints import Checkpoints
+from tfxfer.runs.journal import Journal
+from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.signals import Interruptions
 
 
 class Death(BaseException):
@@ -228,7 +230,7 @@ def test_a_run_whose_data_are_gone_says_where_they_were(interrupted, tmp_path):
 
 def test_another_backend_or_form_of_checkpoints_is_refused(interrupted, monkeypatch):
     config, run = interrupted
-    monkeypatch.setattr(tfxfer.journal, "FORMAT", 2)
+    monkeypatch.setattr(tfxfer.runs.journal, "FORMAT", 2)
     with pytest.raises(
         RunError, match=r"the form of its checkpoints differs between tfxfer .* and"
     ):
@@ -268,7 +270,7 @@ def test_an_export_that_was_refused_is_tried_again_without_training(interrupted,
         raise ExportError("The disk is full.")
 
     with monkeypatch.context() as patch, pytest.raises(ExportError):
-        patch.setattr(tfxfer.training, "export_saved_model", refused)
+        patch.setattr(tfxfer.exporting.publishing, "export_saved_model", refused)
         fit(config, say=lambda _: None)
     lines = []
     result = fit(config, say=lines.append)

@@ -1,33 +1,35 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `fit`, `pretrain`, `evaluate`, `predict` and `report` do what the commands of these names
-do; `load` gives a finished classifier to other scripts.
+`check`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do what the commands of
+these names do; `load` gives a finished classifier to other scripts.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfxfer.config import FitConfig, PretrainConfig
+from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import TfxferError
-from tfxfer.keras_settings import check_keras
+from tfxfer.system.keras_settings import check_keras
+from tfxfer.version import __version__
 
 if TYPE_CHECKING:
-    from tfxfer.checking import check
-    from tfxfer.evaluation import evaluate
-    from tfxfer.prediction import predict
-    from tfxfer.pretraining import pretrain
-    from tfxfer.reporting import report
-    from tfxfer.trained import load
-    from tfxfer.training import fit
-
-__version__ = "0.1.0.dev0"
+    from tfxfer.api.check import check
+    from tfxfer.api.evaluate import evaluate
+    from tfxfer.api.export import export
+    from tfxfer.api.fit import fit
+    from tfxfer.api.predict import predict
+    from tfxfer.api.pretrain import pretrain
+    from tfxfer.api.report import report
+    from tfxfer.inference.loading import load
 
 __all__ = [
     "FitConfig",
     "PretrainConfig",
     "TfxferError",
+    "__version__",
     "check",
     "evaluate",
+    "export",
     "fit",
     "load",
     "predict",
@@ -37,13 +39,14 @@ __all__ = [
 
 # TensorFlow takes seconds to import, so the module of each is imported when it is first asked for.
 _MODULES = {
-    "check": "checking",
-    "evaluate": "evaluation",
-    "fit": "training",
-    "load": "trained",
-    "predict": "prediction",
-    "pretrain": "pretraining",
-    "report": "reporting",
+    "check": "api.check",
+    "evaluate": "api.evaluate",
+    "export": "api.export",
+    "fit": "api.fit",
+    "load": "inference.loading",
+    "predict": "api.predict",
+    "pretrain": "api.pretrain",
+    "report": "api.report",
 }
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import tensorflow as tf
 from conftest import SMALL_BACKBONE, scene
 
-from tfxfer.backbones import BACKBONES
-from tfxfer.classifier import build_classifier
-from tfxfer.config import FinetuneConfig, FitConfig, HeadConfig
-from tfxfer.evaluation import judge
-from tfxfer.history import Epoch
-from tfxfer.pipeline import Images
+from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.source import in_any_order
+from tfxfer.evaluation.scoring import judge
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.classifier import build_classifier
 from tfxfer.reporting.findings import Findings
-from tfxfer.run_directory import RunDirectory
-from tfxfer.sources.source import in_any_order
+from tfxfer.runs.history import Epoch
+from tfxfer.system.run_layout import RunDirectory
 
 SIDE = 96  # the small backbone has maps of 3 x 3 there
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from made import guesses, made_findings
 from tensorboard.backend.event_processing import event_accumulator
 
-from tfxfer.confusion import Confusion
+from tfxfer.evaluation.confusion import Confusion
 from tfxfer.reporting import events
 
 

@@ -6,11 +6,12 @@ import math
 import pytest
 from made import guesses, made_findings
 
-from tfxfer.config import to_toml
+from tfxfer.config.recipes import to_toml
 from tfxfer.errors import UsageError
-from tfxfer.history import History
-from tfxfer.reporting import _write_predictions, side_by_side
-from tfxfer.run_directory import write_json
+from tfxfer.reporting import side_by_side
+from tfxfer.reporting.writing import _write_predictions
+from tfxfer.runs.history import History
+from tfxfer.system.files import write_json
 
 
 def reported(folder, name, *, share_right=0.8, seed=0, **settings):
@@ -110,7 +111,7 @@ def test_classes_that_one_run_does_not_know_have_no_number_there(runs):
 def test_a_damaged_report_is_named(runs, tmp_path):
     reported(tmp_path, "damaged")
     (tmp_path / "damaged" / "evaluation.json").write_text("{")
-    from tfxfer.run_directory import RunDirectory
+    from tfxfer.system.run_layout import RunDirectory
 
     with pytest.raises(UsageError, match=r"Cannot read the report of '.*damaged'"):
         side_by_side.read(RunDirectory(tmp_path / "damaged"))

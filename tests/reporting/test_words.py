@@ -6,8 +6,8 @@ import shlex
 import pytest
 from made import guesses, made_epochs, made_findings
 
-from tfxfer import cli
-from tfxfer.config import FitConfig
+from tfxfer.cli import app
+from tfxfer.config.schema import FitConfig
 from tfxfer.reporting import words
 
 
@@ -30,7 +30,7 @@ def test_the_command_asks_for_the_same_settings(monkeypatch):
     program, verb, *options = shlex.split(words.asked(asked))
     assert (program, verb) == ("tfxfer", "fit")
     found = {}
-    command = cli.main.commands["fit"]
+    command = app.main.commands["fit"]
     monkeypatch.setattr(command, "callback", lambda context, **_: found.update(context.obj))
     context = command.make_context("fit", options)
     assert FitConfig().with_settings(context.obj) == asked

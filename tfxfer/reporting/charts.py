@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 # In the units of the viewBox; a phone shows it at about its size.
 _WIDTH, _HEIGHT = 440, 230
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 22, 34
 
 # Radii of dots: where all are alike, and what is added where they stand for shares of the images.

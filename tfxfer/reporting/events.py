@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.confusion import Confusion
+from tfxfer.evaluation.confusion import Confusion
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.pictures import read_pictures
@@ -20,6 +20,7 @@ _PAIRS = 50
 _MATRIX_SIDE = 512
 
 _IMAGES = 16
+
 _SIDE = 224
 
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.config import FitConfig
-from tfxfer.evaluation import EvaluationResult
-from tfxfer.history import Epoch
-from tfxfer.pipeline import Images
-from tfxfer.run_directory import RunDirectory
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.dataset import Images
+from tfxfer.evaluation.result import EvaluationResult
+from tfxfer.runs.history import Epoch
+from tfxfer.system.run_layout import RunDirectory
 
 
 @dataclass(frozen=True)

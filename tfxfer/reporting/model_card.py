@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import tfxfer
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import as_text
-from tfxfer.run_directory import class_lines
+from tfxfer.system.names import class_lines
+from tfxfer.version import __version__
 
 # Classes that are listed one by one.
 _LISTED_CLASSES = 50
@@ -31,7 +31,7 @@ def render(findings: Findings) -> str:
         "",
         f"# {as_text(name)}",
         "",
-        f"An image classifier of {num_classes:,} classes, trained by tfxfer {tfxfer.__version__}. "
+        f"An image classifier of {num_classes:,} classes, trained by tfxfer {__version__}. "
         f"The network: {network}",
         "",
         *words.verdict(result),

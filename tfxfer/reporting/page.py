@@ -17,25 +17,30 @@ import scipy.cluster.hierarchy
 import tensorflow as tf
 from markupsafe import Markup
 
-import tfxfer
-from tfxfer.config import FitConfig, read_recipe, to_toml
-from tfxfer.explanation import Explainer
-from tfxfer.history import Epoch
-from tfxfer.progress import readable_seconds
+from tfxfer.config.recipes import read_recipe, to_toml
+from tfxfer.config.schema import FitConfig
+from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.charts import Chart, Series
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
+from tfxfer.runs.history import Epoch
+from tfxfer.system.progress import readable_seconds
+from tfxfer.version import __version__
 
 # So many of the most confident mistakes, and of the least confident hits, are shown with heat.
 _LOOKED_AT = 12
+
 _LOOKED_AT_SIDE = 176
 
 # Behind each cell of the confusion matrix lie at most so many pictures, and in all so many: at 64
 # pixels photographs take about 3 MB of the page.
 _PER_CELL = 24
+
 _IN_CELLS = 2000
+
 _SMALL_SIDE, _LARGE_SIDE = 64, 96
+
 _FEW = 300
 
 # More classes than these are no matrix to look at: those that are confused most are shown.
@@ -74,7 +79,7 @@ def fill(template: str, **content: Any) -> str:
         style=_ours(folder / "style.css"),
         script=_ours(folder / "page.js"),
         date=datetime.date.today().isoformat(),
-        versions=f"tfxfer {tfxfer.__version__}, Keras {keras.__version__} on "
+        versions=f"tfxfer {__version__}, Keras {keras.__version__} on "
         f"{keras.backend.backend()}, TensorFlow {tf.__version__}, Python "
         f"{platform.python_version()}",
     )

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.pipeline import Images, evaluation_batches
+from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.image.dataset import Images
 
 # A JPEG is made of blocks of 16 pixels: tiles that begin with one do not bleed into each other.
 _BLOCK = 16

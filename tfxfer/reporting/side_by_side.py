@@ -9,14 +9,17 @@ from typing import Any
 
 import scipy.stats
 
-from tfxfer.config import FitConfig, read_recipe, setting_keys
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
+from tfxfer.config.settings import setting_keys
 from tfxfer.errors import UsageError
-from tfxfer.history import Epoch, read_history
-from tfxfer.progress import readable_seconds
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
 from tfxfer.reporting.page import fill
-from tfxfer.run_directory import RunDirectory, read_metrics
+from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.history import Epoch, read_history
+from tfxfer.system.progress import readable_seconds
+from tfxfer.system.run_layout import RunDirectory
 
 # The style sheet has so many colours of lines.
 _COLOURS = 6

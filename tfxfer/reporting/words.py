@@ -4,17 +4,19 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfxfer.backbones import BACKBONES
-from tfxfer.config import FitConfig, changed_settings, setting_field
-from tfxfer.evaluation import EvaluationResult
-from tfxfer.history import Epoch
-from tfxfer.metrics import BOOTSTRAP_SAMPLES
-from tfxfer.plan import (
+from tfxfer.config.recipes import changed_settings
+from tfxfer.config.schema import FitConfig
+from tfxfer.config.settings import setting_field
+from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
+from tfxfer.evaluation.result import EvaluationResult
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.planning.description import (
     describe_changes,
     describe_regularisation,
     describe_schedule,
     describe_unfrozen,
 )
+from tfxfer.runs.history import Epoch
 
 # Where the calibration error would be that much less, a temperature is worth its while.
 _CALIBRATION_GAIN = 0.01

@@ -1,0 +1,330 @@
+import csv
+import dataclasses
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import COLOURS, file_of, scene, small_config, trained_alone
+from PIL import Image
+
+from tfxfer.api.evaluate import evaluate
+from tfxfer.cli.app import main
+from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.errors import DataError, UsageError
+from tfxfer.evaluation import metrics
+from tfxfer.evaluation.result import MATRIX_CLASSES
+from tfxfer.evaluation.scoring import judge, score
+from tfxfer.inference.loading import load
+
+
+def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
+    result, _ = finished
+    evaluation = evaluate(result.run, batch_size=5)
+    assert evaluation.split == "test"
+    assert evaluation.num_examples == 12
+    assert evaluation.accuracy == result.metrics["test"]["accuracy"]
+    # The fit multiplied in another order: see `folding`.
+    assert evaluation.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
+
+
+def test_all_splits_together_hold_every_image_once(finished):
+    result, _ = finished
+    assert evaluate(result.run, split="all").num_examples == 21 + 9 + 12
+
+
+def test_a_file_is_evaluated_on_data_that_are_named(finished, pictures):
+    result, _ = finished
+    evaluation = evaluate(result.model, data=str(pictures), split="validation")
+    assert evaluation.accuracy == result.metrics["validation"]["accuracy"]
+    with pytest.raises(UsageError, match="does not say what data it was trained on"):
+        evaluate(result.model)
+
+
+def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tmp_path):
+    result, _ = finished
+    # Without "blue", "green" and "red" are the classes 0 and 1 of the data, 1 and 2 of the model.
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    for split in ("train", "validation", "test"):
+        shutil.rmtree(folder / split / "blue")
+    evaluation = evaluate(result.run, data=str(folder), split="test")
+    files = [(path, path.parent.name) for path in (folder / "test").rglob("*.jpg")]
+    trained = load(result.run)
+    images = np.stack([decode_and_resize(path.read_bytes(), 32) for path, _ in files])
+    found = trained.model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
+    right = [trained.class_names[i] == name for i, (_, name) in zip(found, files, strict=True)]
+    assert evaluation.accuracy == np.mean(right)
+    assert not evaluation.uneven_classes
+
+
+def test_uneven_classes_are_told_with_the_mean_of_their_recalls(finished, pictures, tmp_path):
+    result, _ = finished
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    # A picture of another colour, so that one of the two is wrong whatever the model says.
+    for name in ("0", "1", "2"):
+        (folder / "test" / "blue" / f"{name}.jpg").unlink()
+    shutil.copy(folder / "test" / "red" / "0.jpg", folder / "test" / "blue" / "0.jpg")
+    evaluation = evaluate(result.run, data=str(folder), split="test")
+    trained, shares = load(result.run), []
+    for label, name in enumerate(trained.class_names):
+        files = sorted((folder / "test" / name).glob("*.jpg"))
+        shares.append(np.mean(trained.predict(files).argmax(axis=1) == label))
+    assert evaluation.uneven_classes
+    assert evaluation.num_examples == 2 + 4 + 4
+    assert evaluation.balanced_accuracy == pytest.approx(np.mean(shares))
+    assert evaluation.balanced_accuracy != evaluation.accuracy
+
+
+def test_a_class_that_the_model_does_not_know_is_named(finished, pictures, tmp_path):
+    result, _ = finished
+    folder = shutil.copytree(pictures / "train", tmp_path / "data")
+    (folder / "red").rename(folder / "scarlet")
+    with pytest.raises(DataError, match="does not know: scarlet. The model knows blue, green, red"):
+        evaluate(result.run, data=str(folder))
+
+
+def test_a_split_that_is_not_there_is_named(finished, pictures, tmp_path):
+    result, _ = finished
+    folder = shutil.copytree(pictures, tmp_path / "data")
+    shutil.rmtree(folder / "test")
+    with pytest.raises(UsageError, match="has no split 'test'; it has train, validation"):
+        evaluate(result.run, data=str(folder), split="test")
+    assert evaluate(result.run, data=str(folder)).split == "validation"
+
+
+def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, pictures):
+    result, _ = finished
+    run = evaluate(result.run, batch_size=5)
+    file = evaluate(result.model, data=str(pictures))
+    served = evaluate(result.export, data=str(pictures), batch_size=7)
+    newest = evaluate(result.export.parent, data=str(pictures))
+    for other in (file, served, newest):
+        assert other.probabilities == pytest.approx(run.probabilities, abs=1e-6)
+        np.testing.assert_array_equal(other.confusion, run.confusion)
+        assert other.accuracy == run.accuracy
+        assert other.loss == pytest.approx(run.loss, abs=1e-6)
+        assert other.calibration.error == pytest.approx(run.calibration.error, abs=1e-6)
+    assert run.confusion.sum() == 12
+    assert run.classes.support.tolist() == [4, 4, 4]
+
+
+def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(finished):
+    result, _ = finished
+    evaluation = evaluate(result.run)
+    content = json.loads(json.dumps(evaluation.as_json()))
+    assert content["accuracy"] == evaluation.accuracy
+    assert content["top_5_accuracy"] is None  # of three classes
+    assert [one["name"] for one in content["classes"]] == ["blue", "green", "red"]
+    assert np.array(content["confusion"]).sum() == content["num_examples"] == 12
+    assert sum(one["count"] for one in content["calibration"]["bins"]) == 12
+    for name in ("accuracy", "balanced_accuracy", "loss", "macro_f1", "calibration_error"):
+        low, high = content["intervals"][name]
+        assert low <= high
+    low, high = content["intervals"]["accuracy"]
+    assert low <= content["accuracy"] <= high
+
+
+@pytest.fixture(scope="module")
+def coin(weights_file, tmp_path_factory):
+    """A run on noise with labels by coin: whoever tests it on what it learnt by heart is told."""
+    directory = tmp_path_factory.mktemp("coin")
+    generator = np.random.default_rng(0)
+    for number in range(90):
+        path = directory / "coin" / ("heads", "tails")[generator.integers(2)] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    head = {"epochs": 100, "penalty": 1e-6}
+    config = small_config(directory / "coin", weights_file, directory, run="coin", seed=5)
+    result = trained_alone(config, head=head, finetune={"epochs": 0})
+    return result, directory / "coin"
+
+
+def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, tmp_path):
+    result, data = coin
+    run = result.plan.run
+    trained = load(run.path)
+
+    def scored(model, split, where=None):
+        return score(model, model.open_source(None if where is None else str(where)), split)
+
+    assert scored(trained, "train").accuracy > 0.9  # it knows them by heart
+    expected = scored(trained, "test")
+    assert (expected.num_examples, expected.notes) == (18, ())
+    assert expected.accuracy == result.metrics["test"]["accuracy"] < 0.8
+    renamed = shutil.copytree(data, tmp_path / "renamed")
+    # A run of before there was a record knows its images by their files.
+    older = shutil.copytree(run.path, tmp_path / "older")
+    (older / "model.seen.npz").unlink()
+    models = [trained, load(run.model), dataclasses.replace(trained, path=older / "model.keras")]
+    for model, where in zip(models, (renamed, data, renamed), strict=True):
+        found = scored(model, "test", where)
+        assert (found.accuracy, found.num_examples) == (expected.accuracy, 18)
+
+
+def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):
+    result, data = coin
+    for name in ("model.keras", "classes.txt"):
+        shutil.copy(result.plan.run.path / name, tmp_path)
+    told = CliRunner().invoke(
+        main, ["evaluate", str(tmp_path / "model.keras"), "--data", str(data)]
+    )
+    assert told.output.startswith("coin all, 90 images\n  note: ")
+    assert "not known whether the model was trained on some of these images" in told.output
+    with pytest.raises(UsageError, match=r"'coin' has no split 'test'.*--split all"):
+        evaluate(tmp_path / "model.keras", data=str(data), split="test")
+
+
+def test_all_says_how_much_of_it_was_trained_on(finished):
+    result, _ = finished
+    evaluation = evaluate(result.run, split="all")
+    assert "trained on 21 of these 42 images" in evaluation.describe()
+    assert "trained on 21 of these 42 images" in evaluation.as_json()["notes"][-1]
+
+
+def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_path):
+    result, _ = finished
+    for split, number in (("train", 0), ("validation", 1), ("test", 2)):
+        for colour in COLOURS:
+            (tmp_path / "test" / colour).mkdir(parents=True, exist_ok=True)
+            shutil.copy(
+                pictures / split / colour / "0.jpg", tmp_path / "test" / colour / f"{number}.jpg"
+            )
+    for seed, colour in enumerate(COLOURS):  # images that nobody has seen, to train on
+        (tmp_path / "train" / colour).mkdir(parents=True)
+        (tmp_path / "train" / colour / "a.jpg").write_bytes(file_of(scene(seed), "JPEG"))
+    for model in (result.run, result.export):
+        evaluation = evaluate(model, data=str(tmp_path), split="test")
+        assert evaluation.num_examples == 3
+        told = evaluation.as_json()["notes"]
+        assert "left out of 'test': 3 images that the model was trained on" in told
+        assert "left out of 'test': 3 images that chose the model's best epoch" in told
+        assert "3 images that the model was trained on" in evaluation.describe()
+        assert evaluate(model, data=str(tmp_path), split="all").num_examples == 12
+
+
+def test_a_project_that_was_moved_is_evaluated_as_before(coin, tmp_path, monkeypatch):
+    result, data = coin
+    project = tmp_path / "project"
+    shutil.copytree(data, project / "photos")
+    run = shutil.copytree(result.plan.run.path, project / "runs" / "coin")
+    place_in(run, str(project / "photos"), relative="photos")
+    moved = project.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    found = evaluate(moved / "runs" / "coin")
+    assert (found.split, found.accuracy) == ("test", result.metrics["test"]["accuracy"])
+    gone = (moved / "photos").rename(tmp_path / "gone")
+    with pytest.raises(DataError) as caught:
+        evaluate(moved / "runs" / "coin")
+    for part in (str(moved / "photos"), str(project / "photos"), "--data"):
+        assert part in str(caught.value)
+    assert evaluate(moved / "runs" / "coin", data=str(gone)).accuracy == found.accuracy
+
+
+def place_in(run, data, relative):
+    """Rewrites a run's files as if it had been fitted on data at another, relative place."""
+    config = (run / "config.toml").read_text().splitlines()
+    changed = {"data": relative, "runs_dir": "runs", "export_dir": "saved_models"}
+    lines = [
+        f'{line.split(" = ")[0]} = "{changed[line.split(" = ")[0]]}"'
+        if line.split(" = ")[0] in changed
+        else line
+        for line in config
+    ]
+    (run / "config.toml").write_text("\n".join(lines) + "\n")
+    folder = os.path.dirname(data)
+    (run / "places.json").write_text(json.dumps({"working_directory": folder, "data": data}))
+    with (run / "splits.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run / "splits.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        for row in rows:
+            table.writerow(row | {"path": os.path.join(data, *row["path"].split("/")[-2:])})
+
+
+def predicted(num_classes, labels, taken, names=None):
+    """Returns the evaluation of probabilities that are nearly sure of a class."""
+    probabilities = np.full((len(labels), num_classes), 0.1 / (num_classes - 1), np.float32)
+    probabilities[np.arange(len(labels)), taken] = 0.9
+    names = names or tuple(f"class {number}" for number in range(num_classes))
+    return judge("things", "test", names, probabilities, np.array(labels))
+
+
+def test_what_is_printed_names_what_is_confused():
+    text = predicted(3, [0, 0, 0, 1, 1, 2], [0, 1, 1, 1, 0, 2], ("a", "b", "c")).describe()
+    lines = text.splitlines()
+    assert lines[0] == "things test, 6 images"
+    assert lines[1].startswith("  accuracy          0.5000  (")
+    assert "  a         0.5000  0.3333  0.4000       3" in lines
+    assert lines[-2:] == ["  2 of a taken for b", "  1 of b taken for a"]
+    assert "top-5" not in text
+
+
+def test_of_many_classes_those_told_worst_are_shown():
+    labels = np.arange(30).repeat(2)
+    taken = labels.copy()
+    taken[14] = 0
+    evaluation = predicted(30, labels, taken)
+    lines = evaluation.describe().splitlines()
+    (head,) = [number for number, line in enumerate(lines) if "of the lowest F1" in line]
+    assert lines[head + 1].startswith("  class 7 ")
+    assert len([line for line in lines[head + 1 :] if line.startswith("  class")]) == 20
+    assert evaluation.top_5_accuracy is not None
+    assert "top-5 accuracy" in evaluation.describe()
+
+
+def test_the_intervals_are_those_of_whole_matrices():
+    """What they were when each sample had a matrix, to the last bit."""
+    generator = np.random.default_rng(1)
+    labels = generator.integers(7, size=90)
+    probabilities = generator.random((90, 7), dtype=np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    predicted = probabilities.argmax(axis=1)
+
+    def numbers(chosen):
+        confusion = metrics.confusion_matrix(predicted[chosen], labels[chosen], 7)
+        support, taken = confusion.sum(axis=1), confusion.sum(axis=0)
+        right = np.diag(confusion).astype(np.float64)
+        both = support + taken
+        f1 = np.where(both > 0, 2 * right / np.maximum(both, 1), 0.0)
+        return {
+            "balanced_accuracy": float((right / np.maximum(support, 1))[support > 0].mean()),
+            "macro_f1": float(np.mean(f1[both > 0])),
+        }
+
+    names = tuple("abcdefg")
+    found = judge("things", "test", names, probabilities, labels).intervals
+    for name, ends in metrics.bootstrap_intervals(numbers, 90).items():
+        assert found[name] == ends
+
+
+def many_classes(num_classes):
+    """Returns the evaluation of two images of each class, of which every third is wrong."""
+    labels = np.repeat(np.arange(num_classes), 2)
+    taken = np.where(np.arange(len(labels)) % 3 == 0, (labels + 7) % num_classes, labels)
+    return predicted(num_classes, labels, taken)
+
+
+@pytest.mark.parametrize("num_classes", [MATRIX_CLASSES, MATRIX_CLASSES + 1])
+def test_of_many_classes_the_json_has_the_cells_that_are_not_empty(num_classes):
+    result = many_classes(num_classes)
+    content = json.loads(json.dumps(result.as_json()))
+    assert len(content["classes"]) == num_classes
+    if num_classes <= MATRIX_CLASSES:
+        assert content["confusion"] == result.confusion.tolist()
+        assert "confusion_pairs" not in content
+        return
+    assert "confusion" not in content
+    matrix = np.zeros((num_classes, num_classes), int)
+    for label, taken, count in content["confusion_pairs"]:
+        assert count > 0
+        matrix[label, taken] = count
+    np.testing.assert_array_equal(matrix, result.confusion)
+
+
+def test_the_json_grows_with_the_classes_and_not_with_their_square():
+    sizes = [len(json.dumps(many_classes(number).as_json())) for number in (600, 1200)]
+    assert sizes[1] < 2.2 * sizes[0]
+    assert sizes[1] < 400_000

@@ -1,0 +1,230 @@
+import dataclasses
+import tomllib
+
+import pytest
+
+from tfxfer.config.recipes import changed_settings, changed_to_toml, read_recipe, to_toml
+from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.config.settings import setting_keys, setting_types
+from tfxfer.errors import UsageError
+
+
+def test_settings_are_named_by_dotted_keys_in_the_order_of_explanation():
+    keys = list(setting_keys(FitConfig))
+    assert keys[0] == "data"
+    assert keys.index("seed") < keys.index("head.epochs") < keys.index("finetune.epochs")
+    assert len(keys) == len(set(keys))
+
+
+def test_a_types_words_or_type_are_known():
+    assert setting_types(FitConfig, "head.epochs") == (int,)
+    assert setting_types(FitConfig, "finetune.batch_norm") == ("frozen", "adapt")
+    assert setting_types(FitConfig, "head.hidden_units") == (tuple[int, ...],)
+
+
+def test_new_values_win_and_the_rest_stays():
+    config = FitConfig(seed=3).with_settings({"head": {"epochs": 7}, "backbone": "vgg16"})
+    assert (config.seed, config.head.epochs, config.backbone) == (3, 7, "vgg16")
+    assert config.head == dataclasses.replace(FitConfig().head, epochs=7)
+
+
+def test_whole_numbers_serve_as_numbers_and_lists_as_tuples():
+    config = FitConfig().with_settings({"head": {"learning_rate": 1, "hidden_units": [64, 32]}})
+    assert config.head.learning_rate == 1.0
+    assert isinstance(config.head.learning_rate, float)
+    assert config.head.hidden_units == (64, 32)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"head": {"epohcs": 1}}, r"Unknown setting 'head.epohcs'. Did you mean 'head.epochs'\?"),
+        ({"wieghts": "none"}, r"Unknown setting 'wieghts'. Did you mean 'weights'\?"),
+        ({"batch_size": 0}, "Setting 'batch_size' is 0; it must be at least 1."),
+        ({"seed": "x"}, "Setting 'seed' is 'x'; it must be a whole number."),
+        ({"seed": True}, "Setting 'seed' is True; it must be a whole number."),
+        ({"seed": 2**31}, "Setting 'seed' is 2147483648; it must be at most 2147483647."),
+        ({"validation_fraction": 1}, "Setting 'validation_fraction' is 1.0; it must be below 1."),
+        ({"validation_fraction": 0}, "Setting 'validation_fraction' is 0.0; it must be above 0."),
+        ({"augment": {"zoom": float("nan")}}, "Setting 'augment.zoom' is nan; it must be at least"),
+        ({"augment": {"flip": 1}}, "Setting 'augment.flip' is 1; it must be true or false."),
+        ({"head": {"hidden_units": [0]}}, r"Setting 'head.hidden_units' is \(0,\); it must be at"),
+        ({"head": {"hidden_units": 5}}, "'head.hidden_units' is 5; it must be a list of whole"),
+        (
+            {"head": {"pooling": "averge"}},
+            r"Setting 'head.pooling' is 'averge'; allowed are 'average', 'max', 'both', 'flatten'. "
+            r"Did you mean 'average'\?",
+        ),
+        ({"head": 3}, r"'head' is a section, such as \[head\], not a value."),
+        ({"seed": {"a": 1}}, "'seed' is a setting, not a section."),
+        (
+            {"head": {"epochs": 0}, "finetune": {"epochs": 0}},
+            "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained.",
+        ),
+    ],
+)
+def test_an_unknown_key_or_impossible_value_is_named_with_what_is_allowed(settings, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings(settings)
+
+
+def test_a_record_made_directly_is_checked_too():
+    with pytest.raises(UsageError, match="Setting 'batch_size' is -1"):
+        FitConfig(batch_size=-1)
+
+
+def test_a_recipe_overrides_the_defaults(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('backbone = "vgg16"\n[finetune]\nunfreeze = "block5"\n')
+    config = read_recipe(path, FitConfig(seed=3))
+    assert config.backbone == "vgg16"
+    assert config.finetune.unfreeze == "block5"
+    assert config.seed == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[head]\nepohcs = 1\n", "Unknown setting 'head.epohcs' in '.*recipe.toml'. Did you mean"),
+        ("batch_size = 0\n", "In '.*recipe.toml': Setting 'batch_size' is 0"),
+        ("batch_size = \n", "The recipe '.*recipe.toml' is not valid TOML: "),
+        ("name = '\udcff'\n", "Cannot read the recipe '.*recipe.toml': "),
+    ],
+)
+def test_a_bad_recipe_is_named(tmp_path, text, message):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UsageError, match=message):
+        read_recipe(path, FitConfig())
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"There is no recipe '.*none.toml'."):
+        read_recipe(tmp_path / "none.toml", FitConfig())
+
+
+def test_written_settings_are_read_back_equal(tmp_path):
+    config = FitConfig(data='a "quoted" \\ name\n日本').with_settings(
+        {"head": {"learning_rate": 1e-5, "hidden_units": [8]}, "augment": {"flip": False}}
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(path, FitConfig()) == config
+    assert "epochs" not in tomllib.loads(to_toml(config))["head"]
+
+
+def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
+    config = PretrainConfig().with_settings({"epochs": 7, "augment": {"shift": 0.2}})
+    assert (config.epochs, config.augment.shift, config.nesterov) == (7, 0.2, True)
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(path, PretrainConfig()) == config
+    with pytest.raises(UsageError, match=r"Setting 'epochs' is 0; it must be at least 1."):
+        PretrainConfig(epochs=0)
+    with pytest.raises(UsageError, match="Unknown setting 'head'."):
+        PretrainConfig().with_settings({"head": {"epochs": 3}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"compare_examples": 5}, r"'compare_examples' says on how many .* \(--compare-scratch\)"),
+        ({"compare_scratch": True, "weights": "none"}, "compares pretrained weights with random"),
+    ],
+)
+def test_a_comparison_needs_something_to_compare(settings, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (
+            {"optimizer": "lbfgs", "hidden_units": [8]},
+            "'head.optimizer' is 'lbfgs', which solves a head without hidden layers, but",
+        ),
+        (
+            {"optimizer": "lbfgs", "learning_rate": 0.1},
+            "'head.learning_rate' is of no use to 'lbfgs'; leave it out, or set 'head.optimizer'",
+        ),
+        ({"optimizer": "lbfgs", "clip_norm": 1.0}, "'head.clip_norm' is of no use to 'lbfgs'"),
+        (
+            {"optimizer": "adam", "penalty": 0.1},
+            "'head.penalty' is for 'lbfgs', but 'head.optimizer' is 'adam'. Use 'head.weight_decay",
+        ),
+        ({"penalty": -1.0}, "Setting 'head.penalty' is -1.0; it must be at least 0."),
+    ],
+)
+def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings({"head": head})
+
+
+@pytest.mark.parametrize("section", ["finetune", "pretrain"])
+def test_only_a_head_can_be_solved(section):
+    with pytest.raises(UsageError, match="optimizer' is 'lbfgs'; allowed are 'sgd', 'adam', 'adam"):
+        if section == "finetune":
+            FitConfig().with_settings({"finetune": {"optimizer": "lbfgs"}})
+        else:
+            PretrainConfig(optimizer="lbfgs")
+
+
+def test_memory_is_counted_in_bytes():
+    assert FitConfig(memory_gigabytes=0.5).memory_bytes == 5 * 10**8
+
+
+def test_settings_that_were_changed_are_told_by_their_dotted_keys():
+    assert changed_settings(FitConfig()) == {}
+    config = FitConfig(data="digits", seed=0).with_settings(
+        {"head": {"hidden_units": [8]}, "augment": {"flip": False}}
+    )
+    assert changed_settings(config) == {
+        "data": "digits",
+        "head.hidden_units": (8,),
+        "augment.flip": False,
+    }
+    text = changed_to_toml(config)
+    assert FitConfig().with_settings(tomllib.loads(text)) == config
+    assert text.splitlines()[:2] == ['data = "digits"', ""]
+
+
+@pytest.mark.parametrize(
+    "data", ["data{1}", "%s {0}", "a\x7fb", "quote\"s\\ '", "a\tb\nc", "猫", "#x", "[y]"]
+)
+def test_a_recipe_keeps_any_text(data, tmp_path):
+    config = FitConfig(data=data)
+    (tmp_path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+    assert read_recipe(tmp_path / "config.toml", FitConfig()) == config
+
+
+def test_a_recipe_may_have_a_byte_order_mark_and_the_lines_of_windows(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfdata = 'photos'\r\nseed = 3\r\n")
+    assert read_recipe(tmp_path / "a.toml", FitConfig()) == FitConfig(data="photos", seed=3)
+
+
+def test_a_tilde_is_the_home_directory_in_every_setting_that_is_a_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    names = ("data", "data_dir", "cache_dir", "runs_dir", "weights", "export_dir")
+    keys = set(setting_keys(FitConfig)) - {"class_weights"}
+    assert {key for key in keys if key.endswith(("dir", "data", "weights"))} == set(names)
+    for name in names:
+        assert FitConfig(**{name: "~/a b"}).get(name) == f"{tmp_path}/a b"
+        assert FitConfig(**{name: "none"}).get(name) == "none"
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('runs_dir = "~/runs"\n')
+    config = read_recipe("~/recipe.toml", FitConfig())
+    assert config.runs_dir == f"{tmp_path}/runs"
+    assert f'runs_dir = "{tmp_path}/runs"' in to_toml(config)
+    (tmp_path / "~").mkdir()
+    assert FitConfig(runs_dir="~").runs_dir == "~"  # what is called so comes first
+
+
+def test_a_tilde_of_nobody_is_named_with_its_setting_and_file(tmp_path):
+    with pytest.raises(UsageError, match="Setting 'cache_dir' is '~nobodyatall/x'.*no user"):
+        FitConfig(cache_dir="~nobodyatall/x")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('export_dir = "~nobodyatall"\n')
+    with pytest.raises(UsageError, match=r"In '.*recipe.toml': Setting 'export_dir'"):
+        read_recipe(recipe, FitConfig())

@@ -1,0 +1,609 @@
+"""Batches: every example where and when it is due, whatever is kept in memory."""
+
+import dataclasses
+import math
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfxfer.config.schema import AugmentConfig, FitConfig
+from tfxfer.data.batches import evaluation_batches, training_batches
+from tfxfer.data.cache import Cache
+from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.dataset import Images, open_images
+from tfxfer.data.image.readability import find_unreadable, naming_unreadable_images
+from tfxfer.data.source import Split, in_any_order
+from tfxfer.errors import DataError
+from tfxfer.system.digests import ids_of
+
+AUGMENT = AugmentConfig(flip=True, shift=0.2, zoom=0.1, rotation=10.0)
+
+
+def noise(num_images: int, side: int = 8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (num_images, side, side, 3), dtype=np.uint8)
+
+
+def counted(images: np.ndarray, reads: list[int]) -> tf.data.Dataset:
+    """Returns PNG files whose every reading is written down."""
+
+    def read(index):
+        reads.append(int(index))
+        return tf.io.encode_png(images[int(index)])
+
+    return tf.data.Dataset.range(len(images)).map(
+        lambda index: tf.ensure_shape(tf.py_function(read, [index], tf.string), ())
+    )
+
+
+def digests(images: np.ndarray):
+    return lambda: ids_of((image.tobytes(),) for image in images)
+
+
+def encoded_split(images: np.ndarray, reads: list[int] | None = None) -> Split:
+    """Returns a split that can only be read from the first to the last, as a TFDS data set."""
+    reads = [] if reads is None else reads
+    labels = np.arange(len(images)) % 5
+    return Split(
+        labels, lambda: counted(images, reads), lambda index: f"noise #{index}", digests(images)
+    )
+
+
+def array_split(images: np.ndarray) -> Split:
+    labels = np.arange(len(images)) % 5
+    table = tf.constant(images)
+    return in_any_order(
+        labels, lambda i: tf.gather(table, i), lambda index: f"noise #{index}", digests(images)
+    )
+
+
+# What is kept, in memory or on the disk; what is read by its index; what passes through a buffer.
+MAKERS = {
+    "kept, in order": lambda images, _: Images(encoded_split(images), 8),
+    "kept, in any order": lambda images, _: Images(array_split(images), 8),
+    "kept on the disk": lambda images, cache: Images(encoded_split(images), 8, 0, cache),
+    "streamed, in order": lambda images, _: Images(encoded_split(images), 8, memory_bytes=0),
+    "streamed, in any order": lambda images, _: Images(array_split(images), 8, memory_bytes=0),
+}
+
+
+@pytest.fixture(params=MAKERS)
+def make(request, tmp_path):
+    return lambda images: MAKERS[request.param](images, Cache(tmp_path, 10**6))
+
+
+def collected(batches):
+    return [(images, labels) for images, labels in batches.as_numpy_iterator()]
+
+
+def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
+    """Returns the index of each image that is shown."""
+    numbers = {image.tobytes(): index for index, image in enumerate(images)}
+    return [numbers[image.tobytes()] for image in shown]
+
+
+def test_evaluation_has_every_example_once_in_order(make):
+    pixels = noise(7)
+    images = make(pixels)
+    for _ in range(2):
+        batches = collected(evaluation_batches(images, 3))
+        assert [len(labels) for _, labels in batches] == [3, 3, 1]
+        assert which(pixels, np.concatenate([shown for shown, _ in batches])) == list(range(7))
+        assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+def test_batches_are_images_and_int32_labels_of_known_shape(make):
+    images = make(noise(7))
+
+    def expected(dtype):
+        return (tf.TensorSpec((None, 8, 8, 3), dtype), tf.TensorSpec((None,), tf.int32))
+
+    assert evaluation_batches(images, 3).element_spec == expected(tf.uint8)
+    assert training_batches(images, 3, seed=0, epochs=1).element_spec == expected(tf.uint8)
+    changed = training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT)
+    assert changed.element_spec == expected(tf.float32)
+
+
+def test_an_epoch_has_every_example_once_with_its_label(make):
+    pixels = noise(7)
+    batches = collected(training_batches(make(pixels), 3, seed=0, epochs=4))
+    assert [len(labels) for _, labels in batches] == [3, 3, 1] * 4
+    for epoch in range(4):
+        part = batches[3 * epoch : 3 * epoch + 3]
+        order = which(pixels, np.concatenate([shown for shown, _ in part]))
+        assert sorted(order) == list(range(7))
+        assert np.concatenate([labels for _, labels in part]).tolist() == [i % 5 for i in order]
+
+
+def test_weights_of_the_split_come_with_the_batches_of_training_alone(make):
+    pixels, weights = noise(7), np.linspace(0, 2, 7, dtype=np.float32)
+    images = make(pixels)
+    plain = collected(training_batches(images, 3, seed=0, epochs=2))
+    images = images.weighted(weights)
+    for augment in (NO_CHANGES, AUGMENT):
+        batches = training_batches(images, 3, seed=0, epochs=2, augment=augment)
+        assert batches.element_spec[2] == tf.TensorSpec((None,), tf.float32)
+        for (shown, labels), (_, same_labels, its_weights) in zip(
+            plain, batches.as_numpy_iterator(), strict=True
+        ):
+            np.testing.assert_array_equal(labels, same_labels)
+            np.testing.assert_array_equal(its_weights, weights[which(pixels, shown)])
+    assert len(evaluation_batches(images, 3).element_spec) == 2
+
+
+def test_the_number_of_batches_is_known(make):
+    images = make(noise(7))
+    assert len(evaluation_batches(images, 3)) == 3
+    assert len(training_batches(images, 3, seed=0, epochs=4)) == 12
+    assert len(training_batches(images, 3, seed=0, epochs=4, first_epoch=3)) == 3
+    assert len(training_batches(images, 7, seed=0, epochs=4, first_epoch=4)) == 0
+
+
+def orders(images: Images, pixels: np.ndarray, **settings) -> list[list[int]]:
+    """Returns the order of each epoch."""
+    batches = training_batches(images, len(pixels), **settings)
+    return [which(pixels, shown) for shown, _ in batches.as_numpy_iterator()]
+
+
+def test_epochs_and_seeds_have_orders_of_their_own(make):
+    pixels = noise(40)
+    images = make(pixels)
+    several = orders(images, pixels, seed=0, epochs=3) + orders(images, pixels, seed=1, epochs=3)
+    assert len({tuple(order) for order in several}) == 6
+    assert list(range(40)) not in several
+
+
+def test_the_order_of_an_epoch_is_one_of_all_permutations(make):
+    pixels = noise(3)
+    seen = {tuple(order) for order in orders(make(pixels), pixels, seed=0, epochs=60)}
+    assert len(seen) == 6  # misses one with a chance of 1 in 9,000
+
+
+@pytest.fixture
+def global_seed():
+    """Sets the seeds of Python, NumPy, TensorFlow and Keras, as a script might."""
+    keras.utils.set_random_seed(5)
+    yield
+    tf.compat.v1.set_random_seed(None)
+
+
+def test_batches_depend_on_the_seed_alone(make, request):
+    images = make(noise(7))
+    first = collected(training_batches(images, 3, seed=3, epochs=2, augment=AUGMENT))
+    request.getfixturevalue("global_seed")
+    again = collected(training_batches(make(noise(7)), 3, seed=3, epochs=2, augment=AUGMENT))
+    for (shown, labels), (shown_again, labels_again) in zip(first, again, strict=True):
+        np.testing.assert_allclose(shown, shown_again, atol=1e-3)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_a_later_first_epoch_continues_as_if_never_interrupted(make):
+    images = make(noise(7))
+    whole = collected(training_batches(images, 3, seed=3, epochs=4, augment=AUGMENT))
+    rest = training_batches(images, 3, seed=3, epochs=4, first_epoch=2, augment=AUGMENT)
+    for (shown, labels), (expected, expected_labels) in zip(
+        collected(rest), whole[6:], strict=True
+    ):
+        np.testing.assert_allclose(shown, expected, atol=1e-3)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+SCRIPT = """
+import numpy as np, tensorflow as tf
+from tfxfer.config.schema import AugmentConfig, FitConfig
+from tfxfer.data.batches import training_batches
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.source import in_any_order
+split = in_any_order(np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str, None)
+batches = training_batches(Images(split, 8), 3, seed=3, epochs=2, augment=AugmentConfig(flip=True))
+print([int(label) for _, labels in batches for label in labels])
+"""
+
+
+@pytest.mark.slow
+def test_a_new_process_repeats_the_order():
+    split = in_any_order(
+        np.arange(7), lambda i: tf.fill((8, 8, 3), tf.cast(i, tf.uint8)), str, None
+    )
+    batches = training_batches(Images(split, 8), 3, seed=3, epochs=2)
+    here = [int(label) for _, labels in batches for label in labels]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(here)
+
+
+def test_changes_depend_on_seed_epoch_and_index_not_on_the_batch(make):
+    pixels = noise(7)
+    images = make(pixels)
+
+    def changed(batch_size):
+        batches = training_batches(images, batch_size, seed=3, epochs=2, augment=AUGMENT)
+        shown = np.concatenate([shown for shown, _ in batches.as_numpy_iterator()])
+        return shown[:7], shown[7:]
+
+    first, second = changed(3)
+    for ours, other in zip(changed(7), (first, second), strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-3)
+    assert not any(np.allclose(image, other) for image in first for other in second)
+
+
+def test_changes_are_those_of_augment():
+    pixels = noise(7)
+    config = AugmentConfig(flip=True)
+    batches = training_batches(Images(array_split(pixels), 8), 7, seed=3, epochs=1, augment=config)
+    (shown, labels) = next(batches.as_numpy_iterator())
+    (plain, labels_again) = next(
+        training_batches(Images(array_split(pixels), 8), 7, seed=3, epochs=1).as_numpy_iterator()
+    )
+    np.testing.assert_array_equal(labels, labels_again)
+    flipped = np.flip(plain, axis=2)
+    is_flipped = [np.array_equal(image, other) for image, other in zip(shown, flipped, strict=True)]
+    untouched = [np.array_equal(image, other) for image, other in zip(shown, plain, strict=True)]
+    assert np.logical_xor(is_flipped, untouched).all()
+
+
+def test_images_that_fit_are_decoded_once_for_all_passes_and_epochs():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8)
+    collected(evaluation_batches(images, 3))
+    collected(training_batches(images, 3, seed=0, epochs=3))
+    collected(evaluation_batches(images, 2))
+    assert sorted(reads) == list(range(7))
+
+
+def test_a_pass_of_keras_keeps_the_images_even_if_the_last_batch_is_full():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(6), reads), 8)
+    model = keras.Sequential([keras.layers.Flatten()])
+    for _ in range(3):
+        assert model.predict(evaluation_batches(images, 3), verbose=0).shape == (6, 192)
+    assert sorted(reads) == list(range(6))
+
+
+def test_a_first_look_at_one_training_batch_already_keeps_all_images():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8)
+    next(iter(training_batches(images, 3, seed=0, epochs=3)))
+    collected(training_batches(images, 3, seed=0, epochs=3))
+    assert sorted(reads) == list(range(7))
+
+
+def test_images_that_do_not_fit_into_memory_are_decoded_once_for_the_disk(tmp_path):
+    pixels, reads, cache = noise(7), [], Cache(tmp_path, 10**6)
+    for _ in range(2):  # another run finds them
+        images = Images(encoded_split(pixels, reads), 8, 7 * 8 * 8 * 3 - 1, cache)
+        shown = np.concatenate([shown for shown, _ in evaluation_batches(images, 3)])
+        assert which(pixels, shown) == list(range(7))
+        collected(training_batches(images, 3, seed=0, epochs=2))
+    assert sorted(reads) == list(range(7))
+    other = Images(encoded_split(pixels[::-1], reads), 8, 0, cache)
+    assert which(pixels, np.array(other.kept)) == list(range(6, -1, -1))
+
+
+def test_the_order_is_the_same_wherever_the_images_are_kept(tmp_path):
+    pixels = noise(40)
+    places = ["kept, in order", "kept on the disk", "streamed, in any order"]
+    cache = Cache(tmp_path, 10**6)
+    first, *others = [orders(MAKERS[x](pixels, cache), pixels, seed=4, epochs=2) for x in places]
+    assert all(other == first for other in others)
+
+
+def test_images_that_do_not_fit_are_decoded_for_each_pass():
+    reads: list[int] = []
+    images = Images(encoded_split(noise(7), reads), 8, memory_bytes=7 * 8 * 8 * 3 - 1)
+    assert images.kept is None
+    collected(evaluation_batches(images, 3))
+    collected(training_batches(images, 3, seed=0, epochs=2))
+    assert sorted(reads) == sorted(3 * list(range(7)))
+
+
+def test_images_are_resized_whether_encoded_or_not():
+    pixels = noise(7, side=20)
+    for split in (encoded_split(pixels), array_split(pixels)):
+        shown = np.concatenate([shown for shown, _ in evaluation_batches(Images(split, 10), 3)])
+        assert shown.shape == (7, 10, 10, 3)
+        assert shown.dtype == np.uint8
+        exact = tf.image.resize(pixels, (10, 10), antialias=True)
+        assert np.abs(shown.astype(np.float32) - exact).max() <= 0.5 + 1e-3
+
+
+def test_encoded_images_can_be_had_for_a_sample():
+    pixels = noise(7)
+    for split in (encoded_split(pixels), array_split(pixels)):
+        sample = Images(split, 4).encoded(3)
+        decoded = [tf.io.decode_png(content).numpy().tobytes() for content in sample]
+        expected = [0, 1, 2] if split.read_image is None else [0, 3, 6]
+        assert decoded == [pixels[index].tobytes() for index in expected]
+    assert len(Images(array_split(pixels), 4).encoded(100)) == 7
+
+
+def test_keras_trains_on_the_batches():
+    images, epochs = Images(array_split(noise(7)), 8), 2
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(5)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    history = model.fit(
+        training_batches(images, 3, seed=0, epochs=epochs, augment=AUGMENT),
+        steps_per_epoch=3,
+        epochs=epochs,
+        shuffle=False,  # the batches are in random order already, and Keras warns of it
+        validation_data=evaluation_batches(images, 3),
+        verbose=0,
+    )
+    assert len(history.history["val_loss"]) == epochs
+    assert model.optimizer.iterations == 3 * epochs
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A split of seven files: one that is damaged, one empty, one that vanishes."""
+    paths = [tmp_path / f"{index}.png" for index in range(7)]
+    for path, image in zip(paths, noise(7), strict=True):
+        path.write_bytes(tf.io.encode_png(image).numpy())
+    paths[1].write_bytes(paths[1].read_bytes()[:60])
+    paths[4].write_bytes(b"")
+    paths[6].unlink()
+    names = tf.constant([str(path) for path in paths])
+    labels = np.zeros(7, np.int64)
+    return in_any_order(
+        labels, lambda i: tf.io.read_file(tf.gather(names, i)), lambda i: str(paths[i]), None
+    )
+
+
+def in_order_only(split: Split) -> Split:
+    return Split(split.labels, split.open_images, split.describe, split.digests)
+
+
+def test_unreadable_images_are_found(damaged):
+    assert find_unreadable(damaged).tolist() == [1, 4, 6]
+    assert find_unreadable(in_order_only(damaged)).tolist() == [1, 4, 6]
+    assert find_unreadable(array_split(noise(7))).tolist() == []
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
+@pytest.mark.parametrize("make_batches", [evaluation_batches, training_batches])
+def test_the_failure_to_read_an_image_names_the_files_and_reasons(
+    damaged, tmp_path, memory_bytes, make_batches
+):
+    settings = {"seed": 0, "epochs": 1} if make_batches is training_batches else {}
+    images = Images(damaged, 8, memory_bytes)
+    with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
+        collected(make_batches(images, 3, **settings))
+    first, *named = str(caught.value).splitlines()
+    assert first == "Cannot read 3 images; replace or remove what is listed:"
+    assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
+    assert named[1] == f"  {tmp_path}/4.png: it is empty"
+    assert named[2].startswith(f"  {tmp_path}/6.png: ")
+    assert named[2].endswith("there is no such file")
+
+
+def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    split = in_any_order(
+        np.zeros(1, np.int64), lambda i: tf.io.read_file(path), lambda i: os.fsdecode(path), None
+    )
+    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: there is no such file"):
+        Images(split, 8).kept  # noqa: B018
+    with pytest.raises(DataError, match="Cannot read 1 image"), naming_unreadable_images(split):
+        collected(evaluation_batches(Images(split, 8, memory_bytes=0), 1))
+
+
+def test_the_failure_inside_keras_names_the_files(damaged):
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
+    images = Images(damaged, 8, memory_bytes=0)
+    with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(damaged):
+        model.predict(evaluation_batches(images, 3), verbose=0)
+
+
+def test_of_many_unreadable_images_the_first_are_named(tmp_path):
+    split = in_any_order(
+        np.zeros(23, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
+    )
+    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
+        collected(evaluation_batches(Images(split, 8), 3))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 22
+    assert lines[20].startswith("  image #19: it is no JPEG, PNG, BMP, GIF or WebP file")
+    assert lines[21] == "  and 3 more; `tfxfer check` lists them all"
+
+
+def test_the_second_of_two_splits_is_named_if_the_first_is_sound(damaged):
+    sound = array_split(noise(7))
+    with (
+        pytest.raises(DataError, match="Cannot read 3 images"),
+        naming_unreadable_images(sound, damaged),
+    ):
+        collected(evaluation_batches(Images(damaged, 8), 3))
+
+
+def test_another_failure_is_left_as_it_is():
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError, match="of the model"),
+        naming_unreadable_images(array_split(noise(7))),
+    ):
+        raise tf.errors.InvalidArgumentError(None, None, "of the model")
+
+
+def test_draws_of_the_pipeline_have_a_row_for_every_example():
+    draws = draw(7, tf.constant([0, 1]))
+    assert draws.shape == (7, 5)
+    assert math.isclose(float(tf.reduce_mean(draw(1000, tf.constant([0, 1])))), 0.5, abs_tol=0.02)
+    assert augment_batch(noise(7), draws, AUGMENT).shape == (7, 8, 8, 3)
+
+
+def in_another_order(split: Split, images: np.ndarray) -> Split:
+    """Returns the same examples in another order."""
+    order = np.random.default_rng(5).permutation(len(images))
+    other = encoded_split(images[order]) if split.read_image is None else array_split(images[order])
+    return dataclasses.replace(other, labels=split.labels[order])
+
+
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+def test_images_numbered_by_content_train_alike_whatever_their_order(make_split):
+    pixels = noise(23)
+    split = make_split(pixels)
+    other = in_another_order(split, pixels)
+    for augment in (NO_CHANGES, AUGMENT):
+        settings = {"seed": 3, "epochs": 2, "augment": augment}
+        ours, theirs = (
+            collected(training_batches(Images(one, 8, by_content=True), 5, **settings))
+            for one in (split, other)
+        )
+        for (images, labels), (same_images, same_labels) in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+
+
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
+def test_some_of_the_images_are_evaluated_by_their_numbers(make_split, memory_bytes):
+    pixels = noise(11)
+    images = Images(make_split(pixels), 8, memory_bytes, by_content=True)
+    everything = collected(evaluation_batches(images, 11))[0]
+    wanted = np.array([1, 4, 5, 9])
+    some = collected(evaluation_batches(images, 3, wanted))
+    assert [len(labels) for _, labels in some] == [3, 1]
+    np.testing.assert_array_equal(
+        np.concatenate([shown for shown, _ in some]), everything[0][wanted]
+    )
+    np.testing.assert_array_equal(images.labels[wanted], np.concatenate([x for _, x in some]))
+    assert [digest.tobytes() for digest in images.digests] == [
+        one.tobytes() for one in ids_of((picture.tobytes(),) for picture in everything[0])
+    ]
+
+
+@pytest.mark.parametrize("make_split", [encoded_split, array_split])
+@pytest.mark.parametrize("memory_bytes", [0, 10**6])
+def test_images_are_named_by_their_numbers(make_split, memory_bytes):
+    pixels = noise(11)
+    split = dataclasses.replace(make_split(pixels), describe=lambda index: f"image {index}")
+    images = Images(split, 8, memory_bytes, by_content=True)
+    ((shown, _),) = collected(evaluation_batches(images, 11))
+    for number, picture in enumerate(shown):
+        index = int(images.describe(number).removeprefix("image "))
+        np.testing.assert_array_equal(picture, pixels[index])
+
+
+def numbered(split: Split) -> Split:
+    """Returns the split with digests, and labels that the numbers of its examples tell."""
+    labels = np.arange(len(split)) % 5
+    digests = ids_of((bytes([number]),) for number in range(len(split)))
+    return dataclasses.replace(split, labels=labels, digests=lambda: digests)
+
+
+def settings_of(directory, bad_images, memory_gigabytes=1.0, cache_gigabytes=0.0):
+    return FitConfig(
+        data="noise",
+        input_size=8,
+        bad_images=bad_images,
+        memory_gigabytes=memory_gigabytes,
+        cache_gigabytes=cache_gigabytes,
+        cache_dir=str(directory),
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "cache"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)], ids=["memory", "disk", "nowhere"]
+)
+@pytest.mark.parametrize("can_be_chosen", [True, False])
+def test_unreadable_images_are_left_out_of_all_that_is_kept(
+    damaged, tmp_path, memory, cache, can_be_chosen
+):
+    split = numbered(damaged)
+    if not can_be_chosen:  # then reading itself never fails
+        contents = [b"" if i == 6 else damaged.read_image(i).numpy() for i in range(7)]
+        opened = tf.data.Dataset.from_tensor_slices(contents)
+        split = dataclasses.replace(split, read_image=None, open_images=lambda: opened)
+    sound = array_split(noise(5))
+    settings = settings_of(tmp_path / "cache", "skip", memory, cache)
+    images, skipped = open_images({"validation": split, "test": sound}, settings)
+    assert [(one.split, one.example, one.label) for one in skipped] == [
+        ("validation", f"{tmp_path}/{number}.png", number % 5) for number in (1, 4, 6)
+    ]
+    assert all(one.reason for one in skipped)
+    assert len(images["test"]) == 5
+    left = images["validation"]
+    expected = noise(7)
+    (shown, labels) = collected(evaluation_batches(left, 10))[0]
+    assert sorted(which(expected, shown)) == [0, 2, 3, 5]
+    assert [number % 5 for number in which(expected, shown)] == labels.tolist()
+    seen = collected(training_batches(left, 2, seed=0, epochs=1))
+    assert sorted(which(expected, np.concatenate([x for x, _ in seen]))) == [0, 2, 3, 5]
+
+
+def test_unreadable_images_stop_everything_unless_they_may_be_left_out(damaged, tmp_path):
+    split = numbered(damaged)
+    with pytest.raises(DataError, match="what is listed, or leave it out with --bad-images"):
+        open_images({"validation": split}, settings_of(tmp_path, "error"))
+    with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
+        open_images({"train": split}, settings_of(tmp_path, "skip"))
+    with pytest.raises(DataError, match="In 'test' no image of any class can be read"):
+        only = split.select(np.array([1, 4, 6]))
+        open_images({"test": only}, settings_of(tmp_path, "skip"))
+
+
+def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(damaged):
+    split = numbered(damaged)
+    images = Images(split, 8)
+    for _ in range(2):
+        with pytest.raises(DataError, match="Cannot read 3 images; replace or remove what is"):
+            images.kept  # noqa: B018
+    assert images.unreadable().tolist() == [1, 4, 6]
+    some = images.without(np.array([0, 4]))
+    assert some.unreadable().tolist() == [0, 4]
+    with pytest.raises(DataError, match="Cannot read 2 images; replace or remove what is listed"):
+        some.kept  # noqa: B018
+
+
+@pytest.mark.parametrize("memory_gigabytes", [2.0, 0.0])
+def test_what_was_decoded_once_is_not_decoded_again_to_be_checked(tmp_path, memory_gigabytes):
+    reads, images = [], noise(7)
+    config = settings_of(tmp_path, "error", memory_gigabytes, cache_gigabytes=1.0)
+    open_images({"train": encoded_split(images, reads)}, config)
+    assert sorted(reads) == list(range(7))
+    reads.clear()
+    found, _ = open_images({"train": encoded_split(images, reads)}, config)
+    assert reads == []
+    (batch,) = evaluation_batches(found["train"], 7)
+    assert {image.tobytes() for image in batch[0].numpy()} == {image.tobytes() for image in images}
+    # One that is new is looked at.
+    reads.clear()
+    more = np.concatenate([images, noise(8)[7:]])
+    open_images({"train": encoded_split(more, reads)}, config)
+    assert 7 in reads
+
+
+def test_where_the_memory_is_full_the_images_are_not_read_again():
+    reads = []
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    with (
+        pytest.raises(tf.errors.ResourceExhaustedError),
+        naming_unreadable_images(encoded_split(noise(3), reads)),
+    ):
+        raise error
+    assert reads == []
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 10**9])
+def test_a_missing_file_is_named_without_the_words_of_tensorflow(tmp_path, memory_bytes):
+    there = tmp_path / "there.png"
+    there.write_bytes(tf.io.encode_png(tf.zeros((9, 9, 3), tf.uint8)).numpy())
+    (tmp_path / "folder.png").mkdir()
+    names = [str(there), str(tmp_path / "gone.png"), str(tmp_path / "folder.png")]
+    table = tf.constant(names)
+    split = in_any_order(
+        np.zeros(3, np.int64),
+        lambda index: tf.io.read_file(tf.gather(table, index)),
+        lambda index: names[index],
+        lambda: np.arange(3 * 16, dtype=np.uint8).reshape(3, 16),
+    )
+    images = Images(split, 8, memory_bytes=memory_bytes)
+    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
+        collected(evaluation_batches(images, 3))
+    lines = str(caught.value).splitlines()
+    assert lines[1:] == [f"  {names[1]}: there is no such file", f"  {names[2]}: it is a folder"]

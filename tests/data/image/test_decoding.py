@@ -1,0 +1,431 @@
+"""What an image is, from its file to the square the model sees; Pillow is the judge."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import file_of
+from PIL import Image, ImageOps
+
+from tfxfer.data.image.decoding import (
+    decode,
+    decode_and_resize,
+    decoded_format,
+    height_and_width,
+    orientation,
+    readable_reason,
+    resize,
+    why_unreadable,
+)
+from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.data.image.formats.table import format_of
+
+
+def picture(height: int, width: int) -> Image.Image:
+    """Returns a smooth colourful picture, so that JPEG keeps most of it."""
+    coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def as_pillow_shows(content: bytes) -> np.ndarray:
+    """Returns an image upright, and on white where it is transparent."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB"))
+
+
+PICTURE = picture(37, 53)
+ALPHA = Image.fromarray(np.tile(np.linspace(0, 255, 53).astype(np.uint8), (37, 1)))
+CLEAR = PICTURE.copy()
+CLEAR.putalpha(ALPHA)
+HOLES = PICTURE.quantize(20)  # whose colour 3 is transparent
+FILES = {
+    "jpeg": file_of(PICTURE, "JPEG", quality=80),
+    "progressive jpeg": file_of(PICTURE, "JPEG", progressive=True),
+    "jpeg with full colour": file_of(PICTURE, "JPEG", subsampling=0),
+    "grey jpeg": file_of(PICTURE.convert("L"), "JPEG"),
+    "cmyk jpeg": file_of(PICTURE.convert("CMYK"), "JPEG"),
+    "png": file_of(PICTURE, "PNG"),
+    "grey png": file_of(PICTURE.convert("L"), "PNG"),
+    "png of 1 bit": file_of(PICTURE.convert("1"), "PNG"),
+    "png with palette": file_of(PICTURE.convert("P"), "PNG"),
+    "png with alpha": file_of(CLEAR, "PNG"),
+    "grey png with alpha": file_of(CLEAR.convert("LA"), "PNG"),
+    "png with a transparent index": file_of(HOLES, "PNG", transparency=3),
+    "png with a palette of alphas": file_of(HOLES, "PNG", transparency=bytes(range(0, 200, 10))),
+    "png with a transparent colour": file_of(
+        PICTURE.quantize(20).convert("RGB"),
+        "PNG",
+        transparency=PICTURE.quantize(20).convert("RGB").getpixel((5, 5)),
+    ),
+    "grey png with a transparent grey": file_of(
+        PICTURE.convert("L"), "PNG", transparency=PICTURE.convert("L").getpixel((5, 5))
+    ),
+    "bmp": file_of(PICTURE, "BMP"),
+    "grey bmp": file_of(PICTURE.convert("L"), "BMP"),
+    "bmp of 1 bit": file_of(PICTURE.convert("1"), "BMP"),
+    "bmp with palette": file_of(PICTURE.convert("P"), "BMP"),
+    "bmp with palette of 20": file_of(PICTURE.quantize(20), "BMP"),
+    "bmp with alpha": file_of(CLEAR, "BMP"),
+    "gif": file_of(PICTURE, "GIF"),
+    "grey gif": file_of(PICTURE.convert("L"), "GIF"),
+    "animated gif": file_of(
+        PICTURE, "GIF", save_all=True, append_images=[Image.new("RGB", PICTURE.size, "red")]
+    ),
+    "gif with a transparent colour": file_of(HOLES, "GIF", transparency=3),
+    "webp": file_of(PICTURE, "WebP", quality=80),
+    "lossless webp": file_of(PICTURE, "WebP", lossless=True),
+    "webp with alpha": file_of(CLEAR, "WebP", lossless=True, exact=True),
+    "animated webp": file_of(
+        PICTURE,
+        "WebP",
+        lossless=True,
+        save_all=True,
+        append_images=[Image.new("RGB", PICTURE.size, "red")],
+    ),
+}
+
+
+def exif_of(number: int, order: str = "<", size: int = 26) -> bytes:
+    """Returns a block of EXIF that states an orientation, or less of it."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    table = struct.pack(order + "HHHIHH", 1, 0x112, 3, 1, number, 0)
+    return b"Exif\0\0" + (mark + struct.pack(order + "I", 8) + table + bytes(4))[:size]
+
+
+def orientations():
+    """Yields files on their side, of every orientation in every format that can say so."""
+    for number in range(1, 9):
+        for order, name in (("<", "little"), (">", "big")):
+            exif = exif_of(number, order)
+            yield f"jpeg {number} {name}", file_of(PICTURE, "JPEG", exif=exif)
+        exif = exif_of(number)
+        yield f"png {number}", file_of(PICTURE, "PNG", exif=exif)
+        yield f"webp {number}", file_of(PICTURE, "WebP", lossless=True, exif=exif)
+    jpeg = FILES["jpeg"]
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(exif_of(6))) + exif_of(6)
+    tables = jpeg.index(b"\xff\xdb")  # after JFIF, a comment and a byte that fills up
+    comment = b"\xff\xfe\0\x05abc\xff"
+    yield "jpeg 6 after others", jpeg[:tables] + comment + segment + jpeg[tables:]
+
+
+TURNED = dict(orientations())
+MATRIX = FILES | TURNED
+
+
+def check(name: str, decoded: np.ndarray) -> None:
+    """Asserts that an image of the matrix is what Pillow shows."""
+    expected = as_pillow_shows(MATRIX[name])
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == expected.shape
+    difference = np.abs(decoded.astype(int) - expected)
+    assert difference.max() <= (1 if "alpha" in name else 0)
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_decoding_gives_what_pillow_shows(name):
+    check(name, decode(tf.constant(MATRIX[name])).numpy())
+
+
+@pytest.mark.parametrize("portable", [True, False])
+def test_decoding_inside_tf_data_gives_the_same(portable):
+    files = tf.data.Dataset.from_tensor_slices(list(MATRIX.values()))
+    in_pipeline = files.map(lambda content: decode(content, portable=portable), 2)
+    assert in_pipeline.element_spec.shape.as_list() == [None, None, 3]
+    for name, image in zip(MATRIX, in_pipeline.as_numpy_iterator(), strict=True):
+        check(name, image)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A SavedModel, loaded, that decodes a batch of files to squares of 37 pixels."""
+    module = tf.Module()
+    module.serve = tf.function(
+        lambda contents: tf.map_fn(
+            lambda content: decode_and_resize(content, 37),
+            contents,
+            fn_output_signature=tf.TensorSpec((37, 37, 3), tf.uint8),
+        ),
+        input_signature=[tf.TensorSpec((None,), tf.string)],
+    )
+    folder = str(tmp_path_factory.mktemp("served"))
+    tf.saved_model.save(module, folder)
+    return tf.saved_model.load(folder).serve
+
+
+def test_decoding_inside_a_saved_model_gives_the_same(served):
+    squares = served(tf.constant(list(MATRIX.values()))).numpy()
+    for name, square in zip(MATRIX, squares, strict=True):
+        # The side is that of the square in the middle, which is so not resized.
+        expected = as_pillow_shows(MATRIX[name])
+        top, left = (expected.shape[0] - 37) // 2, (expected.shape[1] - 37) // 2
+        difference = square.astype(int) - expected[top : top + 37, left : left + 37]
+        assert np.abs(difference).max() <= (1 if "alpha" in name else 0), name
+
+
+def test_the_exported_signature_sees_what_training_sees(signatures):
+    contents = list(MATRIX.values())
+    squares = np.stack([decode_and_resize(tf.constant(one), 32).numpy() for one in contents])
+    by_bytes = signatures["serving_default"](image_bytes=tf.constant(contents))
+    by_pixels = signatures["pixels"](pixels=tf.constant(squares))
+    for name in ("probabilities", "label"):
+        np.testing.assert_array_equal(by_bytes[name], by_pixels[name])
+
+
+def png_of_16_bits(channels: int, colour_type: int) -> tuple[bytes, np.ndarray]:
+    """Returns a PNG of 16 bits, written by its own rules, and its samples."""
+    samples = np.random.default_rng(channels).integers(0, 2**16, (37, 53, channels), np.uint16)
+    return tf.io.encode_png(samples).numpy(), samples
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_16_bit_png_keeps_the_upper_8_bits(channels):
+    content, samples = png_of_16_bits(channels, 0)
+    assert content[24] == 16
+    upper = (samples >> 8).astype(np.float64)
+    colours = upper[..., : 1 if channels < 3 else 3]
+    if channels in (2, 4):
+        alpha = upper[..., -1:] / 255
+        colours = alpha * colours + (1 - alpha) * 255
+    expected = np.broadcast_to(np.round(colours), (37, 53, 3))
+    (in_pipeline,) = tf.data.Dataset.from_tensors(content).map(decode)
+    for decoded in (decode(tf.constant(content)), in_pipeline):
+        difference = np.abs(decoded.numpy() - expected)
+        assert difference.max() <= (1 if channels in (2, 4) else 0)
+
+
+def eagerly_and_in_a_graph(function, content):
+    """Returns what a function of bytes gives in both ways; it is traced once for all tests."""
+    graph = GRAPHS.setdefault(function, tf.function(function))
+    return [call(tf.constant(content)).numpy() for call in (function, graph)]
+
+
+GRAPHS: dict = {}
+FORMAT_NAMES = {name.upper(): name for name in ("JPEG", "PNG", "BMP", "GIF", "WebP", "TIFF")}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        *(
+            (content, FORMAT_NAMES[name.upper()])
+            for name, content in (
+                ("jpeg", FILES["jpeg"]),
+                ("png", FILES["png"]),
+                ("bmp", FILES["bmp"]),
+                ("gif", FILES["gif"]),
+                ("webp", FILES["webp"]),
+                ("tiff", file_of(PICTURE, "TIFF")),
+                ("tiff", file_of(PICTURE, "TIFF", big_tiff=True)),
+            )
+        ),
+        (b"MM\0*\0\0\0\x08", "TIFF"),
+        (b"BM", "BMP"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafheic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif", "AVIF"),
+        (file_of(PICTURE, "AVIF"), "AVIF"),
+        (file_of(PICTURE, "JPEG2000"), "JPEG 2000"),
+        (file_of(PICTURE, "ICO"), "ICO"),
+        (file_of(PICTURE, "PPM"), "Netpbm"),
+        (b"\xff\x0a\0", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"8BPS\0\1\0\0", "PSD"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\r\n<!-- by hand -->\n<svg>", "SVG"),
+        (b"<?xml version='1.0'?><!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN'>", "SVG"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (b"", None),
+        (b"\xff", None),
+        (b"BMW, Audi and others", None),
+        (b"path,label\n", None),
+        (b"<html><svg></svg></html>", None),
+        (b"RIFF0000WAVEfmt 0123456789", None),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", None),
+        (bytes(1024), None),
+    ],
+)
+def test_a_format_is_told_by_the_first_bytes_of_a_file(head, expected):
+    assert format_of(head) == expected
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_format_orientation_and_size_are_told(name):
+    image = Image.open(io.BytesIO(MATRIX[name]))
+    for found in eagerly_and_in_a_graph(decoded_format, MATRIX[name]):
+        assert found.decode() == FORMAT_NAMES[image.format]
+    assert format_of(MATRIX[name]) == FORMAT_NAMES[image.format]
+    for found in eagerly_and_in_a_graph(orientation, MATRIX[name]):
+        assert found == image.getexif().get(0x112, 1)
+    for found in eagerly_and_in_a_graph(height_and_width, MATRIX[name]):
+        assert found.tolist() == [37, 53]
+    for content in (MATRIX[name], MATRIX[name] + b"\0"):
+        assert eagerly_and_in_a_graph(why_unreadable, content) == [b"", b""]
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        exif_of(0),
+        exif_of(9),
+        exif_of(6, size=4),
+        exif_of(6, size=8),
+        exif_of(6, size=15),
+        b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(20),
+        b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(20),
+        b"Exif\0\0XX*\0\x08\0\0\0" + bytes(20),
+        b"Exif\0\0",
+    ],
+)
+def test_a_damaged_exif_block_says_nothing(exif):
+    jpeg = FILES["jpeg"]
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif
+    for content in (
+        jpeg[:2] + segment + jpeg[2:],
+        jpeg[:2] + b"\xff\xe1\xff\xff" + exif + jpeg[2:],  # as if it went on beyond the file
+        file_of(PICTURE, "PNG", exif=exif),
+    ):
+        assert orientation(tf.constant(content)).numpy() == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\xff", "it is no JPEG, PNG, BMP, GIF or WebP file"),
+        (b"hello", "it is no JPEG, PNG, BMP, GIF or WebP file"),
+        (b"RIFF0000WAVEfmt 0123456789", "it is no JPEG, PNG, BMP, GIF or WebP file"),
+        (b"\xff\xd8\xff", "it is incomplete"),
+        (FILES["jpeg"][:400], "it is an incomplete JPEG file"),
+        (FILES["jpeg"][:-1], "it is an incomplete JPEG file"),
+        (FILES["png"][:20], "it is incomplete"),
+        (FILES["gif"][:30], "it is a GIF file without a picture"),
+        (b"BM" + bytes(100), "it is a BMP file of a kind that is not read"),
+        (FILES["bmp"][:100], "it is an incomplete BMP file"),
+        (
+            FILES["bmp"][:30] + b"\x01" + FILES["bmp"][31:],
+            "it is a BMP file of a kind that is not read",
+        ),
+        (
+            FILES["bmp"][:28] + b"\x10" + FILES["bmp"][29:],
+            "it is a BMP file of a kind that is not read",
+        ),
+        (FILES["webp"][:-3], "it is an incomplete WebP file"),
+    ],
+)
+def test_what_can_be_no_image_is_told_without_decoding_and_is_not_decoded(content, reason):
+    assert eagerly_and_in_a_graph(why_unreadable, content) == [reason.encode()] * 2
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        list(tf.data.Dataset.from_tensors(content).map(decode))
+    assert readable_reason(caught.value) == reason
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        decode(tf.constant(content), "the third: ")
+    assert readable_reason(caught.value) == f"the third: {reason}"
+
+
+@pytest.mark.parametrize("content", [FILES["png"][:200], FILES["gif"][:300], FILES["png"][:-30]])
+def test_a_file_that_is_damaged_inside_raises_an_error_with_a_short_reason(content):
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        decode(tf.constant(content))
+    message = readable_reason(caught.value)
+    assert 0 < len(message) < 100
+    assert not {"\n", "node", "[Op:"} & set(message.split())
+
+
+def of_size(name: str, height: int, width: int) -> bytes:
+    """Returns a file whose header states another size than its picture has."""
+    content = bytearray(FILES[name])
+    kind, start = {
+        "jpeg": (">HH", content.find(b"\xff\xc0") + 5),
+        "png": (">II", 16),
+        "bmp": ("<II", 18),
+        "gif": ("<HH", 6),
+        "webp": ("<HH", 26),
+    }[name]
+    first, second = (height, width) if name == "jpeg" else (width, height)
+    content[start : start + struct.calcsize(kind)] = struct.pack(kind, first, second)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "bmp", "gif", "webp"])
+def test_a_picture_that_is_too_large_is_refused_by_its_header(name):
+    side = 10_001 if name != "webp" else 16_383
+    content = of_size(name, side, side)
+    reason = f"it has {side * side} pixels; at most {MAX_PIXELS:,} are decoded"
+    assert why_unreadable(tf.constant(content)).numpy().decode() == reason
+    with pytest.raises(tf.errors.InvalidArgumentError, match="it has .* pixels; at most"):
+        decode(tf.constant(content))
+    assert height_and_width(tf.constant(content)).numpy().tolist() == [side, side]
+
+
+@pytest.mark.parametrize(("name", "side"), [("png", 2**32 - 1), ("png", 2**31), ("bmp", 2**31 - 1)])
+def test_sizes_beyond_all_numbers_are_refused(name, side):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="pixels|no pixels"):
+        decode(tf.constant(of_size(name, side, side)))
+
+
+@pytest.mark.parametrize("name", ["png", "bmp"])
+def test_a_picture_without_pixels_is_refused(name):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode(tf.constant(of_size(name, 0, 0)))
+
+
+def test_whatever_happens_to_a_file_it_is_an_image_or_an_error():
+    generator = np.random.default_rng(0)
+    mutated = []
+    for content in FILES.values():
+        for _ in range(30):
+            changed = bytearray(content)
+            what = generator.integers(3)
+            if what == 0:
+                del changed[generator.integers(len(changed)) :]
+            elif what == 1:
+                for _ in range(generator.integers(1, 9)):
+                    changed[generator.integers(len(changed))] ^= 1 << generator.integers(8)
+            else:
+                start = generator.integers(min(60, len(changed)))
+                changed[start : start + 8] = generator.bytes(8)
+            mutated.append(bytes(changed))
+    dataset = tf.data.Dataset.from_tensor_slices(mutated).map(decode, tf.data.AUTOTUNE)
+    images = list(dataset.ignore_errors().as_numpy_iterator())
+    assert len(mutated) / 20 < len(images) < len(mutated)
+    for image in images:
+        assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
+        assert image.shape[0] * image.shape[1] <= MAX_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(53, 37, 20), (53, 37, 64), (200, 300, 224), (100, 100, 99), (500, 20, 32), (8, 8, 32)],
+)
+def test_the_middle_square_is_resized_within_one_grey_level_of_pillow(height, width, size):
+    noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    side, top, left = min(height, width), max(height - width, 0) // 2, max(width - height, 0) // 2
+    square = Image.fromarray(noise).crop((left, top, left + side, top + side))
+    expected = square.resize((size, size), Image.Resampling.BILINEAR)
+    resized = resize(tf.constant(noise), size)
+    assert resized.dtype == tf.uint8
+    difference = np.abs(resized.numpy().astype(int) - np.asarray(expected))
+    assert difference.max() <= 1
+    (in_pipeline,) = tf.data.Dataset.from_tensors(noise).map(lambda image: resize(image, size))
+    np.testing.assert_array_equal(in_pipeline, resized)
+
+
+def test_an_image_that_has_the_size_is_returned_as_it_is():
+    noise = np.random.default_rng(2).integers(0, 256, (31, 31, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(resize(tf.constant(noise), 31), noise)
+
+
+def test_the_resized_shape_is_known_before_anything_runs():
+    dataset = tf.data.Dataset.from_tensors(FILES["png"]).map(lambda x: decode_and_resize(x, 24))
+    assert dataset.element_spec.shape == (24, 24, 3)
+
+
+def test_the_height_of_a_bmp_may_be_negative():
+    upside_down = bytearray(FILES["bmp"])
+    upside_down[22:26] = (-37).to_bytes(4, "little", signed=True)
+    assert height_and_width(tf.constant(bytes(upside_down))).numpy().tolist() == [37, 53]

@@ -1,0 +1,290 @@
+"""Folders of images: how they are read, and what is said of those that cannot be."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.decoding import FORMATS
+from tfxfer.data.opening import open_as_it_is, open_source
+from tfxfer.errors import DataError, UsageError
+
+
+def png(grey: int, height: int = 5, width: int = 4) -> bytes:
+    return tf.io.encode_png(tf.fill((height, width, 3), tf.cast(grey, tf.uint8))).numpy()
+
+
+def write(root, **files: bytes | list[int]):
+    """Writes files by their path with `/` as `__`; a list of greys as that many PNG files."""
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        if isinstance(content, bytes):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            continue
+        path.mkdir(parents=True, exist_ok=True)
+        for grey in content:
+            (path / f"{grey:03}.png").write_bytes(png(grey))
+    return root
+
+
+def opened(root, **settings):
+    return open_source(FitConfig(data=str(root), **settings))
+
+
+def paths(root, split):
+    return [os.path.relpath(split.describe(index), root) for index in range(len(split))]
+
+
+def test_a_flat_folder_has_its_folders_as_classes_and_all_splits_are_carved(tmp_path):
+    root = write(tmp_path / "my photos!", bees=[*range(10)], ants=[*range(20, 30)])
+    source = opened(root)
+    assert source.name == "my-photos"
+    assert source.class_names == ("ants", "bees")
+    assert source.mirrored
+    assert source.image_height_width == (5, 4)
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 12,
+        "validation": 4,
+        "test": 4,
+    }
+    together = sorted(path for split in source.splits.values() for path in paths(root, split))
+    assert together == sorted(os.path.relpath(path, root) for path in root.rglob("*.png"))
+
+
+@pytest.mark.parametrize("alias", ["validation", "val", "valid", "Val"])
+def test_splits_lie_in_folders_above_the_class_folders(tmp_path, alias):
+    root = write(
+        tmp_path,
+        **{"train__b": [1, 2], "train__a": [3], f"{alias}__a": [4], f"{alias}__b": [5]},
+        test__a=[6],
+        test__b=[7],
+    )
+    source = opened(root)
+    assert list(source.splits) == ["train", "validation", "test"]
+    expected = ["train/a/003.png", "train/b/001.png", "train/b/002.png"]
+    assert paths(root, source.splits["train"]) == expected
+    assert source.splits["train"].labels.tolist() == [0, 1, 1]
+    assert paths(root, source.splits["validation"]) == [f"{alias}/a/004.png", f"{alias}/b/005.png"]
+    assert paths(root, source.splits["test"]) == ["test/a/006.png", "test/b/007.png"]
+    assert source.notes == ()
+
+
+def test_data_with_train_and_validation_have_no_test(tmp_path):
+    root = write(tmp_path, train__a=[1], train__b=[2], val__a=[3], val__b=[4])
+    assert list(opened(root).splits) == ["train", "validation"]
+
+
+def test_data_with_train_and_test_have_validation_carved_from_train(tmp_path):
+    root = write(tmp_path, train__a=[*range(10)], train__b=[*range(10)], test__a=[10], test__b=[11])
+    source = opened(root, validation_fraction=0.3)
+    sizes = {name: len(split) for name, split in source.splits.items()}
+    assert sizes == {"train": 14, "validation": 6, "test": 2}
+    assert source.notes == (
+        "the data have no 'validation': 6 of the 20 training images, stratified by class, were set "
+        "aside",
+    )
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path):
+    root = write(tmp_path, train=[1, 2, 3], plane=[4, 5, 6])
+    assert opened(root).class_names == ("plane", "train")
+
+
+def test_images_in_folders_inside_a_class_folder_belong_to_the_class(tmp_path):
+    root = write(
+        tmp_path, train__a=[5], train__a__more=[1, 9], train__b=[2], val__a=[3], val__b=[4]
+    )
+    train = opened(root).splits["train"]
+    assert paths(root, train) == [
+        *("train/a/005.png", "train/a/more/001.png", "train/a/more/009.png", "train/b/002.png")
+    ]
+    assert train.labels.tolist() == [0, 0, 0, 1]
+
+
+def test_links_are_followed_once(tmp_path):
+    root = write(tmp_path / "data", a=[1, 2, 3], b=[4, 5, 6])
+    write(tmp_path / "elsewhere", more=[7])
+    (root / "a" / "loop").symlink_to(root / "a")
+    (root / "b" / "more").symlink_to(tmp_path / "elsewhere" / "more")
+    source = opened(root)
+    assert sum(len(split) for split in source.splits.values()) == 7
+
+
+def test_hidden_files_and_folders_are_ignored(tmp_path):
+    root = write(tmp_path, a=[1, 2, 3], b=[4, 5, 6])
+    write(root, **{".git__x": [7], "a__.DS_Store": b"", "a__.cache": [8], "b__._x.png": b""})
+    source = opened(root)
+    assert source.class_names == ("a", "b")
+    assert sum(len(split) for split in source.splits.values()) == 6
+    assert not any("left out" in note for note in source.notes)
+
+
+def test_extensions_are_known_in_any_case(tmp_path):
+    root = write(tmp_path, b=[1, 2])
+    for name in ("1.jpg", "2.JPEG", "3.Png", "4.BMP", "5.gif"):
+        write(root, **{f"a__{name}": png(int(name[0]) + 10)})
+    assert sum(len(split) for split in opened(root).splits.values()) == 7
+
+
+def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
+    root = write(tmp_path, a=[1, 2], b=[3, 4])
+    for number in range(7):
+        write(root, **{f"b__{number}.txt": b"cat"})
+    (note, *_) = opened(root).notes
+    assert note == (
+        f"left out of '{root}', being no {FORMATS} files: 7 files: b/0.txt, "
+        "b/1.txt, b/2.txt, b/3.txt, b/4.txt and 2 more"
+    )
+
+
+def test_files_beside_the_class_folders_are_left_out_with_a_note(tmp_path):
+    root = write(tmp_path, a=[1, 2], b=[3, 4], **{"stray.png": png(0)})
+    assert opened(root).notes[0] == (
+        f"left out of '{root}', beside its class folders: 1 file: stray.png"
+    )
+
+
+def test_folders_beside_train_are_left_out_with_a_note(tmp_path):
+    root = write(tmp_path, train__a=[1], train__b=[3], val__a=[2], val__b=[4], extra__a=[5])
+    assert opened(root).notes == (f"left out of '{root}', beside 'train': 1 folder: extra",)
+
+
+def test_a_class_without_validation_images_gets_a_note(tmp_path):
+    root = write(tmp_path, train__a=[1], train__b=[3], val__a=[2])
+    assert opened(root).notes == ("'validation' has no images of 1 class: b",)
+
+
+def test_file_names_need_not_be_utf_8(tmp_path):
+    root = write(tmp_path, a=[1, 2], b=[3, 4])
+    with open(os.path.join(os.fsencode(root), b"a", b"caf\xe9.png"), "wb") as file:
+        file.write(png(9))
+    source = opened(root)
+    images = [image for split in source.splits.values() for image in split.open_images()]
+    assert png(9) in [image.numpy() for image in images]
+
+
+def test_reading_reaches_every_image_by_its_index(tmp_path):
+    root = write(tmp_path, train__a=[1, 2], train__b=[3], val__a=[4], val__b=[5])
+    train = opened(root).splits["train"]
+    assert [train.read_image(index).numpy() for index in (2, 0)] == [png(3), png(1)]
+
+
+def test_the_typical_size_is_the_median_and_does_not_mind_an_unreadable_image(tmp_path):
+    root = write(tmp_path, val__a=[1], val__b=[1])
+    write(root, **{"train__a__0.png": png(0, 10, 100), "train__a__1.png": png(0, 20, 50)})
+    write(root, **{"train__b__0.png": png(0, 90, 60), "train__b__1.png": b"damaged"})
+    assert opened(root).image_height_width == (20, 60)
+
+
+def test_digests_are_of_content_and_a_file_that_vanished_has_one_too(tmp_path):
+    root = write(tmp_path, train__a=[1, 2], train__b=[1, 9], val__a=[2], val__b=[3])
+    splits = open_as_it_is(str(root)).splits
+    first, second, third, _ = splits["train"].digests()
+    assert (first == third).all()
+    assert (second == splits["validation"].digests()[0]).all()
+    splits = open_as_it_is(str(root)).splits
+    (root / "train" / "b" / "009.png").unlink()
+    assert len(np.unique(splits["train"].digests(), axis=0)) == 3
+
+
+def test_data_of_which_no_image_can_be_read_are_an_error(tmp_path):
+    root = write(tmp_path, **{"a__1.png": b"damaged", "a__2.png": b"too", "b__1.png": b"damaged"})
+    with pytest.raises(DataError, match=r"tried were 3, the first of them .*/a/1\.png: it is"):
+        opened(root)
+
+
+LAYOUT = (
+    "Expected one folder of images for each class, or a folder 'train' that holds such folders."
+)
+
+
+def case(name, message, **files):
+    return pytest.param(files, message, id=name)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        case("empty", "The directory '{root}' is empty. " + LAYOUT),
+        case(
+            "one class", "Found 1 class folder in '{root}'; a classifier needs at least 2.", a=[1]
+        ),
+        case("no class", "Found 1 images but no class folders in '{root}'.", **{"x.png": png(0)}),
+        case("neither", "Found neither class folders nor images in '{root}'.", **{"x.txt": b""}),
+        case("empty class", "The class folder '{root}/b' has no images. Add", a=[1], b=[]),
+        case(
+            "one class in train",
+            "Found 1 class folder in '{root}/train'; a classifier needs at least 2.",
+            train__a=[1],
+            val__a=[2],
+        ),
+        case(
+            "images right in the splits",
+            "Found 2 images but no class folders in '{root}/train'.",
+            train=[1, 2],
+            val=[3],
+        ),
+        case(
+            "unknown class",
+            "The class folder '{root}/val/bee' has no counterpart in '{root}/train'. "
+            "Did you mean 'bees'?",
+            train__ants=[1],
+            train__bees=[2],
+            val__bee=[3],
+        ),
+        case(
+            "empty split",
+            "Found no images in class folders in '{root}/val'.",
+            train__a=[1],
+            train__b=[2],
+            val__a=[],
+        ),
+        case("no train", "'{root}' has 'val' but no 'train'.", val__a=[1], val__b=[2]),
+        case(
+            "two validations",
+            "'{root}' has 'val' and 'valid', which mean the same split. Keep one of them.",
+            train__a=[1],
+            train__b=[2],
+            val__a=[1],
+            valid__a=[2],
+        ),
+        case(
+            "nothing for validation",
+            "No images can be set aside for validation, as no class has more than one, or",
+            a=[1],
+            b=[2],
+        ),
+    ],
+)
+def test_a_folder_that_is_laid_out_otherwise_is_an_error_that_says_so(tmp_path, files, message):
+    write(tmp_path, **files)
+    with pytest.raises(UsageError, match=re.escape(message.format(root=tmp_path))):
+        opened(tmp_path)
+
+
+def test_a_file_is_no_directory(tmp_path):
+    write(tmp_path, **{"photos.zip": b""})
+    with pytest.raises(
+        UsageError, match=r"photos.zip' is a file, but neither a manifest \(.csv, .tsv,"
+    ):
+        opened(tmp_path / "photos.zip")
+
+
+def test_a_directory_that_may_not_be_listed_is_an_error_that_names_it(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may list every directory")
+    root = write(tmp_path, a=[1, 2], b=[3, 4])
+    (root / "a").chmod(0)
+    with pytest.raises(DataError, match=r"Cannot list '.*a': Permission denied"):
+        opened(root)
+
+
+def test_opening_decodes_no_more_than_a_sample(tmp_path):
+    root = write(tmp_path, train__a=[*range(200)], train__b=[201], val__a=[202], val__b=[203])
+    for path in sorted((root / "train" / "a").iterdir())[1:3]:
+        path.write_bytes(b"no image")
+    assert np.bincount(opened(root).splits["train"].labels).tolist() == [200, 1]

@@ -1,0 +1,117 @@
+"""Data sets of the Hugging Face library, saved on the disk; its hub cannot be reached in a test."""
+
+import pytest
+import tensorflow as tf
+
+from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.sources.huggingface import content_of
+from tfxfer.errors import DataError, UsageError
+
+datasets = pytest.importorskip("datasets")
+
+
+def png(grey):
+    return tf.io.encode_png(tf.fill((5, 4, 3), tf.cast(grey, tf.uint8))).numpy()
+
+
+def rows(greys, *, images=None, label="label", declared=True):
+    """Returns a data set of the classes odd and even, or of labels that are text."""
+    images = images or [{"bytes": png(grey), "path": None} for grey in greys]
+    names = ["even", "odd"]
+    labels = [grey % 2 if declared else names[grey % 2] for grey in greys]
+    features = datasets.Features(
+        {
+            "photo": datasets.Image(),
+            label: datasets.ClassLabel(names=names) if declared else datasets.Value("string"),
+        }
+    )
+    return datasets.Dataset.from_dict({"photo": images, label: labels}, features)
+
+
+def test_splits_and_classes_are_those_of_the_data_set(tmp_path):
+    saved = datasets.DatasetDict(
+        {
+            "train": rows(range(300)),
+            "validation": rows([7]),
+            "test": rows([4, 5]),
+            "more": rows([9]),
+        }
+    )
+    saved.save_to_disk(tmp_path / "numbers")
+    source = open_as_it_is(str(tmp_path / "numbers"))
+    assert (source.name, source.class_names) == ("numbers", ("even", "odd"))
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 300,
+        "validation": 1,
+        "test": 2,
+    }
+    train = source.splits["train"]
+    assert train.labels.tolist() == [0, 1] * 150
+    assert [int(image[0, 0, 0]) for image in train.open_images().map(tf.io.decode_png)] == [
+        number % 256 for number in range(300)
+    ]
+    assert train.describe(257).endswith("numbers train #257")
+    # Greys from 256 on are those from 0 on again.
+    assert (train.digests()[256] == train.digests()[0]).all()
+
+
+def test_another_split_may_be_meant(tmp_path):
+    saved = datasets.DatasetDict({"a": rows(range(8)), "b": rows([7])})
+    saved.save_to_disk(tmp_path / "numbers")
+    source = open_as_it_is(f"{tmp_path}/numbers?train=a&test=b")
+    assert {name: len(split) for name, split in source.splits.items()} == {"train": 8, "test": 1}
+    assert source.origin == f"{tmp_path}/numbers?train=a&test=b"
+    with pytest.raises(UsageError, match="has no split 'c'; its splits are a, b"):
+        open_as_it_is(f"{tmp_path}/numbers?train=c")
+    with pytest.raises(
+        UsageError, match="has no split 'train'; its splits are a, b. Say which one"
+    ):
+        open_as_it_is(f"{tmp_path}/numbers")
+
+
+def test_labels_may_be_text_and_images_paths(tmp_path):
+    images = []
+    for grey in range(4):
+        (tmp_path / f"{grey}.png").write_bytes(png(grey))
+        images.append({"bytes": None, "path": str(tmp_path / f"{grey}.png")})
+    # What is saved holds the files' content; what the hub's builder `imagefolder` makes does not.
+    rows(range(4), images=images, declared=False).save_to_disk(tmp_path / "numbers")
+    train = open_as_it_is(str(tmp_path / "numbers")).splits["train"]
+    assert train.labels.tolist() == [0, 1, 0, 1]
+    assert list(train.open_images().as_numpy_iterator()) == [png(0), png(1), png(2), png(3)]
+    assert content_of({"bytes": None, "path": str(tmp_path / "2.png")}) == png(2)
+    assert content_of({"bytes": None, "path": str(tmp_path / "none.png")}) == b""
+    assert content_of(None) == b""
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: rows([2, 4], declared=False), "has 1 class; a classifier needs at least 2"),
+        (
+            lambda: rows(range(4), label="kind", declared=False),
+            r"does not map an image to a class: .* they are photo \(Image\), kind \(Value\)",
+        ),
+    ],
+)
+def test_other_data_sets_are_an_error(tmp_path, made, message):
+    made().save_to_disk(tmp_path / "numbers")
+    with pytest.raises(UsageError, match=message):
+        open_as_it_is(str(tmp_path / "numbers"))
+
+
+def test_a_label_that_does_not_occur_in_train_is_an_error(tmp_path):
+    saved = datasets.DatasetDict(
+        {"train": rows(range(4), declared=False), "test": rows([1], declared=False)}
+    )
+    saved["test"] = saved["test"].map(lambda row: {**row, "label": "prime"})
+    saved.save_to_disk(tmp_path / "numbers")
+    with pytest.raises(UsageError, match="has the label 'prime', which does not occur in train"):
+        open_as_it_is(str(tmp_path / "numbers"))
+
+
+def test_a_damaged_data_set_is_an_error(tmp_path):
+    rows(range(4)).save_to_disk(tmp_path / "numbers")
+    (tmp_path / "numbers" / "state.json").write_text("{")
+    with pytest.raises(DataError, match="Cannot read the data set in '.*numbers': "):
+        open_as_it_is(str(tmp_path / "numbers"))

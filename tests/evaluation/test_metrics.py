@@ -1,0 +1,253 @@
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.metrics
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+    recall_score,
+    top_k_accuracy_score,
+)
+
+from tfxfer.evaluation import metrics
+from tfxfer.evaluation.calibration import calibration
+from tfxfer.evaluation.metrics import (
+    accuracy,
+    balanced_accuracy,
+    bootstrap_intervals,
+    class_scores,
+    confusion_matrix,
+    cross_entropy,
+    describe_scores,
+    has_uneven_classes,
+    is_in_top_k,
+    judging_split,
+    smoothed_cross_entropy,
+    softmax,
+    summarise,
+)
+
+
+@pytest.fixture
+def predictions():
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(5), size=37)
+    return probabilities, generator.integers(5, size=37)
+
+
+def test_accuracy_and_loss_equal_scikit_learns(predictions):
+    probabilities, labels = predictions
+    assert accuracy(probabilities, labels) == accuracy_score(labels, probabilities.argmax(axis=1))
+    assert cross_entropy(probabilities, labels) == pytest.approx(
+        log_loss(labels, probabilities, labels=range(5)), rel=1e-12
+    )
+
+
+def test_of_equal_probabilities_the_first_class_wins():
+    assert accuracy([[0.5, 0.5], [0.5, 0.5]], [0, 1]) == 0.5
+
+
+def test_a_probability_of_zero_costs_a_finite_loss():
+    assert cross_entropy([[1.0, 0.0]], [1]) == pytest.approx(-np.log(2.0**-126))
+
+
+def test_the_summary_has_what_metrics_json_promises(predictions):
+    summary = summarise(*predictions)
+    assert summary["num_examples"] == 37
+    assert list(summary) == [
+        "accuracy",
+        "balanced_accuracy",
+        "loss",
+        "num_examples",
+        "uneven_classes",
+    ]
+
+
+def test_scores_are_said_for_the_splits_that_there_are():
+    even = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
+    scores = {"validation": even | {"num_examples": 1200}, "seconds": {}}
+    assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
+    both = scores | {"test": even | {"accuracy": 0.25, "num_examples": 4}}
+    assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
+
+
+def test_the_balanced_accuracy_is_said_where_classes_are_uneven():
+    # Of nine and three images all of the first class are right, and one of the other.
+    labels = [0] * 9 + [1] * 3
+    found = np.eye(2)[[0] * 9 + [1, 0, 0]]
+    scores = {"test": summarise(found, labels)}
+    assert scores["test"]["accuracy"] == pytest.approx(10 / 12)
+    assert scores["test"]["balanced_accuracy"] == pytest.approx((1 + 1 / 3) / 2)
+    assert describe_scores(scores) == ["test accuracy 0.8333, balanced 0.6667 (12 images)"]
+
+
+def test_the_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(predictions):
+    probabilities, labels = predictions
+    found = balanced_accuracy(probabilities, labels)
+    assert found == pytest.approx(balanced_accuracy_score(labels, probabilities.argmax(axis=1)))
+    seen = labels != 2
+    recalls = recall_score(
+        labels[seen], probabilities[seen].argmax(axis=1), labels=[0, 1, 3, 4], average=None
+    )
+    assert balanced_accuracy(probabilities[seen], labels[seen]) == pytest.approx(recalls.mean())
+
+
+@pytest.mark.parametrize(
+    ("counts", "uneven"),
+    [((10, 15), False), ((10, 16), True), ((1, 2), False), ((1, 3), True), ((4, 0, 4), False)],
+)
+def test_classes_are_uneven_where_one_has_over_half_as_many_examples_again(counts, uneven):
+    assert has_uneven_classes(np.repeat(np.arange(len(counts)), counts)) == uneven
+
+
+def test_an_example_of_weight_two_counts_as_two(predictions):
+    probabilities, labels = predictions
+    weights = np.arange(37) % 3  # 0, 1 and 2
+    copies = np.repeat(np.arange(37), weights)
+    logits = np.log(probabilities)
+    assert accuracy(probabilities, labels, weights) == pytest.approx(
+        accuracy(probabilities[copies], labels[copies])
+    )
+    assert smoothed_cross_entropy(logits, labels, 0.1, weights) == pytest.approx(
+        smoothed_cross_entropy(logits[copies], labels[copies], 0.1)
+    )
+
+
+def test_weights_of_one_are_no_weights(predictions):
+    probabilities, labels = predictions
+    ones, logits = np.ones(37, "float32"), np.log(probabilities)
+    assert accuracy(probabilities, labels, ones) == accuracy(probabilities, labels)
+    with_ones = smoothed_cross_entropy(logits, labels, 0.1, ones)
+    assert with_ones == pytest.approx(smoothed_cross_entropy(logits, labels, 0.1), rel=1e-15)
+
+
+def test_the_loss_of_logits_is_that_of_their_probabilities(predictions):
+    probabilities, labels = predictions
+    logits = np.log(probabilities) + 1000  # which no exponential of a float32 holds
+    assert softmax(logits) == pytest.approx(probabilities, rel=1e-3)
+    expected = cross_entropy(probabilities, labels)
+    assert smoothed_cross_entropy(logits, labels, 0.0) == pytest.approx(expected)
+
+
+def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
+    probabilities, labels = predictions
+    targets = 0.9 * np.eye(5)[labels] + 0.1 / 5
+    expected = -(targets * np.log(probabilities)).sum(axis=1).mean()
+    found = smoothed_cross_entropy(np.log(probabilities), labels, 0.1)
+    assert found == pytest.approx(expected)
+
+
+def test_the_test_split_judges_where_there_is_one():
+    scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
+    assert judging_split(scores) == "test"
+    assert judging_split({"validation": {"accuracy": 0.9}}) == "validation"
+
+
+def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
+    probabilities, labels = predictions
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(predicted, labels, 5)
+    np.testing.assert_array_equal(confusion, sklearn.metrics.confusion_matrix(labels, predicted))
+    found = class_scores(confusion)
+    expected = precision_recall_fscore_support(labels, predicted, labels=range(5), zero_division=0)
+    for ours, theirs in zip(
+        (found.precision, found.recall, found.f1, found.support), expected, strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    macro = precision_recall_fscore_support(labels, predicted, average="macro", zero_division=0)
+    assert tuple(found.macro().values()) == pytest.approx(macro[:3], rel=1e-15)
+
+
+def test_the_rows_of_the_confusion_matrix_sum_to_the_images_of_the_classes(predictions):
+    probabilities, labels = predictions
+    confusion = confusion_matrix(probabilities.argmax(axis=1), labels, 7)  # two never occur
+    assert confusion.shape == (7, 7)
+    np.testing.assert_array_equal(confusion.sum(axis=1), np.bincount(labels, minlength=7))
+    assert np.trace(confusion) / 37 == accuracy(probabilities, labels)
+
+
+def test_classes_that_do_not_occur_have_scores_of_zero_and_no_say_in_the_means():
+    # Class 2 occurs and is never taken for anything; class 3 neither occurs nor is predicted.
+    labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    found = class_scores(confusion_matrix(predicted, labels, 4))
+    assert found.precision.tolist() == [0.5, 0.5, 0, 0]
+    assert found.recall.tolist() == [0.5, 1, 0, 0]
+    assert found.macro()["f1"] == f1_score(labels, predicted, average="macro")
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_the_top_k_equals_scikit_learns(predictions, k):
+    probabilities, labels = predictions
+    expected = top_k_accuracy_score(labels, probabilities, k=k, labels=range(5))
+    assert is_in_top_k(probabilities, labels, k).mean() == expected
+
+
+def test_calibration_equals_scikit_learns_curve_and_guo_s_formula(predictions):
+    probabilities, labels = predictions
+    found = calibration(probabilities, labels, num_bins=10)
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    accuracies, confidences = calibration_curve(right, confidence, n_bins=10)
+    np.testing.assert_allclose(found.accuracy, accuracies, rtol=1e-14)
+    np.testing.assert_allclose(found.confidence, confidences, rtol=1e-14)
+    assert found.count.sum() == 37
+    error = 0.0
+    for low in range(10):
+        inside = (confidence > low / 10) & (confidence <= (low + 1) / 10)
+        if inside.any():
+            error += inside.sum() / 37 * abs(right[inside].mean() - confidence[inside].mean())
+    assert found.error == pytest.approx(error, rel=1e-12)
+
+
+def test_a_sure_classifier_that_is_right_is_calibrated():
+    assert calibration([[1.0, 0.0], [0.0, 1.0]], [0, 1]).error == 0
+    assert calibration([[1.0, 0.0], [0.0, 1.0]], [1, 1]).error == 0.5
+
+
+def test_bootstrap_intervals_are_those_of_scipy():
+    values = np.random.default_rng(0).normal(size=200)
+    found = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
+    expected = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=2000, method="percentile", rng=1
+    ).confidence_interval
+    # Both are estimates: the ends of the interval, 0.27 wide, differ by what samples leave open.
+    assert found["mean"] == pytest.approx(tuple(expected), abs=0.02)
+    again = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
+    assert again == found
+
+
+def test_blocks_of_rows_change_no_number(monkeypatch, predictions):
+    probabilities, labels = predictions
+    logits = np.log(probabilities).astype(np.float32)
+    weights = np.linspace(0, 2, 37)
+
+    def numbers():
+        return (
+            softmax(logits).tobytes(),
+            smoothed_cross_entropy(logits, labels, 0.0),
+            smoothed_cross_entropy(logits, labels, 0.1),
+            smoothed_cross_entropy(logits, labels, 0.1, weights),
+            is_in_top_k(probabilities, labels, 2).tobytes(),
+        )
+
+    whole = numbers()
+    monkeypatch.setattr(metrics, "_BLOCK", 17)  # three rows of five
+    assert [block.stop for block in metrics.row_blocks(logits)][:2] == [3, 6]
+    assert numbers() == whole
+    # As it was when all was worked on at once.
+    rows = logits.astype(np.float64)
+    rows = rows - rows.max(axis=1, keepdims=True)
+    logarithms = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    chosen = logarithms[np.arange(37), labels]
+    assert whole[2] == -(0.9 * chosen.mean() + 0.1 * logarithms.mean())
+
+
+def test_of_equal_probabilities_the_first_classes_are_on_top_and_nan_comes_last():
+    found = is_in_top_k([[0.2, 0.4, 0.4, 0.0]] * 4, [0, 1, 2, 3], 2)
+    assert found.tolist() == [False, True, True, False]
+    assert is_in_top_k([[0.4, 0.4, 0.4]] * 3, [0, 1, 2], 1).tolist() == [True, False, False]
+    assert is_in_top_k([[np.nan, 0.1, 0.2]] * 3, [0, 1, 2], 2).tolist() == [False, True, True]

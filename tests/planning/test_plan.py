@@ -1,0 +1,96 @@
+import itertools
+
+import numpy as np
+import tensorflow as tf
+from conftest import SMALL_BACKBONE
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.plan import make_plan
+
+
+def config(tmp_path, **settings):
+    return FitConfig(
+        data="digits",
+        backbone=SMALL_BACKBONE,
+        weights="none",
+        image_size=32,
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "exports"),
+    ).with_settings(settings)
+
+
+def test_a_plan_has_everything_decided(tmp_path):
+    plan = make_plan(config(tmp_path))
+    assert plan.config.run == "digits-mobilenet_025"
+    assert plan.run.path == tmp_path / "runs" / "digits-mobilenet_025"
+    assert plan.export_directory == tmp_path / "exports" / "digits-mobilenet_025"
+    assert plan.config.precision in ("float32", "mixed_bfloat16", "mixed_float16")
+    assert (plan.config.input_size, plan.config.image_size) == (8, 32)
+    assert plan.config.augment.flip is False
+
+
+def test_the_name_of_the_backbone_is_the_tables(tmp_path):
+    assert make_plan(config(tmp_path, backbone="MobileNet-025")).config.backbone == SMALL_BACKBONE
+
+
+def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
+    settings = {
+        "head": {"epochs": 1, "optimizer": "adam", "augmented_views": 2},
+        "finetune": {"unfreeze": "block_13", "epochs": 1},
+    }
+    plan = make_plan(config(tmp_path, **settings))
+    classifier = plan.build_classifier("none")
+    lines = plan.describe(classifier).splitlines()
+    assert lines[0] == "data            digits: 1,079 train, 359 validation, 359 test images"
+    assert lines[1].strip() == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, ..."
+    assert lines[2].strip() == "8 x 8 pixels, upsampled in the model to 32"
+    assert "phase head      1 epoch of adam, learning rate 0.001, cosine decay" in lines
+    assert any(line.endswith("frozen backbone once, with 2 changed views of it") for line in lines)
+    head = 256 * 10 + 10
+    assert f"                {head:,} parameters trained, 218,544 frozen" in lines
+    assert "                trains the head and block_13, BatchNorm adapting" in lines
+    trained = (
+        sum(layer.count_params() for layer in classifier.stages["block_13"]) - 2 * 256 * 2
+    )  # the statistics of two BatchNorm layers are not trained
+    expected = f"{head + trained:,} parameters trained, {218_544 - trained:,} frozen"
+    assert any(expected in line for line in lines)
+
+
+def test_the_plan_says_from_what_to_what_the_classes_weigh(tmp_path):
+    greys = itertools.count()  # no two images are the same
+    for name, count in {"cat": 12, "dog": 6, "lynx": 2}.items():
+        for split in ("train", "validation"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(count if split == "train" else 1):
+                picture = np.full((8, 8, 3), next(greys), np.uint8)
+                encoded = tf.io.encode_png(picture).numpy()
+                (tmp_path / "data" / split / name / f"{number}.png").write_bytes(encoded)
+    asked = config(tmp_path, data=str(tmp_path / "data"))
+    plan = make_plan(asked)
+    assert plan.source.splits["train"].weights is None
+    assert "class weights" not in plan.describe(plan.build_classifier("none"))
+    plan = make_plan(asked.with_settings({"class_weights": "balanced"}))
+    # 20 images of 3 classes: 20 / (3 * 12) and 20 / (3 * 2).
+    text = plan.describe(plan.build_classifier("none"))
+    assert "\nclass weights   balanced, from 0.556 (cat) to 3.33 (lynx)\n" in text
+    assert "while training, validation counts each class the same, too\n" in text
+
+
+def test_the_plan_says_where_balanced_weights_change_nothing(tmp_path, pictures):
+    plan = make_plan(config(tmp_path, data=str(pictures), class_weights="balanced"))
+    text = plan.describe(plan.build_classifier("none"))
+    assert "class weights   balanced, as the numbers of training images are already\n" in text
+
+
+def test_a_phase_without_epochs_is_left_out_of_the_plan(tmp_path):
+    plan = make_plan(config(tmp_path))
+    assert "phase head      left out" in plan.describe(plan.build_classifier("none"))
+
+
+def test_the_plan_says_how_a_head_is_solved(tmp_path):
+    for settings, text in (
+        ({"epochs": 9}, "at most 9 epochs of lbfgs, penalty chosen on validation"),
+        ({"epochs": 9, "penalty": 0.1}, "at most 9 epochs of lbfgs, penalty 0.1"),
+    ):
+        plan = make_plan(config(tmp_path, head=settings))
+        assert f"phase head      {text}" in plan.describe(plan.build_classifier("none"))

@@ -1,0 +1,55 @@
+import pytest
+
+from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.errors import UsageError
+from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
+from tfxfer.planning.preflight import check_settings
+
+RESNET50 = BACKBONES["resnet50"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": ""}, r"Missing setting 'data'.*\(--data\)"),
+        ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
+        (
+            {"finetune": {"unfreeze": "conv6"}},
+            r"Unknown stage 'conv6' of backbone 'resnet50'. Did you mean 'conv5'\? Setting "
+            r"'finetune.unfreeze' \(--unfreeze\) may be all, none, conv1, conv2, conv3, c",
+        ),
+        (
+            {"image_size": 31},
+            "Setting 'image_size' is 31; backbone 'resnet50' needs at least",
+        ),
+        ({"weights": "imagnet"}, r"Unknown weights 'imagnet'. Did you mean 'imagenet'\?"),
+        (
+            {"weights": "imagenet", "backbone": "resnet10_small"},
+            r"Unknown weights 'imagenet'. .* they are 'tiny_imagenet', 'none' or the path of a",
+        ),
+        ({"weights": "none.h5"}, "There is no weights file 'none.h5'."),
+        ({"run": "a/b"}, "it must be a plain name"),
+    ],
+)
+def test_what_is_not_there_or_does_not_fit_is_named(settings, message):
+    with pytest.raises(UsageError, match=message):
+        check_settings(FitConfig(data="digits").with_settings(settings))
+
+
+@pytest.mark.parametrize("unfreeze", ["all", "none", "conv1", "conv5"])
+def test_what_fits_passes(unfreeze, tmp_path):
+    weights = tmp_path / "a.weights.h5"
+    weights.touch()
+    config = FitConfig(data="digits", image_size=32, weights=str(weights), runs_dir=str(tmp_path))
+    check_settings(config.with_settings({"finetune": {"unfreeze": unfreeze}, "run": "new"}))
+    assert find_weights_file(RESNET50, str(weights)) == weights
+    assert find_weights_file(RESNET50, "imagenet") is None
+
+
+def test_the_settings_of_a_pretraining_are_checked_too(tmp_path):
+    config = PretrainConfig(data="digits", runs_dir=str(tmp_path))
+    check_settings(config)
+    with pytest.raises(UsageError, match="Setting 'image_size' is 16; backbone 'resnet50' needs"):
+        check_settings(config.with_settings({"image_size": 16}))
+    with pytest.raises(UsageError, match="it must be a plain name"):
+        check_settings(config.with_settings({"run": "../elsewhere"}))

@@ -1,0 +1,194 @@
+import csv
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tfxfer.errors import DivergenceError, UsageError
+from tfxfer.runs.history import Epoch, History, read_history
+from tfxfer.system.run_layout import RunDirectory
+from tfxfer.training.epochs.callbacks import PhaseRecorder
+
+EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
+
+
+@pytest.fixture
+def history(tmp_path):
+    history = History(RunDirectory(tmp_path))
+    yield history
+    history.close()
+
+
+def with_validation(accuracy, loss):
+    return dataclasses.replace(EPOCH, validation_accuracy=accuracy, validation_loss=loss)
+
+
+def test_higher_validation_accuracy_is_better_and_then_lower_loss():
+    assert with_validation(0.6, 9.0).better_than(with_validation(0.5, 1.0))
+    assert with_validation(0.5, 1.0).better_than(with_validation(0.5, 2.0))
+    assert not with_validation(0.5, 1.0).better_than(with_validation(0.5, 1.0))
+    assert EPOCH.better_than(None)
+
+
+def test_epochs_are_written_as_rows_and_the_best_is_known(history, tmp_path):
+    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75, 0.7)]
+    assert [history.add(epoch) for epoch in epochs] == [True, True, False]
+    assert history.best == epochs[1]
+    history.save()
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == {key: str(value) for key, value in dataclasses.asdict(epochs[0]).items()}
+    assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.7"]
+
+
+def test_a_history_is_read_back_as_it_was_written(history, tmp_path):
+    epochs = [with_validation(1 / 3, 1e-7), dataclasses.replace(EPOCH, phase="finetune", epoch=2)]
+    for epoch in epochs:
+        history.add(epoch)
+    history.save()
+    assert read_history(RunDirectory(tmp_path)) == epochs
+
+
+@pytest.mark.parametrize("text", [None, "phase,epoch\nhead,1\n", "phase,epoch\nhead,x\n"])
+def test_a_history_that_is_missing_or_damaged_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(UsageError, match=r"Cannot read '.*history.csv', which the fit leaves"):
+        read_history(RunDirectory(tmp_path))
+
+
+def test_an_epoch_whose_weights_are_gone_cannot_be_the_best(history):
+    assert not history.add(with_validation(0.9, 1.0), kept=False)
+    assert history.best is None
+    assert history.add(with_validation(0.5, 1.0))
+    assert len(history.epochs) == 2
+
+
+def test_quick_epochs_are_written_together_and_none_is_lost(history, tmp_path):
+    for number in range(1, 51):
+        history.add(dataclasses.replace(EPOCH, epoch=number))
+    history.close()
+    with (tmp_path / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == [str(x) for x in range(1, 51)]
+
+
+def test_tensorboard_reads_the_same_numbers(history, tmp_path):
+    history.add(EPOCH)
+    history.add(dataclasses.replace(EPOCH, epoch=2, validation_accuracy=0.625))
+    history.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    tensors = [
+        (event.step, float(tf.make_ndarray(event.tensor_proto)))
+        for event in events.Tensors("accuracy")
+    ]
+    assert tensors == [(1, 0.5), (2, 0.625)]
+    train = EventAccumulator(str(tmp_path / "tensorboard" / "train")).Reload()
+    rate = tf.make_ndarray(train.Tensors("learning_rate")[0].tensor_proto)
+    assert rate == pytest.approx(0.1)
+
+
+def test_an_interrupted_run_gets_its_epochs_back_and_forgets_what_follows(history, tmp_path):
+    epochs = [with_validation(accuracy, 1.0) for accuracy in (0.5, 0.75)]
+    for epoch in epochs:
+        history.add(epoch)
+    earlier = json.loads(json.dumps(history.as_json()))
+    history.add(with_validation(0.9, 1.0))
+    history.save()
+    again = History(RunDirectory(tmp_path), earlier)
+    assert again.epochs == epochs
+    assert again.best == epochs[1]
+    again.add(with_validation(0.6, 1.0))
+    again.close()
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["validation_accuracy"] for row in rows] == ["0.5", "0.75", "0.6"]
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "validation")).Reload()
+    assert [event.step for event in events.Tensors("accuracy")] == [1, 2, 3]
+
+
+def train(history, *, epochs=6, patience=0, batch_size=2, learning_rate=0.0):
+    """Trains logits on two examples and returns the printed lines and how often one was best."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    model.compile(
+        keras.optimizers.SGD(learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
+    lines, best = [], []
+    data = (np.eye(2, dtype="float32"), np.arange(2))
+    recorder = PhaseRecorder(
+        history,
+        "finetune",
+        epochs,
+        2,
+        lambda: model.evaluate(*data, verbose=0),
+        lambda: best.append(True),
+        patience,
+        lines.append,
+    )
+    model.fit(
+        *data,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=[recorder],
+        shuffle=False,
+        verbose=0,
+    )
+    return lines, len(best)
+
+
+def test_the_time_left_does_not_count_what_is_compiled_in_the_first_step(history, monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr("time.perf_counter", lambda: clock["now"])
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    lines = []
+    recorder = PhaseRecorder(
+        history, "finetune", 3, 2, lambda: (0.1, 1.0), lambda: None, 0, lines.append
+    )
+    recorder.set_model(model)
+    recorder.set_params({"steps": 4})
+    for epoch, steps_end in enumerate([(100, 102, 104, 106), (108, 110, 112, 114)]):
+        recorder.on_epoch_begin(epoch)
+        for step, clock["now"] in enumerate(steps_end):
+            recorder.on_train_batch_end(step, {"loss": 0.1})
+        recorder.on_epoch_end(epoch, {"loss": 0.1, "accuracy": 1.0})
+    assert [line.split("  ")[-1] for line in lines] == ["16 s left", "8 s left"]
+
+
+def test_each_epoch_prints_a_line_with_the_time_left(history):
+    lines, best = train(history, epochs=2, learning_rate=1.0)
+    assert lines[0].startswith("finetune 1/2  loss 0.6931  accuracy 0.5000  validation loss 0.")
+    assert "*" in lines[0]
+    assert lines[1].endswith("0 s left")
+    assert best == 2
+    assert [epoch.epoch for epoch in history.epochs] == [1, 2]
+
+
+def test_a_phase_without_improvement_stops_when_patience_ends(history):
+    lines, best = train(history, patience=2)
+    assert best == 1
+    assert len(history.epochs) == 3
+    assert lines[-1] == "finetune: stopped, no better validation result in 2 epochs"
+
+
+def test_a_loss_that_is_no_number_stops_the_run_at_its_step_and_says_what_to_try(history):
+    with pytest.raises(
+        DivergenceError,
+        match="loss became nan in step 2 of epoch 1 of the finetune phase. Try a lower --finetune",
+    ):
+        train(history, batch_size=1, learning_rate=float("inf"))
+    assert not history.epochs
+
+
+def test_a_loss_far_above_a_guess_stops_the_run(history):
+    # The first step moves the logits of the other example by 50 each way: its loss is 100.
+    with pytest.raises(
+        DivergenceError,
+        match=r"loss is 50\.35 in epoch 1 of the finetune phase, where guessing gives 0.693. Try",
+    ):
+        train(history, batch_size=1, learning_rate=100.0)

@@ -1,0 +1,46 @@
+import keras
+import pytest
+import tensorflow as tf
+
+from tfxfer.system import devices, notices
+from tfxfer.system.devices import choose_precision, dtype_policy, tell_of_missing_gpus
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
+def test_auto_is_float32_on_a_cpu():
+    assert choose_precision("auto") == "float32"
+
+
+@pytest.mark.gpu
+def test_auto_is_mixed_on_a_gpu():
+    assert choose_precision("auto") in ("mixed_bfloat16", "mixed_float16")
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_policy_that_was_asked_for_is_kept(policy):
+    assert choose_precision(policy) == policy
+
+
+def test_the_policy_holds_inside_and_the_old_one_comes_back():
+    before = keras.config.dtype_policy().name
+    with pytest.raises(ZeroDivisionError), dtype_policy("mixed_bfloat16"):
+        assert keras.layers.Dense(1).compute_dtype == "bfloat16"
+        raise ZeroDivisionError
+    assert keras.config.dtype_policy().name == before
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("7", True), ("GPU-0", True), ("-1", False)])
+def test_a_gpu_that_was_chosen_and_is_not_there_is_told_of(monkeypatch, caplog, chosen, told):
+    monkeypatch.setattr(notices, "_said", set())
+    monkeypatch.setattr(devices, "_gpu_compute_capability", lambda: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    tell_of_missing_gpus()
+    assert (f"CUDA_VISIBLE_DEVICES is '{chosen}'" in caplog.text) == told
+
+
+def test_a_gpu_that_is_there_is_not_told_of(monkeypatch, caplog):
+    monkeypatch.setattr(notices, "_said", set())
+    monkeypatch.setattr(devices, "_gpu_compute_capability", lambda: (9, 0))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    tell_of_missing_gpus()
+    assert not caplog.messages

@@ -1,0 +1,35 @@
+import pathlib
+import shutil
+
+import tfxfer
+from tfxfer.system import digests
+from tfxfer.system.digests import code_digest
+
+DECODING, AUGMENTATION = "data.image.decoding", "data.image.augmentation"
+
+
+def test_the_code_of_other_modules_has_another_digest():
+    assert code_digest(DECODING, AUGMENTATION) == code_digest(AUGMENTATION, DECODING)
+    assert len({code_digest(DECODING), code_digest(AUGMENTATION), code_digest("errors")}) == 3
+
+
+def test_the_digest_depends_on_what_the_modules_import_and_on_nothing_else(tmp_path, monkeypatch):
+    package = tmp_path / "tfxfer"
+    shutil.copytree(pathlib.Path(tfxfer.__file__).parent, package)
+    monkeypatch.setattr(digests, "__file__", str(package / "system" / "digests.py"))
+
+    def changes(module):
+        path = package.joinpath(*module.split(".")).with_suffix(".py")
+        source = path.read_text()
+        digests._with_imports.cache_clear()
+        before = code_digest("models.classifier", DECODING)
+        path.write_text(source + "\n# changed\n")
+        after = code_digest("models.classifier", DECODING)
+        path.write_text(source)
+        return after != before
+
+    imported = ["data.image.formats.jpeg", "data.image.formats.cmyk", "models.folding"]
+    imported += ["models.weights", "models.weight_files", "models.preprocessing", "models.heads"]
+    assert all(changes(module) for module in ["models.classifier", DECODING, *imported])
+    assert not any(changes(module) for module in ["data.cache", "training.features", "cli.app"])
+    digests._with_imports.cache_clear()

@@ -1,0 +1,89 @@
+import builtins
+import errno
+import importlib.util
+import os
+import socket
+import sys
+
+import pytest
+
+from tfxfer.errors import UsageError
+from tfxfer.runs import lock
+from tfxfer.runs.lock import locked, owner, take_lock
+from tfxfer.system import notices
+from tfxfer.system.run_layout import RunDirectory
+
+
+@pytest.fixture
+def notes(monkeypatch, caplog):
+    monkeypatch.setattr(notices, "_said", set())
+    return caplog
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, None])
+def no_locks(request, monkeypatch):
+    """A file system without locks or, for None, a system."""
+
+    class Fcntl:
+        LOCK_EX = LOCK_NB = LOCK_SH = 1
+
+        @staticmethod
+        def flock(file, operation):
+            raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(lock, "fcntl", Fcntl if request.param else None)
+
+
+def test_only_one_of_two_open_files_has_the_lock(tmp_path):
+    path = tmp_path / ".lock"
+    with path.open("a+") as first, path.open("a+") as second:
+        assert take_lock(first)
+        assert not take_lock(second)
+        assert not take_lock(second, shared=True)
+    with path.open("a+") as third:
+        assert take_lock(third)
+
+
+def test_without_locks_the_work_goes_on_and_that_is_said_once(tmp_path, no_locks, notes):
+    run = RunDirectory(tmp_path / "run")
+    for _ in range(2):
+        with locked(run):
+            assert run.lock.read_text() == owner()
+            (run.path / "config.toml").touch()
+        assert not run.lock.exists()
+    (message,) = notes.messages
+    assert str(run.lock) in message
+    assert "cannot be locked" in message
+
+
+def test_without_locks_a_process_of_this_machine_is_known_by_what_the_file_says(
+    tmp_path, no_locks, notes
+):
+    run = RunDirectory(tmp_path / "run")
+    run.path.mkdir()
+    (run.path / "config.toml").touch()
+    holder = f"process {os.getppid()} on {socket.gethostname()}"
+    run.lock.write_text(holder)
+    with pytest.raises(UsageError, match=holder), locked(run):
+        pass
+    assert run.lock.read_text() == holder
+    for left in ("process 4194999 on " + socket.gethostname(), "process 1 on another", "", "x"):
+        run.lock.write_text(left)
+        with locked(run):
+            assert run.lock.read_text() == owner()
+
+
+def test_the_module_is_imported_where_there_is_no_fcntl(monkeypatch):
+    real = builtins.__import__
+
+    def without_fcntl(name, *args, **kwargs):
+        if name == "fcntl":
+            raise ModuleNotFoundError(name=name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "fcntl", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without_fcntl)
+    spec = importlib.util.spec_from_file_location("again", lock.__file__)
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    assert again.fcntl is None

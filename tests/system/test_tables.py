@@ -1,0 +1,27 @@
+"""CSV that is read back as it was written."""
+
+import csv
+
+import pytest
+
+from tfxfer.system.tables import TableWriter, needs_quotes
+
+
+@pytest.mark.parametrize("quote_all", [True, False])
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", '"x"', "'x", "a,b", " x ", "\ufeffx", "", "\x85"])
+def test_every_text_is_read_back(tmp_path, text, quote_all):
+    path = tmp_path / "table.csv"
+    rows = [["1", text], [text, "2"], ["3", "4"]]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = TableWriter(file, quote_all=quote_all)
+        for row in rows:
+            table.writerow(row)
+    with path.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file, strict=True)) == rows
+    assert path.read_bytes().endswith(b'"3","4"\n' if quote_all else b"3,4\n")
+
+
+def test_white_space_around_a_text_needs_quotes():
+    assert needs_quotes(["a", "b "])
+    assert needs_quotes(["\u00a0a"])
+    assert not needs_quotes(["a b", ""])

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from conftest import small_config
+
+from tfxfer.data.batches import array_batches
+from tfxfer.data.image.dataset import open_images
+from tfxfer.planning.plan import make_plan
+from tfxfer.training.activations import ActivationSource
+from tfxfer.training.features import FeatureFunction
+
+
+@pytest.fixture
+def opened(pictures, weights_file, tmp_path):
+    """Returns a function of settings: the plan, the classifier and the images of a fit."""
+
+    def open_with(**settings):
+        plan = make_plan(small_config(pictures, weights_file, tmp_path, **settings))
+        classifier = plan.build_classifier(plan.config.weights)
+        images, _ = open_images(plan.source.splits, plan.config)
+        return plan, classifier, images
+
+    return open_with
+
+
+def logits_of(classifier, images):
+    pixels = np.array(images.kept, "float32")
+    return classifier.model.predict(pixels, verbose=0)
+
+
+@pytest.mark.parametrize("unfreeze", ["none", "block_13", "all"])
+@pytest.mark.parametrize("memory_gigabytes", [2.0, 1e-6])
+def test_a_judge_gives_the_logits_of_the_model_wherever_it_is_cut(
+    opened, unfreeze, memory_gigabytes
+):
+    plan, classifier, images = opened(memory_gigabytes=memory_gigabytes)
+    generator = np.random.default_rng(0)
+    classifier.head.set_weights(
+        [generator.normal(size=weight.shape) for weight in classifier.head.weights]
+    )
+    classifier.unfreeze(unfreeze, "frozen")
+    source = ActivationSource(plan.config, classifier.halves(), images)
+    expects_kept = unfreeze != "all" and memory_gigabytes == 2.0
+    assert (source.kept("validation") is not None) == expects_kept
+    _, _, everything = opened()
+    for name in ("validation", "test"):
+        expected = logits_of(classifier, everything[name])
+        assert source.judge(name).outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
+    plan, classifier, images = opened()
+    classifier.freeze()
+    function = FeatureFunction.of(classifier.features, plan.config, "average")
+    weights = np.linspace(0, 2, 21, dtype=np.float32)
+    images = images | {"train": images["train"].weighted(weights)}
+    source = ActivationSource(plan.config, classifier.halves(), images, function)
+    plain, several = source.kept("train"), source.kept_with_views("train", 2)
+    assert several.activations.shape == (3 * 21, 256)
+    np.testing.assert_array_equal(several.activations[:21], plain.activations)
+    np.testing.assert_array_equal(several.labels, np.tile(plain.labels, 3))
+    np.testing.assert_array_equal(several.weights, np.tile(images["train"].weights, 3))
+    assert sorted(images["train"].weights) == weights.tolist()
+    first, second = several.activations[21:42], several.activations[42:]
+    for one, other in ((first, plain.activations), (second, plain.activations), (first, second)):
+        assert np.abs(one - other).max() > 1e-3
+
+
+def test_batches_of_arrays_have_every_row_once_in_order():
+    rows, labels = np.arange(14).reshape(7, 2), np.arange(7)
+    batches = list(array_batches(rows, labels, 3).as_numpy_iterator())
+    assert [len(labels) for _, labels in batches] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), rows)

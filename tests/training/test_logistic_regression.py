@@ -1,0 +1,226 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from tfxfer.data.weighting import balanced_weights
+from tfxfer.training.logistic_regression import (
+    PENALTIES,
+    Examples,
+    Pass,
+    Solution,
+    _cross_entropy,
+    best_solution,
+    finished,
+    solve,
+    solve_path,
+    start_of_finetuning,
+)
+
+
+def examples(num_examples, num_classes, seed=0, noise=1.0):
+    """Returns examples of classes that overlap, of 6 features."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(num_examples) % num_classes
+    centres = np.random.default_rng(99).normal(size=(num_classes, 6))
+    features = centres[labels] + noise * generator.normal(size=(num_examples, 6))
+    return Examples(features.astype("float32"), labels)
+
+
+@pytest.mark.parametrize("num_classes", [2, 5])
+@pytest.mark.parametrize("penalty", [0.3, 0.01])
+def test_the_solution_is_that_of_scikit_learn(num_classes, penalty):
+    train, validation = examples(200, num_classes), examples(50, num_classes, seed=1)
+    solution = solve(train, validation, num_classes, penalty, 200)
+    # Two classes share one plane there, so that its penalty counts half.
+    strength = (2 if num_classes == 2 else 1) / (penalty * 200)
+    theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=1000)
+    theirs.fit(train.features, train.labels)
+    ours = validation.features @ solution.kernel + solution.bias
+    if num_classes == 2:
+        expected = theirs.decision_function(validation.features)
+        assert ours[:, 1] - ours[:, 0] == pytest.approx(expected, abs=0.02)
+    else:
+        expected = theirs.decision_function(validation.features)
+        centred = expected - expected.mean(axis=1, keepdims=True)
+        assert ours - ours.mean(axis=1, keepdims=True) == pytest.approx(centred, abs=0.02)
+    assert solution.scores.validation_accuracy == theirs.score(
+        validation.features, validation.labels
+    )
+
+
+def weighted(part, weights):
+    """Returns the examples with weights of mean 1 in the given proportion."""
+    weights = np.asarray(weights, "float64")
+    return Examples(part.features, part.labels, (weights / weights.mean()).astype("float32"))
+
+
+def test_weighted_examples_have_the_solution_of_scikit_learn():
+    train = examples(200, 5)
+    weights = np.random.default_rng(3).gamma(1.0, size=200)
+    train = weighted(train, weights)
+    solution = solve(train, train, 5, 0.03, 300)
+    theirs = LogisticRegression(C=1 / (0.03 * 200), tol=1e-8, max_iter=1000)
+    theirs.fit(train.features, train.labels, sample_weight=train.weights)
+    expected = theirs.decision_function(train.features)
+    ours = train.features @ solution.kernel + solution.bias
+    centred = ours - ours.mean(axis=1, keepdims=True)
+    assert centred == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_the_slope_of_the_weighted_loss_is_that_of_differences(label_smoothing):
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(4, 3)).astype("float32")
+    labels = np.array([0, 2, 1, 1])
+    points = weighted(Examples(np.zeros((4, 1), "float32"), labels), [0.0, 1.0, 2.0, 5.0])
+    loss_of = _cross_entropy(label_smoothing)
+    loss, slope = loss_of(logits, points)
+
+    def expected(logits):
+        targets = (1 - label_smoothing) * np.eye(3)[labels] + label_smoothing / 3
+        logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        weights = np.array([0.0, 1.0, 2.0, 5.0]) / 2
+        return float(-(weights[:, None] * targets * logarithms).sum() / 4)
+
+    assert loss == pytest.approx(expected(logits.astype("float64")), rel=1e-6)
+    for place in np.ndindex(4, 3):
+        step = np.zeros((4, 3))
+        step[place] = 1e-6
+        difference = expected(logits + step) - expected(logits - step)
+        assert slope[place] == pytest.approx(difference / 2e-6, abs=1e-6)
+
+
+def test_weights_of_one_give_the_same_solution_to_the_last_bit():
+    train, validation = examples(60, 3), examples(30, 3, seed=1)
+    plain = solve(train, validation, 3, 0.01, 50, 0.1)
+    ones = solve(weighted(train, np.ones(60)), weighted(validation, np.ones(30)), 3, 0.01, 50, 0.1)
+    np.testing.assert_array_equal(ones.kernel, plain.kernel)
+    np.testing.assert_array_equal(ones.bias, plain.bias)
+    assert ones.passes == plain.passes
+
+
+def test_an_example_of_weight_two_is_as_good_as_two():
+    train, validation = examples(60, 3), examples(30, 3, seed=1)
+    copies = np.concatenate([np.arange(60), [7, 7, 11]])
+    twice = solve(Examples(train.features[copies], train.labels[copies]), validation, 3, 0.03, 500)
+    weights = np.bincount(copies)
+    assert (weights[7], weights[11]) == (3, 2)
+    once = solve(weighted(train, weights), validation, 3, 0.03, 500)
+    assert once.kernel == pytest.approx(twice.kernel, abs=2e-3)
+    assert once.bias == pytest.approx(twice.bias, abs=2e-3)
+    assert once.scores.train_loss == pytest.approx(twice.scores.train_loss, abs=1e-5)
+    assert once.scores.train_accuracy == pytest.approx(twice.scores.train_accuracy)
+
+
+def test_examples_of_weight_zero_have_no_influence():
+    train, validation = examples(60, 3), examples(30, 3, seed=1)
+    counted = np.arange(60) % 4 != 1
+    without = solve(
+        Examples(train.features[counted], train.labels[counted]), validation, 3, 0.03, 500
+    )
+    labels = np.where(counted, train.labels, 0)  # wrong ones
+    zeros = solve(weighted(Examples(train.features, labels), counted), validation, 3, 0.03, 500)
+    assert zeros.kernel == pytest.approx(without.kernel, abs=2e-3)
+    assert zeros.scores.train_accuracy == pytest.approx(without.scores.train_accuracy)
+
+
+def test_balanced_weights_find_the_rare_class_where_it_is_likelier_than_elsewhere():
+    # One feature of two values, so that the logits are those of counts. Where it is 1 the common
+    # class has 20 examples and the rare one 8; where it is 0 they have 90 and 2.
+    counts = {(0, 0): 90, (1, 0): 20, (0, 1): 2, (1, 1): 8}
+    features = np.repeat([x for x, _ in counts], list(counts.values())).astype("float32")
+    labels = np.repeat([y for _, y in counts], list(counts.values()))
+    points = Examples(features[:, None], labels)
+    of_one = {}
+    for name, part in (
+        ("none", points),
+        ("balanced", weighted(points, balanced_weights(labels))),
+    ):
+        found = solve(part, part, 2, 0.0, 500)
+        logits = found.kernel[0] + found.bias
+        of_one[name] = logits[1] - logits[0]
+        recall = np.mean((points.features @ found.kernel + found.bias)[labels == 1].argmax(axis=1))
+        assert recall == pytest.approx({"none": 0.0, "balanced": 0.8}[name])
+        # That of all examples, or the mean of both recalls, 90 of 110 and 8 of 10.
+        accuracy = {"none": 110 / 120, "balanced": (90 / 110 + 0.8) / 2}[name]
+        assert found.scores.validation_accuracy == pytest.approx(accuracy)
+    assert of_one["none"] == pytest.approx(np.log(8 / 20), abs=0.01)
+    assert of_one["balanced"] == pytest.approx(np.log((8 / 10) / (20 / 110)), abs=0.01)
+
+
+def test_weighted_examples_tell_as_much_as_fewer_of_one_weight():
+    labels = np.repeat([0, 1], [90, 10])
+    points = Examples(np.zeros((100, 1), "float32"), labels)
+    assert points.effective_number == 100
+    # The variance of the mean of two recalls is (p q / 90 + p q / 10) / 4.
+    effective = 4 / (1 / 90 + 1 / 10)
+    balanced = weighted(points, balanced_weights(labels))
+    assert balanced.effective_number == pytest.approx(effective, rel=1e-6)
+
+
+def test_the_scores_are_those_of_the_solution():
+    train, validation = examples(60, 3), examples(30, 3, seed=1)
+    solution = solve(train, validation, 3, 0.1, 100)
+    for part, loss, accuracy in (
+        (train, solution.scores.train_loss, solution.scores.train_accuracy),
+        (validation, solution.scores.validation_loss, solution.scores.validation_accuracy),
+    ):
+        logits = (part.features @ solution.kernel + solution.bias).astype("float64")
+        logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        chosen = logarithms[np.arange(len(logits)), part.labels]
+        assert loss == pytest.approx(-chosen.mean(), rel=1e-4)
+        assert accuracy == np.mean(logits.argmax(axis=1) == part.labels)
+
+
+def test_smoothed_labels_have_a_solution_of_bounded_logits():
+    # Two points that a plane divides: without smoothing and penalty the logits would have no bound.
+    points = Examples(np.array([[-1.0], [1.0]], "float32"), np.array([0, 1]))
+    solution = solve(points, points, 2, 0.0, 200, label_smoothing=0.2)
+    logits = points.features @ solution.kernel + solution.bias
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert probabilities == pytest.approx(np.array([[0.9, 0.1], [0.1, 0.9]]), abs=1e-3)
+
+
+def test_the_number_of_passes_is_limited():
+    train = examples(60, 3)
+    assert len(solve(train, train, 3, 1e-4, 4).passes) == 4
+    assert len(solve(train, train, 3, 1e-4, 500).passes) > 4
+
+
+def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse():
+    train, validation = examples(30, 3, noise=2.0), examples(300, 3, seed=1, noise=2.0)
+    path = list(solve_path(train, validation, 3, 100))
+    penalties = [solution.penalty for solution in path]
+    assert penalties == list(PENALTIES[: len(path)])
+    assert len(path) < len(PENALTIES)
+    losses = [solution.scores.validation_loss for solution in path]
+    best = int(np.argmin(losses))
+    assert best == len(path) - 3
+    norms = [np.linalg.norm(solution.kernel) for solution in path]
+    assert norms == sorted(norms)
+
+
+def test_a_path_that_begins_at_the_last_solution_ends_where_a_fresh_one_does():
+    train, validation = examples(60, 3), examples(30, 3, seed=1)
+    *_, near = solve_path(train, validation, 3, 500, penalties=(1.0, 0.1, 0.01))
+    warm = finished(near, train, validation, 500)
+    assert warm.passes[: len(near.passes)] == near.passes
+    assert len(finished(near, train, validation, len(near.passes)).passes) == len(near.passes)
+    cold = solve(train, validation, 3, 0.01, 500)
+    assert warm.kernel == pytest.approx(cold.kernel, abs=0.02)
+    again = solve(train, validation, 3, 0.01, 500, start=warm)
+    assert again.scores.validation_loss == pytest.approx(warm.scores.validation_loss, abs=1e-4)
+
+
+def solution(penalty, loss, accuracy):
+    nothing = np.zeros((1, 2), "float32")
+    return Solution(penalty, nothing, nothing[0], (Pass(0.0, 1.0, loss, accuracy),))
+
+
+def test_the_best_has_the_least_loss_and_finetuning_begins_within_a_standard_error():
+    path = [solution(3.0, 0.9, 0.859), solution(1.0, 0.5, 0.862), solution(0.3, 0.4, 0.87)]
+    path += [solution(0.1, 0.45, 0.9), solution(0.03, 0.5, 0.88)]
+    assert best_solution(path).penalty == 0.3
+    # The error of 0.9 on 60 images is 0.0387, on 100 it is 0.03, on 1,000 it is 0.0095.
+    for num_validation, penalty in ((60, 1.0), (100, 0.3), (1000, 0.1)):
+        assert start_of_finetuning(path, num_validation).penalty == penalty

@@ -1,0 +1,63 @@
+"""`check`: what a person would want to know of the data before training."""
+
+import numpy as np
+
+from tfxfer.config.schema import BadImages, RunConfig
+from tfxfer.data.checks import (
+    CheckResult,
+    Examples,
+    copies,
+    dark,
+    imbalance,
+    missing_classes,
+    names,
+    near_copies,
+    of_note,
+    orientations,
+    shapes,
+    unreadable,
+)
+from tfxfer.data.opening import open_as_it_is
+from tfxfer.system.isolation import isolated
+
+
+@isolated
+def check(
+    data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
+) -> CheckResult:
+    """Returns what there is to say about data: every image of every split is read and decoded.
+
+    Args:
+        data: As for `fit`.
+        data_dir: Where TFDS data lie.
+        bad_images: What `fit` would be told to do about images that cannot be read, "error" or
+            "skip".
+
+    Raises:
+        UsageError: There are no such data, or they are not laid out as a classifier needs them.
+        DataError: They are known, but neither here nor to be had.
+    """
+    config = RunConfig(data=data, data_dir=data_dir, bad_images=bad_images)
+    source = open_as_it_is(config.data, config.data_dir)
+    examples = Examples.of(source)
+    findings = [
+        *unreadable(examples, bad_images),
+        *copies(examples),
+        *missing_classes(examples),
+        *near_copies(examples),
+        *names(examples),
+        *shapes(examples, source),
+        *orientations(examples),
+        *dark(examples),
+        *imbalance(examples),
+        *(of_note(note) for note in source.notes),
+    ]
+    findings.sort(key=lambda finding: not finding.blocks)
+    counts = {
+        name: np.bincount(
+            examples.labels[examples.readable & (examples.splits == number)],
+            minlength=len(source.class_names),
+        )
+        for number, name in enumerate(source.splits)
+    }
+    return CheckResult(source.name, source.class_names, counts, tuple(findings))

@@ -1,0 +1,140 @@
+"""Image files in, ranked labels out."""
+
+import glob
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.config.paths import listed_path, user_path
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.decoding import EXTENSIONS
+from tfxfer.data.image.readability import readable, reasons_unreadable
+from tfxfer.data.source import Split, in_any_order
+from tfxfer.data.sources.walk import Walk
+from tfxfer.errors import UsageError
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.loading import load
+from tfxfer.inference.output import Prediction
+from tfxfer.system.isolation import isolated
+from tfxfer.system.progress import Progress
+
+
+@isolated
+def predict(
+    model: str | pathlib.Path,
+    paths: Iterable[str | pathlib.Path],
+    *,
+    listed: Iterable[str | pathlib.Path] = (),
+    top: int = 1,
+    batch_size: int = 64,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Prediction]:
+    """Yields what a classifier says of each image file, in the order given, as they are done.
+
+    A folder stands for the image files in it and below it, sorted, and so does a pattern with `*`,
+    `**` or `?`. A file that cannot be read gives a `Prediction` with an error and does not keep the
+    others back. Files are read and decoded while others are classified, a few batches ahead.
+
+    Args:
+        model: A run's directory, a `.keras` file with `classes.txt` beside it, or a SavedModel that
+            `tfxfer export` published.
+        paths: Image files, folders and patterns.
+        listed: More files, as a list has them: each is one file, and if it is not there it is one
+            that cannot be read.
+        top: How many classes are ranked; at most all of them.
+        batch_size: Images per step; no influence on the result.
+        say: Called with a line on what folders and patterns leave out, as no image of the user's.
+
+    Raises:
+        UsageError: The model is not there, a path does not exist, or a folder has no images.
+    """
+    files = [file for path in paths for file in _expand(user_path(path), say)]
+    files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
+    return _answers(load(model), files, top, batch_size)
+
+
+@isolated
+def _answers(
+    trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
+) -> Iterator[Prediction]:
+    """Yields the predictions of files that are all listed."""
+    split = _split_of(files)
+    images = Images(split, trained.input_size, memory_bytes=0)
+    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    following = 0  # the first file of which nothing was said yet
+    with Progress("files", len(files)) as progress:
+        for indices, squares in batches.as_numpy_iterator():
+            # A smaller last batch would be another shape, for which models are compiled once more.
+            filled = squares
+            if len(squares) < batch_size:
+                filled = np.resize(squares, (batch_size, *squares.shape[1:]))
+            probabilities = trained.predict_squares(filled)
+            for index, row in zip(indices, probabilities, strict=False):
+                yield from _unreadable(split, files, following, index)
+                yield Prediction(files[index], _rank(row, trained.class_names, top))
+                following = index + 1
+            progress.update(following)
+        yield from _unreadable(split, files, following, len(files))
+
+
+def _unreadable(
+    split: Split, files: list[pathlib.Path], first: int, end: int
+) -> Iterator[Prediction]:
+    """Yields why the files from the first to before the end cannot be read."""
+    indices = np.arange(first, end)
+    for index, reason in zip(indices, reasons_unreadable(split, indices), strict=True):
+        yield Prediction(files[index], (), reason)
+
+
+def _split_of(files: list[pathlib.Path]) -> Split:
+    """Returns files as a split, whose labels mean nothing."""
+    names = tf.constant([os.fsencode(file) for file in files], tf.string)
+
+    def digests() -> npt.NDArray[np.uint8]:
+        raise NotImplementedError("files that are only classified are not told apart")
+
+    return in_any_order(
+        np.zeros(len(files), np.int64),
+        lambda index: tf.io.read_file(tf.gather(names, index)),
+        lambda index: str(files[index]),
+        digests,
+    )
+
+
+def _rank(
+    probabilities: np.ndarray, class_names: tuple[str, ...], top: int
+) -> tuple[tuple[str, float], ...]:
+    """Returns the most probable classes with their probabilities; of equal ones the first wins."""
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return tuple((class_names[index], float(probabilities[index])) for index in order)
+
+
+def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]:
+    """Returns a file as it is, and the image files of a folder or of a pattern."""
+    if path.is_file():
+        return [path]
+    walk = Walk()
+    if path.is_dir():
+        root, found = path, [pathlib.Path(file) for file in walk.images(path)]
+        missing = f"The folder '{path}' has no {', '.join(EXTENSIONS)} files"
+    elif glob.has_magic(str(path)):
+        root = _before_pattern(path)
+        found = [file for file in walk.matches(path) if walk.is_image(file)]
+        missing = f"No {', '.join(EXTENSIONS)} file matches '{path}'"
+    else:
+        raise UsageError(f"There is no file '{path}'.")
+    notes = walk.notes(root)
+    if not found:
+        raise UsageError(f"{'; '.join([missing, *notes])}.")
+    for note in notes:
+        say(note)
+    return sorted(set(found))
+
+
+def _before_pattern(path: pathlib.Path) -> pathlib.Path:
+    """Returns the folder that a pattern begins in."""
+    return next(parent for parent in path.parents if not glob.has_magic(str(parent)))

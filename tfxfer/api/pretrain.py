@@ -1,0 +1,161 @@
+"""Pretrain: train a backbone from scratch on a source set, for later transfer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfxfer.config.recipes import to_toml
+from tfxfer.config.schema import PretrainConfig
+from tfxfer.data.image.dataset import open_images
+from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.record import describe_skipped, record_data
+from tfxfer.evaluation.metrics import describe_scores, summarise
+from tfxfer.models.classifier import in_float32
+from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
+from tfxfer.planning.resuming import asked_settings
+from tfxfer.reporting.backbone_card import backbone_card
+from tfxfer.runs.directory import read_metrics, start_run
+from tfxfer.runs.failures import naming_trouble
+from tfxfer.runs.journal import Journal
+from tfxfer.runs.lock import locked
+from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.places import note_places
+from tfxfer.system.devices import leave_gpu_to_jax
+from tfxfer.system.files import replacing, write_json
+from tfxfer.system.isolation import isolated
+from tfxfer.system.names import in_shell
+from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.signals import Interruptions
+from tfxfer.system.streams import keep_going
+from tfxfer.training.epochs.validation import predict_splits
+from tfxfer.training.pretraining import train_epochs
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """Where a pretraining's results are, and what came out.
+
+    Attributes:
+        run: The run's directory.
+        backbone: The `.keras` file of the backbone without classifier, for `--weights`.
+        metrics: What `metrics.json` holds.
+    """
+
+    run: Path
+    backbone: Path
+    metrics: Mapping[str, Any]
+
+
+@isolated
+def describe_plan(config: PretrainConfig, *, resume: str | Path | None = None) -> str:
+    """Returns what `pretrain` would do, as text; nothing is written."""
+    plan = make_pretrain_plan(asked_settings(PretrainConfig, config, {}, resume))
+    return plan.describe(plan.build_classifier())
+
+
+@isolated
+def pretrain(
+    config: PretrainConfig | None = None,
+    *,
+    resume: str | Path | None = None,
+    say: Say = print,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings: Any,
+) -> PretrainResult:
+    """Trains a backbone from random weights on a source set, saves it, and returns where it is.
+
+    `tfxfer.pretrain(data="photos", backbone="resnet50", epochs=90)` does what
+    `tfxfer pretrain --data photos --backbone resnet50 --epochs 90` does. A run that was interrupted
+    goes on where it was when the same settings are given again.
+
+    Args:
+        config: Settings; None for the defaults.
+        resume: An interrupted run to go on with, under its own settings.
+        say: Takes each line for the person who watches.
+        callbacks: Keras' own, as for `fit`.
+        **settings: Settings by name that win over `config`, sections as dictionaries.
+
+    Raises:
+        UsageError: A setting is wrong, or is not that of the run to go on with.
+        InterruptionError: Ctrl-C or SIGTERM; the message says how to go on.
+        RunError: Data or training failed; the message says what.
+    """
+    leave_gpu_to_jax()
+    say = keep_going(say)
+    asked = asked_settings(PretrainConfig, config, settings, resume)
+    if resume is not None and (run := run_to_resume(resume)).is_finished:
+        say(f"The run '{run.path}' is finished.")
+        return PretrainResult(run.path, run.backbone, read_metrics(run))
+    with Interruptions() as interruptions:
+        plan = make_pretrain_plan(asked)
+        with naming_trouble(plan.run, plan.config, "pretrain"), locked(plan.run):
+            return _pretrain(plan, interruptions, say, callbacks)
+
+
+def _pretrain(
+    plan: PretrainPlan,
+    interruptions: Interruptions,
+    say: Say,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> PretrainResult:
+    """Does what `pretrain` does, of a run that this process has."""
+    clock = Clock()
+    classifier = plan.build_classifier()
+    say(plan.describe(classifier) + "\n")
+    splits, run = plan.source.splits, plan.run
+    images, skipped = open_images(splits, plan.config)
+    facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
+    journal = Journal(run, plan.config, facts, interruptions, say, callbacks)
+    start_run(run, to_toml(plan.config), plan.source.class_names)
+    note_places(run, plan.config)
+    record_data(run, plan.source, images, skipped)
+    for line in describe_skipped(run, skipped):
+        say(line)
+    history = journal.history
+    clock.lap("data")
+    with naming_unreadable_images(*splits.values()):
+        train_epochs(plan, classifier, images, journal)
+        clock.lap("training")
+        model = classifier.with_probabilities()
+        found = predict_splits(model, images, plan.config.batch_size)
+        metrics: dict[str, Any] = {
+            name: summarise(probabilities, images[name].labels)
+            for name, probabilities in found.items()
+        }
+        clock.lap("evaluation")
+    metrics |= {
+        "seconds": clock.seconds,
+        "num_classes": len(plan.source.class_names),
+        "parameters": {"total": classifier.num_parameters(), "trained": classifier.num_trainable()},
+        "epoch": history.best.epoch if history.best else 0,
+        "training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
+    }
+    with replacing(run.backbone) as temporary:
+        in_float32(classifier.backbone).save(temporary)
+    with replacing(run.card) as temporary:
+        temporary.write_text(backbone_card(plan, metrics), encoding="utf-8")
+    write_json(run.metrics, metrics)
+    journal.close()
+    say(_summary(plan, metrics))
+    return PretrainResult(run.path, run.backbone, metrics)
+
+
+def _summary(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
+    """Returns what came out, where it is, and the next command to type."""
+    return "\n".join(
+        [
+            "",
+            *describe_scores(metrics),
+            f"best epoch: {metrics['epoch']} of {plan.config.epochs}",
+            f"trained for {readable_seconds(metrics['training_seconds'])}",
+            f"backbone  {plan.run.backbone}",
+            f"card      {plan.run.card}",
+            "",
+            "Next:",
+            f"  tfxfer fit --backbone {plan.backbone.name} "
+            f"--weights {in_shell(plan.run.backbone)} --data DATA",
+        ]
+    )

@@ -1,0 +1,80 @@
+"""Recipes: settings as TOML text."""
+
+import json
+import pathlib
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from tfxfer.config.paths import user_path
+from tfxfer.config.schema import AnyConfig, RunConfig
+from tfxfer.config.settings import setting_keys
+from tfxfer.errors import UsageError
+
+
+def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
+    """Returns the settings of `base` overridden by what a TOML recipe sets.
+
+    Raises:
+        UsageError: The file cannot be read, is not TOML, or sets something it may not.
+    """
+    path = user_path(path)
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no recipe '{path}'.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read the recipe '{path}': {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The recipe '{path}' is not valid TOML: {error}.") from None
+    return base.with_settings(settings, origin=str(path))
+
+
+def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
+    """Returns the key of the first setting in which two runs differ, None where they are one run.
+
+    What decides nothing of the result may differ: where the runs lie, and how often the state is
+    written down.
+    """
+    for key in setting_keys(type(theirs)):
+        if key not in ("run", "runs_dir", "checkpoint_minutes") and theirs.get(key) != ours.get(
+            key
+        ):
+            return key
+    return None
+
+
+def changed_settings(config: RunConfig) -> dict[str, Any]:
+    """Returns the settings that have not their default, by their dotted keys."""
+    default = type(config)()
+    keys = setting_keys(type(config))
+    return {key: config.get(key) for key in keys if config.get(key) != default.get(key)}
+
+
+def to_toml(config: RunConfig) -> str:
+    """Returns the settings as a recipe that `read_recipe` reads back to an equal record.
+
+    A setting that is still open is left out, as TOML has no null.
+    """
+    return _as_toml({key: config.get(key) for key in setting_keys(type(config))})
+
+
+def changed_to_toml(config: RunConfig) -> str:
+    """Returns the settings that have not their default as such a recipe."""
+    return _as_toml(changed_settings(config))
+
+
+def _as_toml(settings: Mapping[str, Any]) -> str:
+    """Returns settings, by their dotted keys, in TOML; plain ones come first."""
+    lines: list[str] = []
+    section = ""
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        if sections and sections[0] != section:
+            section = sections[0]
+            lines += ["", f"[{section}]"]
+        if value is not None:
+            # JSON's strings, numbers, booleans and arrays are TOML's, too; but for one character.
+            text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            lines.append(f"{name} = {text}")
+    return "\n".join(lines) + "\n"

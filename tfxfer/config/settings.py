@@ -1,0 +1,123 @@
+"""The settings by their keys: fields, types, limits."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from tfxfer.errors import UsageError, did_you_mean
+
+
+def setting(
+    default: Any,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    is_path: bool = False,
+) -> Any:
+    """Returns a dataclass field that knows the limits of its value, and whether `~` is expanded."""
+    limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
+    present = {words: limit for words, limit in limits.items() if limit is not None}
+    return dataclasses.field(default=default, metadata={"limits": present, "is_path": is_path})
+
+
+def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
+    """Returns the dataclass field behind a dotted key such as `head.epochs` of `FitConfig`."""
+    *sections, name = key.split(".")
+    for section in sections:
+        record = fields_of(record)[section].type
+    return fields_of(record)[name]
+
+
+def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted key of every setting of `FitConfig`, say: plain ones, then sections."""
+    for name, field in fields_of(record).items():
+        if dataclasses.is_dataclass(field.type):
+            yield from setting_keys(field.type, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def setting_types(record: Any, key: str) -> tuple[Any, ...]:
+    """Returns the type a setting may have, as `(int,)`, or all the words of a Literal."""
+    annotation = setting_field(record, key).type
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
+    if typing.get_origin(annotation) is Literal:
+        return typing.get_args(annotation)
+    return (annotation,)
+
+
+def fields_of(record: Any) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(record)}
+
+
+def replaced(
+    kind: type[Any], record: Any, settings: Mapping[str, Any], prefix: str, where: str
+) -> Any:
+    """Returns a record with the given values, going down into its sections."""
+    changes: dict[str, Any] = {}
+    for name, value in settings.items():
+        key = f"{prefix}{name}"
+        field = fields_of(record).get(name)
+        if field is None:
+            raise UsageError(
+                f"Unknown setting '{key}'{where}.{did_you_mean(key, setting_keys(kind))}"
+            )
+        if dataclasses.is_dataclass(field.type):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
+            changes[name] = replaced(kind, getattr(record, name), value, f"{key}.", where)
+        elif isinstance(value, Mapping):
+            raise UsageError(f"'{key}'{where} is a setting, not a section.")
+        else:
+            changes[name] = _converted(kind, key, value)
+    return dataclasses.replace(record, **changes)
+
+
+def _converted(kind: type[Any], key: str, value: Any) -> Any:
+    """Returns the value in its field's type where nothing is lost: 1 as 1.0, a list as a tuple."""
+    (allowed, *_) = setting_types(kind, key)
+    if allowed is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def check_value(record: type[Any], key: str, value: Any) -> None:
+    """Raises a UsageError unless the value is of its field's type and within its limits."""
+    field = setting_field(record, key)
+    allowed = setting_types(record, key)
+    if value is None and field.default is None:
+        return
+    if isinstance(allowed[0], str):
+        if value not in allowed:
+            choices = ", ".join(f"'{word}'" for word in allowed)
+            raise UsageError(
+                f"Setting '{key}' is {value!r}; allowed are {choices}."
+                f"{did_you_mean(str(value), allowed)}"
+            )
+        return
+    numbers = value
+    kind = allowed[0]
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, tuple) or any(type(item) is not int for item in value):
+            raise UsageError(f"Setting '{key}' is {value!r}; it must be a list of whole numbers.")
+    elif type(value) is not kind:
+        raise UsageError(f"Setting '{key}' is {value!r}; it must be {_KINDS[kind]}.")
+    else:
+        numbers = (value,)
+    tests = {
+        "at least": lambda number, limit: number >= limit,
+        "at most": lambda number, limit: number <= limit,
+        "above": lambda number, limit: number > limit,
+        "below": lambda number, limit: number < limit,
+    }
+    for words, limit in field.metadata.get("limits", {}).items():
+        if not all(tests[words](number, limit) for number in numbers):  # nan fails every one
+            raise UsageError(f"Setting '{key}' is {value!r}; it must be {words} {limit}.")

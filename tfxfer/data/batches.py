@@ -1,0 +1,220 @@
+"""Batches of examples for training and evaluation."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.config.schema import AugmentConfig
+from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.dataset import Images
+
+
+def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """Returns batches of (rows, labels), every example once, in order."""
+    return tf.data.Dataset.from_tensor_slices((rows, labels)).batch(batch_size).prefetch(1)
+
+
+def feature_batches(
+    features: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    *,
+    seed: int,
+    epochs: int,
+    weights: np.ndarray | None = None,
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Returns batches of (features, labels) for several epochs, one after the other.
+
+    Where there are weights they are the third.
+
+    The examples come in the order in which `pipeline.training_batches` has their images.
+
+    Args:
+        features: Shape (num_examples, ...).
+        labels: Shape (num_examples,).
+        batch_size: Examples per batch; an epoch's last batch may be smaller.
+        seed: With the epoch's number it decides the epoch's order.
+        epochs: Where to stop: the number of the last epoch is one less.
+        weights: Shape (num_examples,), or None.
+        first_epoch: The number of the first epoch.
+        first_step: Batches of that epoch which are left out.
+    """
+    columns = [tf.constant(x) for x in (features, labels, weights) if x is not None]
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+        return shuffled_indices(len(labels), seed, epoch, passed).batch(batch_size)
+
+    num_batches = -(-len(labels) // batch_size) * max(0, epochs - first_epoch) - first_step
+    return (
+        tf.data.Dataset.range(first_epoch, epochs)
+        .flat_map(one_epoch)
+        .map(lambda indices: tuple(tf.gather(column, indices) for column in columns))
+        .apply(tf.data.experimental.assert_cardinality(num_batches))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+# The buffer that shuffles larger data which can only be read from the first to the last; it holds
+# encoded images, about 1 GB of photos.
+SHUFFLE_EXAMPLES = 10_000
+
+# What the seed of a run is used for here; each use has random numbers of its own.
+_ORDER, _AUGMENT = 0, 1
+
+
+def training_batches(
+    images: Images,
+    batch_size: int,
+    *,
+    seed: int,
+    epochs: int,
+    augment: AugmentConfig = NO_CHANGES,
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Returns the batches of several epochs, one after the other.
+
+    Each epoch has every example once, in an order and with changes that depend on the seed and the
+    epoch's number alone: `first_epoch` and `first_step` continue exactly where a run with the same
+    seed stopped, and what lies before is not read.
+    An epoch has `ceil(num_examples / batch_size)` batches; the last may be smaller.
+
+    Images that are kept or lie in files of their own are shuffled as a whole. Those of a TFDS data
+    set for which there is no room pass through a buffer of 10,000.
+
+    Args:
+        images: What to train on.
+        batch_size: Images per batch.
+        seed: Of the run.
+        epochs: Where to stop: the number of the last epoch is one less.
+        augment: Random changes; see `augment.augment_batch`.
+        first_epoch: The number of the first epoch.
+        first_step: Batches of that epoch which are left out.
+
+    Returns:
+        Elements (images, labels): uint8 or float32 in [0, 255], shape (batch, size, size, 3), and
+        int32, shape (batch,); where the split has weights also these, float32, shape (batch,).
+    """
+    labels, weights = images.labels.astype(np.int32), images.weights
+    told = [tf.constant(column) for column in (labels, weights) if column is not None]
+    num_examples = len(images)
+    shuffled = _shuffling(images)
+    kept = images.kept
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+        batches = shuffled(_epoch_seed(seed, _ORDER, epoch), passed).batch(batch_size)
+        draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch))
+        return batches.map(lambda *batch: (*batch, tf.gather(draws, batch[0])))
+
+    def finish(indices: tf.Tensor, *rest: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        *read, draws = rest
+        (batch,) = read or [tf.gather(kept, indices)]
+        seen = augment_batch(batch, draws, augment)
+        return seen, *(tf.gather(column, indices) for column in told)
+
+    num_batches = -(-num_examples // batch_size) * max(0, epochs - first_epoch) - first_step
+    return (
+        tf.data.Dataset.range(first_epoch, epochs)
+        .flat_map(one_epoch)
+        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        .apply(tf.data.experimental.assert_cardinality(num_batches))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(
+    images: Images, batch_size: int, numbers: npt.NDArray[np.int64] | None = None
+) -> tf.data.Dataset:
+    """Returns every example once, in the order of the numbers of the images.
+
+    Args:
+        images: What to evaluate.
+        batch_size: Images per batch; the last may be smaller.
+        numbers: Which of the images, ascending; None for all.
+
+    Returns:
+        Elements (images, labels) as those of `training_batches`, never with weights.
+    """
+    kept = images.kept
+    wanted = np.arange(len(images)) if numbers is None else numbers
+    if kept is None:
+        batches = images.streamed(numbers).batch(batch_size)
+    else:
+        order = tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size)
+        batches = order.map(lambda numbers: tf.gather(kept, numbers), tf.data.AUTOTUNE)
+    labels = tf.data.Dataset.from_tensor_slices(images.labels[wanted].astype(np.int32))
+    return (
+        tf.data.Dataset.zip(batches, labels.batch(batch_size))
+        .apply(tf.data.experimental.assert_cardinality(-(-len(wanted) // batch_size)))
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def _shuffling(images: Images) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:
+    """Returns a graph function: every number but the first so many, in an order its seed decides.
+
+    Where the images are not kept each number comes with its uint8 image.
+    """
+    num_examples = len(images)
+
+    def numbers(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+        return _shuffled_indices(num_examples, seed, passed).map(lambda number: (number,))
+
+    if images.kept is not None:
+        return numbers
+    read = images.numbered.read_image
+    if read is not None:
+        read_image = read  # never None, which mypy cannot know of `read` inside a function
+
+        def by_number(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+            return numbers(seed, passed).map(
+                lambda number: (number, images.prepare(read_image(tf.cast(number, tf.int64)))),
+                tf.data.AUTOTUNE,
+            )
+
+        return by_number
+    # Opened here, once: what a graph function opens is opened anew for each epoch.
+    examples = images.split.open_images().enumerate()
+
+    def by_buffer(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+        # tf.data mixes the global seed into a shuffle, and fails if there is one while its own is a
+        # tensor. In a graph function the graph's seed stands for the global one.
+        tf.compat.v1.get_default_graph().seed = None
+        shuffled = examples.shuffle(
+            SHUFFLE_EXAMPLES, tf.bitcast(seed, tf.int64), reshuffle_each_iteration=False
+        )
+        left = shuffled.skip(tf.cast(passed, tf.int64))
+        return left.map(lambda index, image: (index, images.prepare(image)), tf.data.AUTOTUNE)
+
+    return by_buffer
+
+
+def shuffled_indices(
+    num_examples: int, seed: int, epoch: tf.Tensor, passed: tf.Tensor
+) -> tf.data.Dataset:
+    """Returns the indices of a split in the order of an epoch, that of `training_batches`.
+
+    Args:
+        num_examples: Of the split.
+        seed: Of the run.
+        epoch: Its number, a scalar integer.
+        passed: The first so many are left out, a scalar integer.
+    """
+    return _shuffled_indices(num_examples, _epoch_seed(seed, _ORDER, epoch), passed)
+
+
+def _shuffled_indices(num_examples: int, seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
+    order = tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed)
+    return tf.data.Dataset.from_tensor_slices(order[passed:])
+
+
+def _epoch_seed(seed: int, use: int, epoch: tf.Tensor) -> tf.Tensor:
+    """Returns two int32 that are others for each seed, use and epoch."""
+    run_seed = tf.constant([seed, use], tf.int32)
+    return tf.random.fold_in(run_seed, tf.cast(epoch, tf.int32), alg="philox")

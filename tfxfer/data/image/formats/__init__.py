@@ -1,0 +1,1 @@
+"""The formats of images: what is read of each, and how."""

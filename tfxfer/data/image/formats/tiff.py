@@ -1,0 +1,116 @@
+"""TIFF files, which Pillow reads, as TensorFlow does not: outside of SavedModels only."""
+
+import io
+import struct
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from tfxfer.data.image.formats.picture import BACKGROUND, MAX_PIXELS
+from tfxfer.data.image.formats.table import HEAD_BYTES, format_of
+
+# Whoever decodes the picture says what is wrong with it, not each odd entry of its header.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+
+# What Pillow raises where a file is damaged, or is of a kind that it does not know.
+_FAILURES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ZeroDivisionError,
+    Image.DecompressionBombError,
+    Warning,
+    struct.error,
+)
+
+_ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 258, 262, 0
+
+_CONVERT = "convert it to an 8-bit PNG"
+
+
+class TiffError(Exception):
+    """A TIFF file is not read; the message says why not."""
+
+
+def is_tiff(content: bytes) -> bool:
+    """Tells whether a file is a TIFF."""
+    return content[:2] in (b"II", b"MM") and format_of(content[:HEAD_BYTES]) == "TIFF"
+
+
+def decode(content: bytes) -> npt.NDArray[np.uint8]:
+    """Returns the first page of a TIFF as RGB, (height, width, 3), upright.
+
+    What is transparent shows a white background, and samples of more than 8 bits keep their upper
+    8, as in the other formats.
+
+    Raises:
+        TiffError: It is damaged, too large, or of a kind that is not read.
+    """
+    picture = _open(content)
+    # Before it takes memory.
+    if picture.width * picture.height > MAX_PIXELS:
+        many = picture.width * picture.height
+        raise TiffError(f"it has {many} pixels; at most {MAX_PIXELS:,} are decoded")
+    bits = picture.tag_v2.get(_BITS, (8,))
+    bits = bits[0] if isinstance(bits, tuple) else bits
+    is_negative = picture.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    try:
+        picture.load()
+        if picture.mode.startswith("I;16"):
+            grey = np.asarray(picture).astype(np.uint16) >> max(0, int(bits) - 8)
+            if is_negative:  # which Pillow sees to where there are 8 bits
+                grey = 255 - grey
+            return np.repeat(grey[:, :, np.newaxis].astype(np.uint8), 3, axis=2)
+        if picture.mode in ("I", "F", "LAB"):
+            kind = {"I": "32-bit", "F": "floating-point", "LAB": "Lab"}[picture.mode]
+            raise TiffError(f"it is a TIFF file with {kind} samples, which is not read; {_CONVERT}")
+        if picture.has_transparency_data:
+            with_alpha = picture.convert("RGBA")
+            white = Image.new("RGBA", picture.size, 3 * (BACKGROUND,) + (255,))
+            return np.asarray(Image.alpha_composite(white, with_alpha).convert("RGB"))
+        return np.asarray(picture.convert("RGB"))
+    except _FAILURES as error:
+        raise TiffError(f"it is a damaged or incomplete TIFF file ({_first_line(error)})") from None
+
+
+def height_and_width(content: bytes) -> npt.NDArray[np.int64]:
+    """Returns the (height, width) that a TIFF states.
+
+    Raises:
+        TiffError: It states none.
+    """
+    picture = _open(content)
+    return np.array([picture.height, picture.width], np.int64)
+
+
+def orientation(content: bytes) -> np.int32:
+    """Returns the orientation of a TIFF, 1 to 8."""
+    try:
+        number = _open(content).tag_v2.get(_ORIENTATION, 1)
+    except TiffError:
+        number = 1
+    return np.int32(number if number in range(1, 9) else 1)
+
+
+def _open(content: bytes) -> TiffImagePlugin.TiffImageFile:
+    """Returns a file of which the header was read."""
+    try:
+        # `Image.open` warns of large pictures, by a limit that is the process's.
+        return TiffImagePlugin.TiffImageFile(io.BytesIO(content))
+    except _FAILURES as error:
+        raise TiffError(
+            f"it is a TIFF file that is damaged, or of a kind that is not read "
+            f"({_first_line(error)}); {_CONVERT}"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,47 @@
+"""The typical size of the images of a source."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.data.image import decoding
+from tfxfer.data.source import Split
+from tfxfer.errors import DataError
+
+# 64 images tell the typical size of thousands; reading them takes a fraction of a second.
+_SAMPLE_SIZE = 64
+
+
+def typical_height_and_width(split: Split) -> tuple[int, int]:
+    """Returns the median height and width of up to 64 images.
+
+    Raises:
+        DataError: Not one of them can be read.
+    """
+    sample = split.sample(_SAMPLE_SIZE)
+    if sample.element_spec.dtype == tf.string:
+        # An unreadable image has no say here; whoever reads them all will name it.
+        sizes = sample.ignore_errors().map(_stated_height_and_width).ignore_errors()
+    else:
+        sizes = sample.map(lambda image: tf.shape(image)[:2])
+    found = np.array(list(sizes.as_numpy_iterator()))
+    if not len(found):
+        raise DataError(
+            f"Cannot read an image in the data; tried were {min(len(split), _SAMPLE_SIZE)}, the "
+            f"first of them {split.describe(0)}: {_why_unreadable(sample.take(1))}."
+        )
+    height, width = np.median(found, axis=0).round().astype(int)
+    return int(height), int(width)
+
+
+def _stated_height_and_width(encoded: tf.Tensor) -> tf.Tensor:
+    return decoding.height_and_width(encoded, portable=False)
+
+
+def _why_unreadable(sample: tf.data.Dataset) -> str:
+    """Returns why the only one of some images cannot be read."""
+    try:
+        for encoded in sample:
+            decoding.decode(encoded, portable=False)
+    except decoding.READ_ERRORS as error:
+        return decoding.readable_reason(error)
+    return "it could not be read a moment ago, but can be now"

@@ -1,0 +1,179 @@
+"""Where images and labels come from: folders, manifests, TFRecords, TFDS, Hugging Face, digits.
+
+`open_source` gives any of them the same form: class names, and for each split the labels in a
+stable order with a way to read the images in that order. Only `train` is required of the data: a
+validation split that is missing is carved from it, and so is a test split when the data have no
+other split. No image is in two splits.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfxfer.config.paths import expand_user
+from tfxfer.config.schema import RunConfig
+from tfxfer.data.source import SPLITS, Source, first_few
+from tfxfer.data.sources import huggingface, manifest, tfds, tfrecords
+from tfxfer.data.sources.digits import open_digits
+from tfxfer.data.sources.folders import open_folder
+from tfxfer.data.splitting import disjoint, subset, with_validation
+from tfxfer.errors import UsageError, did_you_mean
+
+
+def open_source(config: RunConfig) -> Source:
+    """Returns the images and labels that `config.data` names, divided into splits.
+
+    All files are read once, for what is carved, what is in two splits and what a limit keeps is
+    decided by content; nothing is decoded, but for a sample that tells the images' typical size.
+
+    Reads the settings `data`, `data_dir`, `seed`, `*_fraction` and `*_examples`.
+
+    Raises:
+        UsageError: There are no such data, or they are not laid out as a classifier needs them.
+        DataError: The data are known, but neither here nor to be had.
+    """
+    return divided(open_as_it_is(config.data, config.data_dir), config)
+
+
+def divided(source: Source, config: RunConfig) -> Source:
+    """Returns data that are open in the splits that settings ask for; see `open_source`.
+
+    Raises:
+        UsageError, DataError: They cannot be divided.
+    """
+    splits, notes = with_validation(source.splits, config)
+    splits, more = disjoint(splits, source.class_names)
+    notes += more
+    for name, split in splits.items():
+        counts = np.bincount(split.labels, minlength=len(source.class_names))
+        missing = [source.class_names[label] for label in np.flatnonzero(counts == 0)]
+        if missing:
+            notes.append(f"'{name}' has no images of {first_few(missing, 'class', 'classes')}")
+    limits = {
+        "train": config.train_examples,
+        "validation": config.validation_examples,
+        "test": config.test_examples,
+    }
+    for stream, name in enumerate(splits):
+        limit, split = limits[name], splits[name]
+        if limit is not None and limit < len(split):
+            # A stream of its own for each split; carving has the first.
+            kept = subset(split.labels, split.digests(), limit, (config.seed, 1 + stream))
+            splits[name] = split.select(kept)
+    return dataclasses.replace(
+        source,
+        splits=splits,
+        notes=(*source.notes, *notes),
+    )
+
+
+def as_it_comes(source: Source) -> Source:
+    """Returns data in the splits they come with, and no others; no image is in two of them.
+
+    Raises:
+        DataError: Every image of a split is in another one, too.
+    """
+    splits, notes = disjoint(source.splits, source.class_names)
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
+
+
+def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
+    """Returns data with the splits they come with.
+
+    A directory or file of that name comes first, then `digits`, then the data sets of TFDS.
+
+    Args:
+        name: As of the setting `data`.
+        data_dir: As of the setting `data_dir`.
+
+    Raises:
+        UsageError, DataError: As of `open_source`.
+    """
+    if not name:
+        raise UsageError(
+            "No data were named. Setting 'data' takes a directory of images, a manifest, the name "
+            "of a TFDS data set, or 'digits'."
+        )
+    query, name = "", expand_user(name, "Setting 'data'")
+    if not _exists(name):  # a directory may have a question mark in its name
+        name, _, query = name.partition("?")
+    path, slices = pathlib.Path(name), _slices(name, query)
+    if _exists(name):
+        if path.is_dir():
+            return _open_directory(name, path, slices)
+        return _open_file(name, path, slices, data_dir)
+    if name.startswith(huggingface.PREFIX):
+        return huggingface.open_huggingface(name, slices)
+    if name == "digits":
+        _refuse_slices(name, slices)
+        return open_digits()
+    # 'emnist/letters:3.1.0' is a name of TFDS: data set, configuration, version.
+    if not re.fullmatch(r"[A-Za-z]\w{,99}(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", name):
+        if pathlib.Path(name).suffix.lower() in manifest.SUFFIXES:
+            raise UsageError(f"There is no manifest '{name}'.")
+        what = "directory" if os.sep in name or name[0] in ".~" else "directory or data set"
+        raise UsageError(f"There is no {what} '{name}'.")
+    return tfds.open_tfds(name, data_dir, slices)
+
+
+def _exists(name: str) -> bool:
+    """Tells whether there is a file or directory of a name."""
+    try:
+        return bool(name) and pathlib.Path(name).exists()
+    except (OSError, ValueError):  # too long, with a NUL
+        return False
+
+
+def _open_directory(name: str, path: pathlib.Path, slices: Mapping[str, str]) -> Source:
+    """Returns what is in a directory, by the files that it holds."""
+    if huggingface.is_saved(path):
+        return huggingface.open_huggingface(name, slices)
+    if tfds.is_prepared_directory(path):
+        return tfds.open_tfds(name, None, slices)
+    _refuse_slices(name, slices)
+    if tfrecords.holds_tfrecords(path):
+        return tfrecords.open_tfrecords(path)
+    return open_folder(path)
+
+
+def _open_file(
+    name: str, path: pathlib.Path, slices: Mapping[str, str], data_dir: str | None
+) -> Source:
+    """Returns what a file lists or holds, by its name."""
+    _refuse_slices(name, slices)
+    if not path.is_file():
+        raise UsageError(f"'{name}' is neither a file nor a directory.")
+    if path.suffix.lower() in manifest.SUFFIXES:
+        return manifest.open_manifest(path, lambda origin: open_as_it_is(origin, data_dir))
+    if tfrecords.is_tfrecord_name(path.name):
+        return tfrecords.open_tfrecords(path)
+    raise UsageError(
+        f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor of "
+        "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."
+    )
+
+
+def _slices(name: str, query: str) -> dict[str, str]:
+    """Returns which splits are meant, from what stands behind the name of the data."""
+    slices: dict[str, str] = {}
+    for part in query.split("&") if query else ():
+        split, equals, meant = part.partition("=")
+        if split not in SPLITS or not equals or not meant:
+            raise UsageError(
+                f"Behind '{name}?' stands '{part}'; expected is which split of the data each one "
+                f"is, as in '{name}?train=train[:80%]&validation=train[80%:]'."
+                f"{did_you_mean(split, SPLITS)}"
+            )
+        slices[split] = meant
+    return slices
+
+
+def _refuse_slices(name: str, slices: Mapping[str, str]) -> None:
+    if slices:
+        raise UsageError(
+            f"'{name}' is no data set of TFDS or Hugging Face, whose splits can be chosen by '?'."
+        )

@@ -1,0 +1,66 @@
+"""The record of its data that a run keeps: which example was in which split, what was left out."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from tfxfer.config.schema import RunConfig
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.readability import Unreadable
+from tfxfer.data.seen import Seen
+from tfxfer.data.source import Source
+from tfxfer.data.sources.manifest import write_manifest
+from tfxfer.system.files import replacing
+from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.tables import TableWriter
+
+
+def record_data(
+    run: RunDirectory,
+    source: Source,
+    images: Mapping[str, Images],
+    skipped: Sequence[Unreadable],
+) -> None:
+    """Writes what examples a run uses, and those it does not because they cannot be read.
+
+    Args:
+        run: Where its directory is; `splits.csv` there is a manifest that `--data` takes, and
+            `skipped.csv` is there only if something was left out.
+        source: The data, opened.
+        images: What is used of it, by the names of the splits.
+        skipped: What is not.
+    """
+    write_manifest(run.splits, source, {name: one.split for name, one in images.items()})
+    if not skipped:
+        return
+    with (
+        replacing(run.skipped) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        table = TableWriter(file)
+        table.writerow(["path", "label", "split", "reason"])
+        for one in skipped:
+            path = one.example if source.origin else os.path.abspath(one.example)
+            table.writerow([path, source.class_names[one.label], one.split, one.reason])
+
+
+def record_seen(
+    run: RunDirectory, source: Source, images: Mapping[str, Images], config: RunConfig
+) -> None:
+    """Writes which images a run uses, by their content, and how its splits were carved.
+
+    Args:
+        run: Where its directory is.
+        source: The data, opened.
+        images: What is used of it, by the names of the splits.
+        config: The settings of the run.
+    """
+    splits = {name: one.split for name, one in images.items()}
+    Seen.of(source, splits, config).write(run.seen)
+
+
+def describe_skipped(run: RunDirectory, skipped: Sequence[Unreadable]) -> list[str]:
+    """Returns a line on what was left out, or none where nothing was."""
+    if not skipped:
+        return []
+    what = "1 image that cannot" if len(skipped) == 1 else f"{len(skipped):,} images that cannot"
+    return [f"left out {what} be read: {run.skipped}"]

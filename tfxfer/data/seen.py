@@ -1,0 +1,285 @@
+"""Which images a model has seen, so that no data can test it on what it was trained on.
+
+The record lies beside the model and goes with its exports: the digests of the images in each of
+its splits, and how these were carved. Data that a model is evaluated on are bound to it: they are
+carved as the model's own were, and what it has seen is left out of the splits that judge it.
+"""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.config.schema import RunConfig
+from tfxfer.data.opening import as_it_comes, divided
+from tfxfer.data.source import SPLITS, Source, Split
+from tfxfer.data.splitting import distinct, found_in
+from tfxfer.data.weighting import without_weightless
+from tfxfer.errors import DataError, UsageError
+from tfxfer.system.digests import Ids
+from tfxfer.system.files import replacing
+
+# Settings that decide which image is in which split.
+_CARVING = ("seed", "validation_fraction", "test_fraction")
+
+_LIMITS = ("train_examples", "validation_examples", "test_examples")
+
+# Of each digest in an export, which may be of millions of images. The chance that one of a million
+# new images is taken for one of a million others is 5e-8.
+EXPORTED_BYTES = 8
+
+# What has been done with an image that may not be in a split any more.
+_SPOILT = {
+    "validation": {"train": "the model was trained on"},
+    "test": {
+        "train": "the model was trained on",
+        "validation": "chose the model's best epoch",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The images of a model's splits, and how these came about.
+
+    Attributes:
+        data: The name of the data.
+        fingerprint: Of the data in the model's splits; see `Source.fingerprint`.
+        carving: The settings that decide which image is in which split.
+        digests: By split, (num_images, 8 or 16); none where they were not written down.
+    """
+
+    data: str
+    fingerprint: str
+    carving: RunConfig
+    digests: Mapping[str, Ids] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, source: Source, splits: Mapping[str, Split], config: RunConfig) -> "Seen":
+        """Returns the record of a run.
+
+        Args:
+            source: Its data.
+            splits: What is used of them.
+            config: Its settings.
+        """
+        digests = {name: distinct(split.digests()) for name, split in splits.items()}
+        return cls(source.name, source.fingerprint(), carving_of(config), digests)
+
+    def write(self, path: pathlib.Path, num_bytes: int | None = None) -> None:
+        """Writes the record.
+
+        Args:
+            path: A .npz file.
+            num_bytes: As many of each digest; None is all.
+        """
+        settings = {key: self.carving.get(key) for key in (*_CARVING, *_LIMITS)}
+        about = {"data": self.data, "fingerprint": self.fingerprint, "settings": settings}
+        digests = {name: rows[:, :num_bytes] for name, rows in self.digests.items()}
+        with replacing(path) as temporary:
+            np.savez(temporary, about=np.array(json.dumps(about)), **digests)  # type: ignore[arg-type]
+
+
+def carving_of(config: RunConfig) -> RunConfig:
+    """Returns the settings that decide which image is in which split, and no others."""
+    return RunConfig(**{key: config.get(key) for key in (*_CARVING, *_LIMITS)})
+
+
+def read_seen(path: pathlib.Path) -> Seen | None:
+    """Returns the record that `Seen.write` wrote; None where there is none, or it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file) as content:
+            about = json.loads(str(content["about"]))
+            digests = {name: content[name] for name in SPLITS if name in content}
+        carving = RunConfig(**about["settings"])
+        return Seen(about["data"], about["fingerprint"], carving, digests)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, UsageError, zipfile.BadZipFile):
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class BoundSource(Source):
+    """Data as a model may be judged by them: what it has seen is in no split that judges it.
+
+    Attributes:
+        everything: All images, by the splits they lie in.
+        num_trained_on: On how many of all images the model was trained; None where it has no record
+            of them.
+        absent: For splits that are not there, why they are not.
+    """
+
+    everything: Mapping[str, Split] = field(default_factory=dict)
+    num_trained_on: int | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def judging(self) -> str:
+        """The split that judges the model: the test, or validation, or else "all"."""
+        return next((name for name in ("test", "validation") if name in self.splits), "all")
+
+    def part(self, split: str) -> Mapping[str, Split]:
+        """Returns the images of a split or of "all", by the splits they lie in.
+
+        Raises:
+            UsageError: There is no such split.
+        """
+        if split == "all":
+            return self.everything
+        if split not in self.splits:
+            there = f"; it has {', '.join(self.splits)}" if self.splits else ""
+            why = self.absent.get(split, "")
+            raise UsageError(f"'{self.name}' has no split '{split}'{there}.{why and f' {why}'}")
+        return {split: self.splits[split]}
+
+    def notes_on(self, split: str) -> tuple[str, ...]:
+        """Returns what must be said with a number that is found on a split, or on "all"."""
+        if split != "all":
+            return self.notes
+        if self.num_trained_on == 0:
+            return self.notes
+        if self.num_trained_on is None:
+            told = "it is not known whether the model was trained on some of these images"
+        else:
+            total = sum(len(one) for one in self.everything.values())
+            told = f"the model was trained on {self.num_trained_on:,} of these {total:,} images"
+        return (*self.notes, f"{told}: on new ones it may do worse")
+
+
+def bound(source: Source, seen: Seen | None) -> BoundSource:
+    """Returns data as they may judge a model.
+
+    What has to be carved is carved as the model's own data were: the same images are in the same
+    splits. Of other data, what the model was trained on is left out of validation and test, and of
+    the test what chose its epoch. Where it is not known what a model has seen, data have the splits
+    that they come with, for what one would carve may hold anything.
+
+    Args:
+        source: Data as they come.
+        seen: What the model has seen; None where that is not known.
+
+    Raises:
+        UsageError, DataError: The data cannot be divided.
+    """
+    same = None if seen is None else rebound(source, seen)
+    if same is not None:
+        return same
+    if seen is None or not seen.digests:
+        return _of_unknown_model(source)
+    limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
+    try:
+        return without_seen(divided(source, limitless), seen)
+    except UsageError:  # too few images to carve a split from are enough to be asked about
+        return without_seen(as_it_comes(source), seen)
+
+
+def rebound(source: Source, seen: Seen) -> BoundSource | None:
+    """Returns the model's own data in its own splits, None where these are other data.
+
+    The data are known by their content, wherever they lie now and whatever they are called.
+
+    Args:
+        source: Data as they come.
+        seen: What the model has seen.
+    """
+    try:
+        again = without_weightless(divided(source, seen.carving))
+    except (UsageError, DataError):  # the model's own could be divided
+        return None
+    if again.fingerprint() != seen.fingerprint:
+        return None
+    splits = dict(again.splits)
+    notes = [
+        *source.notes,
+        "these are the data of the model's own run: its splits are used",
+    ]
+    for name in splits if seen.digests else ():
+        used = _among(splits[name].digests(), seen.digests.get(name))
+        if not used.all():  # images that could not be read
+            notes.append(f"left out of '{name}', as by the fit: {_images(~used)}")
+            splits[name] = splits[name].select(np.flatnonzero(used))
+    return _made(again, splits, splits, notes, len(splits["train"]))
+
+
+def without_seen(source: Source, seen: Seen | None, trained_on: int | None = None) -> BoundSource:
+    """Returns data that are divided, without what a model has seen in the splits that judge it.
+
+    Args:
+        source: The data; their splits are disjoint.
+        seen: What the model has seen; None leaves all as it is.
+        trained_on: On how many of the images it was trained, where that is known.
+    """
+    splits, notes, absent = dict(source.splits), list(source.notes), {}
+    digests = {} if seen is None else seen.digests
+    for name, split in source.splits.items():
+        left = split
+        for other, what in _SPOILT.get(name, {}).items():
+            spoilt = _among(left.digests(), digests.get(other))
+            if spoilt.any():
+                notes.append(f"left out of '{name}': {_images(spoilt)} that {what}")
+                left = left.select(np.flatnonzero(~spoilt))
+        splits[name] = left
+        if not len(left):
+            del splits[name]
+            absent[name] = (
+                f"The model has seen all {len(split):,} images of it in its training. Name data "
+                "with new images, or evaluate them all (--split all)."
+            )
+    if trained_on is None and digests:
+        trained_on = sum(
+            int(_among(split.digests(), digests.get("train")).sum())
+            for split in source.splits.values()
+        )
+    return _made(source, splits, source.splits, notes, trained_on, absent)
+
+
+def _of_unknown_model(source: Source) -> BoundSource:
+    """Returns data, in the splits they come with, for a model of unknown training images."""
+    given = as_it_comes(source)
+    if len(given.splits) > 1:
+        note = (
+            "the model has no record of the images it was trained on: it cannot be checked whether "
+            "some of these are among them"
+        )
+        return _made(given, given.splits, given.splits, [*given.notes, note], None)
+    why = (
+        "The model has no record of the images it was trained on: a split carved from these data "
+        "could hold some of them. Evaluate all images (--split all), name the run that made "
+        "the model, or data that come with a 'test' split."
+    )
+    note = "the data have no splits, and the model has no record of what it was trained on"
+    return _made(given, {}, given.splits, [*given.notes, note], None, dict.fromkeys(SPLITS, why))
+
+
+def _made(
+    source: Source,
+    splits: Mapping[str, Split],
+    everything: Mapping[str, Split],
+    notes: list[str],
+    trained_on: int | None,
+    absent: Mapping[str, str] | None = None,
+) -> BoundSource:
+    fields = {one.name: getattr(source, one.name) for one in dataclasses.fields(Source)}
+    return BoundSource(
+        **fields | {"splits": splits, "notes": tuple(notes)},
+        everything=everything,
+        num_trained_on=trained_on,
+        absent=absent or {},
+    )
+
+
+def _among(digests: Ids, known: Ids | None) -> npt.NDArray[np.bool_]:
+    """Tells of each image whether it is among those that are known."""
+    if known is None or not len(known):
+        return np.zeros(len(digests), np.bool_)
+    return found_in(digests[:, : known.shape[1]], known)
+
+
+def _images(chosen: npt.NDArray[np.bool_]) -> str:
+    """Returns how many images are chosen."""
+    number = int(chosen.sum())
+    return f"{number:,} {'image' if number == 1 else 'images'}"

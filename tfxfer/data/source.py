@@ -1,0 +1,264 @@
+"""What a source is, whatever its data come from."""
+
+import dataclasses
+import hashlib
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.errors import UsageError
+
+# The splits in their order, with the words by which data call them.
+SPLIT_WORDS = {
+    "train": ("train", "training", "trn"),
+    "validation": (
+        *("validation", "val", "valid", "dev", "development", "eval", "evaluation", "vali"),
+    ),
+    "test": ("test", "testing", "tst", "holdout", "hold_out", "heldout", "held_out"),
+}
+
+SPLITS = tuple(SPLIT_WORDS)
+
+SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
+
+# What stands beside such a word in the name of a folder: train_set, test-images, x_val, seg_train.
+_FILLERS = (
+    "set|sets|split|subset|data|dataset|files|folder|images?|imgs?|photos?|pictures?|pics|samples?|"
+    "seg|x"
+)
+
+_SPLIT_NAMES = {
+    split: re.compile(
+        rf"(?:{_FILLERS})*(?:{'|'.join(word.replace('_', '') for word in words)})(?:{_FILLERS})*"
+    )
+    for split, words in SPLIT_WORDS.items()
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Labelled images in an order that is the same each time the data are opened.
+
+    An image is either a scalar string, the content of its file, or uint8 of shape
+    (height, width, 3).
+    """
+
+    labels: npt.NDArray[np.int64]  # (num_examples,)
+    open_images: Callable[[], tf.data.Dataset]  # num_examples images, in the order of the labels
+    describe: Callable[[int], str]  # an example's id for messages: a path, "cifar10 train #123"
+    # A digest of what each image is made of, uint8 of shape (num_examples, 16): it changes when the
+    # image does, and is the same for the same image in another place or split.
+    digests: Callable[[], npt.NDArray[np.uint8]]
+    # One image by its index, a graph function of a scalar int64; None where the data can only be
+    # read from the first to the last.
+    read_image: Callable[[tf.Tensor], tf.Tensor] | None = None
+    # How much each example counts in training, (num_examples,), at least 0; None is all alike.
+    weights: npt.NDArray[np.float32] | None = None
+    # What must not be divided between splits, such as the patient; "" for an example of its own.
+    groups: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def sample(self, num_examples: int) -> tf.data.Dataset:
+        """Returns up to `num_examples` images.
+
+        They are evenly spaced where images can be read in any order. Elsewhere they are the first,
+        for the last may be gigabytes away, and TFDS shuffles examples when it writes them.
+        """
+        count = min(len(self), num_examples)
+        if self.read_image is None:
+            return self.open_images().take(count)
+        indices = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
+        return tf.data.Dataset.from_tensor_slices(indices).map(self.read_image)
+
+    def select(self, indices: npt.NDArray[np.int64]) -> "Split":
+        """Returns the split that has only some of the examples.
+
+        Args:
+            indices: Which examples; ascending where the images cannot be read in any order.
+        """
+        table = np.asarray(indices, np.int64)
+        open_all, read = self.open_images, self.read_image
+        describe, digests = self.describe, self.digests
+        chosen = np.zeros(len(self), np.bool_)
+        chosen[table] = True
+
+        def open_images() -> tf.data.Dataset:
+            # Nothing is kept but one bit for each example of the whole.
+            is_chosen = tf.constant(chosen)
+            numbered = open_all().enumerate()
+            kept = numbered.filter(lambda i, image: tf.gather(is_chosen, i))
+            return kept.map(lambda i, image: image)
+
+        part = Split(
+            labels=self.labels[table],
+            open_images=open_images,
+            describe=lambda index: describe(int(table[index])),
+            digests=lambda: digests()[table],
+            weights=None if self.weights is None else self.weights[table],
+            groups=None if self.groups is None else [self.groups[index] for index in table],
+        )
+        return part if read is None else part.read_with(lambda i: read(tf.gather(table, i)))
+
+    def read_with(self, read_image: Callable[[tf.Tensor], tf.Tensor]) -> "Split":
+        """Returns the same examples, whose images are read by their index.
+
+        Args:
+            read_image: From an index, a scalar int64, to its image; a graph function.
+        """
+        opened = _by_index(len(self), read_image)
+        return dataclasses.replace(self, open_images=opened, read_image=read_image)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images to learn from and to be judged by, and what is known of them."""
+
+    name: str  # of the data set or folder; safe as a file name
+    class_names: tuple[str, ...]  # the label is the index
+    splits: Mapping[str, Split]  # "train", "validation" and, where there are such data, "test"
+    image_height_width: tuple[int, int]  # the median of a sample of training images
+    mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
+    notes: tuple[str, ...] = ()  # what the user should know: what was left out, what was carved
+    # What opens the data in which the ids of examples are; None where they are paths of files.
+    origin: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.class_names:
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                what_next = "Rename it."
+                encoding = sys.getfilesystemencoding()
+                if encoding != "utf-8":  # then the name may well be, and Python reads it so
+                    what_next = f"Python takes names of files for {encoding}: set PYTHONUTF8=1."
+                raise UsageError(
+                    f"The name of the class {name!r} is no UTF-8, which models and files of "
+                    f"others need. {what_next}"
+                ) from None
+            if not name.strip() or "\0" in name:
+                what = "holds a NUL" if name.strip() else "is white space alone"
+                raise UsageError(
+                    f"The name of the class {name!r} {what}, which files and programs do not "
+                    "keep. Rename it."
+                )
+        self._check_distinct()
+
+    def _check_distinct(self) -> None:
+        """Raises a UsageError where two classes have one name."""
+        spelled: dict[str, str] = {}
+        for name in self.class_names:
+            other = spelled.get(canonical(name))
+            if other is not None:
+                how = "" if other == name else ", written in two ways that Unicode holds for one"
+                raise UsageError(
+                    f"Two classes of '{self.name}' have the name '{name}'{how}. Rename one of "
+                    "them, or make them one class."
+                )
+            spelled[canonical(name)] = name
+
+    def fingerprint(self) -> str:
+        """Returns a digest of all images with their labels and splits, and of the class names.
+
+        The same data give the same, wherever and in whatever order they lie; all of them are read
+        unless that was done before.
+        """
+        digest = hashlib.sha256("\n".join(map(canonical, self.class_names)).encode())
+        for name, split in self.splits.items():
+            digest.update(f"\n{name} {len(split)}\n".encode())
+            labels = split.labels.astype(">u4").view(np.uint8).reshape(-1, 4)
+            rows = np.concatenate([split.digests(), labels], axis=1)
+            digest.update(b"".join(sorted(row.tobytes() for row in rows)))
+        return digest.hexdigest()
+
+
+def in_any_order(
+    labels: npt.NDArray[np.int64],
+    read_image: Callable[[tf.Tensor], tf.Tensor],
+    describe: Callable[[int], str],
+    digests: Callable[[], npt.NDArray[np.uint8]],
+) -> Split:
+    """Returns a split whose images can be read by their index."""
+    opened = _by_index(len(labels), read_image)
+    return Split(labels, opened, describe, digests, read_image)
+
+
+def _by_index(
+    num_examples: int, read_image: Callable[[tf.Tensor], tf.Tensor]
+) -> Callable[[], tf.data.Dataset]:
+    return lambda: tf.data.Dataset.range(num_examples).map(read_image, tf.data.AUTOTUNE)
+
+
+def split_of(name: str) -> str | None:
+    """Returns the split that a name means, such as "Training", "test set", "hold-out" or "val2017".
+
+    Case, digits and what separates words do not count. None is a name that means no split.
+    """
+    letters = re.sub(r"[\W\d_]+", "", name.lower())
+    return next((split for split, form in _SPLIT_NAMES.items() if form.fullmatch(letters)), None)
+
+
+def canonical(name: str) -> str:
+    """Returns the form of a class name by which classes are told apart.
+
+    Names that Unicode can write in two ways, such as an accented letter as one character or as two,
+    are one: macOS gives folders the longer form, and nobody sees the difference.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def places_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Returns where each class name stands among those that are known, None where it does not."""
+    places = {canonical(name): place for place, name in enumerate(known)}
+    places |= {name: place for place, name in enumerate(known)}  # the very same name comes first
+    return [places.get(name, places.get(canonical(name))) for name in names]
+
+
+def look_alikes(class_names: Sequence[str]) -> list[str]:
+    """Returns notes on classes whose names people would take for one another."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        seen = (
+            character
+            for character in unicodedata.normalize("NFKC", name)
+            if unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf")
+        )
+        alike.setdefault("".join(seen), []).append(name)
+    return [
+        "classes whose names differ in white space or invisible characters alone are kept apart: "
+        + ", ".join(map(ascii, names))
+        for names in alike.values()
+        if len(names) > 1
+    ]
+
+
+def query_of(slices: Mapping[str, str]) -> str:
+    """Returns what stands behind the name of data where other splits are meant than its own."""
+    return "?" + "&".join(f"{split}={part}" for split, part in slices.items()) if slices else ""
+
+
+def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 5) -> str:
+    """Returns a count and the first few names: "7 classes: a, b, c, d, e and 2 more"."""
+    shown = ", ".join(names[:limit])
+    if len(names) > limit:
+        shown += f" and {len(names) - limit:,} more"
+    return f"{len(names):,} {one if len(names) == 1 else many}: {shown}"
+
+
+def shown(name: str) -> str:
+    """Returns a class name for people, escaped if it has line breaks or white space at an end."""
+    breaks = any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name)
+    return ascii(name) if breaks or name != name.strip() else name
+
+
+def listed(names: Sequence[str], limit: int = 20) -> str:
+    """Returns the first names in a row, as people can tell them apart."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(map(shown, names[:limit])) + more

@@ -1,0 +1,35 @@
+"""The embedded data: handwritten digits that come with scikit-learn, so nothing is downloaded."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.data.source import Source, in_any_order
+from tfxfer.system.digests import ids_of
+
+
+def open_digits() -> Source:
+    """Returns 1,797 handwritten digits of 8x8 pixels, as RGB with three equal channels.
+
+    Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+    Repository.
+    """
+    # scikit-learn takes a second to import and serves no other source.
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # from 0..16
+    pictures = tf.constant(np.repeat(grey[..., np.newaxis], 3, axis=-1))  # (1797, 8, 8, 3)
+    split = in_any_order(
+        digits.target.astype(np.int64),
+        lambda index: tf.gather(pictures, index),
+        lambda index: f"digits #{index}",
+        lambda: ids_of((picture.tobytes(),) for picture in grey),
+    )
+    return Source(
+        name="digits",
+        class_names=tuple(str(name) for name in digits.target_names),
+        splits={"train": split},
+        image_height_width=(8, 8),
+        mirrored=False,
+        origin="digits",
+    )

@@ -1,0 +1,357 @@
+"""How a directory of images is laid out: which folders are splits, and which are classes."""
+
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tfxfer.data.source import SPLITS, canonical, first_few, look_alikes, split_of
+from tfxfer.data.sources.walk import Walk
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.system.run_layout import RunDirectory, is_work
+
+# Folders that archives and programs put around the data; names of no class.
+_WRAPPERS = {
+    *("all", "archive", "classes", "data", "dataset", "datasets", "files", "image", "images"),
+    *("img", "imgs", "input", "photos", "pics", "pictures", "raw", "samples"),
+}
+
+# Up to this part of a class's images may lie beside folders that look like classes of their own.
+_STRAY_PART = 0.1
+
+_EXPECTED = (
+    "Expected one folder of images for each class, or a folder 'train' that holds such folders."
+)
+
+_OR_MANIFEST = "list the images in a manifest, a CSV file with the columns path, label and split"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was found in a directory.
+
+    Attributes:
+        class_names: In the order of their canonical names, as their folders in `train` spell them.
+        images: The paths of each class's images by split; `train` has all of the classes.
+        notes: What was left out, and what was taken for what.
+    """
+
+    class_names: tuple[str, ...]
+    images: Mapping[str, Mapping[str, list[str]]]
+    notes: tuple[str, ...]
+
+
+def read_layout(root: pathlib.Path) -> Layout:
+    """Returns the images in a directory of class folders, or of `train` and other split folders.
+
+    Folders inside a class folder belong to the class. Where that is one reading of two, as with
+    folds or splits above or below the classes, the directory is refused.
+
+    Raises:
+        UsageError: The directory is not laid out like that.
+        DataError: A folder cannot be listed.
+    """
+    _refuse_run(root)
+    walk, notes = Walk(), list[str]()
+    top = _unwrapped(root, walk, notes)
+    folders = _split_folders(top, walk, notes)
+    images: dict[str, dict[str, list[str]]] = {}
+    spelled: dict[str, str] = {}
+    for split, folder in folders.items():
+        folder = folder if folder == top else _unwrapped(folder, walk, notes)
+        found = _read_classes(folder, walk, notes)
+        if split == "train":
+            spelled = _check_training_classes(folder, found, walk)
+        else:
+            _check_known(folder, found, spelled, folders["train"], walk)
+        named = {name for one in found for name in one.names}
+        spelled_otherwise = sorted(named - set(spelled.values()))
+        if spelled_otherwise:
+            names = first_few([ascii(name) for name in spelled_otherwise], "name", "names")
+            notes.append(
+                f"names in '{folder}' that differ from a class's in Unicode normalization alone "
+                f"mean that class: {names}"
+            )
+        images[split] = {spelled[one.key]: one.images for one in found if one.images}
+    class_names = tuple(spelled[key] for key in sorted(spelled))
+    notes = [*walk.notes(root), *notes, *look_alikes(class_names)]
+    return Layout(class_names, images, tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Class:
+    """A class folder, or several whose names Unicode holds for one.
+
+    Attributes:
+        key: Its canonical name.
+        names: As the folders spell it.
+        images: All of them.
+        num_direct: How many of the images lie in the folder itself.
+        inner: The names of the folders in it.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    images: list[str]
+    num_direct: int
+    inner: tuple[str, ...]
+
+
+def _read_classes(folder: pathlib.Path, walk: Walk, notes: list[str]) -> list[_Class]:
+    """Returns the class folders in a folder, in the order of their canonical names."""
+    folders, files = walk.entries(folder)
+    if files and folders:
+        names = first_few([file.name for file in files], "file", "files")
+        notes.append(f"left out of '{folder}', beside its class folders: {names}")
+    members: dict[str, list[pathlib.Path]] = {}
+    for path in folders:
+        members.setdefault(canonical(path.name), []).append(path)
+    classes = [_read_class(key, members[key], walk) for key in sorted(members)]
+    _refuse_splits_in_classes(folder, classes, notes)
+    _refuse_two_readings(folder, classes)
+    if len(classes) > 1 and all(_holds_folders_only(one) and len(one.inner) > 1 for one in classes):
+        name, inner = classes[0].names[0], classes[0].inner[0]
+        notes.append(
+            f"the classes are the folders right in '{folder}'; images in folders below count for "
+            f"the class above, such as those of '{name}/{inner}' for '{name}'"
+        )
+    return classes
+
+
+def _read_class(key: str, folders: Sequence[pathlib.Path], walk: Walk) -> _Class:
+    inner: dict[str, None] = {}
+    images: list[str] = []
+    direct = 0
+    for folder in folders:
+        below = walk.images(folder)
+        images += below
+        inner |= dict.fromkeys(one.name for one in walk.entries(folder)[0])
+        start = len(str(folder)) + 1
+        direct += sum("/" not in path[start:] for path in below)
+    names = tuple(folder.name for folder in folders)
+    return _Class(key, names, sorted(images), direct, tuple(inner))
+
+
+def _holds_folders_only(one: _Class) -> bool:
+    """Tells whether the images of a class lie in folders of their own, but for a few strays."""
+    return bool(one.inner) and one.num_direct <= _STRAY_PART * len(one.images)
+
+
+def _refuse_splits_in_classes(
+    folder: pathlib.Path, classes: Sequence[_Class], notes: list[str]
+) -> None:
+    """Raises a UsageError where the splits lie below the classes: cat/train, cat/test.
+
+    A single folder of such a name in a single class is part of the class, with a note.
+    """
+    inside = {
+        one.names[0]: {name: split for name in one.inner if (split := split_of(name)) is not None}
+        for one in classes
+    }
+    inside = {name: found for name, found in inside.items() if found}
+    splits = {split for found in inside.values() for split in found.values()}
+    if not splits - {"train"}:
+        return
+    shown = [f"{name}/{inner}" for name, found in inside.items() for inner in found]
+    if len(inside) == 1 and len(splits) == 1:
+        notes.append(f"'{folder / shown[0]}' counts for the class '{next(iter(inside))}'")
+        return
+    moves = ", ".join(
+        f"'{name}/{inner}' to '{split}/{name}'"
+        for name, found in list(inside.items())[:1]
+        for inner, split in found.items()
+    )
+    raise UsageError(
+        f"'{folder}' can be read in two ways: {_listed(shown)} are either splits of the classes "
+        f"{_listed(inside)}, or folders of images that all are to train on. For splits, move "
+        f"{moves}, and so on, or {_OR_MANIFEST}. For the other, give those folders names that mean "
+        "no split."
+    )
+
+
+def _refuse_two_readings(folder: pathlib.Path, classes: Sequence[_Class]) -> None:
+    """Raises a UsageError where all class folders hold the same folders, as folds do."""
+    if len(classes) < 2 or not all(_holds_folders_only(one) for one in classes):
+        return
+    common = set.intersection(*({canonical(name) for name in one.inner} for one in classes))
+    if len(common) < 2:  # such as cat/images and dog/images: these are no classes
+        return
+    outer = [one.names[0] for one in classes]
+    inner = sorted(common)
+    raise UsageError(
+        f"'{folder}' can be read in two ways, for all of its folders hold folders of the same "
+        f"names: the classes are {_listed(outer)}, or they are {_listed(inner)}. For the classes "
+        f"{_listed(inner)}, name one folder alone, such as --data '{folder / outer[0]}', or name "
+        "the folders above them 'train', 'validation' and 'test'. For the classes "
+        f"{_listed(outer)}, move the images right into these folders. For either, or where the "
+        f"folders are folds, {_OR_MANIFEST}."
+    )
+
+
+def _split_folders(root: pathlib.Path, walk: Walk, notes: list[str]) -> dict[str, pathlib.Path]:
+    """Returns where each split lies; `train` alone, at the root, where classes lie at the root."""
+    folders = walk.entries(root)[0]
+    split = {folder: split_of(folder.name) for folder in folders}
+    named = [folder for folder in folders if split[folder] is not None]
+    meant = {split[folder] for folder in named}
+    holding_folders = [folder for folder in named if walk.entries(folder)[0]]
+    # A class may have the name "train"; but then it holds images rather than folders, and is not
+    # beside one called "test".
+    if not holding_folders and (len(meant) < 2 or "train" not in meant):
+        alone = len(named) == len(folders) == 1
+        if not alone:
+            return {"train": root}
+    others = [folder for folder in folders if folder not in named]
+    if meant == {"train"}:
+        _refuse_classes_beside_train(root, named, others, walk)
+    splits: dict[str, pathlib.Path] = {}
+    for name in SPLITS:
+        found = [folder for folder in named if split[folder] == name]
+        if len(found) > 1:
+            both = " and ".join(f"'{folder.name}'" for folder in found)
+            raise UsageError(f"'{root}' has {both}, which mean the same split. Keep one of them.")
+        if found:
+            splits[name] = found[0]
+    if "train" not in splits:
+        raise UsageError(
+            f"'{root}' has '{named[0].name}' but no 'train'. Put the class folders with the images "
+            f"to learn from into '{root / 'train'}'."
+        )
+    if others:
+        beside = first_few([folder.name for folder in others], "folder", "folders")
+        notes.append(f"left out of '{root}', beside '{splits['train'].name}': {beside}")
+    return splits
+
+
+def _refuse_classes_beside_train(
+    root: pathlib.Path,
+    named: Sequence[pathlib.Path],
+    others: Sequence[pathlib.Path],
+    walk: Walk,
+) -> None:
+    """Raises a UsageError where 'train' may be one class of several, as in bus, plane, train."""
+    holding_images = [
+        folder.name for folder in others if any(map(walk.is_image, walk.entries(folder)[1]))
+    ]
+    if len(holding_images) < 2:
+        return
+    raise UsageError(
+        f"'{root}' can be read in two ways: '{named[0].name}' is the split to train on, whose "
+        f"folders are the classes, or it is a class like {_listed(holding_images)}. For the "
+        f"split, name it: --data '{named[0]}'. For the class, move its images right into "
+        f"'{named[0]}', or {_OR_MANIFEST}."
+    )
+
+
+def _unwrapped(folder: pathlib.Path, walk: Walk, notes: list[str]) -> pathlib.Path:
+    """Returns the folder that holds the data, where others were put around it: photos/photos."""
+    top = folder
+    while True:
+        folders, files = walk.entries(top)
+        if len(folders) != 1 or any(map(walk.is_image, files)):
+            break
+        inner, inner_files = walk.entries(folders[0])
+        name, around = folders[0].name.lower(), top.resolve().name.lower()
+        meant = {split_of(one.name) for one in inner if walk.entries(one)[0]}
+        is_wrapper = name == around or (
+            split_of(name) is None and (name in _WRAPPERS or "train" in meant)
+        )
+        if not is_wrapper or not inner or any(map(walk.is_image, inner_files)):
+            break
+        top = folders[0]
+    if top != folder:
+        notes.append(f"reading '{top}', the only folder in '{folder}'")
+    return top
+
+
+def _check_training_classes(
+    folder: pathlib.Path, found: Sequence[_Class], walk: Walk
+) -> dict[str, str]:
+    """Returns the name of each class by its canonical one.
+
+    Raises:
+        UsageError: There are fewer than two, or one without images.
+    """
+    if len(found) < 2:
+        raise UsageError(_too_few_classes(folder, found, walk))
+    for one in found:
+        if not one.images:
+            raise UsageError(
+                f"The class folder '{folder / one.names[0]}' has no images. Add some, or remove "
+                f"the folder.{_instead(folder / one.names[0])}"
+            )
+    # In a folder that has both, the canonical spelling is the name.
+    return {one.key: one.key if one.key in one.names else one.names[0] for one in found}
+
+
+def _check_known(
+    folder: pathlib.Path,
+    found: Sequence[_Class],
+    spelled: Mapping[str, str],
+    train: pathlib.Path,
+    walk: Walk,
+) -> None:
+    """Raises a UsageError where a split has a class that is not trained on, or no images."""
+    without_labels = (
+        "If these images have no labels, move them out of the data; `tfxfer predict RUN FOLDER` "
+        "classifies them when the model is trained."
+    )
+    for one in found:
+        if one.key not in spelled and one.images:
+            names = spelled.values()
+            raise UsageError(
+                f"The class folder '{folder / one.names[0]}' has no counterpart in '{train}'."
+                f"{did_you_mean(one.names[0], names)} The classes are {_listed(names)}. Rename the "
+                f"folder, or add one of its name to '{train}'. {without_labels}"
+            )
+    if not any(one.images for one in found):
+        direct = any(map(walk.is_image, walk.entries(folder)[1]))
+        raise UsageError(
+            f"Found no images in class folders in '{folder}'. Add some, or remove the folder."
+            + (f" {without_labels}" if direct else _instead(folder))
+        )
+
+
+def _too_few_classes(folder: pathlib.Path, found: Sequence[_Class], walk: Walk) -> str:
+    """Returns the message for a directory with one class folder or none."""
+    if found:
+        inner = found[0].inner
+        hint = ""
+        if len(inner) > 1:
+            hint = (
+                f" For the classes {_listed(inner)}, name the folder that holds them: --data "
+                f"'{folder / found[0].names[0]}'."
+            )
+        return (
+            f"Found 1 class folder in '{folder}'; a classifier needs at least 2. {_EXPECTED}{hint}"
+        )
+    files = walk.entries(folder)[1]
+    num_images = sum(map(walk.is_image, files))
+    if num_images:
+        return f"Found {num_images:,} images but no class folders in '{folder}'. {_EXPECTED}"
+    left_out = _instead(folder)
+    if files or left_out:
+        return f"Found neither class folders nor images in '{folder}'. {_EXPECTED}{left_out}"
+    return f"The directory '{folder}' is empty. {_EXPECTED}"
+
+
+def _instead(folder: pathlib.Path) -> str:
+    """Returns what is in a folder that has no images, as sentences, or nothing."""
+    walk = Walk()
+    walk.images(folder)
+    return "".join(f" {note[0].upper()}{note[1:]}." for note in walk.notes(folder))
+
+
+def _refuse_run(root: pathlib.Path) -> None:
+    run = RunDirectory(root)
+    if is_work(root) and run.config.is_file():
+        raise UsageError(
+            f"'{root}' is a run, and no data. The images that it used are listed in "
+            f"'{run.splits}', which --data takes."
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Returns the first few names in quotes."""
+    names = list(names)
+    shown = ", ".join(f"'{name}'" for name in names[:5])
+    return f"{shown} and {len(names) - 5:,} more" if len(names) > 5 else shown

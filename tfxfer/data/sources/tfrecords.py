@@ -1,0 +1,261 @@
+"""TFRecord files of `tf.train.Example` in the form of TF-Slim's and many others' converters."""
+
+import pathlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.data.image.decoding import readable_reason
+from tfxfer.data.image.sizes import typical_height_and_width
+from tfxfer.data.source import SPLIT_OF, SPLITS, Source, Split, canonical, first_few
+from tfxfer.errors import DataError, UsageError
+from tfxfer.system.digests import Ids, ids_of
+from tfxfer.system.names import parse_class_lines, safe_name
+from tfxfer.system.progress import Progress
+
+_IMAGE, _LABEL, _TEXT = "image/encoded", "image/class/label", "image/class/text"
+
+# What an example lacks is found out by its default, which no example has.
+_FEATURES = {
+    _IMAGE: tf.io.FixedLenFeature((), tf.string, ""),
+    _LABEL: tf.io.FixedLenFeature((), tf.int64, -1),
+    _TEXT: tf.io.FixedLenFeature((), tf.string, ""),
+}
+
+_LABELS_FILE = "labels.txt"
+
+# Records read at a time when the data are opened.
+_BATCH = 256
+
+
+def is_tfrecord_name(name: str) -> bool:
+    """Tells whether a file is of TFRecords by its name: x.tfrecord, train-00000-of-00010, ..."""
+    return bool(re.search(r"\.tfrecords?\b|-\d{5}-of-\d{5}(\.gz)?$", name))
+
+
+def holds_tfrecords(path: pathlib.Path) -> bool:
+    """Tells whether there are such files in a directory."""
+    try:
+        return any(is_tfrecord_name(file.name) and file.is_file() for file in path.iterdir())
+    except OSError:
+        return False  # whoever lists it next will say why it cannot be
+
+
+def open_tfrecords(path: pathlib.Path) -> Source:
+    """Returns the images of a TFRecord file, or of those in a directory, in the files' order.
+
+    An example has `image/encoded`, an image file, and `image/class/label`, an integer from 0, and
+    may have `image/class/text`, the name of its class. The classes have the names that `labels.txt`
+    beside the files gives them, as "3:cat" or in a line for each number from 0, else those that
+    the examples give, else their numbers; they are in the order of the numbers. A file belongs to
+    the split that its name says (train-00000-of-00010, flowers_validation.tfrecord); where none
+    does, all are to train on. Files may be compressed by gzip.
+
+    All is read once when it is opened, for the labels lie among the images.
+
+    Raises:
+        UsageError: The examples are not of that form, or of one class.
+        DataError: A file is damaged; the message names it and the record.
+    """
+    files, notes = _by_split(path)
+    shards = {name: _read(members) for name, members in files.items()}
+    numbers = sorted({int(label) for shard in shards.values() for label in shard.labels})
+    if len(numbers) < 2:
+        raise UsageError(
+            f"The examples in '{path}' are of one class alone; a classifier needs at least 2."
+        )
+    strange = set(numbers) - set(shards["train"].labels.tolist())
+    if strange:
+        raise UsageError(
+            f"The label {min(strange)} does not occur in the training files of '{path}', but in "
+            "others."
+        )
+    splits = {name: shard.split(numbers) for name, shard in shards.items()}
+    return Source(
+        name=safe_name(re.split(r"\.tfrecord", path.resolve().name)[0]),
+        class_names=_class_names(path, numbers, list(shards.values())),
+        splits=splits,
+        image_height_width=typical_height_and_width(splits["train"]),
+        notes=tuple(notes),
+        origin=str(path.resolve()),
+    )
+
+
+@dataclass(frozen=True)
+class _Shards:
+    """What is known of the files of a split.
+
+    Attributes:
+        files: In order.
+        counts: How many records each of them has.
+        labels: The number of each example's class.
+        names: The name that the examples give to each number; "" where they give several.
+        digests: Of each image.
+    """
+
+    files: list[pathlib.Path]
+    counts: list[int]
+    labels: npt.NDArray[np.int64]
+    names: dict[int, str]
+    digests: Ids
+
+    def split(self, numbers: list[int]) -> Split:
+        """Returns the examples, labelled by the places of their numbers among all."""
+        paths = [str(file) for file in self.files]
+        compressions = [_compression(file) for file in self.files]
+        starts = np.concatenate([[0], np.cumsum(self.counts)])
+
+        def open_images() -> tf.data.Dataset:
+            files = tf.data.Dataset.from_tensor_slices((paths, compressions))
+            # One after the other: their order is that of the labels.
+            records = files.flat_map(lambda file, kind: tf.data.TFRecordDataset(file, kind))
+            return records.map(
+                lambda record: tf.io.parse_single_example(record, _FEATURES)[_IMAGE],
+                tf.data.AUTOTUNE,
+            )
+
+        def describe(index: int) -> str:
+            place = int(np.searchsorted(starts, index, side="right")) - 1
+            return f"{self.files[place].name} #{index - starts[place]}"
+
+        labels = np.searchsorted(numbers, self.labels).astype(np.int64)
+        return Split(labels, open_images, describe, lambda: self.digests)
+
+
+def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[str]]:
+    """Returns the files of each split, and notes on those that belong to none."""
+    if path.is_file():
+        return {"train": [path]}, []
+    files = sorted(file for file in path.iterdir() if is_tfrecord_name(file.name))
+    splits: dict[str, list[pathlib.Path]] = {}
+    others = []
+    for file in files:
+        said = [word for word in re.split(r"[^a-z]+", file.name.lower()) if word in SPLIT_OF]
+        if said:
+            splits.setdefault(SPLIT_OF[said[0]], []).append(file)
+        else:
+            others.append(file)
+    if not splits:
+        return {"train": others}, []
+    if "train" not in splits:
+        raise UsageError(
+            f"The TFRecord files in '{path}' are of {' and '.join(splits)} by name, but none is of "
+            f"'train': {first_few([file.name for file in files], 'file', 'files')}."
+        )
+    notes = []
+    if others:
+        names = first_few([file.name for file in others], "file", "files")
+        notes.append(f"left out of '{path}', being of no split by their names: {names}")
+    return {name: splits[name] for name in SPLITS if name in splits}, notes
+
+
+def _compression(file: pathlib.Path) -> str:
+    """Returns what TensorFlow calls the compression of a file, by how it begins."""
+    try:
+        with file.open("rb") as content:
+            return "GZIP" if content.read(2) == b"\x1f\x8b" else ""
+    except OSError as error:
+        raise DataError(f"Cannot read '{file}': {error.strerror}.") from error
+
+
+def _read(files: list[pathlib.Path]) -> _Shards:
+    """Returns what is known of files after reading all of them."""
+    counts: list[int] = []
+    labels: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    digests = [np.zeros((0, ids_of([(b"",)]).shape[1]), np.uint8)]
+    names: dict[int, set[str]] = {}
+    with Progress("TFRecord files", len(files)) as progress:
+        for number, file in enumerate(files, start=1):
+            count = 0
+            records = tf.data.TFRecordDataset(str(file), _compression(file)).batch(_BATCH)
+            try:
+                for batch in records:
+                    examples = _parsed(file, count, batch)
+                    labels.append(examples[_LABEL].numpy())
+                    digests.append(ids_of((image,) for image in examples[_IMAGE].numpy()))
+                    for label, text in zip(labels[-1], examples[_TEXT].numpy(), strict=True):
+                        names.setdefault(int(label), set()).add(text.decode("utf-8", "replace"))
+                    count += len(batch)
+            except tf.errors.OpError as error:
+                raise DataError(
+                    f"Cannot read the TFRecord file '{file}' after {count:,} records: "
+                    f"{readable_reason(error)}. Write it again, or remove it."
+                ) from error
+            counts.append(count)
+            progress.update(number)
+    if not sum(counts):
+        raise UsageError(
+            f"There are no records in {first_few([str(file) for file in files], 'file', 'files')}."
+        )
+    only = {label: min(texts) if len(texts) == 1 else "" for label, texts in names.items()}
+    return _Shards(files, counts, np.concatenate(labels), only, np.concatenate(digests))
+
+
+def _parsed(file: pathlib.Path, start: int, records: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns some records as examples that have what they must."""
+    try:
+        examples: dict[str, tf.Tensor] = tf.io.parse_example(records, _FEATURES)
+    except tf.errors.InvalidArgumentError as error:
+        raise UsageError(
+            f"A record of '{file}' from #{start} on is no tf.train.Example that has '{_IMAGE}', "
+            f"bytes, and '{_LABEL}', one integer: {readable_reason(error)}."
+        ) from error
+    for feature, lacking in (
+        (_IMAGE, tf.strings.length(examples[_IMAGE]) == 0),
+        (_LABEL, examples[_LABEL] < 0),
+    ):
+        missing = np.flatnonzero(lacking.numpy())
+        if len(missing):
+            example = tf.train.Example.FromString(records[int(missing[0])].numpy())
+            has = ", ".join(sorted(example.features.feature)) or "nothing"
+            raise UsageError(
+                f"Example #{start + missing[0]} of '{file}' has no '{feature}' of use; it has "
+                f"{has}. Needed are '{_IMAGE}', an image file, and '{_LABEL}', an integer from 0."
+            )
+    return examples
+
+
+def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) -> tuple[str, ...]:
+    """Returns the names of the classes of some numbers."""
+    file = (path.parent if path.is_file() else path) / _LABELS_FILE
+    if file.is_file():
+        known = _read_labels(file)
+        for number in numbers:
+            if number not in known:
+                raise UsageError(f"'{file}' has no name for the label {number}.")
+        return _distinct([known[number] for number in numbers], numbers)
+    texts = [{shard.names.get(number, "") for shard in shards} - {""} for number in numbers]
+    if all(len(found) == 1 for found in texts):
+        return _distinct([min(found) for found in texts], numbers)
+    return tuple(str(number) for number in numbers)
+
+
+def _read_labels(file: pathlib.Path) -> dict[int, str]:
+    """Returns the names that a `labels.txt` gives to numbers, without white space around them.
+
+    It may be one that an export has, too, in which some names stand as JSON writes them.
+    """
+    text = file.read_text("utf-8", "replace")
+    lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
+    pairs = [re.fullmatch(r"(\d+)[:\t ](.+)", line) for line in lines]
+    if all(pairs):
+        return {int(pair[1]): pair[2].strip() for pair in pairs if pair}
+    try:
+        names = parse_class_lines(text)
+    except ValueError:  # of somebody for whom a quote is a character like others
+        names = lines
+    written = dict(enumerate(names))
+    return {
+        number: name if lines[number].startswith('"') else name.strip()
+        for number, name in written.items()
+        if name.strip()
+    }
+
+
+def _distinct(names: list[str], numbers: list[int]) -> tuple[str, ...]:
+    """Returns the names or, where two classes share one, the numbers."""
+    distinct = len(set(map(canonical, names))) == len(names)
+    return tuple(names if distinct else (str(number) for number in numbers))

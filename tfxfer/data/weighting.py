@@ -1,0 +1,81 @@
+"""How much each training example counts: what its data say of it, and how rare its class is."""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.config.schema import ClassWeights
+from tfxfer.data.source import Source, Split
+from tfxfer.errors import DataError
+
+
+def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Returns a weight for each example such that all classes have the same total, mean 1.
+
+    An example has `num_examples / (num_classes * count)`, with the count of its class and the
+    number of classes that occur. It is the weighting of King & Zeng (2001, Political Analysis 9)
+    for classes that should all be as frequent, and scikit-learn's "balanced".
+
+    Args:
+        labels: Class indices, shape (num_examples,).
+    """
+    classes, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    of_classes = len(which) / (len(classes) * counts)
+    return of_classes[which].astype(np.float32)
+
+
+def judging_weights(
+    labels: npt.NDArray[np.int64], class_weights: ClassWeights
+) -> npt.NDArray[np.float32] | None:
+    """Returns what weighs the examples that judge, while a model is trained; None is all alike.
+
+    What judges must want what training wants. Under balanced weights a plain validation loss is
+    least, and a plain accuracy greatest, where the rare classes are given up again: the epoch and
+    the penalty that it chooses undo the weighting.
+
+    Args:
+        labels: Class indices, shape (num_examples,).
+        class_weights: As set.
+    """
+    return balanced_weights(labels) if class_weights == "balanced" else None
+
+
+def without_weightless(source: Source) -> Source:
+    """Returns the source without the training images to which the data give a weight of 0.
+
+    BatchNorm and the number of steps would notice them, too.
+
+    Raises:
+        DataError: All weights are 0.
+    """
+    train = source.splits["train"]
+    if train.weights is None or train.weights.all():
+        return source
+    chosen = np.flatnonzero(train.weights)
+    if not len(chosen):
+        raise DataError(
+            f"All training images of '{source.name}' have the weight 0: there is nothing to "
+            "learn from. Give some of them a weight above 0."
+        )
+    note = f"left out of 'train', for their weight is 0: {len(train) - len(chosen):,}"
+    splits = {**source.splits, "train": train.select(chosen)}
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, note))
+
+
+def training_weights(train: Split, class_weights: ClassWeights) -> npt.NDArray[np.float32] | None:
+    """Returns how much each training example counts, mean 1; None where all count the same.
+
+    The product of what the data give it and of what its class has.
+
+    Args:
+        train: With the weights that the data give.
+        class_weights: As set.
+    """
+    product = np.ones(len(train)) if train.weights is None else train.weights.astype(np.float64)
+    if class_weights == "balanced":
+        product *= balanced_weights(train.labels)
+    if np.all(product == product[:1]):
+        return None
+    weights: npt.NDArray[np.float32] = (product / product.mean()).astype(np.float32)
+    return weights

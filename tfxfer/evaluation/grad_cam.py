@@ -1,0 +1,95 @@
+"""Where in an image the evidence for a class lies: Grad-CAM of a finished classifier.
+
+Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+Localization" (arXiv:1610.02391), on the feature maps that the head pools.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.models.heads import find_pools
+
+# On coarser maps there is hardly a place to point at.
+MIN_MAP_SIZE = 3
+
+
+class Explainer:
+    """What Grad-CAM needs of a classifier: its feature maps, and what becomes of them."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Cuts a classifier at its feature maps.
+
+        Args:
+            model: RGB in [0, 255] to probabilities, as a run saves it.
+        """
+        self._maps: keras.Model | None = None
+        pools = find_pools(model)
+        if not pools or "head" not in [layer.name for layer in model.layers]:
+            return
+        maps = pools[0].input
+        if len(maps.shape) != 4 or min(maps.shape[1:3]) < MIN_MAP_SIZE:
+            return
+        self._maps = keras.Model(model.input, maps)
+        inputs = keras.Input(maps.shape[1:], dtype="float32")
+        pooled = [pool(inputs) for pool in pools]
+        joined = pooled[0] if len(pooled) == 1 else model.get_layer("both_pools")(pooled)
+        self._logits = keras.Model(inputs, model.get_layer("head")(joined))
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether the model was built by tfxfer, and its maps are fine enough to point with."""
+        return self._maps is not None
+
+    def heat(
+        self, squares: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Returns how much each place speaks for a class, (batch, rows, columns), at least 0.
+
+        The rows and columns are those of the feature maps. The numbers are the rectified sum of the
+        maps, each weighted by the mean gradient of the class's logit (equations 1 and 2), scaled so
+        that the largest of an image is 1; all are 0 where nothing speaks for the class.
+
+        Args:
+            squares: RGB in [0, 255], (batch, input_size, input_size, 3).
+            classes: Of each image the class that is asked about, (batch,).
+        """
+        if self._maps is None:
+            raise ValueError("This model cannot be explained; see `can_explain`.")
+        maps = self._maps(squares.astype(np.float32), training=False)
+        gradient = _gradient(functools.partial(self._logits_of, classes), maps)
+        weights = gradient.mean(axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
+        heat = np.maximum((weights * _as_numpy(maps)).sum(axis=-1), 0)
+        largest = heat.max(axis=(1, 2), keepdims=True)
+        scaled: npt.NDArray[np.float32] = heat / np.where(largest > 0, largest, 1)
+        return scaled
+
+    def _logits_of(self, classes: npt.NDArray[np.int64], maps: Any) -> Any:
+        """Returns the sum over the images of the logit of each one's class."""
+        logits = self._logits(maps, training=False)
+        chosen = keras.ops.take_along_axis(logits, classes.astype(np.int32)[:, None], axis=-1)
+        return keras.ops.sum(chosen)
+
+
+def _gradient(function: Callable[[Any], Any], at: Any) -> npt.NDArray[np.float32]:
+    """Returns the gradient of a function with a scalar value, under Keras' backend."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(at))
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        value = function(at)
+    gradient: npt.NDArray[np.float32] = tape.gradient(value, at).numpy()
+    return gradient
+
+
+def _as_numpy(tensor: Any) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(tensor)
+    return array

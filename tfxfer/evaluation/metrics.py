@@ -1,0 +1,331 @@
+"""Numbers that judge a classifier: arrays in, numbers out."""
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+
+# The smallest probability that a float32 softmax is taken to mean; it bounds one example's loss.
+_SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
+# Samples that a bootstrap draws, of which the middle 95% make the interval.
+BOOTSTRAP_SAMPLES = 1000
+
+_INTERVAL = (2.5, 97.5)
+
+# Probabilities that are worked on at a time: of thousands of classes the copies of all would take
+# many times the memory of what they are copied from.
+_BLOCK = 2**22
+
+
+class Summary(TypedDict):
+    """What `metrics.json` holds of a split.
+
+    Attributes:
+        accuracy: See `accuracy`.
+        balanced_accuracy: See `balanced_accuracy`.
+        loss: See `cross_entropy`.
+        num_examples: How many there are.
+        uneven_classes: See `has_uneven_classes`; where it is false the two accuracies are much the
+            same.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    loss: float
+    num_examples: int
+    uneven_classes: bool
+
+
+def accuracy(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float:
+    """Returns the share of examples whose most probable class is the label, in [0, 1].
+
+    Args:
+        probabilities: Shape (num_examples, num_classes). Of equal ones the first class wins.
+        labels: Class indices, shape (num_examples,).
+        weights: How much each example counts, shape (num_examples,); None is all alike.
+    """
+    return _mean(is_right(probabilities, labels), weights)
+
+
+def balanced_accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the mean recall of the classes, in [0, 1].
+
+    The recall of a class is the share of its examples whose most probable class it is. The mean is
+    over the classes that occur, each counting the same: chance is `1 / num_classes`, however the
+    classes are distributed (Brodersen et al. 2010, ICPR, "The balanced accuracy and its posterior
+    distribution"). It is scikit-learn's `balanced_accuracy_score`.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes). Of equal ones the first class wins.
+        labels: Class indices, shape (num_examples,).
+    """
+    counts = np.bincount(np.asarray(labels))
+    num_right = np.bincount(np.asarray(labels), weights=is_right(probabilities, labels))
+    occurs = counts > 0
+    return float(np.mean(num_right[occurs] / counts[occurs]))
+
+
+def has_uneven_classes(labels: npt.ArrayLike) -> bool:
+    """Tells whether the largest class has more than 1.5 times the examples of the smallest.
+
+    Classes without examples are not looked at, and one example more is no difference: splits that
+    are carved have that by rounding.
+
+    Args:
+        labels: Class indices, shape (num_examples,).
+    """
+    _, counts = np.unique(labels, return_counts=True)
+    smallest, largest = int(counts.min()), int(counts.max())
+    return largest > 1.5 * smallest and largest > smallest + 1
+
+
+def is_in_top_k(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, k: int
+) -> npt.NDArray[np.bool_]:
+    """Returns whether the label of each example is among the k most probable classes.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes). Of equal ones the first classes win.
+        labels: Class indices, shape (num_examples,).
+        k: At most the number of classes.
+    """
+    rows, chosen = np.asarray(probabilities), np.asarray(labels)
+    found = np.zeros(len(rows), np.bool_)
+    for block in row_blocks(rows):
+        some, own = rows[block], chosen[block, None]
+        if np.isnan(some.max()):  # it comes after every number
+            some = np.where(np.isnan(some), -np.inf, some)
+        # To count takes a fraction of the time that to sort does.
+        values = np.take_along_axis(some, own, axis=1)
+        is_ahead = (some > values) | ((some == values) & (np.arange(some.shape[1]) < own))
+        found[block] = np.count_nonzero(is_ahead, axis=1) < k
+    return found
+
+
+def confusion_matrix(predicted: npt.ArrayLike, labels: npt.ArrayLike, num_classes: int) -> Counts:
+    """Returns how many examples of each class were taken for each, (num_classes, num_classes).
+
+    Args:
+        predicted: Class indices, shape (num_examples,): the columns.
+        labels: Class indices, shape (num_examples,): the rows.
+        num_classes: How many there are, also where some do not occur.
+    """
+    pairs = np.asarray(labels) * num_classes + np.asarray(predicted)
+    counts = np.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How each class is told from the others, (num_classes,) each, in [0, 1].
+
+    Attributes:
+        precision: Share of those taken for the class that are of it; 0 where none was taken for it.
+        recall: Share of the class that was taken for it; 0 where the class does not occur.
+        f1: Harmonic mean of the two; 0 where both are.
+        support: How many examples are of the class.
+        taken: How many were taken for it.
+    """
+
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    f1: npt.NDArray[np.float64]
+    support: Counts
+    taken: Counts
+
+    @classmethod
+    def of_counts(cls, right: Counts, taken: Counts, support: Counts) -> "ClassScores":
+        """Returns the scores of counts, (num_classes,) each.
+
+        Args:
+            right: How many of each class were taken for it.
+            taken: How many were taken for each class.
+            support: How many are of it.
+        """
+        hits = right.astype(np.float64)
+        return cls(
+            precision=_share(hits, taken),
+            recall=_share(hits, support),
+            f1=_share(2 * hits, taken + support),
+            support=support,
+            taken=taken,
+        )
+
+    def macro(self) -> dict[str, float]:
+        """Returns the mean precision, recall and F1 of the classes that occur or were predicted."""
+        known = self.support + self.taken > 0
+        means = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return {name: float(np.mean(values[known])) for name, values in means.items()}
+
+
+def class_scores(confusion: Counts) -> ClassScores:
+    """Returns the precision, recall and F1 of each class.
+
+    Args:
+        confusion: Of `confusion_matrix`.
+    """
+    return ClassScores.of_counts(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
+
+
+def bootstrap_intervals(
+    statistics: Callable[[npt.NDArray[np.int64]], Mapping[str, float]],
+    num_examples: int,
+    num_samples: int = BOOTSTRAP_SAMPLES,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """Returns the interval in which 95% of each statistic's values on resampled examples lie.
+
+    The percentile interval of the bootstrap (Efron & Tibshirani 1993, An Introduction to the
+    Bootstrap, chapter 13): what could have come out had other images of the same kind been drawn.
+
+    Args:
+        statistics: By name, of the examples of these numbers, (num_examples,), which may repeat.
+        num_examples: How many there are, and are drawn.
+        num_samples: How often.
+        seed: Of the drawing.
+    """
+    generator = np.random.default_rng(seed)
+    found = [
+        statistics(generator.integers(num_examples, size=num_examples)) for _ in range(num_samples)
+    ]
+    intervals = {}
+    for name in found[0]:
+        low, high = np.percentile([values[name] for values in found], _INTERVAL)
+        intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Returns the mean negative natural logarithm of the labels' probabilities.
+
+    No label smoothing enters, whatever the training loss was. A probability of zero counts as the
+    smallest normal float32.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes), rows summing to 1.
+        labels: Class indices, shape (num_examples,).
+    """
+    return float(np.mean(example_losses(probabilities, labels)))
+
+
+def example_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the terms of which `cross_entropy` is the mean, (num_examples,)."""
+    rows = np.asarray(probabilities)
+    chosen = np.take_along_axis(rows, np.asarray(labels)[:, None], axis=1)[:, 0].astype(np.float64)
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))
+    return losses
+
+
+def smoothed_cross_entropy(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    label_smoothing: float,
+    weights: npt.ArrayLike | None = None,
+) -> float:
+    """Returns the mean cross-entropy of logits and smoothed labels, in nats.
+
+    What `classifier.smoothed_cross_entropy` is in training, of many examples at once.
+
+    Args:
+        logits: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        weights: How much each example counts, shape (num_examples,); None is all alike.
+    """
+    rows, classes = np.asarray(logits), np.asarray(labels)
+    chosen = np.empty((len(rows), 1))
+    # All of them only where the mean of all is asked for.
+    logarithms = np.empty(rows.shape if label_smoothing else (0, 0))
+    for block in row_blocks(rows):
+        some = rows[block].astype(np.float64)
+        some -= some.max(axis=1, keepdims=True)
+        some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
+        chosen[block] = np.take_along_axis(some, classes[block, None], axis=1)
+        if label_smoothing:
+            logarithms[block] = some
+    spread = _mean(logarithms, weights) if label_smoothing else 0.0
+    return -((1 - label_smoothing) * _mean(chosen, weights) + label_smoothing * spread)
+
+
+def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Returns probabilities, float32, of logits, (num_examples, num_classes)."""
+    rows = np.asarray(logits)
+    probabilities = np.empty(rows.shape, np.float32)
+    for block in row_blocks(rows):
+        some = rows[block].astype(np.float32)
+        exponents = np.exp(some - some.max(axis=1, keepdims=True))
+        np.divide(exponents, exponents.sum(axis=1, keepdims=True), out=probabilities[block])
+    return probabilities
+
+
+def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:
+    """Yields slices of as many rows as are worked on at a time, (num_rows, num_columns)."""
+    step = max(1, _BLOCK // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)
+
+
+def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
+    """Returns a split's accuracies, loss and number of examples.
+
+    Args:
+        probabilities: Shape (num_examples, num_classes), rows summing to 1.
+        labels: Class indices, shape (num_examples,).
+    """
+    return {
+        "accuracy": accuracy(probabilities, labels),
+        "balanced_accuracy": balanced_accuracy(probabilities, labels),
+        "loss": cross_entropy(probabilities, labels),
+        "num_examples": len(np.asarray(labels)),
+        "uneven_classes": has_uneven_classes(labels),
+    }
+
+
+def describe_scores(scores: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each split that has a summary, the test first.
+
+    The balanced accuracy stands beside the plain one where classes are uneven, and so it differs.
+    """
+    lines = []
+    for name in ("test", "validation"):
+        if name in scores:
+            found = scores[name]
+            line = f"{name} accuracy {found['accuracy']:.4f}"
+            if found["uneven_classes"]:
+                line += f", balanced {found['balanced_accuracy']:.4f}"
+            lines.append(f"{line} ({found['num_examples']:,} images)")
+    return lines
+
+
+def judging_split(splits: Container[str]) -> str:
+    """Returns the split that judges a model: the test or, where there is none, validation."""
+    return "test" if "test" in splits else "validation"
+
+
+def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns the quotient, 0 where there is nothing to divide by."""
+    shares = np.zeros(len(part))
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
+
+
+def is_right(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Returns whether the most probable class of each example is its label, (num_examples,)."""
+    right: npt.NDArray[np.bool_] = np.argmax(probabilities, axis=1) == np.asarray(labels)
+    return right
+
+
+def _mean(values: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
+    """Returns the mean of values, (num_examples, ...), with a weight for each example or none."""
+    if weights is None:
+        return float(values.mean())
+    # In the weights' own float32 the mean of right and wrong would be one, too.
+    weights = np.asarray(weights, np.float64)
+    return float(np.average(values, axis=0, weights=weights).mean())

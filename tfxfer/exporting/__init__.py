@@ -1,0 +1,1 @@
+"""From a classifier to what a server or another runtime loads."""

@@ -1,0 +1,138 @@
+"""What clients of a model server send: warm-up requests, a REST body, and how to send them."""
+
+import base64
+import json
+import pathlib
+import shlex
+from collections.abc import Sequence
+
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+from tfxfer.system.names import in_shell, in_url
+from tfxfer.system.run_layout import EXTRA_FOLDER
+
+# The batches that a server with `allowed_batch_sizes: 1, 2, 4, ... 32` runs; see docs/serving.md.
+WARMUP_BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+
+REST_BODY = "request.json"
+
+
+def predict_request(name: str, encoded_images: Sequence[bytes]) -> predict_pb2.PredictRequest:
+    """Returns what a client of TensorFlow Serving sends by gRPC for a batch of image files."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = name
+    request.model_spec.signature_name = "serving_default"
+    images = tf.make_tensor_proto(list(encoded_images), tf.string, [len(encoded_images)])
+    request.inputs["image_bytes"].CopyFrom(images)
+    return request
+
+
+def rest_body(encoded_images: Sequence[bytes]) -> str:
+    """Returns what a client of TensorFlow Serving posts for a batch of image files, as JSON."""
+    images = [{"b64": base64.b64encode(encoded).decode("ascii")} for encoded in encoded_images]
+    return json.dumps({"instances": images})
+
+
+def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[bytes]) -> None:
+    """Writes the requests that come along with an export, into its `assets.extra`.
+
+    `tf_serving_warmup_requests` is what TensorFlow Serving runs before it serves a version, so that
+    no user waits for the first run of a batch size. `request.json` is a REST body to try a server
+    with; it holds the smallest of the images.
+
+    Args:
+        directory: Of the SavedModel.
+        name: Of the model on the server.
+        encoded_images: Real image files, at least one; repeated where a batch needs more.
+    """
+    folder = directory / EXTRA_FOLDER
+    folder.mkdir()
+    smallest = min(encoded_images, key=len)
+    with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as records:
+        for size in WARMUP_BATCH_SIZES:
+            batch = [encoded_images[number % len(encoded_images)] for number in range(size)]
+            log = prediction_log_pb2.PredictionLog()
+            log.predict_log.request.CopyFrom(predict_request(name, batch))
+            records.write(log.SerializeToString())
+    (folder / REST_BODY).write_text(rest_body([smallest]) + "\n", "utf-8")
+
+
+def how_to_try(version: pathlib.Path) -> tuple[str, str]:
+    """Returns the command that serves an export, and the one that asks it about an image.
+
+    Args:
+        version: The directory of the version, in the directory of the model's versions.
+    """
+    name = version.absolute().parent.name
+    body = shlex.quote(f"@{version / EXTRA_FOLDER / REST_BODY}")
+    return (
+        f"docker run --rm -p 8500:8500 -p 8501:8501 {_mounted(version.parent.resolve(), name)} "
+        f"-e {shlex.quote(f'MODEL_NAME={name}')} tensorflow/serving",
+        f"curl -d {body} {_url(name)}",
+    )
+
+
+def how_to_serve(version: pathlib.Path) -> str:
+    """Returns how to serve an export, and how to ask it, for a person to copy.
+
+    Args:
+        version: As for `how_to_try`.
+    """
+    serve, ask = how_to_try(version)
+    name = version.absolute().parent.name
+    return f"""\
+Serve it, REST on port 8501 and gRPC on 8500:
+
+  {serve}
+
+Ask it about a validation image that lies with it, and about a file of your own:
+
+  {ask}
+  {curl_with_file("IMAGE", name)}
+
+Ask it from Python by gRPC (pip install tensorflow-serving-api):
+
+{grpc_snippet(name)}"""
+
+
+def curl_with_file(path: str, name: str) -> str:
+    """Returns a shell command that asks a model server about an image file."""
+    image = in_shell(path)
+    body = (
+        f'printf \'{{"instances": [{{"b64": "\'; '
+        f"base64 < {image} | tr -d '\\n'; printf '\"}}]}}'"
+    )
+    return f"({body}) | curl -d @- {_url(name)}"
+
+
+def _mounted(versions: pathlib.Path, name: str) -> str:
+    """Returns the option that has a container see the versions where the server looks."""
+    if ":" not in str(versions):
+        return f"-v {shlex.quote(f'{versions}:/models/{name}:ro')}"
+    # -v has colons between its parts, --mount commas: a part that has one is quoted as in CSV.
+    quoted = [part.replace('"', '""') for part in (f"source={versions}", f"target=/models/{name}")]
+    parts = ["type=bind", *(f'"{part}"' for part in quoted), "readonly"]
+    return f"--mount {shlex.quote(','.join(parts))}"
+
+
+def _url(name: str) -> str:
+    return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
+
+
+def grpc_snippet(name: str) -> str:
+    """Returns a Python program that asks a model server about an image file."""
+    return f"""\
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+request = predict_pb2.PredictRequest()
+request.model_spec.name = {json.dumps(name, ensure_ascii=False)}
+images = [open("IMAGE", "rb").read()]
+request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(images))
+channel = grpc.insecure_channel("localhost:8500")
+server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+answer = server.Predict(request, timeout=10)
+print(tf.make_ndarray(answer.outputs["label"]), tf.make_ndarray(answer.outputs["probabilities"]))
+"""

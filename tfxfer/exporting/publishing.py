@@ -1,0 +1,184 @@
+"""A trained model, published in the form that others run: a SavedModel that serves, or a file."""
+
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.decoding import readable_reason
+from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
+from tfxfer.errors import ExportError, UsageError
+from tfxfer.evaluation.metrics import judging_split
+from tfxfer.exporting.clients import write_requests
+from tfxfer.exporting.signatures import CONTRACT, write_saved_model
+from tfxfer.exporting.verification import Gate
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.loading import load
+from tfxfer.inference.saved_model import ServedClassifier
+from tfxfer.runs.class_names import write_class_names
+from tfxfer.runs.places import run_settings
+from tfxfer.runs.versions import new_version, publish_version
+from tfxfer.system.run_layout import RunDirectory, classes_file, exported_seen_file
+from tfxfer.version import __version__
+
+# Images on which an export is compared with the model before it is published.
+CHECK_IMAGES = 8
+
+
+def export_saved_model(
+    trained: TrainedClassifier,
+    directory: pathlib.Path,
+    encoded_images: Sequence[bytes],
+    metrics: Mapping[str, Any],
+    min_accuracy: float = 0.0,
+) -> pathlib.Path:
+    """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
+
+    `serving.write_saved_model` says what is in it. The version is written beside its place, asked
+    about real images in a process that has TensorFlow and nothing else, its answers are compared
+    with the model's, and only then is it renamed to the next free integer.
+
+    Args:
+        trained: The model; it gives probabilities.
+        directory: Where the versions of this model are.
+        encoded_images: Image files for the comparison and the warm-up, at least one.
+        metrics: What `metrics.json` holds.
+        min_accuracy: A model that is less accurate is not published.
+
+    Raises:
+        ExportError: The export cannot be written, differs from the model, or the model is not
+            accurate enough.
+    """
+    check_accuracy(metrics, min_accuracy, trained.path)
+    facts = _facts(trained, directory.name, metrics)
+    try:
+        with Gate() as gate, new_version(directory) as temporary:
+            if keras.backend.backend() == "tensorflow":
+                write_saved_model(trained.model, trained.class_names, facts, temporary)
+            else:
+                _write_in_tensorflow(trained, facts, temporary)
+            write_requests(temporary, directory.name, encoded_images)
+            if trained.seen is not None and trained.seen.digests:
+                trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
+            gate.check(temporary, trained.model, encoded_images)
+            return publish_version(temporary, directory)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
+    except tf.errors.OpError as error:
+        reason = readable_reason(error)
+        raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
+
+
+def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathlib.Path) -> None:
+    """Raises an ExportError where a model is less accurate than it must be.
+
+    Args:
+        metrics: What `metrics.json` holds.
+        min_accuracy: The least, in [0, 1]; 0 asks for nothing.
+        path: Of the model, for the message.
+    """
+    if not min_accuracy:
+        return
+    split = judging_split(metrics)
+    found = metrics[split]["accuracy"]
+    if found < min_accuracy:
+        raise ExportError(
+            f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "
+            "for (--min-accuracy). It was not published."
+        )
+
+
+def no_judge(source: BoundSource) -> str:
+    """Returns the message for data that have no split to find an accuracy on."""
+    why = source.absent.get("test", "")
+    return (
+        f"Cannot check --min-accuracy: '{source.name}' has neither a test nor a validation split "
+        f"that the model has not seen. {why} It was not published."
+    )
+
+
+def own_export_dir(trained: TrainedClassifier) -> str:
+    """Returns where the exports of a model go unless it is said."""
+    if trained.config is None:
+        return "saved_models"
+    return run_settings(RunDirectory(trained.path.parent), FitConfig).export_dir
+
+
+def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the SavedModel's file of facts tells of the model."""
+    config = trained.config
+    facts: dict[str, Any] = {
+        "name": name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "tfxfer": __version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+        },
+    }
+    if config:
+        facts["backbone"] = {
+            "name": config.backbone,
+            "weights": config.weights,
+            "image_size": config.image_size,
+        }
+    scores = ("data", "calibration", "validation", "test", "all")
+    facts |= {key: metrics[key] for key in scores if key in metrics}
+    return facts | {
+        "num_classes": len(trained.class_names),
+        "input_size": trained.input_size,
+        "image": "the middle square of the picture, turned as its EXIF orientation says, resized "
+        "with antialiasing; RGB; normalised inside",
+        "signatures": CONTRACT,
+    }
+
+
+def load_exportable(path: str | pathlib.Path) -> TrainedClassifier:
+    """Returns a classifier that can be exported.
+
+    Raises:
+        UsageError: It is an export already, or there is none.
+    """
+    trained = load(path)
+    if isinstance(trained, ServedClassifier):
+        raise UsageError(f"'{path}' is an export already: name the run, or its '.keras' file.")
+    return trained
+
+
+def _write_in_tensorflow(
+    trained: TrainedClassifier, facts: Mapping[str, Any], directory: pathlib.Path
+) -> None:
+    """Writes the SavedModel in another process, whose Keras backend is TensorFlow."""
+    code = (
+        "import json, pathlib, sys\n"
+        "from tfxfer.system.isolation import isolated\n"
+        "from tfxfer.exporting.signatures import write_saved_model\n"
+        "from tfxfer.inference.loading import load\n"
+        "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
+        "directory = pathlib.Path(sys.argv[2])\n"
+        "isolated(write_saved_model)(trained.model, trained.class_names, facts, directory)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.keras")
+        trained.model.save(path)
+        write_class_names(classes_file(path), trained.class_names)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path), str(directory), json.dumps(facts)],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise ExportError(f"TensorFlow could not write the export: {lines[-1]}")

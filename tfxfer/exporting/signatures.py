@@ -1,0 +1,147 @@
+"""The SavedModel that is served: encoded images or pixels in, named classes or features out."""
+
+import json
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxfer.data.image.decoding import SERVED_FORMATS, decode_and_resize, resize
+from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.models.classifier import with_features
+from tfxfer.system.names import class_lines
+from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
+
+# How many of the most probable classes an answer names.
+TOP_CLASSES = 5
+
+# What each signature takes and gives, as `FACTS_FILE` says it.
+CONTRACT = {
+    "serving_default": {
+        "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
+        f"{MAX_PIXELS // 10**6} megapixels each",
+        "gives": f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
+        "top_k_probabilities, top_k_class_ids, top_k_labels",
+    },
+    "pixels": {
+        "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
+        "gives": "what serving_default gives",
+    },
+    "features": {
+        "image_bytes": "as of serving_default",
+        "gives": "features (batch, num_features): what the backbone pools for the head",
+    },
+}
+
+
+def write_saved_model(
+    model: keras.Model,
+    class_names: tuple[str, ...],
+    facts: Mapping[str, Any],
+    directory: pathlib.Path,
+) -> None:
+    """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
+
+    `serving_default` takes `image_bytes`, a batch of JPEG, PNG, BMP, GIF or WebP files, and
+    `pixels` takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
+    `probabilities`, (batch, num_classes), `class_id` and `label`, (batch,), and of the k most
+    probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
+    (batch, k); k is 5, or the number of classes where there are fewer. `features` takes
+    `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
+    has no such signature.
+
+    Decoding and resizing are the functions used in training. A file that is no image, or of more
+    than 100 megapixels, is refused by its number in the batch.
+
+    Args:
+        model: Images in [0, 255] to probabilities, float32.
+        class_names: In the order of the model's outputs.
+        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
+        directory: An empty directory.
+    """
+    size = model.input_shape[1]
+    square = tf.TensorSpec((size, size, 3), tf.uint8)
+    answer = _answer(model, class_names, size)
+
+    def decode_all(image_bytes: tf.Tensor) -> tf.Tensor:
+        numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
+        return tf.map_fn(
+            lambda one: decode_and_resize(one[1], size, _refusal(one[0])),
+            numbered,
+            fn_output_signature=square,
+        )
+
+    # Traced once, as it is large, and saved once for both signatures.
+    decoded = tf.function(decode_all, [tf.TensorSpec((None,), tf.string)])
+
+    def answered(squares: tf.Tensor) -> dict[str, tf.Tensor]:
+        # A network fails on no images at all: then one is given to it, and nothing of it returned.
+        count = tf.shape(squares)[0]
+        nothing = tf.zeros((1, size, size, 3), tf.uint8)
+        found = answer(tf.cond(count > 0, lambda: squares, lambda: nothing))
+        return {name: value[:count] for name, value in found.items()}
+
+    def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _without_features(answered(decoded(image_bytes)))
+
+    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        squares = tf.map_fn(lambda one: resize(one, size), pixels, fn_output_signature=square)
+        return _without_features(answered(squares))
+
+    def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"features": answered(decoded(image_bytes))["features"]}
+
+    image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
+    signatures = {
+        "serving_default": tf.function(from_bytes, [image_bytes]),
+        "pixels": tf.function(from_pixels, [pixels]),
+    }
+    if "features" in answer.structured_outputs:
+        signatures["features"] = tf.function(features, [image_bytes])
+    served = tf.Module()
+    served.model_variables = [variable.value for variable in model.variables]
+    with tempfile.TemporaryDirectory() as folder:
+        # An asset keeps its file's name.
+        labels, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
+        labels.write_text(class_lines(class_names), "utf-8")
+        told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
+        tf.saved_model.save(served, str(directory), signatures)
+
+
+def _answer(model: keras.Model, class_names: tuple[str, ...], size: int) -> Any:
+    """Returns a concrete function of images of one size, uint8, to all that is known of them.
+
+    One function, so that the network is traced, saved and loaded once for all signatures.
+    """
+    labels = tf.constant(class_names)
+    whole = with_features(model)
+
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = whole(tf.cast(images, tf.float32), training=False)
+        top, ids = tf.math.top_k(found["probabilities"], min(TOP_CLASSES, len(class_names)))
+        class_id = tf.argmax(found["probabilities"], axis=1)
+        return {
+            **found,
+            "class_id": class_id,
+            "label": tf.gather(labels, class_id),
+            "top_k_probabilities": top,
+            "top_k_class_ids": tf.cast(ids, tf.int64),
+            "top_k_labels": tf.gather(labels, ids),
+        }
+
+    images = tf.TensorSpec((None, size, size, 3), tf.uint8)
+    return tf.function(answer).get_concrete_function(images)
+
+
+def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: value for name, value in answer.items() if name != "features"}
+
+
+def _refusal(number: tf.Tensor) -> tf.Tensor:
+    """Returns how the message begins that refuses an image of a request."""
+    return tf.strings.format("image_bytes[{}] cannot be read: ", number)

@@ -1,0 +1,218 @@
+"""A finished classifier: of a run, of a `.keras` file, or as it is served."""
+
+import functools
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.config.paths import listed_path
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.decoding import decode_and_resize, readable_reason, resize
+from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
+from tfxfer.data.source import Source, Split, listed, places_of
+from tfxfer.errors import DataError, UsageError
+from tfxfer.inference.foreign import check_finite
+from tfxfer.inference.own_data import open_own_data, seen_by_older_run
+from tfxfer.models.classifier import with_features
+from tfxfer.models.prediction import predict_batches
+from tfxfer.runs.places import run_settings
+from tfxfer.system.devices import without_xla
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import RunDirectory, seen_file
+
+AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """A model with what is known about it.
+
+    Attributes:
+        model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
+        class_names: In the order of the model's outputs.
+        path: The file of the model, with `classes.txt` beside it.
+        config: The settings it was trained with; None for a file that is not in a run.
+        notes: What was assumed of a model that was not built by tfxfer.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    path: pathlib.Path
+    config: FitConfig | None
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def input_size(self) -> int:
+        """The side in pixels of the square images that the model takes."""
+        return int(self.model.input_shape[1])
+
+    @isolated
+    def predict(
+        self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
+    ) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of the classes, (num_images, num_classes).
+
+        Args:
+            images: A path or an array, or several: files of JPEG, PNG, BMP, GIF, WebP or TIFF, and
+                uint8 RGB of shape (height, width, 3), any size.
+            batch_size: Images per step; no influence on the result.
+
+        Raises:
+            DataError: A file cannot be read.
+            UsageError: An array is no uint8 RGB image.
+        """
+        outputs = [np.zeros((0, len(self.class_names)), np.float32)]
+        outputs += self._batch_by_batch(self.predict_squares, images, batch_size)
+        return np.concatenate(outputs)
+
+    def predict_squares(self, squares: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of the classes, (batch, num_classes).
+
+        Args:
+            squares: RGB in [0, 255], (batch, input_size, input_size, 3).
+        """
+        found = np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
+        return check_finite(found, self.path)
+
+    def predict_dataset(
+        self,
+        batches: tf.data.Dataset,
+        num_examples: int,
+        batch_size: int,
+        progress: Callable[[int], None],
+    ) -> npt.NDArray[np.float32]:
+        """Returns the probabilities of the classes, (num_examples, num_classes).
+
+        Args:
+            batches: Of (squares, labels), as `pipeline.evaluation_batches` gives them.
+            num_examples: In all.
+            batch_size: Of all batches but the last.
+            progress: Called after each batch with the number of batches done.
+        """
+        found = predict_batches(self.model, batches, num_examples, batch_size, progress)
+        return check_finite(found, self.path)
+
+    @isolated
+    def features(
+        self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
+    ) -> npt.NDArray[np.float32]:
+        """Returns what the backbone pools for the head, (num_images, num_features).
+
+        Args:
+            images: As for `predict`.
+            batch_size: Likewise.
+
+        Raises:
+            DataError, UsageError: As `predict`; a model that was not built by tfxfer has none.
+        """
+        outputs = with_features(self.model).output
+        if "features" not in outputs:
+            raise UsageError(
+                f"The model '{self.path}' was not built by tfxfer: it has no features."
+            )
+        model = without_xla(keras.Model(self.model.input, outputs["features"]))
+        found = [np.zeros((0, model.output_shape[-1]), np.float32)]
+        found += self._batch_by_batch(
+            lambda squares: np.asarray(model.predict_on_batch(squares)), images, batch_size
+        )
+        return np.concatenate(found)
+
+    @functools.cached_property
+    def seen(self) -> Seen | None:
+        """Which images it has seen; None where that is not known."""
+        seen = read_seen(seen_file(self.path))
+        if seen is None and self.config is not None:
+            return seen_by_older_run(RunDirectory(self.path.parent), self.config)
+        return seen
+
+    def open_source(self, data: str | None = None, data_dir: str | None = None) -> BoundSource:
+        """Returns the data it was trained on, in the very same splits, or others.
+
+        What it was trained on is in no split that judges it; see `seen.bound`.
+
+        Args:
+            data: As for `fit`; None takes the run's own.
+            data_dir: Where TFDS data lie; None takes the run's own.
+
+        Raises:
+            UsageError: No data are named, or they are not there.
+            DataError: The run's own data are not where they were.
+        """
+        run = RunDirectory(self.path.parent)
+        if self.config is not None:
+            data_dir = data_dir or run_settings(run, FitConfig).data_dir
+        if data is not None:
+            return bound(open_as_it_is(data, data_dir), self.seen)
+        if self.config is None:
+            name = f" They are called '{self.seen.data}'." if self.seen else ""
+            raise UsageError(
+                f"'{self.path}' does not say what data it was trained on: name some (--data).{name}"
+            )
+        return open_own_data(run, data_dir, lambda: self.seen)
+
+    def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:
+        """Returns the labels of a split of data as the model numbers its classes, by their names.
+
+        Raises:
+            DataError: The data have classes that the model does not know.
+        """
+        places = places_of(source.class_names, self.class_names)
+        unknown = [
+            name for name, place in zip(source.class_names, places, strict=True) if place is None
+        ]
+        if unknown:
+            raise DataError(
+                f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
+                f"The model knows {listed(self.class_names)}."
+            )
+        table = np.array([place or 0 for place in places])
+        return table[split.labels]
+
+    def _batch_by_batch(
+        self,
+        function: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]],
+        images: AnyImage | Iterable[AnyImage],
+        batch_size: int,
+    ) -> list[npt.NDArray[np.float32]]:
+        """Returns what a function makes of each batch of the images."""
+        outputs = []
+        waiting = iter(_listed(images))
+        while batch := [self._prepared(image) for image in itertools.islice(waiting, batch_size)]:
+            outputs.append(function(np.stack(batch)))
+        return outputs
+
+    def _prepared(self, image: AnyImage) -> npt.NDArray[np.float32]:
+        """Returns an image as the model takes it."""
+        if isinstance(image, str | os.PathLike):
+            try:
+                encoded = tf.io.read_file(listed_path(os.fspath(image)))
+                square = decode_and_resize(encoded, self.input_size, portable=False)
+            except tf.errors.OpError as error:
+                raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
+        else:
+            pixels = np.asarray(image)
+            if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
+                raise UsageError(
+                    "An image is a path, or uint8 RGB of shape (height, width, 3); received was "
+                    f"{pixels.dtype} of shape {pixels.shape}."
+                )
+            square = resize(tf.constant(pixels), self.input_size)
+        return square.numpy().astype(np.float32)  # type: ignore[no-any-return]
+
+
+def _listed(images: AnyImage | Iterable[AnyImage]) -> Iterable[AnyImage]:
+    """Returns several images, where one may have been given."""
+    if isinstance(images, str | os.PathLike):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim == 3:
+        return [images]
+    return images

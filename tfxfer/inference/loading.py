@@ -1,0 +1,67 @@
+"""Loads a finished classifier from a run, a file or an export."""
+
+import pathlib
+
+from tfxfer.config.paths import user_path
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.foreign import as_classifier
+from tfxfer.inference.model_files import read_model
+from tfxfer.inference.saved_model import load_saved_model
+from tfxfer.runs.class_names import read_class_names
+from tfxfer.runs.directory import open_run
+from tfxfer.runs.versions import versions
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import classes_file
+from tfxfer.system.streams import tell
+
+
+@isolated
+def load(path: str | pathlib.Path) -> TrainedClassifier:
+    """Returns the classifier of a run, of a `.keras` file, or of what `tfxfer export` published.
+
+    What is assumed of a model that was not built by tfxfer is said on standard error; `foreign`
+    describes what it may be.
+
+    Args:
+        path: A run's directory; a `.keras` or `.h5` file with `classes.txt` beside it; a version of
+            a SavedModel, or the directory of its versions, of which the newest is taken.
+
+    Raises:
+        UsageError: There is no such thing, or the class names are missing.
+        RunError: It is damaged, is no image classifier, or wants code of its own to run.
+    """
+    path = user_path(path)
+    published = versions(path)
+    if published and not (path / "config.toml").is_file():
+        path = published[-1]
+    if (path / "saved_model.pb").is_file():
+        return load_saved_model(path)
+    if path.is_dir():
+        if (path / "model.weights.h5").is_file() and not (path / "config.toml").is_file():
+            raise UsageError(
+                f"'{path}' is the unpacked content of a '.keras' file: zip it again, or save it "
+                f"with `keras.models.load_model('{path}').save('model.keras')`."
+            )
+        run = open_run(path)
+        config = read_recipe(run.config, FitConfig())
+        return _load_model(run.model, config)
+    if not path.is_file():
+        raise UsageError(
+            f"'{path}' is neither the directory of a run or of a SavedModel nor a '.keras' or "
+            "'.h5' file."
+        )
+    trained = _load_model(path, None)
+    for note in trained.notes:
+        tell(f"note: '{path}': {note}")
+    return trained
+
+
+def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifier:
+    """Returns the classifier of a file with its class names."""
+    classes = classes_file(path)
+    class_names = read_class_names(classes)
+    adapted = as_classifier(read_model(path), class_names, path, classes)
+    return TrainedClassifier(adapted.model, adapted.class_names, path, config, notes=adapted.notes)

@@ -1,0 +1,270 @@
+"""What is predicted of files, as a table for people, or CSV, JSON Lines or Parquet for machines."""
+
+import codecs
+import csv
+import io
+import json
+import pathlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+from tfxfer.errors import OutputError, RunError, UsageError
+from tfxfer.system.files import check_output, is_stream, replacing_named
+from tfxfer.system.tables import TableWriter, TextSink
+
+Kind = Literal["table", "csv", "jsonl", "parquet"]
+
+# Rows of a Parquet file that are in memory at once.
+_GROUP = 10_000
+
+# Text that is on its way into a file at once.
+_SPOOLED_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one file.
+
+    Attributes:
+        path: The image file.
+        ranked: The most probable classes with their probabilities, the first one first; empty
+            where the file could not be read.
+        error: Why the file could not be read, or the empty string.
+    """
+
+    path: pathlib.Path
+    ranked: tuple[tuple[str, float], ...]
+    error: str = ""
+
+
+def columns(top: int) -> list[str]:
+    """Returns the names of the columns: `label` and `probability` are of the first class."""
+    ranked = [
+        f"{name}{'' if place == 1 else f'_{place}'}"
+        for place in range(1, top + 1)
+        for name in ("label", "probability")
+    ]
+    return ["path", *ranked, "error"]
+
+
+def row(prediction: Prediction, top: int) -> list[Any]:
+    """Returns the values of the columns, None where there is none."""
+    ranked: list[Any] = [value for pair in prediction.ranked for value in pair]
+    ranked += [None] * (2 * top - len(ranked))
+    return [str(prediction.path), *ranked, prediction.error or None]
+
+
+def table_line(prediction: Prediction) -> str:
+    """Returns a line for people; what is no printable character is escaped."""
+    ranked = "  ".join(f"{_shown(label)} {share:.4f}" for label, share in prediction.ranked)
+    return f"{_shown(str(prediction.path))}  {ranked}"
+
+
+def as_json(prediction: Prediction) -> str:
+    """Returns a line of JSON: path, label, probability and ranked, or path and error."""
+    content: dict[str, Any] = {"path": str(prediction.path)}
+    if prediction.error:
+        content["error"] = prediction.error
+    else:
+        label, probability = prediction.ranked[0]
+        ranked = [{"label": name, "probability": share} for name, share in prediction.ranked]
+        content |= {"label": label, "probability": probability, "ranked": ranked}
+    # Escapes serve names that are no UTF-8, too.
+    return json.dumps(content)
+
+
+def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSink) -> None:
+    """Writes predictions as they come.
+
+    Args:
+        predictions: Each is one line, or one record.
+        kind: "table", where those with an error are left out, "csv" or "jsonl".
+        top: How many classes each has at the most.
+        file: Where to.
+    """
+    if kind == "csv":
+        records = TableWriter(file)
+        records.writerow(columns(top))
+        for prediction in predictions:
+            records.writerow(row(prediction, top))
+        return
+    for prediction in predictions:
+        if kind == "jsonl":
+            print(as_json(prediction), file=file)
+        elif not prediction.error:
+            print(table_line(prediction), file=file)
+
+
+def write_file(
+    predictions: Iterable[Prediction],
+    kind: Kind,
+    top: int,
+    path: pathlib.Path,
+    otherwise: IO[str] | None = None,
+) -> None:
+    """Writes predictions into a file, which is there when all are in it.
+
+    Args:
+        predictions: Each is one line, or one record.
+        kind: As for `write`, or "parquet".
+        top: How many classes each has at the most.
+        path: What it held before is replaced.
+        otherwise: Where all of them go if the file cannot be written after all, so that the work
+            was not in vain; those for Parquet as CSV. None has the error raised at once.
+
+    Raises:
+        UsageError: The file cannot be written, which is found out before the first prediction is
+            asked for, or a package is missing.
+        RunError: It could not be written after all.
+    """
+    check_output(path)
+    if kind == "parquet":
+        _write_parquet(predictions, top, path, otherwise)
+        return
+    spool = None
+    try:
+        with replacing_named(path) as temporary:
+            spool = _Spool(temporary, otherwise)
+            write(predictions, kind, top, spool)
+            spool.flush()
+            if spool.failure is not None:
+                raise spool.failure
+    except OutputError:
+        raise
+    except RunError as error:
+        if spool is None or otherwise is None:
+            raise
+        spool.give_up()
+        raise RunError(f"{error} The predictions were printed instead.") from None
+    finally:
+        if spool is not None:
+            spool.close()
+
+
+class _Spool:
+    """Text on its way into a file or, if that cannot take it, all of it into another one."""
+
+    def __init__(self, path: pathlib.Path, otherwise: IO[str] | None) -> None:
+        self._otherwise = otherwise
+        # What a pipe or a device took was delivered, and cannot be read again.
+        self._is_stream = is_stream(path)
+        self._file = path.open("wb" if self._is_stream else "w+b", buffering=0)
+        self._pending = bytearray()
+        self._gave_up = False
+        self.failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Takes text; with another file to turn to it does not fail for the file's sake."""
+        if self._gave_up and self._otherwise is not None:
+            return self._otherwise.write(text)
+        self._pending += text.encode("utf-8", "surrogateescape")
+        if len(self._pending) >= _SPOOLED_BYTES:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what was taken into the file."""
+        try:
+            while self._pending:
+                written = self._file.write(self._pending)
+                del self._pending[:written]
+        except OSError as error:
+            if self._otherwise is None:
+                raise
+            self.failure = error
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Gives all that was taken so far to the other file, once."""
+        if self._gave_up or self._otherwise is None:
+            return
+        self._gave_up = True
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        if not self._is_stream:
+            self._file.seek(0)
+            while content := self._file.read(_SPOOLED_BYTES):
+                self._otherwise.write(decoder.decode(content))
+        self._otherwise.write(decoder.decode(bytes(self._pending), final=True))
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Closes the file; what was not written into it yet is not."""
+        self._file.close()
+
+
+def _write_parquet(
+    predictions: Iterable[Prediction], top: int, path: pathlib.Path, otherwise: IO[str] | None
+) -> None:
+    """Writes a Parquet file; it is small, so that it is made in memory and can still be read."""
+    _, parquet = _import_parquet()
+    content = io.BytesIO()
+    _write_parquet_into(predictions, top, content)
+    try:
+        with replacing_named(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+    except (RunError, UsageError) as error:
+        if otherwise is None:
+            raise
+        records = csv.writer(otherwise, lineterminator="\n")
+        records.writerow(columns(top))
+        for batch in parquet.ParquetFile(content).iter_batches(_GROUP):
+            records.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        raise RunError(f"{error} The predictions were printed instead, as CSV.") from None
+
+
+def _write_parquet_into(predictions: Iterable[Prediction], top: int, target: IO[bytes]) -> None:
+    pyarrow, parquet = _import_parquet()
+    names = columns(top)
+    kinds = [
+        (name, pyarrow.float32() if name.startswith("probability") else pyarrow.string())
+        for name in names
+    ]
+    schema = pyarrow.schema(kinds)
+    with parquet.ParquetWriter(target, schema) as file:
+        for group in _grouped(predictions):
+            rows = [row(prediction, top) for prediction in group]
+            # Parquet's text is UTF-8: other characters of a path are replaced.
+            for values in rows:
+                values[0] = values[0].encode("utf-8", "replace").decode()
+            file.write_table(
+                pyarrow.table([list(values) for values in zip(*rows, strict=True)], schema)
+            )
+
+
+def check_parquet() -> None:
+    """Raises a UsageError where Parquet files cannot be written."""
+    _import_parquet()
+
+
+def _import_parquet() -> tuple[Any, Any]:
+    """Returns PyArrow, which is an extra."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UsageError(
+            "To write Parquet the package 'pyarrow' is needed: pip install 'tfxfer[parquet]'."
+        ) from None
+    return pyarrow, parquet
+
+
+def _grouped(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:
+    group = []
+    for prediction in predictions:
+        group.append(prediction)
+        if len(group) == _GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _shown(text: str) -> str:
+    """Returns a name on one line: control characters escaped, all else as it is."""
+    return "".join(
+        character
+        if character.isprintable() or "\udc80" <= character <= "\udcff"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,0 +1,102 @@
+"""The data that a finished classifier was trained on."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
+from tfxfer.data.source import Source
+from tfxfer.errors import DataError, UsageError
+from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.places import data_places, is_relative, run_settings
+from tfxfer.system.run_layout import FACTS_FILE, RunDirectory
+
+# Files of a split that are looked for where it may have been moved.
+_SAMPLE = 64
+
+
+def open_own_data(
+    run: RunDirectory, data_dir: str | None, seen: Callable[[], Seen | None]
+) -> BoundSource:
+    """Returns the data of a run in its splits, from where they lie now.
+
+    Args:
+        run: Where it lies.
+        data_dir: Where TFDS data lie.
+        seen: Returns what the run has seen, for which a run of long ago reads all of its files.
+
+    Raises:
+        DataError: They are not where they were, or are others now.
+    """
+    config = run_settings(run, FitConfig)
+    told = read_metrics(run) if run.metrics.is_file() else {}
+    try:
+        if not run.splits.is_file():  # a run of long ago
+            return bound(open_as_it_is(config.data, data_dir), seen())
+        source = open_as_it_is(str(run.splits), data_dir)
+        _check_there(source)
+    except (DataError, UsageError) as error:
+        moved = _open_moved_data(run, config, data_dir, seen())
+        if moved is None:
+            places = " or ".join(f"'{place}'" for place in data_places(run, config))
+            raise DataError(
+                f"The data of the run '{run.path}' are not where they were. {error} The run was "
+                f"given {places}. Say where its data are now with --data."
+            ) from None
+        return moved
+    source = dataclasses.replace(source, name=told.get("data", {}).get("name", source.name))
+    known = seen() if run.seen.is_file() else None
+    return without_seen(source, known, len(source.splits["train"]))
+
+
+def _open_moved_data(
+    run: RunDirectory, config: FitConfig, data_dir: str | None, seen: Seen | None
+) -> BoundSource | None:
+    """Returns the data of a run from where its project lies now, None where they are not there."""
+    if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
+        return None
+    try:
+        return rebound(open_as_it_is(config.data, data_dir), seen)
+    except (DataError, UsageError):
+        return None
+
+
+def _check_there(source: Source) -> None:
+    """Raises a DataError where a split has lost all of its files."""
+    if source.origin is not None:
+        return
+    for name, split in source.splits.items():
+        sample = np.linspace(0, len(split) - 1, min(len(split), _SAMPLE)).round().astype(int)
+        if not any(os.path.exists(split.describe(int(index))) for index in sample):
+            raise DataError(
+                f"None of the images of '{name}' is there, such as {split.describe(0)}."
+            )
+
+
+def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
+    """Returns what a run has seen that has no record of it, as far as its files are still there."""
+    told = (read_metrics(run) if run.metrics.is_file() else {}).get("data", {})
+    try:
+        source = open_as_it_is(str(run.splits), config.data_dir)
+        _check_there(source)
+        seen = Seen.of(source, source.splits, config)
+    except (DataError, UsageError):
+        if "fingerprint" not in told:
+            return None
+        seen = Seen(told.get("name", ""), "", carving_of(config))
+    return dataclasses.replace(seen, fingerprint=told.get("fingerprint", seen.fingerprint))
+
+
+def seen_by_older_export(path: pathlib.Path) -> Seen | None:
+    """Returns the same of an export without a record: only its own data can be recognised."""
+    try:
+        told = json.loads((path / "assets" / FACTS_FILE).read_text("utf-8"))["data"]
+        return Seen(told["name"], told["fingerprint"], FitConfig())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,99 @@
+"""A SavedModel that was published, asked by its own signatures."""
+
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.data.seen import Seen, read_seen
+from tfxfer.errors import RunError, UsageError
+from tfxfer.inference.classifier import AnyImage, TrainedClassifier
+from tfxfer.inference.foreign import check_finite
+from tfxfer.inference.own_data import seen_by_older_export
+from tfxfer.runs.class_names import read_class_names
+from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE, exported_seen_file
+
+
+@dataclass(frozen=True)
+class ServedClassifier(TrainedClassifier):
+    """A SavedModel that `tfxfer export` published, asked by its own signatures.
+
+    Attributes:
+        model: The loaded SavedModel.
+        path: Its directory.
+        config: None.
+        size: Pixels of a side of the squares that it makes of images.
+    """
+
+    model: Any
+    size: int
+
+    @functools.cached_property
+    def seen(self) -> Seen | None:
+        """Which images the model has seen; None where that is not known."""
+        return read_seen(exported_seen_file(self.path)) or seen_by_older_export(self.path)
+
+    @property
+    def input_size(self) -> int:
+        """The side in pixels of the square images that the model takes."""
+        return self.size
+
+    def predict_squares(self, squares: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """See `TrainedClassifier.predict_squares`."""
+        pixels = tf.constant(squares.astype(np.uint8))
+        answer = self.model.signatures["pixels"](pixels=pixels)
+        return check_finite(np.asarray(answer["probabilities"]), self.path)
+
+    def predict_dataset(
+        self,
+        batches: tf.data.Dataset,
+        num_examples: int,
+        batch_size: int,
+        progress: Callable[[int], None],
+    ) -> npt.NDArray[np.float32]:
+        """See `TrainedClassifier.predict_dataset`."""
+        found = []
+        for number, (squares, _) in enumerate(batches.as_numpy_iterator(), start=1):
+            found.append(self.predict_squares(squares))
+            progress(number)
+        return np.concatenate(found)
+
+    def features(
+        self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
+    ) -> npt.NDArray[np.float32]:
+        """See `TrainedClassifier.features`; files only, as the signature takes them.
+
+        Raises:
+            UsageError: The SavedModel has no such signature.
+        """
+        raise UsageError(
+            f"The features of '{self.path}' are asked for by its signature 'features'; here they "
+            "are given by a run or a '.keras' file."
+        )
+
+
+def load_saved_model(path: pathlib.Path) -> ServedClassifier:
+    """Returns a SavedModel with its class names and size, which are in its assets."""
+    assets = path / "assets"
+    try:
+        facts = json.loads((assets / FACTS_FILE).read_text("utf-8"))
+        size = int(facts["input_size"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"The SavedModel '{path}' was not published by `tfxfer export`: it has no "
+            f"'assets/{FACTS_FILE}' that states its input size. If Keras 2 wrote it, save it there "
+            "as a file, which tfxfer takes: `model.save('model.h5')`."
+        ) from None
+    class_names = read_class_names(assets / LABELS_FILE)
+    try:
+        model = tf.saved_model.load(str(path))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
+    return ServedClassifier(model, class_names, path, None, size)

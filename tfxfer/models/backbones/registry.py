@@ -1,0 +1,55 @@
+"""All backbones, by name."""
+
+import pathlib
+import re
+
+from tfxfer.config.paths import user_path
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.keras_applications import ROWS
+
+
+def find_backbone(name: str) -> Backbone:
+    """Returns the backbone a user means; case, '-', '_' and '.' do not matter.
+
+    Raises:
+        UsageError: There is none of that name; the message has the nearest one.
+    """
+    known = {_plain(row): row for row in BACKBONES}
+    if _plain(name) in known:
+        return BACKBONES[known[_plain(name)]]
+    hint = did_you_mean(name.lower(), BACKBONES)
+    raise UsageError(f"Unknown backbone '{name}'.{hint} `tfxfer backbones` lists them all.")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.\s]", "", name).lower()
+
+
+BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
+
+_SUFFIXES = (".h5", ".hdf5", ".keras")
+
+
+def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
+    """Returns the file that the setting `weights` names, None for the backbone's own word.
+
+    Raises:
+        UsageError: There is no such file, or it is of another kind.
+    """
+    if weights == backbone.weights_name:
+        return None
+    path = user_path(weights, "Setting 'weights'")
+    if not path.exists() and not path.suffix:
+        hint = did_you_mean(weights, (backbone.weights_name, "none"))
+        raise UsageError(
+            f"Unknown weights '{weights}'.{hint} For backbone '{backbone.name}' they are "
+            f"'{backbone.weights_name}', 'none' or the path of a .h5, .weights.h5 or .keras file."
+        )
+    if path.suffix not in _SUFFIXES or path.is_dir():
+        raise UsageError(
+            f"Cannot load weights from '{weights}': it must be a .h5, .weights.h5 or .keras file."
+        )
+    if not path.exists():
+        raise UsageError(f"There is no weights file '{weights}'.")
+    return path

@@ -1,0 +1,310 @@
+"""The classifier: normalise -> backbone -> pool -> head -> logits, and what of it is trained.
+
+What is saved is made of Keras' own layers. What is computed with, the two halves, is a view of the
+same weights in which BatchNorm is folded into the convolutions (`folding`): it gives the same
+numbers sooner.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import keras
+
+from tfxfer.config.schema import HeadConfig, RunConfig
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
+from tfxfer.models.heads import build_head, find_pools, pool_features
+from tfxfer.models.layers import leaf_layers
+from tfxfer.models.preprocessing import normalise
+from tfxfer.models.standardisation import Standardisation
+from tfxfer.models.weights import load_backbone, stage_layers
+from tfxfer.system.devices import dtype_policy
+from tfxfer.system.digests import id_of
+from tfxfer.system.isolation import seed_initial_weights
+
+# How much of BatchNorm's statistics each step keeps while they adapt. Keras' 0.99 to 0.999 is made
+# for a million images: in the few hundred steps of a small data set the statistics lag so far
+# behind that inference stays at chance (measured: MobileNet on the digits, 12 epochs). This is
+# PyTorch's default.
+_ADAPTING_MOMENTUM = 0.9
+
+
+class FrozenLayer(keras.layers.Layer):
+    """A model as a layer that runs in inference mode whatever it is called with.
+
+    What is trained behind it sees what it would see on values computed beforehand: without it, the
+    dropout and stochastic depth inside some backbones would act on frozen weights.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(dtype="float32", autocast=False)
+        self.model = model
+
+    def call(self, images: Any) -> Any:
+        """Returns what the model gives of images in [0, 255]."""
+        return self.model(images, training=False)
+
+    def compute_output_spec(self, images: Any) -> Any:
+        """Returns the shape and type of the output."""
+        return self.model.compute_output_spec(images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A classifier cut where training begins.
+
+    Attributes:
+        frozen: RGB images in [0, 255] to activations, in inference mode.
+        trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
+        costly: Whether the frozen half has a part of the backbone, so that its activations are
+            worth keeping.
+    """
+
+    frozen: keras.Model
+    trained: keras.Model
+    costly: bool
+
+    @functools.cached_property
+    def whole(self) -> keras.Model:
+        """Images to logits, for images that are different in each epoch."""
+        images = keras.Input(self.frozen.input_shape[1:])
+        return keras.Model(images, self.trained(FrozenLayer(self.frozen)(images)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+    """A pretrained backbone with a new head, as several views of the same layers.
+
+    Attributes:
+        backbone: The pretrained network without its classifier.
+        stages: The backbone's layers by stage, in order.
+        head: Pooled features to float32 logits, (batch, num_classes).
+        model: RGB images in [0, 255], (batch, input_size, input_size, 3), to float32 logits; what
+            is saved.
+        entry: Images to what the backbone takes.
+        pooling: How feature maps become features.
+        folded: The backbone with BatchNorm folded.
+        cuts: For each stage at which the backbone falls into two parts that share one tensor, the
+            layer whose output that tensor is; the input for the first.
+    """
+
+    backbone: keras.Model
+    stages: dict[str, list[keras.layers.Layer]]
+    head: keras.Model
+    model: keras.Model
+    entry: keras.Model
+    pooling: str
+    folded: FoldedNetwork
+    cuts: dict[str, str | None]
+
+    @functools.cached_property
+    def features(self) -> keras.Model:
+        """Images to float32 pooled features, (batch, num_features)."""
+        return keras.Model(self.entry.input, self._features_behind(None, self.entry.output))
+
+    def halves(self) -> Halves:
+        """Returns what is frozen and what is trained, as `freeze` or `unfreeze` left it."""
+        names = list(self.stages)
+        trained = [any(layer.trainable for layer in layers) for layers in self.stages.values()]
+        if not any(trained):
+            return Halves(self.features, self.head, costly=True)
+        # NASNet cannot be cut at every stage; then the cut is at one before.
+        stage = next(
+            name for name in reversed(names[: trained.index(True) + 1]) if name in self.cuts
+        )
+        layer = self.cuts[stage]
+        if layer is None:
+            frozen = self.entry
+        else:
+            frozen = keras.Model(self.entry.input, self._front(layer)(self.entry.output))
+        activations = keras.Input(frozen.output_shape[1:], dtype=frozen.output.dtype)
+        features = self._features_behind(layer, activations)
+        trained_half = keras.Model(activations, self.head(features))
+        return Halves(frozen, trained_half, costly=layer is not None)
+
+    def _front(self, layer: str) -> keras.Model:
+        """Returns the folded backbone up to a layer."""
+        return keras.Model(self.folded.input, self.folded.outputs[layer])
+
+    def _features_behind(self, layer: str | None, activations: Any) -> Any:
+        """Returns the features of a layer's activations, or of those of the entry."""
+        start = self.folded.input if layer is None else self.folded.outputs[layer]
+        return pool_features(self.pooling, keras.Model(start, self.folded.output)(activations))
+
+    def freeze(self) -> None:
+        """Makes the head the only thing that is trained; compile again after it."""
+        self._train_from(None, "frozen")
+
+    def unfreeze(self, unfreeze: str, batch_norm: str) -> None:
+        """Makes the head and part or all of the backbone trainable; compile again after it.
+
+        Args:
+            unfreeze: "all", "none", or the first stage that is trained, with all that follow it.
+            batch_norm: "frozen" keeps every BatchNormalization layer in inference mode: neither its
+                moving statistics nor its scale and offset change. "adapt" lets those of the
+                unfrozen stages normalise by batch and learn.
+        """
+        first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
+        self._train_from(first, batch_norm)
+
+    def absorb(self, standardisation: Standardisation) -> None:
+        """Makes a head that was trained on standardised features one of the features themselves.
+
+        What it computes stays the same: its first layer takes over the scaling.
+        """
+        first = next(layer for layer in self.head.layers if layer.weights)
+        first.set_weights(standardisation.absorbed(*first.get_weights()))
+
+    def digest(self) -> str:
+        """Returns a digest of the backbone's weights."""
+        return id_of(*(weight.tobytes() for weight in self.backbone.get_weights())).hex()
+
+    def num_trainable(self) -> int:
+        """Returns the number of parameters that training would change now."""
+        return count_parameters(self.model.trainable_weights)
+
+    def num_parameters(self) -> int:
+        """Returns the number of parameters of backbone and head together."""
+        return count_parameters(self.model.weights)
+
+    def with_probabilities(self) -> keras.Model:
+        """Returns a float32 model from images in [0, 255] to class probabilities.
+
+        It consists of Keras' own layers alone, so a saved file of it loads anywhere in safe mode.
+        After training in mixed precision it is a float32 copy; otherwise it shares the layers.
+        """
+        model = in_float32(self.model)
+        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(model.output)
+        return keras.Model(model.input, probabilities, name="classifier")
+
+    def _train_from(self, first_stage: str | None, batch_norm: str) -> None:
+        # Assigning to the backbone reaches every layer in it, so it comes first. Afterwards each
+        # layer's own flag holds: BatchNormalization that is not trainable runs in inference mode,
+        # whatever `training` argument the model is called with (the argument alone does not hold
+        # once the backbone is trainable: keras-team/keras#20285).
+        self.backbone.trainable = True
+        training = False
+        for stage, layers in self.stages.items():
+            training = training or stage == first_stage
+            for layer in layers:
+                is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
+                layer.trainable = training and (batch_norm == "adapt" or not is_batch_norm)
+                if is_batch_norm and layer.trainable:
+                    layer.momentum = min(layer.momentum, _ADAPTING_MOMENTUM)
+
+
+def build_classifier(
+    backbone: Backbone, config: RunConfig, head: HeadConfig, weights: str, num_classes: int
+) -> Classifier:
+    """Returns a classifier with the backbone's weights loaded and zero logits.
+
+    Args:
+        backbone: The row of the backbone table.
+        config: Settings, all decided; the sizes, `precision` and `seed` are read. The head is
+            float32 under any precision.
+        head: Pooling, hidden layers and dropout.
+        weights: Of the backbone; see `weights.load_backbone`.
+        num_classes: How many logits.
+
+    Raises:
+        UsageError, WeightsError: The weights cannot be loaded; see `load_backbone`.
+    """
+    # Without pretrained weights the initial ones are random: fixed by the seed.
+    seed_initial_weights(config.seed)
+    with dtype_policy(config.precision):
+        network = load_backbone(backbone, config.image_size, weights)
+        folded = fold_batch_norm(network)
+        stages = stage_layers(network, backbone)
+        cuts = _cuts(network, stages)
+        image = keras.Input((config.input_size, config.input_size, 3), name="image")
+        x = image
+        if config.input_size != config.image_size:
+            x = keras.layers.Resizing(
+                config.image_size, config.image_size, name="upsample", dtype="float32"
+            )(x)
+        x = normalise(backbone.pixels, x)
+        entry = keras.Model(image, x, name="entry")
+        features = pool_features(head.pooling, network(x))
+        top = build_head(head, features.shape[-1], num_classes, config.seed)
+        model = keras.Model(image, top(features), name="logits")
+    return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts)
+
+
+def _cuts(
+    network: keras.Model, stages: dict[str, list[keras.layers.Layer]]
+) -> dict[str, str | None]:
+    """Returns `Classifier.cuts` of a network that was just built."""
+    takers = tensor_takers(network)
+    first, *later = stages
+    cuts: dict[str, str | None] = {first: None}
+    before: list[keras.layers.Layer] = list(stages[first])
+    for stage in later:
+        names = {layer.name for layer in before}
+        crossing = [
+            layer.name
+            for layer in before
+            if any(taker.name not in names for taker in takers.get(id(layer.output), []))
+        ]
+        if len(crossing) == 1:
+            cuts[stage] = crossing[0]
+        before += stages[stage]
+    return cuts
+
+
+def count_parameters(weights: list[Any]) -> int:
+    """Returns the number of scalars in a list of weights."""
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns the model itself if all its layers are float32, else a float32 copy."""
+    config = model.get_config()
+    as_float32 = _without_mixed_precision(config)
+    if as_float32 == config:
+        return model
+    copy = type(model).from_config(as_float32)
+    copy.set_weights(model.get_weights())
+    for layer in leaf_layers(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # what it computes with is derived from its weights
+    return copy
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Gives a model of the same form the weights of another; the two may be one."""
+    if target is not source:
+        target.set_weights(source.get_weights())
+
+
+def with_features(model: keras.Model) -> keras.Model:
+    """Returns a model of the layers of a saved classifier that gives its features, too.
+
+    Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
+    which are what the backbone pools for the head. A model that was not built here has none.
+    """
+    pools = find_pools(model)
+    outputs = {"probabilities": model.output}
+    names = [layer.name for layer in model.layers]
+    if "head" in names and pools:
+        joined = "both_pools" if "both_pools" in names else pools[0].name
+        outputs["features"] = model.get_layer(joined).output
+    return keras.Model(model.input, outputs)
+
+
+def _without_mixed_precision(config: Any) -> Any:
+    """Returns a layer's serialised configuration with float32 in place of every mixed policy.
+
+    And in place of the types of inputs and casts that are of another precision.
+    """
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        found = {key: _without_mixed_precision(value) for key, value in config.items()}
+        if config.get("dtype") in ("float16", "bfloat16", "float64"):
+            found["dtype"] = "float32"
+        return found
+    if isinstance(config, list | tuple):
+        return type(config)(_without_mixed_precision(value) for value in config)
+    return config

@@ -1,0 +1,52 @@
+"""The head: the new layers on top of the backbone."""
+
+from typing import Any
+
+import keras
+
+from tfxfer.config.schema import HeadConfig
+
+# From feature maps to features, by the word of the setting; "both" joins the first two.
+_POOLS = {
+    "average": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+    "flatten": keras.layers.Flatten,
+}
+
+
+def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of a saved classifier that make features of feature maps, in their order.
+
+    There are two where both kinds of pooling are joined, and none in a model of others.
+    """
+    names = {f"{name}_pool" for name in _POOLS}
+    return [layer for layer in model.layers if layer.name in names]
+
+
+def pool_features(pooling: str, maps: Any) -> Any:
+    """Returns float32 features of feature maps; "both" is the average and then the maximum."""
+    names = ["average", "max"] if pooling == "both" else [pooling]
+    pooled = [_POOLS[name](name=f"{name}_pool", dtype="float32")(maps) for name in names]
+    if len(pooled) == 1:
+        return pooled[0]
+    return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)
+
+
+def build_head(config: HeadConfig, num_features: int, num_classes: int, seed: int) -> keras.Model:
+    """Returns features -> dropout -> [hidden -> dropout]* -> logits, all in float32."""
+    seeds = iter(range(seed, seed + 2 * len(config.hidden_units) + 2))
+    inputs = keras.Input((num_features,), name="features")
+    x = inputs
+    for units in config.hidden_units:
+        x = keras.layers.Dropout(config.dropout, seed=next(seeds), dtype="float32")(x)
+        initializer = keras.initializers.HeNormal(seed=next(seeds))
+        x = keras.layers.Dense(
+            units, activation="relu", kernel_initializer=initializer, dtype="float32"
+        )(x)
+    x = keras.layers.Dropout(config.dropout, seed=next(seeds), dtype="float32")(x)
+    # Zero logits: the first gradients that reach the backbone are those of a head that claims
+    # nothing yet (as in BiT, Kolesnikov et al. 2020, arXiv:1912.11370).
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer="zeros", name="logits", dtype="float32"
+    )(x)
+    return keras.Model(inputs, logits, name="head")

@@ -1,0 +1,218 @@
+"""Building a backbone and loading its weights, from Keras' own files or from a user's."""
+
+import contextlib
+import hashlib
+import importlib.resources
+import os
+import pathlib
+import re
+import socket
+import tempfile
+import zipfile
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from tfxfer.errors import RunError, UsageError, WeightsError
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.registry import find_weights_file
+from tfxfer.models.layers import fresh_names
+from tfxfer.models.weight_files import load_weights_file
+from tfxfer.system.keras_settings import weights_home
+
+_DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
+
+_IMAGENET_STDDEV = np.array([0.229, 0.224, 0.225])
+
+
+def load_backbone(backbone: Backbone, image_size: int, weights: str | None = None) -> keras.Model:
+    """Returns a backbone with its weights: images in, feature maps out.
+
+    The input is float, of shape (batch, image_size, image_size, 3), in the range `backbone.pixels`
+    names; the output is of shape (batch, height, width, backbone.num_features).
+
+    Args:
+        backbone: Which one; see `backbones.find_backbone`.
+        image_size: Height and width of the images, in pixels.
+        weights: None or `backbone.weights_name` for the backbone's own; `none` for random values;
+            or a `.h5`, `.weights.h5` or `.keras` file that holds this backbone, alone or as part of
+            a larger model. From a file the same function is restored as by the word, whatever the
+            dtype policy and the order in which models were built.
+
+    Raises:
+        UsageError: The images are too small, or `weights` names nothing that can be loaded.
+        WeightsError: The weights cannot be found or downloaded, are damaged, or are those of
+            another network.
+    """
+    if image_size < backbone.min_size:
+        raise UsageError(
+            f"Backbone '{backbone.name}' needs images of at least {backbone.min_size} pixels; "
+            f"received {image_size}."
+        )
+    if weights == "none":
+        return _build(backbone, image_size)
+    path = find_weights_file(backbone, weights or backbone.weights_name)
+    from_keras = path is None and not backbone.bundled
+    if path is None:
+        path = _bundled_file(backbone) if backbone.bundled else _imagenet_file(backbone)
+    model = _build(backbone, image_size)
+    # Keras loads its own files, by the order of their layers alone: some may be older than today's
+    # layer names. Any other file is matched by name, because layers of equal shapes may come in
+    # another order and would then be exchanged without a word.
+    try:
+        if from_keras or (not backbone.bundled and _is_published(backbone, path)):
+            model.load_weights(path)
+        else:
+            load_weights_file(model, backbone, path)
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise WeightsError(
+            f"Cannot load weights of '{backbone.name}' from '{path}': the file is damaged, or is "
+            f"no weights file ({_first_line(error)}). Fetch or save it again."
+        ) from None
+    _restore_stddev(model)
+    return model
+
+
+def stage_layers(model: keras.Model, backbone: Backbone) -> dict[str, list[keras.layers.Layer]]:
+    """Returns the layers of each stage, from the image to the features, each layer once.
+
+    Args:
+        model: What `load_backbone` returned, or a copy of it.
+        backbone: The record of the same backbone.
+
+    Raises:
+        RunError: The model is not this backbone.
+    """
+    names = fresh_names(model.layers)
+    stages: dict[str, list[keras.layers.Layer]] = {}
+    start = 0
+    for position, (stage, pattern) in enumerate(backbone.stages):
+        ends = [i for i, name in enumerate(names) if re.fullmatch(pattern, name)]
+        if not ends or ends[-1] < start:
+            raise RunError(
+                f"Model '{model.name}' has no stage '{stage}' of backbone '{backbone.name}': "
+                f"no layer is called '{pattern}' where it should end."
+            )
+        end = len(names) if position == len(backbone.stages) - 1 else ends[-1] + 1
+        stages[stage] = model.layers[start:end]
+        start = end
+    return stages
+
+
+def _build(backbone: Backbone, image_size: int) -> keras.Model:
+    builder = getattr(importlib.import_module(backbone.module), backbone.builder)
+    arguments = dict(backbone.builder_arguments)
+    if backbone.module == "keras.applications":
+        arguments |= {"include_top": False, "weights": None}
+    return builder(input_shape=(image_size, image_size, 3), **arguments)
+
+
+def _restore_stddev(model: keras.Model) -> None:
+    """Makes a loaded EfficientNet B0 to B7 divide by the standard deviation, not by its root.
+
+    The published files hold the standard deviation where the layer expects the variance. Keras
+    makes up for it with one more `Rescaling` layer, but only if it builds with `weights="imagenet"`
+    (tensorflow/tensorflow#49930), so the same file passed as a path would compute something else.
+    Squaring the stored values computes what that layer does, in the same graph for every `weights`.
+    A file that holds other values, such as the squares, was trained without the layer and is right.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            if layer.weights:
+                mean, variance, count = layer.get_weights()
+                # bfloat16 keeps two to three digits; the squares are four times smaller.
+                if np.allclose(variance.astype("float32"), _IMAGENET_STDDEV, rtol=0.01):
+                    layer.set_weights([mean, _IMAGENET_STDDEV**2, count])
+            layer.finalize_state()  # the values the layer computes with are derived ones
+
+
+def _bundled_file(backbone: Backbone) -> pathlib.Path:
+    """Returns the file of weights that comes with tfxfer, once its digest is known to be right."""
+    path = pathlib.Path(
+        str(
+            importlib.resources.files("tfxfer.models.backbones")
+            / "pretrained"
+            / backbone.weights_file
+        )
+    )
+    problem = None
+    if not path.is_file():
+        problem = "missing"
+    elif not _is_published(backbone, path):
+        problem = "damaged: their SHA-256 is not the one that tfxfer knows"
+    if problem:
+        raise WeightsError(
+            f"The weights of '{backbone.name}' in '{path}', which come with tfxfer, are {problem}. "
+            "Install tfxfer again: pip install --force-reinstall --no-deps tfxfer."
+        )
+    return path
+
+
+def _imagenet_file(backbone: Backbone) -> pathlib.Path:
+    """Returns where Keras keeps the ImageNet weights, after downloading them if need be.
+
+    MobileNet V1 and V2 have further files for smaller images, which Keras would take by the size of
+    the input. Here one backbone is one file, so that what is loaded depends on nothing else, and a
+    machine without network needs no second one; `--weights PATH` takes any other.
+    """
+    path = weights_home() / "models" / backbone.weights_file
+    if not path.is_file():
+        _download(backbone, path)
+    elif backbone.weights_hash and not _is_published(backbone, path):
+        # Keras would download over the file, and delete it when that fails.
+        raise WeightsError(
+            f"The ImageNet weights of '{backbone.name}' in '{path}' are damaged: they are not what "
+            "Keras published. Delete the file to have it downloaded again."
+        )
+    return path
+
+
+def _download(backbone: Backbone, path: pathlib.Path) -> None:
+    """Downloads a backbone's ImageNet weights and moves them into place when they are whole."""
+    url = backbone.weights_url
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(prefix="download-", dir=path.parent) as folder,
+            _socket_timeout(_DOWNLOAD_TIMEOUT_SECONDS),
+        ):
+            partial = keras.utils.get_file(
+                path.name,
+                url,
+                cache_dir=folder,
+                cache_subdir="",
+                file_hash=backbone.weights_hash or None,
+            )
+            os.replace(partial, path)
+    except Exception as error:  # get_file turns every failure of the network into a bare Exception
+        reason = _first_line(error).rpartition(" -- ")[2]  # without the URL, where it has one
+        raise WeightsError(
+            f"No ImageNet weights for '{backbone.name}': there is no '{path.name}' in "
+            f"'{path.parent}', and it could not be downloaded ({reason}). On a "
+            f"connected machine run `curl -fLo {path.name} {url}`, then copy the file to that "
+            "folder, set KERAS_HOME to a folder that has it under models/, or pass --weights PATH."
+        ) from None
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _is_published(backbone: Backbone, path: pathlib.Path) -> bool:
+    """Tells whether a file is, byte for byte, the published one of this backbone."""
+    if not backbone.weights_hash:
+        return False
+    algorithm = "md5" if len(backbone.weights_hash) == 32 else "sha256"
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest() == backbone.weights_hash
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

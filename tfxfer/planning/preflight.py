@@ -1,0 +1,49 @@
+"""What can be said of settings before anything heavy is imported and any data are opened."""
+
+from tfxfer.config.schema import FitConfig, RunConfig
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.registry import find_backbone, find_weights_file
+from tfxfer.runs.naming import check_run_name, named_run
+from tfxfer.system.files import check_writable
+
+
+def check_settings(config: RunConfig) -> None:
+    """Raises a UsageError where a setting names something that is not there or does not fit.
+
+    Checked are that data are named, the backbone with its smallest size, where the results go, and
+    for a fit the weights and the stages.
+    """
+    if not config.data:
+        raise UsageError(
+            "Missing setting 'data': the name of a data set, a folder, or 'digits' (--data)."
+        )
+    backbone = find_backbone(config.backbone)
+    check_writable(config.runs_dir, "runs_dir")
+    if config.cache_dir is not None:
+        check_writable(config.cache_dir, "cache_dir")
+    if config.run is not None:
+        check_run_name(config.run)
+    if isinstance(config, FitConfig):
+        _check_fit(config, backbone)
+    if config.image_size is not None and config.image_size < backbone.min_size:
+        raise UsageError(
+            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
+            f"least {backbone.min_size} pixels."
+        )
+
+
+def _check_fit(config: FitConfig, backbone: Backbone) -> None:
+    if config.weights is not None and config.weights != "none":
+        find_weights_file(backbone, config.weights)
+    check_writable(config.export_dir, "export_dir")
+    if config.run is not None:
+        named_run(config.runs_dir, config.run)
+    unfreeze = config.finetune.unfreeze
+    allowed = ["all", "none", *backbone.stage_names]
+    if unfreeze is not None and unfreeze not in allowed:
+        raise UsageError(
+            f"Unknown stage '{unfreeze}' of backbone '{backbone.name}'."
+            f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
+            f"{', '.join(allowed)}."
+        )

@@ -1,0 +1,70 @@
+"""The card of a pretrained backbone: what it was trained on, how, and what it takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfxfer.config.recipes import to_toml
+from tfxfer.planning.plan import PretrainPlan
+from tfxfer.system.progress import readable_seconds
+
+_RANGES = {
+    "caffe": "BGR, [0, 255] less the means 103.939, 116.779, 123.68",
+    "symmetric": "RGB in [-1, 1], that is [0, 255] / 127.5 - 1",
+    "torch": "RGB, ([0, 1] - mean) / deviation of ImageNet: 0.485, 0.456, 0.406 and "
+    "0.229, 0.224, 0.225",
+    "inside": "RGB in [0, 255]",
+}
+
+
+def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
+    """Returns the card of a finished pretraining, in Markdown.
+
+    Args:
+        plan: What was run.
+        metrics: What `metrics.json` holds.
+    """
+    config, backbone, source = plan.config, plan.backbone, plan.source
+    counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
+    height, width = source.image_height_width
+    scores = [
+        f"| {name} accuracy | {metrics[name]['accuracy']:.4f} on {metrics[name]['num_examples']:,} "
+        f"images, loss {metrics[name]['loss']:.4f} |"
+        for name in ("validation", "test")
+        if name in metrics
+    ]
+    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
+    lines = [
+        f"# {backbone.name}, pretrained on {source.name}",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| network | {backbone.name}, {backbone.num_parameters:,} parameters without classifier; "
+        f"{backbone.paper} |",
+        f"| source data | {source.name}: {counts} images, typically {width} x {height} pixels, "
+        f"{len(source.class_names)} classes |",
+        f"| trained from | random weights, seed {config.seed} |",
+        *scores,
+        f"| kept | epoch {metrics['epoch']} of {config.epochs}, the best on validation |",
+        f"| took | {readable_seconds(metrics['training_seconds'])}, {config.precision}, "
+        f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
+        "",
+        "## What it takes and gives",
+        "",
+        f"`backbone.keras` is a plain Keras model. It takes {_RANGES[backbone.pixels]}, float32 of "
+        f"shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and gives feature "
+        f"maps of {backbone.num_features:,} channels. As `--weights` of a fit it may run at any "
+        f"size from {backbone.min_size} pixels on, and the normalisation becomes part of the "
+        "model:",
+        "",
+        f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
+        "",
+        "## How to repeat it",
+        "",
+        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
+        "",
+        *(f"    {line}".rstrip() for line in to_toml(config).splitlines()),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The directory of a run, and what is written there."""

@@ -1,0 +1,36 @@
+"""The file of class names."""
+
+import pathlib
+
+from tfxfer.errors import UsageError
+from tfxfer.system.files import replacing
+from tfxfer.system.names import class_lines, parse_class_lines
+
+
+def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:
+    """Writes class names, one per line."""
+    with replacing(path) as temporary:
+        temporary.write_text(class_lines(class_names), encoding="utf-8", newline="\n")
+
+
+def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the class names that `write_class_names` wrote.
+
+    Raises:
+        UsageError: There is no such file, or it is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise UsageError(
+            f"There is no '{path}' with the names of the model's classes, one per line, in the "
+            "order of its outputs."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"'{path}' is not UTF-8 text: save it as UTF-8.") from None
+    try:
+        return tuple(parse_class_lines(text))
+    except ValueError:
+        raise UsageError(
+            f"A line of '{path}' begins with a quote, but is no text as JSON writes it."
+        ) from None

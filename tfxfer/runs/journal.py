@@ -1,0 +1,194 @@
+"""Where a run is: written down as it goes on, found again after an interruption."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.config.schema import RunConfig
+from tfxfer.errors import RunError
+from tfxfer.runs.budget import Budget
+from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
+from tfxfer.runs.history import History
+from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.signals import Interruptions
+from tfxfer.version import __version__
+
+# What stands in a checkpoint; to be raised whenever an older one would be misunderstood.
+FORMAT = 1
+
+# The phase that a run is in once its weights are final.
+TRAINED = "trained"
+
+# At the end of an epoch nothing is written before so many times as much time has passed as writing
+# takes: it then costs 5% at the most, also where an epoch takes milliseconds.
+_TIMES_AS_LONG = 20
+
+# What a run depends on beside its settings, as messages call it.
+_FACTS = {
+    "format": "the form of its checkpoints",
+    "backend": "the Keras backend",
+    "weights": "the backbone's initial weights",
+    "data": "the data",
+}
+
+_VERSIONS = ("tfxfer", "keras", "tensorflow")
+
+
+class Journal:
+    """The checkpoints of a run, with all that the run has decided and found so far.
+
+    A run is its phases, one after the other, and `TRAINED` after them. Before each phase there is a
+    checkpoint, and within it there are more, so that at any moment the run can be ended and begun
+    again: `found` is then where it was.
+
+    Attributes:
+        history: The epochs so far.
+        best: The weights of the best epoch so far, of the model that is being trained.
+        notes: What later phases and the results need of earlier ones; JSON can write it.
+        phase: That it is in.
+        found: The last checkpoint of the interrupted run, or None where it begins.
+        budget: What time the run has.
+        interruptions: What signals have come.
+        say: Takes each line for the person who watches.
+        callbacks: Of others, who are told of each batch and epoch that is trained by steps.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        config: RunConfig,
+        facts: Mapping[str, str],
+        interruptions: Interruptions,
+        say: Callable[[str], None],
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        """Finds out where a run is.
+
+        Args:
+            run: Its directory.
+            config: Its settings; `checkpoint_minutes` and `max_minutes` are read.
+            facts: What decides the run beside the settings: "data" and "weights", as digests.
+            interruptions: What signals have come.
+            say: Takes each line for the person who watches.
+            callbacks: Of others, who are told of each batch and epoch that is trained by steps.
+
+        Raises:
+            RunError: The run was begun with other facts.
+        """
+        self.interruptions = interruptions
+        self.say = say
+        self.callbacks = callbacks
+        self.notes: dict[str, Any] = {}
+        self.best: list[np.ndarray] = []
+        self.phase = ""
+        self._files = Checkpoints(run.checkpoints)
+        self._interval = 60 * config.checkpoint_minutes
+        self._written, self._cost = time.monotonic(), 0.0
+        self._facts = {
+            "format": FORMAT,
+            "backend": keras.backend.backend(),
+            **facts,
+            **dict(zip(_VERSIONS, _versions(), strict=True)),
+        }
+        self.found, damaged = self._files.read()
+        for path in damaged:
+            say(f"the checkpoint '{path}' is damaged: it was removed, the one before it serves")
+        used, earlier = 0.0, None
+        if self.found:
+            state = self.found.state
+            self._check_facts(run, state["facts"])
+            used, earlier, self.notes = state["seconds"], state["history"], dict(state["notes"])
+            self.best = self.found.arrays.get("best", [])
+        self.budget = Budget(config.max_minutes, used)
+        self.history = History(run, earlier)
+
+    def is_past(self, phase: str) -> bool:
+        """Tells whether the interrupted run had left a phase, given that it has reached it."""
+        return self.found is not None and self.found.state["phase"] != phase
+
+    def begin(self, phase: str, arrays: Mapping[str, list[np.ndarray]] | None = None) -> Checkpoint:
+        """Enters a phase, and returns the checkpoint that it begins at or goes on from.
+
+        Args:
+            phase: Its name.
+            arrays: What it begins with, beside `best`.
+        """
+        self.phase = phase
+        if self.found is not None:
+            found, self.found = self.found, None
+            return found
+        return self.write({"epoch": 0, "step": 0, "waited": 0}, arrays or {})
+
+    def write(self, state: Mapping[str, Any], arrays: Mapping[str, list[np.ndarray]]) -> Checkpoint:
+        """Writes down where the run is.
+
+        Args:
+            state: Within the phase.
+            arrays: Likewise.
+        """
+        start = time.monotonic()
+        checkpoint = Checkpoint(
+            {
+                **state,
+                "phase": self.phase,
+                "facts": self._facts,
+                "seconds": self.budget.used(),
+                "history": self.history.as_json(),
+                "notes": self.notes,
+            },
+            {**arrays, **({"best": self.best} if self.best else {})},
+        )
+        self._files.write(checkpoint)
+        self._written = time.monotonic()
+        self._cost = self._written - start
+        return checkpoint
+
+    def close(self) -> None:
+        """Forgets the checkpoints: the run has come to its end."""
+        self._files.remove()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a checkpoint within an epoch."""
+        return bool(self._interval) and time.monotonic() - self._written >= self._interval
+
+    @property
+    def is_due_after_epoch(self) -> bool:
+        """Whether it is time for a checkpoint where an epoch ends."""
+        return time.monotonic() - self._written >= _TIMES_AS_LONG * self._cost
+
+    def _check_facts(self, run: RunDirectory, theirs: Mapping[str, Any]) -> None:
+        """Raises a RunError where the run was begun with other facts, warns of other versions."""
+        for name, what in _FACTS.items():
+            was, now = theirs.get(name), self._facts[name]
+            if was == now:
+                continue
+            if name == "format":
+                change = f"differs between tfxfer {theirs.get('tfxfer')} and this version"
+            elif name == "backend":
+                change = f"was {was!r} when it was begun, now {now!r}"
+            else:
+                change = "changed since it was begun"
+            moved = ", say where it is now (--data)" if name == "data" else ""
+            raise RunError(
+                f"Cannot resume '{run.path}': {what} {change}. Bring back what it was{moved}, or "
+                "choose another --run to begin anew."
+            )
+        others = [
+            f"{name} {theirs.get(name)}"
+            for name in _VERSIONS
+            if theirs.get(name) != self._facts[name]
+        ]
+        if others:
+            self.say(
+                f"note: this run was begun with {', '.join(others)}; it may end a little "
+                "differently than it would have there"
+            )
+
+
+def _versions() -> tuple[str, str, str]:
+    return __version__, keras.__version__, tf.__version__

@@ -1,0 +1,140 @@
+"""How far a pass over many images is, on standard error, and how long each part of a run took."""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from tfxfer.system.streams import is_terminal, write_to_stderr
+
+_TERMINAL_SECONDS = 0.2  # between updates in place
+
+_LOG_SECONDS = 15.0  # between lines where standard error is a file
+
+
+class Pace:
+    """How fast something goes on since it was begun, or begun anew.
+
+    What comes once, such as the compilation within a first step, is no part of the pace when it is
+    begun anew after it.
+    """
+
+    def __init__(self, now: float, done: float = 0.0) -> None:
+        """Begins; see `begin`."""
+        self.begin(now, done)
+
+    def begin(self, now: float, done: float) -> None:
+        """Counts from here on.
+
+        Args:
+            now: In seconds.
+            done: How much is done by now, in whatever unit.
+        """
+        self._start, self._done = now, done
+
+    def left(self, now: float, done: float, total: float) -> float:
+        """Returns the seconds that the rest takes, once more is done than when it was begun."""
+        if done >= total:
+            return 0.0
+        return (now - self._start) / (done - self._done) * (total - done)
+
+
+class Progress:
+    """Shows "features 320/5000, 12 s left" while a pass runs; a terminal's line is then cleared.
+
+    A pass of under fifteen seconds leaves nothing in a log file.
+    """
+
+    def __init__(self, label: str, total: int, unit_size: int = 1) -> None:
+        """Makes the line.
+
+        Args:
+            label: What is being done.
+            total: How many examples there are.
+            unit_size: Examples per call of `update`, such as a batch size.
+        """
+        self._label = label
+        self._total = total
+        self._unit_size = unit_size
+        self._terminal = is_terminal(sys.stderr)
+        self._shown = time.monotonic()
+        self._pace = Pace(self._shown)
+        self._is_first = True
+
+    def update(self, units_done: int) -> None:
+        """Shows the state after so many units, unless it was shown a moment ago."""
+        now = time.monotonic()
+        done = min(units_done * self._unit_size, self._total)
+        left = self._pace.left(now, done, self._total)
+        if self._is_first:
+            self._is_first = False
+            self._pace.begin(now, done)
+        if now - self._shown < (_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+            return
+        self._shown = now
+        text = f"{self._label} {done}/{self._total}, {readable_seconds(left)} left"
+        write_to_stderr(f"\r\033[K{text}" if self._terminal else f"{text}\n")
+
+    def clear(self) -> None:
+        """Takes the line off a terminal."""
+        if self._terminal:
+            write_to_stderr("\r\033[K")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+
+class Clock:
+    """Seconds since the last lap, by name, and in all."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Ends a lap."""
+        now = time.perf_counter()
+        self._laps[name] = round(now - self._last, 2)
+        self._last = now
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The laps so far and their total."""
+        return {**self._laps, "total": round(time.perf_counter() - self._start, 2)}
+
+
+def readable_seconds(seconds: float) -> str:
+    """Returns a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // (24 * 3600)} days"
+
+
+def readable_bytes(number: float) -> str:
+    """Returns a size as a person says it: "312 kB", "4.1 MB", "2.0 GB"."""
+    for unit in ("bytes", "kB", "MB"):
+        if number < 1000:
+            return (
+                f"{number:.0f} {unit}"
+                if number >= 100 or unit == "bytes"
+                else f"{number:.1f} {unit}"
+            )
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
+Say = Callable[[str], None]

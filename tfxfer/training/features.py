@@ -1,0 +1,173 @@
+"""What the frozen half computes, each image once: kept in memory, or on the disk between runs."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfxfer.config.schema import AugmentConfig, RunConfig
+from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.cache import Cache, Rows, in_blocks, places
+from tfxfer.data.image.augmentation import augment_batch, draw
+from tfxfer.data.image.dataset import Images
+from tfxfer.models.prediction import predict_batches
+from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
+from tfxfer.system.progress import Progress
+
+# The modules whose code decides what a feature is, with all that they import, beside the versions
+# of Keras and TensorFlow.
+_CODE = (
+    "data.image.augmentation",
+    "data.image.decoding",
+    "models.backbones.small_resnet",  # which a record names, as a text
+    "models.classifier",
+    "models.prediction",
+)
+
+
+@dataclass(frozen=True)
+class FeatureFunction:
+    """The function from images to features, with what tells it from any other.
+
+    Attributes:
+        model: Images in [0, 255] to float32 features, (batch, num_features).
+        facts: All that a feature depends on beside the image, as JSON can write it.
+    """
+
+    model: keras.Model
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: keras.Model, config: RunConfig, pooling: str) -> Self:
+        """Returns the function of a classifier's frozen features.
+
+        Args:
+            model: `Classifier.features`, with its weights loaded.
+            config: Settings, all decided.
+            pooling: From feature maps to features.
+        """
+        return cls(
+            model,
+            {
+                "backbone": config.backbone,
+                "weights": id_of(*(weight.tobytes() for weight in model.get_weights())).hex(),
+                "image_size": config.image_size,
+                "input_size": config.input_size,
+                "pooling": pooling,
+                "precision": config.precision,
+                "backend": keras.backend.backend(),
+                "device": "gpu" if tf.config.get_visible_devices("GPU") else "cpu",
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+                "code": code_digest(*_CODE),
+            },
+        )
+
+    @property
+    def num_features(self) -> int:
+        """How many features an image has."""
+        return int(self.model.output_shape[-1])
+
+    def __call__(
+        self,
+        images: Images,
+        name: str,
+        batch_size: int,
+        cache: Cache,
+        changes: "Changes | None" = None,
+    ) -> Rows:
+        """Returns the features of images, (num_examples, num_features), in their order.
+
+        Those that the cache has are not computed, and those that are computed it has from then on.
+
+        Args:
+            images: What they are of.
+            name: What the images are called while one waits.
+            batch_size: Images per step; of no influence.
+            cache: Where features are kept.
+            changes: Random changes before; None for none.
+        """
+        everything = np.arange(len(images))
+        if not cache.max_bytes:
+            return self._compute(images, everything, name, batch_size, changes)
+        ids, key = _ids(images, changes), key_of(self.facts)
+        nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
+        known_ids, known = cache.read("features", key) or nothing
+        place = places(ids, known_ids)
+        missing = everything[place < 0]
+        if not len(missing):
+            # In the order of the file nothing is copied, and what is not asked for not even read.
+            whole = len(known) == len(ids) and np.array_equal(place, everything)
+            return known if whole else known[place]
+        computed = self._compute(images, missing, name, batch_size, changes)
+        cache.write(
+            "features",
+            key,
+            np.concatenate([known_ids, ids[missing]]),
+            itertools.chain(in_blocks(known), in_blocks(computed)),
+            np.float32,
+            (self.num_features,),
+            {
+                "what": f"{self.facts['backbone']}, {self.facts['image_size']} pixels, "
+                f"{self.facts['pooling']} pooling"
+            },
+        )
+        if len(missing) == len(ids):
+            return computed
+        rows = np.empty((len(ids), self.num_features), np.float32)
+        rows[missing] = computed
+        rows[place >= 0] = known[place[place >= 0]]
+        return rows
+
+    def _compute(
+        self,
+        images: Images,
+        wanted: np.ndarray,
+        name: str,
+        batch_size: int,
+        changes: "Changes | None",
+    ) -> np.ndarray:
+        """Returns the features of some of the images, by their index."""
+        batches = evaluation_batches(images, batch_size, wanted)
+        if changes:
+            draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)
+            batches = tf.data.Dataset.zip(batches, draws).map(
+                lambda batch, draws: (augment_batch(batch[0], draws, changes.augment), batch[1]),
+                tf.data.AUTOTUNE,
+            )
+        with Progress(f"features of {name}", len(wanted), batch_size) as progress:
+            return predict_batches(self.model, batches, len(wanted), batch_size, progress.update)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Random changes to the images of a split, one for each.
+
+    Attributes:
+        augment: How far they go.
+        draws: The random numbers that decide, a row for each image; see `augment.draw`.
+    """
+
+    augment: AugmentConfig
+    draws: np.ndarray
+
+    @classmethod
+    def of(cls, num_examples: int, augment: AugmentConfig, seed: int, view: int) -> Self:
+        """Returns those of one view of a split; another view has others."""
+        return cls(augment, draw(num_examples, tf.constant([seed, view], tf.int32)).numpy())
+
+
+def _ids(images: Images, changes: Changes | None) -> Ids:
+    """Returns the ids of the features of images: of the images, and of what is done to them."""
+    digests = images.digests
+    if changes is None:
+        return digests
+    how = repr(changes.augment).encode()
+    return ids_of(
+        (digest.tobytes(), how, draws.tobytes())
+        for digest, draws in zip(digests, changes.draws, strict=True)
+    )

@@ -1,0 +1,63 @@
+"""Trains a backbone from scratch."""
+
+import math
+
+import tensorflow as tf
+
+from tfxfer.data.batches import evaluation_batches, training_batches
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.weighting import training_weights
+from tfxfer.models.classifier import Classifier, copy_weights, in_float32
+from tfxfer.planning.plan import PretrainPlan
+from tfxfer.runs.journal import Journal
+from tfxfer.system.files import replacing
+from tfxfer.training.epochs.loop import Batches
+from tfxfer.training.epochs.trainer import PhaseTraining, finish, keeping_the_best
+from tfxfer.training.epochs.validation import Judge, judge_logits
+
+
+def train_epochs(
+    plan: PretrainPlan, classifier: Classifier, images: dict[str, Images], journal: Journal
+) -> None:
+    """Trains everything for what is left; the best weights end up in the classifier."""
+    config, model = plan.config, classifier.model
+    labels = images["validation"].labels
+    train = images["train"].weighted(training_weights(images["train"].split, "none"))
+    judged = evaluation_batches(images["validation"], config.batch_size)
+    exact = in_float32(model)  # as it is saved
+    judge = Judge(exact, judged, labels, config.batch_size, "validation")
+
+    def validate() -> tuple[float, float]:
+        copy_weights(model, exact)
+        return judge_logits(judge.outputs(), labels, config.label_smoothing)
+
+    def batches(first: int, end: int, step: int) -> tf.data.Dataset:
+        return training_batches(
+            train,
+            config.batch_size,
+            seed=config.seed,
+            epochs=end,
+            augment=config.augment,
+            first_epoch=first,
+            first_step=step,
+        )
+
+    def save() -> None:
+        with replacing(plan.run.best_weights) as temporary:
+            model.save_weights(temporary)
+
+    if not journal.is_past("pretrain"):
+        steps = math.ceil(len(train) / config.batch_size)
+        begun = journal.begin("pretrain")
+        with keeping_the_best(journal, model, save, plan.run.best_weights):
+            PhaseTraining(
+                journal=journal,
+                config=config,
+                name="pretrain",
+                phase=config,
+                model=model,
+                kept=model,
+                batches=Batches(steps, batches),
+                validate=validate,
+            ).run(begun)
+    finish(journal, model, plan.run.best_weights)
