@@ -156,6 +156,18 @@ def test_a_page_that_goes_elsewhere_leaves_the_run_as_it_is(fitted, folder, tmp_
     assert before == {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
 
 
+@pytest.mark.parametrize("name", ["model.keras", "metrics.json", "history.csv", "config.toml"])
+def test_a_page_does_not_replace_what_a_run_is_made_of(name, fitted, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    for copy in (run, other):
+        shutil.copytree(fitted.run, copy)
+    before = (run / name).read_bytes()
+    for runs in ([run], [run, other]):
+        with pytest.raises(UsageError, match=r"would be lost\. Choose another file with --output"):
+            tfxfer.report(*runs, output=run / name)
+    assert (run / name).read_bytes() == before
+
+
 def test_data_for_several_runs_are_refused(fitted, folder):
     result, _ = fitted
     with pytest.raises(UsageError, match="--data and --data-dir go with one run"):

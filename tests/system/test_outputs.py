@@ -50,6 +50,47 @@ def test_what_can_be_written_is_not_made(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"there", "link"}
 
 
+@pytest.mark.parametrize(
+    ("content", "kind", "reason"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text", "is no text file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "text", "is no text file"),
+        (b"PK\x03\x04\x14\0", "text", "is no text file"),
+        (b"PAR1\x15\x04", "text", "is no text file"),
+        (b"path,label\n", "parquet", "is no Parquet file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "parquet", "is no Parquet file"),
+    ],
+)
+def test_a_file_of_another_kind_is_not_replaced(content, kind, reason, tmp_path):
+    path = tmp_path / "there"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=f"it is there, {reason}, and would be lost") as caught:
+        check_output(path, "--output", kind=kind)
+    assert str(caught.value).endswith("Choose another file with --output.")
+    assert path.read_bytes() == content
+    check_output(path, "--output")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "text"),
+        (b"", "parquet"),
+        ("котик\t\x1b[0m\r\n".encode(), "text"),
+        (b"PAR1\x15", "parquet"),
+    ],
+)
+def test_a_file_of_the_same_kind_is_replaced(content, kind, tmp_path):
+    (tmp_path / "there").write_bytes(content)
+    check_output(tmp_path / "there", kind=kind)
+
+
+def test_of_a_link_the_directory_that_it_leads_to_is_named(tmp_path):
+    (tmp_path / "link").symlink_to("nowhere/x.json")
+    with pytest.raises(UsageError, match=f"there is no directory '{tmp_path}/nowhere'"):
+        check_output(tmp_path / "link")
+
+
 def test_a_system_of_files_that_takes_none_is_told_of():
     assert why_unwritable(pathlib.Path("/proc")) is not None
 

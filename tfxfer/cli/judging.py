@@ -113,4 +113,4 @@ def _print_result(text: str, content: Any, output: str | None) -> None:
 def _check_json(output: str | None, *read: str | pathlib.Path) -> None:
     """Raises a UsageError unless a result can be written as JSON; what is read must stay."""
     if output is not None and output != "-":
-        check_output(output, "--json", read)
+        check_output(output, "--json", read, "text")

@@ -52,7 +52,8 @@ def predict(
     if kind == "parquet" and output is None:
         raise UsageError("Format 'parquet' goes into a file: say which with --output.")
     if output is not None:
-        check_output(output, "--output", [*files_of_model(model), *paths])
+        read = [*files_of_model(model), *paths]
+        check_output(output, "--output", read, "parquet" if kind == "parquet" else "text")
     with quiet_import():
         from tfxfer.api import predict as prediction
         from tfxfer.inference import output as listing

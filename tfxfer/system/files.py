@@ -10,18 +10,25 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import RunError, UsageError
 from tfxfer.system.notices import warn_once
+
+# The start of a file, which tells text from anything else by these characters that no text has.
+_LOOKED_AT_BYTES = 4096
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 # More than file systems keep in their tables of files: a full one has no room for it.
 _TRIED_BYTES = 64 * 1024
 
 
 def check_output(
-    path: str | pathlib.Path, option: str = "", read: Iterable[str | pathlib.Path] = ()
+    path: str | pathlib.Path,
+    option: str = "",
+    read: Iterable[str | pathlib.Path] = (),
+    kind: Literal["text", "parquet"] | None = None,
 ) -> None:
     """Raises a UsageError unless a file that the user named can be written; it is not made.
 
@@ -29,8 +36,12 @@ def check_output(
         path: The file.
         option: That names it, for the message, if it is known.
         read: What is read for it, and must stay.
+        kind: What is written. A file of another kind that is there, an image or a model, was named
+            by mistake and must stay, too; None takes any.
     """
     reason = _why_not(os.fspath(path), read)
+    if reason is None and kind is not None:
+        reason = _why_not_replaced(user_path(path), kind)
     if reason:
         what_next = f"Choose another file with {option}." if option else "Choose another file."
         raise UsageError(f"Cannot write '{path}': {reason}. {what_next}")
@@ -66,14 +77,14 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
             return None if os.access(path, os.W_OK) else "no permission to write to it"
         if path.exists() and any(same_file(path, other) for other in read):
             return "it is read for this, and would be lost"
-        target = path.resolve()
+        target = _target(path)
         # The name under which it is made; see `run_directory.replacing`.
         os.stat(target.parent)
         with contextlib.suppress(FileNotFoundError):
             temporary = f".{os.getpid()}.{threading.get_ident()}.{target.name}"
             os.lstat(target.with_name(temporary))
     except FileNotFoundError:
-        return f"there is no directory '{path.parent}'"
+        return f"there is no directory '{_target(path).parent}'"
     except NotADirectoryError:
         return f"'{path.parent}' is not a directory"
     except (OSError, ValueError, RuntimeError) as error:  # too long; with a NUL; links in a circle
@@ -81,6 +92,27 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
     if not target.parent.is_dir():
         return f"'{target.parent}' is not a directory"
     return why_unwritable(target.parent)
+
+
+def _target(path: pathlib.Path) -> pathlib.Path:
+    """Returns where a path leads, as it was typed where no link leads elsewhere."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _why_not_replaced(path: pathlib.Path, kind: Literal["text", "parquet"]) -> str | None:
+    """Returns why the content of a file must stay, None where there is none, or it is replaced."""
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LOOKED_AT_BYTES)
+    except OSError:
+        return None  # who cannot read it may still replace it
+    is_such = {"parquet": start.startswith(b"PAR1"), "text": not _NO_TEXT.search(start)}
+    if is_such[kind] or not start:
+        return None
+    name = {"parquet": "Parquet", "text": "text"}[kind]
+    return f"it is there, is no {name} file, and would be lost"
 
 
 def same_file(path: pathlib.Path, other: str | pathlib.Path) -> bool:

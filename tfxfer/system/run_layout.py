@@ -5,6 +5,8 @@ import pathlib
 import re
 from dataclasses import dataclass
 
+from tfxfer.config.paths import user_path
+
 # Of an export: files that come along with it, and that a server leaves alone.
 EXTRA_FOLDER = "assets.extra"
 
@@ -119,6 +121,15 @@ class RunDirectory:
         return self.path / "README.md"
 
     @property
+    def files(self) -> list[pathlib.Path]:
+        """All that a run is made of, whether it is there or not, but for the page."""
+        return [
+            *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
+            *(self.history, self.best_weights, self.backbone, self.card, self.model),
+            *(self.classes, self.metrics, self.evaluation, self.predictions, self.model_card),
+        ]
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of a run is there yet: no directory, or one with nothing but a lock."""
         return not self.path.exists() or (
@@ -142,12 +153,12 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     Args:
         model: A run's directory, a `.keras` file, or a SavedModel; it need not be there.
     """
-    path = pathlib.Path(model)
+    path = user_path(model)
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
-    run = RunDirectory(path)
-    of_run = [run.config, run.asked, run.model, run.classes, run.metrics, run.splits, run.history]
-    return [path, classes_file(path), *of_run]
+    if path.suffix and not path.is_dir():
+        return [path, classes_file(path), seen_file(path)]
+    return RunDirectory(path).files
 
 
 def classes_file(model: pathlib.Path) -> pathlib.Path:
