@@ -160,7 +160,7 @@ def test_a_page_that_goes_elsewhere_leaves_the_run_as_it_is(fitted, folder, tmp_
 def test_a_page_does_not_replace_what_a_run_is_made_of(name, fitted, tmp_path):
     run, other = tmp_path / "run", tmp_path / "other"
     for copy in (run, other):
-        shutil.copytree(fitted.run, copy)
+        shutil.copytree(fitted[0].run, copy)
     before = (run / name).read_bytes()
     for runs in ([run], [run, other]):
         with pytest.raises(UsageError, match=r"would be lost\. Choose another file with --output"):

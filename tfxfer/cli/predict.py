@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -52,7 +53,7 @@ def predict(
     if kind == "parquet" and output is None:
         raise UsageError("Format 'parquet' goes into a file: say which with --output.")
     if output is not None:
-        read = [*files_of_model(model), *paths]
+        read: list[str | Path] = [*files_of_model(model), *paths]
         check_output(output, "--output", read, "parquet" if kind == "parquet" else "text")
     with quiet_import():
         from tfxfer.api import predict as prediction
