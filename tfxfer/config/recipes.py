@@ -8,7 +8,7 @@ from typing import Any
 
 from tfxfer.config.paths import user_path
 from tfxfer.config.schema import AnyConfig, RunConfig
-from tfxfer.config.settings import setting_keys
+from tfxfer.config.settings import setting_field, setting_keys
 from tfxfer.errors import UsageError
 
 
@@ -46,9 +46,12 @@ def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
 
 def changed_settings(config: RunConfig) -> dict[str, Any]:
     """Returns the settings that have not their default, by their dotted keys."""
-    default = type(config)()
-    keys = setting_keys(type(config))
-    return {key: config.get(key) for key in keys if config.get(key) != default.get(key)}
+    kind = type(config)
+    return {
+        key: config.get(key)
+        for key in setting_keys(kind)
+        if config.get(key) != setting_field(kind, key).default
+    }
 
 
 def to_toml(config: RunConfig) -> str:

@@ -1,8 +1,8 @@
-"""Every setting of a run: its name, type, default and limits, and nothing that computes.
+"""Every setting of a run as it is asked for: its name, type, default and limits.
 
-A setting whose default is `None` is open until `recipe.py` decides it; its type is the one that it
-has from then on. `| None` marks the few that may stay open. The same names serve everywhere: the
-field `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
+A setting that is `None` is open. What `decided.py` has of the same name without `| None` is then
+decided by a rule; the others may stay open. The same names serve everywhere: the field
+`head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
 """
 
 import typing
@@ -34,15 +34,15 @@ AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 class PhaseConfig:
     """How one phase is trained."""
 
-    epochs: int = setting(None, minimum=0)
-    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] = setting(None)
-    learning_rate: float = setting(None, above=0)  # at the peak, after the warm-up
-    warmup_epochs: float = setting(None, minimum=0)  # linear, from zero to the peak
+    epochs: int | None = setting(None, minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(None)
+    learning_rate: float | None = setting(None, above=0)  # at the peak, after the warm-up
+    warmup_epochs: float | None = setting(None, minimum=0)  # linear, from zero to the peak
     decay: Literal["cosine", "constant"] = "cosine"  # from the peak to zero, or not at all
     momentum: float = setting(0.9, minimum=0, below=1)  # for sgd
     nesterov: bool = False  # for sgd: the gradient is taken where the momentum leads
-    weight_decay: float = setting(None, minimum=0)  # decoupled from the loss; kernels only
-    clip_norm: float = setting(None, minimum=0)  # global gradient norm; 0 clips nothing
+    weight_decay: float | None = setting(None, minimum=0)  # decoupled from the loss; kernels only
+    clip_norm: float | None = setting(None, minimum=0)  # global gradient norm; 0 clips nothing
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class HeadConfig(PhaseConfig):
     augmented_views: int = setting(0, minimum=0)  # of each image, kept beside the image itself
     pooling: Literal["average", "max", "both", "flatten"] = "average"
     hidden_units: tuple[int, ...] = setting((), minimum=1)
-    dropout: float = setting(None, minimum=0, below=1)
+    dropout: float | None = setting(None, minimum=0, below=1)
 
 
 @dataclass(frozen=True)
 class FinetuneConfig(PhaseConfig):
     """The phase that trains part or all of the backbone together with the head."""
 
-    optimizer: Literal["sgd", "adam", "adamw"] = setting(None)
-    unfreeze: str = setting(None)  # "all", "none", or the first stage that is trained
-    batch_norm: Literal["frozen", "adapt"] = setting(None)
+    optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None)
+    unfreeze: str | None = setting(None)  # "all", "none", or the first stage that is trained
+    batch_norm: Literal["frozen", "adapt"] | None = setting(None)
     patience: int = setting(0, minimum=0)  # epochs without improvement; 0 never stops early
 
 
@@ -75,10 +75,10 @@ class FinetuneConfig(PhaseConfig):
 class AugmentConfig:
     """Random changes to the images that the backbone is trained on."""
 
-    flip: bool = setting(None)  # left to right, half of the images
-    shift: float = setting(None, minimum=0, below=1)  # up to this part of width and height
-    zoom: float = setting(None, minimum=0, below=1)  # in or out by up to this part
-    rotation: float = setting(None, minimum=0, maximum=180)  # up to this many degrees
+    flip: bool | None = setting(None)  # left to right, half of the images
+    shift: float | None = setting(None, minimum=0, below=1)  # up to this part of width and height
+    zoom: float | None = setting(None, minimum=0, below=1)  # in or out by up to this part
+    rotation: float | None = setting(None, minimum=0, maximum=180)  # up to this many degrees
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class RunConfig:
     test_examples: int | None = setting(None, minimum=1)
     bad_images: BadImages = "error"  # what is done about those that cannot be read
     backbone: str = "resnet50"
-    image_size: int = setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
-    input_size: int = setting(None, minimum=1, maximum=4096)  # pixels the model is given
-    batch_size: int = setting(None, minimum=1)
-    label_smoothing: float = setting(None, minimum=0, below=1)
+    image_size: int | None = setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
+    input_size: int | None = setting(None, minimum=1, maximum=4096)  # pixels the model is given
+    batch_size: int | None = setting(None, minimum=1)
+    label_smoothing: float | None = setting(None, minimum=0, below=1)
     precision: Precision = "auto"
     xla: Xla = "auto"  # whether it compiles the train steps
     memory_gigabytes: float = setting(2.0, minimum=0)  # of images, and again of what is computed
@@ -159,7 +159,7 @@ class FitConfig(RunConfig):
     """Everything that decides what a fit computes and where its results go."""
 
     # "imagenet", "none", a file, or the backbone's own word.
-    weights: str = setting(None, is_path=True)
+    weights: str | None = setting(None, is_path=True)
     class_weights: ClassWeights = "none"  # "balanced": the same total for each class
     export_dir: str = setting("saved_models", is_path=True)
     calibrate: bool = False  # probabilities at the temperature that suits validation
@@ -215,7 +215,7 @@ class FitConfig(RunConfig):
 class PretrainConfig(PhaseConfig, RunConfig):
     """Everything that decides what a pretraining computes and where its results go."""
 
-    epochs: int = setting(None, minimum=1)
+    epochs: int | None = setting(None, minimum=1)
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     nesterov: bool = True
     augment: AugmentConfig = AugmentConfig()

@@ -52,6 +52,7 @@ def setting_types(record: Any, key: str) -> tuple[Any, ...]:
 
 
 def fields_of(record: Any) -> dict[str, dataclasses.Field[Any]]:
+    """Returns the fields of a record, or of its class, by name."""
     return {field.name: field for field in dataclasses.fields(record)}
 
 

@@ -5,7 +5,8 @@ import pathlib
 from dataclasses import dataclass
 from typing import Any
 
-from tfxfer.config.schema import FitConfig, HeadConfig, PretrainConfig, RunConfig
+from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
+from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
@@ -47,7 +48,7 @@ class Plan:
         run: The directory of the results, not made yet.
     """
 
-    config: FitConfig
+    config: DecidedFit
     source: Source
     backbone: Backbone
     run: RunDirectory
@@ -150,7 +151,7 @@ class PretrainPlan:
         run: The directory of the results; it is there already where a run was interrupted.
     """
 
-    config: PretrainConfig
+    config: DecidedPretrain
     source: Source
     backbone: Backbone
     run: RunDirectory
@@ -158,7 +159,7 @@ class PretrainPlan:
     def build_classifier(self) -> Classifier:
         """Returns a classifier of random weights, all of which are trained."""
         # Dropout is for heads that see few images; here the augmentation and the decay do its work.
-        head = HeadConfig(dropout=0.0)
+        head = DecidedHead(epochs=0, dropout=0.0)
         num_classes = len(self.source.class_names)
         classifier = build_classifier(self.backbone, self.config, head, "none", num_classes)
         classifier.unfreeze("all", "adapt")
@@ -198,12 +199,11 @@ def make_plan(config: FitConfig) -> Plan:
     check_settings(config)
     backbone = find_backbone(config.backbone)
     source = without_weightless(open_source(config))
-    _check_content(config, source)
-    asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
-    decided = decide(asked, _facts(source, backbone))
+    _check_content(FitConfig, config, source)
+    decided = decide(config, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(decided, f"{source.name}-{backbone.name}")
+    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
     plan = Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
     check_writable(plan.export_directory, "export_dir")
     return plan
@@ -220,15 +220,15 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     backbone = find_backbone(config.backbone)
     # The setting is a fit's; what the data themselves say of their examples holds here, too.
     source = without_weightless(open_source(config))
-    _check_content(config, source)
+    _check_content(PretrainConfig, config, source)
     decided = decide_pretraining(config, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(decided, f"{source.name}-{backbone.name}-pretrain")
+    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
 
-def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> dict[str, Any]:
+def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) -> dict[str, Any]:
     """Returns the settings that the machine decides, and the backbone's name as the table has it.
 
     Args:
@@ -244,7 +244,7 @@ def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> 
     }
 
 
-def _check_content(config: RunConfig, source: Source) -> None:
+def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> None:
     """Raises a UsageError where data are not those of the run that is resumed with them.
 
     They may lie elsewhere by now, or have another name: the content counts.
@@ -254,7 +254,7 @@ def _check_content(config: RunConfig, source: Source) -> None:
     run = RunDirectory(pathlib.Path(config.runs_dir, config.run))
     if not run.is_interrupted:
         return
-    was, seen = run_settings(run, type(config)).data, read_seen(run.seen)
+    was, seen = run_settings(run, kind).data, read_seen(run.seen)
     if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
@@ -274,4 +274,5 @@ def _facts(source: Source, backbone: Backbone) -> Facts:
         native_size=backbone.native_size,
         min_size=backbone.min_size,
         last_resolution=backbone.last_resolution,
+        weights_name=backbone.weights_name,
     )

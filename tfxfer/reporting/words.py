@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import setting_field
@@ -89,7 +90,7 @@ def asked(config: FitConfig) -> str:
     return shlex.join(words)
 
 
-def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) -> str:
+def network(config: DecidedFit, parameters: Mapping[str, int], num_classes: int) -> str:
     """Returns what the classifier is."""
     weights = "random weights" if config.weights == "none" else f"weights '{config.weights}'"
     sizes = f"at {config.image_size} pixels"
@@ -107,7 +108,7 @@ def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) 
 
 
 def phases(
-    config: FitConfig,
+    config: DecidedFit,
     epochs: Sequence[Epoch],
     penalty: float | None,
     best: Mapping[str, Any] | None,
