@@ -5,7 +5,7 @@ import pytest
 
 from tfxfer.config.recipes import changed_settings, changed_to_toml, read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
-from tfxfer.config.settings import setting_keys, setting_types
+from tfxfer.config.settings import setting_keys, setting_meaning, setting_types
 from tfxfer.errors import UsageError
 
 
@@ -228,3 +228,11 @@ def test_a_tilde_of_nobody_is_named_with_its_setting_and_file(tmp_path):
     recipe.write_text('export_dir = "~nobodyatall"\n')
     with pytest.raises(UsageError, match=r"In '.*recipe.toml': Setting 'export_dir'"):
         read_recipe(recipe, FitConfig())
+
+
+def test_every_setting_says_what_it_does():
+    for kind in (FitConfig, PretrainConfig):
+        for key in setting_keys(kind):
+            assert setting_meaning(kind, key).endswith((".", "]")), key
+    assert setting_meaning(FitConfig, "head.epochs") == "Epochs with the backbone frozen."
+    assert setting_meaning(FitConfig, "finetune.epochs") == "Epochs with the backbone unfrozen."

@@ -11,17 +11,32 @@ from tfxfer.errors import UsageError, did_you_mean
 
 def setting(
     default: Any,
+    meaning: str,
     *,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
     is_path: bool = False,
+    short: str | None = None,
 ) -> Any:
-    """Returns a dataclass field that knows the limits of its value, and whether `~` is expanded."""
+    """Returns a dataclass field that knows what there is to know of a setting.
+
+    Args:
+        default: None leaves it open.
+        meaning: What it does, with its unit where the name does not say it: the help of its option.
+            Where the default is None it may say what that comes to, as "[default: all]".
+        minimum: The least value, or None; of a list, of each of its items, as the other limits.
+        maximum: The greatest.
+        above: What it must be greater than.
+        below: What it must be less than.
+        is_path: Whether `~` is expanded.
+        short: Another name of its option.
+    """
     limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
     present = {words: limit for words, limit in limits.items() if limit is not None}
-    return dataclasses.field(default=default, metadata={"limits": present, "is_path": is_path})
+    known = {"meaning": meaning, "limits": present, "is_path": is_path, "short": short}
+    return dataclasses.field(default=default, metadata=known)
 
 
 def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
@@ -30,6 +45,11 @@ def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
     for section in sections:
         record = fields_of(record)[section].type
     return fields_of(record)[name]
+
+
+def setting_meaning(record: Any, key: str) -> str:
+    """Returns what a setting does, in a sentence."""
+    return str(setting_field(record, key).metadata["meaning"])
 
 
 def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
