@@ -16,7 +16,7 @@ from tfxfer.api.evaluate import evaluate
 from tfxfer.cli.app import main
 from tfxfer.cli.fitting import fit, pretrain
 from tfxfer.config.schema import FitConfig, PretrainConfig
-from tfxfer.config.settings import setting_keys
+from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.data.cache import Cache
 from tfxfer.errors import RunError
 from tfxfer.exporting.clients import how_to_serve
@@ -65,7 +65,7 @@ def test_importing_the_package_is_light_and_its_verbs_are_there():
 
 
 def option_names(config):
-    return {"--" + key.replace(".", "-").replace("_", "-") for key in setting_keys(config)}
+    return {option_of(key) for key in setting_keys(config)}
 
 
 def test_every_setting_is_an_option_of_fit():

@@ -5,7 +5,7 @@ import pytest
 
 from tfxfer.config.recipes import changed_settings, changed_to_toml, read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
-from tfxfer.config.settings import setting_keys, setting_meaning, setting_types
+from tfxfer.config.settings import option_of, setting_keys, setting_meaning, setting_types
 from tfxfer.errors import UsageError
 
 
@@ -228,6 +228,20 @@ def test_a_tilde_of_nobody_is_named_with_its_setting_and_file(tmp_path):
     recipe.write_text('export_dir = "~nobodyatall"\n')
     with pytest.raises(UsageError, match=r"In '.*recipe.toml': Setting 'export_dir'"):
         read_recipe(recipe, FitConfig())
+
+
+@pytest.mark.parametrize(
+    ("key", "option"),
+    [("data", "--data"), ("head.epochs", "--head-epochs"), ("runs_dir", "--runs-dir")],
+)
+def test_a_setting_is_an_option_of_the_same_words(key, option):
+    assert option_of(key) == option
+
+
+def test_no_two_settings_are_one_option():
+    for kind in (FitConfig, PretrainConfig):
+        keys = list(setting_keys(kind))
+        assert len({option_of(key) for key in keys}) == len(keys)
 
 
 def test_every_setting_says_what_it_does():

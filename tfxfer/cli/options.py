@@ -9,13 +9,14 @@ import click
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AnyConfig, RunConfig
 from tfxfer.config.settings import (
+    option_of,
     setting_field,
     setting_keys,
     setting_meaning,
     setting_types,
 )
 from tfxfer.planning.preflight import check_settings
-from tfxfer.runs.naming import run_to_resume
+from tfxfer.system.run_layout import RunDirectory
 
 # TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
 
@@ -46,7 +47,7 @@ def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
     field = setting_field(record, key)
     default, short = field.default, field.metadata["short"]
     several = default == ()
-    names = ["--" + key.replace(".", "-").replace("_", "-")]
+    names = [option_of(key)]
     names += [short] if short else []
     shown = "" if default in (None, "", ()) or default is False else f"  [default: {default}]"
     return click.option(
@@ -73,16 +74,17 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
 
 
 def with_settings(
-    context: click.Context, recipe: str | None, defaults: AnyConfig, resume: str | None = None
+    context: click.Context, recipe: str | None, defaults: AnyConfig, run: RunDirectory | None
 ) -> AnyConfig:
     """Returns the settings a command is to work with: defaults < recipe < command line, checked.
 
-    Where a run is to be gone on with, its settings are the defaults.
+    Where a run is to be gone on with, its settings are the defaults, and the verb checks all of
+    them: what they name may lie elsewhere than they say.
     """
-    if resume is not None:
-        defaults = read_recipe(str(run_to_resume(resume).config), defaults)
+    if run is not None:
+        defaults = read_recipe(run.config, defaults)
     config = read_recipe(recipe, defaults) if recipe else defaults
     config = config.with_settings(context.ensure_object(dict))
-    if resume is None:
+    if run is None:
         check_settings(config)
     return config

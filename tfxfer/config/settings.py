@@ -47,6 +47,11 @@ def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
     return fields_of(record)[name]
 
 
+def option_of(key: str) -> str:
+    """Returns the option of a setting: `--head-epochs` of `head.epochs`."""
+    return "--" + key.replace(".", "-").replace("_", "-")
+
+
 def setting_meaning(record: Any, key: str) -> str:
     """Returns what a setting does, in a sentence."""
     return str(setting_field(record, key).metadata["meaning"])

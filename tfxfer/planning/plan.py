@@ -13,7 +13,6 @@ from tfxfer.data.source import Source
 from tfxfer.data.weighting import balanced_weights, without_weightless
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
@@ -196,8 +195,7 @@ def make_plan(config: FitConfig) -> Plan:
         UsageError: A setting names something that is not there, or that cannot be.
         DataError: The data cannot be used.
     """
-    check_settings(config)
-    backbone = find_backbone(config.backbone)
+    backbone = check_settings(config)
     source = without_weightless(open_source(config))
     _check_content(FitConfig, config, source)
     decided = decide(config, _facts(source, backbone))
@@ -216,8 +214,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
         UsageError: A setting names something that is not there, or that cannot be.
         DataError: The data cannot be used.
     """
-    check_settings(config)
-    backbone = find_backbone(config.backbone)
+    backbone = check_settings(config)
     # The setting is a fit's; what the data themselves say of their examples holds here, too.
     source = without_weightless(open_source(config))
     _check_content(PretrainConfig, config, source)

@@ -8,11 +8,14 @@ from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
 
 
-def check_settings(config: RunConfig) -> None:
-    """Raises a UsageError where a setting names something that is not there or does not fit.
+def check_settings(config: RunConfig) -> Backbone:
+    """Returns the backbone that settings name, once they are found to fit what is there.
 
     Checked are that data are named, the backbone with its smallest size, where the results go, and
     for a fit the weights and the stages.
+
+    Raises:
+        UsageError: A setting names something that is not there or does not fit.
     """
     if not config.data:
         raise UsageError(
@@ -31,6 +34,7 @@ def check_settings(config: RunConfig) -> None:
             f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
             f"least {backbone.min_size} pixels."
         )
+    return backbone
 
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:

@@ -17,7 +17,7 @@ def asked_settings(
     kind: type[AnyConfig],
     config: AnyConfig | None,
     settings: Mapping[str, Any],
-    resume: str | pathlib.Path | None = None,
+    resume: str | pathlib.Path | RunDirectory | None = None,
 ) -> AnyConfig:
     """Returns what the user asked for: settings by name over a record over the defaults.
 

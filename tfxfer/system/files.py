@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfxfer.config.paths import user_path
+from tfxfer.config.settings import option_of
 from tfxfer.errors import RunError, UsageError
 from tfxfer.system.notices import warn_once
 
@@ -112,8 +113,9 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
     except (OSError, ValueError) as error:  # too long a name, one with a NUL
         problem = getattr(error, "strerror", None) or str(error)
     if problem:
-        option = "--" + setting.replace("_", "-")
-        raise UsageError(f"Cannot write to '{directory}': {problem}. Choose another {option}.")
+        raise UsageError(
+            f"Cannot write to '{directory}': {problem}. Choose another {option_of(setting)}."
+        )
 
 
 @contextlib.contextmanager
