@@ -1,5 +1,9 @@
 """The plan in words."""
 
+from collections.abc import Iterator
+
+import keras
+
 from tfxfer.config.decided import (
     DecidedAugment,
     DecidedFit,
@@ -51,6 +55,70 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
             f"({num_features:,} features)",
         ),
     ]
+
+
+def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
+    """Returns lines on what each phase trains, and how; the classifier stays as it is."""
+    lines = []
+    if config.head.epochs:
+        what = "the head; each image passes the frozen backbone once"
+        if config.head.augmented_views:
+            what += f", with {config.head.augmented_views} changed views of it"
+        num_trained = count_trained(classifier, "none", "frozen")
+        lines += _describe_phase("head", config.head, what, num_trained, classifier)
+    else:
+        lines.append(plan_row("phase head", "left out"))
+    phase = config.finetune
+    if phase.epochs:
+        what = describe_unfrozen(phase.unfreeze, phase.batch_norm, backbone)
+        num_trained = count_trained(classifier, phase.unfreeze, phase.batch_norm)
+        lines += _describe_phase("finetune", phase, what, num_trained, classifier)
+    else:
+        lines.append(plan_row("phase finetune", "left out"))
+    return lines
+
+
+def _describe_phase(
+    name: str,
+    phase: SolvedHead | GradientPhase,
+    what: str,
+    num_trained: int,
+    classifier: Classifier,
+) -> list[str]:
+    num_frozen = classifier.num_parameters() - num_trained
+    return [
+        plan_row(f"phase {name}", describe_schedule(phase)),
+        *(plan_row("", text) for text in describe_regularisation(phase)),
+        plan_row("", f"trains {what}"),
+        plan_row("", f"{num_trained:,} parameters trained, {num_frozen:,} frozen"),
+    ]
+
+
+def count_trained(classifier: Classifier, unfreeze: str, batch_norm: str) -> int:
+    """Returns how many parameters are trained under the settings of a finetune phase.
+
+    The classifier stays as it is. That `unfreeze` is "none" is the head phase.
+    """
+    before = [
+        (layer, layer.trainable, getattr(layer, "momentum", None))
+        for layer in _with_all_inside(classifier.backbone)
+    ]
+    try:
+        classifier.unfreeze(unfreeze, batch_norm)
+        return classifier.num_trainable()
+    finally:
+        # The outer ones come first, as what they are told reaches those in them.
+        for layer, trainable, momentum in before:
+            layer.trainable = trainable
+            if momentum is not None:
+                layer.momentum = momentum
+
+
+def _with_all_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yields a layer and all that is in it, each before what is in it."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _with_all_inside(inner)
 
 
 def describe_schedule(phase: SolvedHead | GradientPhase) -> str:

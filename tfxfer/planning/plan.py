@@ -21,10 +21,10 @@ from tfxfer.planning.description import (
     describe_changes,
     describe_data,
     describe_model,
+    describe_phases,
     describe_regularisation,
     describe_results,
     describe_schedule,
-    describe_unfrozen,
     plan_row,
 )
 from tfxfer.planning.preflight import check_settings
@@ -63,37 +63,12 @@ class Plan:
         return build_classifier(self.backbone, self.config, self.config.head, weights, num_classes)
 
     def describe(self, classifier: Classifier) -> str:
-        """Returns the plan as a person reads it; the classifier's trainable state is changed."""
+        """Returns the plan as a person reads it; the classifier stays as it is."""
+        version = next_version(self.export_directory)
         lines = [
             *describe_data(self.source, self.config),
             *describe_model(self.backbone, self.config, classifier),
-        ]
-        total = classifier.num_parameters()
-        for phase, settings in (("head", self.config.head), ("finetune", self.config.finetune)):
-            if settings.epochs == 0:
-                lines.append(plan_row(f"phase {phase}", "left out"))
-                continue
-            if phase == "head":
-                classifier.freeze()
-                what = "the head; each image passes the frozen backbone once"
-                if self.config.head.augmented_views:
-                    what += f", with {self.config.head.augmented_views} changed views of it"
-            else:
-                unfreeze, batch_norm = (
-                    self.config.finetune.unfreeze,
-                    self.config.finetune.batch_norm,
-                )
-                classifier.unfreeze(unfreeze, batch_norm)
-                what = describe_unfrozen(unfreeze, batch_norm, self.backbone)
-            trained = classifier.num_trainable()
-            lines += [
-                plan_row(f"phase {phase}", describe_schedule(settings)),
-                *(plan_row("", text) for text in describe_regularisation(settings)),
-                plan_row("", f"trains {what}"),
-                plan_row("", f"{trained:,} parameters trained, {total - trained:,} frozen"),
-            ]
-        version = next_version(self.export_directory)
-        lines += [
+            *describe_phases(self.backbone, self.config, classifier),
             *self._describe_class_weights(),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
