@@ -94,6 +94,16 @@ def test_a_flag_that_is_not_given_leaves_the_recipes_word(tmp_path):
     assert "comparison" not in plain.stdout
 
 
+def test_a_path_that_is_not_utf_8_is_refused_at_once(tmp_path):
+    code = "from tfxfer.cli import main; main()"
+    command = [sys.executable, "-c", code, "fit", "--data", "digits", "--runs-dir", b"a\xffb"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Error: Setting 'runs_dir' is 'a\\udcffb', which is not UTF-8")
+    assert done.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_options_have_the_type_of_their_field_and_show_its_default():
     options = {parameter.opts[0]: parameter for parameter in fit.params}
     assert options["--head-epochs"].type is click.INT

@@ -204,9 +204,13 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
-    """Writes JSON that a person can read."""
+    """Writes JSON that a person can read.
+
+    What names of files have that is no UTF-8 is escaped as JSON does it, and read back the same.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        temporary.write_text(text, "utf-8", "backslashreplace")
 
 
 def flush(path: pathlib.Path) -> None:
