@@ -62,12 +62,9 @@ def predict(
     named = [path for path in paths if path != "-"]
     counts = {"files": 0, "unreadable": 0}
 
-    def note(line: str) -> None:
-        streams.tell(f"Note: {line}")
-
     def counted() -> Iterator[Any]:
         for one in prediction.predict(
-            model, named, listed=listed, top=top, batch_size=batch_size, say=note
+            model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note
         ):
             counts["files"] += 1
             if one.error:
