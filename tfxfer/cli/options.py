@@ -86,5 +86,6 @@ def with_settings(
     config = read_recipe(recipe, defaults) if recipe else defaults
     config = config.with_settings(context.ensure_object(dict))
     if run is None:
+        # Before TensorFlow is imported; the verb, which scripts call too, looks for itself.
         check_settings(config)
     return config

@@ -7,7 +7,7 @@ differ, so that the type checker tells `int` from `int | None`. What computes ta
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from tfxfer.config.schema import (
     AugmentConfig,
@@ -18,10 +18,8 @@ from tfxfer.config.schema import (
     PretrainConfig,
     RunConfig,
 )
-from tfxfer.config.settings import fields_of
+from tfxfer.config.settings import Record, fields_of
 from tfxfer.errors import UsageError
-
-Record = TypeVar("Record")
 
 # These classes are not decorated as dataclasses: their fields, with defaults and limits, and
 # `__init__` are those of the record that was asked for.

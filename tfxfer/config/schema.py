@@ -5,21 +5,17 @@ decided by a rule; the others may stay open. The same names serve everywhere: th
 `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
 """
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 from tfxfer.config.paths import expand_user
-from tfxfer.config.settings import check_value, fields_of, replaced, setting, setting_keys
+from tfxfer.config.settings import changed, check_value, fields_of, setting, setting_keys
 from tfxfer.errors import UsageError
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
-
 Xla = Literal["auto", "on", "off"]
-
 ClassWeights = Literal["none", "balanced"]
-
 BadImages = Literal["error", "skip"]
 
 GIGABYTE = 10**9
@@ -32,19 +28,18 @@ AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 
 @dataclass(frozen=True)
 class PhaseConfig:
-    """How one phase is trained."""
+    """How one phase is trained.
+
+    The rate rises from zero in a straight line. Weight decay is for kernels only.
+    """
 
     epochs: int | None = setting(None, "Passes over the training images.", minimum=0)
     optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(None, "Update rule.")
     learning_rate: float | None = setting(None, "Peak learning rate.", above=0)
-    # Linear, from zero.
     warmup_epochs: float | None = setting(None, "Epochs until the peak.", minimum=0)
-    # To zero, or not at all.
     decay: Literal["cosine", "constant"] = setting("cosine", "What the rate does after the peak.")
     momentum: float = setting(0.9, "Of sgd.", minimum=0, below=1)
-    # The gradient is taken where the momentum leads.
     nesterov: bool = setting(False, "Nesterov's momentum for sgd.")
-    # Of kernels only.
     weight_decay: float | None = setting(None, "Decoupled weight decay.", minimum=0)
     clip_norm: float | None = setting(
         None, "Largest global gradient norm; 0 clips nothing.", minimum=0
@@ -67,7 +62,6 @@ class HeadConfig(PhaseConfig):
     penalty: float | None = setting(
         None, "Of the squared weights, for lbfgs  [default: chosen on validation]", minimum=0
     )
-    # Beside the image itself.
     augmented_views: int = setting(
         0, "Changed views of each image that the head learns from, too.", minimum=0
     )
@@ -129,10 +123,7 @@ class RunConfig:
         None, "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]", is_path=True
     )
     validation_fraction: float | None = setting(
-        None,
-        "Share of the images carved for validation where there is none.",
-        above=0,
-        below=1,
+        None, "Share of the images carved for validation where there is none.", above=0, below=1
     )
     test_fraction: float | None = setting(
         None, "Share carved for the test where the data have no splits at all.", above=0, below=1
@@ -164,9 +155,7 @@ class RunConfig:
         "auto", "Compile the train steps: takes a minute; on a GPU they are then twice as fast."
     )
     memory_gigabytes: float = setting(
-        2.0,
-        "Most memory for images, and as much again for what is computed of them.",
-        minimum=0,
+        2.0, "Most memory for images, and as much again for what is computed of them.", minimum=0
     )
     cache_gigabytes: float = setting(
         10.0, "Most disk for the features and images of all runs; 0 keeps none.", minimum=0
@@ -183,7 +172,6 @@ class RunConfig:
     checkpoint_minutes: float = setting(
         5.0, "Write the state down so often within an epoch; 0 only at its end.", minimum=0
     )
-    # Over all resumptions.
     max_minutes: float | None = setting(
         None,
         "Train no longer than about this, with a schedule to suit  [default: no limit]",
@@ -222,13 +210,7 @@ class RunConfig:
         Raises:
             UsageError: A key is unknown or a value is not allowed.
         """
-        where = f" in '{origin}'" if origin else ""
-        try:
-            return typing.cast(Self, replaced(type(self), self, settings, "", where))
-        except UsageError as error:
-            if origin and origin not in str(error):
-                raise UsageError(f"In '{origin}': {error}") from None
-            raise
+        return changed(self, settings, origin)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tfxfer.errors import UsageError, did_you_mean
+
+Record = TypeVar("Record")
 
 
 def setting(
@@ -81,7 +83,18 @@ def fields_of(record: Any) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(record)}
 
 
-def replaced(
+def changed(record: Record, settings: Mapping[str, Any], origin: str = "") -> Record:
+    """Returns a record in which some settings have other values; see `RunConfig.with_settings`."""
+    where = f" in '{origin}'" if origin else ""
+    try:
+        return typing.cast(Record, _replaced(type(record), record, settings, "", where))
+    except UsageError as error:
+        if origin and origin not in str(error):
+            raise UsageError(f"In '{origin}': {error}") from None
+        raise
+
+
+def _replaced(
     kind: type[Any], record: Any, settings: Mapping[str, Any], prefix: str, where: str
 ) -> Any:
     """Returns a record with the given values, going down into its sections."""
@@ -96,7 +109,7 @@ def replaced(
         if dataclasses.is_dataclass(field.type):
             if not isinstance(value, Mapping):
                 raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
-            changes[name] = replaced(kind, getattr(record, name), value, f"{key}.", where)
+            changes[name] = _replaced(kind, getattr(record, name), value, f"{key}.", where)
         elif isinstance(value, Mapping):
             raise UsageError(f"'{key}'{where} is a setting, not a section.")
         else:
