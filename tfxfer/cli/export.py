@@ -1,6 +1,5 @@
 """`export`: what others run."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -8,15 +7,10 @@ import click
 from tfxfer.cli.options import OTHER_DATA
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig
-from tfxfer.config.settings import option_of, setting_meaning
+from tfxfer.config.settings import setting_meaning
 from tfxfer.errors import UsageError
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes
-
-# Options that go with a SavedModel, and with the other formats.
-_OF_PUBLISHING = ("name", "export_dir", "keep", "calibrate", "min_accuracy")
-
-_OF_CONVERTING = ("output", "quantization")
 
 
 @click.command()
@@ -51,7 +45,19 @@ _OF_CONVERTING = ("output", "quantization")
     help="Of litert: weights in half or a quarter of the space.",
 )
 @click.option("--output", help="Of the other formats: the file  [default: beside the model]")
-def export(model: str, kind: Any, **options: Any) -> None:
+def export(
+    model: str,
+    kind: Any,
+    name: str | None,
+    export_dir: str | None,
+    data: str | None,
+    data_dir: str | None,
+    calibrate: bool,
+    min_accuracy: float,
+    keep: int | None,
+    quantization: Any,
+    output: str | None,
+) -> None:
     """Publish MODEL, a run's directory or a .keras file, as others run it.
 
     Of a saved_model a new version for TensorFlow Serving appears, once it was found to answer as
@@ -59,46 +65,57 @@ def export(model: str, kind: Any, **options: Any) -> None:
     take RGB in [0, 255] of the model's size; they are compared with the model, too, and what they
     lose is told.
     """
-    _check_options(kind, options)
-    of_data = {name: options[name] for name in ("data", "data_dir")}
-    if kind == "saved_model":
-        _publish(model, **of_data, **{name: options[name] for name in _OF_PUBLISHING})
+    if kind != "saved_model":
+        for_serving = {
+            "--name": name,
+            "--export-dir": export_dir,
+            "--keep": keep,
+            "--calibrate": calibrate,
+            "--min-accuracy": min_accuracy,
+        }
+        _refuse(f"goes with --format saved_model, not with {kind}", for_serving)
     else:
-        _convert(model, kind, **of_data, **{name: options[name] for name in _OF_CONVERTING})
-
-
-def _publish(model: str, **options: Any) -> None:
+        _refuse("goes with another --format than saved_model", {"--output": output})
+        _refuse(
+            "goes with --format litert",
+            {"--quantization": quantization if quantization != "none" else None},
+        )
     with quiet_import():
+        from tfxfer.api.convert import convert
         from tfxfer.api.export import export as publish
         from tfxfer.exporting import clients
-    version = publish(model, say=streams.say, **options)
+    if kind != "saved_model":
+        made = convert(
+            model,
+            kind,
+            output=output,
+            quantization=quantization,
+            data=data,
+            data_dir=data_dir,
+            say=streams.say,
+        )
+        streams.say(
+            f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
+            f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
+            f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
+            f"probabilities within {made.difference:.1g}"
+        )
+        return
+    version = publish(
+        model,
+        name=name,
+        export_dir=export_dir,
+        data=data,
+        data_dir=data_dir,
+        calibrate=calibrate,
+        min_accuracy=min_accuracy,
+        keep=keep,
+        say=streams.say,
+    )
     streams.say(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 
 
-def _convert(model: str, kind: Any, **options: Any) -> None:
-    with quiet_import():
-        from tfxfer.api.convert import convert
-    made = convert(model, kind, say=streams.say, **options)
-    streams.say(
-        f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
-        f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
-        f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
-        f"probabilities within {made.difference:.1g}"
-    )
-
-
-def _check_options(kind: str, options: Mapping[str, Any]) -> None:
-    """Raises a UsageError for an option that another format takes."""
-    if kind != "saved_model":
-        for_serving = {option_of(name): options[name] for name in _OF_PUBLISHING}
-        _refuse(f"goes with --format saved_model, not with {kind}", for_serving)
-        return
-    _refuse("goes with another --format than saved_model", {"--output": options["output"]})
-    chosen = options["quantization"] != "none"
-    _refuse("goes with --format litert", {"--quantization": chosen})
-
-
-def _refuse(why: str, options: Mapping[str, Any]) -> None:
+def _refuse(why: str, options: dict[str, Any]) -> None:
     """Raises a UsageError if one of the options was given."""
     given = [name for name, value in options.items() if value]
     if given:
