@@ -16,6 +16,7 @@ from tfxfer.cli.app import main
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
 from tfxfer.errors import UsageError
+from tfxfer.system.tables import text_width
 
 
 def scene_file(seed, size=(80, 60), kind="JPEG", **options):
@@ -60,6 +61,14 @@ def test_of_sound_data_there_is_nothing_to_say(folder):
     assert table[1].split() == ["cat", "4", "2", "2"]
     assert table[3].split() == ["all", "classes", "8", "4", "4"]
     assert table[-1] == "Nothing to complain of."
+
+
+def test_the_table_lines_up_whatever_the_names_are_written_in(folder):
+    for split in folder.iterdir():
+        (split / "cat").rename(split / "ねこ 猫")
+        (split / "dog").rename(split / "perro\u0301")
+    table = check(str(folder)).describe().splitlines()[:4]
+    assert len({text_width(line) for line in table}) == 1
 
 
 def test_unreadable_files_stop_a_fit_or_are_left_out(folder):

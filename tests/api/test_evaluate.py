@@ -18,6 +18,7 @@ from tfxfer.evaluation import metrics
 from tfxfer.evaluation.result import MATRIX_CLASSES
 from tfxfer.evaluation.scoring import judge, score
 from tfxfer.inference.loading import load
+from tfxfer.system.tables import text_width
 
 
 def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
@@ -250,6 +251,13 @@ def predicted(num_classes, labels, taken, names=None):
     probabilities[np.arange(len(labels)), taken] = 0.9
     names = names or tuple(f"class {number}" for number in range(num_classes))
     return judge("things", "test", names, probabilities, np.array(labels))
+
+
+def test_the_table_of_the_classes_lines_up_whatever_they_are_called():
+    names = ("a longer name", "ねこ 猫", "perro\u0301", "\U0001f431")
+    lines = predicted(4, [0, 1, 2, 3], [0, 1, 2, 3], names).describe().splitlines()
+    (start,) = (number for number, line in enumerate(lines) if line.startswith("  class"))
+    assert len({text_width(line) for line in lines[start : start + 5]}) == 1
 
 
 def test_what_is_printed_names_what_is_confused():

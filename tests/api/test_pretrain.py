@@ -15,6 +15,7 @@ from tfxfer.api.fit import fit
 from tfxfer.api.pretrain import describe_plan, pretrain
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import PretrainConfig
+from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.layers import leaf_layers
@@ -126,11 +127,7 @@ def test_it_is_transferred_with_its_weights_unchanged(pretrained, pictures, tmp_
 
 def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures, tmp_path):
     arguments = settings(pictures, tmp_path)
-    options = [
-        part
-        for name, value in arguments.items()
-        for part in (f"--{name.replace('_', '-')}", str(value))
-    ]
+    options = [part for name, value in arguments.items() for part in (option_of(name), str(value))]
     command = [
         sys.executable,
         "-c",

@@ -5,7 +5,7 @@ import pytest
 
 from tfxfer.config.recipes import changed_settings, changed_to_toml, read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
-from tfxfer.config.settings import setting_keys, setting_types
+from tfxfer.config.settings import option_of, setting_keys, setting_meaning, setting_types
 from tfxfer.errors import UsageError
 
 
@@ -198,6 +198,27 @@ def test_a_recipe_keeps_any_text(data, tmp_path):
     assert read_recipe(tmp_path / "config.toml", FitConfig()) == config
 
 
+@pytest.mark.parametrize("code", [*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0xFEFF])
+def test_a_recipe_keeps_every_control_character(code, tmp_path):
+    text = chr(code)
+    config = FitConfig(data=f"{text}a{text}{text}b{text}", run=text, weights=f"\\{text}")
+    (tmp_path / "config.toml").write_text(to_toml(config), encoding="utf-8", newline="")
+    assert read_recipe(tmp_path / "config.toml", FitConfig()) == config
+
+
+def test_a_recipe_of_before_reads_as_before(tmp_path):
+    (tmp_path / "config.toml").write_text(
+        'data = "a\\u007fb \\u0001 \\"q\\" \\\\ 猫"\nxla = "off"\nmemory_gigabytes = 2.0\n'
+        "calibrate = false\n\n[head]\nepochs = 100\nhidden_units = [64, 32]\n\n"
+        "[finetune]\nlearning_rate = 1e-05\n\n[augment]\n",
+        encoding="utf-8",
+    )
+    expected = FitConfig(data='a\x7fb \x01 "q" \\ 猫', xla="off").with_settings(
+        {"head": {"epochs": 100, "hidden_units": [64, 32]}, "finetune": {"learning_rate": 1e-5}}
+    )
+    assert read_recipe(tmp_path / "config.toml", FitConfig()) == expected
+
+
 def test_a_recipe_may_have_a_byte_order_mark_and_the_lines_of_windows(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfdata = 'photos'\r\nseed = 3\r\n")
     assert read_recipe(tmp_path / "a.toml", FitConfig()) == FitConfig(data="photos", seed=3)
@@ -228,3 +249,25 @@ def test_a_tilde_of_nobody_is_named_with_its_setting_and_file(tmp_path):
     recipe.write_text('export_dir = "~nobodyatall"\n')
     with pytest.raises(UsageError, match=r"In '.*recipe.toml': Setting 'export_dir'"):
         read_recipe(recipe, FitConfig())
+
+
+@pytest.mark.parametrize(
+    ("key", "option"),
+    [("data", "--data"), ("head.epochs", "--head-epochs"), ("runs_dir", "--runs-dir")],
+)
+def test_a_setting_is_an_option_of_the_same_words(key, option):
+    assert option_of(key) == option
+
+
+def test_no_two_settings_are_one_option():
+    for kind in (FitConfig, PretrainConfig):
+        keys = list(setting_keys(kind))
+        assert len({option_of(key) for key in keys}) == len(keys)
+
+
+def test_every_setting_says_what_it_does():
+    for kind in (FitConfig, PretrainConfig):
+        for key in setting_keys(kind):
+            assert setting_meaning(kind, key).endswith((".", "]")), key
+    assert setting_meaning(FitConfig, "head.epochs") == "Epochs with the backbone frozen."
+    assert setting_meaning(FitConfig, "finetune.epochs") == "Epochs with the backbone unfrozen."

@@ -87,7 +87,7 @@ def of_two_classes(folder, *layers):
 def test_what_is_assumed_of_a_model_of_others_is_said_once(tmp_path, capsys):
     path = of_two_classes(tmp_path, keras.layers.Dense(2))
     classifier = load(path)
-    assert [*capsys.readouterr()] == ["", f"note: '{path}': {classifier.notes[0]}\n"]
+    assert [*capsys.readouterr()] == ["", f"Note: '{path}': {classifier.notes[0]}\n"]
     assert "logits" in classifier.notes[0]
     classifier.predict(np.zeros((8, 8, 3), "uint8"))
     assert [*capsys.readouterr()] == ["", ""]

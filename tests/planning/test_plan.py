@@ -5,6 +5,7 @@ import tensorflow as tf
 from conftest import SMALL_BACKBONE
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.models.layers import leaf_layers
 from tfxfer.planning.plan import make_plan
 
 
@@ -40,7 +41,9 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     }
     plan = make_plan(config(tmp_path, **settings))
     classifier = plan.build_classifier("none")
+    trainable = [layer.trainable for layer in leaf_layers(classifier.model)]
     lines = plan.describe(classifier).splitlines()
+    assert [layer.trainable for layer in leaf_layers(classifier.model)] == trainable
     assert lines[0] == "data            digits: 1,079 train, 359 validation, 359 test images"
     assert lines[1].strip() == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, ..."
     assert lines[2].strip() == "8 x 8 pixels, upsampled in the model to 32"

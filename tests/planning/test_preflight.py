@@ -1,6 +1,7 @@
 import pytest
 
 from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
 from tfxfer.planning.preflight import check_settings
@@ -53,3 +54,17 @@ def test_the_settings_of_a_pretraining_are_checked_too(tmp_path):
         check_settings(config.with_settings({"image_size": 16}))
     with pytest.raises(UsageError, match="it must be a plain name"):
         check_settings(config.with_settings({"run": "../elsewhere"}))
+
+
+@pytest.mark.parametrize(
+    "key", ["data", "data_dir", "cache_dir", "runs_dir", "run", "export_dir", "weights", "backbone"]
+)
+def test_text_that_no_file_could_hold_is_refused_before_the_work_begins(key):
+    config = FitConfig(data="digits").with_settings({key: "a\udcffb"})
+    message = rf"^Setting '{key}' is 'a\\udcffb', which is not UTF-8.* another {option_of(key)}\."
+    with pytest.raises(UsageError, match=message):
+        check_settings(config)
+
+
+def test_text_of_any_characters_is_allowed(tmp_path):
+    check_settings(FitConfig(data="caf\u00e9 \U0001f431", runs_dir=str(tmp_path / "猫")))

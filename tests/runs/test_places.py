@@ -1,5 +1,7 @@
 """Paths in a run's settings lead to the same place from any directory, and after a move."""
 
+import sys
+
 import pytest
 
 from tfxfer.config.recipes import to_toml
@@ -113,3 +115,17 @@ def test_settings_are_made_absolute_where_there_is_something(project, monkeypatc
     assert found.data == str(project / "photos")
     assert found.weights == "imagenet"
     assert found.export_dir == str(project / "to" / "come")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems have no such names")
+def test_a_working_directory_that_is_not_utf_8_is_found_again(tmp_path, monkeypatch):
+    folder = tmp_path / "a\udcffb"
+    (folder / "photos").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    run = RunDirectory(tmp_path / "runs" / "a")
+    run.path.mkdir(parents=True)
+    config = FitConfig(data="photos")
+    run.config.write_text(to_toml(config))
+    note_places(run, config)
+    monkeypatch.chdir(tmp_path)
+    assert run_settings(run, FitConfig).data == str(folder / "photos")

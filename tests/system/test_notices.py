@@ -14,7 +14,7 @@ def test_notices_are_shown_in_place_of_logged_while_something_shows_them(caplog,
     lines = []
     with shown_by(lines.append):
         warn_once(f"{tmp_path} shown", "a 50% share")
-    assert lines == ["Note: a 50% share"]
+    assert lines == ["a 50% share"]
     assert not caplog.messages
     logger = logging.getLogger("tfxfer")
     assert logger.propagate

@@ -175,7 +175,7 @@ def test_a_script_whose_reader_left_ends_without_a_word_of_it():
     )
     assert done.stdout == "line 0\n"
     assert done.stderr.splitlines() == [
-        "note: nobody reads the output any more; the run goes on without it",
+        "Note: nobody reads the output any more; the run goes on without it",
         "done",
     ]
     assert done.returncode == 0

@@ -1,10 +1,10 @@
-"""CSV that is read back as it was written."""
+"""Columns that line up, and CSV that is read back as it was written."""
 
 import csv
 
 import pytest
 
-from tfxfer.system.tables import TableWriter, needs_quotes
+from tfxfer.system.tables import TableWriter, needs_quotes, padded, text_width
 
 
 @pytest.mark.parametrize("quote_all", [True, False])
@@ -25,3 +25,28 @@ def test_white_space_around_a_text_needs_quotes():
     assert needs_quotes(["a", "b "])
     assert needs_quotes(["\u00a0a"])
     assert not needs_quotes(["a b", ""])
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("cat", 3),
+        ("", 0),
+        ("猫", 2),
+        ("ねこ", 4),
+        ("고양이", 6),
+        ("\uff8a", 1),  # half as wide
+        ("e\u0301cole", 5),
+        ("\U0001f431", 2),
+        ("a\u200bb", 2),
+    ],
+)
+def test_texts_of_any_script_line_up(text, width):
+    assert text_width(text) == width
+    assert padded(text, 8) == text + " " * (8 - width)
+    assert padded(text, width) == text
+
+
+def test_what_is_wider_than_a_column_stays():
+    assert padded("long name", 4) == "long name"
+    assert padded("猫猫猫", 4) == "猫猫猫"

@@ -14,6 +14,7 @@ FACTS = Facts(
     native_size=32,
     min_size=8,
     last_resolution="conv5",
+    weights_name="imagenet",
 )
 
 

@@ -33,6 +33,7 @@ from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
 from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
 from tfxfer.training.comparison import compare_with_scratch
@@ -57,7 +58,7 @@ class FitResult:
 
 
 @isolated
-def describe_plan(config: FitConfig, *, resume: str | Path | None = None) -> str:
+def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None = None) -> str:
     """Returns what `fit` would do, as text; no weights are loaded and nothing is written."""
     plan = make_plan(asked_settings(FitConfig, config, {}, resume))
     return plan.describe(plan.build_classifier(weights="none"))
@@ -67,7 +68,7 @@ def describe_plan(config: FitConfig, *, resume: str | Path | None = None) -> str
 def fit(
     config: FitConfig | None = None,
     *,
-    resume: str | Path | None = None,
+    resume: str | Path | RunDirectory | None = None,
     say: Say = print,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
@@ -95,8 +96,9 @@ def fit(
     """
     leave_gpu_to_jax()
     say = keep_going(say)
-    asked = asked_settings(FitConfig, config, settings, resume)
-    if resume is not None and (run := run_to_resume(resume)).is_finished:
+    run = None if resume is None else run_to_resume(resume)
+    asked = asked_settings(FitConfig, config, settings, run)
+    if run is not None and run.is_finished:
         say(f"The run '{run.path}' is finished.")
         metrics = read_metrics(run)
         export = _where_exported(metrics["export"], asked)

@@ -28,6 +28,7 @@ from tfxfer.system.files import replacing, write_json
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
 from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
 from tfxfer.training.epochs.validation import predict_splits
@@ -50,7 +51,9 @@ class PretrainResult:
 
 
 @isolated
-def describe_plan(config: PretrainConfig, *, resume: str | Path | None = None) -> str:
+def describe_plan(
+    config: PretrainConfig, *, resume: str | Path | RunDirectory | None = None
+) -> str:
     """Returns what `pretrain` would do, as text; nothing is written."""
     plan = make_pretrain_plan(asked_settings(PretrainConfig, config, {}, resume))
     return plan.describe(plan.build_classifier())
@@ -60,7 +63,7 @@ def describe_plan(config: PretrainConfig, *, resume: str | Path | None = None) -
 def pretrain(
     config: PretrainConfig | None = None,
     *,
-    resume: str | Path | None = None,
+    resume: str | Path | RunDirectory | None = None,
     say: Say = print,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
@@ -85,8 +88,9 @@ def pretrain(
     """
     leave_gpu_to_jax()
     say = keep_going(say)
-    asked = asked_settings(PretrainConfig, config, settings, resume)
-    if resume is not None and (run := run_to_resume(resume)).is_finished:
+    run = None if resume is None else run_to_resume(resume)
+    asked = asked_settings(PretrainConfig, config, settings, run)
+    if run is not None and run.is_finished:
         say(f"The run '{run.path}' is finished.")
         return PretrainResult(run.path, run.backbone, read_metrics(run))
     with Interruptions() as interruptions:

@@ -4,6 +4,8 @@ import pathlib
 from collections.abc import Callable
 from typing import NoReturn
 
+from tfxfer.config.decided import decided_fit
+from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
@@ -93,7 +95,7 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
     with naming_unreadable_images(judges):
         return Findings(
             run=run,
-            config=trained.config or FitConfig(),
+            config=decided_fit(read_recipe(run.config, FitConfig())),
             metrics=metrics,
             epochs=read_history(run),
             model=trained.model,

@@ -32,7 +32,7 @@ class _Door(click.Group):
     def invoke(self, context: click.Context) -> Any:
         streams.escape_what_cannot_be_encoded()
         try:
-            with shown_by(streams.tell):
+            with shown_by(streams.note):
                 return super().invoke(context)
         except OutputError:  # `main` sees those that come up outside of commands, too
             raise

@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
-from tfxfer.cli.options import MEANINGS, OTHER_DATA
+from tfxfer.cli.options import OTHER_DATA
 from tfxfer.cli.quiet import quiet_import
+from tfxfer.config.schema import FitConfig
+from tfxfer.config.settings import setting_meaning
 from tfxfer.errors import UsageError
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes
@@ -25,12 +27,12 @@ from tfxfer.system.progress import readable_bytes
 @click.option("--export-dir", help="Where exports go  [default: the run's own place]")
 @click.option("--data", help=OTHER_DATA)
 @click.option("--data-dir", help="Where TFDS data lie.")
-@click.option("--calibrate", is_flag=True, help=MEANINGS["calibrate"])
+@click.option("--calibrate", is_flag=True, help=setting_meaning(FitConfig, "calibrate"))
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help=MEANINGS["min_accuracy"],
+    help=setting_meaning(FitConfig, "min_accuracy"),
 )
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Remove all versions but so many  [default: none]"

@@ -5,6 +5,7 @@ import click
 from tfxfer.cli.options import settings_of, with_settings
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.runs.naming import run_to_resume
 from tfxfer.system import streams
 
 _RESUME = (
@@ -23,13 +24,14 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
     What is left open is decided from the size of the data and of the images, and printed first. The
     same command again goes on with a run that was interrupted.
     """
-    config = with_settings(context, recipe, FitConfig(), resume)
+    run = None if resume is None else run_to_resume(resume)
+    config = with_settings(context, recipe, FitConfig(), run)
     with quiet_import():
         from tfxfer.api import fit as fitting
     if dry_run:
-        streams.say(fitting.describe_plan(config, resume=resume))
+        streams.say(fitting.describe_plan(config, resume=run))
     else:
-        fitting.fit(config, resume=resume, say=streams.say)
+        fitting.fit(config, resume=run, say=streams.say)
         streams.check_printed()
 
 
@@ -43,11 +45,12 @@ def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry
 
     The same command again goes on with a run that was interrupted.
     """
-    config = with_settings(context, recipe, PretrainConfig(), resume)
+    run = None if resume is None else run_to_resume(resume)
+    config = with_settings(context, recipe, PretrainConfig(), run)
     with quiet_import():
         from tfxfer.api import pretrain as pretraining
     if dry_run:
-        streams.say(pretraining.describe_plan(config, resume=resume))
+        streams.say(pretraining.describe_plan(config, resume=run))
     else:
-        pretraining.pretrain(config, resume=resume, say=streams.say)
+        pretraining.pretrain(config, resume=run, say=streams.say)
         streams.check_printed()

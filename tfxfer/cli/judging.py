@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from tfxfer.cli.options import MEANINGS, OTHER_DATA
+from tfxfer.cli.options import OTHER_DATA
 from tfxfer.cli.quiet import quiet_import
+from tfxfer.config.schema import RunConfig
+from tfxfer.config.settings import setting_meaning
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.system import streams
 from tfxfer.system.files import check_output, write_text
@@ -16,7 +18,7 @@ from tfxfer.system.run_layout import files_of_model
 
 @click.command()
 @click.argument("data")
-@click.option("--data-dir", help=MEANINGS["data_dir"])
+@click.option("--data-dir", help=setting_meaning(RunConfig, "data_dir"))
 @click.option(
     "--bad-images",
     type=click.Choice(["error", "skip"]),

@@ -4,8 +4,8 @@ import time
 
 import click
 
-from tfxfer.cli.options import MEANINGS
 from tfxfer.config.schema import RunConfig
+from tfxfer.config.settings import setting_meaning
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone
 from tfxfer.system import streams
@@ -29,7 +29,7 @@ def backbones(name: str | None) -> None:
 
 @click.command()
 @click.option("--clear", is_flag=True, help="Remove all of it.")
-@click.option("--cache-dir", help=MEANINGS["cache_dir"])
+@click.option("--cache-dir", help=setting_meaning(RunConfig, "cache_dir"))
 def cache(clear: bool, cache_dir: str | None) -> None:
     """List what is kept between runs: features of frozen backbones, decoded images."""
     # NumPy, which the other commands that answer at once do without.

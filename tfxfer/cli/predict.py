@@ -1,7 +1,7 @@
 """`predict`: classes of image files."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,40 +50,51 @@ def predict(
     and the others are still done; the exit code is then 1.
     """
     output = None if output == "-" else output
-    if kind == "parquet" and output is None:
-        raise UsageError("Format 'parquet' goes into a file: say which with --output.")
-    if output is not None:
-        read: list[str | Path] = [*files_of_model(model), *paths]
-        check_output(output, "--output", read, "parquet" if kind == "parquet" else "text")
+    _check_output(output, kind, model, paths)
     with quiet_import():
-        from tfxfer.api import predict as prediction
+        from tfxfer.api.predict import predict as ask
         from tfxfer.inference import output as listing
     if kind == "parquet":
         listing.check_parquet()
     listed = streams.read_list() if "-" in paths else []
     named = [path for path in paths if path != "-"]
-    counts = {"files": 0, "unreadable": 0}
+    counts = _Counts()
+    answers = ask(model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note)
+    predictions = counts.of(answers)
+    if output is None:
+        listing.write(predictions, kind, top, sys.stdout)
+    else:
+        listing.write_file(predictions, kind, top, user_path(output), otherwise=sys.stdout)
+        streams.say(f"Wrote '{output}', {counts.files:,} files.")
+    if counts.unreadable:
+        counts.tell()
+        context.exit(1)
 
-    def note(line: str) -> None:
-        streams.tell(f"Note: {line}")
 
-    def counted() -> Iterator[Any]:
-        for one in prediction.predict(
-            model, named, listed=listed, top=top, batch_size=batch_size, say=note
-        ):
-            counts["files"] += 1
+def _check_output(output: str | None, kind: str, model: str, paths: tuple[str, ...]) -> None:
+    """Raises a UsageError unless the output can be written; what is read must stay."""
+    if kind == "parquet" and output is None:
+        raise UsageError("Format 'parquet' goes into a file: say which with --output.")
+    if output is not None:
+        read: list[str | Path] = [*files_of_model(model), *paths]
+        check_output(output, "--output", read, "parquet" if kind == "parquet" else "text")
+
+
+class _Counts:
+    """How many files were asked about, and how many of them could not be read."""
+
+    def __init__(self) -> None:
+        self.files = self.unreadable = 0
+
+    def of(self, predictions: Iterable[Any]) -> Iterator[Any]:
+        """Yields predictions as they are counted, and names the files without one."""
+        for one in predictions:
+            self.files += 1
             if one.error:
-                counts["unreadable"] += 1
+                self.unreadable += 1
                 streams.tell(f"Error: {one.path}: {one.error}")
             yield one
 
-    if output is None:
-        listing.write(counted(), kind, top, sys.stdout)
-    else:
-        listing.write_file(counted(), kind, top, user_path(output), otherwise=sys.stdout)
-        streams.say(f"Wrote '{output}', {counts['files']:,} files.")
-    if counts["unreadable"]:
-        streams.tell(
-            f"Error: {counts['unreadable']:,} of the {counts['files']:,} files could not be read."
-        )
-        context.exit(1)
+    def tell(self) -> None:
+        """Says how many files could not be read."""
+        streams.tell(f"Error: {self.unreadable:,} of the {self.files:,} files could not be read.")

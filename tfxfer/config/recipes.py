@@ -1,14 +1,15 @@
 """Recipes: settings as TOML text."""
 
-import json
 import pathlib
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+import tomli_w
+
 from tfxfer.config.paths import user_path
 from tfxfer.config.schema import AnyConfig, RunConfig
-from tfxfer.config.settings import setting_keys
+from tfxfer.config.settings import setting_field, setting_keys
 from tfxfer.errors import UsageError
 
 
@@ -46,9 +47,12 @@ def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
 
 def changed_settings(config: RunConfig) -> dict[str, Any]:
     """Returns the settings that have not their default, by their dotted keys."""
-    default = type(config)()
-    keys = setting_keys(type(config))
-    return {key: config.get(key) for key in keys if config.get(key) != default.get(key)}
+    kind = type(config)
+    return {
+        key: config.get(key)
+        for key in setting_keys(kind)
+        if config.get(key) != setting_field(kind, key).default
+    }
 
 
 def to_toml(config: RunConfig) -> str:
@@ -65,16 +69,13 @@ def changed_to_toml(config: RunConfig) -> str:
 
 
 def _as_toml(settings: Mapping[str, Any]) -> str:
-    """Returns settings, by their dotted keys, in TOML; plain ones come first."""
-    lines: list[str] = []
-    section = ""
+    """Returns settings, by their dotted keys, in TOML; what is open is left out."""
+    table: dict[str, Any] = {}
     for key, value in settings.items():
         *sections, name = key.split(".")
-        if sections and sections[0] != section:
-            section = sections[0]
-            lines += ["", f"[{section}]"]
+        inner = table
+        for section in sections:
+            inner = inner.setdefault(section, {})
         if value is not None:
-            # JSON's strings, numbers, booleans and arrays are TOML's, too; but for one character.
-            text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-            lines.append(f"{name} = {text}")
-    return "\n".join(lines) + "\n"
+            inner[name] = value
+    return tomli_w.dumps(table)

@@ -1,25 +1,21 @@
-"""Every setting of a run: its name, type, default and limits, and nothing that computes.
+"""Every setting of a run as it is asked for: its name, type, default and limits.
 
-A setting whose default is `None` is open until `recipe.py` decides it; its type is the one that it
-has from then on. `| None` marks the few that may stay open. The same names serve everywhere: the
-field `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
+A setting that is `None` is open. What `decided.py` has of the same name without `| None` is then
+decided by a rule; the others may stay open. The same names serve everywhere: the field
+`head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
 """
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 from tfxfer.config.paths import expand_user
-from tfxfer.config.settings import check_value, fields_of, replaced, setting, setting_keys
+from tfxfer.config.settings import changed, check_value, fields_of, setting, setting_keys
 from tfxfer.errors import UsageError
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
-
 Xla = Literal["auto", "on", "off"]
-
 ClassWeights = Literal["none", "balanced"]
-
 BadImages = Literal["error", "skip"]
 
 GIGABYTE = 10**9
@@ -32,17 +28,22 @@ AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 
 @dataclass(frozen=True)
 class PhaseConfig:
-    """How one phase is trained."""
+    """How one phase is trained.
 
-    epochs: int = setting(None, minimum=0)
-    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] = setting(None)
-    learning_rate: float = setting(None, above=0)  # at the peak, after the warm-up
-    warmup_epochs: float = setting(None, minimum=0)  # linear, from zero to the peak
-    decay: Literal["cosine", "constant"] = "cosine"  # from the peak to zero, or not at all
-    momentum: float = setting(0.9, minimum=0, below=1)  # for sgd
-    nesterov: bool = False  # for sgd: the gradient is taken where the momentum leads
-    weight_decay: float = setting(None, minimum=0)  # decoupled from the loss; kernels only
-    clip_norm: float = setting(None, minimum=0)  # global gradient norm; 0 clips nothing
+    The rate rises from zero in a straight line. Weight decay is for kernels only.
+    """
+
+    epochs: int | None = setting(None, "Passes over the training images.", minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(None, "Update rule.")
+    learning_rate: float | None = setting(None, "Peak learning rate.", above=0)
+    warmup_epochs: float | None = setting(None, "Epochs until the peak.", minimum=0)
+    decay: Literal["cosine", "constant"] = setting("cosine", "What the rate does after the peak.")
+    momentum: float = setting(0.9, "Of sgd.", minimum=0, below=1)
+    nesterov: bool = setting(False, "Nesterov's momentum for sgd.")
+    weight_decay: float | None = setting(None, "Decoupled weight decay.", minimum=0)
+    clip_norm: float | None = setting(
+        None, "Largest global gradient norm; 0 clips nothing.", minimum=0
+    )
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,54 @@ class HeadConfig(PhaseConfig):
     what belongs to it, it takes nothing.
     """
 
-    penalty: float | None = setting(None, minimum=0)  # for lbfgs; None chooses on validation
-    augmented_views: int = setting(0, minimum=0)  # of each image, kept beside the image itself
-    pooling: Literal["average", "max", "both", "flatten"] = "average"
-    hidden_units: tuple[int, ...] = setting((), minimum=1)
-    dropout: float = setting(None, minimum=0, below=1)
+    epochs: int | None = setting(None, "Epochs with the backbone frozen.", minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(
+        None, "Update rule; lbfgs solves a head without hidden layers to its end."
+    )
+    penalty: float | None = setting(
+        None, "Of the squared weights, for lbfgs  [default: chosen on validation]", minimum=0
+    )
+    augmented_views: int = setting(
+        0, "Changed views of each image that the head learns from, too.", minimum=0
+    )
+    pooling: Literal["average", "max", "both", "flatten"] = setting(
+        "average", "From feature maps to features."
+    )
+    hidden_units: tuple[int, ...] = setting(
+        (), "Units of a hidden layer; repeat it for several.", minimum=1
+    )
+    dropout: float | None = setting(
+        None, "Share of the features dropped in training.", minimum=0, below=1
+    )
 
 
 @dataclass(frozen=True)
 class FinetuneConfig(PhaseConfig):
     """The phase that trains part or all of the backbone together with the head."""
 
-    optimizer: Literal["sgd", "adam", "adamw"] = setting(None)
-    unfreeze: str = setting(None)  # "all", "none", or the first stage that is trained
-    batch_norm: Literal["frozen", "adapt"] = setting(None)
-    patience: int = setting(0, minimum=0)  # epochs without improvement; 0 never stops early
+    epochs: int | None = setting(None, "Epochs with the backbone unfrozen.", minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Update rule.")
+    unfreeze: str | None = setting(
+        None, "'all', 'none', or the first stage trained.", short="--unfreeze"
+    )
+    batch_norm: Literal["frozen", "adapt"] | None = setting(
+        None, "'frozen' keeps its statistics; 'adapt' lets them learn.", short="--batch-norm"
+    )
+    patience: int = setting(
+        0, "Stop after so many epochs without a better one; 0 never.", minimum=0
+    )
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
     """Random changes to the images that the backbone is trained on."""
 
-    flip: bool = setting(None)  # left to right, half of the images
-    shift: float = setting(None, minimum=0, below=1)  # up to this part of width and height
-    zoom: float = setting(None, minimum=0, below=1)  # in or out by up to this part
-    rotation: float = setting(None, minimum=0, maximum=180)  # up to this many degrees
+    flip: bool | None = setting(None, "Mirror half of the images.")  # left to right
+    shift: float | None = setting(None, "Shift by up to this part of the side.", minimum=0, below=1)
+    zoom: float | None = setting(None, "Zoom in or out by up to this part.", minimum=0, below=1)
+    rotation: float | None = setting(
+        None, "Rotate by up to this many degrees.", minimum=0, maximum=180
+    )
 
 
 @dataclass(frozen=True)
@@ -89,31 +113,72 @@ class RunConfig:
         UsageError: A value is of the wrong type, outside its limits, or contradicts another.
     """
 
-    # A folder, a manifest, TFRecord files, a name of TFDS or "hf:", or "digits".
-    data: str = setting("", is_path=True)
-    data_dir: str | None = setting(None, is_path=True)  # where TFDS data lie
-    validation_fraction: float | None = setting(None, above=0, below=1)  # where it must be carved
-    test_fraction: float | None = setting(None, above=0, below=1)  # likewise
-    train_examples: int | None = setting(None, minimum=1)  # at most; None takes all
-    validation_examples: int | None = setting(None, minimum=1)
-    test_examples: int | None = setting(None, minimum=1)
-    bad_images: BadImages = "error"  # what is done about those that cannot be read
-    backbone: str = "resnet50"
-    image_size: int = setting(None, minimum=8, maximum=4096)  # pixels the backbone sees
-    input_size: int = setting(None, minimum=1, maximum=4096)  # pixels the model is given
-    batch_size: int = setting(None, minimum=1)
-    label_smoothing: float = setting(None, minimum=0, below=1)
-    precision: Precision = "auto"
-    xla: Xla = "auto"  # whether it compiles the train steps
-    memory_gigabytes: float = setting(2.0, minimum=0)  # of images, and again of what is computed
-    cache_gigabytes: float = setting(10.0, minimum=0)  # on the disk, in all; 0 keeps nothing there
-    # Where; None is TFXFER_CACHE_DIR or the user's cache.
-    cache_dir: str | None = setting(None, is_path=True)
-    seed: int = setting(0, minimum=0, maximum=2**31 - 1)
-    checkpoint_minutes: float = setting(5.0, minimum=0)  # within an epoch; 0 leaves it at its end
-    max_minutes: float | None = setting(None, above=0)  # of training, over all resumptions
-    run: str | None = None
-    runs_dir: str = setting("runs", is_path=True)
+    data: str = setting(
+        "",
+        "A folder with one folder per class, a manifest (.csv, .jsonl), TFRecord files, a name of "
+        "TFDS, 'hf:' and one of Hugging Face, or 'digits'.",
+        is_path=True,
+    )
+    data_dir: str | None = setting(
+        None, "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]", is_path=True
+    )
+    validation_fraction: float | None = setting(
+        None, "Share of the images carved for validation where there is none.", above=0, below=1
+    )
+    test_fraction: float | None = setting(
+        None, "Share carved for the test where the data have no splits at all.", above=0, below=1
+    )
+    train_examples: int | None = setting(
+        None, "Train on at most this many images, the same share of each class.", minimum=1
+    )
+    validation_examples: int | None = setting(None, "Likewise for validation.", minimum=1)
+    test_examples: int | None = setting(None, "Likewise for the test.", minimum=1)
+    bad_images: BadImages = setting(
+        "error", "Images that cannot be read: stop before the work begins, or leave them out."
+    )
+    backbone: str = setting("resnet50", "Network; `tfxfer backbones` lists them.")
+    image_size: int | None = setting(
+        None, "Pixels of the square image that the backbone sees.", minimum=8, maximum=4096
+    )
+    input_size: int | None = setting(
+        None,
+        "Pixels of the square image that the model takes and upsamples.",
+        minimum=1,
+        maximum=4096,
+    )
+    batch_size: int | None = setting(None, "Images per step.", minimum=1)
+    label_smoothing: float | None = setting(
+        None, "Share of the target spread over all classes.", minimum=0, below=1
+    )
+    precision: Precision = setting("auto", "Arithmetic of the backbone.")
+    xla: Xla = setting(
+        "auto", "Compile the train steps: takes a minute; on a GPU they are then twice as fast."
+    )
+    memory_gigabytes: float = setting(
+        2.0, "Most memory for images, and as much again for what is computed of them.", minimum=0
+    )
+    cache_gigabytes: float = setting(
+        10.0, "Most disk for the features and images of all runs; 0 keeps none.", minimum=0
+    )
+    cache_dir: str | None = setting(
+        None, "Where these are  [default: TFXFER_CACHE_DIR, else ~/.cache/tfxfer]", is_path=True
+    )
+    seed: int = setting(
+        0,
+        "Decides the splits, the order, the augmentation and the initial weights.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+    checkpoint_minutes: float = setting(
+        5.0, "Write the state down so often within an epoch; 0 only at its end.", minimum=0
+    )
+    max_minutes: float | None = setting(
+        None,
+        "Train no longer than about this, with a schedule to suit  [default: no limit]",
+        above=0,
+    )
+    run: str | None = setting(None, "Name of the run  [default: made from data and backbone]")
+    runs_dir: str = setting("runs", "Where runs go.", is_path=True)
 
     def __post_init__(self) -> None:
         for key in setting_keys(type(self)):
@@ -145,28 +210,40 @@ class RunConfig:
         Raises:
             UsageError: A key is unknown or a value is not allowed.
         """
-        where = f" in '{origin}'" if origin else ""
-        try:
-            return typing.cast(Self, replaced(type(self), self, settings, "", where))
-        except UsageError as error:
-            if origin and origin not in str(error):
-                raise UsageError(f"In '{origin}': {error}") from None
-            raise
+        return changed(self, settings, origin)
 
 
 @dataclass(frozen=True)
 class FitConfig(RunConfig):
     """Everything that decides what a fit computes and where its results go."""
 
-    # "imagenet", "none", a file, or the backbone's own word.
-    weights: str = setting(None, is_path=True)
-    class_weights: ClassWeights = "none"  # "balanced": the same total for each class
-    export_dir: str = setting("saved_models", is_path=True)
-    calibrate: bool = False  # probabilities at the temperature that suits validation
-    min_accuracy: float = setting(0.0, minimum=0, maximum=1)  # less is not exported
-    compare_scratch: bool = False  # train the same network from random weights, too
-    compare_examples: int | None = setting(None, minimum=1)  # compare on so many training images
-    compare_epochs: int | None = setting(None, minimum=1)  # of the network of random weights
+    weights: str | None = setting(
+        None,
+        "'none', or a .h5, .weights.h5 or .keras file  [default: the backbone's own]",
+        is_path=True,
+    )
+    class_weights: ClassWeights = setting(
+        "none", "'balanced' counts each class the same, however few its images."
+    )
+    export_dir: str = setting("saved_models", "Where exports go.", is_path=True)
+    calibrate: bool = setting(
+        False, "Have the model give probabilities that agree with how often it is right."
+    )
+    min_accuracy: float = setting(
+        0.0,
+        "Export nothing less accurate, on the test split or else validation.",
+        minimum=0,
+        maximum=1,
+    )
+    compare_scratch: bool = setting(
+        False, "Train from random weights, too, and say what transfer was worth."
+    )
+    compare_examples: int | None = setting(
+        None, "Compare on so many training images  [default: all]", minimum=1
+    )
+    compare_epochs: int | None = setting(
+        None, "Epochs from random weights  [default: the budget of the pretrained]", minimum=1
+    )
     head: HeadConfig = HeadConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     augment: AugmentConfig = AugmentConfig()
@@ -215,7 +292,7 @@ class FitConfig(RunConfig):
 class PretrainConfig(PhaseConfig, RunConfig):
     """Everything that decides what a pretraining computes and where its results go."""
 
-    epochs: int = setting(None, minimum=1)
-    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
-    nesterov: bool = True
+    epochs: int | None = setting(None, "Passes over the training images.", minimum=1)
+    optimizer: Literal["sgd", "adam", "adamw"] = setting("sgd", "Update rule.")
+    nesterov: bool = setting(True, "Nesterov's momentum for sgd.")
     augment: AugmentConfig = AugmentConfig()

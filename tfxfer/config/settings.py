@@ -4,24 +4,41 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from tfxfer.errors import UsageError, did_you_mean
+
+Record = TypeVar("Record")
 
 
 def setting(
     default: Any,
+    meaning: str,
     *,
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
     below: float | None = None,
     is_path: bool = False,
+    short: str | None = None,
 ) -> Any:
-    """Returns a dataclass field that knows the limits of its value, and whether `~` is expanded."""
+    """Returns a dataclass field that knows what there is to know of a setting.
+
+    Args:
+        default: None leaves it open.
+        meaning: What it does, with its unit where the name does not say it: the help of its option.
+            Where the default is None it may say what that comes to, as "[default: all]".
+        minimum: The least value, or None; of a list, of each of its items, as the other limits.
+        maximum: The greatest.
+        above: What it must be greater than.
+        below: What it must be less than.
+        is_path: Whether `~` is expanded.
+        short: Another name of its option.
+    """
     limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
     present = {words: limit for words, limit in limits.items() if limit is not None}
-    return dataclasses.field(default=default, metadata={"limits": present, "is_path": is_path})
+    known = {"meaning": meaning, "limits": present, "is_path": is_path, "short": short}
+    return dataclasses.field(default=default, metadata=known)
 
 
 def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
@@ -30,6 +47,16 @@ def setting_field(record: Any, key: str) -> dataclasses.Field[Any]:
     for section in sections:
         record = fields_of(record)[section].type
     return fields_of(record)[name]
+
+
+def option_of(key: str) -> str:
+    """Returns the option of a setting: `--head-epochs` of `head.epochs`."""
+    return "--" + key.replace(".", "-").replace("_", "-")
+
+
+def setting_meaning(record: Any, key: str) -> str:
+    """Returns what a setting does, in a sentence."""
+    return str(setting_field(record, key).metadata["meaning"])
 
 
 def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
@@ -52,10 +79,22 @@ def setting_types(record: Any, key: str) -> tuple[Any, ...]:
 
 
 def fields_of(record: Any) -> dict[str, dataclasses.Field[Any]]:
+    """Returns the fields of a record, or of its class, by name."""
     return {field.name: field for field in dataclasses.fields(record)}
 
 
-def replaced(
+def changed(record: Record, settings: Mapping[str, Any], origin: str = "") -> Record:
+    """Returns a record in which some settings have other values; see `RunConfig.with_settings`."""
+    where = f" in '{origin}'" if origin else ""
+    try:
+        return typing.cast(Record, _replaced(type(record), record, settings, "", where))
+    except UsageError as error:
+        if origin and origin not in str(error):
+            raise UsageError(f"In '{origin}': {error}") from None
+        raise
+
+
+def _replaced(
     kind: type[Any], record: Any, settings: Mapping[str, Any], prefix: str, where: str
 ) -> Any:
     """Returns a record with the given values, going down into its sections."""
@@ -70,7 +109,7 @@ def replaced(
         if dataclasses.is_dataclass(field.type):
             if not isinstance(value, Mapping):
                 raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
-            changes[name] = replaced(kind, getattr(record, name), value, f"{key}.", where)
+            changes[name] = _replaced(kind, getattr(record, name), value, f"{key}.", where)
         elif isinstance(value, Mapping):
             raise UsageError(f"'{key}'{where} is a setting, not a section.")
         else:

@@ -17,6 +17,7 @@ from tfxfer.data.image.inspection import Inspection, inspect, look_alikes
 from tfxfer.data.image.readability import reasons_unreadable
 from tfxfer.data.source import Source, shown
 from tfxfer.data.splitting import found_in, inseparable
+from tfxfer.system.tables import padded, text_width
 
 # The middle square of a picture whose sides differ by more than this shows less than a third of it.
 _EXTREME_ASPECT = 3.0
@@ -163,15 +164,15 @@ class CheckResult:
 
     def _table(self) -> list[str]:
         names = [shown(name) for name in self.class_names[:_SHOWN_CLASSES]]
-        width = max(len(name) for name in (*names, "all classes", self.data)) + 2
-        lines = [f"{self.data:{width}s}" + "".join(f"{name:>12s}" for name in self.counts)]
+        width = max(map(text_width, (*names, "all classes", self.data))) + 2
+        lines = [padded(self.data, width) + "".join(f"{name:>12s}" for name in self.counts)]
         for label, name in enumerate(names):
             numbers = "".join(f"{counts[label]:12,d}" for counts in self.counts.values())
-            lines.append(f"{name:{width}s}{numbers}")
+            lines.append(f"{padded(name, width)}{numbers}")
         if len(names) < len(self.class_names):
             lines.append(f"... and {len(self.class_names) - len(names):,} classes more")
         totals = "".join(f"{counts.sum():12,d}" for counts in self.counts.values())
-        return [*lines, f"{'all classes':{width}s}{totals}"]
+        return [*lines, f"{padded('all classes', width)}{totals}"]
 
     def _findings(self) -> list[str]:
         if not self.findings:

@@ -12,6 +12,7 @@ from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores
+from tfxfer.system.tables import padded, text_width
 
 # The wider accuracy that is told where there are more classes than that.
 TOP = 5
@@ -176,11 +177,12 @@ class EvaluationResult:
             occurring = order[scores.support > 0]
             order = occurring[np.argsort(scores.f1[occurring], kind="stable")][:_SHOWN_CLASSES]
             title = f"class ({len(order)} of the lowest F1)"
-        width = max(len(title), *(len(shown(self.class_names[index])) for index in order))
+        width = max(len(title), *(text_width(shown(self.class_names[index])) for index in order))
         lines = [f"  {title:{width}s}  precision  recall      F1  images"]
         for index in order:
+            name = padded(shown(self.class_names[index]), width)
             lines.append(
-                f"  {shown(self.class_names[index]):{width}s}  {scores.precision[index]:9.4f}  "
+                f"  {name}  {scores.precision[index]:9.4f}  "
                 f"{scores.recall[index]:6.4f}  {scores.f1[index]:6.4f}  "
                 f"{scores.support[index]:6,d}"
             )

@@ -13,9 +13,9 @@ from tfxfer.inference.saved_model import load_saved_model
 from tfxfer.runs.class_names import read_class_names
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.versions import versions
+from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import classes_file
-from tfxfer.system.streams import tell
 
 
 @isolated
@@ -55,7 +55,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         )
     trained = _load_model(path, None)
     for note in trained.notes:
-        tell(f"note: '{path}': {note}")
+        streams.note(f"'{path}': {note}")
     return trained
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from tfxfer.config.schema import HeadConfig, RunConfig
+from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.models.heads import build_head, find_pools, pool_features
@@ -196,7 +196,7 @@ class Classifier:
 
 
 def build_classifier(
-    backbone: Backbone, config: RunConfig, head: HeadConfig, weights: str, num_classes: int
+    backbone: Backbone, config: DecidedRun, head: DecidedHead, weights: str, num_classes: int
 ) -> Classifier:
     """Returns a classifier with the backbone's weights loaded and zero logits.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfxfer.config.schema import HeadConfig
+from tfxfer.config.decided import DecidedHead
 
 # From feature maps to features, by the word of the setting; "both" joins the first two.
 _POOLS = {
@@ -32,7 +32,7 @@ def pool_features(pooling: str, maps: Any) -> Any:
     return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)
 
 
-def build_head(config: HeadConfig, num_features: int, num_classes: int, seed: int) -> keras.Model:
+def build_head(config: DecidedHead, num_features: int, num_classes: int, seed: int) -> keras.Model:
     """Returns features -> dropout -> [hidden -> dropout]* -> logits, all in float32."""
     seeds = iter(range(seed, seed + 2 * len(config.hidden_units) + 2))
     inputs = keras.Input((num_features,), name="features")

@@ -8,6 +8,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from tfxfer.config.decided import (
+    DecidedAugment,
+    DecidedFinetune,
+    DecidedFit,
+    DecidedPretrain,
+    GradientHead,
+    SolvedHead,
+    filled,
+)
 from tfxfer.config.schema import GRADIENT_SETTINGS, FitConfig, HeadConfig, PretrainConfig
 
 # Below this side an image is "small" (BiT-HyperRule, Kolesnikov et al. 2020, arXiv:1912.11370,
@@ -41,6 +50,7 @@ class Facts:
         native_size: Pixels the backbone was pretrained at.
         min_size: Fewest pixels the backbone takes.
         last_resolution: First stage that works at the backbone's lowest resolution.
+        weights_name: What the backbone calls its own weights.
     """
 
     num_train: int
@@ -52,30 +62,37 @@ class Facts:
     native_size: int
     min_size: int
     last_resolution: str
+    weights_name: str
 
 
-def decide(config: FitConfig, facts: Facts) -> FitConfig:
+def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     """Returns the settings of a fit with every rule-made one decided; what the user set stays."""
     image_size = config.image_size or _image_size(facts)
-    batch_size = config.batch_size or _batch_size(facts.num_train)
-    pretrained = config.weights != "none"
-    decided = dataclasses.replace(
+    weights = config.weights or facts.weights_name
+    pretrained = weights != "none"
+    head = _head(config, facts, pretrained)
+    finetune = filled(DecidedFinetune, config.finetune, _finetune(facts, pretrained))
+    if finetune.unfreeze == "none":
+        finetune = dataclasses.replace(finetune, epochs=0)
+    sections = dataclasses.replace(
         config,
-        image_size=image_size,
-        input_size=config.input_size or _input_size(facts, image_size),
-        batch_size=batch_size,
-        label_smoothing=0.0 if config.label_smoothing is None else config.label_smoothing,
-        head=_fill(config.head, _head(config, facts, pretrained)),
-        finetune=_fill(config.finetune, _finetune(facts, pretrained)),
-        augment=_fill(config.augment, _augment(facts)),
+        weights=weights,
+        head=filled(
+            SolvedHead if head["optimizer"] == "lbfgs" else GradientHead, config.head, head
+        ),
+        finetune=finetune,
+        augment=filled(DecidedAugment, config.augment, _augment(facts)),
     )
-    if decided.finetune.unfreeze == "none":
-        finetune = dataclasses.replace(decided.finetune, epochs=0)
-        decided = dataclasses.replace(decided, finetune=finetune)
-    return decided
+    choices = {
+        "image_size": image_size,
+        "input_size": _input_size(facts, image_size),
+        "batch_size": _batch_size(facts.num_train),
+        "label_smoothing": 0.0,
+    }
+    return filled(DecidedFit, sections, choices)
 
 
-def decide_pretraining(config: PretrainConfig, facts: Facts) -> PretrainConfig:
+def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     """Returns the settings of a pretraining likewise; images are shown at the size `fit` chooses.
 
     SGD with a momentum of 0.9 at 0.1 for batches of 128, crops that move by an eighth of the side,
@@ -99,14 +116,8 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> PretrainConfig:
         "clip_norm": 0.0,
     }
     augment = {"flip": facts.mirrored, "shift": 0.125, "zoom": 0.0, "rotation": 0.0}
-    filled: PretrainConfig = _fill(config, choices)
-    return dataclasses.replace(filled, augment=_fill(config.augment, augment))
-
-
-def _fill(record: Any, choices: dict[str, Any]) -> Any:
-    """Returns a section of the settings with its open values taken from the choices."""
-    missing = {name: value for name, value in choices.items() if getattr(record, name) is None}
-    return dataclasses.replace(record, **missing)
+    changes = filled(DecidedAugment, config.augment, augment)
+    return filled(DecidedPretrain, dataclasses.replace(config, augment=changes), choices)
 
 
 def _image_size(facts: Facts) -> int:

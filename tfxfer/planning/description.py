@@ -1,6 +1,16 @@
 """The plan in words."""
 
-from tfxfer.config.schema import AugmentConfig, FitConfig, HeadConfig, PhaseConfig, RunConfig
+from collections.abc import Iterator
+
+import keras
+
+from tfxfer.config.decided import (
+    DecidedAugment,
+    DecidedFit,
+    DecidedRun,
+    GradientPhase,
+    SolvedHead,
+)
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
@@ -8,10 +18,12 @@ from tfxfer.system.run_layout import RunDirectory
 
 
 def plan_row(name: str, text: str) -> str:
+    """Returns a line of the plan; those that follow under one name have none."""
     return f"{name:16s}{text}"
 
 
-def describe_data(source: Source, config: RunConfig) -> list[str]:
+def describe_data(source: Source, config: DecidedRun) -> list[str]:
+    """Returns lines on the data: how many images of which classes, and their sizes."""
     names = source.class_names
     first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
@@ -29,7 +41,8 @@ def describe_data(source: Source, config: RunConfig) -> list[str]:
     ]
 
 
-def describe_model(backbone: Backbone, config: FitConfig, classifier: Classifier) -> list[str]:
+def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
+    """Returns lines on the backbone, its weights and the layers of the head."""
     weights = "random weights" if config.weights == "none" else f"weights {config.weights}"
     head = config.head
     layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
@@ -44,9 +57,73 @@ def describe_model(backbone: Backbone, config: FitConfig, classifier: Classifier
     ]
 
 
-def describe_schedule(phase: PhaseConfig) -> str:
+def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
+    """Returns lines on what each phase trains, and how; the classifier stays as it is."""
+    lines = []
+    if config.head.epochs:
+        what = "the head; each image passes the frozen backbone once"
+        if config.head.augmented_views:
+            what += f", with {config.head.augmented_views} changed views of it"
+        num_trained = count_trained(classifier, "none", "frozen")
+        lines += _describe_phase("head", config.head, what, num_trained, classifier)
+    else:
+        lines.append(plan_row("phase head", "left out"))
+    phase = config.finetune
+    if phase.epochs:
+        what = describe_unfrozen(phase.unfreeze, phase.batch_norm, backbone)
+        num_trained = count_trained(classifier, phase.unfreeze, phase.batch_norm)
+        lines += _describe_phase("finetune", phase, what, num_trained, classifier)
+    else:
+        lines.append(plan_row("phase finetune", "left out"))
+    return lines
+
+
+def _describe_phase(
+    name: str,
+    phase: SolvedHead | GradientPhase,
+    what: str,
+    num_trained: int,
+    classifier: Classifier,
+) -> list[str]:
+    num_frozen = classifier.num_parameters() - num_trained
+    return [
+        plan_row(f"phase {name}", describe_schedule(phase)),
+        *(plan_row("", text) for text in describe_regularisation(phase)),
+        plan_row("", f"trains {what}"),
+        plan_row("", f"{num_trained:,} parameters trained, {num_frozen:,} frozen"),
+    ]
+
+
+def count_trained(classifier: Classifier, unfreeze: str, batch_norm: str) -> int:
+    """Returns how many parameters are trained under the settings of a finetune phase.
+
+    The classifier stays as it is. That `unfreeze` is "none" is the head phase.
+    """
+    before = [
+        (layer, layer.trainable, getattr(layer, "momentum", None))
+        for layer in _with_all_inside(classifier.backbone)
+    ]
+    try:
+        classifier.unfreeze(unfreeze, batch_norm)
+        return classifier.num_trainable()
+    finally:
+        # The outer ones come first, as what they are told reaches those in them.
+        for layer, trainable, momentum in before:
+            layer.trainable = trainable
+            if momentum is not None:
+                layer.momentum = momentum
+
+
+def _with_all_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yields a layer and all that is in it, each before what is in it."""
+    yield layer
+    for inner in getattr(layer, "layers", ()):
+        yield from _with_all_inside(inner)
+
+
+def describe_schedule(phase: SolvedHead | GradientPhase) -> str:
     """Returns how many epochs of which optimizer a phase has, and at which rate."""
-    if isinstance(phase, HeadConfig) and phase.optimizer == "lbfgs":
+    if phase.optimizer == "lbfgs":
         penalty = "penalty chosen on validation"
         if phase.penalty is not None:
             penalty = f"penalty {phase.penalty:g}"
@@ -63,19 +140,19 @@ def _epochs(number: float) -> str:
     return f"{number:g} epoch" + ("" if number == 1 else "s")
 
 
-def describe_regularisation(phase: PhaseConfig) -> list[str]:
+def describe_regularisation(phase: SolvedHead | GradientPhase) -> list[str]:
     """Returns a line on weight decay and clipping where there are such, else none."""
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
     return [", ".join(parts)] if parts else []
 
 
-def describe_arithmetic(config: RunConfig) -> str:
+def describe_arithmetic(config: DecidedRun) -> str:
     """Returns in which precision a run computes, and whether XLA compiles its steps."""
     return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 
 
-def describe_budget(config: RunConfig) -> list[str]:
+def describe_budget(config: DecidedRun) -> list[str]:
     """Returns a line on the time that a run has, where it is limited."""
     if config.max_minutes is None:
         return []
@@ -103,7 +180,7 @@ def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str
     return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm adapting")
 
 
-def describe_changes(augment: AugmentConfig) -> list[str]:
+def describe_changes(augment: DecidedAugment) -> list[str]:
     """Returns the changes that training images go through, none where there are none."""
     parts = ["flip"] if augment.flip else []
     parts += [f"shift {100 * augment.shift:g}%"] if augment.shift else []

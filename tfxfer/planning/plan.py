@@ -5,14 +5,14 @@ import pathlib
 from dataclasses import dataclass
 from typing import Any
 
-from tfxfer.config.schema import FitConfig, HeadConfig, PretrainConfig, RunConfig
+from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
+from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
 from tfxfer.data.weighting import balanced_weights, without_weightless
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
@@ -21,10 +21,10 @@ from tfxfer.planning.description import (
     describe_changes,
     describe_data,
     describe_model,
+    describe_phases,
     describe_regularisation,
     describe_results,
     describe_schedule,
-    describe_unfrozen,
     plan_row,
 )
 from tfxfer.planning.preflight import check_settings
@@ -47,7 +47,7 @@ class Plan:
         run: The directory of the results, not made yet.
     """
 
-    config: FitConfig
+    config: DecidedFit
     source: Source
     backbone: Backbone
     run: RunDirectory
@@ -63,37 +63,12 @@ class Plan:
         return build_classifier(self.backbone, self.config, self.config.head, weights, num_classes)
 
     def describe(self, classifier: Classifier) -> str:
-        """Returns the plan as a person reads it; the classifier's trainable state is changed."""
+        """Returns the plan as a person reads it; the classifier stays as it is."""
+        version = next_version(self.export_directory)
         lines = [
             *describe_data(self.source, self.config),
             *describe_model(self.backbone, self.config, classifier),
-        ]
-        total = classifier.num_parameters()
-        for phase, settings in (("head", self.config.head), ("finetune", self.config.finetune)):
-            if settings.epochs == 0:
-                lines.append(plan_row(f"phase {phase}", "left out"))
-                continue
-            if phase == "head":
-                classifier.freeze()
-                what = "the head; each image passes the frozen backbone once"
-                if self.config.head.augmented_views:
-                    what += f", with {self.config.head.augmented_views} changed views of it"
-            else:
-                unfreeze, batch_norm = (
-                    self.config.finetune.unfreeze,
-                    self.config.finetune.batch_norm,
-                )
-                classifier.unfreeze(unfreeze, batch_norm)
-                what = describe_unfrozen(unfreeze, batch_norm, self.backbone)
-            trained = classifier.num_trainable()
-            lines += [
-                plan_row(f"phase {phase}", describe_schedule(settings)),
-                *(plan_row("", text) for text in describe_regularisation(settings)),
-                plan_row("", f"trains {what}"),
-                plan_row("", f"{trained:,} parameters trained, {total - trained:,} frozen"),
-            ]
-        version = next_version(self.export_directory)
-        lines += [
+            *describe_phases(self.backbone, self.config, classifier),
             *self._describe_class_weights(),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
@@ -150,7 +125,7 @@ class PretrainPlan:
         run: The directory of the results; it is there already where a run was interrupted.
     """
 
-    config: PretrainConfig
+    config: DecidedPretrain
     source: Source
     backbone: Backbone
     run: RunDirectory
@@ -158,7 +133,7 @@ class PretrainPlan:
     def build_classifier(self) -> Classifier:
         """Returns a classifier of random weights, all of which are trained."""
         # Dropout is for heads that see few images; here the augmentation and the decay do its work.
-        head = HeadConfig(dropout=0.0)
+        head = DecidedHead(epochs=0, dropout=0.0)
         num_classes = len(self.source.class_names)
         classifier = build_classifier(self.backbone, self.config, head, "none", num_classes)
         classifier.unfreeze("all", "adapt")
@@ -195,15 +170,13 @@ def make_plan(config: FitConfig) -> Plan:
         UsageError: A setting names something that is not there, or that cannot be.
         DataError: The data cannot be used.
     """
-    check_settings(config)
-    backbone = find_backbone(config.backbone)
+    backbone = check_settings(config)
     source = without_weightless(open_source(config))
-    _check_content(config, source)
-    asked = dataclasses.replace(config, weights=config.weights or backbone.weights_name)
-    decided = decide(asked, _facts(source, backbone))
+    _check_content(FitConfig, config, source)
+    decided = decide(config, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(decided, f"{source.name}-{backbone.name}")
+    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
     plan = Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
     check_writable(plan.export_directory, "export_dir")
     return plan
@@ -216,19 +189,18 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
         UsageError: A setting names something that is not there, or that cannot be.
         DataError: The data cannot be used.
     """
-    check_settings(config)
-    backbone = find_backbone(config.backbone)
+    backbone = check_settings(config)
     # The setting is a fit's; what the data themselves say of their examples holds here, too.
     source = without_weightless(open_source(config))
-    _check_content(config, source)
+    _check_content(PretrainConfig, config, source)
     decided = decide_pretraining(config, _facts(source, backbone))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(decided, f"{source.name}-{backbone.name}-pretrain")
+    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
 
-def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> dict[str, Any]:
+def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) -> dict[str, Any]:
     """Returns the settings that the machine decides, and the backbone's name as the table has it.
 
     Args:
@@ -244,7 +216,7 @@ def _on_this_machine(config: RunConfig, backbone: Backbone, num_images: int) -> 
     }
 
 
-def _check_content(config: RunConfig, source: Source) -> None:
+def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> None:
     """Raises a UsageError where data are not those of the run that is resumed with them.
 
     They may lie elsewhere by now, or have another name: the content counts.
@@ -254,7 +226,7 @@ def _check_content(config: RunConfig, source: Source) -> None:
     run = RunDirectory(pathlib.Path(config.runs_dir, config.run))
     if not run.is_interrupted:
         return
-    was, seen = run_settings(run, type(config)).data, read_seen(run.seen)
+    was, seen = run_settings(run, kind).data, read_seen(run.seen)
     if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
@@ -274,4 +246,5 @@ def _facts(source: Source, backbone: Backbone) -> Facts:
         native_size=backbone.native_size,
         min_size=backbone.min_size,
         last_resolution=backbone.last_resolution,
+        weights_name=backbone.weights_name,
     )

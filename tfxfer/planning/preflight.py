@@ -1,6 +1,7 @@
 """What can be said of settings before anything heavy is imported and any data are opened."""
 
 from tfxfer.config.schema import FitConfig, RunConfig
+from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
@@ -8,12 +9,16 @@ from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
 
 
-def check_settings(config: RunConfig) -> None:
-    """Raises a UsageError where a setting names something that is not there or does not fit.
+def check_settings(config: RunConfig) -> Backbone:
+    """Returns the backbone that settings name, once they are found to fit what is there.
 
-    Checked are that data are named, the backbone with its smallest size, where the results go, and
-    for a fit the weights and the stages.
+    Checked are that all text can be written down, that data are named, the backbone with its
+    smallest size, where the results go, and for a fit the weights and the stages.
+
+    Raises:
+        UsageError: A setting names something that is not there or does not fit.
     """
+    _check_text(config)
     if not config.data:
         raise UsageError(
             "Missing setting 'data': the name of a data set, a folder, or 'digits' (--data)."
@@ -31,6 +36,28 @@ def check_settings(config: RunConfig) -> None:
             f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
             f"least {backbone.min_size} pixels."
         )
+    return backbone
+
+
+def _check_text(config: RunConfig) -> None:
+    """Raises a UsageError for text that is not UTF-8, which no file of a run could hold."""
+    for key in setting_keys(type(config)):
+        value = config.get(key)
+        if isinstance(value, str) and not _is_utf_8(value):
+            shown = value.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(
+                f"Setting '{key}' is '{shown}', which is not UTF-8: it could not be written down "
+                f"with the other settings. Rename it, or give another {option_of(key)}."
+            )
+
+
+def _is_utf_8(text: str) -> bool:
+    """Tells whether there are no bytes in a text that Python could not decode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:

@@ -17,7 +17,7 @@ def asked_settings(
     kind: type[AnyConfig],
     config: AnyConfig | None,
     settings: Mapping[str, Any],
-    resume: str | pathlib.Path | None = None,
+    resume: str | pathlib.Path | RunDirectory | None = None,
 ) -> AnyConfig:
     """Returns what the user asked for: settings by name over a record over the defaults.
 
@@ -49,8 +49,13 @@ def asked_settings(
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
 
 
-def choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
+def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> RunDirectory:
     """Returns the run that the user named, or the first that is new or of these settings.
+
+    Args:
+        kind: Of the record that the command is asked by.
+        decided: Its settings.
+        default_name: Of the run, where the user named none.
 
     Raises:
         UsageError: The run that the user named is there, and of other settings.
@@ -58,7 +63,7 @@ def choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
 
     def same(run: RunDirectory) -> bool:
         try:
-            theirs = absolute(run_settings(run, type(decided)))
+            theirs = absolute(run_settings(run, kind))
             return differing_setting(theirs, absolute(decided)) is None
         except UsageError:  # of another version, or of another command
             return False
@@ -67,7 +72,7 @@ def choose_run(decided: RunConfig, default_name: str) -> RunDirectory:
         return numbered_run(decided.runs_dir, default_name, same)
     run = named_run(decided.runs_dir, decided.run)
     if run.is_interrupted:
-        _check_same(run, run_settings(run, type(decided)), decided)
+        _check_same(run, run_settings(run, kind), decided)
     return run
 
 

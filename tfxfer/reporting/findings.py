@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.config.schema import FitConfig
+from tfxfer.config.decided import DecidedFit
 from tfxfer.data.image.dataset import Images
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
@@ -33,7 +33,7 @@ class Findings:
     """
 
     run: RunDirectory
-    config: FitConfig
+    config: DecidedFit
     metrics: Mapping[str, Any]
     epochs: list[Epoch]
     model: keras.Model

@@ -17,6 +17,7 @@ import scipy.cluster.hierarchy
 import tensorflow as tf
 from markupsafe import Markup
 
+from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.evaluation.grad_cam import Explainer
@@ -123,7 +124,7 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
 
 
 def _curves(
-    epochs: Sequence[Epoch], config: FitConfig, best: Mapping[str, Any] | None
+    epochs: Sequence[Epoch], config: DecidedFit, best: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Returns the charts of loss, accuracy and learning rate over the epochs of all phases."""
     numbers = range(1, len(epochs) + 1)
@@ -186,7 +187,7 @@ def _curves(
     }
 
 
-def _rates(epochs: Sequence[Epoch], config: FitConfig) -> list[charts.Point]:
+def _rates(epochs: Sequence[Epoch], config: DecidedFit) -> list[charts.Point]:
     """Returns the learning rate after each epoch; L-BFGS has none."""
     solved = config.head.optimizer == "lbfgs"
     return [

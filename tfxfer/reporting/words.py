@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
-from tfxfer.config.settings import setting_field
+from tfxfer.config.settings import option_of, setting_field
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.registry import BACKBONES
@@ -79,7 +80,7 @@ def asked(config: FitConfig) -> str:
     """Returns the command that asks for settings, without those that have their default."""
     words = ["tfxfer", "fit"]
     for key, value in changed_settings(config).items():
-        option = "--" + key.replace(".", "-").replace("_", "-")
+        option = option_of(key)
         if setting_field(FitConfig, key).default is False:  # then it is on, by a switch
             words.append(option)
         elif isinstance(value, list | tuple):
@@ -89,7 +90,7 @@ def asked(config: FitConfig) -> str:
     return shlex.join(words)
 
 
-def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) -> str:
+def network(config: DecidedFit, parameters: Mapping[str, int], num_classes: int) -> str:
     """Returns what the classifier is."""
     weights = "random weights" if config.weights == "none" else f"weights '{config.weights}'"
     sizes = f"at {config.image_size} pixels"
@@ -107,7 +108,7 @@ def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) 
 
 
 def phases(
-    config: FitConfig,
+    config: DecidedFit,
     epochs: Sequence[Epoch],
     penalty: float | None,
     best: Mapping[str, Any] | None,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.decided import DecidedRun
 from tfxfer.errors import InterruptionError, RunError
 from tfxfer.system.names import in_shell
 from tfxfer.system.run_layout import RunDirectory
@@ -18,7 +18,7 @@ _DISK_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def naming_trouble(run: RunDirectory, config: RunConfig, command: str) -> Iterator[None]:
+def naming_trouble(run: RunDirectory, config: DecidedRun, command: str) -> Iterator[None]:
     """Turns what ends a run into an error that says how it goes on.
 
     Args:
@@ -66,7 +66,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _describe_memory(config: RunConfig) -> str:
+def _describe_memory(config: DecidedRun) -> str:
     """Returns what to do where a step does not fit into the memory."""
     size = config.batch_size
     if size > 1:

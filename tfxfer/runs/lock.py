@@ -2,6 +2,11 @@
 
 Network shares without a lock service, some file systems of containers, and Windows have none: the
 work goes on, which is said once, and processes of one machine still go by what the file says.
+
+The library `filelock` does not do: it goes on only where the system says ENOSYS, and stops at what
+network shares say (ENOLCK, ENOTSUP, EINVAL); its releases before the fourth empty the file, which
+says who has the lock; and to look whether a run is locked it would have to take the lock, for which
+a run that begins at that moment would be refused.
 """
 
 import contextlib

@@ -48,12 +48,16 @@ def numbered_run(runs_dir: str, name: str, same: Callable[[RunDirectory], bool])
     )
 
 
-def run_to_resume(path: str | pathlib.Path) -> RunDirectory:
+def run_to_resume(path: str | pathlib.Path | RunDirectory) -> RunDirectory:
     """Returns a run that the user wants to go on with, finished or not.
+
+    One that was looked up before is returned as it is.
 
     Raises:
         UsageError: The directory is no run.
     """
+    if isinstance(path, RunDirectory):
+        return path
     run = RunDirectory(user_path(path))
     if run.path.name in ("", ".."):  # "." and ".." have no name of their own
         run = RunDirectory(run.path.resolve())

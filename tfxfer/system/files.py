@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from tfxfer.config.paths import user_path
+from tfxfer.config.settings import option_of
 from tfxfer.errors import RunError, UsageError
 from tfxfer.system.notices import warn_once
 
@@ -144,8 +145,9 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
     except (OSError, ValueError) as error:  # too long a name, one with a NUL
         problem = getattr(error, "strerror", None) or str(error)
     if problem:
-        option = "--" + setting.replace("_", "-")
-        raise UsageError(f"Cannot write to '{directory}': {problem}. Choose another {option}.")
+        raise UsageError(
+            f"Cannot write to '{directory}': {problem}. Choose another {option_of(setting)}."
+        )
 
 
 @contextlib.contextmanager
@@ -234,9 +236,13 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
-    """Writes JSON that a person can read."""
+    """Writes JSON that a person can read.
+
+    What names of files have that is no UTF-8 is escaped as JSON does it, and read back the same.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        temporary.write_text(text, "utf-8", "backslashreplace")
 
 
 def flush(path: pathlib.Path) -> None:

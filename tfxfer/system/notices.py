@@ -27,11 +27,11 @@ def warn_once(about: str, message: str) -> None:
 
 @contextlib.contextmanager
 def shown_by(show: Callable[[str], None]) -> Iterator[None]:
-    """Has a function show the notices, each as a line, in place of the handlers of the process."""
+    """Has a function show the notices in place of the handlers of the process."""
 
     class Shown(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            show(f"Note: {record.getMessage()}")
+            show(record.getMessage())
 
     handler, propagated = Shown(), _LOGGER.propagate
     _LOGGER.addHandler(handler)

@@ -68,6 +68,11 @@ def tell(line: str) -> None:
     write_to_stderr(f"{line}\n")
 
 
+def note(text: str) -> None:
+    """Writes what the user should know and what stops nothing to standard error."""
+    tell(f"Note: {text}")
+
+
 def write_to_stderr(text: str) -> None:
     """Writes to standard error where that is possible."""
     with contextlib.suppress(OSError, ValueError):  # full or left; closed by `close`
@@ -107,7 +112,7 @@ def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
                 printing(text.encode("ascii", "backslashreplace").decode())
         except (ReaderLeftError, BrokenPipeError):
             lost = True
-            tell("note: nobody reads the output any more; the run goes on without it")
+            note("nobody reads the output any more; the run goes on without it")
             _discard_output()
         except (OutputError, OSError) as error:
             lost = True

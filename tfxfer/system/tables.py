@@ -1,8 +1,23 @@
-"""CSV that is read back as it was written, whatever is in the fields."""
+"""Tables: columns that line up for people, and CSV that is read back as it was written."""
 
 import csv
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
+
+
+def text_width(text: str) -> int:
+    """Returns how many columns of a terminal a text takes: two of 猫, one of é."""
+    if text.isascii():
+        return len(text)
+    # Here, so that `--help` need not wait for it.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """Returns a text with spaces after it, to as many columns of a terminal, if it is no wider."""
+    return text + " " * (width - text_width(text))
 
 
 class TextSink(Protocol):

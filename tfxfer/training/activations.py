@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfxfer.config.schema import FitConfig
+from tfxfer.config.decided import DecidedFit
 from tfxfer.data.batches import array_batches, evaluation_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
@@ -44,7 +44,7 @@ class ActivationSource:
         features: The frozen half with what tells it from others, where it gives features.
     """
 
-    config: FitConfig
+    config: DecidedFit
     halves: Halves
     images: dict[str, Images]
     features: FeatureFunction | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tfxfer.config.decided import DecidedFit, reopened
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
 from tfxfer.evaluation.metrics import judging_split
 from tfxfer.planning.plan import Plan, make_plan
@@ -29,7 +30,7 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
     return dataclasses.replace(asked, train_examples=num_train, run=None, compare_examples=None)
 
 
-def scratch_config(decided: FitConfig) -> FitConfig:
+def scratch_config(decided: DecidedFit) -> FitConfig:
     """Returns the settings that train the same network on the same data from random weights.
 
     It has `compare_epochs` or, where that is open, as many passes over the images as the pretrained
@@ -39,7 +40,7 @@ def scratch_config(decided: FitConfig) -> FitConfig:
     Args:
         decided: The settings of the pretrained network, all decided.
     """
-    return dataclasses.replace(
+    return reopened(
         decided,
         weights="none",
         run=None,
@@ -56,7 +57,7 @@ def scratch_config(decided: FitConfig) -> FitConfig:
     )
 
 
-def _scratch_finetune(decided: FitConfig) -> FinetuneConfig:
+def _scratch_finetune(decided: DecidedFit) -> FinetuneConfig:
     """Returns the finetune phase from random weights: its epochs, and all else open.
 
     Unless they are given, the epochs cost what the pretrained network's two phases do: the head

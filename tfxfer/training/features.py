@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.schema import AugmentConfig, RunConfig
+from tfxfer.config.decided import DecidedAugment, DecidedRun
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.cache import Cache, Rows, in_blocks, places
 from tfxfer.data.image.augmentation import augment_batch, draw
@@ -42,7 +42,7 @@ class FeatureFunction:
     facts: Mapping[str, Any]
 
     @classmethod
-    def of(cls, model: keras.Model, config: RunConfig, pooling: str) -> Self:
+    def of(cls, model: keras.Model, config: DecidedRun, pooling: str) -> Self:
         """Returns the function of a classifier's frozen features.
 
         Args:
@@ -152,11 +152,11 @@ class Changes:
         draws: The random numbers that decide, a row for each image; see `augment.draw`.
     """
 
-    augment: AugmentConfig
+    augment: DecidedAugment
     draws: np.ndarray
 
     @classmethod
-    def of(cls, num_examples: int, augment: AugmentConfig, seed: int, view: int) -> Self:
+    def of(cls, num_examples: int, augment: DecidedAugment, seed: int, view: int) -> Self:
         """Returns those of one view of a split; another view has others."""
         return cls(augment, draw(num_examples, tf.constant([seed, view], tf.int32)).numpy())
 

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.schema import AugmentConfig, FinetuneConfig, PhaseConfig
+from tfxfer.config.decided import DecidedFinetune, GradientHead, GradientPhase
+from tfxfer.config.schema import AugmentConfig, FinetuneConfig
 from tfxfer.data.batches import feature_batches, training_batches
 from tfxfer.data.cache import in_blocks
 from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
@@ -96,7 +97,7 @@ class Phases:
             if config.head.optimizer == "lbfgs":
                 self._solve_head(learnt, judged, scale, begun)
             else:
-                self._train_head_on_features(learnt, judged, begun)
+                self._train_head_on_features(config.head, learnt, judged, begun)
                 classifier.head.set_weights(journal.best)
                 classifier.absorb(scale)
             journal.best = classifier.model.get_weights()
@@ -137,7 +138,7 @@ class Phases:
             if name in self.images
         }
 
-    def _unfreeze(self, phase: FinetuneConfig) -> ActivationSource:
+    def _unfreeze(self, phase: DecidedFinetune) -> ActivationSource:
         """Unfreezes what the finetune phase trains, and returns where that begins."""
         for each in (self.classifier, self.judged):
             each.unfreeze(phase.unfreeze, phase.batch_norm)
@@ -181,7 +182,7 @@ class Phases:
         self.start = list(scale.absorbed(first.kernel, first.bias))
 
     def _train_head_on_features(
-        self, train: Examples, validation: Examples, begun: Checkpoint
+        self, phase: GradientHead, train: Examples, validation: Examples, begun: Checkpoint
     ) -> None:
         config, head = self.plan.config, self.classifier.head
 
@@ -205,12 +206,12 @@ class Phases:
                 validation.weights,
             )
 
-        self._train(head, "head", config.head, batches, validate, len(train.labels), head, begun)
+        self._train(head, "head", phase, batches, validate, len(train.labels), head, begun)
 
     def _train_on_images(
         self,
         name: str,
-        phase: PhaseConfig,
+        phase: GradientPhase,
         judging: ActivationSource,
         begun: Checkpoint,
         augment: AugmentConfig = NO_CHANGES,
@@ -250,7 +251,7 @@ class Phases:
         self,
         model: keras.Model,
         name: str,
-        phase: PhaseConfig,
+        phase: GradientPhase,
         batches: Callable[[int, int, int], tf.data.Dataset],
         validate: Callable[[], tuple[float, float]],
         num_examples: int,

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.schema import GIGABYTE, RunConfig
+from tfxfer.config.decided import DecidedRun
+from tfxfer.config.schema import GIGABYTE
 from tfxfer.data.cache import Cache, places
 from tfxfer.data.image import decoding
 from tfxfer.data.image.readability import (
@@ -250,7 +251,7 @@ class Images:
 
 
 def open_images(
-    splits: Mapping[str, Split], config: RunConfig
+    splits: Mapping[str, Split], config: DecidedRun
 ) -> tuple[dict[str, Images], list[Unreadable]]:
     """Returns the images of each split, at the size and in the room that a run has for them.
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from tfxfer.config.schema import PhaseConfig, RunConfig
+from tfxfer.config.decided import DecidedRun, GradientPhase
 from tfxfer.models.losses import smoothed_cross_entropy as smoothed_loss
 from tfxfer.training.epochs.optimizers import build_optimizer
 
 
 def compiled_view(
     model: keras.Model,
-    phase: PhaseConfig,
-    config: RunConfig,
+    phase: GradientPhase,
+    config: DecidedRun,
     steps: int,
     most_together: int = 1,
 ) -> keras.Model:

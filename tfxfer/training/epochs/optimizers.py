@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from tfxfer.config.schema import PhaseConfig
+from tfxfer.config.decided import GradientPhase
 
 # Decay pulls a weight towards zero; a bias or a normalisation's scale has no reason to go there
 # (He et al. 2019, "Bag of Tricks", arXiv:1812.01187, section 3.1).
@@ -12,7 +12,7 @@ _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 def learning_rate_schedule(
-    phase: PhaseConfig, steps_per_epoch: int
+    phase: GradientPhase, steps_per_epoch: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Returns the learning rate by step: a linear warm-up to the peak, then the phase's decay.
 
@@ -35,7 +35,7 @@ def learning_rate_schedule(
     )
 
 
-def build_optimizer(phase: PhaseConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(phase: GradientPhase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Returns a new optimizer for a phase: its rule, rate, weight decay and clipping.
 
     Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv:1711.05101) under

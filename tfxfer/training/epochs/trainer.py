@@ -12,7 +12,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from tfxfer.config.schema import PhaseConfig, RunConfig
+from tfxfer.config.decided import DecidedRun, GradientPhase
 from tfxfer.errors import DivergenceError
 from tfxfer.runs.budget import epochs_in
 from tfxfer.runs.checkpoints import Checkpoint
@@ -51,9 +51,9 @@ class PhaseTraining:
     """
 
     journal: Journal
-    config: RunConfig
+    config: DecidedRun
     name: str
-    phase: PhaseConfig
+    phase: GradientPhase
     model: keras.Model
     kept: keras.Model
     batches: Batches

@@ -1,8 +1,11 @@
+"""A run belongs to one process, on any file system and any system."""
+
 import builtins
 import errno
 import importlib.util
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -10,8 +13,64 @@ import pytest
 from tfxfer.errors import UsageError
 from tfxfer.runs import lock
 from tfxfer.runs.lock import locked, owner, take_lock
+from tfxfer.runs.naming import numbered_run
 from tfxfer.system import notices
 from tfxfer.system.run_layout import RunDirectory
+
+LOCKING = """
+import pathlib, sys
+from tfxfer.runs.lock import locked
+from tfxfer.system.run_layout import RunDirectory
+with locked(RunDirectory(pathlib.Path(sys.argv[1]))):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_belongs_to_one_process_until_that_ends_however_it_does(tmp_path):
+    run = RunDirectory(tmp_path / "runs" / "a")
+    command = [sys.executable, "-c", LOCKING, str(run.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        message = rf"on the run '.*a': process {other.pid} on .*\. Wait for it, or choose another"
+        with pytest.raises(UsageError, match=message), locked(run):
+            pass
+        # A run without a name steps aside.
+        runs = str(tmp_path / "runs")
+        assert numbered_run(runs, "a", lambda run: False).path.name == "a-2"
+        other.kill()
+    assert run.lock.exists()  # it is stale, and no obstacle
+    with locked(run):
+        run.config.touch()
+    assert [path.name for path in run.path.iterdir()] == ["config.toml"]
+
+
+def test_a_run_in_which_nothing_was_written_leaves_no_directory(tmp_path):
+    with locked(RunDirectory(tmp_path / "a")):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_written_files_of_killed_processes_are_removed_with_the_first_lock(tmp_path):
+    for name in (".12.model.keras", ".hidden", "a.12.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / ".13.checkpoints").mkdir()
+    with locked(RunDirectory(tmp_path)):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "a.12.csv"]
+
+
+def test_where_nothing_was_written_no_directory_is_left(tmp_path):
+    run = RunDirectory(tmp_path / "runs" / "a")
+    with locked(run):
+        assert run.lock.is_file()
+    assert list(tmp_path.iterdir()) == []
+    with locked(run):
+        (run.path / "kept").touch()
+    assert (run.path / "kept").is_file()
+    with locked(RunDirectory(tmp_path / "runs" / "b")):
+        pass
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["a"]
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What `predict` prints and writes."""
+
+import csv
+import json
+
+from click.testing import CliRunner
+from command_line import run
+
+from tfxfer.cli.app import main
+
+
+def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
+    finished, pictures, tmp_path
+):
+    done, _ = finished
+    good, bad = pictures / "test" / "red" / "0.jpg", tmp_path / "bad.jpg"
+    bad.write_text("no image")
+    result = run("predict", done.run, good, bad, "--top", 2)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith(str(good))]
+    assert len(line.split()) == 1 + 2 * 2
+    assert f"Error: {bad}: " in result.stderr
+    assert "1 of the 2 files could not be read" in result.stderr
+
+
+def test_predict_takes_a_list_and_writes_what_machines_read(finished, pictures, tmp_path):
+    done, _ = finished
+    files = [pictures / "test" / name / "0.jpg" for name in ("red", "blue")]
+    arguments = ["predict", str(done.export), "-", str(files[0]), "--top", "2"]
+    listed = f"{files[1]}\n{tmp_path}/none.jpg\n"
+    output = tmp_path / "found.csv"
+    result = CliRunner().invoke(
+        main, [*arguments, "--format", "csv", "--output", str(output)], input=listed
+    )
+    assert result.exit_code == 1
+    assert f"Wrote '{output}', 3 files." in result.stdout
+    assert f"Error: {tmp_path}/none.jpg: " in result.stderr
+    assert "Error: 1 of the 3 files could not be read." in result.stderr
+    with output.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [*map(str, files), f"{tmp_path}/none.jpg"]
+    assert rows[0]["label_2"]
+    result = CliRunner().invoke(main, [*arguments, "--format", "jsonl"], input="")
+    (line,) = result.stdout.splitlines()
+    assert json.loads(line)["path"] == str(files[0])
+    result = CliRunner().invoke(main, [*arguments, "--format", "parquet"], input="")
+    assert (result.exit_code, "say which with --output" in result.output) == (2, True)

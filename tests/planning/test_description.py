@@ -1,0 +1,81 @@
+import keras
+import pytest
+from conftest import SMALL_BACKBONE
+
+from tfxfer.config.decided import (
+    DecidedAugment,
+    DecidedHead,
+    DecidedRun,
+    GradientPhase,
+    SolvedHead,
+)
+from tfxfer.models.backbones.registry import find_backbone
+from tfxfer.models.classifier import build_classifier
+from tfxfer.models.layers import leaf_layers
+from tfxfer.planning.description import (
+    count_trained,
+    describe_changes,
+    describe_regularisation,
+    describe_schedule,
+)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    run = DecidedRun(
+        image_size=32, input_size=32, batch_size=1, label_smoothing=0.0, precision="float32"
+    )
+    head = DecidedHead(epochs=1, dropout=0.0)
+    return build_classifier(find_backbone(SMALL_BACKBONE), run, head, "none", 3)
+
+
+def state(classifier):
+    """Returns what training would change, and how BatchNorm keeps its statistics."""
+    model = classifier.model
+    return (
+        classifier.backbone.trainable,
+        [layer.trainable for layer in leaf_layers(model)],
+        [variable.path for variable in model.trainable_variables],
+        [
+            layer.momentum
+            for layer in leaf_layers(model)
+            if isinstance(layer, keras.layers.BatchNormalization)
+        ],
+    )
+
+
+@pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
+@pytest.mark.parametrize("unfreeze", ["none", "block_13", "all"])
+@pytest.mark.parametrize("before", ["none", "block_13", "all"])
+def test_what_is_trained_is_counted_and_nothing_changed(classifier, before, unfreeze, batch_norm):
+    classifier.unfreeze(before, "frozen")
+    was = state(classifier)
+    counted = count_trained(classifier, unfreeze, batch_norm)
+    assert state(classifier) == was
+    classifier.unfreeze(unfreeze, batch_norm)
+    assert counted == classifier.num_trainable() > 0
+
+
+PHASE = GradientPhase(
+    epochs=1,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    warmup_epochs=0.5,
+    weight_decay=1e-4,
+    clip_norm=1.0,
+)
+
+
+def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
+    text = "1 epoch of adamw, learning rate 0.001 after a warm-up of 0.5 epochs, cosine decay"
+    assert describe_schedule(PHASE) == text
+    assert describe_regularisation(PHASE) == ["weight decay 0.0001, gradient norm at most 1"]
+    solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
+    assert describe_schedule(solved).startswith("at most 9 epochs of lbfgs, penalty chosen")
+    assert describe_regularisation(solved) == []
+
+
+def test_changes_are_told_where_there_are_such():
+    assert describe_changes(DecidedAugment(flip=False, shift=0.0, zoom=0.0, rotation=0.0)) == []
+    some = DecidedAugment(flip=True, shift=0.1, zoom=0.0, rotation=5.0)
+    assert describe_changes(some) == ["flip", "shift 10%", "rotation 5 degrees"]
