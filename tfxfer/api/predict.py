@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.decoding import EXTENSIONS
+from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split, in_any_order
 from tfxfer.data.sources.walk import Walk
@@ -85,9 +86,9 @@ def _unreadable(
     split: Split, files: list[pathlib.Path], first: int, end: int
 ) -> Iterator[Prediction]:
     """Yields why the files from the first to before the end cannot be read."""
-    indices = np.arange(first, end)
-    for index, reason in zip(indices, reasons_unreadable(split, indices), strict=True):
-        yield Prediction(files[index], (), reason)
+    places = Places(np.arange(first, end))
+    for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
+        yield Prediction(files[place], (), reason)
 
 
 def _split_of(files: list[pathlib.Path]) -> Split:

@@ -14,6 +14,7 @@ from tfxfer.data.groups import Groups
 from tfxfer.data.image.decoding import EXTENSIONS
 from tfxfer.data.image.formats.table import READ
 from tfxfer.data.image.inspection import Inspection, inspect, look_alikes
+from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import reasons_unreadable
 from tfxfer.data.source import Source, shown
 from tfxfer.data.splitting import found_in, inseparable
@@ -286,7 +287,7 @@ def unreadable(examples: Examples, bad_images: BadImages) -> list[Finding]:
     reasons: dict[int, str] = {}
     for number, split in enumerate(examples.source.splits.values()):
         here = named[examples.splits[named] == number]
-        found = reasons_unreadable(split, examples.places[here])
+        found = reasons_unreadable(split, Places(examples.places[here]))
         reasons |= zip(here.tolist(), found, strict=True)
     skips = bad_images == "skip"
     action = (
