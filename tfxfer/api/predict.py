@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.image.decoding import EXTENSIONS
+from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split, in_any_order

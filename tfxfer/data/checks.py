@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tfxfer.config.schema import BadImages
 from tfxfer.data.groups import Groups
-from tfxfer.data.image.decoding import EXTENSIONS
+from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.formats.table import READ
 from tfxfer.data.image.inspection import Inspection, inspect, look_alikes
 from tfxfer.data.image.order import Places

@@ -12,14 +12,14 @@ from PIL import Image, ImageOps
 from tfxfer.data.image.decoding import (
     decode,
     decode_and_resize,
-    decoded_format,
     height_and_width,
     orientation,
-    readable_reason,
     resize,
     why_unreadable,
 )
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.data.image.formats.recognition import decoded_format
 from tfxfer.data.image.formats.table import format_of
 
 

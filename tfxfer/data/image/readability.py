@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfxfer.data.cache import Cache
 from tfxfer.data.image import decoding
+from tfxfer.data.image.failures import READ_ERRORS, readable_reason
 from tfxfer.data.image.order import Places
 from tfxfer.data.source import Split
 from tfxfer.errors import DataError
@@ -74,7 +75,7 @@ def naming_unreadable_images(*splits: Split) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError:
         raise  # the memory or the disk: to read all images again would tell nothing
-    except decoding.READ_ERRORS as error:
+    except READ_ERRORS as error:
         named = {str(number): split for number, split in enumerate(splits)}
         bad = {name: find_unreadable(split) for name, split in named.items()}
         if any(len(places) for places in bad.values()):
@@ -159,6 +160,6 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
         image = next(images)
         if image.dtype == tf.string:
             decoding.decode(image, portable=False)
-    except decoding.READ_ERRORS as error:
-        return decoding.readable_reason(error)
+    except READ_ERRORS as error:
+        return readable_reason(error)
     return "it could not be read a moment ago, but can be now"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import readable_reason
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import SPLIT_OF, SPLITS, Source, Split, canonical, first_few
 from tfxfer.errors import DataError, UsageError

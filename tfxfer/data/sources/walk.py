@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import EXTENSIONS, FORMATS
+from tfxfer.data.image.formats.recognition import EXTENSIONS, FORMATS
 from tfxfer.data.image.formats.table import HEAD_BYTES, READ, format_of
 from tfxfer.data.source import first_few
 from tfxfer.errors import DataError
