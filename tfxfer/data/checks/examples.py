@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from tfxfer.data.checks.groups import Groups
 from tfxfer.data.checks.result import NAMED_GROUPS, NAMED_OF_GROUP, Affected
+from tfxfer.data.contents import inseparable
 from tfxfer.data.image.inspection import Inspection, inspect
 from tfxfer.data.source import Source
-from tfxfer.data.splitting import inseparable
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from tfxfer.config.schema import BadImages
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.checks.groups import Groups
 from tfxfer.data.checks.result import NAMED_GROUPS, Affected, Finding
+from tfxfer.data.contents import found_in
 from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.formats.table import READ
 from tfxfer.data.image.inspection import look_alikes
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import reasons_unreadable
-from tfxfer.data.splitting import found_in
 
 # The middle square of a picture whose sides differ by more than this shows less than a third of it.
 _EXTREME_ASPECT = 3.0

@@ -10,7 +10,7 @@ from typing import NewType, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.data.splitting import canonical_order
+from tfxfer.data.contents import canonical_order
 from tfxfer.system.digests import Ids
 
 # Of some examples, (num_examples,): where they are in their split.
