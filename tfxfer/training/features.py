@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig, RunConfig
 from tfxfer.data.batches import evaluation_batches
-from tfxfer.data.cache import Cache, Rows, in_blocks, places
+from tfxfer.data.cache import Cache, in_blocks, places
+from tfxfer.data.cache_entry import Rows
 from tfxfer.data.image.augmentation import augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
