@@ -17,11 +17,12 @@ import numpy as np
 from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.carving import subset
-from tfxfer.data.source import SPLITS, Source, first_few
+from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders import open_folder
 from tfxfer.data.sources.manifests import manifest
+from tfxfer.data.split_names import SPLITS
 from tfxfer.data.splitting import disjoint, with_validation
 from tfxfer.errors import UsageError, did_you_mean
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import distinct, found_in
 from tfxfer.data.opening import as_it_comes, divided
-from tfxfer.data.source import SPLITS, Source, Split
+from tfxfer.data.source import Source, Split
+from tfxfer.data.split_names import SPLITS
 from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids

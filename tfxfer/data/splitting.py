@@ -7,7 +7,8 @@ import numpy as np
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.carving import carve
 from tfxfer.data.contents import found_in
-from tfxfer.data.source import SPLITS, Split
+from tfxfer.data.source import Split
+from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
 
 

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tfxfer.data.source import split_of
 from tfxfer.data.sources.layout import read_layout
 from tfxfer.errors import UsageError
 
@@ -21,26 +20,6 @@ def write(root, *folders):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"\xff\xd8\xff\xe0")
     return root
-
-
-@pytest.mark.parametrize(
-    ("split", "names"),
-    [
-        (
-            "train",
-            ["train", "Training", "TRN", "train_set", "train-set", "training set", "Train2017"],
-        ),
-        (
-            "train",
-            ["seg_train", "train_images", "TrainingData", "x_train", "trainset", "train (1)"],
-        ),
-        ("validation", ["val", "valid_set", "Validation", "dev", "devset", "eval", "val_images"]),
-        ("test", ["testing", "tst", "holdout", "hold-out", "held_out", "Hold Out Set", "test.set"]),
-        (None, ["trainer", "contest", "fold1", "trainval", "train_test", "data", "tests", "", "1"]),
-    ],
-)
-def test_the_usual_words_for_splits_are_known(split, names):
-    assert {name: split_of(name) for name in names} == dict.fromkeys(names, split)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tfxfer.data.source import canonical, first_few, split_of
+from tfxfer.data.source import canonical, first_few
 from tfxfer.data.sources.walk import Walk
+from tfxfer.data.split_names import split_of
 from tfxfer.errors import UsageError
 
 # Up to this part of a class's images may lie beside folders that look like classes of their own.

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_WORDS, Source, Split, canonical, query_of
+from tfxfer.data.source import Source, Split, canonical, query_of
+from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.digests import Ids, ids_of
 from tfxfer.system.names import safe_name
@@ -45,22 +46,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         DataError: It is not here and cannot be downloaded.
     """
     loaded = _load(name)
-    opened: dict[str, Any] = {}
-    for split, aliases in SPLIT_WORDS.items():
-        wanted = (slices[split],) if split in slices else aliases
-        found = next((alias for alias in wanted if alias in loaded), None)
-        if found is not None:
-            opened[split] = loaded[found]
-        elif split in slices:
-            raise UsageError(
-                f"The data set '{name}' has no split '{slices[split]}'; its splits are "
-                f"{', '.join(loaded)}.{did_you_mean(slices[split], loaded)}"
-            )
-    if "train" not in opened:
-        raise UsageError(
-            f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
-            f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."
-        )
+    opened = _chosen(name, loaded, slices)
     image, label = _image_and_label(name, opened["train"])
     names = _class_names(name, opened["train"], label)
     splits = {
@@ -76,6 +62,27 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         image_height_width=typical_height_and_width(splits["train"]),
         origin=origin + query_of(slices),
     )
+
+
+def _chosen(name: str, loaded: Mapping[str, Any], slices: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the rows of "train", and of "validation" and "test" where there are such.
+
+    Raises:
+        UsageError: There is nothing to train on, or no split that was asked for.
+    """
+    meant = {**splits_among(loaded), **slices}
+    for chosen in (slices[split] for split in SPLITS if split in slices):
+        if chosen not in loaded:
+            raise UsageError(
+                f"The data set '{name}' has no split '{chosen}'; its splits are "
+                f"{', '.join(loaded)}.{did_you_mean(chosen, loaded)}"
+            )
+    if "train" not in meant:
+        raise UsageError(
+            f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
+            f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."
+        )
+    return {split: loaded[meant[split]] for split in SPLITS if split in meant}
 
 
 def _load(name: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from tfxfer.config.paths import expand_user
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_WORDS, Source, Split, query_of
+from tfxfer.data.source import Source, Split, query_of
+from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.digests import ids_of
 from tfxfer.system.names import safe_name
@@ -62,33 +63,12 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     """
     path = pathlib.Path(name)
     in_directory = is_prepared_directory(path)
-    if in_directory:
-        builder = _builder_of_directory(path)
-    else:
-        builder = _prepared_builder(
-            name, expand_user(data_dir, "Setting 'data_dir'") if data_dir else None
-        )
+    builder = _builder_of_directory(path) if in_directory else _prepared_builder(name, data_dir)
     image, label = _image_and_label(builder)
     called = builder.info.name if in_directory else name
     features = builder.info.features
-    splits: dict[str, Split] = {}
     notes: list[str] = []
-    for split, aliases in SPLIT_WORDS.items():
-        alias = slices.get(split) or next(
-            (alias for alias in aliases if alias in builder.info.splits), None
-        )
-        if alias is None:
-            continue
-        opened = _open_split(builder, called, alias, image, label)
-        known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
-        if len(known) < len(opened):
-            notes.append(
-                f"{len(opened) - len(known):,} of the {len(opened):,} images of '{alias}' have no "
-                "label, and were left out"
-            )
-            opened = opened.select(known)
-        if len(opened):
-            splits[split] = opened
+    splits = _labelled_splits(builder, called, slices, notes)
     if "train" not in splits:
         raise UsageError(
             f"The data set '{name}' has no labelled images in a split 'train'; its splits are "
@@ -108,6 +88,35 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     )
 
 
+def _labelled_splits(
+    builder: Any, name: str, slices: Mapping[str, str], notes: list[str]
+) -> dict[str, Split]:
+    """Returns the splits of a data set, without images that have no label.
+
+    Args:
+        builder: Of TFDS.
+        name: Of the data set, for the ids of its examples.
+        slices: What is meant by a split where it is not that of its name.
+        notes: Gets a line on what is left out.
+    """
+    meant = {**splits_among(builder.info.splits), **slices}
+    splits: dict[str, Split] = {}
+    for split in SPLITS:
+        if split not in meant:
+            continue
+        opened = _open_split(builder, name, meant[split])
+        known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
+        if len(known) < len(opened):
+            notes.append(
+                f"{len(opened) - len(known):,} of the {len(opened):,} images of '{meant[split]}' "
+                "have no label, and were left out"
+            )
+            opened = opened.select(known)
+        if len(opened):
+            splits[split] = opened
+    return splits
+
+
 def _builder_of_directory(path: pathlib.Path) -> Any:
     """Returns the TFDS builder of a prepared version in a directory."""
     import tensorflow_datasets as tfds
@@ -122,6 +131,7 @@ def _prepared_builder(name: str, data_dir: str | None) -> Any:
     """Returns the TFDS builder of data that are ready to be read."""
     import tensorflow_datasets as tfds
 
+    data_dir = expand_user(data_dir, "Setting 'data_dir'") if data_dir else None
     try:
         # Files come before code: this reaches versions the installed TFDS no longer makes, and
         # names it never knew.
@@ -253,10 +263,11 @@ def _image_and_label(builder: Any) -> tuple[str, str]:
     )
 
 
-def _open_split(builder: Any, name: str, split: str, image: str, label: str) -> Split:
+def _open_split(builder: Any, name: str, split: str) -> Split:
     """Returns a split as it lies on disk; the labels are read at once."""
     import tensorflow_datasets as tfds
 
+    image, label = _image_and_label(builder)
     # Not even other images, such as segmentation masks, are decoded.
     skipped = {
         key: tfds.decode.SkipDecoding()

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_OF, SPLITS, Source, Split, canonical, first_few
+from tfxfer.data.source import Source, Split, canonical, first_few
+from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids, ids_of
 from tfxfer.system.names import parse_class_lines, safe_name
@@ -133,9 +134,10 @@ def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[s
     splits: dict[str, list[pathlib.Path]] = {}
     others = []
     for file in files:
-        said = [word for word in re.split(r"[^a-z]+", file.name.lower()) if word in SPLIT_OF]
-        if said:
-            splits.setdefault(SPLIT_OF[said[0]], []).append(file)
+        words = map(split_of, re.split(r"[^a-z]+", file.name.lower()))
+        split = next((split for split in words if split is not None), None)
+        if split is not None:
+            splits.setdefault(split, []).append(file)
         else:
             others.append(file)
     if not splits:

@@ -30,9 +30,10 @@ import numpy as np
 
 from tfxfer.config.paths import listed_path
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLITS, Source, Split, canonical, look_alikes, places_of
+from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.rows import Row, read_rows
+from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.names import safe_name
 

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tfxfer.data.source import SPLIT_OF, canonical, first_few, split_of
+from tfxfer.data.source import canonical, first_few
 from tfxfer.data.sources.manifests.dialect import (
     found_path,
     repaired,
@@ -14,6 +14,7 @@ from tfxfer.data.sources.manifests.dialect import (
     without_separator_line,
 )
 from tfxfer.data.sources.manifests.records import OPTIONAL, REQUIRED, is_csv, records_of
+from tfxfer.data.split_names import SPLIT_WORDS, split_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.system.run_layout import RunDirectory
 
@@ -194,7 +195,7 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
     if word and split_of(word) is None:
         raise UsageError(
             f"{where} has the split '{word}'; allowed are train, validation and test."
-            f"{did_you_mean(word, SPLIT_OF)}"
+            f"{did_you_mean(word, SPLIT_WORDS)}"
         )
     written = record.get("weight", "").strip()
     try:
