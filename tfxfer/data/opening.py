@@ -22,6 +22,7 @@ from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders import open_folder
 from tfxfer.data.sources.manifests import manifest
+from tfxfer.data.sources.tfds_builders import is_prepared_directory
 from tfxfer.data.split_names import SPLITS
 from tfxfer.data.splitting import disjoint, with_validation
 from tfxfer.errors import UsageError, did_you_mean
@@ -135,7 +136,7 @@ def _open_directory(name: str, path: pathlib.Path, slices: Mapping[str, str]) ->
     """Returns what is in a directory, by the files that it holds."""
     if huggingface.is_saved(path):
         return huggingface.open_huggingface(name, slices)
-    if tfds.is_prepared_directory(path):
+    if is_prepared_directory(path):
         return tfds.open_tfds(name, None, slices)
     _refuse_slices(name, slices)
     if tfrecords.holds_tfrecords(path):

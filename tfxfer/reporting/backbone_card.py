@@ -47,10 +47,10 @@ def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
         "## What it takes and gives",
         "",
         f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
-        f"float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and gives "
-        f"feature maps of {backbone.num_features:,} channels. As `--weights` of a fit it may run at any "
-        f"size from {backbone.min_size} pixels on, and the normalisation becomes part of the "
-        "model:",
+        f"float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
+        f"gives feature maps of {backbone.num_features:,} channels. As `--weights` of a fit it may "
+        f"run at any size from {backbone.min_size} pixels on, and the normalisation becomes part "
+        "of the model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
         "",
