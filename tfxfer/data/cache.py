@@ -10,6 +10,7 @@ What is in such a folder is said in `cache_entry`.
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -194,15 +195,24 @@ class Cache:
         """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
         num_bytes = 0
         for folder in self._folders():
-            if folder.parent.name in KINDS:
-                num_bytes += _size(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+            num_bytes += _size(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*(self.directory / kind for kind in KINDS), self.directory):
+            with contextlib.suppress(OSError):  # there is none, or there is more in it
+                folder.rmdir()
         return num_bytes
 
     def _folders(self) -> list[pathlib.Path]:
-        """Returns the folders of all entries; others may be removing them meanwhile."""
-        kinds = [kind for kind in _listed(self.directory) if kind.is_dir()]
-        return [folder for kind in kinds for folder in _listed(kind) if folder.is_dir()]
+        """Returns the folders of all entries, and none that is not the cache's.
+
+        Others may be removing them meanwhile.
+        """
+        return [
+            folder
+            for kind in KINDS
+            for folder in _listed(self.directory / kind)
+            if folder.is_dir() and _is_entry(folder)
+        ]
 
     def _evict(self, kept: pathlib.Path) -> None:
         """Removes the entries used longest ago until the rest is small enough.
@@ -238,6 +248,12 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
+
+
+def _is_entry(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is an entry by what is in it; half-written files are hidden."""
+    names = [file.name for file in _listed(folder)]
+    return all(name[0] == "." or re.fullmatch(r"index\.npz|rows-.*\.npy", name) for name in names)
 
 
 def _size(folder: pathlib.Path) -> int:

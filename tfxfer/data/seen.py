@@ -171,6 +171,8 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
         return same
     if seen is None or not seen.digests:
         return _of_unknown_model(source)
+    if "train" not in source.splits:  # then nothing can be carved, and nothing need be
+        return without_seen(as_it_comes(source), seen)
     limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
     try:
         return without_seen(divided(source, limitless), seen)
@@ -187,6 +189,8 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
         source: Data as they come.
         seen: What the model has seen.
     """
+    if "train" not in source.splits:
+        return None
     try:
         again = without_weightless(divided(source, seen.carving))
     except (UsageError, DataError):  # the model's own could be divided
@@ -241,7 +245,7 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
 def _of_unknown_model(source: Source) -> BoundSource:
     """Returns data, in the splits they come with, for a model of unknown training images."""
     given = as_it_comes(source)
-    if len(given.splits) > 1:
+    if set(given.splits) != {"train"}:
         note = (
             "the model has no record of the images it was trained on: it cannot be checked whether "
             "some of these are among them"

@@ -194,10 +194,10 @@ def look_alikes(class_names: Sequence[str]) -> list[str]:
             for character in unicodedata.normalize("NFKC", name)
             if unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf")
         )
-        alike.setdefault("".join(seen), []).append(name)
+        alike.setdefault("".join(seen).casefold(), []).append(name)
     return [
-        "classes whose names differ in white space or invisible characters alone are kept apart: "
-        + ", ".join(map(ascii, names))
+        "classes whose names differ in case, white space or invisible characters alone are kept "
+        "apart: " + ", ".join(map(ascii, names))
         for names in alike.values()
         if len(names) > 1
     ]

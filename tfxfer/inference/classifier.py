@@ -152,7 +152,7 @@ class TrainedClassifier:
         if self.config is not None:
             data_dir = data_dir or run_settings(run, FitConfig).data_dir
         if data is not None:
-            return bound(open_as_it_is(data, data_dir), self.seen)
+            return bound(open_as_it_is(data, data_dir, needs_train=False), self.seen)
         if self.config is None:
             name = f" They are called '{self.seen.data}'." if self.seen else ""
             raise UsageError(

@@ -146,3 +146,38 @@ def test_classes_that_look_alike_are_kept_apart_and_noted(tmp_path):
     layout = read_layout(write(tmp_path, "cat", "cat ", "dog"))
     assert layout.class_names == ("cat", "cat ", "dog")
     assert any("'cat', 'cat '" in note for note in layout.notes)
+
+
+def test_splits_to_train_on_in_all_folders_are_refused_with_both_readings(tmp_path):
+    root = write(tmp_path, "dataset/train/a", "dataset/train/b", "dataset2/train/a")
+    with pytest.raises(UsageError) as caught:
+        read_layout(root)
+    for told in (
+        "can be read in two ways",
+        "the classes are 'dataset', 'dataset2'",
+        f"name one of them, such as --data '{root}/dataset'",
+        "a manifest",
+    ):
+        assert told in str(caught.value)
+
+
+def test_images_right_in_a_folder_train_of_each_class_are_of_that_class(tmp_path):
+    layout = read_layout(write(tmp_path, "cat/train", "dog/train"))
+    assert layout.class_names == ("cat", "dog")
+    assert len(layout.images["train"]["cat"]) == 2
+
+
+def test_data_to_judge_by_may_have_no_images_to_train_on_and_one_class(tmp_path):
+    layout = read_layout(write(tmp_path, "test/a", "val/b"), needs_train=False)
+    assert layout.class_names == ("a", "b")
+    assert {name: list(split) for name, split in layout.images.items()} == {
+        "validation": ["b"],
+        "test": ["a"],
+    }
+    alone = read_layout(write(tmp_path / "alone", "a"), needs_train=False)
+    assert (alone.class_names, list(alone.images)) == (("a",), ["train"])
+
+
+def test_classes_whose_names_differ_in_case_alone_are_noted(tmp_path):
+    layout = read_layout(write(tmp_path, "Red", "red", "blue"))
+    assert any("differ in case" in note and "'Red', 'red'" in note for note in layout.notes)

@@ -55,6 +55,7 @@ def read_class_folders(folder: pathlib.Path, walk: Walk, notes: list[str]) -> li
         members.setdefault(canonical(path.name), []).append(path)
     classes = [_read_class(key, members[key], walk) for key in sorted(members)]
     _refuse_splits_in_classes(folder, classes, notes)
+    _refuse_classes_below_train(folder, classes, walk)
     _refuse_two_readings(folder, classes)
     if len(classes) > 1 and all(_holds_folders_only(one) and len(one.inner) > 1 for one in classes):
         name, inner = classes[0].names[0], classes[0].inner[0]
@@ -113,6 +114,26 @@ def _refuse_splits_in_classes(
         f"{quoted(inside)}, or folders of images that all are to train on. For splits, move "
         f"{moves}, and so on, or {OR_MANIFEST}. For the other, give those folders names that mean "
         "no split."
+    )
+
+
+def _refuse_classes_below_train(
+    folder: pathlib.Path, classes: Sequence[ClassFolder], walk: Walk
+) -> None:
+    """Raises a UsageError where all class folders hold a split 'train' that holds classes."""
+    below = [folder / one.names[0] / name for one in classes for name in one.inner]
+    if len(classes) < 2 or not all(_holds_folders_only(one) for one in classes):
+        return
+    if not all(split_of(path.name) == "train" and walk.entries(path)[0] for path in below):
+        return
+    outer = [one.names[0] for one in classes]
+    raise UsageError(
+        f"'{folder}' can be read in two ways, for all of its folders hold a folder "
+        f"'{below[0].name}' with more folders: the classes are {quoted(outer)}, or they are the "
+        f"folders in '{below[0]}'. For the latter, name one of them, such as --data "
+        f"'{below[0].parent}', or move the class folders of all into '{folder / 'train'}'. For the "
+        f"classes {quoted(outer)}, move the images right into these folders. For either, "
+        f"{OR_MANIFEST}."
     )
 
 

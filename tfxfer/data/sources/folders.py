@@ -12,21 +12,25 @@ from tfxfer.data.sources.layout import read_layout
 from tfxfer.system.names import safe_name
 
 
-def open_folder(root: pathlib.Path) -> Source:
+def open_folder(root: pathlib.Path, *, needs_train: bool = True) -> Source:
     """Returns the images in a directory of class folders, or of `train` and other split folders.
 
     Classes are in the order of their names, the images of a class in that of their paths; folders
     inside a class folder belong to the class. What is no data is left out with a note; see `layout`
     and `walk`.
 
+    Args:
+        root: The directory.
+        needs_train: Whether there must be a split to train on, with at least two classes.
+
     Raises:
         UsageError: The directory is not laid out like that.
         DataError: A directory cannot be listed.
     """
-    layout = read_layout(root)
+    layout = read_layout(root, needs_train=needs_train)
     splits = {name: _split(images, layout.class_names) for name, images in layout.images.items()}
     name = safe_name(root.resolve().name)  # "." has no base name of its own
-    size = typical_height_and_width(splits["train"])
+    size = typical_height_and_width(next(iter(splits.values())))
     return Source(name, layout.class_names, splits, size, notes=layout.notes)
 
 

@@ -31,7 +31,7 @@ def is_saved(path: pathlib.Path) -> bool:
     )
 
 
-def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
+def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool = True) -> Source:
     """Returns a data set of images with labels, in its order.
 
     Args:
@@ -39,6 +39,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
             with a configuration after a colon: "hf:beans", "hf:owner/name:config".
         slices: For "train", "validation" and "test" the names of the splits that are meant, where
             they are not these.
+        needs_train: Whether there must be a split to train on.
 
     Raises:
         UsageError: There is no such data set, it is not one of labelled images, or the library is
@@ -46,9 +47,10 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         DataError: It is not here and cannot be downloaded.
     """
     loaded = _load(name)
-    opened = _chosen(name, loaded, slices)
-    image, label = _image_and_label(name, opened["train"])
-    names = _class_names(name, opened["train"], label)
+    opened = _chosen(name, loaded, slices, needs_train)
+    first = next(iter(opened.values()))
+    image, label = _image_and_label(name, first)
+    names = _class_names(name, first, label)
     splits = {
         split: _split(f"{name} {split}", rows, image, label, names)
         for split, rows in opened.items()
@@ -59,12 +61,14 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         name=safe_name(origin.rsplit("/", 1)[-1].removeprefix(PREFIX)),
         class_names=names,
         splits=splits,
-        image_height_width=typical_height_and_width(splits["train"]),
+        image_height_width=typical_height_and_width(next(iter(splits.values()))),
         origin=origin + query_of(slices),
     )
 
 
-def _chosen(name: str, loaded: Mapping[str, Any], slices: Mapping[str, str]) -> dict[str, Any]:
+def _chosen(
+    name: str, loaded: Mapping[str, Any], slices: Mapping[str, str], needs_train: bool
+) -> dict[str, Any]:
     """Returns the rows of "train", and of "validation" and "test" where there are such.
 
     Raises:
@@ -77,7 +81,7 @@ def _chosen(name: str, loaded: Mapping[str, Any], slices: Mapping[str, str]) -> 
                 f"The data set '{name}' has no split '{chosen}'; its splits are "
                 f"{', '.join(loaded)}.{did_you_mean(chosen, loaded)}"
             )
-    if "train" not in meant:
+    if not meant or (needs_train and "train" not in meant):
         raise UsageError(
             f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
             f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."

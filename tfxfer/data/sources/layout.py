@@ -38,11 +38,16 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def read_layout(root: pathlib.Path) -> Layout:
+def read_layout(root: pathlib.Path, *, needs_train: bool = True) -> Layout:
     """Returns the images in a directory of class folders, or of `train` and other split folders.
 
     Folders inside a class folder belong to the class. Where that is one reading of two, as with
     folds or splits above or below the classes, the directory is refused.
+
+    Args:
+        root: The directory.
+        needs_train: Whether there must be images to train on, of two classes or more. Otherwise the
+            first split that is there says which classes there are.
 
     Raises:
         UsageError: The directory is not laid out like that.
@@ -51,16 +56,19 @@ def read_layout(root: pathlib.Path) -> Layout:
     _refuse_run(root)
     walk, notes = Walk(), list[str]()
     top = _unwrapped(root, walk, notes)
-    folders = _split_folders(top, walk, notes)
+    folders = _split_folders(top, walk, notes, needs_train)
+    first = next(iter(folders))
     images: dict[str, dict[str, list[str]]] = {}
     spelled: dict[str, str] = {}
     for split, folder in folders.items():
         folder = folder if folder == top else _unwrapped(folder, walk, notes)
         found = read_class_folders(folder, walk, notes)
-        if split == "train":
-            spelled = _check_training_classes(folder, found, walk)
-        else:
-            _check_known(folder, found, spelled, folders["train"], walk)
+        if split == first:
+            spelled = _check_first_classes(folder, found, walk, 2 if needs_train else 1)
+        elif needs_train:
+            _check_known(folder, found, spelled, folders[first], walk)
+        else:  # the model knows which classes there are
+            spelled = {one.key: one.names[0] for one in found if one.images} | spelled
         named = {name for one in found for name in one.names}
         spelled_otherwise = sorted(named - set(spelled.values()))
         if spelled_otherwise:
@@ -75,7 +83,9 @@ def read_layout(root: pathlib.Path) -> Layout:
     return Layout(class_names, images, tuple(notes))
 
 
-def _split_folders(root: pathlib.Path, walk: Walk, notes: list[str]) -> dict[str, pathlib.Path]:
+def _split_folders(
+    root: pathlib.Path, walk: Walk, notes: list[str], needs_train: bool
+) -> dict[str, pathlib.Path]:
     """Returns where each split lies; `train` alone, at the root, where classes lie at the root."""
     folders = walk.entries(root)[0]
     split = {folder: split_of(folder.name) for folder in folders}
@@ -99,14 +109,15 @@ def _split_folders(root: pathlib.Path, walk: Walk, notes: list[str]) -> dict[str
             raise UsageError(f"'{root}' has {both}, which mean the same split. Keep one of them.")
         if found:
             splits[name] = found[0]
-    if "train" not in splits:
+    if "train" not in splits and needs_train:
         raise UsageError(
             f"'{root}' has '{named[0].name}' but no 'train'. Put the class folders with the images "
             f"to learn from into '{root / 'train'}'."
         )
     if others:
         beside = first_few([folder.name for folder in others], "folder", "folders")
-        notes.append(f"left out of '{root}', beside '{splits['train'].name}': {beside}")
+        first = next(iter(splits.values()))
+        notes.append(f"left out of '{root}', beside '{first.name}': {beside}")
     return splits
 
 
@@ -151,15 +162,15 @@ def _unwrapped(folder: pathlib.Path, walk: Walk, notes: list[str]) -> pathlib.Pa
     return top
 
 
-def _check_training_classes(
-    folder: pathlib.Path, found: Sequence[ClassFolder], walk: Walk
+def _check_first_classes(
+    folder: pathlib.Path, found: Sequence[ClassFolder], walk: Walk, least: int
 ) -> dict[str, str]:
-    """Returns the name of each class by its canonical one.
+    """Returns the names of the classes by their canonical ones, from the first of the splits.
 
     Raises:
-        UsageError: There are fewer than two, or one without images.
+        UsageError: There are fewer than so many, or one without images.
     """
-    if len(found) < 2:
+    if len(found) < least:
         raise UsageError(_too_few_classes(folder, found, walk))
     for one in found:
         if not one.images:

@@ -39,7 +39,9 @@ CHARACTERS = {
 }
 
 
-def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Source:
+def open_tfds(
+    name: str, data_dir: str | None, slices: Mapping[str, str], *, needs_train: bool = True
+) -> Source:
     """Returns a data set of TFDS, prepared before or downloaded now.
 
     Prepared data are opened without the network, also those that TFDS does not know by name. An
@@ -53,6 +55,7 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
             TFDS_DATA_DIR sets.
         slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
             "train[:80%]", "train+test"; where nothing is said, the split of that name.
+        needs_train: Whether there must be a split to train on.
 
     Raises:
         UsageError: There is no such data set, or it is not one of labelled images.
@@ -66,14 +69,14 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     features = builder.info.features
     notes: list[str] = []
     splits = _labelled_splits(builder, called, slices, notes)
-    if "train" not in splits:
+    if not splits or (needs_train and "train" not in splits):
         raise UsageError(
             f"The data set '{name}' has no labelled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
     height_width = features[image].shape[:2]
     if None in height_width:
-        height_width = typical_height_and_width(splits["train"])
+        height_width = typical_height_and_width(next(iter(splits.values())))
     return Source(
         name=safe_name(called),
         class_names=tuple(features[label].names),

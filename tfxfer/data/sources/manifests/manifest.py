@@ -43,7 +43,9 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _TRIED = 64
 
 
-def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> Source:
+def open_manifest(
+    path: pathlib.Path, open_origin: Callable[[str], Source], *, needs_train: bool = True
+) -> Source:
     """Returns the images that a manifest lists, in its order.
 
     What it may say stands at the head of this module.
@@ -51,12 +53,15 @@ def open_manifest(path: pathlib.Path, open_origin: Callable[[str], Source]) -> S
     Args:
         path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
         open_origin: Opens what a `source` names, in its own splits.
+        needs_train: Whether there must be a split to train on, with at least two classes.
 
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
     rows, notes = read_rows(path)
     _check_groups(path, rows)
+    if needs_train:
+        _check_train(path, rows)
     origins = {row.source for row in rows}
     if len(origins) > 1:
         raise UsageError(
@@ -84,23 +89,17 @@ def _source_of_files(path: pathlib.Path, rows: Sequence[Row], class_names: Seque
     """Returns the image files that a manifest lists.
 
     Raises:
-        UsageError, DataError: They are of one class, or none of them is there.
+        DataError: None of them is there.
     """
-    if len(class_names) < 2:
-        raise UsageError(
-            f"The manifest '{path}' has the label '{class_names[0]}' alone; a classifier needs at "
-            "least 2 classes."
-        )
     _check_there(path, rows)
     splits = {
-        name: _of_files(path.parent, members, class_names)
-        for name, members in _by_split(path, rows)
+        name: _of_files(path.parent, members, class_names) for name, members in _by_split(rows)
     }
     return Source(
         name=safe_name(path.stem),
         class_names=tuple(class_names),
         splits=splits,
-        image_height_width=typical_height_and_width(splits["train"]),
+        image_height_width=typical_height_and_width(next(iter(splits.values()))),
     )
 
 
@@ -117,6 +116,26 @@ def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
         )
 
 
+def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
+    """Raises a UsageError where there are not at least two classes to train on, and no others."""
+    if not any(row.split in ("", "train") for row in rows):
+        raise UsageError(
+            f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
+        )
+    trained = {row.label for row in rows if row.split in ("", "train")}
+    for row in rows:
+        if row.label not in trained:
+            raise UsageError(
+                f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
+                f"{row.split}, which no line has in train.{did_you_mean(row.label, trained)}"
+            )
+    if len(trained) < 2 and not rows[0].source:
+        raise UsageError(
+            f"The manifest '{path}' has the label '{rows[0].label}' alone; a classifier needs at "
+            "least 2 classes."
+        )
+
+
 def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
     """Raises a UsageError where a group is divided between splits."""
     first: dict[str, Row] = {}
@@ -129,25 +148,12 @@ def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
             )
 
 
-def _by_split(path: pathlib.Path, rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+def _by_split(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     """Yields each split that there is with its rows; rows without one are to train on."""
     members: dict[str, list[Row]] = {}
     for row in rows:
         members.setdefault(row.split or "train", []).append(row)
-    if "train" not in members:
-        raise UsageError(
-            f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
-        )
-    trained = {row.label for row in members["train"]}
-    for name in SPLITS:
-        for row in members.get(name, ()):
-            if row.label not in trained:
-                raise UsageError(
-                    f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
-                    f"{name}, which no line has in train.{did_you_mean(row.label, trained)}"
-                )
-        if name in members:
-            yield name, members[name]
+    yield from ((name, members[name]) for name in SPLITS if name in members)
 
 
 def _of_files(folder: pathlib.Path, rows: Sequence[Row], class_names: Sequence[str]) -> Split:
@@ -171,7 +177,7 @@ def _by_id(
         for index in range(len(split))
     }
     splits: dict[str, Split] = {}
-    for name, members in _by_split(path, rows):
+    for name, members in _by_split(rows):
         for row in members:
             if row.path not in places:
                 raise UsageError(

@@ -21,6 +21,9 @@ REQUIRED = ("path", "label")
 # What a manifest may say beside these; `source` is what opens the data in which a path is an id.
 OPTIONAL = ("split", "weight", "group", "source")
 
+# Half of a character of UTF-16. Others like it stand for bytes that are no UTF-8, as in file names.
+_LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
 # A field as long as this is no path and no label; Python's own limit is below that of a long path.
 _LONGEST_FIELD = 1_000_000
 
@@ -88,7 +91,9 @@ def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            reason = "brackets are nested too deep"
+            if isinstance(error, json.JSONDecodeError):
+                reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
             raise UsageError(f"{where} is no JSON: {reason}.") from error
         if not isinstance(record, dict):
             raise UsageError(
@@ -101,13 +106,16 @@ def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str
 
 def _text(where: str, key: str, value: Any) -> str:
     """Returns a value of JSON as a field of CSV would have it."""
-    if value is None:
+    if value is None or value != value:  # NaN is what pandas writes where there is nothing
         return ""
     if key in (*REQUIRED, *OPTIONAL) and (
         isinstance(value, dict | list | bool) or (key == "path" and not isinstance(value, str))
     ):
         raise UsageError(f"{where} has a '{key}' that is neither text nor a number.")
-    return str(value)
+    text = str(value)
+    if key in (*REQUIRED, *OPTIONAL) and _LONE_SURROGATE.search(text):
+        raise UsageError(f"{where} has a '{key}' with half of a character, which no file can have.")
+    return text
 
 
 def _check_columns(
