@@ -23,7 +23,7 @@ def train(options) -> None:
 
     from tfxfer.config.schema import FitConfig
     from tfxfer.data.batches import training_batches
-    from tfxfer.data.image.dataset import open_images
+    from tfxfer.data.image.screening import open_images
     from tfxfer.planning.plan import make_plan
     from tfxfer.system.digests import id_of
     from tfxfer.training.epochs.loop import Batches, compiled_view, run_epochs

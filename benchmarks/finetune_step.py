@@ -23,7 +23,7 @@ import tensorflow as tf
 from tfxfer.cli.allocator import keep_freed_memory
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.batches import training_batches
-from tfxfer.data.image.dataset import open_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.models.layers import leaf_layers
 from tfxfer.planning.plan import make_plan
 from tfxfer.training.epochs.loop import compiled_view

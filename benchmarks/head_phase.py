@@ -17,7 +17,7 @@ import measuring
 from tfxfer.cli.allocator import keep_freed_memory
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.batches import evaluation_batches
-from tfxfer.data.image.dataset import open_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.transfer import train

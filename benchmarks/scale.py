@@ -50,8 +50,8 @@ def hashes_of(kind: str, count: int) -> np.ndarray:
 
 def checked(kind: str, count: int) -> dict[str, float]:
     """Returns how long the findings on images with such hashes take, and how large the JSON is."""
-    from tfxfer.api import check as checking
-    from tfxfer.data import checks
+    import tfxfer.api.check as checking
+    import tfxfer.data.checks.examples as looking
     from tfxfer.data.image.inspection import Inspection
     from tfxfer.data.source import Source, in_any_order
     from tfxfer.system.digests import ids_of
@@ -87,7 +87,7 @@ def checked(kind: str, count: int) -> dict[str, float]:
         part = next(parts)
         return Inspection(**{key: value[part] for key, value in vars(facts).items()})
 
-    checks.inspect, checking.open_as_it_is = inspect, lambda data, data_dir: source
+    looking.inspect, checking.open_as_it_is = inspect, lambda data, data_dir: source
     return measured(lambda: checking.check("inspection"))
 
 

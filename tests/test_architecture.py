@@ -33,6 +33,7 @@ LIGHT = {
     "models.backbones.backbone",
     "models.backbones.bundled",
     "models.backbones.keras_applications",
+    "models.backbones.pixels",
     "models.backbones.registry",
     "planning.preflight",
     "runs.lock",

@@ -260,3 +260,19 @@ def test_many_write_and_read_while_one_clears(cache):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_clearing_leaves_what_is_not_the_caches_and_no_empty_folders(tmp_path):
+    cache = Cache(tmp_path / "data", 10**5)
+    for name in ("cat/1.png", "features/1.png", "features/inner/2.png", "images/deep/er/3.png"):
+        (cache.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache.directory / name).touch()
+    before = sorted(cache.directory.rglob("*"))
+    write(cache)
+    cache.write("readable", "b", IDS, [ROWS], "float32", (3,), {})
+    assert cache.clear() > 0
+    assert sorted(cache.directory.rglob("*")) == before
+    alone = Cache(tmp_path / "alone", 10**5)
+    write(alone)
+    alone.clear()
+    assert not alone.directory.exists()

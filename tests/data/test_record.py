@@ -7,7 +7,7 @@ import pytest
 from conftest import small_config
 
 from tfxfer.api.evaluate import evaluate
-from tfxfer.data.image.dataset import open_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.errors import DataError

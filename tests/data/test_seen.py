@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import pathlib
 import shutil
 
 import numpy as np
@@ -176,3 +177,24 @@ def test_a_record_that_is_damaged_or_not_there_is_none(tmp_path, content):
     if content is not None:
         (tmp_path / "seen.npz").write_bytes(content)
     assert read_seen(tmp_path / "seen.npz") is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "manifest"])
+def test_data_that_have_a_test_alone_judge_a_model(kind, run, seen, tmp_path):
+    write_noise(tmp_path / "data" / "test", range(100, 112))
+    for name in sorted(contents(run.splits)):  # an image of each split of the run
+        old = pathlib.Path(run.splits[name].describe(0))
+        shutil.copy(old, tmp_path / "data" / "test" / old.parent.name / f"again_{name}.png")
+    data = tmp_path / "data"
+    if kind == "manifest":
+        files = sorted(data.rglob("*.png"))
+        lines = [f"{file.relative_to(data)},{file.parent.name},test" for file in files]
+        (data / "all.csv").write_text("\n".join(["path,label,split", *lines, ""]))
+        data = data / "all.csv"
+    with pytest.raises(UsageError, match="no 'train'|nothing to train on"):
+        open_as_it_is(str(data))
+    found = bound(open_as_it_is(str(data), needs_train=False), seen)
+    assert list(found.splits) == ["test"]
+    assert len(found.splits["test"]) == 13  # what trained the model or chose its epoch is left out
+    assert found.judging == "test"
+    assert bound(open_as_it_is(str(data), needs_train=False), None).judging == "test"

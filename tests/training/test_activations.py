@@ -3,7 +3,7 @@ import pytest
 from conftest import small_config
 
 from tfxfer.data.batches import array_batches
-from tfxfer.data.image.dataset import open_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.planning.plan import make_plan
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.features import FeatureFunction

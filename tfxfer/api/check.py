@@ -3,20 +3,9 @@
 import numpy as np
 
 from tfxfer.config.schema import BadImages, RunConfig
-from tfxfer.data.checks import (
-    CheckResult,
-    Examples,
-    copies,
-    dark,
-    imbalance,
-    missing_classes,
-    names,
-    near_copies,
-    of_note,
-    orientations,
-    shapes,
-    unreadable,
-)
+from tfxfer.data.checks.examples import Examples
+from tfxfer.data.checks.result import CheckResult
+from tfxfer.data.checks.rules import findings_of
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.system.isolation import isolated
 
@@ -40,19 +29,6 @@ def check(
     config = RunConfig(data=data, data_dir=data_dir, bad_images=bad_images)
     source = open_as_it_is(config.data, config.data_dir)
     examples = Examples.of(source)
-    findings = [
-        *unreadable(examples, bad_images),
-        *copies(examples),
-        *missing_classes(examples),
-        *near_copies(examples),
-        *names(examples),
-        *shapes(examples, source),
-        *orientations(examples),
-        *dark(examples),
-        *imbalance(examples),
-        *(of_note(note) for note in source.notes),
-    ]
-    findings.sort(key=lambda finding: not finding.blocks)
     counts = {
         name: np.bincount(
             examples.labels[examples.readable & (examples.splits == number)],
@@ -60,4 +36,5 @@ def check(
         )
         for number, name in enumerate(source.splits)
     }
-    return CheckResult(source.name, source.class_names, counts, tuple(findings))
+    findings = findings_of(examples, bad_images)
+    return CheckResult(source.name, source.class_names, counts, findings)

@@ -10,8 +10,8 @@ import keras
 
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.dataset import open_images
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.evaluation.calibration import describe_calibration
 from tfxfer.evaluation.metrics import describe_scores, judging_split

@@ -6,14 +6,15 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.image.decoding import EXTENSIONS
+from tfxfer.data.image.formats.recognition import EXTENSIONS
+from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
-from tfxfer.data.source import Split, in_any_order
+from tfxfer.data.source import Split
+from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.walk import Walk
 from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
@@ -62,7 +63,8 @@ def _answers(
     trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
 ) -> Iterator[Prediction]:
     """Yields the predictions of files that are all listed."""
-    split = _split_of(files)
+    # Their labels mean nothing.
+    split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
     images = Images(split, trained.input_size, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
     following = 0  # the first file of which nothing was said yet
@@ -85,24 +87,9 @@ def _unreadable(
     split: Split, files: list[pathlib.Path], first: int, end: int
 ) -> Iterator[Prediction]:
     """Yields why the files from the first to before the end cannot be read."""
-    indices = np.arange(first, end)
-    for index, reason in zip(indices, reasons_unreadable(split, indices), strict=True):
-        yield Prediction(files[index], (), reason)
-
-
-def _split_of(files: list[pathlib.Path]) -> Split:
-    """Returns files as a split, whose labels mean nothing."""
-    names = tf.constant([os.fsencode(file) for file in files], tf.string)
-
-    def digests() -> npt.NDArray[np.uint8]:
-        raise NotImplementedError("files that are only classified are not told apart")
-
-    return in_any_order(
-        np.zeros(len(files), np.int64),
-        lambda index: tf.io.read_file(tf.gather(names, index)),
-        lambda index: str(files[index]),
-        digests,
-    )
+    places = Places(np.arange(first, end))
+    for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
+        yield Prediction(files[place], (), reason)
 
 
 def _rank(

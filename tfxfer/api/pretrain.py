@@ -9,8 +9,8 @@ import keras
 
 from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import PretrainConfig
-from tfxfer.data.image.dataset import open_images
 from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.evaluation.metrics import describe_scores, summarise
 from tfxfer.models.classifier import in_float32

@@ -7,6 +7,7 @@ import click
 from tfxfer.config.schema import RunConfig
 from tfxfer.config.settings import setting_meaning
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes, readable_seconds
@@ -53,18 +54,12 @@ def cache(clear: bool, cache_dir: str | None) -> None:
 
 
 def _describe_backbone(backbone: Backbone) -> str:
-    normalised = {
-        "caffe": "BGR, ImageNet's mean subtracted",
-        "symmetric": "[-1, 1]",
-        "torch": "ImageNet's mean and deviation",
-        "inside": "by the network's own first layers",
-    }
     rows = {
         "builder": f"{backbone.module}.{backbone.builder}",
         "native size": f"{backbone.native_size} pixels, at least {backbone.min_size}",
         "features": f"{backbone.num_features:,}",
         "parameters": f"{backbone.num_parameters:,} without the classifier",
-        "normalised": f"{normalised[backbone.pixels]} (inside the model: feed RGB in [0, 255])",
+        "normalised": f"{SCALINGS[backbone.pixels].short} (inside the model: feed RGB in [0, 255])",
         "BatchNorm": "yes" if backbone.batch_norm else "no",
         "stages": ", ".join(backbone.stage_names),
         "weights": f"{backbone.weights_name}, {backbone.licence}"

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.order import Numbers
 
 
 def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -129,7 +129,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    images: Images, batch_size: int, numbers: npt.NDArray[np.int64] | None = None
+    images: Images, batch_size: int, numbers: Numbers | None = None
 ) -> tf.data.Dataset:
     """Returns every example once, in the order of the numbers of the images.
 

@@ -4,24 +4,14 @@ An entry is a folder `<kind>/<key>`. The key stands for a function, with all tha
 on but the image: `key_of`. The id of a row stands for the image: `id_of`. So an entry serves every
 run that computes the same of some of the same images, and grows where there are new ones.
 
-```
-<cache>/features/3f0c.../rows-91ab....npy   the rows; their SHA-256 is in the name
-                         index.npz          the ids in the order of the rows, and what they are
-```
-
-The index is written last, by a rename: a reader sees an entry as it was or as it is. Of two writers
-the last one wins; what the other one added is computed again when it is next wanted.
+What is in such a folder is said in `cache_entry`.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import pathlib
+import re
 import shutil
-import threading
-import time
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -31,18 +21,15 @@ import numpy.typing as npt
 
 from tfxfer.config.paths import home, user_path
 from tfxfer.config.schema import GIGABYTE, RunConfig
+from tfxfer.data.cache_entry import DAMAGED, EntryFolder, Rows
 from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
-from tfxfer.system.digests import ID_BYTES, Ids
-from tfxfer.system.files import flush, replacing
+from tfxfer.system.digests import Ids
+from tfxfer.system.files import remove_half_written
 from tfxfer.system.notices import warn_once
 
 # What is kept: features of frozen backbones; decoded images; of which content it is known that it
 # can be decoded, where only the ids count.
 KINDS = ("features", "images", "readable")
-
-Rows = npt.NDArray[Any]  # (num_rows, ...)
-
-_HALF_WRITTEN_SECONDS = 24 * 3600
 
 
 def default_cache_dir() -> pathlib.Path:
@@ -122,25 +109,14 @@ class Cache:
         """
         if not self.max_bytes:
             return None
-        folder = self.directory / kind / key
-        index = folder / "index.npz"
+        folder = EntryFolder(self.directory / kind / key)
         try:
-            with index.open("rb") as file, np.load(file) as content:
-                ids, about = content["ids"], json.loads(str(content["about"]))
-            path = folder / about["file"]
-            if f"rows-{_digest(path)}.npy" != path.name:
-                raise ValueError("other rows than were written")
-            # Copy on write, though nothing is written: TensorFlow takes no read-only memory.
-            rows = np.load(path, mmap_mode="c")
-            if len(rows) != len(ids):
-                raise ValueError("other ids than were written")
-            os.utime(index)  # which is when it was last used
+            return folder.read()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
-            shutil.rmtree(folder, ignore_errors=True)
+        except DAMAGED:
+            shutil.rmtree(folder.path, ignore_errors=True)
             return None
-        return ids, rows
 
     def write(
         self,
@@ -169,41 +145,14 @@ class Cache:
         if not self.max_bytes or num_bytes > self.max_bytes:
             return None
         folder = self.directory / kind / key
-        # Threads of one process may be at the same entry, too.
-        temporary = folder / f".{os.getpid()}.{threading.get_ident()}.rows.npy"
-        leftovers = [temporary]
-        header = {
-            "descr": np.lib.format.dtype_to_descr(np.dtype(like)),
-            "fortran_order": False,
-            "shape": (len(ids), *shape),
-        }
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                for batch in batches:
-                    file.write(np.ascontiguousarray(batch, like).data)
-            flush(temporary)
-            named = temporary.with_name(f"rows-{_digest(temporary)}.npy")
-            if not named.exists():
-                leftovers.append(named)
-            temporary.replace(named)
-            text = json.dumps({**about, "file": named.name})
-            with replacing(folder / "index.npz") as index:
-                np.savez(index, ids=ids, about=np.array(text))
-            for other in folder.glob("rows-*.npy"):
-                if other != named:
-                    other.unlink(missing_ok=True)
-            rows: Rows = np.load(named, mmap_mode="c")
-            leftovers.clear()
+            rows = EntryFolder(folder).write(ids, batches, like, shape, about)
         except InterruptionError:
             raise
         except (OSError, RunError) as error:
             # No space, no permission: the cache saves work, and is no reason to lose any.
             self._tell(error)
             return None
-        finally:
-            _remove(leftovers)
         self._evict(folder)
         return rows
 
@@ -233,13 +182,12 @@ class Cache:
         """Returns what there is, the entry used longest ago first."""
         found = []
         for folder in self._folders():
-            index = folder / "index.npz"
-            with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                with index.open("rb") as file, np.load(file) as content:
-                    num_rows, about = len(content["ids"]), json.loads(str(content["about"]))
-                used, num_bytes = index.stat().st_mtime, _size(folder)
+            entry = EntryFolder(folder)
+            with contextlib.suppress(*DAMAGED):
+                ids, about = entry.read_index()
+                used, num_bytes = entry.index.stat().st_mtime, _size(folder)
                 found.append(
-                    Entry(folder.parent.name, folder.name, about, num_rows, num_bytes, used)
+                    Entry(folder.parent.name, folder.name, about, len(ids), num_bytes, used)
                 )
         return sorted(found, key=lambda entry: entry.used)
 
@@ -247,26 +195,33 @@ class Cache:
         """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
         num_bytes = 0
         for folder in self._folders():
-            if folder.parent.name in KINDS:
-                num_bytes += _size(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+            num_bytes += _size(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*(self.directory / kind for kind in KINDS), self.directory):
+            with contextlib.suppress(OSError):  # there is none, or there is more in it
+                folder.rmdir()
         return num_bytes
 
     def _folders(self) -> list[pathlib.Path]:
-        """Returns the folders of all entries; others may be removing them meanwhile."""
-        kinds = [kind for kind in _listed(self.directory) if kind.is_dir()]
-        return [folder for kind in kinds for folder in _listed(kind) if folder.is_dir()]
+        """Returns the folders of all entries, and none that is not the cache's.
+
+        Others may be removing them meanwhile.
+        """
+        return [
+            folder
+            for kind in KINDS
+            for folder in _listed(self.directory / kind)
+            if folder.is_dir() and _is_entry(folder)
+        ]
 
     def _evict(self, kept: pathlib.Path) -> None:
         """Removes the entries used longest ago until the rest is small enough.
 
-        What a process that was killed had half written goes, too, a day later.
+        What a process that was killed had half written goes, too; see `remove_half_written`.
         """
-        for half in (file for folder in self._folders() for file in _listed(folder)):
+        for folder in self._folders():
             with contextlib.suppress(OSError):
-                is_old = time.time() - half.stat().st_mtime > _HALF_WRITTEN_SECONDS
-                if half.match(".*.rows.npy") and is_old:
-                    half.unlink()
+                remove_half_written(folder, shared=True)
         entries = self.entries()
         total = sum(entry.num_bytes for entry in entries)
         for entry in entries:
@@ -295,13 +250,10 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
         return []
 
 
-def _remove(files: list[pathlib.Path]) -> None:
-    """Removes files, and the folders of the entry and of its kind where nothing else is in them."""
-    for file in files:
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
-            file.parent.rmdir()
-            file.parent.parent.rmdir()
+def _is_entry(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is an entry by what is in it; half-written files are hidden."""
+    names = [file.name for file in _listed(folder)]
+    return all(name[0] == "." or re.fullmatch(r"index\.npz|rows-.*\.npy", name) for name in names)
 
 
 def _size(folder: pathlib.Path) -> int:
@@ -311,8 +263,3 @@ def _size(folder: pathlib.Path) -> int:
         with contextlib.suppress(OSError):
             total += file.stat().st_size
     return total
-
-
-def _digest(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[: 2 * ID_BYTES]

@@ -16,11 +16,15 @@ import numpy as np
 
 from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import RunConfig
-from tfxfer.data.source import SPLITS, Source, first_few
-from tfxfer.data.sources import huggingface, manifest, tfds, tfrecords
+from tfxfer.data.carving import subset
+from tfxfer.data.source import Source, first_few
+from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders import open_folder
-from tfxfer.data.splitting import disjoint, subset, with_validation
+from tfxfer.data.sources.manifests import manifest
+from tfxfer.data.sources.tfds_builders import is_prepared_directory
+from tfxfer.data.split_names import SPLITS
+from tfxfer.data.splitting import disjoint, with_validation
 from tfxfer.errors import UsageError, did_you_mean
 
 
@@ -81,7 +85,7 @@ def as_it_comes(source: Source) -> Source:
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
 
 
-def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
+def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool = True) -> Source:
     """Returns data with the splits they come with.
 
     A directory or file of that name comes first, then `digits`, then the data sets of TFDS.
@@ -89,6 +93,8 @@ def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
     Args:
         name: As of the setting `data`.
         data_dir: As of the setting `data_dir`.
+        needs_train: Whether there must be a split to train on, with at least two classes; data
+            that a model is judged by may be of one class, and have a test alone.
 
     Raises:
         UsageError, DataError: As of `open_source`.
@@ -104,10 +110,10 @@ def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
     path, slices = pathlib.Path(name), _slices(name, query)
     if _exists(name):
         if path.is_dir():
-            return _open_directory(name, path, slices)
-        return _open_file(name, path, slices, data_dir)
+            return _open_directory(name, path, slices, needs_train)
+        return _open_file(name, path, slices, data_dir, needs_train)
     if name.startswith(huggingface.PREFIX):
-        return huggingface.open_huggingface(name, slices)
+        return huggingface.open_huggingface(name, slices, needs_train=needs_train)
     if name == "digits":
         _refuse_slices(name, slices)
         return open_digits()
@@ -117,7 +123,7 @@ def open_as_it_is(name: str, data_dir: str | None = None) -> Source:
             raise UsageError(f"There is no manifest '{name}'.")
         what = "directory" if os.sep in name or name[0] in ".~" else "directory or data set"
         raise UsageError(f"There is no {what} '{name}'.")
-    return tfds.open_tfds(name, data_dir, slices)
+    return tfds.open_tfds(name, data_dir, slices, needs_train=needs_train)
 
 
 def _exists(name: str) -> bool:
@@ -128,29 +134,39 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _open_directory(name: str, path: pathlib.Path, slices: Mapping[str, str]) -> Source:
+def _open_directory(
+    name: str, path: pathlib.Path, slices: Mapping[str, str], needs_train: bool
+) -> Source:
     """Returns what is in a directory, by the files that it holds."""
     if huggingface.is_saved(path):
-        return huggingface.open_huggingface(name, slices)
-    if tfds.is_prepared_directory(path):
-        return tfds.open_tfds(name, None, slices)
+        return huggingface.open_huggingface(name, slices, needs_train=needs_train)
+    if is_prepared_directory(path):
+        return tfds.open_tfds(name, None, slices, needs_train=needs_train)
     _refuse_slices(name, slices)
     if tfrecords.holds_tfrecords(path):
-        return tfrecords.open_tfrecords(path)
-    return open_folder(path)
+        return tfrecords.open_tfrecords(path, needs_train=needs_train)
+    return open_folder(path, needs_train=needs_train)
 
 
 def _open_file(
-    name: str, path: pathlib.Path, slices: Mapping[str, str], data_dir: str | None
+    name: str,
+    path: pathlib.Path,
+    slices: Mapping[str, str],
+    data_dir: str | None,
+    needs_train: bool,
 ) -> Source:
     """Returns what a file lists or holds, by its name."""
     _refuse_slices(name, slices)
     if not path.is_file():
         raise UsageError(f"'{name}' is neither a file nor a directory.")
     if path.suffix.lower() in manifest.SUFFIXES:
-        return manifest.open_manifest(path, lambda origin: open_as_it_is(origin, data_dir))
+        return manifest.open_manifest(
+            path,
+            lambda origin: open_as_it_is(origin, data_dir, needs_train=needs_train),
+            needs_train=needs_train,
+        )
     if tfrecords.is_tfrecord_name(path.name):
-        return tfrecords.open_tfrecords(path)
+        return tfrecords.open_tfrecords(path, needs_train=needs_train)
     raise UsageError(
         f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor of "
         "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."

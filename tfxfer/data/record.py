@@ -8,7 +8,7 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import Unreadable
 from tfxfer.data.seen import Seen
 from tfxfer.data.source import Source
-from tfxfer.data.sources.manifest import write_manifest
+from tfxfer.data.sources.manifests.writing import write_manifest
 from tfxfer.system.files import replacing
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.tables import TableWriter

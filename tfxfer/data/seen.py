@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config.schema import RunConfig
+from tfxfer.data.contents import distinct, found_in
 from tfxfer.data.opening import as_it_comes, divided
-from tfxfer.data.source import SPLITS, Source, Split
-from tfxfer.data.splitting import distinct, found_in
+from tfxfer.data.source import Source, Split
+from tfxfer.data.split_names import SPLITS
 from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids
@@ -170,6 +171,8 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
         return same
     if seen is None or not seen.digests:
         return _of_unknown_model(source)
+    if "train" not in source.splits:  # then nothing can be carved, and nothing need be
+        return without_seen(as_it_comes(source), seen)
     limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
     try:
         return without_seen(divided(source, limitless), seen)
@@ -186,6 +189,8 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
         source: Data as they come.
         seen: What the model has seen.
     """
+    if "train" not in source.splits:
+        return None
     try:
         again = without_weightless(divided(source, seen.carving))
     except (UsageError, DataError):  # the model's own could be divided
@@ -240,7 +245,7 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
 def _of_unknown_model(source: Source) -> BoundSource:
     """Returns data, in the splits they come with, for a model of unknown training images."""
     given = as_it_comes(source)
-    if len(given.splits) > 1:
+    if set(given.splits) != {"train"}:
         note = (
             "the model has no record of the images it was trained on: it cannot be checked whether "
             "some of these are among them"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import re
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -13,32 +12,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.errors import UsageError
-
-# The splits in their order, with the words by which data call them.
-SPLIT_WORDS = {
-    "train": ("train", "training", "trn"),
-    "validation": (
-        *("validation", "val", "valid", "dev", "development", "eval", "evaluation", "vali"),
-    ),
-    "test": ("test", "testing", "tst", "holdout", "hold_out", "heldout", "held_out"),
-}
-
-SPLITS = tuple(SPLIT_WORDS)
-
-SPLIT_OF = {word: split for split, words in SPLIT_WORDS.items() for word in words}
-
-# What stands beside such a word in the name of a folder: train_set, test-images, x_val, seg_train.
-_FILLERS = (
-    "set|sets|split|subset|data|dataset|files|folder|images?|imgs?|photos?|pictures?|pics|samples?|"
-    "seg|x"
-)
-
-_SPLIT_NAMES = {
-    split: re.compile(
-        rf"(?:{_FILLERS})*(?:{'|'.join(word.replace('_', '') for word in words)})(?:{_FILLERS})*"
-    )
-    for split, words in SPLIT_WORDS.items()
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,15 +169,6 @@ def _by_index(
     return lambda: tf.data.Dataset.range(num_examples).map(read_image, tf.data.AUTOTUNE)
 
 
-def split_of(name: str) -> str | None:
-    """Returns the split that a name means, such as "Training", "test set", "hold-out" or "val2017".
-
-    Case, digits and what separates words do not count. None is a name that means no split.
-    """
-    letters = re.sub(r"[\W\d_]+", "", name.lower())
-    return next((split for split, form in _SPLIT_NAMES.items() if form.fullmatch(letters)), None)
-
-
 def canonical(name: str) -> str:
     """Returns the form of a class name by which classes are told apart.
 
@@ -230,10 +194,10 @@ def look_alikes(class_names: Sequence[str]) -> list[str]:
             for character in unicodedata.normalize("NFKC", name)
             if unicodedata.category(character) not in ("Zs", "Zl", "Zp", "Cc", "Cf")
         )
-        alike.setdefault("".join(seen), []).append(name)
+        alike.setdefault("".join(seen).casefold(), []).append(name)
     return [
-        "classes whose names differ in white space or invisible characters alone are kept apart: "
-        + ", ".join(map(ascii, names))
+        "classes whose names differ in case, white space or invisible characters alone are kept "
+        "apart: " + ", ".join(map(ascii, names))
         for names in alike.values()
         if len(names) > 1
     ]

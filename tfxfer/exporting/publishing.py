@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import readable_reason
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.metrics import judging_split

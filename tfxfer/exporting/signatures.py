@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import SERVED_FORMATS, decode_and_resize, resize
+from tfxfer.data.image.decoding import decode_and_resize, resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.models.classifier import with_features
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE

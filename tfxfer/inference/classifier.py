@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from tfxfer.config.paths import listed_path
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import decode_and_resize, readable_reason, resize
+from tfxfer.data.image.decoding import decode_and_resize, resize
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
 from tfxfer.data.source import Source, Split, listed, places_of
@@ -151,7 +152,7 @@ class TrainedClassifier:
         if self.config is not None:
             data_dir = data_dir or run_settings(run, FitConfig).data_dir
         if data is not None:
-            return bound(open_as_it_is(data, data_dir), self.seen)
+            return bound(open_as_it_is(data, data_dir, needs_train=False), self.seen)
         if self.config is None:
             name = f" They are called '{self.seen.data}'." if self.seen else ""
             raise UsageError(

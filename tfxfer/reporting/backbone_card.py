@@ -7,16 +7,9 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.recipes import to_toml
+from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.system.progress import readable_seconds
-
-_RANGES = {
-    "caffe": "BGR, [0, 255] less the means 103.939, 116.779, 123.68",
-    "symmetric": "RGB in [-1, 1], that is [0, 255] / 127.5 - 1",
-    "torch": "RGB, ([0, 1] - mean) / deviation of ImageNet: 0.485, 0.456, 0.406 and "
-    "0.229, 0.224, 0.225",
-    "inside": "RGB in [0, 255]",
-}
 
 
 def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
@@ -53,11 +46,11 @@ def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
         "",
         "## What it takes and gives",
         "",
-        f"`backbone.keras` is a plain Keras model. It takes {_RANGES[backbone.pixels]}, float32 of "
-        f"shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and gives feature "
-        f"maps of {backbone.num_features:,} channels. As `--weights` of a fit it may run at any "
-        f"size from {backbone.min_size} pixels on, and the normalisation becomes part of the "
-        "model:",
+        f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
+        f"float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
+        f"gives feature maps of {backbone.num_features:,} channels. As `--weights` of a fit it may "
+        f"run at any size from {backbone.min_size} pixels on, and the normalisation becomes part "
+        "of the model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
         "",

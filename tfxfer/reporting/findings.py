@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.order import Number
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
 from tfxfer.system.run_layout import RunDirectory
@@ -79,4 +80,4 @@ class Findings:
 
     def describe(self, number: int) -> str:
         """Returns the id of an image of the result: a path, "cifar10 test #5"."""
-        return self.images.describe(number)
+        return self.images.describe(Number(number))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.order import Numbers
 
 # A JPEG is made of blocks of 16 pixels: tiles that begin with one do not bleed into each other.
 _BLOCK = 16
@@ -65,7 +66,7 @@ def read_pictures(
     found = [np.zeros((0, side, side, 3), np.uint8)]
     ascending, place = np.unique(numbers, return_inverse=True)
     if len(ascending):
-        batches = evaluation_batches(images, _READ_TOGETHER, ascending)
+        batches = evaluation_batches(images, _READ_TOGETHER, Numbers(ascending))
         found += [shrunk(squares, side) for squares, _ in batches.as_numpy_iterator()]
     return np.concatenate(found)[place]
 

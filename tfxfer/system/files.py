@@ -9,6 +9,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 # More than file systems keep in their tables of files: a full one has no room for it.
 _TRIED_BYTES = 64 * 1024
+
+_ABANDONED_SECONDS = 24 * 3600
 
 
 def check_output(
@@ -79,11 +82,10 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
         if path.exists() and any(same_file(path, other) for other in read):
             return "it is read for this, and would be lost"
         target = _target(path)
-        # The name under which it is made; see `run_directory.replacing`.
+        # The name under which it is made; see `replacing`.
         os.stat(target.parent)
         with contextlib.suppress(FileNotFoundError):
-            temporary = f".{os.getpid()}.{threading.get_ident()}.{target.name}"
-            os.lstat(target.with_name(temporary))
+            os.lstat(temporary_beside(target))
     except FileNotFoundError:
         return f"there is no directory '{_target(path).parent}'"
     except NotADirectoryError:
@@ -157,8 +159,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     The file is flushed to the disk before it is renamed, so that `path` holds either what it held
     or all of the new content. After an error nothing is left.
     """
-    # See `remove_half_written`; threads of one process may write the same file, too.
-    temporary = path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         flush(temporary)
@@ -169,17 +170,35 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_half_written(directory: pathlib.Path) -> None:
+def temporary_beside(path: pathlib.Path) -> pathlib.Path:
+    """Returns where what is to become a file is written first; see `remove_half_written`."""
+    # Threads of one process may write the same file, too.
+    return path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
+
+
+def remove_half_written(directory: pathlib.Path, *, shared: bool = False) -> None:
     """Removes what processes that were killed left of files they were replacing.
 
-    Only where no other process may be writing: it cannot be told from what one has just begun.
+    Args:
+        directory: Where the files are.
+        shared: Whether other processes may be writing there. It cannot be told from what one of
+            them has just begun, and so it goes when it has not changed for a day.
     """
     for path in directory.glob(".*"):
-        if re.match(r"\.[0-9]+\.", path.name):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        if not re.match(r"\.[0-9]+\.", path.name) or (shared and not _is_abandoned(path)):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_abandoned(path: pathlib.Path) -> bool:
+    """Tells whether nobody can still be writing a file: it has not changed for a day."""
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    except OSError:  # it is gone
+        return False
 
 
 def remove_at_once(directory: pathlib.Path) -> None:

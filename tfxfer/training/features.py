@@ -11,9 +11,11 @@ import tensorflow as tf
 
 from tfxfer.config.decided import DecidedAugment, DecidedRun
 from tfxfer.data.batches import evaluation_batches
-from tfxfer.data.cache import Cache, Rows, in_blocks, places
+from tfxfer.data.cache import Cache, in_blocks, places
+from tfxfer.data.cache_entry import Rows
 from tfxfer.data.image.augmentation import augment_batch, draw
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.order import Numbers
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
 from tfxfer.system.progress import Progress
@@ -91,14 +93,14 @@ class FeatureFunction:
             cache: Where features are kept.
             changes: Random changes before; None for none.
         """
-        everything = np.arange(len(images))
+        everything = Numbers(np.arange(len(images)))
         if not cache.max_bytes:
             return self._compute(images, everything, name, batch_size, changes)
         ids, key = _ids(images, changes), key_of(self.facts)
         nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
         known_ids, known = cache.read("features", key) or nothing
         place = places(ids, known_ids)
-        missing = everything[place < 0]
+        missing = Numbers(everything[place < 0])
         if not len(missing):
             # In the order of the file nothing is copied, and what is not asked for not even read.
             whole = len(known) == len(ids) and np.array_equal(place, everything)
@@ -126,12 +128,12 @@ class FeatureFunction:
     def _compute(
         self,
         images: Images,
-        wanted: np.ndarray,
+        wanted: Numbers,
         name: str,
         batch_size: int,
         changes: "Changes | None",
     ) -> np.ndarray:
-        """Returns the features of some of the images, by their index."""
+        """Returns the features of some of the images, by their numbers."""
         batches = evaluation_batches(images, batch_size, wanted)
         if changes:
             draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)

@@ -11,8 +11,9 @@ import numpy as np
 
 from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.dataset import Images, open_images
+from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
+from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped, record_data, record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import calibrate, temper, tempered

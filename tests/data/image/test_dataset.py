@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import subprocess
 import sys
 
@@ -10,55 +9,26 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from noise_splits import (
+    array_split,
+    collected,
+    damaged_split,
+    encoded_split,
+    noise,
+    numbered,
+    which,
+)
 
-from tfxfer.config.schema import AugmentConfig, FitConfig
+from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
-from tfxfer.data.image.dataset import Images, open_images
-from tfxfer.data.image.readability import find_unreadable, naming_unreadable_images
+from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import Split, in_any_order
 from tfxfer.errors import DataError
 from tfxfer.system.digests import ids_of
 
 AUGMENT = AugmentConfig(flip=True, shift=0.2, zoom=0.1, rotation=10.0)
-
-
-def noise(num_images: int, side: int = 8) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (num_images, side, side, 3), dtype=np.uint8)
-
-
-def counted(images: np.ndarray, reads: list[int]) -> tf.data.Dataset:
-    """Returns PNG files whose every reading is written down."""
-
-    def read(index):
-        reads.append(int(index))
-        return tf.io.encode_png(images[int(index)])
-
-    return tf.data.Dataset.range(len(images)).map(
-        lambda index: tf.ensure_shape(tf.py_function(read, [index], tf.string), ())
-    )
-
-
-def digests(images: np.ndarray):
-    return lambda: ids_of((image.tobytes(),) for image in images)
-
-
-def encoded_split(images: np.ndarray, reads: list[int] | None = None) -> Split:
-    """Returns a split that can only be read from the first to the last, as a TFDS data set."""
-    reads = [] if reads is None else reads
-    labels = np.arange(len(images)) % 5
-    return Split(
-        labels, lambda: counted(images, reads), lambda index: f"noise #{index}", digests(images)
-    )
-
-
-def array_split(images: np.ndarray) -> Split:
-    labels = np.arange(len(images)) % 5
-    table = tf.constant(images)
-    return in_any_order(
-        labels, lambda i: tf.gather(table, i), lambda index: f"noise #{index}", digests(images)
-    )
 
 
 # What is kept, in memory or on the disk; what is read by its index; what passes through a buffer.
@@ -74,16 +44,6 @@ MAKERS = {
 @pytest.fixture(params=MAKERS)
 def make(request, tmp_path):
     return lambda images: MAKERS[request.param](images, Cache(tmp_path, 10**6))
-
-
-def collected(batches):
-    return [(images, labels) for images, labels in batches.as_numpy_iterator()]
-
-
-def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
-    """Returns the index of each image that is shown."""
-    numbers = {image.tobytes(): index for index, image in enumerate(images)}
-    return [numbers[image.tobytes()] for image in shown]
 
 
 def test_evaluation_has_every_example_once_in_order(make):
@@ -339,96 +299,6 @@ def test_keras_trains_on_the_batches():
     assert model.optimizer.iterations == 3 * epochs
 
 
-@pytest.fixture
-def damaged(tmp_path):
-    """A split of seven files: one that is damaged, one empty, one that vanishes."""
-    paths = [tmp_path / f"{index}.png" for index in range(7)]
-    for path, image in zip(paths, noise(7), strict=True):
-        path.write_bytes(tf.io.encode_png(image).numpy())
-    paths[1].write_bytes(paths[1].read_bytes()[:60])
-    paths[4].write_bytes(b"")
-    paths[6].unlink()
-    names = tf.constant([str(path) for path in paths])
-    labels = np.zeros(7, np.int64)
-    return in_any_order(
-        labels, lambda i: tf.io.read_file(tf.gather(names, i)), lambda i: str(paths[i]), None
-    )
-
-
-def in_order_only(split: Split) -> Split:
-    return Split(split.labels, split.open_images, split.describe, split.digests)
-
-
-def test_unreadable_images_are_found(damaged):
-    assert find_unreadable(damaged).tolist() == [1, 4, 6]
-    assert find_unreadable(in_order_only(damaged)).tolist() == [1, 4, 6]
-    assert find_unreadable(array_split(noise(7))).tolist() == []
-
-
-@pytest.mark.parametrize("memory_bytes", [0, 10**6])
-@pytest.mark.parametrize("make_batches", [evaluation_batches, training_batches])
-def test_the_failure_to_read_an_image_names_the_files_and_reasons(
-    damaged, tmp_path, memory_bytes, make_batches
-):
-    settings = {"seed": 0, "epochs": 1} if make_batches is training_batches else {}
-    images = Images(damaged, 8, memory_bytes)
-    with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
-        collected(make_batches(images, 3, **settings))
-    first, *named = str(caught.value).splitlines()
-    assert first == "Cannot read 3 images; replace or remove what is listed:"
-    assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
-    assert named[1] == f"  {tmp_path}/4.png: it is empty"
-    assert named[2].startswith(f"  {tmp_path}/6.png: ")
-    assert named[2].endswith("there is no such file")
-
-
-def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
-    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
-    split = in_any_order(
-        np.zeros(1, np.int64), lambda i: tf.io.read_file(path), lambda i: os.fsdecode(path), None
-    )
-    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: there is no such file"):
-        Images(split, 8).kept  # noqa: B018
-    with pytest.raises(DataError, match="Cannot read 1 image"), naming_unreadable_images(split):
-        collected(evaluation_batches(Images(split, 8, memory_bytes=0), 1))
-
-
-def test_the_failure_inside_keras_names_the_files(damaged):
-    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
-    images = Images(damaged, 8, memory_bytes=0)
-    with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(damaged):
-        model.predict(evaluation_batches(images, 3), verbose=0)
-
-
-def test_of_many_unreadable_images_the_first_are_named(tmp_path):
-    split = in_any_order(
-        np.zeros(23, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
-    )
-    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
-        collected(evaluation_batches(Images(split, 8), 3))
-    lines = str(caught.value).splitlines()
-    assert len(lines) == 22
-    assert lines[20].startswith("  image #19: it is no JPEG, PNG, BMP, GIF or WebP file")
-    assert lines[21] == "  and 3 more; `tfxfer check` lists them all"
-
-
-def test_the_second_of_two_splits_is_named_if_the_first_is_sound(damaged):
-    sound = array_split(noise(7))
-    with (
-        pytest.raises(DataError, match="Cannot read 3 images"),
-        naming_unreadable_images(sound, damaged),
-    ):
-        collected(evaluation_batches(Images(damaged, 8), 3))
-
-
-def test_another_failure_is_left_as_it_is():
-    with (
-        pytest.raises(tf.errors.InvalidArgumentError, match="of the model"),
-        naming_unreadable_images(array_split(noise(7))),
-    ):
-        raise tf.errors.InvalidArgumentError(None, None, "of the model")
-
-
 def test_draws_of_the_pipeline_have_a_row_for_every_example():
     draws = draw(7, tf.constant([0, 1]))
     assert draws.shape == (7, 5)
@@ -489,62 +359,10 @@ def test_images_are_named_by_their_numbers(make_split, memory_bytes):
         np.testing.assert_array_equal(picture, pixels[index])
 
 
-def numbered(split: Split) -> Split:
-    """Returns the split with digests, and labels that the numbers of its examples tell."""
-    labels = np.arange(len(split)) % 5
-    digests = ids_of((bytes([number]),) for number in range(len(split)))
-    return dataclasses.replace(split, labels=labels, digests=lambda: digests)
-
-
-def settings_of(directory, bad_images, memory_gigabytes=1.0, cache_gigabytes=0.0):
-    return FitConfig(
-        data="noise",
-        input_size=8,
-        bad_images=bad_images,
-        memory_gigabytes=memory_gigabytes,
-        cache_gigabytes=cache_gigabytes,
-        cache_dir=str(directory),
-    )
-
-
-@pytest.mark.parametrize(
-    ("memory", "cache"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)], ids=["memory", "disk", "nowhere"]
-)
-@pytest.mark.parametrize("can_be_chosen", [True, False])
-def test_unreadable_images_are_left_out_of_all_that_is_kept(
-    damaged, tmp_path, memory, cache, can_be_chosen
-):
-    split = numbered(damaged)
-    if not can_be_chosen:  # then reading itself never fails
-        contents = [b"" if i == 6 else damaged.read_image(i).numpy() for i in range(7)]
-        opened = tf.data.Dataset.from_tensor_slices(contents)
-        split = dataclasses.replace(split, read_image=None, open_images=lambda: opened)
-    sound = array_split(noise(5))
-    settings = settings_of(tmp_path / "cache", "skip", memory, cache)
-    images, skipped = open_images({"validation": split, "test": sound}, settings)
-    assert [(one.split, one.example, one.label) for one in skipped] == [
-        ("validation", f"{tmp_path}/{number}.png", number % 5) for number in (1, 4, 6)
-    ]
-    assert all(one.reason for one in skipped)
-    assert len(images["test"]) == 5
-    left = images["validation"]
-    expected = noise(7)
-    (shown, labels) = collected(evaluation_batches(left, 10))[0]
-    assert sorted(which(expected, shown)) == [0, 2, 3, 5]
-    assert [number % 5 for number in which(expected, shown)] == labels.tolist()
-    seen = collected(training_batches(left, 2, seed=0, epochs=1))
-    assert sorted(which(expected, np.concatenate([x for x, _ in seen]))) == [0, 2, 3, 5]
-
-
-def test_unreadable_images_stop_everything_unless_they_may_be_left_out(damaged, tmp_path):
-    split = numbered(damaged)
-    with pytest.raises(DataError, match="what is listed, or leave it out with --bad-images"):
-        open_images({"validation": split}, settings_of(tmp_path, "error"))
-    with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
-        open_images({"train": split}, settings_of(tmp_path, "skip"))
-    with pytest.raises(DataError, match="In 'test' no image of any class can be read"):
-        only = split.select(np.array([1, 4, 6]))
-        open_images({"test": only}, settings_of(tmp_path, "skip"))
+@pytest.fixture
+def damaged(tmp_path):
+    """A split of seven files: one that is damaged, one empty, one that vanishes."""
+    return damaged_split(tmp_path)
 
 
 def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(damaged):
@@ -558,52 +376,3 @@ def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(d
     assert some.unreadable().tolist() == [0, 4]
     with pytest.raises(DataError, match="Cannot read 2 images; replace or remove what is listed"):
         some.kept  # noqa: B018
-
-
-@pytest.mark.parametrize("memory_gigabytes", [2.0, 0.0])
-def test_what_was_decoded_once_is_not_decoded_again_to_be_checked(tmp_path, memory_gigabytes):
-    reads, images = [], noise(7)
-    config = settings_of(tmp_path, "error", memory_gigabytes, cache_gigabytes=1.0)
-    open_images({"train": encoded_split(images, reads)}, config)
-    assert sorted(reads) == list(range(7))
-    reads.clear()
-    found, _ = open_images({"train": encoded_split(images, reads)}, config)
-    assert reads == []
-    (batch,) = evaluation_batches(found["train"], 7)
-    assert {image.tobytes() for image in batch[0].numpy()} == {image.tobytes() for image in images}
-    # One that is new is looked at.
-    reads.clear()
-    more = np.concatenate([images, noise(8)[7:]])
-    open_images({"train": encoded_split(more, reads)}, config)
-    assert 7 in reads
-
-
-def test_where_the_memory_is_full_the_images_are_not_read_again():
-    reads = []
-    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-    with (
-        pytest.raises(tf.errors.ResourceExhaustedError),
-        naming_unreadable_images(encoded_split(noise(3), reads)),
-    ):
-        raise error
-    assert reads == []
-
-
-@pytest.mark.parametrize("memory_bytes", [0, 10**9])
-def test_a_missing_file_is_named_without_the_words_of_tensorflow(tmp_path, memory_bytes):
-    there = tmp_path / "there.png"
-    there.write_bytes(tf.io.encode_png(tf.zeros((9, 9, 3), tf.uint8)).numpy())
-    (tmp_path / "folder.png").mkdir()
-    names = [str(there), str(tmp_path / "gone.png"), str(tmp_path / "folder.png")]
-    table = tf.constant(names)
-    split = in_any_order(
-        np.zeros(3, np.int64),
-        lambda index: tf.io.read_file(tf.gather(table, index)),
-        lambda index: names[index],
-        lambda: np.arange(3 * 16, dtype=np.uint8).reshape(3, 16),
-    )
-    images = Images(split, 8, memory_bytes=memory_bytes)
-    with pytest.raises(DataError) as caught, naming_unreadable_images(split):
-        collected(evaluation_batches(images, 3))
-    lines = str(caught.value).splitlines()
-    assert lines[1:] == [f"  {names[1]}: there is no such file", f"  {names[2]}: it is a folder"]

@@ -12,14 +12,14 @@ from PIL import Image, ImageOps
 from tfxfer.data.image.decoding import (
     decode,
     decode_and_resize,
-    decoded_format,
     height_and_width,
     orientation,
-    readable_reason,
     resize,
     why_unreadable,
 )
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.data.image.formats.recognition import decoded_format
 from tfxfer.data.image.formats.table import format_of
 
 
@@ -304,15 +304,18 @@ def test_a_damaged_exif_block_says_nothing(exif):
         (FILES["jpeg"][:-1], "it is an incomplete JPEG file"),
         (FILES["png"][:20], "it is incomplete"),
         (FILES["gif"][:30], "it is a GIF file without a picture"),
-        (b"BM" + bytes(100), "it is a BMP file of a kind that is not read"),
+        (
+            b"BM" + bytes(100),
+            "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        ),
         (FILES["bmp"][:100], "it is an incomplete BMP file"),
         (
             FILES["bmp"][:30] + b"\x01" + FILES["bmp"][31:],
-            "it is a BMP file of a kind that is not read",
+            "it is a BMP file of a kind that is not read; convert it to PNG, for example",
         ),
         (
             FILES["bmp"][:28] + b"\x10" + FILES["bmp"][29:],
-            "it is a BMP file of a kind that is not read",
+            "it is a BMP file of a kind that is not read; convert it to PNG, for example",
         ),
         (FILES["webp"][:-3], "it is an incomplete WebP file"),
     ],

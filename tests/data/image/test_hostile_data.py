@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from conftest import file_of, scene
 
 from tfxfer.cli.app import main
-from tfxfer.data.image.decoding import EXTENSIONS, decode
+from tfxfer.data.image.decoding import decode
+from tfxfer.data.image.formats.recognition import EXTENSIONS
 
 
 def small(seed, kind):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import FORMATS
+from tfxfer.data.image.formats.recognition import FORMATS
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.errors import DataError, UsageError
 

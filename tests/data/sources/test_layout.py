@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from tfxfer.data.source import split_of
 from tfxfer.data.sources.layout import read_layout
 from tfxfer.errors import UsageError
 
@@ -21,26 +20,6 @@ def write(root, *folders):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(b"\xff\xd8\xff\xe0")
     return root
-
-
-@pytest.mark.parametrize(
-    ("split", "names"),
-    [
-        (
-            "train",
-            ["train", "Training", "TRN", "train_set", "train-set", "training set", "Train2017"],
-        ),
-        (
-            "train",
-            ["seg_train", "train_images", "TrainingData", "x_train", "trainset", "train (1)"],
-        ),
-        ("validation", ["val", "valid_set", "Validation", "dev", "devset", "eval", "val_images"]),
-        ("test", ["testing", "tst", "holdout", "hold-out", "held_out", "Hold Out Set", "test.set"]),
-        (None, ["trainer", "contest", "fold1", "trainval", "train_test", "data", "tests", "", "1"]),
-    ],
-)
-def test_the_usual_words_for_splits_are_known(split, names):
-    assert {name: split_of(name) for name in names} == dict.fromkeys(names, split)
 
 
 @pytest.mark.parametrize(
@@ -167,3 +146,38 @@ def test_classes_that_look_alike_are_kept_apart_and_noted(tmp_path):
     layout = read_layout(write(tmp_path, "cat", "cat ", "dog"))
     assert layout.class_names == ("cat", "cat ", "dog")
     assert any("'cat', 'cat '" in note for note in layout.notes)
+
+
+def test_splits_to_train_on_in_all_folders_are_refused_with_both_readings(tmp_path):
+    root = write(tmp_path, "dataset/train/a", "dataset/train/b", "dataset2/train/a")
+    with pytest.raises(UsageError) as caught:
+        read_layout(root)
+    for told in (
+        "can be read in two ways",
+        "the classes are 'dataset', 'dataset2'",
+        f"name one of them, such as --data '{root}/dataset'",
+        "a manifest",
+    ):
+        assert told in str(caught.value)
+
+
+def test_images_right_in_a_folder_train_of_each_class_are_of_that_class(tmp_path):
+    layout = read_layout(write(tmp_path, "cat/train", "dog/train"))
+    assert layout.class_names == ("cat", "dog")
+    assert len(layout.images["train"]["cat"]) == 2
+
+
+def test_data_to_judge_by_may_have_no_images_to_train_on_and_one_class(tmp_path):
+    layout = read_layout(write(tmp_path, "test/a", "val/b"), needs_train=False)
+    assert layout.class_names == ("a", "b")
+    assert {name: list(split) for name, split in layout.images.items()} == {
+        "validation": ["b"],
+        "test": ["a"],
+    }
+    alone = read_layout(write(tmp_path / "alone", "a"), needs_train=False)
+    assert (alone.class_names, list(alone.images)) == (("a",), ["train"])
+
+
+def test_classes_whose_names_differ_in_case_alone_are_noted(tmp_path):
+    layout = read_layout(write(tmp_path, "Red", "red", "blue"))
+    assert any("differ in case" in note and "'Red', 'red'" in note for note in layout.notes)

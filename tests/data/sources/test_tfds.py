@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
-from tfxfer.data.sources.tfds import CHARACTERS, unreachable_host
+from tfxfer.data.sources.tfds import CHARACTERS
+from tfxfer.data.sources.tfds_builders import unreachable_host
 from tfxfer.errors import DataError, UsageError
 
 tfds = pytest.importorskip("tensorflow_datasets")

@@ -9,7 +9,6 @@ before anything is decoded. What differs between the formats lies in modules of 
 """
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,30 +17,8 @@ import tensorflow as tf
 
 from tfxfer.data.image.formats import bmp, gif, jpeg, png, tiff, webp
 from tfxfer.data.image.formats.content import accepted, apart, characters
-from tfxfer.data.image.formats.table import FORMATS as _ALL
-from tfxfer.data.image.formats.table import (
-    HEAD_BYTES,
-    IN_GRAPHS,
-    OTHERS,
-    READ,
-    Format,
-    why_jpeg_is_not_read,
-)
-
-
-def _listed(formats: tuple[Format, ...]) -> str:
-    return f"{', '.join(one.name for one in formats[:-1])} or {formats[-1].name}"
-
-
-# What is decoded at all, and what a SavedModel decodes, as messages say it.
-FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
-
-# File name extensions of these formats. `decode` looks at the bytes, not at the name.
-EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
-
-# How many bytes the shortest file of each format that graphs decode has at least; "" is none of
-# them.
-_SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
+from tfxfer.data.image.formats.recognition import is_tiff, row_of, why_no_header
+from tfxfer.data.image.formats.table import why_jpeg_is_not_read
 
 
 def decode_and_resize(
@@ -116,19 +93,10 @@ def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
     return tf.ensure_shape(same, (image_size, image_size, 3))
 
 
-def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the format of what is decoded, such as "JPEG", by how bytes begin, or "".
-
-    A scalar string, for "TIFF" too.
-    """
-    found = tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
-    return tf.where(_is_tiff(encoded), "TIFF", found)
-
-
 def servable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns a file that a SavedModel reads: itself, or a PNG of what a TIFF shows."""
     return tf.cond(
-        _is_tiff(encoded),
+        is_tiff(encoded),
         lambda: tf.io.encode_png(decode(encoded, portable=False)),
         lambda: encoded,
     )
@@ -143,12 +111,12 @@ def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """
     if not portable:
         return tf.cond(
-            _is_tiff(encoded),
+            is_tiff(encoded),
             lambda: _orientation_of_tiff(encoded),
             lambda: orientation(encoded),
         )
     return tf.switch_case(
-        _kind(encoded),
+        row_of(encoded),
         [
             lambda: jpeg.orientation(encoded),
             lambda: png.orientation(encoded),
@@ -171,17 +139,17 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """
     if not portable:
         return tf.cond(
-            _is_tiff(encoded),
+            is_tiff(encoded),
             lambda: tf.ensure_shape(_header_of_tiff(encoded), 2),
             lambda: height_and_width(encoded),
         )
 
     def no_size() -> tf.Tensor:
-        never = accepted(encoded, _why_not_even_a_header(encoded))
+        never = accepted(encoded, why_no_header(encoded))
         return tf.zeros(2, tf.int64) + tf.cast(tf.strings.length(never), tf.int64)
 
     return tf.switch_case(
-        _kind(encoded),
+        row_of(encoded),
         [
             lambda: jpeg.height_and_width(encoded),
             lambda: png.height_and_width(encoded),
@@ -204,78 +172,16 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: It is a JPEG whose header is damaged.
     """
     return tf.switch_case(
-        _kind(encoded),
+        row_of(encoded),
         [
             lambda: jpeg.why_unreadable(encoded),
             lambda: png.why_unreadable(encoded),
             lambda: bmp.why_unreadable(encoded),
             lambda: gif.why_unreadable(encoded),
             lambda: webp.why_unreadable(encoded),
-            lambda: _why_not_even_a_header(encoded),
+            lambda: why_no_header(encoded),
         ],
     )
-
-
-# What TensorFlow raises where a file cannot be read; the second, where the file's name is no UTF-8.
-READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
-
-
-def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
-    """Returns why an image cannot be read, without the operation's name and place in the code."""
-    if isinstance(error, tf.errors.NotFoundError):
-        return "there is no such file"
-    if isinstance(error, tf.errors.PermissionDeniedError):
-        return "it must not be read (permission denied)"
-    if isinstance(error, UnicodeDecodeError):
-        message = error.object.decode("utf-8", "replace")
-    else:
-        message = error.message
-    message = message.strip().splitlines()[0] if message.strip() else str(error)
-    # Inside tf.data the place comes first, of which there may be several.
-    message = re.sub(r"^.*transformation with iterator: \S+: ", "", message)
-    message = re.sub(r"\s*\[\[\{\{.*|\s*\[Op:.*", "", message)
-    message = re.sub(r"^.*\}\}\s*", "", message)
-    if message.endswith("Is a directory"):
-        return "it is a folder"
-    if message.endswith("No such file or directory"):
-        return "there is no such file"
-    return re.sub(r"^assertion failed: \[(.*)\]$", r"\1", message).rstrip(".")
-
-
-def _is_tiff(encoded: tf.Tensor) -> tf.Tensor:
-    """Tells whether a file begins as a TIFF does."""
-    start = tf.strings.substr(encoded, 0, 4)
-    return tf.reduce_any(start == [b"II*\0", b"II+\0", b"MM\0*", b"MM\0+"])
-
-
-def _signature(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the row of `_SHORTEST` that bytes belong to, int32."""
-    start = characters(tf.strings.substr(encoded, 0, 18))
-    patterns = [f"(?s)(?:{one.pattern}).*" for one in IN_GRAPHS] + ["(?s).*"]
-    same = [tf.strings.regex_full_match(start, pattern) for pattern in patterns]
-    return tf.argmax(tf.cast(tf.stack(same), tf.int32), output_type=tf.int32)
-
-
-def _kind(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the row of `_SHORTEST`; the last one too for a file that lacks its header."""
-    row = _signature(encoded)
-    shortest = tf.gather(tf.constant(list(_SHORTEST.values())), row)
-    return tf.where(tf.strings.length(encoded) < shortest, len(_SHORTEST) - 1, row)
-
-
-@apart
-def _why_not_even_a_header(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns what is wrong with bytes that are no image, or less than its header."""
-    start = characters(tf.strings.substr(encoded, 0, HEAD_BYTES))
-    said = [
-        *((one.pattern, "it is incomplete" if one.in_graphs else one.refusal) for one in _ALL),
-        *OTHERS,
-        ("$", "it is empty"),
-        ("", f"it is no {SERVED_FORMATS} file"),
-    ]
-    same = [tf.strings.regex_full_match(start, f"(?s)(?:{pattern}).*") for pattern, _ in said]
-    first = tf.argmax(tf.cast(tf.stack(same), tf.int32))
-    return tf.gather(tf.constant([reason for _, reason in said]), first)
 
 
 @apart
@@ -283,7 +189,7 @@ def _decode_other(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns an image of any kind as RGB."""
     encoded = accepted(encoded, why_unreadable(encoded), prefix)
     return tf.switch_case(
-        _kind(encoded),
+        row_of(encoded),
         [
             lambda: jpeg.decode(encoded),
             lambda: png.decode(encoded),

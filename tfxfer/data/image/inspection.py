@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import decode, decoded_format, orientation
+from tfxfer.data.image.decoding import decode, orientation
+from tfxfer.data.image.formats.recognition import decoded_format
 from tfxfer.data.image.hamming import near_groups
 from tfxfer.data.image.readability import readable
 from tfxfer.data.source import Split

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.cache import Cache
 from tfxfer.data.image import decoding
+from tfxfer.data.image.failures import READ_ERRORS, readable_reason
+from tfxfer.data.image.order import Places
 from tfxfer.data.source import Split
 from tfxfer.errors import DataError
 from tfxfer.system.digests import ID_BYTES, Ids, code_digest, key_of
@@ -74,16 +75,16 @@ def naming_unreadable_images(*splits: Split) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError:
         raise  # the memory or the disk: to read all images again would tell nothing
-    except decoding.READ_ERRORS as error:
+    except READ_ERRORS as error:
         named = {str(number): split for number, split in enumerate(splits)}
         bad = {name: find_unreadable(split) for name, split in named.items()}
-        if any(len(indices) for indices in bad.values()):
+        if any(len(places) for places in bad.values()):
             raise DataError(unreadable_message(named, bad, REPLACE)) from error
         raise
 
 
-def find_unreadable(split: Split) -> npt.NDArray[np.int64]:
-    """Returns the indices of the images that cannot be read or decoded, ascending."""
+def find_unreadable(split: Split) -> Places:
+    """Returns where in a split the images are that cannot be read or decoded, ascending."""
 
     def decode(image: tf.Tensor) -> tf.Tensor:
         if image.dtype == tf.string:
@@ -96,7 +97,7 @@ def find_unreadable(split: Split) -> npt.NDArray[np.int64]:
         for indices, _ in readable(split, decode).batch(_CHECKED).as_numpy_iterator():
             missing[indices] = False
             progress.update(int(np.count_nonzero(~missing)))
-    return np.flatnonzero(missing)
+    return Places(np.flatnonzero(missing))
 
 
 def readable(split: Split, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.data.Dataset:
@@ -114,35 +115,42 @@ def readable(split: Split, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.dat
 
 def unreadable_message(
     splits: Mapping[str, Split],
-    bad: Mapping[str, npt.NDArray[np.int64]],
+    bad: Mapping[str, Places],
     what_next: str,
     limit: int = 20,
 ) -> str:
-    """Returns which images cannot be read, what to do about it and, for the first few, why."""
-    total = sum(len(indices) for indices in bad.values())
+    """Returns which images cannot be read, what to do about it and, for the first few, why.
+
+    Args:
+        splits: By name.
+        bad: Where those images are in each of the splits.
+        what_next: What to do about it.
+        limit: So many are named.
+    """
+    total = sum(len(places) for places in bad.values())
     lines = [f"Cannot read {total:,} {'image' if total == 1 else 'images'}; {what_next}:"]
-    for name, indices in bad.items():
-        shown = indices[: max(0, limit - len(lines) + 1)]
+    for name, places in bad.items():
+        shown = Places(places[: max(0, limit - len(lines) + 1)])
         reasons = reasons_unreadable(splits[name], shown)
         lines += [
-            f"  {splits[name].describe(int(index))}: {reason}"
-            for index, reason in zip(shown, reasons, strict=True)
+            f"  {splits[name].describe(int(place))}: {reason}"
+            for place, reason in zip(shown, reasons, strict=True)
         ]
     if total > limit:
         lines.append(f"  and {total - limit:,} more; `tfxfer check` lists them all")
     return "\n".join(lines)
 
 
-def reasons_unreadable(split: Split, indices: npt.NDArray[np.int64]) -> list[str]:
+def reasons_unreadable(split: Split, places: Places) -> list[str]:
     """Returns why images cannot be read.
 
     Args:
         split: In which they are.
-        indices: Of them, ascending.
+        places: Of them, ascending.
     """
     if split.read_image is None:  # then all are looked for in one pass
-        return [_reason(iter([image])) for image in split.select(indices).open_images()]
-    alone = [split.select(np.array([index])) for index in indices]
+        return [_reason(iter([image])) for image in split.select(places).open_images()]
+    alone = [split.select(np.array([place])) for place in places]
     return [_reason(iter(one.open_images())) for one in alone]
 
 
@@ -152,6 +160,6 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
         image = next(images)
         if image.dtype == tf.string:
             decoding.decode(image, portable=False)
-    except decoding.READ_ERRORS as error:
-        return decoding.readable_reason(error)
+    except READ_ERRORS as error:
+        return readable_reason(error)
     return "it could not be read a moment ago, but can be now"

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.image import decoding
+from tfxfer.data.image.failures import READ_ERRORS, readable_reason
 from tfxfer.data.source import Split
 from tfxfer.errors import DataError
 
@@ -42,6 +43,6 @@ def _why_unreadable(sample: tf.data.Dataset) -> str:
     try:
         for encoded in sample:
             decoding.decode(encoded, portable=False)
-    except decoding.READ_ERRORS as error:
-        return decoding.readable_reason(error)
+    except READ_ERRORS as error:
+        return readable_reason(error)
     return "it could not be read a moment ago, but can be now"

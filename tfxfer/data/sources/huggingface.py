@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_WORDS, Source, Split, canonical, query_of
+from tfxfer.data.source import Source, Split, canonical, query_of
+from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.digests import Ids, ids_of
 from tfxfer.system.names import safe_name
@@ -30,7 +31,7 @@ def is_saved(path: pathlib.Path) -> bool:
     )
 
 
-def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
+def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool = True) -> Source:
     """Returns a data set of images with labels, in its order.
 
     Args:
@@ -38,6 +39,7 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
             with a configuration after a colon: "hf:beans", "hf:owner/name:config".
         slices: For "train", "validation" and "test" the names of the splits that are meant, where
             they are not these.
+        needs_train: Whether there must be a split to train on.
 
     Raises:
         UsageError: There is no such data set, it is not one of labelled images, or the library is
@@ -45,24 +47,10 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         DataError: It is not here and cannot be downloaded.
     """
     loaded = _load(name)
-    opened: dict[str, Any] = {}
-    for split, aliases in SPLIT_WORDS.items():
-        wanted = (slices[split],) if split in slices else aliases
-        found = next((alias for alias in wanted if alias in loaded), None)
-        if found is not None:
-            opened[split] = loaded[found]
-        elif split in slices:
-            raise UsageError(
-                f"The data set '{name}' has no split '{slices[split]}'; its splits are "
-                f"{', '.join(loaded)}.{did_you_mean(slices[split], loaded)}"
-            )
-    if "train" not in opened:
-        raise UsageError(
-            f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
-            f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."
-        )
-    image, label = _image_and_label(name, opened["train"])
-    names = _class_names(name, opened["train"], label)
+    opened = _chosen(name, loaded, slices, needs_train)
+    first = next(iter(opened.values()))
+    image, label = _image_and_label(name, first)
+    names = _class_names(name, first, label)
     splits = {
         split: _split(f"{name} {split}", rows, image, label, names)
         for split, rows in opened.items()
@@ -73,9 +61,32 @@ def open_huggingface(name: str, slices: Mapping[str, str]) -> Source:
         name=safe_name(origin.rsplit("/", 1)[-1].removeprefix(PREFIX)),
         class_names=names,
         splits=splits,
-        image_height_width=typical_height_and_width(splits["train"]),
+        image_height_width=typical_height_and_width(next(iter(splits.values()))),
         origin=origin + query_of(slices),
     )
+
+
+def _chosen(
+    name: str, loaded: Mapping[str, Any], slices: Mapping[str, str], needs_train: bool
+) -> dict[str, Any]:
+    """Returns the rows of "train", and of "validation" and "test" where there are such.
+
+    Raises:
+        UsageError: There is nothing to train on, or no split that was asked for.
+    """
+    meant = {**splits_among(loaded), **slices}
+    for chosen in (slices[split] for split in SPLITS if split in slices):
+        if chosen not in loaded:
+            raise UsageError(
+                f"The data set '{name}' has no split '{chosen}'; its splits are "
+                f"{', '.join(loaded)}.{did_you_mean(chosen, loaded)}"
+            )
+    if not meant or (needs_train and "train" not in meant):
+        raise UsageError(
+            f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
+            f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."
+        )
+    return {split: loaded[meant[split]] for split in SPLITS if split in meant}
 
 
 def _load(name: str) -> dict[str, Any]:

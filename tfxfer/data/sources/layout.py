@@ -1,11 +1,13 @@
 """How a directory of images is laid out: which folders are splits, and which are classes."""
 
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tfxfer.data.source import SPLITS, canonical, first_few, look_alikes, split_of
+from tfxfer.data.source import first_few, look_alikes
+from tfxfer.data.sources.class_folders import OR_MANIFEST, ClassFolder, quoted, read_class_folders
 from tfxfer.data.sources.walk import Walk
+from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.system.run_layout import RunDirectory, is_work
 
@@ -15,14 +17,10 @@ _WRAPPERS = {
     *("img", "imgs", "input", "photos", "pics", "pictures", "raw", "samples"),
 }
 
-# Up to this part of a class's images may lie beside folders that look like classes of their own.
-_STRAY_PART = 0.1
 
 _EXPECTED = (
     "Expected one folder of images for each class, or a folder 'train' that holds such folders."
 )
-
-_OR_MANIFEST = "list the images in a manifest, a CSV file with the columns path, label and split"
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,16 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def read_layout(root: pathlib.Path) -> Layout:
+def read_layout(root: pathlib.Path, *, needs_train: bool = True) -> Layout:
     """Returns the images in a directory of class folders, or of `train` and other split folders.
 
     Folders inside a class folder belong to the class. Where that is one reading of two, as with
     folds or splits above or below the classes, the directory is refused.
+
+    Args:
+        root: The directory.
+        needs_train: Whether there must be images to train on, of two classes or more. Otherwise the
+            first split that is there says which classes there are.
 
     Raises:
         UsageError: The directory is not laid out like that.
@@ -53,16 +56,19 @@ def read_layout(root: pathlib.Path) -> Layout:
     _refuse_run(root)
     walk, notes = Walk(), list[str]()
     top = _unwrapped(root, walk, notes)
-    folders = _split_folders(top, walk, notes)
+    folders = _split_folders(top, walk, notes, needs_train)
+    first = next(iter(folders))
     images: dict[str, dict[str, list[str]]] = {}
     spelled: dict[str, str] = {}
     for split, folder in folders.items():
         folder = folder if folder == top else _unwrapped(folder, walk, notes)
-        found = _read_classes(folder, walk, notes)
-        if split == "train":
-            spelled = _check_training_classes(folder, found, walk)
-        else:
-            _check_known(folder, found, spelled, folders["train"], walk)
+        found = read_class_folders(folder, walk, notes)
+        if split == first:
+            spelled = _check_first_classes(folder, found, walk, 2 if needs_train else 1)
+        elif needs_train:
+            _check_known(folder, found, spelled, folders[first], walk)
+        else:  # the model knows which classes there are
+            spelled = {one.key: one.names[0] for one in found if one.images} | spelled
         named = {name for one in found for name in one.names}
         spelled_otherwise = sorted(named - set(spelled.values()))
         if spelled_otherwise:
@@ -77,117 +83,9 @@ def read_layout(root: pathlib.Path) -> Layout:
     return Layout(class_names, images, tuple(notes))
 
 
-@dataclass(frozen=True)
-class _Class:
-    """A class folder, or several whose names Unicode holds for one.
-
-    Attributes:
-        key: Its canonical name.
-        names: As the folders spell it.
-        images: All of them.
-        num_direct: How many of the images lie in the folder itself.
-        inner: The names of the folders in it.
-    """
-
-    key: str
-    names: tuple[str, ...]
-    images: list[str]
-    num_direct: int
-    inner: tuple[str, ...]
-
-
-def _read_classes(folder: pathlib.Path, walk: Walk, notes: list[str]) -> list[_Class]:
-    """Returns the class folders in a folder, in the order of their canonical names."""
-    folders, files = walk.entries(folder)
-    if files and folders:
-        names = first_few([file.name for file in files], "file", "files")
-        notes.append(f"left out of '{folder}', beside its class folders: {names}")
-    members: dict[str, list[pathlib.Path]] = {}
-    for path in folders:
-        members.setdefault(canonical(path.name), []).append(path)
-    classes = [_read_class(key, members[key], walk) for key in sorted(members)]
-    _refuse_splits_in_classes(folder, classes, notes)
-    _refuse_two_readings(folder, classes)
-    if len(classes) > 1 and all(_holds_folders_only(one) and len(one.inner) > 1 for one in classes):
-        name, inner = classes[0].names[0], classes[0].inner[0]
-        notes.append(
-            f"the classes are the folders right in '{folder}'; images in folders below count for "
-            f"the class above, such as those of '{name}/{inner}' for '{name}'"
-        )
-    return classes
-
-
-def _read_class(key: str, folders: Sequence[pathlib.Path], walk: Walk) -> _Class:
-    inner: dict[str, None] = {}
-    images: list[str] = []
-    direct = 0
-    for folder in folders:
-        below = walk.images(folder)
-        images += below
-        inner |= dict.fromkeys(one.name for one in walk.entries(folder)[0])
-        start = len(str(folder)) + 1
-        direct += sum("/" not in path[start:] for path in below)
-    names = tuple(folder.name for folder in folders)
-    return _Class(key, names, sorted(images), direct, tuple(inner))
-
-
-def _holds_folders_only(one: _Class) -> bool:
-    """Tells whether the images of a class lie in folders of their own, but for a few strays."""
-    return bool(one.inner) and one.num_direct <= _STRAY_PART * len(one.images)
-
-
-def _refuse_splits_in_classes(
-    folder: pathlib.Path, classes: Sequence[_Class], notes: list[str]
-) -> None:
-    """Raises a UsageError where the splits lie below the classes: cat/train, cat/test.
-
-    A single folder of such a name in a single class is part of the class, with a note.
-    """
-    inside = {
-        one.names[0]: {name: split for name in one.inner if (split := split_of(name)) is not None}
-        for one in classes
-    }
-    inside = {name: found for name, found in inside.items() if found}
-    splits = {split for found in inside.values() for split in found.values()}
-    if not splits - {"train"}:
-        return
-    shown = [f"{name}/{inner}" for name, found in inside.items() for inner in found]
-    if len(inside) == 1 and len(splits) == 1:
-        notes.append(f"'{folder / shown[0]}' counts for the class '{next(iter(inside))}'")
-        return
-    moves = ", ".join(
-        f"'{name}/{inner}' to '{split}/{name}'"
-        for name, found in list(inside.items())[:1]
-        for inner, split in found.items()
-    )
-    raise UsageError(
-        f"'{folder}' can be read in two ways: {_listed(shown)} are either splits of the classes "
-        f"{_listed(inside)}, or folders of images that all are to train on. For splits, move "
-        f"{moves}, and so on, or {_OR_MANIFEST}. For the other, give those folders names that mean "
-        "no split."
-    )
-
-
-def _refuse_two_readings(folder: pathlib.Path, classes: Sequence[_Class]) -> None:
-    """Raises a UsageError where all class folders hold the same folders, as folds do."""
-    if len(classes) < 2 or not all(_holds_folders_only(one) for one in classes):
-        return
-    common = set.intersection(*({canonical(name) for name in one.inner} for one in classes))
-    if len(common) < 2:  # such as cat/images and dog/images: these are no classes
-        return
-    outer = [one.names[0] for one in classes]
-    inner = sorted(common)
-    raise UsageError(
-        f"'{folder}' can be read in two ways, for all of its folders hold folders of the same "
-        f"names: the classes are {_listed(outer)}, or they are {_listed(inner)}. For the classes "
-        f"{_listed(inner)}, name one folder alone, such as --data '{folder / outer[0]}', or name "
-        "the folders above them 'train', 'validation' and 'test'. For the classes "
-        f"{_listed(outer)}, move the images right into these folders. For either, or where the "
-        f"folders are folds, {_OR_MANIFEST}."
-    )
-
-
-def _split_folders(root: pathlib.Path, walk: Walk, notes: list[str]) -> dict[str, pathlib.Path]:
+def _split_folders(
+    root: pathlib.Path, walk: Walk, notes: list[str], needs_train: bool
+) -> dict[str, pathlib.Path]:
     """Returns where each split lies; `train` alone, at the root, where classes lie at the root."""
     folders = walk.entries(root)[0]
     split = {folder: split_of(folder.name) for folder in folders}
@@ -211,14 +109,15 @@ def _split_folders(root: pathlib.Path, walk: Walk, notes: list[str]) -> dict[str
             raise UsageError(f"'{root}' has {both}, which mean the same split. Keep one of them.")
         if found:
             splits[name] = found[0]
-    if "train" not in splits:
+    if "train" not in splits and needs_train:
         raise UsageError(
             f"'{root}' has '{named[0].name}' but no 'train'. Put the class folders with the images "
             f"to learn from into '{root / 'train'}'."
         )
     if others:
         beside = first_few([folder.name for folder in others], "folder", "folders")
-        notes.append(f"left out of '{root}', beside '{splits['train'].name}': {beside}")
+        first = next(iter(splits.values()))
+        notes.append(f"left out of '{root}', beside '{first.name}': {beside}")
     return splits
 
 
@@ -236,9 +135,9 @@ def _refuse_classes_beside_train(
         return
     raise UsageError(
         f"'{root}' can be read in two ways: '{named[0].name}' is the split to train on, whose "
-        f"folders are the classes, or it is a class like {_listed(holding_images)}. For the "
+        f"folders are the classes, or it is a class like {quoted(holding_images)}. For the "
         f"split, name it: --data '{named[0]}'. For the class, move its images right into "
-        f"'{named[0]}', or {_OR_MANIFEST}."
+        f"'{named[0]}', or {OR_MANIFEST}."
     )
 
 
@@ -263,15 +162,15 @@ def _unwrapped(folder: pathlib.Path, walk: Walk, notes: list[str]) -> pathlib.Pa
     return top
 
 
-def _check_training_classes(
-    folder: pathlib.Path, found: Sequence[_Class], walk: Walk
+def _check_first_classes(
+    folder: pathlib.Path, found: Sequence[ClassFolder], walk: Walk, least: int
 ) -> dict[str, str]:
-    """Returns the name of each class by its canonical one.
+    """Returns the names of the classes by their canonical ones, from the first of the splits.
 
     Raises:
-        UsageError: There are fewer than two, or one without images.
+        UsageError: There are fewer than so many, or one without images.
     """
-    if len(found) < 2:
+    if len(found) < least:
         raise UsageError(_too_few_classes(folder, found, walk))
     for one in found:
         if not one.images:
@@ -285,7 +184,7 @@ def _check_training_classes(
 
 def _check_known(
     folder: pathlib.Path,
-    found: Sequence[_Class],
+    found: Sequence[ClassFolder],
     spelled: Mapping[str, str],
     train: pathlib.Path,
     walk: Walk,
@@ -300,7 +199,7 @@ def _check_known(
             names = spelled.values()
             raise UsageError(
                 f"The class folder '{folder / one.names[0]}' has no counterpart in '{train}'."
-                f"{did_you_mean(one.names[0], names)} The classes are {_listed(names)}. Rename the "
+                f"{did_you_mean(one.names[0], names)} The classes are {quoted(names)}. Rename the "
                 f"folder, or add one of its name to '{train}'. {without_labels}"
             )
     if not any(one.images for one in found):
@@ -311,14 +210,14 @@ def _check_known(
         )
 
 
-def _too_few_classes(folder: pathlib.Path, found: Sequence[_Class], walk: Walk) -> str:
+def _too_few_classes(folder: pathlib.Path, found: Sequence[ClassFolder], walk: Walk) -> str:
     """Returns the message for a directory with one class folder or none."""
     if found:
         inner = found[0].inner
         hint = ""
         if len(inner) > 1:
             hint = (
-                f" For the classes {_listed(inner)}, name the folder that holds them: --data "
+                f" For the classes {quoted(inner)}, name the folder that holds them: --data "
                 f"'{folder / found[0].names[0]}'."
             )
         return (
@@ -348,10 +247,3 @@ def _refuse_run(root: pathlib.Path) -> None:
             f"'{root}' is a run, and no data. The images that it used are listed in "
             f"'{run.splits}', which --data takes."
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Returns the first few names in quotes."""
-    names = list(names)
-    shown = ", ".join(f"'{name}'" for name in names[:5])
-    return f"{shown} and {len(names) - 5:,} more" if len(names) > 5 else shown

@@ -4,18 +4,21 @@ import functools
 import itertools
 import pathlib
 import re
-import socket
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.paths import expand_user
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_WORDS, Source, Split, query_of
-from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.data.source import Source, Split, query_of
+from tfxfer.data.sources.tfds_builders import (
+    builder_of_directory,
+    is_prepared_directory,
+    prepared_builder,
+)
+from tfxfer.data.split_names import SPLITS, splits_among
+from tfxfer.errors import UsageError
 from tfxfer.system.digests import ids_of
 from tfxfer.system.names import safe_name
 
@@ -36,12 +39,9 @@ CHARACTERS = {
 }
 
 
-def is_prepared_directory(path: pathlib.Path) -> bool:
-    """Tells whether a directory holds one version of a prepared data set."""
-    return (path / "dataset_info.json").is_file() and (path / "features.json").is_file()
-
-
-def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Source:
+def open_tfds(
+    name: str, data_dir: str | None, slices: Mapping[str, str], *, needs_train: bool = True
+) -> Source:
     """Returns a data set of TFDS, prepared before or downloaded now.
 
     Prepared data are opened without the network, also those that TFDS does not know by name. An
@@ -55,6 +55,7 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
             TFDS_DATA_DIR sets.
         slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
             "train[:80%]", "train+test"; where nothing is said, the split of that name.
+        needs_train: Whether there must be a split to train on.
 
     Raises:
         UsageError: There is no such data set, or it is not one of labelled images.
@@ -62,41 +63,20 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     """
     path = pathlib.Path(name)
     in_directory = is_prepared_directory(path)
-    if in_directory:
-        builder = _builder_of_directory(path)
-    else:
-        builder = _prepared_builder(
-            name, expand_user(data_dir, "Setting 'data_dir'") if data_dir else None
-        )
+    builder = builder_of_directory(path) if in_directory else prepared_builder(name, data_dir)
     image, label = _image_and_label(builder)
     called = builder.info.name if in_directory else name
     features = builder.info.features
-    splits: dict[str, Split] = {}
     notes: list[str] = []
-    for split, aliases in SPLIT_WORDS.items():
-        alias = slices.get(split) or next(
-            (alias for alias in aliases if alias in builder.info.splits), None
-        )
-        if alias is None:
-            continue
-        opened = _open_split(builder, called, alias, image, label)
-        known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
-        if len(known) < len(opened):
-            notes.append(
-                f"{len(opened) - len(known):,} of the {len(opened):,} images of '{alias}' have no "
-                "label, and were left out"
-            )
-            opened = opened.select(known)
-        if len(opened):
-            splits[split] = opened
-    if "train" not in splits:
+    splits = _labelled_splits(builder, called, slices, notes)
+    if not splits or (needs_train and "train" not in splits):
         raise UsageError(
             f"The data set '{name}' has no labelled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
     height_width = features[image].shape[:2]
     if None in height_width:
-        height_width = typical_height_and_width(splits["train"])
+        height_width = typical_height_and_width(next(iter(splits.values())))
     return Source(
         name=safe_name(called),
         class_names=tuple(features[label].names),
@@ -108,121 +88,33 @@ def open_tfds(name: str, data_dir: str | None, slices: Mapping[str, str]) -> Sou
     )
 
 
-def _builder_of_directory(path: pathlib.Path) -> Any:
-    """Returns the TFDS builder of a prepared version in a directory."""
-    import tensorflow_datasets as tfds
+def _labelled_splits(
+    builder: Any, name: str, slices: Mapping[str, str], notes: list[str]
+) -> dict[str, Split]:
+    """Returns the splits of a data set, without images that have no label.
 
-    try:
-        return tfds.builder_from_directory(path)
-    except (ValueError, KeyError, OSError, TypeError) as error:  # files of other content
-        raise DataError(f"Cannot open the prepared data in '{path}': {error}") from error
-
-
-def _prepared_builder(name: str, data_dir: str | None) -> Any:
-    """Returns the TFDS builder of data that are ready to be read."""
-    import tensorflow_datasets as tfds
-
-    try:
-        # Files come before code: this reaches versions the installed TFDS no longer makes, and
-        # names it never knew.
-        return tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
-        pass
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
-        raise UsageError(_unknown(name, data_dir)) from None
-    except (ValueError, AssertionError) as error:  # an unknown configuration; an unknown version
-        raise UsageError(_unknown_variant(name)) from error
-    if not builder.is_prepared():
-        _download(builder, name)
-    return builder
-
-
-def _download(builder: Any, name: str) -> None:
-    """Downloads and prepares the data."""
-    import tensorflow_datasets as tfds
-
-    def failure(reason: str) -> DataError:
-        return DataError(
-            f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be "
-            f"downloaded: {reason}. On a connected machine, run "
-            f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
-            '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, '
-            "and name its parent with --data-dir or TFDS_DATA_DIR."
-        )
-
-    if str(builder.data_path).startswith("~"):
-        raise UsageError(
-            f"The data set '{name}' has no place to be downloaded to: the user has no home "
-            "directory. Choose one with --data-dir or TFDS_DATA_DIR."
-        )
-    unreachable = unreachable_host(list(builder.url_infos or ()))
-    if unreachable:
-        raise failure(f"there is no connection to {unreachable}")
-    try:
-        builder.download_and_prepare()
-    except (
-        OSError,  # no connection, no space, no permission
-        AssertionError,  # the data must be fetched by hand; the message says from where
-        ImportError,  # a package that only the preparation needs
-        tf.errors.OpError,
-        tfds.download.DownloadError,
-        tfds.download.download_manager.NonMatchingChecksumError,
-        tfds.download.extractor.ExtractError,
-    ) as error:
-        raise failure(str(error).strip().rstrip(".")) from error
-
-
-def unreachable_host(urls: list[str]) -> str | None:
-    """Returns a host of the URLs if no name of theirs can be resolved, else None.
-
-    TFDS itself repeats each request for more than three minutes before it gives up.
+    Args:
+        builder: Of TFDS.
+        name: Of the data set, for the ids of its examples.
+        slices: What is meant by a split where it is not that of its name.
+        notes: Gets a line on what is left out.
     """
-    hosts = sorted({urllib.parse.urlsplit(url).hostname or "" for url in urls} - {""})
-    if urllib.request.getproxies():  # then it is the proxy that resolves names
-        return None
-    for host in hosts:
-        try:
-            socket.getaddrinfo(host, 443)
-        except OSError:
+    meant = {**splits_among(builder.info.splits), **slices}
+    splits: dict[str, Split] = {}
+    for split in SPLITS:
+        if split not in meant:
             continue
-        return None
-    return hosts[0] if hosts else None
-
-
-def _unknown(name: str, data_dir: str | None) -> str:
-    """Returns the message for a name that is neither a directory nor a data set."""
-    import tensorflow_datasets as tfds
-
-    place = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
-    # With a configuration or without; no deeper, for downloads lie there too.
-    prepared = {
-        info.relative_to(place).parts[0]
-        for pattern in ("*/*/dataset_info.json", "*/*/*/dataset_info.json")
-        for info in place.glob(pattern)
-    }
-    # The community's data sets are left out: listing them needs the network.
-    known = {"digits", *prepared, *tfds.list_builders(with_community_datasets=False)}
-    if "/" in name:
-        return f"There is no directory '{name}'.{did_you_mean(name, known)}"
-    return (
-        f"There is no directory, no TFDS data set and nothing in '{place}' that is called '{name}'."
-        f"{did_you_mean(name, known)}"
-    )
-
-
-def _unknown_variant(name: str) -> str:
-    """Returns the message for a configuration or version that a data set does not have."""
-    import tensorflow_datasets as tfds
-
-    base, _, variant = re.split("([/:])", name, maxsplit=1)
-    builder_class = tfds.builder_cls(base)
-    known = list(builder_class.builder_configs)
-    message = f"The data set '{base}' has no '{variant}'.{did_you_mean(variant, known)}"
-    if known:
-        message += f" Its configurations are {', '.join(known)}."
-    return f"{message} The newest version is {builder_class.VERSION}."
+        opened = _open_split(builder, name, meant[split])
+        known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
+        if len(known) < len(opened):
+            notes.append(
+                f"{len(opened) - len(known):,} of the {len(opened):,} images of '{meant[split]}' "
+                "have no label, and were left out"
+            )
+            opened = opened.select(known)
+        if len(opened):
+            splits[split] = opened
+    return splits
 
 
 def _image_and_label(builder: Any) -> tuple[str, str]:
@@ -253,10 +145,11 @@ def _image_and_label(builder: Any) -> tuple[str, str]:
     )
 
 
-def _open_split(builder: Any, name: str, split: str, image: str, label: str) -> Split:
+def _open_split(builder: Any, name: str, split: str) -> Split:
     """Returns a split as it lies on disk; the labels are read at once."""
     import tensorflow_datasets as tfds
 
+    image, label = _image_and_label(builder)
     # Not even other images, such as segmentation masks, are decoded.
     skipped = {
         key: tfds.decode.SkipDecoding()

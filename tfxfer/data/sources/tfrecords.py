@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import readable_reason
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import SPLIT_OF, SPLITS, Source, Split, canonical, first_few
+from tfxfer.data.source import Source, Split, canonical, first_few
+from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids, ids_of
 from tfxfer.system.names import parse_class_lines, safe_name
@@ -44,7 +45,7 @@ def holds_tfrecords(path: pathlib.Path) -> bool:
         return False  # whoever lists it next will say why it cannot be
 
 
-def open_tfrecords(path: pathlib.Path) -> Source:
+def open_tfrecords(path: pathlib.Path, *, needs_train: bool = True) -> Source:
     """Returns the images of a TFRecord file, or of those in a directory, in the files' order.
 
     An example has `image/encoded`, an image file, and `image/class/label`, an integer from 0, and
@@ -56,19 +57,24 @@ def open_tfrecords(path: pathlib.Path) -> Source:
 
     All is read once when it is opened, for the labels lie among the images.
 
+    Args:
+        path: A file, or a directory of files.
+        needs_train: Whether there must be a split to train on, with at least two classes.
+
     Raises:
         UsageError: The examples are not of that form, or of one class.
         DataError: A file is damaged; the message names it and the record.
     """
-    files, notes = _by_split(path)
+    files, notes = _by_split(path, needs_train)
     shards = {name: _read(members) for name, members in files.items()}
     numbers = sorted({int(label) for shard in shards.values() for label in shard.labels})
-    if len(numbers) < 2:
+    if len(numbers) < 2 and needs_train:
         raise UsageError(
             f"The examples in '{path}' are of one class alone; a classifier needs at least 2."
         )
-    strange = set(numbers) - set(shards["train"].labels.tolist())
-    if strange:
+    first = next(iter(shards.values()))
+    strange = set(numbers) - set(first.labels.tolist())
+    if strange and needs_train:
         raise UsageError(
             f"The label {min(strange)} does not occur in the training files of '{path}', but in "
             "others."
@@ -78,7 +84,7 @@ def open_tfrecords(path: pathlib.Path) -> Source:
         name=safe_name(re.split(r"\.tfrecord", path.resolve().name)[0]),
         class_names=_class_names(path, numbers, list(shards.values())),
         splits=splits,
-        image_height_width=typical_height_and_width(splits["train"]),
+        image_height_width=typical_height_and_width(next(iter(splits.values()))),
         notes=tuple(notes),
         origin=str(path.resolve()),
     )
@@ -125,7 +131,9 @@ class _Shards:
         return Split(labels, open_images, describe, lambda: self.digests)
 
 
-def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[str]]:
+def _by_split(
+    path: pathlib.Path, needs_train: bool
+) -> tuple[dict[str, list[pathlib.Path]], list[str]]:
     """Returns the files of each split, and notes on those that belong to none."""
     if path.is_file():
         return {"train": [path]}, []
@@ -133,14 +141,15 @@ def _by_split(path: pathlib.Path) -> tuple[dict[str, list[pathlib.Path]], list[s
     splits: dict[str, list[pathlib.Path]] = {}
     others = []
     for file in files:
-        said = [word for word in re.split(r"[^a-z]+", file.name.lower()) if word in SPLIT_OF]
-        if said:
-            splits.setdefault(SPLIT_OF[said[0]], []).append(file)
+        words = map(split_of, re.split(r"[^a-z]+", file.name.lower()))
+        split = next((split for split in words if split is not None), None)
+        if split is not None:
+            splits.setdefault(split, []).append(file)
         else:
             others.append(file)
     if not splits:
         return {"train": others}, []
-    if "train" not in splits:
+    if "train" not in splits and needs_train:
         raise UsageError(
             f"The TFRecord files in '{path}' are of {' and '.join(splits)} by name, but none is of "
             f"'train': {first_few([file.name for file in files], 'file', 'files')}."

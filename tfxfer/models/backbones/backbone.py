@@ -1,9 +1,9 @@
 """The record of a backbone."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Pixels = Literal["caffe", "symmetric", "torch", "inside"]
+from tfxfer.models.backbones.pixels import Pixels
 
 Stages = tuple[tuple[str, str], ...]
 
@@ -24,7 +24,7 @@ class Backbone:
 
     name: str  # what users type: the Keras name in lower case
     builder: str  # attribute of `module`
-    pixels: Pixels  # caffe: BGR minus mean; symmetric: [-1, 1]; torch: mean, std; inside: [0, 255]
+    pixels: Pixels  # how they are scaled; see `SCALINGS`
     native_size: int  # pixels, the resolution of the weights
     min_size: int  # pixels, the smallest input it accepts
     num_features: int  # channels of the last feature map

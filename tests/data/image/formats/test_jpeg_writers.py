@@ -11,7 +11,8 @@ import tensorflow as tf
 from conftest import file_of
 from PIL import Image, ImageOps
 
-from tfxfer.data.image.decoding import decode, orientation, readable_reason
+from tfxfer.data.image.decoding import decode, orientation
+from tfxfer.data.image.failures import readable_reason
 
 # The side of the squares that the exported graph gives is that of the picture: nothing is resized.
 HEIGHT = WIDTH = 40

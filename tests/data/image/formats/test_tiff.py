@@ -13,14 +13,14 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.decoding import (
     decode,
     decode_and_resize,
-    decoded_format,
     height_and_width,
     orientation,
-    readable_reason,
     servable,
     why_unreadable,
 )
+from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.formats.picture import MAX_PIXELS
+from tfxfer.data.image.formats.recognition import decoded_format
 from tfxfer.data.image.inspection import inspect
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.errors import DataError

@@ -12,8 +12,8 @@ from nasty_names import NASTY_NAMES
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.data.source import Source, canonical, in_any_order
-from tfxfer.data.sources.folders import file_digests
-from tfxfer.data.sources.manifest import write_manifest
+from tfxfer.data.sources.files import file_digests
+from tfxfer.data.sources.manifests.writing import write_manifest
 from tfxfer.errors import UsageError
 from tfxfer.runs.class_names import write_class_names
 
@@ -170,7 +170,18 @@ def test_a_csv_that_cannot_be_used_is_an_error_that_names_the_line(folder, text,
     ("text", "message"),
     [
         ("{", "Line 1 of the manifest '{}' is no JSON: "),
-        ("[" * 100_000, "Line 1 of the manifest '{}' is no JSON: "),
+        ("[" * 100_000, "Line 1 of the manifest '{}' is no JSON: brackets are nested too deep."),
+        ('{"path": "a\tb"}', "is no JSON: Invalid control character at character 12."),
+        ('{"path": "a.png", "label": NaN}', "Line 1 of the manifest '{}' has an empty 'label'"),
+        ('{"path": NaN, "label": "cat"}', "Line 1 of the manifest '{}' has an empty 'path'"),
+        (
+            '{"path": "\\ud800.png", "label": "cat"}',
+            "Line 1 of the manifest '{}' has a 'path' with half of a character",
+        ),
+        (
+            '{"path": "a.png", "label": "cat", "group": "\\udfff"}',
+            "Line 1 of the manifest '{}' has a 'group' with half of a character",
+        ),
         ("[1, 2]", "Line 1 of the manifest '{}' is no JSON object such as"),
         ('{"label": "cat"}', "Line 1 of the manifest '{}' has no 'path'; its names are label."),
         ('{"path": 3, "label": "cat"}', "has a 'path' that is neither text nor a number"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfxfer.data.groups import Groups
+from tfxfer.data.checks.groups import Groups
 
 #                  0  1  2  3  4  5  6  7
 NUMBERS = np.array([2, 0, 2, 1, 0, 2, 2, 3])

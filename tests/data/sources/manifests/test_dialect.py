@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.data.opening import open_as_it_is
-from tfxfer.data.sources.dialect import found_path, repaired, separator_of, text_of
+from tfxfer.data.sources.manifests.dialect import found_path, repaired, separator_of, text_of
 from tfxfer.errors import DataError, UsageError
 
 ROWS = [

@@ -1,0 +1,39 @@
+"""What is said of what a check has found."""
+
+import numpy as np
+
+from tfxfer.data.checks.result import NAMED_GROUPS, Affected, CheckResult, Finding
+
+
+def test_of_many_examples_all_are_counted_and_the_first_are_named():
+    affected = Affected.singly(NAMED_GROUPS + 5, lambda place: f"{place}.jpg")
+    assert affected.count == affected.num_examples == NAMED_GROUPS + 5
+    assert len(affected.named) == len(affected.sizes) == NAMED_GROUPS
+    assert affected.describe() == ["0.jpg", "1.jpg", "2.jpg", f"and {NAMED_GROUPS + 2:,} more"]
+
+
+def test_of_a_large_group_the_first_are_told_and_the_others_counted():
+    affected = Affected(1, 30, (("a", "b", "c", "d", "e", "f"),), (30,))
+    assert affected.describe() == ["a = b = c = d = e and 25 others"]
+
+
+def test_a_result_says_what_stops_a_fit():
+    counts = {"train": np.array([3, 1]), "test": np.array([1, 1])}
+    finding = Finding("unreadable", "1 image cannot be read", "stops", True)
+    result = CheckResult("pets", ("cat", "dog"), counts, (finding,))
+    assert result.blocks
+    assert result.describe().splitlines() == [
+        "pets                train        test",
+        "cat                     3           1",
+        "dog                     1           1",
+        "all classes             4           2",
+        "",
+        "STOPS  1 image cannot be read",
+        "       fit: stops",
+        "",
+        "1 of these would stop a fit.",
+    ]
+    assert result.as_json()["splits"]["train"] == {
+        "num_examples": 4,
+        "classes": {"cat": 3, "dog": 1},
+    }

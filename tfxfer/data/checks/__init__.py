@@ -1,0 +1,1 @@
+"""What a check finds in data before time is spent on them."""

@@ -1,0 +1,99 @@
+"""All examples of a source, as one table that rules go through."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.data.checks.groups import Groups
+from tfxfer.data.checks.result import NAMED_GROUPS, NAMED_OF_GROUP, Affected
+from tfxfer.data.contents import inseparable
+from tfxfer.data.image.inspection import Inspection, inspect
+from tfxfer.data.source import Source
+
+
+@dataclass(frozen=True)
+class Examples:
+    """All examples of all splits, one after the other."""
+
+    source: Source
+    splits: npt.NDArray[np.int8]  # their numbers
+    places: npt.NDArray[np.int64]  # in the split
+    labels: npt.NDArray[np.int64]
+    digests: npt.NDArray[np.uint8]
+    facts: Inspection
+
+    @classmethod
+    def of(cls, source: Source) -> "Examples":
+        """Returns those of a source, each of which is read."""
+        facts = [inspect(split, name) for name, split in source.splits.items()]
+        names = vars(facts[0])
+        together = {name: np.concatenate([getattr(one, name) for one in facts]) for name in names}
+        return cls(
+            source,
+            np.repeat(
+                np.arange(len(source.splits), dtype=np.int8),
+                [len(split) for split in source.splits.values()],
+            ),
+            np.concatenate([np.arange(len(split)) for split in source.splits.values()]),
+            np.concatenate([split.labels for split in source.splits.values()]),
+            np.concatenate([split.digests() for split in source.splits.values()]),
+            Inspection(**together),
+        )
+
+    @property
+    def readable(self) -> npt.NDArray[np.bool_]:
+        """Which of them can be read."""
+        return self.facts.readable
+
+    @functools.cached_property
+    def contents(self) -> npt.NDArray[np.int64]:
+        """A number for each content: copies of an image have the same."""
+        return inseparable(self.digests)
+
+    @functools.cached_property
+    def split_names(self) -> tuple[str, ...]:
+        """The names of the splits, by their numbers."""
+        return tuple(self.source.splits)
+
+    def name(self, index: int | np.integer[Any]) -> str:
+        """Returns the id of an example."""
+        split = self.source.splits[self.split_names[self.splits[index]]]
+        return split.describe(int(self.places[index]))
+
+    def singly(
+        self, indices: npt.NDArray[np.int64], tell: Callable[[int], str] | None = None
+    ) -> Affected:
+        """Returns examples, each alone.
+
+        Args:
+            indices: Which.
+            tell: What stands behind the id of one, by its index; None is nothing.
+        """
+
+        def name(place: int) -> str:
+            index = int(indices[place])
+            return self.name(index) + (f": {tell(index)}" if tell else "")
+
+        return Affected.singly(len(indices), name)
+
+    def together(self, groups: Groups, chosen: npt.NDArray[np.bool_]) -> Affected:
+        """Returns some groups of examples, the largest first.
+
+        Args:
+            groups: All of them.
+            chosen: Which, (num_groups,).
+        """
+        named = groups.largest_first(chosen)[:NAMED_GROUPS]
+        # Of a large group each split and class has its first example named.
+        kinds = self.labels * len(self.split_names) + self.splits
+        telling = (groups.telling(group, kinds, NAMED_OF_GROUP) for group in named)
+        return Affected(
+            count=int(np.count_nonzero(chosen)),
+            num_examples=int(groups.sizes[chosen].sum()),
+            named=tuple(tuple(self.name(index) for index in members) for members in telling),
+            sizes=tuple(groups.sizes[named].tolist()),
+        )

@@ -1,0 +1,70 @@
+"""Which format bytes are of, by how they begin: the lists of formats, in words and in graphs."""
+
+import tensorflow as tf
+
+from tfxfer.data.image.formats.content import apart, characters
+from tfxfer.data.image.formats.table import FORMATS as _ALL
+from tfxfer.data.image.formats.table import HEAD_BYTES, IN_GRAPHS, OTHERS, READ, Format
+
+
+def _listed(formats: tuple[Format, ...]) -> str:
+    return f"{', '.join(one.name for one in formats[:-1])} or {formats[-1].name}"
+
+
+# What is decoded at all, and what a SavedModel decodes, as messages say it.
+FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
+
+# File name extensions of these formats. `decode` looks at the bytes, not at the name.
+EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
+
+# How many bytes the shortest file of each format that graphs decode has at least; "" is none of
+# them.
+_SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
+
+
+def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the format of what is decoded, such as "JPEG", by how bytes begin, or "".
+
+    A scalar string, for "TIFF" too.
+    """
+    found = tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
+    return tf.where(is_tiff(encoded), "TIFF", found)
+
+
+def is_tiff(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether a file begins as a TIFF does."""
+    start = tf.strings.substr(encoded, 0, 4)
+    return tf.reduce_any(start == [b"II*\0", b"II+\0", b"MM\0*", b"MM\0+"])
+
+
+def _signature(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the row of `_SHORTEST` that bytes belong to, int32."""
+    start = characters(tf.strings.substr(encoded, 0, 18))
+    patterns = [f"(?s)(?:{one.pattern}).*" for one in IN_GRAPHS] + ["(?s).*"]
+    same = [tf.strings.regex_full_match(start, pattern) for pattern in patterns]
+    return tf.argmax(tf.cast(tf.stack(same), tf.int32), output_type=tf.int32)
+
+
+def row_of(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns which format a file is of: JPEG 0, PNG 1, BMP 2, GIF 3, WebP 4, an int32.
+
+    5 is none of them, or a file that lacks its header.
+    """
+    row = _signature(encoded)
+    shortest = tf.gather(tf.constant(list(_SHORTEST.values())), row)
+    return tf.where(tf.strings.length(encoded) < shortest, len(_SHORTEST) - 1, row)
+
+
+@apart
+def why_no_header(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns what is wrong with bytes that are no image, or less than its header."""
+    start = characters(tf.strings.substr(encoded, 0, HEAD_BYTES))
+    said = [
+        *((one.pattern, "it is incomplete" if one.in_graphs else one.refusal) for one in _ALL),
+        *OTHERS,
+        ("$", "it is empty"),
+        ("", f"it is no {SERVED_FORMATS} file"),
+    ]
+    same = [tf.strings.regex_full_match(start, f"(?s)(?:{pattern}).*") for pattern, _ in said]
+    first = tf.argmax(tf.cast(tf.stack(same), tf.int32))
+    return tf.gather(tf.constant([reason for _, reason in said]), first)

@@ -1,0 +1,135 @@
+"""Decoded images that are kept: all of a split in memory, or on the disk for later runs."""
+
+import math
+import mmap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.data.cache import Cache
+from tfxfer.data.image.order import Numbers, Order, Places
+from tfxfer.data.image.readability import readable
+from tfxfer.data.source import Split
+from tfxfer.system.digests import Ids, code_digest, id_of, key_of
+from tfxfer.system.progress import Progress
+
+# Images at a time where all of a split are decoded, or only looked at.
+DECODED_TOGETHER = 64
+
+Pictures = npt.NDArray[np.uint8]  # (num_images, size, size, 3)
+
+
+def num_bytes(num_images: int, image_size: int) -> int:
+    """Returns what images take that are kept."""
+    return num_images * math.prod(_shape(image_size))
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """All images of a split.
+
+    Attributes:
+        pictures: By number; those that cannot be read are black.
+        missing: Those that cannot be read, ascending.
+    """
+
+    pictures: Pictures
+    missing: Places
+
+    @classmethod
+    def of(
+        cls,
+        split: Split,
+        order: Order,
+        image_size: int,
+        prepare: Callable[[tf.Tensor], tf.Tensor],
+    ) -> "InMemory":
+        """Returns the images of a split, each of which is read and decoded.
+
+        Args:
+            split: Where they come from.
+            order: What gives them numbers.
+            image_size: Pixels of a side.
+            prepare: From an image as the split gives it to one of that size; a graph function.
+        """
+        pictures = _aligned_array((len(split), *_shape(image_size)))
+        number_of = order.numbers(Places(np.arange(len(split))))
+        missing = np.ones(len(split), np.bool_)
+        batches = readable(split, prepare).batch(DECODED_TOGETHER).prefetch(1)
+        with Progress("images decoded", len(split)) as progress:
+            for places, batch in batches.as_numpy_iterator():
+                pictures[number_of[places]] = batch
+                missing[places] = False
+                progress.update(int(np.count_nonzero(~missing)))
+        return cls(pictures, Places(np.flatnonzero(missing)))
+
+    def select(self, order: Order, left: Places) -> "InMemory":
+        """Returns the images of the split that has only some of the examples.
+
+        Args:
+            order: That of all.
+            left: Where those are that are left, ascending.
+        """
+        places = order.places(Numbers(np.arange(len(self.pictures))))
+        pictures = _aligned_array((len(left), *self.pictures.shape[1:]))
+        np.compress(np.isin(places, left), self.pictures, axis=0, out=pictures)
+        missing = np.searchsorted(left, np.intersect1d(self.missing, left))
+        return InMemory(pictures, Places(missing))
+
+    def as_tensor(self) -> tf.Tensor:
+        """Returns the pictures as a tensor."""
+        return _as_tensor(self.pictures)
+
+
+@dataclass(frozen=True, eq=False)
+class OnDisk:
+    """The images of a split in the cache, where an earlier run may have put them.
+
+    Attributes:
+        cache: Where they are kept.
+        digests: Of the images by number.
+        image_size: Pixels of a side.
+    """
+
+    cache: Cache
+    digests: Callable[[], Ids]
+    image_size: int
+
+    def read(self) -> tf.Tensor | None:
+        """Returns all images by number, mapped into memory; None where they are not there."""
+        found = self.cache.read("images", self._key())
+        return None if found is None else _as_tensor(found[1])
+
+    def write(self, batches: Iterable[Pictures]) -> tf.Tensor | None:
+        """Writes the images, and returns them likewise; None where they cannot be kept.
+
+        Args:
+            batches: All of them by number, some at a time.
+        """
+        digests = self.digests()
+        about = {"what": f"{len(digests):,} images, {self.image_size} pixels"}
+        shape = _shape(self.image_size)
+        rows = self.cache.write("images", self._key(), digests, batches, np.uint8, shape, about)
+        return None if rows is None else _as_tensor(rows)
+
+    def _key(self) -> str:
+        facts = {"images": id_of(self.digests().tobytes()).hex(), "size": self.image_size}
+        return key_of({**facts, "code": code_digest("data.image.decoding")})
+
+
+def _shape(image_size: int) -> tuple[int, int, int]:
+    return (image_size, image_size, 3)
+
+
+def _aligned_array(shape: tuple[int, ...]) -> Pictures:
+    """Returns uint8 in memory of its own, which begins at a page as TensorFlow wants it."""
+    size = math.prod(shape)
+    return np.frombuffer(mmap.mmap(-1, max(size, 1)), np.uint8, size).reshape(shape)
+
+
+def _as_tensor(pictures: Pictures) -> tf.Tensor:
+    """Returns a tensor that is the array, not a copy of it."""
+    return tf.experimental.dlpack.from_dlpack(pictures.__dlpack__())

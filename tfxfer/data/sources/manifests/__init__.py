@@ -1,0 +1,1 @@
+"""Manifests: tables, CSV or JSON Lines, of images with their labels."""

@@ -1,0 +1,215 @@
+"""The rows of a manifest, checked one by one."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfxfer.data.source import canonical, first_few
+from tfxfer.data.sources.manifests.dialect import (
+    found_path,
+    repaired,
+    text_of,
+    without_separator_line,
+)
+from tfxfer.data.sources.manifests.records import OPTIONAL, REQUIRED, is_csv, records_of
+from tfxfer.data.split_names import SPLIT_WORDS, split_of
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.system.run_layout import RunDirectory
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a manifest."""
+
+    line: int  # in the file, from 1
+    path: str  # as it is written
+    label: str
+    split: str  # "train", "validation", "test" or ""
+    weight: float | None
+    group: str
+    source: str
+
+
+def read_rows(path: pathlib.Path) -> tuple[list[Row], list[str]]:
+    """Returns the rows of a manifest, and notes on what is not used and what is one class.
+
+    Raises:
+        UsageError: The file is no such table; the message names the line.
+    """
+    notes: list[str] = []
+    text = text_of(path, notes)
+    reading = _Reading(path, is_exact=not is_csv(path) or _is_exact(path, text))
+    rows: list[Row] = []
+    lines: dict[str, int] = {}
+    for line, written in records_of(path, text, notes):
+        row = reading.row(line, written)
+        if row.path in lines:
+            raise UsageError(
+                f"Line {line} of the manifest '{path}' lists '{row.path}' again; it is on line "
+                f"{lines[row.path]}. Remove one."
+            )
+        lines[row.path] = line
+        rows.append(row)
+    if not rows:
+        raise UsageError(f"The manifest '{path}' lists no images.")
+    _check_splits(path, rows)
+    return rows, notes + reading.notes()
+
+
+def _check_splits(path: pathlib.Path, rows: Sequence[Row]) -> None:
+    """Raises a UsageError where some rows have a split and others have none."""
+    without = next((row for row in rows if not row.split), None)
+    if without and any(row.split for row in rows):
+        raise UsageError(
+            f"Line {without.line} of the manifest '{path}' has no split, but others have one. Give "
+            "all of them a split, or leave the column out."
+        )
+
+
+class _Reading:
+    """From what lines say to rows, and what is to be said of all of them.
+
+    Args:
+        path: Of the manifest.
+        is_exact: Whether white space around fields belongs to them.
+    """
+
+    def __init__(self, path: pathlib.Path, is_exact: bool) -> None:
+        self._path = path
+        self._is_exact = is_exact
+        self._spellings = _Spellings()
+        self._paths = _Paths(path.parent)
+        self._is_repaired = False
+        self._unused: dict[str, None] = {}
+
+    def row(self, line: int, written: Mapping[str, str]) -> Row:
+        """Returns the row that a line is.
+
+        Args:
+            line: Its number.
+            written: What it says by column.
+        """
+        record = {
+            key: value if key == "path" else repaired(value) for key, value in written.items()
+        }
+        if not record.get("source"):
+            record["path"] = self._paths.found(written["path"])
+        self._is_repaired |= any(
+            repaired(value) != value and repaired(record[key]) == record[key]
+            for key, value in written.items()
+        )
+        where = f"Line {line} of the manifest '{self._path}'"
+        row = _row(where, line, record if self._is_exact else _stripped(record))
+        self._unused |= dict.fromkeys(key for key in record if key not in (*REQUIRED, *OPTIONAL))
+        label = self._spellings.one_of(row.label, record["label"])
+        return dataclasses.replace(row, label=label)
+
+    def notes(self) -> list[str]:
+        """Returns lines on what was read otherwise than it is written, or not used."""
+        name, notes = self._path.name, []
+        if self._is_repaired:
+            notes.append(f"'{name}' is not UTF-8: what is not was read as Windows-1252 (Latin-1)")
+        notes += self._paths.notes(name)
+        if self._unused:
+            unnamed = [column or "one without a name" for column in self._unused]
+            notes.append(f"not used of '{name}': {first_few(unnamed, 'column', 'columns')}")
+        return notes + self._spellings.notes()
+
+
+class _Paths:
+    """The paths of a manifest, and how many are found with slashes alone."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._num_slashed = 0
+
+    def found(self, written: str) -> str:
+        """Returns a path in the form in which it is found, or as it is written."""
+        path = found_path(self._folder, written)
+        self._num_slashed += "\\" in written and "\\" not in path
+        return path
+
+    def notes(self, name: str) -> list[str]:
+        """Returns a line on paths that are found with slashes only."""
+        if not self._num_slashed:
+            return []
+        paths = "1 path" if self._num_slashed == 1 else f"{self._num_slashed:,} paths"
+        return [f"backslashes were read as slashes in {paths} of '{name}'"]
+
+
+class _Spellings:
+    """The labels of a manifest, and in how many ways each class is written."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}  # the first spelling, by the canonical one
+        self._written: dict[str, dict[str, None]] = {}
+
+    def one_of(self, label: str, written: str) -> str:
+        """Returns the name of the class that a label means.
+
+        Args:
+            label: As it is read.
+            written: As it stands in the file.
+        """
+        key = canonical(label)
+        self._written.setdefault(key, {})[written] = None
+        return self._names.setdefault(key, label)
+
+    def notes(self) -> list[str]:
+        """Returns a line on each class that is written in several ways."""
+        return [
+            f"one class are {', '.join(map(ascii, written))}, which differ in white space around "
+            "them or in Unicode normalization alone"
+            for written in self._written.values()
+            if len(written) > 1
+        ]
+
+
+def _is_exact(path: pathlib.Path, text: str) -> bool:
+    """Tells whether white space around the fields of a CSV file belongs to them.
+
+    It does where a program has put all fields in quotes, the header too, as `write_manifest` does
+    where it matters, and in the `splits.csv` of a run, which earlier versions wrote without.
+    """
+    run = RunDirectory(path.parent)
+    if path == run.splits and run.config.is_file() and run.classes.is_file():
+        return True
+    return without_separator_line(text)[0].startswith('"')
+
+
+def _stripped(record: Mapping[str, str]) -> dict[str, str]:
+    """Returns fields without white space around them, but for the path, which is as it is."""
+    return {key: value if key == "path" else value.strip() for key, value in record.items()}
+
+
+def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
+    """Returns a row of what a line says, checked."""
+    for column in REQUIRED:
+        if not record[column].strip():
+            raise UsageError(f"{where} has an empty '{column}'.")
+    if "\0" in record["path"]:
+        raise UsageError(f"{where} has a path with a character that none can have.")
+    word = record.get("split", "").strip().lower()
+    if word and split_of(word) is None:
+        raise UsageError(
+            f"{where} has the split '{word}'; allowed are train, validation and test."
+            f"{did_you_mean(word, SPLIT_WORDS)}"
+        )
+    written = record.get("weight", "").strip()
+    try:
+        weight = float(written) if written else None
+    except ValueError:
+        weight = math.nan
+    if weight is not None and not 0 <= weight < math.inf:
+        raise UsageError(f"{where} has the weight '{written}'; it must be a number, at least 0.")
+    return Row(
+        line=line,
+        path=record["path"],
+        label=record["label"],
+        split=(split_of(word) or "") if word else "",
+        weight=weight,
+        group=record.get("group", ""),
+        source=record.get("source", ""),
+    )

@@ -1,0 +1,44 @@
+"""Splits of a source, written as a manifest."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+from tfxfer.data.source import Source, Split
+from tfxfer.system.files import replacing
+from tfxfer.system.tables import TableWriter, needs_quotes
+
+
+def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Split]) -> None:
+    """Writes splits of a source as a manifest that `open_manifest` opens again.
+
+    Args:
+        path: Where, a .csv file.
+        source: Whose class names, and whose origin, count.
+        splits: Some or all of its examples.
+    """
+    columns = ["path", "label", "split"]
+    columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
+    columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
+    columns += ["source"] if source.origin is not None else []
+    texts = {*source.class_names, source.origin or ""}
+    for split in splits.values():
+        texts.update(split.groups or ())
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        table = TableWriter(file, quote_all=needs_quotes(texts))
+        table.writerow(columns)
+        for name, split in splits.items():
+            for index, label in enumerate(split.labels):
+                example = split.describe(index)
+                record = {
+                    "path": example if source.origin else os.path.abspath(example),
+                    "label": source.class_names[label],
+                    "split": name,
+                    "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
+                    "group": "" if split.groups is None else split.groups[index],
+                    "source": source.origin,
+                }
+                table.writerow([record[column] for column in columns])

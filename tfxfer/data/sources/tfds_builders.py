@@ -1,0 +1,148 @@
+"""From a name or a directory to a data set of TFDS that is ready to be read."""
+
+import pathlib
+import re
+import socket
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import tensorflow as tf
+
+from tfxfer.config.paths import expand_user
+from tfxfer.errors import DataError, UsageError, did_you_mean
+
+# tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
+# it.
+
+
+def is_prepared_directory(path: pathlib.Path) -> bool:
+    """Tells whether a directory holds one version of a prepared data set."""
+    return (path / "dataset_info.json").is_file() and (path / "features.json").is_file()
+
+
+def builder_of_directory(path: pathlib.Path) -> Any:
+    """Returns the TFDS builder of a prepared version in a directory.
+
+    Raises:
+        DataError: It cannot be opened.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(path)
+    except (ValueError, KeyError, OSError, TypeError) as error:  # files of other content
+        raise DataError(f"Cannot open the prepared data in '{path}': {error}") from error
+
+
+def prepared_builder(name: str, data_dir: str | None) -> Any:
+    """Returns the TFDS builder of data that are ready to be read.
+
+    Raises:
+        UsageError: There are no such data.
+        DataError: They are not prepared and cannot be downloaded.
+    """
+    import tensorflow_datasets as tfds
+
+    data_dir = expand_user(data_dir, "Setting 'data_dir'") if data_dir else None
+    try:
+        # Files come before code: this reaches versions the installed TFDS no longer makes, and
+        # names it never knew.
+        return tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        pass
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        raise UsageError(_unknown(name, data_dir)) from None
+    except (ValueError, AssertionError) as error:  # an unknown configuration; an unknown version
+        raise UsageError(_unknown_variant(name)) from error
+    if not builder.is_prepared():
+        _download(builder, name)
+    return builder
+
+
+def _download(builder: Any, name: str) -> None:
+    """Downloads and prepares the data."""
+    import tensorflow_datasets as tfds
+
+    def failure(reason: str) -> DataError:
+        return DataError(
+            f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be "
+            f"downloaded: {reason}. On a connected machine, run "
+            f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
+            '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, '
+            "and name its parent with --data-dir or TFDS_DATA_DIR."
+        )
+
+    if str(builder.data_path).startswith("~"):
+        raise UsageError(
+            f"The data set '{name}' has no place to be downloaded to: the user has no home "
+            "directory. Choose one with --data-dir or TFDS_DATA_DIR."
+        )
+    unreachable = unreachable_host(list(builder.url_infos or ()))
+    if unreachable:
+        raise failure(f"there is no connection to {unreachable}")
+    try:
+        builder.download_and_prepare()
+    except (
+        OSError,  # no connection, no space, no permission
+        AssertionError,  # the data must be fetched by hand; the message says from where
+        ImportError,  # a package that only the preparation needs
+        tf.errors.OpError,
+        tfds.download.DownloadError,
+        tfds.download.download_manager.NonMatchingChecksumError,
+        tfds.download.extractor.ExtractError,
+    ) as error:
+        raise failure(str(error).strip().rstrip(".")) from error
+
+
+def unreachable_host(urls: list[str]) -> str | None:
+    """Returns a host of the URLs if no name of theirs can be resolved, else None.
+
+    TFDS itself repeats each request for more than three minutes before it gives up.
+    """
+    hosts = sorted({urllib.parse.urlsplit(url).hostname or "" for url in urls} - {""})
+    if urllib.request.getproxies():  # then it is the proxy that resolves names
+        return None
+    for host in hosts:
+        try:
+            socket.getaddrinfo(host, 443)
+        except OSError:
+            continue
+        return None
+    return hosts[0] if hosts else None
+
+
+def _unknown(name: str, data_dir: str | None) -> str:
+    """Returns the message for a name that is neither a directory nor a data set."""
+    import tensorflow_datasets as tfds
+
+    place = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
+    # With a configuration or without; no deeper, for downloads lie there too.
+    prepared = {
+        info.relative_to(place).parts[0]
+        for pattern in ("*/*/dataset_info.json", "*/*/*/dataset_info.json")
+        for info in place.glob(pattern)
+    }
+    # The community's data sets are left out: listing them needs the network.
+    known = {"digits", *prepared, *tfds.list_builders(with_community_datasets=False)}
+    if "/" in name:
+        return f"There is no directory '{name}'.{did_you_mean(name, known)}"
+    return (
+        f"There is no directory, no TFDS data set and nothing in '{place}' that is called '{name}'."
+        f"{did_you_mean(name, known)}"
+    )
+
+
+def _unknown_variant(name: str) -> str:
+    """Returns the message for a configuration or version that a data set does not have."""
+    import tensorflow_datasets as tfds
+
+    base, _, variant = re.split("([/:])", name, maxsplit=1)
+    builder_class = tfds.builder_cls(base)
+    known = list(builder_class.builder_configs)
+    message = f"The data set '{base}' has no '{variant}'.{did_you_mean(variant, known)}"
+    if known:
+        message += f" Its configurations are {', '.join(known)}."
+    return f"{message} The newest version is {builder_class.VERSION}."
