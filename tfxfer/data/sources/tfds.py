@@ -127,7 +127,7 @@ def _image_and_label(builder: Any) -> tuple[str, str]:
     images = [
         key
         for key, feature in features.items()
-        # Images of floating-point numbers have no encoding that `images.decode` knows.
+        # Images of floating-point numbers have no encoding that `decoding.decode` knows.
         if isinstance(feature, tfds.features.Image) and feature.np_dtype in (np.uint8, np.uint16)
     ]
     classes = [
