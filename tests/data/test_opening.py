@@ -1,5 +1,6 @@
 """What every source promises, whatever its data come from."""
 
+import functools
 import json
 import os
 import pathlib
@@ -171,10 +172,12 @@ def source(config):
     return open_source(config)
 
 
+@functools.cache
 def pixels(split: Split) -> list[np.ndarray]:
     images = split.open_images()
     if images.element_spec.dtype == tf.string:
-        images = images.map(decode)
+        # Eagerly: a graph that decodes takes seconds to build, and each call would build its own.
+        return [decode(content).numpy() for content in images]
     return list(images.as_numpy_iterator())
 
 

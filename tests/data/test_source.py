@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import Source, Split, first_few, in_any_order, places_of
 from tfxfer.errors import UsageError
 from tfxfer.system.digests import ids_of
@@ -29,13 +28,6 @@ def split_of(sizes, *, by_index):
     if by_index:
         return in_any_order(labels, lambda index: tf.gather(table, index), str, digests)
     return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str, digests)
-
-
-def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
-    sizes = [(10, 20)] * 100 + [(30, 40)] * 300
-    assert typical_height_and_width(split_of(sizes, by_index=True)) == (30, 40)
-    # What can only be read in order is judged by its beginning.
-    assert typical_height_and_width(split_of(sizes, by_index=False)) == (10, 20)
 
 
 def test_selected_examples_keep_order_labels_ids_and_weights():

@@ -105,12 +105,11 @@ class EntryFolder:
             if not named.exists():
                 leftovers.append(named)
             temporary.replace(named)
-            text = json.dumps({**about, "file": named.name})
             with replacing(self.index) as index:
+                text = json.dumps({**about, "file": named.name})
                 np.savez(index, ids=ids, about=np.array(text))
-            for other in self.path.glob("rows-*.npy"):
-                if other != named:
-                    other.unlink(missing_ok=True)
+            for other in set(self.path.glob("rows-*.npy")) - {named}:
+                other.unlink(missing_ok=True)
             rows: Rows = np.load(named, mmap_mode="c")
             leftovers.clear()
         finally:

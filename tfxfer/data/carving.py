@@ -47,9 +47,7 @@ def carve(
         # The first part takes those of the lowest chance, the second those of the highest: where
         # the share of one of them grows, the other stays as it is.
         ordered = [member if place == 0 else member[::-1] for member in left]
-        # One unit for "train", and one for each later part that the class is large enough for.
-        later = [strata.whole >= 2 + number for number in range(place + 1, len(fractions))]
-        reserved = np.stack([np.ones_like(strata.whole), *later]).sum(axis=0)
+        reserved = strata.reserved(place + 1, len(fractions))
         wanted = round(fraction * len(labels))
         taken = strata.take(ordered, wanted, reserved, strata.whole >= 2 + place)
         chosen = [member[:number] for member, number in zip(ordered, taken, strict=True)]
@@ -96,6 +94,15 @@ class _Strata:
     def whole(self) -> Integers:
         """How many units each class has."""
         return np.array([len(member) for member in self.members], np.int64)
+
+    def reserved(self, place: int, num_parts: int) -> Integers:
+        """Returns how many units of each class stay for "train" and the parts from a place on.
+
+        One for "train", and one for each of the others that the class is large enough for.
+        """
+        later = [self.whole >= 2 + number for number in range(place, num_parts)]
+        reserved: Integers = np.stack([np.ones_like(self.whole), *later]).sum(axis=0)
+        return reserved
 
     def take(
         self,

@@ -224,7 +224,7 @@ def rename_away(directory: pathlib.Path, gone: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
-    """Does what `replacing` does, of a file that the user named; see `outputs.check_output`.
+    """Does what `replacing` does, of a file that the user named; see `check_output`.
 
     What a link leads to is replaced, and a device or a pipe written to as it is.
 

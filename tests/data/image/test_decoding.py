@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import file_of
-from PIL import Image, ImageOps
+from image_files import (
+    FILES,
+    FORMAT_NAMES,
+    MATRIX,
+    PICTURE,
+    as_pillow_shows,
+    eagerly_and_in_a_graph,
+    exif_of,
+    of_size,
+)
+from PIL import Image
 
 from tfxfer.data.image.decoding import (
     decode,
@@ -21,100 +31,6 @@ from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import decoded_format
 from tfxfer.data.image.formats.table import format_of
-
-
-def picture(height: int, width: int) -> Image.Image:
-    """Returns a smooth colourful picture, so that JPEG keeps most of it."""
-    coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-def as_pillow_shows(content: bytes) -> np.ndarray:
-    """Returns an image upright, and on white where it is transparent."""
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB"))
-
-
-PICTURE = picture(37, 53)
-ALPHA = Image.fromarray(np.tile(np.linspace(0, 255, 53).astype(np.uint8), (37, 1)))
-CLEAR = PICTURE.copy()
-CLEAR.putalpha(ALPHA)
-HOLES = PICTURE.quantize(20)  # whose colour 3 is transparent
-FILES = {
-    "jpeg": file_of(PICTURE, "JPEG", quality=80),
-    "progressive jpeg": file_of(PICTURE, "JPEG", progressive=True),
-    "jpeg with full colour": file_of(PICTURE, "JPEG", subsampling=0),
-    "grey jpeg": file_of(PICTURE.convert("L"), "JPEG"),
-    "cmyk jpeg": file_of(PICTURE.convert("CMYK"), "JPEG"),
-    "png": file_of(PICTURE, "PNG"),
-    "grey png": file_of(PICTURE.convert("L"), "PNG"),
-    "png of 1 bit": file_of(PICTURE.convert("1"), "PNG"),
-    "png with palette": file_of(PICTURE.convert("P"), "PNG"),
-    "png with alpha": file_of(CLEAR, "PNG"),
-    "grey png with alpha": file_of(CLEAR.convert("LA"), "PNG"),
-    "png with a transparent index": file_of(HOLES, "PNG", transparency=3),
-    "png with a palette of alphas": file_of(HOLES, "PNG", transparency=bytes(range(0, 200, 10))),
-    "png with a transparent colour": file_of(
-        PICTURE.quantize(20).convert("RGB"),
-        "PNG",
-        transparency=PICTURE.quantize(20).convert("RGB").getpixel((5, 5)),
-    ),
-    "grey png with a transparent grey": file_of(
-        PICTURE.convert("L"), "PNG", transparency=PICTURE.convert("L").getpixel((5, 5))
-    ),
-    "bmp": file_of(PICTURE, "BMP"),
-    "grey bmp": file_of(PICTURE.convert("L"), "BMP"),
-    "bmp of 1 bit": file_of(PICTURE.convert("1"), "BMP"),
-    "bmp with palette": file_of(PICTURE.convert("P"), "BMP"),
-    "bmp with palette of 20": file_of(PICTURE.quantize(20), "BMP"),
-    "bmp with alpha": file_of(CLEAR, "BMP"),
-    "gif": file_of(PICTURE, "GIF"),
-    "grey gif": file_of(PICTURE.convert("L"), "GIF"),
-    "animated gif": file_of(
-        PICTURE, "GIF", save_all=True, append_images=[Image.new("RGB", PICTURE.size, "red")]
-    ),
-    "gif with a transparent colour": file_of(HOLES, "GIF", transparency=3),
-    "webp": file_of(PICTURE, "WebP", quality=80),
-    "lossless webp": file_of(PICTURE, "WebP", lossless=True),
-    "webp with alpha": file_of(CLEAR, "WebP", lossless=True, exact=True),
-    "animated webp": file_of(
-        PICTURE,
-        "WebP",
-        lossless=True,
-        save_all=True,
-        append_images=[Image.new("RGB", PICTURE.size, "red")],
-    ),
-}
-
-
-def exif_of(number: int, order: str = "<", size: int = 26) -> bytes:
-    """Returns a block of EXIF that states an orientation, or less of it."""
-    mark = b"II*\0" if order == "<" else b"MM\0*"
-    table = struct.pack(order + "HHHIHH", 1, 0x112, 3, 1, number, 0)
-    return b"Exif\0\0" + (mark + struct.pack(order + "I", 8) + table + bytes(4))[:size]
-
-
-def orientations():
-    """Yields files on their side, of every orientation in every format that can say so."""
-    for number in range(1, 9):
-        for order, name in (("<", "little"), (">", "big")):
-            exif = exif_of(number, order)
-            yield f"jpeg {number} {name}", file_of(PICTURE, "JPEG", exif=exif)
-        exif = exif_of(number)
-        yield f"png {number}", file_of(PICTURE, "PNG", exif=exif)
-        yield f"webp {number}", file_of(PICTURE, "WebP", lossless=True, exif=exif)
-    jpeg = FILES["jpeg"]
-    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(exif_of(6))) + exif_of(6)
-    tables = jpeg.index(b"\xff\xdb")  # after JFIF, a comment and a byte that fills up
-    comment = b"\xff\xfe\0\x05abc\xff"
-    yield "jpeg 6 after others", jpeg[:tables] + comment + segment + jpeg[tables:]
-
-
-TURNED = dict(orientations())
-MATRIX = FILES | TURNED
 
 
 def check(name: str, decoded: np.ndarray) -> None:
@@ -174,83 +90,6 @@ def test_the_exported_signature_sees_what_training_sees(signatures):
     by_pixels = signatures["pixels"](pixels=tf.constant(squares))
     for name in ("probabilities", "label"):
         np.testing.assert_array_equal(by_bytes[name], by_pixels[name])
-
-
-def png_of_16_bits(channels: int, colour_type: int) -> tuple[bytes, np.ndarray]:
-    """Returns a PNG of 16 bits, written by its own rules, and its samples."""
-    samples = np.random.default_rng(channels).integers(0, 2**16, (37, 53, channels), np.uint16)
-    return tf.io.encode_png(samples).numpy(), samples
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_16_bit_png_keeps_the_upper_8_bits(channels):
-    content, samples = png_of_16_bits(channels, 0)
-    assert content[24] == 16
-    upper = (samples >> 8).astype(np.float64)
-    colours = upper[..., : 1 if channels < 3 else 3]
-    if channels in (2, 4):
-        alpha = upper[..., -1:] / 255
-        colours = alpha * colours + (1 - alpha) * 255
-    expected = np.broadcast_to(np.round(colours), (37, 53, 3))
-    (in_pipeline,) = tf.data.Dataset.from_tensors(content).map(decode)
-    for decoded in (decode(tf.constant(content)), in_pipeline):
-        difference = np.abs(decoded.numpy() - expected)
-        assert difference.max() <= (1 if channels in (2, 4) else 0)
-
-
-def eagerly_and_in_a_graph(function, content):
-    """Returns what a function of bytes gives in both ways; it is traced once for all tests."""
-    graph = GRAPHS.setdefault(function, tf.function(function))
-    return [call(tf.constant(content)).numpy() for call in (function, graph)]
-
-
-GRAPHS: dict = {}
-FORMAT_NAMES = {name.upper(): name for name in ("JPEG", "PNG", "BMP", "GIF", "WebP", "TIFF")}
-
-
-@pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        *(
-            (content, FORMAT_NAMES[name.upper()])
-            for name, content in (
-                ("jpeg", FILES["jpeg"]),
-                ("png", FILES["png"]),
-                ("bmp", FILES["bmp"]),
-                ("gif", FILES["gif"]),
-                ("webp", FILES["webp"]),
-                ("tiff", file_of(PICTURE, "TIFF")),
-                ("tiff", file_of(PICTURE, "TIFF", big_tiff=True)),
-            )
-        ),
-        (b"MM\0*\0\0\0\x08", "TIFF"),
-        (b"BM", "BMP"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
-        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafheic", "HEIC"),
-        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif", "AVIF"),
-        (file_of(PICTURE, "AVIF"), "AVIF"),
-        (file_of(PICTURE, "JPEG2000"), "JPEG 2000"),
-        (file_of(PICTURE, "ICO"), "ICO"),
-        (file_of(PICTURE, "PPM"), "Netpbm"),
-        (b"\xff\x0a\0", "JPEG XL"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-        (b"8BPS\0\1\0\0", "PSD"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"\xef\xbb\xbf<?xml version='1.0'?>\r\n<!-- by hand -->\n<svg>", "SVG"),
-        (b"<?xml version='1.0'?><!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN'>", "SVG"),
-        (bytes(128) + b"DICM", "DICOM"),
-        (b"", None),
-        (b"\xff", None),
-        (b"BMW, Audi and others", None),
-        (b"path,label\n", None),
-        (b"<html><svg></svg></html>", None),
-        (b"RIFF0000WAVEfmt 0123456789", None),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0", None),
-        (bytes(1024), None),
-    ],
-)
-def test_a_format_is_told_by_the_first_bytes_of_a_file(head, expected):
-    assert format_of(head) == expected
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -339,21 +178,6 @@ def test_a_file_that_is_damaged_inside_raises_an_error_with_a_short_reason(conte
     assert not {"\n", "node", "[Op:"} & set(message.split())
 
 
-def of_size(name: str, height: int, width: int) -> bytes:
-    """Returns a file whose header states another size than its picture has."""
-    content = bytearray(FILES[name])
-    kind, start = {
-        "jpeg": (">HH", content.find(b"\xff\xc0") + 5),
-        "png": (">II", 16),
-        "bmp": ("<II", 18),
-        "gif": ("<HH", 6),
-        "webp": ("<HH", 26),
-    }[name]
-    first, second = (height, width) if name == "jpeg" else (width, height)
-    content[start : start + struct.calcsize(kind)] = struct.pack(kind, first, second)
-    return bytes(content)
-
-
 @pytest.mark.parametrize("name", ["jpeg", "png", "bmp", "gif", "webp"])
 def test_a_picture_that_is_too_large_is_refused_by_its_header(name):
     side = 10_001 if name != "webp" else 16_383
@@ -426,9 +250,3 @@ def test_an_image_that_has_the_size_is_returned_as_it_is():
 def test_the_resized_shape_is_known_before_anything_runs():
     dataset = tf.data.Dataset.from_tensors(FILES["png"]).map(lambda x: decode_and_resize(x, 24))
     assert dataset.element_spec.shape == (24, 24, 3)
-
-
-def test_the_height_of_a_bmp_may_be_negative():
-    upside_down = bytearray(FILES["bmp"])
-    upside_down[22:26] = (-37).to_bytes(4, "little", signed=True)
-    assert height_and_width(tf.constant(bytes(upside_down))).numpy().tolist() == [37, 53]

@@ -30,7 +30,7 @@ class Inspection:
 
     Attributes:
         readable: Which can be read and decoded, (num_examples,). The rest is 0 for the others.
-        formats: As of `images.decoded_format`; "" for images that are kept as arrays.
+        formats: As of `recognition.decoded_format`; "" for images that are kept as arrays.
         heights_widths: In pixels, as they are shown, (num_examples, 2).
         orientations: 1 to 8, as EXIF numbers them.
         looks: Two difference hashes of each picture, along the rows and along the columns

@@ -61,11 +61,8 @@ def open_tfds(
         UsageError: There is no such data set, or it is not one of labelled images.
         DataError: It is not prepared and cannot be downloaded.
     """
-    path = pathlib.Path(name)
-    in_directory = is_prepared_directory(path)
-    builder = builder_of_directory(path) if in_directory else prepared_builder(name, data_dir)
+    builder, called, origin = _found(name, data_dir)
     image, label = _image_and_label(builder)
-    called = builder.info.name if in_directory else name
     features = builder.info.features
     notes: list[str] = []
     splits = _labelled_splits(builder, called, slices, notes)
@@ -74,18 +71,26 @@ def open_tfds(
             f"The data set '{name}' has no labelled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
-    height_width = features[image].shape[:2]
-    if None in height_width:
-        height_width = typical_height_and_width(next(iter(splits.values())))
+    stated, first = features[image].shape[:2], next(iter(splits.values()))
+    size = typical_height_and_width(first) if None in stated else stated
     return Source(
         name=safe_name(called),
         class_names=tuple(features[label].names),
         splits=splits,
-        image_height_width=height_width,
+        image_height_width=size,
         mirrored=re.split("[/:]", called)[0] not in CHARACTERS,
         notes=tuple(notes),
-        origin=(str(path.resolve()) if in_directory else name) + query_of(slices),
+        origin=origin + query_of(slices),
     )
+
+
+def _found(name: str, data_dir: str | None) -> tuple[Any, str, str]:
+    """Returns the TFDS builder of data, what they are called, and what opens them again."""
+    path = pathlib.Path(name)
+    if is_prepared_directory(path):
+        builder = builder_of_directory(path)
+        return builder, builder.info.name, str(path.resolve())
+    return prepared_builder(name, data_dir), name, name
 
 
 def _labelled_splits(
@@ -125,7 +130,7 @@ def _image_and_label(builder: Any) -> tuple[str, str]:
     images = [
         key
         for key, feature in features.items()
-        # Images of floating-point numbers have no encoding that `images.decode` knows.
+        # Images of floating-point numbers have no encoding that `decoding.decode` knows.
         if isinstance(feature, tfds.features.Image) and feature.np_dtype in (np.uint8, np.uint16)
     ]
     classes = [

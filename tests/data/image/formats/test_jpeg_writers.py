@@ -1,6 +1,5 @@
 """JPEG files of many writers, which Pillow and the decoder must see alike, to the last bit."""
 
-import io
 import shutil
 import struct
 import subprocess
@@ -9,18 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import file_of
-from PIL import Image, ImageOps
+from image_files import as_pillow_shows, picture
+from PIL import Image
 
 from tfxfer.data.image.decoding import decode, orientation
 from tfxfer.data.image.failures import readable_reason
 
 # The side of the squares that the exported graph gives is that of the picture: nothing is resized.
 HEIGHT = WIDTH = 40
-
-
-def picture() -> Image.Image:
-    coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
 
 
 def segments(jpeg: bytes) -> tuple[list[bytes], bytes]:
@@ -79,7 +74,7 @@ EXIF = segment(
     0xE1, b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIHH", 1, 0x112, 3, 1, 6, 0) + bytes(4)
 )
 NIKON = segment(0xEE, b"Nikon" + bytes(7))
-PICTURE = picture()
+PICTURE = picture(HEIGHT, WIDTH)
 CMYK = np.random.default_rng(1).integers(0, 256, (5, 5, 4), dtype=np.uint8)  # with black
 INKS = Image.fromarray(CMYK, "CMYK").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
 
@@ -189,11 +184,6 @@ MATRIX = WRITTEN | {
     for name in ("rgb, adobe", "mpo", "cmyk", "cmyk without adobe", "ycck", "ycc")
     for where in (first, last)
 }
-
-
-def as_pillow_shows(content: bytes) -> np.ndarray:
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
-    return np.asarray(image.convert("RGB"))
 
 
 @pytest.mark.parametrize("name", MATRIX)

@@ -1,4 +1,4 @@
-"""TIFF files, which a SavedModel refuses; and formats that are not read at all."""
+"""TIFF files, which a SavedModel refuses."""
 
 import io
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import file_of
-from PIL import Image, ImageOps
+from image_files import PICTURE, as_pillow_shows
+from PIL import Image
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
@@ -16,7 +17,6 @@ from tfxfer.data.image.decoding import (
     height_and_width,
     orientation,
     servable,
-    why_unreadable,
 )
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.formats.picture import MAX_PIXELS
@@ -25,13 +25,6 @@ from tfxfer.data.image.inspection import inspect
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.errors import DataError
 
-
-def picture(height: int, width: int) -> Image.Image:
-    coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-
-
-PICTURE = picture(37, 53)
 CLEAR = PICTURE.copy()
 CLEAR.putalpha(PICTURE.convert("L"))
 GREY_16 = np.arange(37 * 53, dtype=np.uint16).reshape(37, 53) * 33
@@ -56,14 +49,6 @@ FILES = {
     "pages": file_of(PICTURE, "TIFF", save_all=True, append_images=[OTHER]),
     "turned": file_of(PICTURE, "TIFF", exif=TURNED),
 }
-
-
-def as_pillow_shows(content: bytes) -> np.ndarray:
-    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB"))
 
 
 def shown(content: bytes) -> np.ndarray:
@@ -131,36 +116,6 @@ def test_a_tiff_that_is_too_large_is_refused_by_its_header():
         content[where + 8 : where + 12] = side.to_bytes(4, "little")
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"{side**2} pixels; at most"):
         decode(tf.constant(bytes(content)), portable=False)
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "converter"),
-    [
-        (FILES["rgb"], "TIFF", "magick"),
-        (file_of(PICTURE, "AVIF"), "AVIF", "avifdec"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(2000), "HEIC", "heif-convert"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG", "rsvg-convert"),
-        (file_of(PICTURE, "JPEG2000"), "JPEG 2000", "magick"),
-        (b"\xff\x0a" + bytes(40), "JPEG XL", "djxl"),
-        (file_of(PICTURE, "ICO"), "ICO", "magick"),
-        (b"<!DOCTYPE html>\n<html><body>404</body></html>", "web page", "download"),
-        (b"<html>\n", "web page", "download"),
-        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS", "git lfs pull"),
-        (b"%PDF-1.4", "PDF", "pdftoppm"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "film", "pictures"),
-        (b"PK\3\4" + bytes(30), "ZIP", "unpack"),
-    ],
-)
-def test_a_graph_names_the_format_that_it_does_not_read(content, name, converter):
-    for reason in (why_unreadable(tf.constant(content)), GRAPH(tf.constant(content))):
-        said = reason.numpy().decode()
-        assert name in said
-        assert converter in said
-    with pytest.raises(tf.errors.InvalidArgumentError, match="^.*the first: it is "):
-        decode(tf.constant(content), "the first: ")
-
-
-GRAPH = tf.function(why_unreadable)
 
 
 @pytest.fixture

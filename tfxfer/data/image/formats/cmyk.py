@@ -30,21 +30,6 @@ def decode(encoded: tf.Tensor, frame: tf.Tensor, scan: tf.Tensor, is_ycck: tf.Te
     # text "Adobe" in EXIF or a colour profile has no influence on pixels.
     header = tf.strings.regex_replace(cut(encoded, 2, scan - 2), "Adobe", "adobe")
     pixels = cut(encoded, scan, ALL)
-    # How each component says which of four tables its coefficients are multiplied by.
-    tables = tf.stack([read(encoded, frame + at, 1)[0] for at in (12, 15, 18)])
-    free = tf.argmin(tf.reduce_any(tables[:, tf.newaxis] == tf.range(4, dtype=tf.int64), axis=0))
-    number = tf.gather([bytes([number]) for number in range(4)], free)
-    of_black = frame + 21 - 2
-    without_black = tf.strings.join(
-        [
-            cut(header, 0, of_black),
-            number,
-            cut(header, of_black + 1, ALL),
-            b"\xff\xdb\x00\x43",
-            number,
-            bytes(64),
-        ]
-    )
 
     def difference(header: tf.Tensor) -> tf.Tensor:
         plain, marked = (
@@ -57,10 +42,35 @@ def decode(encoded: tf.Tensor, frame: tf.Tensor, scan: tf.Tensor, is_ycck: tf.Te
         )
         return marked - plain  # of uint8, whose overflow does no harm to what is below 256
 
-    inks = difference(without_black) + 127
+    inks = difference(_without_black(encoded, frame, header)) + 127
     black = difference(header)[:, :, :1] + 255 - inks[:, :, :1]
     inks = tf.cond(is_ycck, lambda: _from_luma_and_chroma(inks), lambda: inks)
     return _rgb(inks, black)
+
+
+def _without_black(encoded: tf.Tensor, frame: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+    """Returns segments by which black is the same everywhere: its coefficients count nothing.
+
+    Args:
+        encoded: The file.
+        frame: Where the segment begins that states its size, int64.
+        header: All segments before the pixels, from the second byte of the file on.
+    """
+    # How each component says which of four tables its coefficients are multiplied by.
+    tables = tf.stack([read(encoded, frame + at, 1)[0] for at in (12, 15, 18)])
+    free = tf.argmin(tf.reduce_any(tables[:, tf.newaxis] == tf.range(4, dtype=tf.int64), axis=0))
+    number = tf.gather([bytes([number]) for number in range(4)], free)
+    of_black = frame + 21 - 2
+    return tf.strings.join(
+        [
+            cut(header, 0, of_black),
+            number,
+            cut(header, of_black + 1, ALL),
+            b"\xff\xdb\x00\x43",
+            number,
+            bytes(64),
+        ]
+    )
 
 
 def _from_luma_and_chroma(inks: tf.Tensor) -> tf.Tensor:

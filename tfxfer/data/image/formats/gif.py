@@ -83,6 +83,19 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     return tf.cond(position < 0, lambda: tf.constant("it is a GIF file without a picture"), why)
 
 
+def _end_of_pixels(encoded: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Returns where the pixels of a picture end that begin at a place, int64."""
+    # They are one byte, then blocks that begin with their length; 0 ends them.
+    content = tf.io.decode_raw(encoded, tf.uint8)
+    end, _ = tf.while_loop(
+        lambda at, more: more & (at < length(encoded)),
+        lambda at, _: (at + 1 + tf.cast(content[at], tf.int64), content[at] > 0),
+        (start + 1, tf.constant(True)),
+        maximum_iterations=_MAX_BLOCKS,
+    )
+    return end
+
+
 @apart
 def decode(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the first picture of a GIF, on its screen, as RGB.
@@ -96,14 +109,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     shared = _colours(read(encoded, 10, 1)[0])
     own = _colours(read(encoded, position + 9, 1)[0])
 
-    # The pixels: one byte, then blocks that begin with their length; 0 ends them.
-    content = tf.io.decode_raw(encoded, tf.uint8)
-    end, _ = tf.while_loop(
-        lambda at, more: more & (at < length(encoded)),
-        lambda at, _: (at + 1 + tf.cast(content[at], tf.int64), content[at] > 0),
-        (position + 10 + own + 1, tf.constant(True)),
-        maximum_iterations=_MAX_BLOCKS,
-    )
+    end = _end_of_pixels(encoded, position + 10 + own)
     header = cut(encoded, 0, 13 + shared)
     picture = cut(encoded, position + 5, end - position - 5)
     alone = tf.strings.join([header, b",\0\0\0\0", picture, b";"])

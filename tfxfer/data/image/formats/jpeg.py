@@ -137,9 +137,6 @@ def _segments(encoded: tf.Tensor) -> tf.Tensor:
     """
     last = length(encoded) - 16
 
-    def goes_on(position: tf.Tensor, more: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-        return more & (position <= last)
-
     def step(
         position: tf.Tensor, _: tf.Tensor, found: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -166,6 +163,9 @@ def _segments(encoded: tf.Tensor) -> tf.Tensor:
 
     start, nothing = tf.constant(2, tf.int64), tf.constant([-1] * 4, tf.int64)
     *_, found = tf.while_loop(
-        goes_on, step, (start, tf.constant(True), nothing), maximum_iterations=MAX_BLOCKS
+        lambda position, more, _: more & (position <= last),
+        step,
+        (start, tf.constant(True), nothing),
+        maximum_iterations=MAX_BLOCKS,
     )
     return found

@@ -1,6 +1,6 @@
 """Image formats: how their files begin, what their names end in, and which are read.
 
-One table, for Python (`format_of`) and for graphs alike (`tfxfer.images.decoded_format`).
+One table, for Python (`format_of`) and for graphs alike (`recognition.decoded_format`).
 """
 
 import dataclasses

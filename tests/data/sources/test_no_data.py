@@ -1,0 +1,48 @@
+"""Why files and folders are no data."""
+
+import pytest
+
+from tfxfer.data.sources.no_data import is_system_name, why_no_folder, why_no_image
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "@eaDir", "__MACOSX", "found.001", "lost+found"])
+def test_names_of_systems_are_known_in_any_case(name):
+    assert is_system_name(name)
+    assert is_system_name(name.upper())
+
+
+@pytest.mark.parametrize("name", ["cat", "found", "found.1", "thumbs", "1.jpg"])
+def test_other_names_are_no_names_of_systems(name):
+    assert not is_system_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("1.JPG", b"anything", ""),
+        ("1", b"\xff\xd8\xff\xe0", ""),
+        ("1.jpg.bak", b"\xff\xd8\xff\xe0", "backup copies and unfinished downloads"),
+        ("1.jpg~", b"\xff\xd8\xff\xe0", "backup copies and unfinished downloads"),
+        ("1.thm", b"\xff\xd8\xff\xe0", "previews of films"),
+        ("1.nef", b"II*\0", "raw files of cameras, which are not read"),
+        ("1.heic", b"\0\0\0\x18ftypheic", "being HEIC files, which are not read"),
+        ("notes.txt", b"mine", "being no JPEG, PNG, BMP, GIF, WebP or TIFF files"),
+    ],
+)
+def test_a_file_is_an_image_by_its_name_or_by_how_it_begins(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    assert why_no_image(tmp_path / name) == reason
+
+
+def test_a_file_that_is_not_there_cannot_be_read(tmp_path):
+    assert why_no_image(tmp_path / "gone") == (
+        "files that cannot be read (No such file or directory)"
+    )
+
+
+def test_a_folder_may_be_data_unless_a_system_or_a_link_made_it(tmp_path):
+    (tmp_path / "cat" / "@eaDir").mkdir(parents=True)
+    (tmp_path / "cat" / "again").symlink_to(tmp_path)
+    assert why_no_folder(tmp_path / "cat") == ""
+    assert why_no_folder(tmp_path / "cat" / "@eaDir").startswith("files of the system")
+    assert why_no_folder(tmp_path / "cat" / "again").startswith("links that lead back")
