@@ -2,8 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from tfxfer.config.paths import user_path
 from tfxfer.data.image.dataset import Images
@@ -18,7 +17,7 @@ from tfxfer.exporting.publishing import (
     own_export_dir,
 )
 from tfxfer.inference.classifier import TrainedClassifier
-from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.metrics_record import CalibrationRecord, FitMetrics, OtherDataSummary, read_metrics
 from tfxfer.runs.versions import prune_versions
 from tfxfer.system.files import check_writable
 from tfxfer.system.isolation import isolated
@@ -70,7 +69,7 @@ def export(
     source = trained.open_source(data, data_dir)
     for note in source.notes if data is not None else ():
         say(f"note: {note}")
-    metrics: Mapping[str, Any] = {}
+    metrics = FitMetrics()
     if calibrate:
         found = score(trained, source, "validation")
         temperature = fit_temperature(found.probabilities, found.labels)
@@ -81,11 +80,18 @@ def export(
         if min_accuracy and source.judging == "all":
             raise ExportError(no_judge(source))
         found = score(trained, source, source.judging)
-        scores = ("accuracy", "balanced_accuracy", "loss", "num_examples")
-        told = {name: getattr(found, name) for name in scores}
-        metrics = {found.split: told | {"data": found.data, "notes": list(found.notes)}}
+        summary = OtherDataSummary(
+            accuracy=found.accuracy,
+            balanced_accuracy=found.balanced_accuracy,
+            loss=found.loss,
+            num_examples=found.num_examples,
+            data=found.data,
+            notes=found.notes,
+        )
+        metrics = FitMetrics({found.split: summary})
     if calibrate:
-        metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
+        applied = CalibrationRecord(temperature, applied=True)
+        metrics = dataclasses.replace(metrics, calibration=applied)
     shown = source.splits.get("validation") or next(iter(source.everything.values()))
     images = Images(shown, trained.input_size, memory_bytes=0)
     version = export_saved_model(

@@ -14,8 +14,9 @@ from tfxfer.inference.loading import load
 from tfxfer.reporting import page, side_by_side
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write, write_report
-from tfxfer.runs.directory import open_run, read_metrics
+from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
+from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
@@ -88,7 +89,8 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
     source = trained.open_source(data, data_dir)
     name = source.judging
     (judges,) = source.part(name).values() if name != "all" else (_no_judge(source),)
-    notes = (*metrics["data"].get("notes", ()), *source.notes)
+    told = metrics.data.notes if metrics.data else None
+    notes = (*(told or ()), *source.notes)
     with naming_unreadable_images(judges):
         return Findings(
             run=run,

@@ -56,6 +56,11 @@ def judge(
         data=data,
         split=split,
         class_names=class_names,
+        accuracy=metrics.accuracy(probabilities, labels),
+        balanced_accuracy=metrics.balanced_accuracy(probabilities, labels),
+        loss=metrics.cross_entropy(probabilities, labels),
+        num_examples=len(labels),
+        uneven_classes=metrics.has_uneven_classes(labels),
         top_5_accuracy=float(in_top.mean()) if num_classes > TOP else None,
         pairs=pairs,
         classes=ClassScores.of_counts(pairs.right, pairs.taken, pairs.support),
@@ -63,7 +68,6 @@ def judge(
         probabilities=probabilities,
         labels=labels,
         notes=notes,
-        **metrics.summarise(probabilities, labels),
     )
 
 

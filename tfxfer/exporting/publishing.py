@@ -17,7 +17,6 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.decoding import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.evaluation.metrics import judging_split
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.signatures import CONTRACT, write_saved_model
 from tfxfer.exporting.verification import Gate
@@ -25,6 +24,7 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
 from tfxfer.runs.class_names import write_class_names
+from tfxfer.runs.metrics_record import FitMetrics, judging_split
 from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import RunDirectory, classes_file, exported_seen_file
@@ -38,7 +38,7 @@ def export_saved_model(
     trained: TrainedClassifier,
     directory: pathlib.Path,
     encoded_images: Sequence[bytes],
-    metrics: Mapping[str, Any],
+    metrics: FitMetrics,
     min_accuracy: float = 0.0,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
@@ -51,7 +51,7 @@ def export_saved_model(
         trained: The model; it gives probabilities.
         directory: Where the versions of this model are.
         encoded_images: Image files for the comparison and the warm-up, at least one.
-        metrics: What `metrics.json` holds.
+        metrics: How good it is, of which the accuracy is checked and the rest told.
         min_accuracy: A model that is less accurate is not published.
 
     Raises:
@@ -79,18 +79,18 @@ def export_saved_model(
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
-def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathlib.Path) -> None:
+def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path) -> None:
     """Raises an ExportError where a model is less accurate than it must be.
 
     Args:
-        metrics: What `metrics.json` holds.
+        metrics: How good it is.
         min_accuracy: The least, in [0, 1]; 0 asks for nothing.
         path: Of the model, for the message.
     """
     if not min_accuracy:
         return
-    split = judging_split(metrics)
-    found = metrics[split]["accuracy"]
+    split = judging_split(metrics.splits)
+    found = metrics.splits[split].accuracy
     if found < min_accuracy:
         raise ExportError(
             f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "
@@ -114,7 +114,7 @@ def own_export_dir(trained: TrainedClassifier) -> str:
     return run_settings(RunDirectory(trained.path.parent), FitConfig).export_dir
 
 
-def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[str, Any]:
     """Returns what the SavedModel's file of facts tells of the model."""
     config = trained.config
     facts: dict[str, Any] = {
@@ -133,7 +133,8 @@ def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) ->
             "image_size": config.image_size,
         }
     scores = ("data", "calibration", "validation", "test", "all")
-    facts |= {key: metrics[key] for key in scores if key in metrics}
+    told = metrics.as_json()
+    facts |= {key: told[key] for key in scores if key in told}
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.input_size,

@@ -1,13 +1,11 @@
 """The card of a pretrained backbone: what it was trained on, how, and what it takes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from tfxfer.config.recipes import to_toml
 from tfxfer.planning.plan import PretrainPlan
+from tfxfer.runs.metrics_record import PretrainMetrics
 from tfxfer.system.progress import readable_seconds
 
 _RANGES = {
@@ -19,21 +17,21 @@ _RANGES = {
 }
 
 
-def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
+def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
     """Returns the card of a finished pretraining, in Markdown.
 
     Args:
         plan: What was run.
-        metrics: What `metrics.json` holds.
+        metrics: What came out.
     """
     config, backbone, source = plan.config, plan.backbone, plan.source
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
     scores = [
-        f"| {name} accuracy | {metrics[name]['accuracy']:.4f} on {metrics[name]['num_examples']:,} "
-        f"images, loss {metrics[name]['loss']:.4f} |"
+        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} on "
+        f"{metrics.splits[name].num_examples:,} images, loss {metrics.splits[name].loss:.4f} |"
         for name in ("validation", "test")
-        if name in metrics
+        if name in metrics.splits
     ]
     upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
     lines = [
@@ -47,8 +45,8 @@ def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
         f"{len(source.class_names)} classes |",
         f"| trained from | random weights, seed {config.seed} |",
         *scores,
-        f"| kept | epoch {metrics['epoch']} of {config.epochs}, the best on validation |",
-        f"| took | {readable_seconds(metrics['training_seconds'])}, {config.precision}, "
+        f"| kept | epoch {metrics.epoch} of {config.epochs}, the best on validation |",
+        f"| took | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
         f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
         "",
         "## What it takes and gives",

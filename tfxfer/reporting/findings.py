@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
 
@@ -23,7 +23,7 @@ class Findings:
     Attributes:
         run: Where it lies.
         config: Its settings, all decided.
-        metrics: What `metrics.json` holds.
+        metrics: What came out of it.
         epochs: What happened, of all phases.
         model: RGB in [0, 255] to probabilities.
         result: How the model did on the split that judges it.
@@ -34,7 +34,7 @@ class Findings:
 
     run: RunDirectory
     config: FitConfig
-    metrics: Mapping[str, Any]
+    metrics: FitMetrics
     epochs: list[Epoch]
     model: keras.Model
     result: EvaluationResult

@@ -25,7 +25,7 @@ def render(findings: Findings) -> str:
     config, metrics, result = findings.config, findings.metrics, findings.result
     name = findings.run.path.resolve().name
     num_classes = len(result.class_names)
-    network = words.network(config, metrics["parameters"], num_classes)
+    network = words.network(config, metrics.parameters, num_classes)
     lines = [
         *_facts(findings, name),
         "",
@@ -36,7 +36,7 @@ def render(findings: Findings) -> str:
         "",
         *words.verdict(result),
     ]
-    transfer = words.transfer(metrics.get("comparison"))
+    transfer = words.transfer(metrics.comparison)
     lines += [transfer] if transfer else []
     lines += ["", "## How to use it", "", *_usage(findings), "", "## Classes", ""]
     names = result.class_names
@@ -48,7 +48,7 @@ def render(findings: Findings) -> str:
     lines += [f"- {as_text(note)}" for note in findings.notes]
     lines += [
         "",
-        *words.phases(config, findings.epochs, metrics.get("penalty"), metrics.get("best")),
+        *words.phases(config, findings.epochs, metrics.penalty, metrics.best),
     ]
     lines += [
         "",
@@ -66,7 +66,7 @@ def render(findings: Findings) -> str:
         f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"
         for row, value, (low, high) in result.rows()
     ]
-    calibration = words.calibration(metrics, result.split)
+    calibration = words.calibration(metrics.calibration, result.split)
     lines += ["", calibration] if calibration else []
     lines += [
         "",

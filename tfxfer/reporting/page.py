@@ -25,6 +25,7 @@ from tfxfer.reporting.charts import Chart, Series
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import BestEpoch
 from tfxfer.system.progress import readable_seconds
 from tfxfer.version import __version__
 
@@ -56,7 +57,7 @@ def render(findings: Findings) -> str:
         "run.html",
         title=findings.run.path.name,
         **_story(findings),
-        **_curves(findings.epochs, findings.config, findings.metrics.get("best")),
+        **_curves(findings.epochs, findings.config, findings.metrics.best),
         **_numbers(findings),
         **_matrix(findings),
         **_looked_at(findings),
@@ -99,15 +100,13 @@ def _story(findings: Findings) -> dict[str, Any]:
     return {
         "data_name": result.data,
         "verdict": words.verdict(result),
-        "transfer": words.transfer(metrics.get("comparison")),
+        "transfer": words.transfer(metrics.comparison),
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
-        "network": words.network(config, metrics["parameters"], len(result.class_names)),
-        "phases": words.phases(
-            config, findings.epochs, metrics.get("penalty"), metrics.get("best")
-        ),
+        "network": words.network(config, metrics.parameters, len(result.class_names)),
+        "phases": words.phases(config, findings.epochs, metrics.penalty, metrics.best),
         "repeat": shlex.join(["tfxfer", "fit", "--config", str(findings.run.config)]),
         "settings": to_toml(config),
-        "seconds": _seconds(metrics.get("seconds", {})),
+        "seconds": _seconds(metrics.seconds),
     }
 
 
@@ -122,16 +121,14 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
     )
 
 
-def _curves(
-    epochs: Sequence[Epoch], config: FitConfig, best: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _curves(epochs: Sequence[Epoch], config: FitConfig, best: BestEpoch | None) -> dict[str, Any]:
     """Returns the charts of loss, accuracy and learning rate over the epochs of all phases."""
     numbers = range(1, len(epochs) + 1)
     starts = [i for i, epoch in enumerate(epochs) if i == 0 or epochs[i - 1].phase != epoch.phase]
     kept = [
         float(number)
         for number, epoch in zip(numbers, epochs, strict=True)
-        if best and (epoch.phase, epoch.epoch) == (best["phase"], best["epoch"])
+        if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch)
     ]
     frame: dict[str, Any] = {
         "x_label": "epoch",
@@ -234,7 +231,7 @@ def _numbers(findings: Findings) -> dict[str, Any]:
                 )
             )
         ),
-        "calibration": words.calibration(findings.metrics, result.split),
+        "calibration": words.calibration(findings.metrics.calibration, result.split),
     }
 
 
@@ -383,10 +380,10 @@ def _short_ids(findings: Findings, numbers: npt.NDArray[np.int64]) -> list[str]:
 
 def _data(findings: Findings) -> dict[str, Any]:
     """Returns what is known of the data."""
-    skipped = findings.metrics.get("skipped", {})
+    data = findings.metrics.data
     return {
         "splits": {name: int(counts.sum()) for name, counts in findings.counts.items()},
         "notes": findings.notes,
-        "skipped": sum(skipped.values()),
-        "fingerprint": findings.metrics["data"]["fingerprint"],
+        "skipped": sum(findings.metrics.skipped.values()),
+        "fingerprint": data.fingerprint if data else None,
     }

@@ -1,8 +1,7 @@
 """What was asked of a run, what it did and what came out, in sentences."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
@@ -17,6 +16,7 @@ from tfxfer.planning.description import (
     describe_unfrozen,
 )
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import BestEpoch, CalibrationRecord, ComparisonRecord, Parameters
 
 # Where the calibration error would be that much less, a temperature is worth its while.
 _CALIBRATION_GAIN = 0.01
@@ -51,16 +51,15 @@ def verdict(result: EvaluationResult) -> list[str]:
     return lines
 
 
-def calibration(metrics: Mapping[str, Any], split: str) -> str | None:
+def calibration(found: CalibrationRecord | None, split: str) -> str | None:
     """Returns how far the probabilities can be believed, None where nothing is known of it."""
-    found = metrics.get("calibration")
-    if not found or split not in found:
+    if found is None or split not in found.errors:
         return None
-    before, after = found[split]["error"], found[split]["error_at_temperature"]
-    temperature = found["temperature"]
+    before, after = found.errors[split].error, found.errors[split].error_at_temperature
+    temperature = found.temperature
     if temperature == 1:
         return f"The calibration error is {before:.3f}; validation asks for no temperature."
-    if found["applied"]:
+    if found.applied:
         return (
             f"The model's probabilities are at temperature {temperature:.3g}, fitted on "
             f"validation: the calibration error is {after:.3f}, without it {before:.3f}."
@@ -89,7 +88,7 @@ def asked(config: FitConfig) -> str:
     return shlex.join(words)
 
 
-def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) -> str:
+def network(config: FitConfig, parameters: Parameters | None, num_classes: int) -> str:
     """Returns what the classifier is."""
     weights = "random weights" if config.weights == "none" else f"weights '{config.weights}'"
     sizes = f"at {config.image_size} pixels"
@@ -98,19 +97,22 @@ def network(config: FitConfig, parameters: Mapping[str, int], num_classes: int) 
     head = config.head
     layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
     paper = BACKBONES[config.backbone].paper
-    return (
+    text = (
         f"{config.backbone} ({paper}) with {weights}, {sizes}; instead of its last layer "
-        f"{', '.join(layers)}, dropout {head.dropout:g} and {num_classes} outputs. "
-        f"{parameters['total']:,} parameters, of which up to {parameters['trained']:,} were "
-        "trained."
+        f"{', '.join(layers)}, dropout {head.dropout:g} and {num_classes} outputs."
     )
+    if parameters:
+        text += (
+            f" {parameters.total:,} parameters, of which up to {parameters.trained:,} were trained."
+        )
+    return text
 
 
 def phases(
     config: FitConfig,
     epochs: Sequence[Epoch],
     penalty: float | None,
-    best: Mapping[str, Any] | None,
+    best: BestEpoch | None,
 ) -> list[str]:
     """Returns what each phase did.
 
@@ -118,7 +120,7 @@ def phases(
         config: Of the run.
         epochs: Of all phases.
         penalty: Of the head, where L-BFGS solved it.
-        best: "phase" and "epoch" whose weights are kept.
+        best: The one whose weights are kept.
     """
     told = []
     if config.head.epochs:
@@ -146,20 +148,19 @@ def phases(
         f"Kept was epoch {one.epoch} of the {one.phase} phase, the best on validation: accuracy "
         f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}."
         for one in epochs
-        if best and (one.phase, one.epoch) == (best["phase"], best["epoch"])
+        if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
     return told
 
 
-def transfer(comparison: Mapping[str, Any] | None) -> str | None:
+def transfer(comparison: ComparisonRecord | None) -> str | None:
     """Returns what pretraining was worth, None where that was not measured."""
     if comparison is None:
         return None
-    split = comparison["split"]
     return (
-        f"Pretraining {comparison['verdict']}: on {comparison['num_train']:,} training images the "
-        f"{split} accuracy is {comparison['pretrained']['accuracy']:.4f}, from random weights "
-        f"after {comparison['epochs']} epochs {comparison['scratch']['accuracy']:.4f}, a gain of "
-        f"{100 * comparison['gain']:+.1f} points where chance explains "
-        f"{100 * comparison['margin']:.1f}."
+        f"Pretraining {comparison.verdict}: on {comparison.num_train:,} training images the "
+        f"{comparison.split} accuracy is {comparison.pretrained.accuracy:.4f}, from random weights "
+        f"after {comparison.epochs} epochs {comparison.scratch.accuracy:.4f}, a gain of "
+        f"{100 * comparison.gain:+.1f} points where chance explains "
+        f"{100 * comparison.margin:.1f}."
     )
