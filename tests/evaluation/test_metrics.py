@@ -24,13 +24,14 @@ from tfxfer.evaluation.metrics import (
     balanced_accuracy,
     bootstrap_intervals,
     cross_entropy,
+    describe_scores,
     has_uneven_classes,
     is_in_top_k,
     smoothed_cross_entropy,
     softmax,
     summarise,
 )
-from tfxfer.runs.metrics_record import describe_scores
+from tfxfer.runs.metrics_record import Summary
 
 
 @pytest.fixture
@@ -70,6 +71,14 @@ def test_the_summary_has_what_metrics_json_promises(predictions):
         "num_examples",
         "uneven_classes",
     ]
+
+
+def test_scores_are_said_for_the_splits_that_there_are():
+    even = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
+    scores = {"validation": Summary(**even | {"num_examples": 1200})}
+    assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
+    both = scores | {"test": Summary(**even | {"accuracy": 0.25, "num_examples": 4})}
+    assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
 
 
 def test_the_balanced_accuracy_is_said_where_classes_are_uneven():

@@ -1,7 +1,5 @@
 """What `metrics.json` holds, as it is written and as it is read."""
 
-import json
-
 import pytest
 
 from tfxfer.errors import UsageError
@@ -12,11 +10,9 @@ from tfxfer.runs.metrics_record import (
     ComparisonRecord,
     DataRecord,
     FitMetrics,
-    OtherDataSummary,
     Parameters,
     PretrainMetrics,
     Summary,
-    describe_scores,
     judging_split,
     read_metrics,
     read_metrics_json,
@@ -143,13 +139,6 @@ def test_what_is_not_there_is_refused(run):
             read(run)
 
 
-def test_on_other_data_their_name_and_notes_stand_behind_the_scores():
-    found = OtherDataSummary(accuracy=0.5, num_examples=3, data="photos", notes=("a note",))
-    content = json.loads(json.dumps(FitMetrics({"all": found}).as_json()))
-    assert list(content["all"]) == ["accuracy", "num_examples", "data", "notes"]
-    assert content["all"]["notes"] == ["a note"]
-
-
 def test_a_pretraining_writes_its_parts_in_their_order():
     found = PretrainMetrics(
         splits={"validation": Summary(**SUMMARY)},
@@ -167,14 +156,6 @@ def test_a_pretraining_writes_its_parts_in_their_order():
         ("epoch", 2),
         ("training_seconds", 1.5),
     ]
-
-
-def test_scores_are_said_for_the_splits_that_there_are():
-    even = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
-    scores = {"validation": Summary(**even | {"num_examples": 1200})}
-    assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
-    both = scores | {"test": Summary(**even | {"accuracy": 0.25, "num_examples": 4})}
-    assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
 
 
 def test_the_test_split_judges_where_there_is_one():

@@ -15,6 +15,7 @@ from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
+from tfxfer.evaluation.metrics import describe_scores
 from tfxfer.evaluation.scoring import judge
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
@@ -28,7 +29,6 @@ from tfxfer.runs.history import History
 from tfxfer.runs.lock import locked
 from tfxfer.runs.metrics_record import (
     FitMetrics,
-    describe_scores,
     judging_split,
     read_metrics,
 )

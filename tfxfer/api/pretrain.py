@@ -12,7 +12,7 @@ from tfxfer.config.schema import PretrainConfig
 from tfxfer.data.image.dataset import open_images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.record import describe_skipped, record_data
-from tfxfer.evaluation.metrics import summarise
+from tfxfer.evaluation.metrics import describe_scores, summarise
 from tfxfer.models.classifier import in_float32
 from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.planning.resuming import asked_settings
@@ -24,7 +24,6 @@ from tfxfer.runs.lock import locked
 from tfxfer.runs.metrics_record import (
     Parameters,
     PretrainMetrics,
-    describe_scores,
     read_metrics_json,
 )
 from tfxfer.runs.naming import run_to_resume

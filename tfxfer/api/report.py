@@ -2,14 +2,12 @@
 
 import pathlib
 from collections.abc import Callable
-from typing import NoReturn
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.data.seen import BoundSource
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.scoring import score
+from tfxfer.evaluation.scoring import score, why_no_judge
 from tfxfer.inference.loading import load
 from tfxfer.reporting import page, side_by_side
 from tfxfer.reporting.findings import Findings
@@ -88,7 +86,9 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
     trained = load(run.path)
     source = trained.open_source(data, data_dir)
     name = source.judging
-    (judges,) = source.part(name).values() if name != "all" else (_no_judge(source),)
+    if name == "all":
+        raise UsageError(why_no_judge(source))
+    (judges,) = source.part(name).values()
     told = metrics.data.notes if metrics.data else None
     notes = (*(told or ()), *source.notes)
     with naming_unreadable_images(judges):
@@ -103,14 +103,6 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
         )
-
-
-def _no_judge(source: BoundSource) -> NoReturn:
-    """Raises a UsageError for data that cannot judge the model."""
-    raise UsageError(
-        f"'{source.name}' has neither a test nor a validation split that the model has not seen. "
-        f"{source.absent.get('test', '')}"
-    )
 
 
 def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:

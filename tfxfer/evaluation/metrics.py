@@ -249,6 +249,22 @@ def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
     )
 
 
+def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
+    """Returns a line for each split that judges, the test first.
+
+    The balanced accuracy stands beside the plain one where classes are uneven, and so it differs.
+    """
+    lines = []
+    for name in ("test", "validation"):
+        if name in splits:
+            found = splits[name]
+            line = f"{name} accuracy {found.accuracy:.4f}"
+            if found.uneven_classes:
+                line += f", balanced {found.balanced_accuracy:.4f}"
+            lines.append(f"{line} ({found.num_examples:,} images)")
+    return lines
+
+
 def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Returns the quotient, 0 where there is nothing to divide by."""
     shares = np.zeros(len(part))

@@ -31,6 +31,14 @@ def score(
     return judge(source.name, split, trained.class_names, probabilities, labels, notes)
 
 
+def why_no_judge(source: BoundSource) -> str:
+    """Returns why nothing of some data can judge a model, where that is so."""
+    no_judge = (
+        f"'{source.name}' has neither a test nor a validation split that the model has not seen."
+    )
+    return " ".join([no_judge, *filter(None, [source.absent.get("test")])])
+
+
 def judge(
     data: str,
     split: str,

@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 from tfxfer.errors import UsageError
 from tfxfer.system.run_layout import RunDirectory
 
+Record = TypeVar("Record")
+
 # The names under which `metrics.json` has a summary; what else it has is never called so.
 _SPLITS = ("train", "validation", "test", "all")
 
@@ -23,8 +25,7 @@ class Summary:
         balanced_accuracy: Mean recall of the classes that occur, in [0, 1].
         loss: Mean cross-entropy in nats, without label smoothing.
         num_examples: How many there are.
-        uneven_classes: Whether their number differs much from class to class; where it is false the
-            two accuracies are much the same.
+        uneven_classes: Whether their number differs much from class to class.
     """
 
     accuracy: float
@@ -32,19 +33,6 @@ class Summary:
     loss: float | None = None
     num_examples: int | None = None
     uneven_classes: bool | None = None
-
-
-@dataclass(frozen=True)
-class OtherDataSummary(Summary):
-    """How good a model is on a split of other data than its own.
-
-    Attributes:
-        data: The data set's name.
-        notes: What must be known of its images.
-    """
-
-    data: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,13 +149,6 @@ class ComparisonRecord:
         scores = {name: _record(Summary, content[name]) for name in ("pretrained", "scratch")}
         return _record(cls, {**content, **scores})
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns what `metrics.json` holds of it."""
-        return _present(self) | {
-            "pretrained": _present(self.pretrained),
-            "scratch": _present(self.scratch),
-        }
-
 
 @dataclass(frozen=True)
 class FitMetrics:
@@ -176,7 +157,7 @@ class FitMetrics:
     Attributes:
         splits: How good the model is, by split.
         calibration: How far its probabilities can be believed.
-        best: The epoch whose weights are kept; None where no epoch was run.
+        best: The epoch whose weights are kept.
         data: What it was trained on.
         num_classes: How many classes there are.
         parameters: How many parameters.
@@ -208,14 +189,12 @@ class FitMetrics:
         Raises:
             TypeError, KeyError, AttributeError: It is something else.
         """
-        names = {one.name for one in dataclasses.fields(cls)}
+        names = {one.name for one in dataclasses.fields(cls)} - {"splits", "further"}
         known: dict[str, Any] = {key: value for key, value in content.items() if key in names}
         for key, of_json in _PARTS.items():
             if known.get(key) is not None:
                 known[key] = of_json(known[key])
-        splits = {
-            name: _record(Summary, found) for name, found in content.items() if name in _SPLITS
-        }
+        splits = {k: _record(Summary, one) for k, one in content.items() if k in _SPLITS}
         further = {k: v for k, v in content.items() if k not in names and k not in _SPLITS}
         return cls(**known, splits=splits, further=further)
 
@@ -226,27 +205,10 @@ class FitMetrics:
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `metrics.json` holds."""
-        content: dict[str, Any] = {name: _present(one) for name, one in self.splits.items()}
-        if self.calibration:
-            content["calibration"] = self.calibration.as_json()
-        content["best"] = _present(self.best) if self.best else None
-        if self.data:
-            content["data"] = _present(self.data)
-        if self.num_classes is not None:
-            content["num_classes"] = self.num_classes
-        if self.parameters:
-            content["parameters"] = _present(self.parameters)
-        if self.skipped:
-            content["skipped"] = dict(self.skipped)
-        if self.penalty is not None:
-            content["penalty"] = self.penalty
-        if self.export is not None:
-            content["export"] = self.export
-        if self.seconds:
-            content["seconds"] = dict(self.seconds)
-        if self.comparison:
-            content["comparison"] = self.comparison.as_json()
-        return content | dict(self.further)
+        parts = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        splits, further = parts.pop("splits"), parts.pop("further")
+        kept = {key: part for key, part in parts.items() if key == "best" or part not in (None, {})}
+        return {**_as_json(splits), **_as_json(kept), **further}
 
 
 @dataclass(frozen=True)
@@ -271,10 +233,8 @@ class PretrainMetrics:
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `metrics.json` holds."""
-        splits = {name: _present(summary) for name, summary in self.splits.items()}
-        others = _present(self) | {"parameters": _present(self.parameters)}
-        del others["splits"]
-        return {**splits, **others}
+        content = _as_json(self)
+        return {**content.pop("splits"), **content}
 
 
 def read_metrics(run: RunDirectory) -> FitMetrics:
@@ -307,35 +267,22 @@ def judging_split(splits: Container[str]) -> str:
     return "test" if "test" in splits else "validation"
 
 
-def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
-    """Returns a line for each split that judges, the test first.
-
-    The balanced accuracy stands beside the plain one where classes are uneven, and so it differs.
-    """
-    lines = []
-    for name in ("test", "validation"):
-        if name in splits:
-            found = splits[name]
-            line = f"{name} accuracy {found.accuracy:.4f}"
-            if found.uneven_classes:
-                line += f", balanced {found.balanced_accuracy:.4f}"
-            lines.append(f"{line} ({found.num_examples:,} images)")
-    return lines
-
-
-Record = TypeVar("Record")
-
-
 def _record(kind: type[Record], content: Mapping[str, Any]) -> Record:
     """Returns a record of the keys that it has; others are of a later version."""
     names = {one.name for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in content.items() if name in names})
 
 
-def _present(record: Any) -> dict[str, Any]:
-    """Returns the fields of a record that are not None, by name, in their order."""
-    found = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    return {name: value for name, value in found.items() if value is not None}
+def _as_json(value: Any) -> Any:
+    """Returns a record, or what is in one, as JSON has it; fields that are None are left out."""
+    if isinstance(value, CalibrationRecord):
+        return value.as_json()
+    if isinstance(value, Mapping):
+        return {key: _as_json(part) for key, part in value.items()}
+    if dataclasses.is_dataclass(value):
+        parts = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+        return {name: _as_json(part) for name, part in parts.items() if part is not None}
+    return value
 
 
 # The parts of a fit's metrics that are records themselves.
