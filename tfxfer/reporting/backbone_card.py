@@ -24,6 +24,28 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         plan: What was run.
         metrics: What came out.
     """
+    lines = [
+        f"# {plan.backbone.name}, pretrained on {plan.source.name}",
+        "",
+        "| | |",
+        "|---|---|",
+        *_facts(plan, metrics),
+        "",
+        "## What it takes and gives",
+        "",
+        *_usage(plan),
+        "",
+        "## How to repeat it",
+        "",
+        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
+        "",
+        *(f"    {line}".rstrip() for line in to_toml(plan.config).splitlines()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
+    """Returns the rows of a table: what was trained, on what, and how good it is."""
     config, backbone, source = plan.config, plan.backbone, plan.source
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
@@ -33,12 +55,7 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         for name in ("validation", "test")
         if name in metrics.splits
     ]
-    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
-    lines = [
-        f"# {backbone.name}, pretrained on {source.name}",
-        "",
-        "| | |",
-        "|---|---|",
+    return [
         f"| network | {backbone.name}, {backbone.num_parameters:,} parameters without classifier; "
         f"{backbone.paper} |",
         f"| source data | {source.name}: {counts} images, typically {width} x {height} pixels, "
@@ -48,9 +65,14 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         f"| kept | epoch {metrics.epoch} of {config.epochs}, the best on validation |",
         f"| took | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
         f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
-        "",
-        "## What it takes and gives",
-        "",
+    ]
+
+
+def _usage(plan: PretrainPlan) -> list[str]:
+    """Returns how the backbone is used."""
+    config, backbone = plan.config, plan.backbone
+    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
+    return [
         f"`backbone.keras` is a plain Keras model. It takes {_RANGES[backbone.pixels]}, float32 of "
         f"shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and gives feature "
         f"maps of {backbone.num_features:,} channels. As `--weights` of a fit it may run at any "
@@ -58,11 +80,4 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         "model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
-        "",
-        "## How to repeat it",
-        "",
-        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
-        "",
-        *(f"    {line}".rstrip() for line in to_toml(config).splitlines()),
     ]
-    return "\n".join(lines) + "\n"

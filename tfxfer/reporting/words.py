@@ -11,9 +11,11 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.description import (
     describe_changes,
+    describe_head,
     describe_regularisation,
     describe_schedule,
     describe_unfrozen,
+    describe_weights,
 )
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import BestEpoch, CalibrationRecord, ComparisonRecord, Parameters
@@ -90,16 +92,15 @@ def asked(config: FitConfig) -> str:
 
 def network(config: FitConfig, parameters: Parameters | None, num_classes: int) -> str:
     """Returns what the classifier is."""
-    weights = "random weights" if config.weights == "none" else f"weights '{config.weights}'"
     sizes = f"at {config.image_size} pixels"
     if config.input_size != config.image_size:
         sizes += f", upsampled in the model from {config.input_size}"
-    head = config.head
-    layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
     paper = BACKBONES[config.backbone].paper
+    weights = describe_weights(config.weights, quote=True)
     text = (
-        f"{config.backbone} ({paper}) with {weights}, {sizes}; instead of its last layer "
-        f"{', '.join(layers)}, dropout {head.dropout:g} and {num_classes} outputs."
+        f"{config.backbone} ({paper}) with {weights}, {sizes}; "
+        f"instead of its last layer {', '.join(describe_head(config.head))} and {num_classes} "
+        "outputs."
     )
     if parameters:
         text += (
@@ -124,26 +125,9 @@ def phases(
     """
     told = []
     if config.head.epochs:
-        text = "The head was trained with the backbone frozen, each image passing it once"
-        if config.head.augmented_views:
-            text += f", with {config.head.augmented_views} changed views of it"
-        text += f": {describe_schedule(config.head)}"
-        text += "".join(f", {part}" for part in describe_regularisation(config.head))
-        if penalty is not None and config.head.penalty is None:
-            text += f", which was {penalty:g}"
-        told.append(text + ".")
+        told.append(_head_phase(config, penalty))
     if config.finetune.epochs:
-        finetune = config.finetune
-        what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
-        text = f"Then {what}" if config.head.epochs else what[0].upper() + what[1:]
-        text += f": {describe_schedule(finetune)}, in batches of {config.batch_size:,}"
-        text += "".join(f", {part}" for part in describe_regularisation(finetune))
-        changes = describe_changes(config.augment)
-        text += f"; the images changed by {', '.join(changes)}" if changes else ""
-        done = sum(epoch.phase == "finetune" for epoch in epochs)
-        if done < finetune.epochs:
-            text += f"; {done} of the {finetune.epochs} epochs were run"
-        told.append(text + ".")
+        told.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     told += [
         f"Kept was epoch {one.epoch} of the {one.phase} phase, the best on validation: accuracy "
         f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}."
@@ -151,6 +135,32 @@ def phases(
         if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
     return told
+
+
+def _head_phase(config: FitConfig, penalty: float | None) -> str:
+    """Returns what the head phase did; the penalty is that of L-BFGS."""
+    text = "The head was trained with the backbone frozen, each image passing it once"
+    if config.head.augmented_views:
+        text += f", with {config.head.augmented_views} changed views of it"
+    text += f": {describe_schedule(config.head)}"
+    text += "".join(f", {part}" for part in describe_regularisation(config.head))
+    if penalty is not None and config.head.penalty is None:
+        text += f", which was {penalty:g}"
+    return text + "."
+
+
+def _finetune_phase(config: FitConfig, num_epochs: int) -> str:
+    """Returns what the finetune phase did, in so many epochs."""
+    finetune = config.finetune
+    what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
+    text = f"Then {what}" if config.head.epochs else what[0].upper() + what[1:]
+    text += f": {describe_schedule(finetune)}, in batches of {config.batch_size:,}"
+    text += "".join(f", {part}" for part in describe_regularisation(finetune))
+    changes = describe_changes(config.augment)
+    text += f"; the images changed by {', '.join(changes)}" if changes else ""
+    if num_epochs < finetune.epochs:
+        text += f"; {num_epochs} of the {finetune.epochs} epochs were run"
+    return text + "."
 
 
 def transfer(comparison: ComparisonRecord | None) -> str | None:
