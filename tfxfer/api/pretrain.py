@@ -13,7 +13,7 @@ from tfxfer.data.image.dataset import open_images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.evaluation.metrics import describe_scores, summarise
-from tfxfer.models.classifier import in_float32
+from tfxfer.models.layers import in_float32
 from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.backbone_card import backbone_card

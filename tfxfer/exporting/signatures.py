@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfxfer.data.image.decoding import SERVED_FORMATS, decode_and_resize, resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
-from tfxfer.models.classifier import with_features
+from tfxfer.models.heads import with_features
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
 

@@ -22,7 +22,7 @@ from tfxfer.data.source import Source, Split, listed, places_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
-from tfxfer.models.classifier import with_features
+from tfxfer.models.heads import with_features
 from tfxfer.models.prediction import predict_batches
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
