@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tfxfer.errors import UsageError
+from tfxfer.errors import RunError, UsageError
 from tfxfer.exporting.converting import Target, write_converted
 
 
@@ -51,3 +51,17 @@ def test_a_copy_has_the_model_its_names_and_what_it_has_seen_beside_it(trained, 
     assert found.path.read_bytes() == trained.path.read_bytes()
     assert (tmp_path / "classes.txt").read_text() == "blue\ngreen\nred\n"
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("kind", ["keras", "onnx"])
+def test_a_directory_that_is_gone_at_the_end_is_told_in_one_line(trained, tmp_path, kind):
+    folder = tmp_path / "converted"
+    folder.mkdir()
+    target = Target(kind, output=folder / f"x.{kind}")
+    path = target.path(trained)
+    shutil.rmtree(folder)
+    with pytest.raises(RunError, match=r"^Cannot write '.*': No such file or directory\.$"):
+        write_converted(trained, trained.open_source(), target, path)
+    folder.write_text("a file in its place")
+    with pytest.raises(RunError, match=r"^Cannot write '.*': Not a directory\.$"):
+        write_converted(trained, trained.open_source(), target, path)

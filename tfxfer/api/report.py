@@ -56,7 +56,7 @@ def report(
         raise UsageError("No run was named.")
     opened = [open_run(path) for path in runs]
     usual = _SIDE_BY_SIDE if len(opened) > 1 else opened[0].report
-    check_output(output or usual)  # before the work
+    check_output(output or usual, "--output")  # before the work
     if len(opened) > 1:
         if data is not None or data_dir is not None:
             raise UsageError(

@@ -88,7 +88,7 @@ def _convert(model: str, kind: Any, options: dict[str, Any]) -> None:
         from tfxfer.api.convert import convert
     made = convert(model, kind, **options, say=streams.say)
     streams.say(
-        f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
+        f"Wrote '{made.path}', {readable_bytes(made.num_bytes)}.\n"
         f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
         f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
         f"probabilities within {made.difference:.1g}"

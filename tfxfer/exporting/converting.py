@@ -55,6 +55,7 @@ class Converted:
         model_accuracy: Of the model.
         agreement: Share of images that get the same class from both.
         difference: The largest between two probabilities.
+        num_bytes: The size of the file.
     """
 
     path: pathlib.Path
@@ -64,6 +65,7 @@ class Converted:
     model_accuracy: float
     agreement: float
     difference: float
+    num_bytes: int
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def write_converted(
             model_accuracy=accuracy(expected, labels),
             agreement=float(np.mean(found.argmax(axis=1) == expected.argmax(axis=1))),
             difference=float(np.max(np.abs(found - expected))),
+            num_bytes=temporary.stat().st_size,
         )
         _check(converted, target.quantization)
     _write_beside(trained, target, path)
@@ -205,8 +208,12 @@ def _copy_model(path: pathlib.Path, copy: pathlib.Path) -> None:
     """Writes the model of a file, as it is there, as a `.keras` file."""
     if is_keras_archive(path):
         shutil.copyfile(path, copy)
-    else:
-        read_model(path).save(copy)
+        return
+    model = read_model(path)
+    try:
+        model.save(copy)
+    except (RuntimeError, ValueError) as error:  # HDF5's, where a disk is full as it closes
+        raise OSError(str(error)) from error
 
 
 def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Predict:

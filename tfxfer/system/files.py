@@ -132,7 +132,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the directory is not what it was any more, that was said above.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def remove_half_written(directory: pathlib.Path) -> None:

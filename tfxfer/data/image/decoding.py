@@ -33,6 +33,10 @@ def _listed(formats: tuple[Format, ...]) -> str:
     return f"{', '.join(one.name for one in formats[:-1])} or {formats[-1].name}"
 
 
+def _no_file_of(formats: str) -> str:
+    return f"it is no {formats} file"
+
+
 # What is decoded at all, and what a SavedModel decodes, as messages say it.
 FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
 
@@ -271,7 +275,7 @@ def _why_not_even_a_header(encoded: tf.Tensor) -> tf.Tensor:
         *((one.pattern, "it is incomplete" if one.in_graphs else one.refusal) for one in _ALL),
         *OTHERS,
         ("$", "it is empty"),
-        ("", f"it is no {SERVED_FORMATS} file"),
+        ("", _no_file_of(SERVED_FORMATS)),
     ]
     same = [tf.strings.regex_full_match(start, f"(?s)(?:{pattern}).*") for pattern, _ in said]
     first = tf.argmax(tf.cast(tf.stack(same), tf.int32))
@@ -279,9 +283,15 @@ def _why_not_even_a_header(encoded: tf.Tensor) -> tf.Tensor:
 
 
 @apart
-def _decode_other(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
-    """Returns an image of any kind as RGB."""
-    encoded = accepted(encoded, why_unreadable(encoded), prefix)
+def _decode_other(
+    encoded: tf.Tensor, prefix: tf.Tensor, formats: str = SERVED_FORMATS
+) -> tf.Tensor:
+    """Returns an image of any kind as RGB; the formats are those that a refusal names."""
+    reason = why_unreadable(encoded)
+    if formats != SERVED_FORMATS:
+        is_none = tf.equal(reason, _no_file_of(SERVED_FORMATS))
+        reason = tf.where(is_none, _no_file_of(formats), reason)
+    encoded = accepted(encoded, reason, prefix)
     return tf.switch_case(
         _kind(encoded),
         [
@@ -306,7 +316,7 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     if tf.executing_eagerly():  # by itself, for the sake of short messages
         parts = [_as_bytes(tf.convert_to_tensor(part).numpy()) for part in (encoded, prefix)]
         found = _without_tensorflow(*parts)
-        return _decode_other(encoded, prefix) if found is None else tf.constant(found)
+        return _decode_other(encoded, prefix, FORMATS) if found is None else tf.constant(found)
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
 
 
@@ -364,4 +374,8 @@ def _of_tiff(
 def _compiled_decode_other() -> Any:
     """Returns a function that is traced when the first image needs it."""
     content = tf.TensorSpec((), tf.string)
-    return tf.function(_decode_other, input_signature=[content, content], autograph=False)
+
+    def decode_other(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
+        return _decode_other(encoded, prefix, FORMATS)
+
+    return tf.function(decode_other, input_signature=[content, content], autograph=False)
