@@ -276,14 +276,14 @@ def test_an_export_that_differs_from_the_model_is_not_published(
     with pytest.raises(
         ExportError, match=r"probabilities differ by up to .* It was not published\."
     ):
-        export_saved_model(trained, tmp_path / "x", files, {})
+        export_saved_model(trained, tmp_path / "x", files, FitMetrics())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match=r"Cannot write the export to '.*file/x'"):
-        export_saved_model(trained, tmp_path / "file" / "x", files, {})
+        export_saved_model(trained, tmp_path / "file" / "x", files, FitMetrics())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -568,3 +568,13 @@ def test_metrics_tell_which_epoch_was_kept(finished):
     ]
     found = result.metrics["validation"]["accuracy"]
     assert float(row["validation_accuracy"]) == pytest.approx(found)
+
+
+def test_a_finished_run_that_was_never_exported_says_how_to(finished, tmp_path):
+    result, _ = finished
+    run = shutil.copytree(result.run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["export"]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UsageError, match=r"was never exported: `tfxfer export .*run` does that"):
+        fit(resume=run, say=lambda _: None)
