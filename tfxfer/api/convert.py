@@ -22,7 +22,7 @@ def convert(
 ) -> Converted:
     """Returns a file of a run or a `.keras` file in another format, and what it loses there.
 
-    The file takes images as the model does, RGB in [0, 255] of its own size; see `conversion`. It
+    The file takes images as the model does, RGB in [0, 255] of its own size; see `formats`. It
     is asked about up to 500 images of the test split, or validation where there is no test, and is
     there only if its answers are the model's: probabilities within 1e-4 or, of fewer bits, the same
     class for nine of ten images.

@@ -192,7 +192,7 @@ def smoothed_cross_entropy(
 ) -> float:
     """Returns the mean cross-entropy of logits and smoothed labels, in nats.
 
-    What `classifier.smoothed_cross_entropy` is in training, of many examples at once.
+    What `losses.smoothed_cross_entropy` is in training, of many examples at once.
 
     Args:
         logits: Shape (num_examples, num_classes).

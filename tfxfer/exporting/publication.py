@@ -30,7 +30,7 @@ class Publication:
         name: Of the model on the server; None takes the run's, or the file's.
         export_dir: Where models are; None takes the place that the run was given, whatever
             directory one is in, or `saved_models`.
-        calibrate: Publish the model at the temperature that suits validation; see `temperature`.
+        calibrate: Publish the model at the temperature that suits validation; see `calibration`.
         min_accuracy: A model that is less accurate is not published; on the test split, or on
             validation where there is no test, of images that it was not trained on.
         keep: How many versions stay; None keeps all.

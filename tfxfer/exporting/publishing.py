@@ -56,9 +56,9 @@ def export_saved_model(
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
-    `serving.write_saved_model` says what is in it. The version is written beside its place, asked
-    about real images in a process that has TensorFlow and nothing else, its answers are compared
-    with the model's, and only then is it renamed to the next free integer.
+    `signatures.write_saved_model` says what is in it. The version is written beside its place,
+    asked about real images in a process that has TensorFlow and nothing else, its answers are
+    compared with the model's, and only then is it renamed to the next free integer.
 
     Args:
         trained: The model; it gives probabilities.

@@ -93,7 +93,7 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (num_examples, num_classes).
 
         Args:
-            batches: Of (squares, labels), as `pipeline.evaluation_batches` gives them.
+            batches: Of (squares, labels), as `batches.evaluation_batches` gives them.
             num_examples: In all.
             batch_size: Of all batches but the last.
             progress: Called after each batch with the number of batches done.
