@@ -44,11 +44,11 @@ def main() -> None:
                 config = config.with_settings({"finetune": {"unfreeze": "none"}})
                 with Interruptions() as interruptions:
                     metrics = train(make_plan(config), interruptions, say=lambda _: None).metrics
-            scores = metrics.get("test", metrics["validation"])
+            scores = metrics.judged
             rows[f"{views} views"] = {
-                "accuracy": scores["accuracy"],
-                "loss": scores["loss"],
-                "seconds": metrics["seconds"]["head"],
+                "accuracy": scores.accuracy,
+                "loss": scores.loss,
+                "seconds": metrics.seconds["head"],
             }
         repeats.append(rows)
     columns = {

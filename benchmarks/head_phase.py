@@ -47,7 +47,7 @@ def head_seconds(config: FitConfig, head: dict) -> float:
     """Returns how long the head phase of a fit takes."""
     plan = make_plan(config.with_settings({"head": head}))
     with Interruptions() as interruptions:
-        seconds = train(plan, interruptions, say=lambda _: None).metrics["seconds"]
+        seconds = train(plan, interruptions, say=lambda _: None).metrics.seconds
     return seconds["images"] + seconds["head"]
 
 

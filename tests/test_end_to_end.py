@@ -127,7 +127,7 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
     answers = serve(pixels=tf.stack(list(test.open_images())))["class_id"].numpy()
     assert np.mean(answers == test.labels) == pytest.approx(accuracy, abs=0.003)
     assert accuracy >= 0.93
-    assert trained_alone(config, weights="none").metrics["test"]["accuracy"] <= 0.91
+    assert trained_alone(config, weights="none").metrics.splits["test"].accuracy <= 0.91
 
 
 @pytest.mark.slow

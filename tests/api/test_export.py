@@ -21,9 +21,11 @@ from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, ExportError, RunError, UsageError
 from tfxfer.evaluation.calibration import tempered
 from tfxfer.evaluation.metrics import softmax
-from tfxfer.exporting.formats import read_litert, read_onnx
+from tfxfer.exporting.litert import read_litert
+from tfxfer.exporting.onnx import read_onnx
 from tfxfer.exporting.publishing import check_accuracy, export_saved_model
 from tfxfer.inference.loading import load
+from tfxfer.runs.metrics_record import FitMetrics, Summary
 from tfxfer.system.run_layout import RunDirectory
 
 
@@ -189,8 +191,8 @@ def test_class_names_of_another_model_are_not_written_over(finished, tmp_path):
 def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path):
     result, _ = finished
     with pytest.raises(ExportError, match=r"accuracy of '.*' on test is .*, below the 1 asked for"):
-        check_accuracy({"test": {"accuracy": 0.9}}, 1.0, result.model)
-    check_accuracy({"validation": {"accuracy": 0.9}}, 0.9, result.model)
+        check_accuracy(FitMetrics({"test": Summary(accuracy=0.9)}), 1.0, result.model)
+    check_accuracy(FitMetrics({"validation": Summary(accuracy=0.9)}), 0.9, result.model)
     metrics = RunDirectory(tmp_path / "run").metrics
     shutil.copytree(result.run, tmp_path / "run")
     metrics.write_text(json.dumps({"test": {"accuracy": 0.5, "loss": 1.0}}))
@@ -274,14 +276,14 @@ def test_an_export_that_differs_from_the_model_is_not_published(
     with pytest.raises(
         ExportError, match=r"probabilities differ by up to .* It was not published\."
     ):
-        export_saved_model(trained, tmp_path / "x", files, {})
+        export_saved_model(trained, tmp_path / "x", files, FitMetrics())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match=r"Cannot write the export to '.*file/x'"):
-        export_saved_model(trained, tmp_path / "file" / "x", files, {})
+        export_saved_model(trained, tmp_path / "file" / "x", files, FitMetrics())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

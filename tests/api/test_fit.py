@@ -18,9 +18,9 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
 from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.evaluation.calibration import tempered
-from tfxfer.evaluation.metrics import Summary
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
+from tfxfer.runs.metrics_record import Summary
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.features import FeatureFunction
@@ -123,7 +123,7 @@ def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
         finetune={"unfreeze": unfreeze, "epochs": 2, "learning_rate": 1e-3},
     )
     rows = rows_of(left.plan.run)
-    best = left.metrics["best"]
+    best = dataclasses.asdict(left.metrics.best)
     (kept,) = (row for row in rows if (row["phase"], int(row["epoch"])) == tuple(best.values()))
     images = left.images["validation"]
     squares = np.concatenate(list(images.streamed().batch(9).as_numpy_iterator()))
@@ -228,7 +228,7 @@ def test_a_second_fit_finds_the_features_of_the_first(
     assert computed == [21, 9, 12]
     again = trained_alone(config, seed=5).metrics
     assert computed == [21, 9, 12]
-    assert again["test"]["loss"] == pytest.approx(first["test"]["loss"], abs=1e-6)
+    assert again.splits["test"].loss == pytest.approx(first.splits["test"].loss, abs=1e-6)
     trained_alone(config, head={"optimizer": "adam", "hidden_units": [8]})
     assert computed == [21, 9, 12]
     trained_alone(config, precision="mixed_bfloat16")  # features are float32's always
@@ -242,7 +242,7 @@ def test_a_second_fit_finds_the_features_of_the_first(
         rows.write_bytes(rows.read_bytes()[:-100])
     healed = trained_alone(config).metrics
     assert computed == [21, 9, 12, 1, 21, 9, 12]
-    assert math.isfinite(healed["test"]["loss"])
+    assert math.isfinite(healed.splits["test"].loss)
 
 
 def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
@@ -263,7 +263,7 @@ def test_one_penalty_can_be_asked_for(pictures, weights_file, tmp_path):
     lines = []
     settings = {"head": {"penalty": 0.5}, "finetune": {"unfreeze": "none"}}
     config = short_config(pictures, weights_file, tmp_path, **settings)
-    assert trained_alone(config, lines.append).metrics["penalty"] == 0.5
+    assert trained_alone(config, lines.append).metrics.penalty == 0.5
     assert sum(line.startswith("head     penalty") for line in lines) == 1
 
 
@@ -357,14 +357,14 @@ WAYS = {
 def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_file, tmp_path, way):
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, **WAYS[way])
-    plain = trained_alone(config).metrics["test"]
+    plain = trained_alone(config).metrics.splits["test"]
     # All are taken for common.
-    assert (plain["accuracy"], plain["balanced_accuracy"]) == (0.75, 0.5)
+    assert (plain.accuracy, plain.balanced_accuracy) == (0.75, 0.5)
     balanced = trained_alone(config.with_settings({"class_weights": "balanced"}))
     # 9 of 15 and 4 of 5 are right.
     recalls = pytest.approx((9 / 15 + 4 / 5) / 2)
-    assert balanced.metrics["test"]["accuracy"] == pytest.approx(13 / 20)
-    assert balanced.metrics["test"]["balanced_accuracy"] == recalls
+    assert balanced.metrics.splits["test"].accuracy == pytest.approx(13 / 20)
+    assert balanced.metrics.splits["test"].balanced_accuracy == recalls
     # What chooses counts both classes the same: its accuracy is the balanced one.
     assert balanced.journal.history.best.validation_accuracy == recalls
 
@@ -377,7 +377,7 @@ def test_validation_that_chooses_is_balanced_as_training_is(pictures, weights_fi
     # Both splits have the same pictures, and so the same numbers.
     assert best.validation_accuracy == pytest.approx(best.train_accuracy)
     assert best.validation_loss == pytest.approx(best.train_loss)
-    assert trained.metrics["validation"]["balanced_accuracy"] == pytest.approx(0.7)
+    assert trained.metrics.splits["validation"].balanced_accuracy == pytest.approx(0.7)
     # The balanced loss is least at the frequencies that both classes have within each picture.
     red, blue = (4 / 5) / (4 / 5 + 6 / 15), (1 / 5) / (1 / 5 + 9 / 15)
     least = -(4 / 5 * math.log(red) + 6 / 15 * math.log(1 - red)) / 2
@@ -401,7 +401,7 @@ def test_weights_that_the_data_give_are_those_of_training_and_not_of_validation(
         trained = train(plan, interruptions, say=lambda _: None)
     best = trained.journal.history.best
     assert best.train_accuracy == pytest.approx(0.7)
-    assert best.validation_accuracy == trained.metrics["validation"]["accuracy"] == 0.65
+    assert best.validation_accuracy == trained.metrics.splits["validation"].accuracy == 0.65
 
 
 def test_a_model_that_is_not_accurate_enough_is_trained_but_not_exported(
@@ -568,3 +568,13 @@ def test_metrics_tell_which_epoch_was_kept(finished):
     ]
     found = result.metrics["validation"]["accuracy"]
     assert float(row["validation_accuracy"]) == pytest.approx(found)
+
+
+def test_a_finished_run_that_was_never_exported_says_how_to(finished, tmp_path):
+    result, _ = finished
+    run = shutil.copytree(result.run, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["export"]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UsageError, match=r"was never exported: `tfxfer export .*run` does that"):
+        fit(resume=run, say=lambda _: None)

@@ -13,7 +13,7 @@ from conftest import small_config, write_pictures
 import tfxfer
 from tfxfer.api.evaluate import evaluate
 from tfxfer.cli import app
-from tfxfer.errors import UsageError
+from tfxfer.errors import RunError, UsageError
 
 # Of classes and of files; a file's name needs an ending, and neither can have a slash.
 CLASSES = ['<img src=x onerror=alert(1)>"q", y', "two\nlines", "Bär, 熊 | `x`"]
@@ -228,3 +228,34 @@ def test_without_its_data_a_report_cannot_be_written_and_the_old_one_stays(fitte
     assert done.output.startswith("Error: ")
     assert "gone" in done.output
     assert (run / "report.html").read_bytes() == page
+
+
+def test_a_page_that_cannot_be_written_names_the_option(fitted, tmp_path):
+    result, _ = fitted
+    for output, reason in {
+        tmp_path / "none" / "x.html": f"there is no directory '{tmp_path}/none'",
+        tmp_path: "it is a directory",
+    }.items():
+        done = CliRunner().invoke(app.main, ["report", str(result.run), "--output", str(output)])
+        assert done.exit_code == 2
+        assert done.output == (
+            f"Error: Cannot write '{output}': {reason}. Choose another file with --output.\n"
+        )
+
+
+def test_a_page_that_cannot_be_written_at_the_end_is_told_in_one_line(fitted, folder, tmp_path):
+    result, _ = fitted
+    with pytest.raises(RunError, match=r"^Cannot write '/dev/full': No space left on device\.$"):
+        tfxfer.report(result.run, output="/dev/full", say=[].append)
+    (tmp_path / "pages").mkdir()
+
+    def lose_the_directory(_):
+        shutil.rmtree(tmp_path / "pages", ignore_errors=True)
+
+    with pytest.raises(UsageError, match=r"^Cannot write '.*': there is no directory '.*pages'"):
+        tfxfer.report(
+            result.run,
+            output=tmp_path / "pages" / "x.html",
+            data=str(folder),  # of which something is said
+            say=lose_the_directory,
+        )

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -57,21 +59,21 @@ def test_what_is_most_probable_stays_so_and_calibration_improves():
         {"validation": labels[:2000], "test": labels[2000:]},
     )
     error = calibration(probabilities[2000:], labels[2000:]).error
-    assert found["test"]["error"] == error > 0.1
-    assert found["test"]["error_at_temperature"] < 0.04
-    text = describe_calibration(found | {"applied": False}, "test")
+    assert found.errors["test"].error == error > 0.1
+    assert found.errors["test"].error_at_temperature < 0.04
+    text = describe_calibration(found, "test")
     assert text.startswith(f"calibration error {error:.4f}; with --calibrate 0.0")
-    assert f"at temperature {found['temperature']:g}, {error:.4f} without" in describe_calibration(
-        found | {"applied": True}, "test"
+    assert f"at temperature {found.temperature:g}, {error:.4f} without" in describe_calibration(
+        dataclasses.replace(found, applied=True), "test"
     )
 
 
 def test_where_all_is_right_there_is_no_temperature_to_be_told():
     probabilities = {"validation": np.array([[0.9, 0.1], [0.2, 0.8]])}
     found = calibrate(probabilities, {"validation": np.array([0, 1])})
-    assert found["temperature"] == 1.0
-    assert found["validation"]["error_at_temperature"] == pytest.approx(0.15)
-    text = describe_calibration(found | {"applied": False}, "validation")
+    assert found.temperature == 1.0
+    assert found.errors["validation"].error_at_temperature == pytest.approx(0.15)
+    text = describe_calibration(found, "validation")
     assert text == "calibration error 0.1500; validation asks for no temperature"
 
 

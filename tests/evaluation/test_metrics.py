@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -15,21 +17,21 @@ from sklearn.metrics import (
 
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.calibration import calibration
+from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import (
+    ClassScores,
     accuracy,
     balanced_accuracy,
     bootstrap_intervals,
-    class_scores,
-    confusion_matrix,
     cross_entropy,
     describe_scores,
     has_uneven_classes,
     is_in_top_k,
-    judging_split,
     smoothed_cross_entropy,
     softmax,
     summarise,
 )
+from tfxfer.runs.metrics_record import Summary
 
 
 @pytest.fixture
@@ -37,6 +39,10 @@ def predictions():
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(5), size=37)
     return probabilities, generator.integers(5, size=37)
+
+
+def class_scores(pairs):
+    return ClassScores.of_counts(pairs.right, pairs.taken, pairs.support)
 
 
 def test_accuracy_and_loss_equal_scikit_learns(predictions):
@@ -57,8 +63,8 @@ def test_a_probability_of_zero_costs_a_finite_loss():
 
 def test_the_summary_has_what_metrics_json_promises(predictions):
     summary = summarise(*predictions)
-    assert summary["num_examples"] == 37
-    assert list(summary) == [
+    assert summary.num_examples == 37
+    assert list(dataclasses.asdict(summary)) == [
         "accuracy",
         "balanced_accuracy",
         "loss",
@@ -69,9 +75,9 @@ def test_the_summary_has_what_metrics_json_promises(predictions):
 
 def test_scores_are_said_for_the_splits_that_there_are():
     even = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
-    scores = {"validation": even | {"num_examples": 1200}, "seconds": {}}
+    scores = {"validation": Summary(**even | {"num_examples": 1200})}
     assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
-    both = scores | {"test": even | {"accuracy": 0.25, "num_examples": 4}}
+    both = scores | {"test": Summary(**even | {"accuracy": 0.25, "num_examples": 4})}
     assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
 
 
@@ -80,8 +86,8 @@ def test_the_balanced_accuracy_is_said_where_classes_are_uneven():
     labels = [0] * 9 + [1] * 3
     found = np.eye(2)[[0] * 9 + [1, 0, 0]]
     scores = {"test": summarise(found, labels)}
-    assert scores["test"]["accuracy"] == pytest.approx(10 / 12)
-    assert scores["test"]["balanced_accuracy"] == pytest.approx((1 + 1 / 3) / 2)
+    assert scores["test"].accuracy == pytest.approx(10 / 12)
+    assert scores["test"].balanced_accuracy == pytest.approx((1 + 1 / 3) / 2)
     assert describe_scores(scores) == ["test accuracy 0.8333, balanced 0.6667 (12 images)"]
 
 
@@ -141,18 +147,14 @@ def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
     assert found == pytest.approx(expected)
 
 
-def test_the_test_split_judges_where_there_is_one():
-    scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
-    assert judging_split(scores) == "test"
-    assert judging_split({"validation": {"accuracy": 0.9}}) == "validation"
-
-
 def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
     probabilities, labels = predictions
     predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(predicted, labels, 5)
-    np.testing.assert_array_equal(confusion, sklearn.metrics.confusion_matrix(labels, predicted))
-    found = class_scores(confusion)
+    pairs = Confusion.of(predicted, labels, 5)
+    np.testing.assert_array_equal(
+        pairs.dense(), sklearn.metrics.confusion_matrix(labels, predicted)
+    )
+    found = class_scores(pairs)
     expected = precision_recall_fscore_support(labels, predicted, labels=range(5), zero_division=0)
     for ours, theirs in zip(
         (found.precision, found.recall, found.f1, found.support), expected, strict=True
@@ -164,7 +166,7 @@ def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
 
 def test_the_rows_of_the_confusion_matrix_sum_to_the_images_of_the_classes(predictions):
     probabilities, labels = predictions
-    confusion = confusion_matrix(probabilities.argmax(axis=1), labels, 7)  # two never occur
+    confusion = Confusion.of(probabilities.argmax(axis=1), labels, 7).dense()  # two never occur
     assert confusion.shape == (7, 7)
     np.testing.assert_array_equal(confusion.sum(axis=1), np.bincount(labels, minlength=7))
     assert np.trace(confusion) / 37 == accuracy(probabilities, labels)
@@ -173,7 +175,7 @@ def test_the_rows_of_the_confusion_matrix_sum_to_the_images_of_the_classes(predi
 def test_classes_that_do_not_occur_have_scores_of_zero_and_no_say_in_the_means():
     # Class 2 occurs and is never taken for anything; class 3 neither occurs nor is predicted.
     labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
-    found = class_scores(confusion_matrix(predicted, labels, 4))
+    found = class_scores(Confusion.of(predicted, labels, 4))
     assert found.precision.tolist() == [0.5, 0.5, 0, 0]
     assert found.recall.tolist() == [0.5, 1, 0, 0]
     assert found.macro()["f1"] == f1_score(labels, predicted, average="macro")

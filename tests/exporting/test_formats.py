@@ -11,7 +11,8 @@ import tensorflow as tf
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import ExportError, RunError, UsageError
-from tfxfer.exporting.formats import read_litert, read_onnx, write_litert, write_onnx
+from tfxfer.exporting.litert import read_litert, write_litert
+from tfxfer.exporting.onnx import read_onnx, write_onnx
 from tfxfer.inference.loading import load
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
@@ -337,7 +338,8 @@ def test_reading_prints_nothing(files, images, tmp_path):
     code = (
         "import pathlib, sys\n"
         "import numpy as np\n"
-        "from tfxfer.exporting.formats import read_litert, read_onnx\n"
+        "from tfxfer.exporting.litert import read_litert\n"
+        "from tfxfer.exporting.onnx import read_onnx\n"
         "images = np.load(sys.argv[3])\n"
         "print('read', file=sys.stderr)\n"
         "read_litert(pathlib.Path(sys.argv[1]))(images)\n"

@@ -12,6 +12,7 @@ from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.reporting.findings import Findings
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
 SIDE = 96  # the small backbone has maps of 3 x 3 there
@@ -82,13 +83,15 @@ def made_findings(folder, names, labels, probabilities, *, pictures=None, descri
     run = RunDirectory(folder)
     run.path.mkdir(parents=True, exist_ok=True)
     run.asked.write_text('data = "photos"\n')
-    metrics = {
-        "best": {"phase": "finetune", "epoch": 2},
-        "data": {"name": "photos", "fingerprint": "0123", "notes": []},
-        "parameters": {"total": 1000, "trained": 500},
-        "penalty": 0.1,
-        "seconds": {"head": 1.0, "finetune": 3.0, "total": 4.0},
-    }
+    metrics = FitMetrics.of_json(
+        {
+            "best": {"phase": "finetune", "epoch": 2},
+            "data": {"name": "photos", "fingerprint": "0123", "notes": []},
+            "parameters": {"total": 1000, "trained": 500},
+            "penalty": 0.1,
+            "seconds": {"head": 1.0, "finetune": 3.0, "total": 4.0},
+        }
+    )
     return Findings(
         run=run,
         config=config,

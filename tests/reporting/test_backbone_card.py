@@ -5,12 +5,16 @@ from tfxfer.config.schema import PretrainConfig
 from tfxfer.config.settings import setting_keys
 from tfxfer.planning.plan import make_pretrain_plan
 from tfxfer.reporting.backbone_card import backbone_card
+from tfxfer.runs.metrics_record import Parameters, PretrainMetrics, Summary
 
-METRICS = {
-    "validation": {"accuracy": 0.51234, "loss": 2.0, "num_examples": 359},
-    "epoch": 3,
-    "training_seconds": 3700.0,
-}
+METRICS = PretrainMetrics(
+    splits={"validation": Summary(accuracy=0.51234, loss=2.0, num_examples=359)},
+    seconds={},
+    num_classes=10,
+    parameters=Parameters(total=1, trained=1),
+    epoch=3,
+    training_seconds=3700.0,
+)
 
 
 def plan(tmp_path, **settings):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from made import guesses, made_findings
 from tensorboard.backend.event_processing import event_accumulator
 
+from tfxfer.errors import RunError
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.reporting import events
 
@@ -89,3 +90,10 @@ def test_of_very_many_classes_the_matrix_is_of_those_with_the_most_mistakes():
     assert picture.shape == (512, 512, 1)
     assert (picture[-100:, -1] == 0).all()  # all of the last hundred classes
     assert (picture[:-100, :-100, 0] == 255 * (1 - np.eye(412))).all()
+
+
+def test_a_place_that_cannot_be_written_to_is_named_in_one_line(tmp_path):
+    findings = made_findings(tmp_path / "run", ["a", "b"], *guesses(4, 2, 0.5))
+    findings.run.events.write_text("a file where the folder should be")
+    with pytest.raises(RunError, match=r"^Cannot write to '.*/run/tensorboard/evaluation': .+\.$"):
+        events.write(findings)

@@ -1,12 +1,16 @@
 """The model card is read by the hub's own library, whatever the names."""
 
+import dataclasses
 import re
 
 import huggingface_hub
+import numpy as np
 import pytest
 from made import guesses, made_findings
+from nasty_names import NASTY_NAMES
 
 from tfxfer.reporting import model_card
+from tfxfer.runs.class_names import write_class_names
 
 NAMES = ['<b>"x": y</b>', "two\nlines", "- 'Bär', 熊: |"]
 
@@ -48,3 +52,21 @@ def test_the_card_says_what_was_done_and_what_came_out(findings):
     assert "Kept was epoch 2 of the finetune phase" in text
     assert "3 images were left out" in text
     assert re.search(r"Data: photos, 100 train, 50 test images", text)
+
+
+@pytest.mark.parametrize("names", [NASTY_NAMES, ("cat", "dog"), ("a b", "Bär")])
+def test_the_program_of_the_card_reads_the_names_of_the_classes(
+    findings, names, tmp_path, monkeypatch
+):
+    result = dataclasses.replace(findings.result, class_names=tuple(names))
+    changed = dataclasses.replace(findings, result=result)
+    program = "\n".join(model_card._usage(changed)).split("```python\n")[1].partition("```")[0]
+    write_class_names(tmp_path / "classes.txt", tuple(names))
+    findings.model.save(tmp_path / "model.keras")
+    monkeypatch.chdir(tmp_path)
+    size = findings.images.image_size
+    images = np.zeros((2, size, size, 3), np.float32)
+    found = {"images": images}
+    exec(program.replace("images = ...", "images = images"), found)
+    assert found["class_names"] == list(names)
+    assert found["probabilities"].shape == (2, 3)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import re
 
 import numpy as np
 import pytest
@@ -304,20 +303,3 @@ def test_odd_bytes_of_file_names_are_told(tmp_path):
         tmp_path, ["a", "b"], *guesses(4, 2, 0.5), describe=lambda number: f"/p/\udcff{number}.jpg"
     )
     assert r"\xff0.jpg" in page.render(findings).encode().decode()
-
-
-def test_rates_of_phases_that_are_far_apart_are_on_a_logarithmic_scale(findings):
-    epochs = made_epochs()
-
-    def numbers(rates):
-        changed = [
-            dataclasses.replace(epoch, learning_rate=rate)
-            for epoch, rate in zip(epochs, rates, strict=True)
-        ]
-        config = findings.config.with_settings({"head": {"optimizer": "adam"}})
-        chart = page._curves(changed, config, None)["charts"]["learning rate"]
-        return set(re.findall(r">([\d.e-]+)</text>", str(chart)))
-
-    assert {"0.01", "0.001", "0.0001"} <= numbers([1e-2, 1e-2, 1e-4, 5e-5])
-    # What decays to nothing within a phase is no reason for it.
-    assert "0.001" not in numbers([1e-2, 1e-2, 5e-3, 1e-9])

@@ -21,7 +21,7 @@ def reported(folder, name, *, share_right=0.8, seed=0, **settings):
     )
     run = findings.run
     run.config.write_text(to_toml(findings.config.with_settings(settings)))
-    write_json(run.metrics, findings.metrics)
+    write_json(run.metrics, findings.metrics.as_json())
     write_json(run.evaluation, findings.result.as_json())
     _write_predictions(findings)
     history = History(run)

@@ -9,6 +9,13 @@ from made import guesses, made_epochs, made_findings
 from tfxfer.cli import app
 from tfxfer.config.schema import FitConfig
 from tfxfer.reporting import words
+from tfxfer.runs.metrics_record import (
+    BestEpoch,
+    CalibrationErrors,
+    CalibrationRecord,
+    ComparisonRecord,
+    Summary,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,30 +81,28 @@ def test_uneven_classes_are_told_with_the_balanced_accuracy(findings):
     ],
 )
 def test_the_calibration_is_told_and_what_would_mend_it(temperature, after, expected):
-    scores = {"error": 0.1, "error_at_temperature": after}
-    metrics = {"calibration": {"temperature": temperature, "applied": False, "test": scores}}
-    told = words.calibration(metrics, "test")
+    scores = CalibrationErrors(error=0.1, error_at_temperature=after)
+    found = CalibrationRecord(temperature, {"test": scores}, applied=False)
+    told = words.calibration(found, "test")
     assert told.startswith("The calibration error is 0.100.")
     assert expected in told
     assert ("--calibrate" in told) == (after < 0.05)
-    metrics["calibration"]["applied"] = True
-    told = words.calibration(metrics, "test")
+    told = words.calibration(dataclasses.replace(found, applied=True), "test")
     assert f"at temperature {temperature:g}" in told
     assert f"is {after:.3f}, without it 0.100" in told
-    assert words.calibration({}, "test") is None
+    assert words.calibration(None, "test") is None
 
 
 @pytest.mark.parametrize("applied", [False, True])
 def test_where_validation_asks_for_no_temperature_none_is_spoken_of(applied):
-    scores = {"error": 0.1, "error_at_temperature": 0.1}
-    metrics = {"calibration": {"temperature": 1.0, "applied": applied, "test": scores}}
-    told = words.calibration(metrics, "test")
+    scores = CalibrationErrors(error=0.1, error_at_temperature=0.1)
+    told = words.calibration(CalibrationRecord(1.0, {"test": scores}, applied), "test")
     assert told == "The calibration error is 0.100; validation asks for no temperature."
 
 
 def test_the_phases_are_told_in_their_order(findings):
     config = findings.config
-    best = {"phase": "finetune", "epoch": 2}
+    best = BestEpoch(phase="finetune", epoch=2)
     head, finetune, kept = words.phases(config, made_epochs(), 0.1, best)
     assert head.startswith("The head was trained with the backbone frozen")
     assert head.endswith("penalty chosen on validation, which was 0.1.")
@@ -115,16 +120,16 @@ def test_a_phase_that_ended_early_says_so_and_one_that_was_left_out_is_not_told(
 
 
 def test_what_transfer_was_worth_is_told_only_where_it_was_measured():
-    comparison = {
-        "num_train": 100,
-        "epochs": 5,
-        "split": "test",
-        "gain": 0.25,
-        "margin": 0.05,
-        "verdict": "helped",
-        "pretrained": {"accuracy": 0.9},
-        "scratch": {"accuracy": 0.65},
-    }
+    comparison = ComparisonRecord(
+        num_train=100,
+        epochs=5,
+        split="test",
+        gain=0.25,
+        margin=0.05,
+        verdict="helped",
+        pretrained=Summary(accuracy=0.9),
+        scratch=Summary(accuracy=0.65),
+    )
     told = words.transfer(comparison)
     assert told.startswith("Pretraining helped: on 100 training images the test accuracy is 0.9000")
     assert "+25.0 points where chance explains 5.0" in told

@@ -2,6 +2,7 @@ import pytest
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import Facts, decide
+from tfxfer.runs.metrics_record import Summary
 from tfxfer.training.comparison import Comparison, scratch_config, transfer_config
 
 FACTS = Facts(
@@ -20,7 +21,7 @@ FACTS = Facts(
 
 def compared(pretrained, scratch, num_examples=100):
     scores = [
-        {"test": {"accuracy": accuracy, "loss": 1.0, "num_examples": num_examples}}
+        Summary(accuracy=accuracy, loss=1.0, num_examples=num_examples)
         for accuracy in (pretrained, scratch)
     ]
     return Comparison(
@@ -41,8 +42,8 @@ def test_the_verdict_weighs_the_gain_against_chance(pretrained, scratch, verdict
     comparison = compared(pretrained, scratch)
     assert comparison.verdict == verdict
     assert sentence in comparison.describe()
-    assert comparison.as_json()["verdict"] == verdict
-    assert comparison.as_json()["gain"] == pytest.approx(pretrained - scratch)
+    assert comparison.record().verdict == verdict
+    assert comparison.record().gain == pytest.approx(pretrained - scratch)
 
 
 def test_more_images_tell_smaller_differences():

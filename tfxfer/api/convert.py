@@ -3,34 +3,10 @@
 import pathlib
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
-from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import accuracy
-from tfxfer.exporting.converting import (
-    CALIBRATION_IMAGES,
-    JUDGED_IMAGES,
-    Converted,
-    Format,
-    check_classes_beside,
-    check_converted,
-    copy_model,
-    output_path,
-    pictures,
-    reader,
-    spread,
-)
-from tfxfer.exporting.formats import (
-    Quantization,
-    write_litert,
-    write_onnx,
-)
-from tfxfer.exporting.publishing import load_exportable
-from tfxfer.runs.class_names import write_class_names
-from tfxfer.system.files import replacing
+from tfxfer.exporting.converting import Converted, Format, Target, write_converted
+from tfxfer.exporting.litert import Quantization
+from tfxfer.exporting.publishing import load_exportable, open_and_tell
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import classes_file, seen_file
 
 
 @isolated
@@ -46,7 +22,7 @@ def convert(
 ) -> Converted:
     """Returns a file of a run or a `.keras` file in another format, and what it loses there.
 
-    The file takes images as the model does, RGB in [0, 255] of its own size; see `conversion`. It
+    The file takes images as the model does, RGB in [0, 255] of its own size; see `formats`. It
     is asked about up to 500 images of the test split, or validation where there is no test, and is
     there only if its answers are the model's: probabilities within 1e-4 or, of fewer bits, the same
     class for nine of ten images.
@@ -67,45 +43,8 @@ def convert(
         DataError: The data's classes are not the model's, or images cannot be read.
         ExportError: The model cannot be converted, or the file's answers are others.
     """
-    if quantization != "none" and kind != "litert":
-        raise UsageError(f"Format '{kind}' has no quantization; only 'litert' has.")
+    target = Target(kind, quantization, output)
     trained = load_exportable(model)
-    path = output_path(trained, kind, output, quantization)
-    check_classes_beside(path, trained)
-    source = trained.open_source(data, data_dir)
-    for note in source.notes if data is not None else ():
-        say(f"note: {note}")
-    # Two answers are compared: any images do where there are none to judge by.
-    split = source.judging
-    judges = source.splits.get(split) or max(source.everything.values(), key=len)
-    judged = spread(judges, JUDGED_IMAGES)
-    labels = trained.labels(source, judges)[judged]
-    images = pictures(judges, judged, trained.input_size)
-    calibration: npt.NDArray[np.uint8] | tuple[()] = ()
-    if quantization == "int8":
-        train = source.everything["train"]
-        calibration = pictures(train, spread(train, CALIBRATION_IMAGES), trained.input_size)
-    expected = trained.predict(images)
-    with replacing(path) as temporary:
-        if kind == "litert":
-            write_litert(trained.model, temporary, quantization, calibration)
-        elif kind == "onnx":
-            write_onnx(trained.model, temporary)
-        else:
-            copy_model(trained.path, temporary)
-        found = reader(kind, temporary, trained)(images)
-        converted = Converted(
-            path,
-            split,
-            len(images),
-            accuracy(found, labels),
-            accuracy(expected, labels),
-            float(np.mean(found.argmax(axis=1) == expected.argmax(axis=1))),
-            float(np.max(np.abs(found - expected))),
-        )
-        check_converted(converted, quantization)
-    if classes_file(path) != classes_file(trained.path):
-        write_class_names(classes_file(path), trained.class_names)
-    if kind == "keras" and trained.seen is not None:
-        trained.seen.write(seen_file(path))
-    return converted
+    path = target.path(trained)
+    source = open_and_tell(trained, data, data_dir, say)
+    return write_converted(trained, source, target, path)

@@ -2,27 +2,27 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Unpack
 
-from tfxfer.config.paths import user_path
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError
 from tfxfer.evaluation.calibration import fit_temperature, tempered_copy
-from tfxfer.evaluation.scoring import score
+from tfxfer.evaluation.scoring import score, why_no_judge
+from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
     CHECK_IMAGES,
+    OtherDataSummary,
     export_saved_model,
     load_exportable,
-    no_judge,
-    own_export_dir,
+    open_and_tell,
 )
 from tfxfer.inference.classifier import TrainedClassifier
-from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.metrics_record import CalibrationRecord, FitMetrics, read_metrics
 from tfxfer.runs.versions import prune_versions
 from tfxfer.system.files import check_writable
 from tfxfer.system.isolation import isolated
-from tfxfer.system.names import check_name, safe_name
 from tfxfer.system.run_layout import RunDirectory
 
 
@@ -30,75 +30,75 @@ from tfxfer.system.run_layout import RunDirectory
 def export(
     model: str | pathlib.Path,
     *,
-    name: str | None = None,
-    export_dir: str | None = None,
     data: str | None = None,
     data_dir: str | None = None,
-    calibrate: bool = False,
-    min_accuracy: float = 0.0,
-    keep: int | None = None,
     say: Callable[[str], None] = print,
+    **settings: Unpack[PublicationSettings],
 ) -> pathlib.Path:
     """Returns a new version of a run or a `.keras` file to serve; see `export_saved_model`.
 
     Args:
         model: A run's directory, or a `.keras` file with `classes.txt` beside it.
-        name: Of the model on the server; None takes the run's, or the file's.
-        export_dir: Where models are; None takes the place that the run was given, whatever
-            directory one is in, or `saved_models`.
         data: Where the images for the check come from; None takes the run's own.
         data_dir: Where TFDS data lie; None takes the run's own.
-        calibrate: Publish the model at the temperature that suits validation; see `temperature`.
-        min_accuracy: A model that is less accurate is not published; on the test split, or on
-            validation where there is no test, of images that it was not trained on.
-        keep: How many versions stay; None keeps all.
         say: Takes what must be known of other data than the run's own, for the person who watches.
+        **settings: How it is published, by keyword: name, export_dir, calibrate, min_accuracy and
+            keep; see `Publication`.
 
     Raises:
         UsageError: The model or the data are not there.
         ExportError: The export cannot be written, differs from the model, or the model is not
             accurate enough.
     """
-    if name is not None:
-        check_name(name, "name", "--export-dir")
+    wanted = Publication(**settings)
     trained = load_exportable(model)
-    if name is None:
-        name = safe_name(_name_of(trained), "model")
-    config = trained.config
-    directory = user_path(export_dir or own_export_dir(trained)) / name
+    directory = wanted.directory(trained)
     check_writable(directory, "export_dir")
-    source = trained.open_source(data, data_dir)
-    for note in source.notes if data is not None else ():
-        say(f"note: {note}")
-    metrics: Mapping[str, Any] = {}
-    if calibrate:
-        found = score(trained, source, "validation")
-        temperature = fit_temperature(found.probabilities, found.labels)
-        trained = dataclasses.replace(trained, model=tempered_copy(trained.model, temperature))
-    if config and data is None and not calibrate:
+    source = open_and_tell(trained, data, data_dir, say)
+    if wanted.calibrate:
+        trained, metrics = _calibrated(trained, source, wanted)
+    elif trained.config and data is None:
         metrics = read_metrics(RunDirectory(trained.path.parent))
-    elif min_accuracy or calibrate:
-        if min_accuracy and source.judging == "all":
-            raise ExportError(no_judge(source))
-        found = score(trained, source, source.judging)
-        scores = ("accuracy", "balanced_accuracy", "loss", "num_examples")
-        told = {name: getattr(found, name) for name in scores}
-        metrics = {found.split: told | {"data": found.data, "notes": list(found.notes)}}
-    if calibrate:
-        metrics = {**metrics, "calibration": {"temperature": temperature, "applied": True}}
+    elif wanted.min_accuracy:
+        metrics = _judged(trained, source, wanted)
+    else:
+        metrics = FitMetrics()
     shown = source.splits.get("validation") or next(iter(source.everything.values()))
-    images = Images(shown, trained.input_size, memory_bytes=0)
-    version = export_saved_model(
-        trained, directory, images.encoded(CHECK_IMAGES), metrics, min_accuracy
-    )
-    if keep is not None:
-        prune_versions(directory, keep)
+    examples = Images(shown, trained.input_size, memory_bytes=0).encoded(CHECK_IMAGES)
+    version = export_saved_model(trained, directory, examples, metrics, wanted.min_accuracy)
+    if wanted.keep is not None:
+        prune_versions(directory, wanted.keep)
     return version
 
 
-def _name_of(trained: TrainedClassifier) -> str:
-    """Returns the name of a model on a server: that of its run, or of its file or folder."""
-    folder = trained.path.resolve().parent.name
-    if trained.config:
-        return folder
-    return folder if trained.path.stem == "model" else trained.path.stem
+def _calibrated(
+    trained: TrainedClassifier, source: BoundSource, wanted: Publication
+) -> tuple[TrainedClassifier, FitMetrics]:
+    """Returns a classifier at the temperature that suits validation, and how good it is."""
+    found = score(trained, source, "validation")
+    temperature = fit_temperature(found.probabilities, found.labels)
+    trained = dataclasses.replace(trained, model=tempered_copy(trained.model, temperature))
+    applied = CalibrationRecord(temperature, applied=True)
+    return trained, dataclasses.replace(_judged(trained, source, wanted), calibration=applied)
+
+
+def _judged(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:
+    """Returns how good a classifier is on the split that judges it.
+
+    Raises:
+        ExportError: There is none, but an accuracy was asked for.
+    """
+    if wanted.min_accuracy and source.judging == "all":
+        raise ExportError(
+            f"Cannot check --min-accuracy: {why_no_judge(source)} It was not published."
+        )
+    found = score(trained, source, source.judging)
+    summary = OtherDataSummary(
+        accuracy=found.accuracy,
+        balanced_accuracy=found.balanced_accuracy,
+        loss=found.loss,
+        num_examples=found.num_examples,
+        data=found.data,
+        notes=found.notes,
+    )
+    return FitMetrics({found.split: summary})

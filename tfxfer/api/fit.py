@@ -13,8 +13,9 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped
+from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
-from tfxfer.evaluation.metrics import describe_scores, judging_split
+from tfxfer.evaluation.metrics import describe_scores
 from tfxfer.evaluation.scoring import judge
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
@@ -23,10 +24,14 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write_report
-from tfxfer.runs.directory import read_metrics
 from tfxfer.runs.failures import naming_trouble
 from tfxfer.runs.history import History
 from tfxfer.runs.lock import locked
+from tfxfer.runs.metrics_record import (
+    FitMetrics,
+    judging_split,
+    read_metrics,
+)
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
@@ -101,8 +106,13 @@ def fit(
     if run is not None and run.is_finished:
         say(f"The run '{run.path}' is finished.")
         metrics = read_metrics(run)
-        export = _where_exported(metrics["export"], asked)
-        return FitResult(run.path, run.model, export, metrics)
+        if metrics.export is None:
+            raise UsageError(
+                f"The run '{run.path}' is finished, but was never exported: "
+                f"`tfxfer export {in_shell(run.path)}` does that."
+            )
+        export = _where_exported(metrics.export, asked)
+        return FitResult(run.path, run.model, export, metrics.as_json())
     with Interruptions() as interruptions:
         plan = make_plan(asked)
         with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
@@ -130,7 +140,7 @@ def _fit(
     version = _exported_before(plan)
     if version is None:
         # Before the export too: should it fail, `tfxfer export` tries again without training.
-        write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
+        _write_metrics(plan.run, dataclasses.replace(trained.metrics, seconds=clock.seconds))
         version = export_saved_model(
             TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
             plan.export_directory,
@@ -139,8 +149,8 @@ def _fit(
             plan.config.min_accuracy,
         )
         clock.lap("export")
-    metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
-    write_json(plan.run.metrics, metrics)
+    metrics = dataclasses.replace(trained.metrics, export=str(version), seconds=clock.seconds)
+    _write_metrics(plan.run, metrics)
     say(_summary(plan, trained.journal.history, metrics, skipped))
     if plan.config.compare_scratch:
         # A run that is resumed is asked for by settings that are all decided.
@@ -150,23 +160,29 @@ def _fit(
         )
         comparison = compare_with_scratch(first_asked, trained, interruptions, say)
         clock.lap("comparison")
-        metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
-        write_json(plan.run.metrics, metrics)
+        metrics = dataclasses.replace(
+            metrics, comparison=comparison.record(), seconds=clock.seconds
+        )
+        _write_metrics(plan.run, metrics)
         say(f"{comparison.describe()}\n")
     page = _report(trained, metrics)
     clock.lap("report")
-    metrics["seconds"] = clock.seconds
-    write_json(plan.run.metrics, metrics)
+    metrics = dataclasses.replace(metrics, seconds=clock.seconds)
+    _write_metrics(plan.run, metrics)
     trained.journal.close()
     say(_next_steps(plan, version, page))
-    return FitResult(plan.run.path, plan.run.model, version, metrics)
+    return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
+
+
+def _write_metrics(run: RunDirectory, metrics: FitMetrics) -> None:
+    write_json(run.metrics, metrics.as_json())
 
 
 def _exported_before(plan: Plan) -> Path | None:
     """Returns the export that a run had published when it was interrupted."""
     if not plan.run.metrics.is_file():
         return None
-    said = read_metrics(plan.run).get("export")
+    said = read_metrics(plan.run).export
     version = None if said is None else _where_exported(said, plan.config)
     return version if version is not None and version.is_dir() else None
 
@@ -181,7 +197,7 @@ def _where_exported(said: str, config: FitConfig) -> Path:
     return Path(config.export_dir, *Path(said).parts[-2:])  # its name, and its version
 
 
-def _report(trained: Trained, metrics: Mapping[str, Any]) -> Path:
+def _report(trained: Trained, metrics: FitMetrics) -> Path:
     """Writes the page that a person reads, from what is in memory, and returns where it is."""
     plan, source, images = trained.plan, trained.plan.source, trained.images
     name = judging_split(trained.probabilities)
@@ -201,21 +217,23 @@ def _report(trained: Trained, metrics: Mapping[str, Any]) -> Path:
         return write_report(findings)
 
 
-def _summary(
-    plan: Plan, history: History, metrics: Mapping[str, Any], skipped: list[Unreadable]
-) -> str:
+def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
     """Returns what came out and where it is."""
     best = history.best
+    calibration = []
+    if metrics.calibration:
+        split = judging_split(metrics.splits)
+        calibration = [describe_calibration(metrics.calibration, split)]
     return "\n".join(
         [
             "",
-            *describe_scores(metrics),
-            describe_calibration(metrics["calibration"], judging_split(metrics)),
+            *describe_scores(metrics.splits),
+            *calibration,
             *describe_skipped(plan.run, skipped),
             f"best epoch: {best.epoch} of the {best.phase} phase" if best else "",
-            f"took {readable_seconds(metrics['seconds']['total'])}",
+            f"took {readable_seconds(metrics.seconds['total'])}",
             f"model   {plan.run.model}",
-            f"export  {metrics['export']}",
+            f"export  {metrics.export}",
         ]
     )
 

@@ -13,14 +13,19 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.evaluation.metrics import describe_scores, summarise
-from tfxfer.models.classifier import in_float32
+from tfxfer.models.layers import in_float32
 from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.backbone_card import backbone_card
-from tfxfer.runs.directory import read_metrics, start_run
+from tfxfer.runs.directory import start_run
 from tfxfer.runs.failures import naming_trouble
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
+from tfxfer.runs.metrics_record import (
+    Parameters,
+    PretrainMetrics,
+    read_metrics_json,
+)
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.runs.places import note_places
 from tfxfer.system.devices import leave_gpu_to_jax
@@ -92,7 +97,7 @@ def pretrain(
     asked = asked_settings(PretrainConfig, config, settings, run)
     if run is not None and run.is_finished:
         say(f"The run '{run.path}' is finished.")
-        return PretrainResult(run.path, run.backbone, read_metrics(run))
+        return PretrainResult(run.path, run.backbone, read_metrics_json(run))
     with Interruptions() as interruptions:
         plan = make_pretrain_plan(asked)
         with naming_trouble(plan.run, plan.config, "pretrain"), locked(plan.run):
@@ -125,36 +130,37 @@ def _pretrain(
         clock.lap("training")
         model = classifier.with_probabilities()
         found = predict_splits(model, images, plan.config.batch_size)
-        metrics: dict[str, Any] = {
+        scores = {
             name: summarise(probabilities, images[name].labels)
             for name, probabilities in found.items()
         }
         clock.lap("evaluation")
-    metrics |= {
-        "seconds": clock.seconds,
-        "num_classes": len(plan.source.class_names),
-        "parameters": {"total": classifier.num_parameters(), "trained": classifier.num_trainable()},
-        "epoch": history.best.epoch if history.best else 0,
-        "training_seconds": round(sum(epoch.seconds for epoch in history.epochs), 1),
-    }
+    metrics = PretrainMetrics(
+        splits=scores,
+        seconds=clock.seconds,
+        num_classes=len(plan.source.class_names),
+        parameters=Parameters(classifier.num_parameters(), classifier.num_trainable()),
+        epoch=history.best.epoch if history.best else 0,
+        training_seconds=round(sum(epoch.seconds for epoch in history.epochs), 1),
+    )
     with replacing(run.backbone) as temporary:
         in_float32(classifier.backbone).save(temporary)
     with replacing(run.card) as temporary:
         temporary.write_text(backbone_card(plan, metrics), encoding="utf-8")
-    write_json(run.metrics, metrics)
+    write_json(run.metrics, metrics.as_json())
     journal.close()
     say(_summary(plan, metrics))
-    return PretrainResult(run.path, run.backbone, metrics)
+    return PretrainResult(run.path, run.backbone, metrics.as_json())
 
 
-def _summary(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
+def _summary(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
     """Returns what came out, where it is, and the next command to type."""
     return "\n".join(
         [
             "",
-            *describe_scores(metrics),
-            f"best epoch: {metrics['epoch']} of {plan.config.epochs}",
-            f"trained for {readable_seconds(metrics['training_seconds'])}",
+            *describe_scores(metrics.splits),
+            f"best epoch: {metrics.epoch} of {plan.config.epochs}",
+            f"trained for {readable_seconds(metrics.training_seconds)}",
             f"backbone  {plan.run.backbone}",
             f"card      {plan.run.card}",
             "",

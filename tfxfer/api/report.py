@@ -2,22 +2,21 @@
 
 import pathlib
 from collections.abc import Callable
-from typing import NoReturn
 
 from tfxfer.config.decided import decided_fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.data.seen import BoundSource
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.scoring import score
+from tfxfer.evaluation.scoring import score, why_no_judge
 from tfxfer.inference.loading import load
 from tfxfer.reporting import page, side_by_side
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write, write_report
-from tfxfer.runs.directory import open_run, read_metrics
+from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
+from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
@@ -90,8 +89,11 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
     trained = load(run.path)
     source = trained.open_source(data, data_dir)
     name = source.judging
-    (judges,) = source.part(name).values() if name != "all" else (_no_judge(source),)
-    notes = (*metrics["data"].get("notes", ()), *source.notes)
+    if name == "all":
+        raise UsageError(why_no_judge(source))
+    (judges,) = source.part(name).values()
+    told = metrics.data.notes if metrics.data else None
+    notes = (*(told or ()), *source.notes)
     with naming_unreadable_images(judges):
         return Findings(
             run=run,
@@ -104,14 +106,6 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
         )
-
-
-def _no_judge(source: BoundSource) -> NoReturn:
-    """Raises a UsageError for data that cannot judge the model."""
-    raise UsageError(
-        f"'{source.name}' has neither a test nor a validation split that the model has not seen. "
-        f"{source.absent.get('test', '')}"
-    )
 
 
 def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:

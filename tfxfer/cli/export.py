@@ -12,6 +12,17 @@ from tfxfer.errors import UsageError
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes
 
+# Options that go with some formats alone, and what is said where they come with another one.
+_OF_SERVING = dict.fromkeys(
+    ("name", "export_dir", "keep", "calibrate", "min_accuracy"),
+    "goes with --format saved_model, not with {kind}",
+)
+
+_OF_FILES = {
+    "output": "goes with another --format than saved_model",
+    "quantization": "goes with --format litert",
+}
+
 
 @click.command()
 @click.argument("model")
@@ -45,19 +56,7 @@ from tfxfer.system.progress import readable_bytes
     help="Of litert: weights in half or a quarter of the space.",
 )
 @click.option("--output", help="Of the other formats: the file  [default: beside the model]")
-def export(
-    model: str,
-    kind: Any,
-    name: str | None,
-    export_dir: str | None,
-    data: str | None,
-    data_dir: str | None,
-    calibrate: bool,
-    min_accuracy: float,
-    keep: int | None,
-    quantization: Any,
-    output: str | None,
-) -> None:
+def export(model: str, kind: Any, **options: Any) -> None:
     """Publish MODEL, a run's directory or a .keras file, as others run it.
 
     Of a saved_model a new version for TensorFlow Serving appears, once it was found to answer as
@@ -65,58 +64,34 @@ def export(
     take RGB in [0, 255] of the model's size; they are compared with the model, too, and what they
     lose is told.
     """
-    if kind != "saved_model":
-        for_serving = {
-            "--name": name,
-            "--export-dir": export_dir,
-            "--keep": keep,
-            "--calibrate": calibrate,
-            "--min-accuracy": min_accuracy,
-        }
-        _refuse(f"goes with --format saved_model, not with {kind}", for_serving)
+    refused = _OF_FILES if kind == "saved_model" else _OF_SERVING
+    for name, why in refused.items():
+        value = options.pop(name)
+        if value and (name, value) != ("quantization", "none"):
+            raise UsageError(f"Option --{name.replace('_', '-')} {why.format(kind=kind)}.")
+    if kind == "saved_model":
+        _publish(model, options)
     else:
-        _refuse("goes with another --format than saved_model", {"--output": output})
-        _refuse(
-            "goes with --format litert",
-            {"--quantization": quantization if quantization != "none" else None},
-        )
+        _convert(model, kind, options)
+
+
+def _publish(model: str, options: dict[str, Any]) -> None:
+    """Publishes a version, and tells how to serve it."""
     with quiet_import():
-        from tfxfer.api.convert import convert
         from tfxfer.api.export import export as publish
         from tfxfer.exporting import clients
-    if kind != "saved_model":
-        made = convert(
-            model,
-            kind,
-            output=output,
-            quantization=quantization,
-            data=data,
-            data_dir=data_dir,
-            say=streams.say,
-        )
-        streams.say(
-            f"Wrote '{made.path}', {readable_bytes(made.path.stat().st_size)}.\n"
-            f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
-            f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
-            f"probabilities within {made.difference:.1g}"
-        )
-        return
-    version = publish(
-        model,
-        name=name,
-        export_dir=export_dir,
-        data=data,
-        data_dir=data_dir,
-        calibrate=calibrate,
-        min_accuracy=min_accuracy,
-        keep=keep,
-        say=streams.say,
-    )
+    version = publish(model, **options, say=streams.say)
     streams.say(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 
 
-def _refuse(why: str, options: dict[str, Any]) -> None:
-    """Raises a UsageError if one of the options was given."""
-    given = [name for name, value in options.items() if value]
-    if given:
-        raise UsageError(f"Option {given[0]} {why}.")
+def _convert(model: str, kind: Any, options: dict[str, Any]) -> None:
+    """Writes a file, and tells what it loses."""
+    with quiet_import():
+        from tfxfer.api.convert import convert
+    made = convert(model, kind, **options, say=streams.say)
+    streams.say(
+        f"Wrote '{made.path}', {readable_bytes(made.num_bytes)}.\n"
+        f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
+        f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
+        f"probabilities within {made.difference:.1g}"
+    )

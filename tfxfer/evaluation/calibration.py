@@ -23,6 +23,7 @@ from tfxfer.evaluation.metrics import (
     row_blocks,
     softmax,
 )
+from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
 
 # Bins of confidence in which calibration is looked at (Guo et al. 2017, arXiv:1706.04599).
 CALIBRATION_BINS = 15
@@ -149,39 +150,39 @@ def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np
 
 def calibrate(
     probabilities: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, npt.NDArray[np.int64]]
-) -> dict[str, Any]:
+) -> CalibrationRecord:
     """Returns the temperature that suits validation, and what it does to calibration errors.
+
+    It is not applied.
 
     Args:
         probabilities: By split, at temperature 1, (num_examples, num_classes) each.
         labels: By split, class indices, (num_examples,).
 
-    Returns:
-        "temperature" and, by split, "error" and "error_at_temperature", as `metrics.json` has them.
     """
     temperature = fit_temperature(probabilities["validation"], labels["validation"])
     errors = {
-        name: {
-            "error": calibration(found, labels[name]).error,
-            "error_at_temperature": calibration(tempered(found, temperature), labels[name]).error,
-        }
+        name: CalibrationErrors(
+            error=calibration(found, labels[name]).error,
+            error_at_temperature=calibration(tempered(found, temperature), labels[name]).error,
+        )
         for name, found in probabilities.items()
     }
-    return {"temperature": temperature, **errors}
+    return CalibrationRecord(temperature, errors)
 
 
-def describe_calibration(found: Mapping[str, Any], split: str) -> str:
+def describe_calibration(found: CalibrationRecord, split: str) -> str:
     """Returns a line on how far probabilities can be believed.
 
     Args:
-        found: What `calibrate` returned and, as "applied", whether the model has the temperature.
+        found: Of the model.
         split: On which one judges.
     """
-    before, after = found[split]["error"], found[split]["error_at_temperature"]
-    if found["temperature"] == 1:
+    before, after = found.errors[split].error, found.errors[split].error_at_temperature
+    if found.temperature == 1:
         return f"calibration error {before:.4f}; validation asks for no temperature"
-    at = f"temperature {found['temperature']:g}"
-    if found["applied"]:
+    at = f"temperature {found.temperature:g}"
+    if found.applied:
         return f"calibration error {after:.4f} at {at}, {before:.4f} without"
     return f"calibration error {before:.4f}; with --calibrate {after:.4f}, at {at}"
 

@@ -1,11 +1,13 @@
 """Numbers that judge a classifier: arrays in, numbers out."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from tfxfer.runs.metrics_record import Summary
 
 Counts = npt.NDArray[np.int64]
 
@@ -20,25 +22,6 @@ _INTERVAL = (2.5, 97.5)
 # Probabilities that are worked on at a time: of thousands of classes the copies of all would take
 # many times the memory of what they are copied from.
 _BLOCK = 2**22
-
-
-class Summary(TypedDict):
-    """What `metrics.json` holds of a split.
-
-    Attributes:
-        accuracy: See `accuracy`.
-        balanced_accuracy: See `balanced_accuracy`.
-        loss: See `cross_entropy`.
-        num_examples: How many there are.
-        uneven_classes: See `has_uneven_classes`; where it is false the two accuracies are much the
-            same.
-    """
-
-    accuracy: float
-    balanced_accuracy: float
-    loss: float
-    num_examples: int
-    uneven_classes: bool
 
 
 def accuracy(
@@ -109,19 +92,6 @@ def is_in_top_k(
     return found
 
 
-def confusion_matrix(predicted: npt.ArrayLike, labels: npt.ArrayLike, num_classes: int) -> Counts:
-    """Returns how many examples of each class were taken for each, (num_classes, num_classes).
-
-    Args:
-        predicted: Class indices, shape (num_examples,): the columns.
-        labels: Class indices, shape (num_examples,): the rows.
-        num_classes: How many there are, also where some do not occur.
-    """
-    pairs = np.asarray(labels) * num_classes + np.asarray(predicted)
-    counts = np.bincount(pairs, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes).astype(np.int64)
-
-
 @dataclass(frozen=True)
 class ClassScores:
     """How each class is told from the others, (num_classes,) each, in [0, 1].
@@ -163,15 +133,6 @@ class ClassScores:
         known = self.support + self.taken > 0
         means = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {name: float(np.mean(values[known])) for name, values in means.items()}
-
-
-def class_scores(confusion: Counts) -> ClassScores:
-    """Returns the precision, recall and F1 of each class.
-
-    Args:
-        confusion: Of `confusion_matrix`.
-    """
-    return ClassScores.of_counts(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
 
 
 def bootstrap_intervals(
@@ -231,7 +192,7 @@ def smoothed_cross_entropy(
 ) -> float:
     """Returns the mean cross-entropy of logits and smoothed labels, in nats.
 
-    What `classifier.smoothed_cross_entropy` is in training, of many examples at once.
+    What `losses.smoothed_cross_entropy` is in training, of many examples at once.
 
     Args:
         logits: Shape (num_examples, num_classes).
@@ -279,34 +240,29 @@ def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
         probabilities: Shape (num_examples, num_classes), rows summing to 1.
         labels: Class indices, shape (num_examples,).
     """
-    return {
-        "accuracy": accuracy(probabilities, labels),
-        "balanced_accuracy": balanced_accuracy(probabilities, labels),
-        "loss": cross_entropy(probabilities, labels),
-        "num_examples": len(np.asarray(labels)),
-        "uneven_classes": has_uneven_classes(labels),
-    }
+    return Summary(
+        accuracy=accuracy(probabilities, labels),
+        balanced_accuracy=balanced_accuracy(probabilities, labels),
+        loss=cross_entropy(probabilities, labels),
+        num_examples=len(np.asarray(labels)),
+        uneven_classes=has_uneven_classes(labels),
+    )
 
 
-def describe_scores(scores: Mapping[str, Any]) -> list[str]:
-    """Returns a line for each split that has a summary, the test first.
+def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
+    """Returns a line for each split that judges, the test first.
 
     The balanced accuracy stands beside the plain one where classes are uneven, and so it differs.
     """
     lines = []
     for name in ("test", "validation"):
-        if name in scores:
-            found = scores[name]
-            line = f"{name} accuracy {found['accuracy']:.4f}"
-            if found["uneven_classes"]:
-                line += f", balanced {found['balanced_accuracy']:.4f}"
-            lines.append(f"{line} ({found['num_examples']:,} images)")
+        if name in splits:
+            found = splits[name]
+            line = f"{name} accuracy {found.accuracy:.4f}"
+            if found.uneven_classes:
+                line += f", balanced {found.balanced_accuracy:.4f}"
+            lines.append(f"{line} ({found.num_examples:,} images)")
     return lines
-
-
-def judging_split(splits: Container[str]) -> str:
-    """Returns the split that judges a model: the test or, where there is none, validation."""
-    return "test" if "test" in splits else "validation"
 
 
 def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

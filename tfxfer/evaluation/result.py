@@ -86,7 +86,6 @@ class EvaluationResult:
         Of up to 500 classes "confusion" is the matrix; of more, "confusion_pairs" has its cells
         that are not 0: class, what it was taken for, and how many images.
         """
-        scores = self.classes
         return {
             "data": self.data,
             "split": self.split,
@@ -96,37 +95,41 @@ class EvaluationResult:
             "balanced_accuracy": self.balanced_accuracy,
             "top_5_accuracy": self.top_5_accuracy,
             "loss": self.loss,
-            "macro": scores.macro(),
+            "macro": self.classes.macro(),
             "uneven_classes": self.uneven_classes,
             "intervals": {
                 "level": 0.95,
                 "samples": BOOTSTRAP_SAMPLES,
                 **{name: list(ends) for name, ends in self.intervals.items()},
             },
-            "calibration": {
-                "error": self.calibration.error,
-                "bins": [
-                    {"confidence": float(confidence), "accuracy": float(share), "count": int(count)}
-                    for confidence, share, count in zip(
-                        self.calibration.confidence,
-                        self.calibration.accuracy,
-                        self.calibration.count,
-                        strict=True,
-                    )
-                ],
-            },
-            "classes": [
-                {
-                    "name": name,
-                    "precision": float(scores.precision[index]),
-                    "recall": float(scores.recall[index]),
-                    "f1": float(scores.f1[index]),
-                    "support": int(scores.support[index]),
-                }
-                for index, name in enumerate(self.class_names)
-            ],
+            "calibration": self._calibration_as_json(),
+            "classes": self._classes_as_json(),
             **self._confusion_as_json(),
         }
+
+    def _calibration_as_json(self) -> dict[str, Any]:
+        found = self.calibration
+        bins = zip(found.confidence, found.accuracy, found.count, strict=True)
+        return {
+            "error": found.error,
+            "bins": [
+                {"confidence": float(confidence), "accuracy": float(share), "count": int(count)}
+                for confidence, share, count in bins
+            ],
+        }
+
+    def _classes_as_json(self) -> list[dict[str, Any]]:
+        scores = self.classes
+        return [
+            {
+                "name": name,
+                "precision": float(scores.precision[index]),
+                "recall": float(scores.recall[index]),
+                "f1": float(scores.f1[index]),
+                "support": int(scores.support[index]),
+            }
+            for index, name in enumerate(self.class_names)
+        ]
 
     def _confusion_as_json(self) -> dict[str, Any]:
         if self.pairs.num_classes <= MATRIX_CLASSES:

@@ -31,6 +31,14 @@ def score(
     return judge(source.name, split, trained.class_names, probabilities, labels, notes)
 
 
+def why_no_judge(source: BoundSource) -> str:
+    """Returns why nothing of some data can judge a model, where that is so."""
+    no_judge = (
+        f"'{source.name}' has neither a test nor a validation split that the model has not seen."
+    )
+    return " ".join([no_judge, *filter(None, [source.absent.get("test")])])
+
+
 def judge(
     data: str,
     split: str,
@@ -56,6 +64,11 @@ def judge(
         data=data,
         split=split,
         class_names=class_names,
+        accuracy=metrics.accuracy(probabilities, labels),
+        balanced_accuracy=metrics.balanced_accuracy(probabilities, labels),
+        loss=metrics.cross_entropy(probabilities, labels),
+        num_examples=len(labels),
+        uneven_classes=metrics.has_uneven_classes(labels),
         top_5_accuracy=float(in_top.mean()) if num_classes > TOP else None,
         pairs=pairs,
         classes=ClassScores.of_counts(pairs.right, pairs.taken, pairs.support),
@@ -63,7 +76,6 @@ def judge(
         probabilities=probabilities,
         labels=labels,
         notes=notes,
-        **metrics.summarise(probabilities, labels),
     )
 
 

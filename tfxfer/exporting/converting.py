@@ -1,8 +1,8 @@
-"""Converts a classifier to the formats of other runtimes, and checks the result."""
+"""A classifier as a file that another runtime reads, checked against the model."""
 
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,24 +12,23 @@ import numpy.typing as npt
 from tfxfer.config.paths import user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.exporting.formats import (
-    Predict,
-    Quantization,
-    read_litert,
-    read_onnx,
-)
+from tfxfer.evaluation.metrics import accuracy
+from tfxfer.exporting.formats import Predict
+from tfxfer.exporting.litert import Quantization, read_litert, write_litert
+from tfxfer.exporting.onnx import read_onnx, write_onnx
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import is_keras_archive, read_model
-from tfxfer.runs.class_names import read_class_names
-from tfxfer.system.files import check_output
-from tfxfer.system.run_layout import classes_file
+from tfxfer.runs.class_names import read_class_names, write_class_names
+from tfxfer.system.files import check_output, replacing
+from tfxfer.system.run_layout import classes_file, seen_file
 
 # Images on which a file of another format is compared with the model, and those that tell int8 the
 # ranges of the activations.
-JUDGED_IMAGES, CALIBRATION_IMAGES = 500, 200
+_JUDGED_IMAGES, _CALIBRATION_IMAGES = 500, 200
 
 # How far the probabilities of a file of float32 may be from the model's: sums in another order.
 # Trained networks stay within 1e-5, those of random weights do not.
@@ -56,6 +55,7 @@ class Converted:
         model_accuracy: Of the model.
         agreement: Share of images that get the same class from both.
         difference: The largest between two probabilities.
+        num_bytes: The size of the file.
     """
 
     path: pathlib.Path
@@ -65,53 +65,138 @@ class Converted:
     model_accuracy: float
     agreement: float
     difference: float
+    num_bytes: int
 
 
-def output_path(
-    trained: TrainedClassifier,
-    kind: Format,
-    output: str | pathlib.Path | None,
-    quantization: Quantization,
-) -> pathlib.Path:
-    """Returns where a file goes, which can be written.
+@dataclass(frozen=True)
+class Target:
+    """What is to be made of a model.
+
+    Attributes:
+        kind: The format.
+        quantization: Of "litert".
+        output: The file; None lies beside the model.
 
     Raises:
-        UsageError: It cannot, or there is none by default.
+        UsageError: The format has no quantization.
     """
-    suffix = _SUFFIXES[kind]
-    if output is None:
-        if kind == "keras":
-            raise UsageError("Format 'keras' copies the model: say where to with --output.")
-        quantized = "" if quantization == "none" else f".{quantization}"
-        path = trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
-    else:
-        path = user_path(output)
+
+    kind: Format
+    quantization: Quantization = "none"
+    output: str | pathlib.Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantization != "none" and self.kind != "litert":
+            raise UsageError(f"Format '{self.kind}' has no quantization; only 'litert' has.")
+
+    def path(self, trained: TrainedClassifier) -> pathlib.Path:
+        """Returns the file, which can be written, with no other model's class names beside it.
+
+        Raises:
+            UsageError: It cannot, there are, or there is no file by default.
+        """
+        path = self._path(trained)
+        check_output(path, "--output")
+        classes = classes_file(path)
+        if not classes.exists() or classes.resolve() == classes_file(trained.path).resolve():
+            return path
+        if read_class_names(classes) != trained.class_names:
+            raise UsageError(
+                f"'{classes}' names the classes of another model, and '{path}' would lie beside "
+                "it. Choose another directory with --output."
+            )
+        return path
+
+    def _path(self, trained: TrainedClassifier) -> pathlib.Path:
+        suffix = _SUFFIXES[self.kind]
+        if self.output is None:
+            if self.kind == "keras":
+                raise UsageError("Format 'keras' copies the model: say where to with --output.")
+            quantized = "" if self.quantization == "none" else f".{self.quantization}"
+            return trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
+        path = user_path(self.output)
         if path.suffix != suffix:
-            raise UsageError(f"The output '{path}' is no '{suffix}' file, as format '{kind}' is.")
+            raise UsageError(
+                f"The output '{path}' is no '{suffix}' file, as format '{self.kind}' is."
+            )
         if path.resolve() == trained.path.resolve():
             raise UsageError(f"The output '{path}' is the model itself.")
-    check_output(path, "--output")
-    return path
+        return path
 
 
-def check_classes_beside(path: pathlib.Path, trained: TrainedClassifier) -> None:
-    """Raises a UsageError if the class names beside a file are those of another model."""
-    classes = classes_file(path)
-    if not classes.exists() or classes.resolve() == classes_file(trained.path).resolve():
-        return
-    if read_class_names(classes) != trained.class_names:
-        raise UsageError(
-            f"'{classes}' names the classes of another model, and '{path}' would lie beside it. "
-            "Choose another directory with --output."
+def write_converted(
+    trained: TrainedClassifier, source: BoundSource, target: Target, path: pathlib.Path
+) -> Converted:
+    """Writes a classifier in another format, once the file was found to answer as the model does.
+
+    Args:
+        trained: The model.
+        source: Where the images come from about which both are asked.
+        target: What is made.
+        path: Of the file; see `Target.path`.
+
+    Raises:
+        DataError: The data's classes are not the model's, or images cannot be read.
+        ExportError: The model cannot be converted, or the file's answers are others.
+        RunError: The file cannot be written.
+    """
+    # Two answers are compared: any images do where there are none to judge by.
+    judges = source.splits.get(source.judging) or max(source.everything.values(), key=len)
+    chosen = _spread(judges, _JUDGED_IMAGES)
+    labels = trained.labels(source, judges)[chosen]
+    images = _pictures(judges, chosen, trained.input_size)
+    calibration: npt.NDArray[np.uint8] | tuple[()] = ()
+    if target.quantization == "int8":
+        train = source.everything["train"]
+        calibration = _pictures(train, _spread(train, _CALIBRATION_IMAGES), trained.input_size)
+    expected = trained.predict(images)
+    with replacing(path) as temporary:
+        _write(trained, target, temporary, calibration)
+        found = _reader(target.kind, temporary, trained)(images)
+        converted = Converted(
+            path=path,
+            split=source.judging,
+            num_images=len(images),
+            accuracy=accuracy(found, labels),
+            model_accuracy=accuracy(expected, labels),
+            agreement=float(np.mean(found.argmax(axis=1) == expected.argmax(axis=1))),
+            difference=float(np.max(np.abs(found - expected))),
+            num_bytes=temporary.stat().st_size,
         )
+        _check(converted, target.quantization)
+    _write_beside(trained, target, path)
+    return converted
 
 
-def spread(split: Split, count: int) -> npt.NDArray[np.int64]:
+def _write(
+    trained: TrainedClassifier,
+    target: Target,
+    path: pathlib.Path,
+    calibration: Iterable[npt.NDArray[np.uint8]],
+) -> None:
+    """Writes the file itself."""
+    if target.kind == "litert":
+        write_litert(trained.model, path, target.quantization, calibration)
+    elif target.kind == "onnx":
+        write_onnx(trained.model, path)
+    else:
+        _copy_model(trained.path, path)
+
+
+def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path) -> None:
+    """Writes what goes with the file: the class names, and what the model has seen."""
+    if classes_file(path) != classes_file(trained.path):
+        write_class_names(classes_file(path), trained.class_names)
+    if target.kind == "keras" and trained.seen is not None:
+        trained.seen.write(seen_file(path))
+
+
+def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
     """Returns the numbers of up to so many examples, evenly spread over a split."""
     return np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
 
 
-def pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
+def _pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
     """Returns some of the images of a split, (num_chosen, size, size, 3)."""
     part = split.select(chosen)
     with naming_unreadable_images(part):
@@ -119,15 +204,19 @@ def pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDAr
     return np.concatenate(batches)
 
 
-def copy_model(path: pathlib.Path, copy: pathlib.Path) -> None:
+def _copy_model(path: pathlib.Path, copy: pathlib.Path) -> None:
     """Writes the model of a file, as it is there, as a `.keras` file."""
     if is_keras_archive(path):
         shutil.copyfile(path, copy)
-    else:
-        read_model(path).save(copy)
+        return
+    model = read_model(path)
+    try:
+        model.save(copy)
+    except (RuntimeError, ValueError) as error:  # HDF5's, where a disk is full as it closes
+        raise OSError(str(error)) from error
 
 
-def reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Predict:
+def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Predict:
     """Returns the function that a file of a classifier computes."""
     if kind == "litert":
         return read_litert(path)
@@ -138,7 +227,7 @@ def reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Pred
     return lambda images: np.asarray(model.predict(images.astype(np.float32), verbose=0))
 
 
-def check_converted(converted: Converted, quantization: Quantization) -> None:
+def _check(converted: Converted, quantization: Quantization) -> None:
     """Raises an ExportError where a file does not answer as the model does."""
     if quantization == "none":
         if not converted.difference <= _CONVERTED_TOLERANCE:

@@ -1,5 +1,6 @@
 """A trained model, published in the form that others run: a SavedModel that serves, or a file."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -7,17 +8,16 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.evaluation.metrics import judging_split
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.signatures import CONTRACT, write_saved_model
 from tfxfer.exporting.verification import Gate
@@ -25,33 +25,46 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
 from tfxfer.runs.class_names import write_class_names
-from tfxfer.runs.places import run_settings
+from tfxfer.runs.metrics_record import FitMetrics, Summary, judging_split
 from tfxfer.runs.versions import new_version, publish_version
-from tfxfer.system.run_layout import RunDirectory, classes_file, exported_seen_file
+from tfxfer.system.run_layout import classes_file, exported_seen_file
 from tfxfer.version import __version__
 
 # Images on which an export is compared with the model before it is published.
 CHECK_IMAGES = 8
 
 
+@dataclass(frozen=True)
+class OtherDataSummary(Summary):
+    """How good a model is on a split of other data than its own.
+
+    Attributes:
+        data: The data set's name.
+        notes: What must be known of its images.
+    """
+
+    data: str = ""
+    notes: tuple[str, ...] = ()
+
+
 def export_saved_model(
     trained: TrainedClassifier,
     directory: pathlib.Path,
     encoded_images: Sequence[bytes],
-    metrics: Mapping[str, Any],
+    metrics: FitMetrics,
     min_accuracy: float = 0.0,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
-    `serving.write_saved_model` says what is in it. The version is written beside its place, asked
-    about real images in a process that has TensorFlow and nothing else, its answers are compared
-    with the model's, and only then is it renamed to the next free integer.
+    `signatures.write_saved_model` says what is in it. The version is written beside its place,
+    asked about real images in a process that has TensorFlow and nothing else, its answers are
+    compared with the model's, and only then is it renamed to the next free integer.
 
     Args:
         trained: The model; it gives probabilities.
         directory: Where the versions of this model are.
         encoded_images: Image files for the comparison and the warm-up, at least one.
-        metrics: What `metrics.json` holds.
+        metrics: How good it is, of which the accuracy is checked and the rest told.
         min_accuracy: A model that is less accurate is not published.
 
     Raises:
@@ -60,17 +73,23 @@ def export_saved_model(
     """
     check_accuracy(metrics, min_accuracy, trained.path)
     facts = _facts(trained, directory.name, metrics)
+    with _naming(directory), Gate() as gate, new_version(directory) as temporary:
+        if keras.backend.backend() == "tensorflow":
+            write_saved_model(trained.model, trained.class_names, facts, temporary)
+        else:
+            _write_in_tensorflow(trained, facts, temporary)
+        write_requests(temporary, directory.name, encoded_images)
+        if trained.seen is not None and trained.seen.digests:
+            trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
+        gate.check(temporary, trained.model, encoded_images)
+        return publish_version(temporary, directory)
+
+
+@contextlib.contextmanager
+def _naming(directory: pathlib.Path) -> Iterator[None]:
+    """Makes an ExportError that names the place of whatever keeps an export from being written."""
     try:
-        with Gate() as gate, new_version(directory) as temporary:
-            if keras.backend.backend() == "tensorflow":
-                write_saved_model(trained.model, trained.class_names, facts, temporary)
-            else:
-                _write_in_tensorflow(trained, facts, temporary)
-            write_requests(temporary, directory.name, encoded_images)
-            if trained.seen is not None and trained.seen.digests:
-                trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
-            gate.check(temporary, trained.model, encoded_images)
-            return publish_version(temporary, directory)
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
@@ -79,18 +98,18 @@ def export_saved_model(
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
-def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathlib.Path) -> None:
+def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path) -> None:
     """Raises an ExportError where a model is less accurate than it must be.
 
     Args:
-        metrics: What `metrics.json` holds.
+        metrics: How good it is.
         min_accuracy: The least, in [0, 1]; 0 asks for nothing.
         path: Of the model, for the message.
     """
     if not min_accuracy:
         return
-    split = judging_split(metrics)
-    found = metrics[split]["accuracy"]
+    split = judging_split(metrics.splits)
+    found = metrics.splits[split].accuracy
     if found < min_accuracy:
         raise ExportError(
             f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "
@@ -98,23 +117,7 @@ def check_accuracy(metrics: Mapping[str, Any], min_accuracy: float, path: pathli
         )
 
 
-def no_judge(source: BoundSource) -> str:
-    """Returns the message for data that have no split to find an accuracy on."""
-    why = source.absent.get("test", "")
-    return (
-        f"Cannot check --min-accuracy: '{source.name}' has neither a test nor a validation split "
-        f"that the model has not seen. {why} It was not published."
-    )
-
-
-def own_export_dir(trained: TrainedClassifier) -> str:
-    """Returns where the exports of a model go unless it is said."""
-    if trained.config is None:
-        return "saved_models"
-    return run_settings(RunDirectory(trained.path.parent), FitConfig).export_dir
-
-
-def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[str, Any]:
     """Returns what the SavedModel's file of facts tells of the model."""
     config = trained.config
     facts: dict[str, Any] = {
@@ -133,7 +136,8 @@ def _facts(trained: TrainedClassifier, name: str, metrics: Mapping[str, Any]) ->
             "image_size": config.image_size,
         }
     scores = ("data", "calibration", "validation", "test", "all")
-    facts |= {key: metrics[key] for key in scores if key in metrics}
+    told = metrics.as_json()
+    facts |= {key: told[key] for key in scores if key in told}
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.input_size,
@@ -153,6 +157,22 @@ def load_exportable(path: str | pathlib.Path) -> TrainedClassifier:
     if isinstance(trained, ServedClassifier):
         raise UsageError(f"'{path}' is an export already: name the run, or its '.keras' file.")
     return trained
+
+
+def open_and_tell(
+    trained: TrainedClassifier,
+    data: str | None,
+    data_dir: str | None,
+    say: Callable[[str], None],
+) -> BoundSource:
+    """Returns data for a classifier, once what must be known of others than its own is told.
+
+    Args, errors: As of `TrainedClassifier.open_source`.
+    """
+    source = trained.open_source(data, data_dir)
+    for note in source.notes if data is not None else ():
+        say(f"note: {note}")
+    return source
 
 
 def _write_in_tensorflow(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfxfer.data.image.decoding import decode_and_resize, resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
-from tfxfer.models.classifier import with_features
+from tfxfer.models.heads import with_features
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
 
@@ -63,46 +63,15 @@ def write_saved_model(
         facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
         directory: An empty directory.
     """
-    size = model.input_shape[1]
-    square = tf.TensorSpec((size, size, 3), tf.uint8)
-    answer = _answer(model, class_names, size)
-
-    def decode_all(image_bytes: tf.Tensor) -> tf.Tensor:
-        numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
-        return tf.map_fn(
-            lambda one: decode_and_resize(one[1], size, _refusal(one[0])),
-            numbered,
-            fn_output_signature=square,
-        )
-
-    # Traced once, as it is large, and saved once for both signatures.
-    decoded = tf.function(decode_all, [tf.TensorSpec((None,), tf.string)])
-
-    def answered(squares: tf.Tensor) -> dict[str, tf.Tensor]:
-        # A network fails on no images at all: then one is given to it, and nothing of it returned.
-        count = tf.shape(squares)[0]
-        nothing = tf.zeros((1, size, size, 3), tf.uint8)
-        found = answer(tf.cond(count > 0, lambda: squares, lambda: nothing))
-        return {name: value[:count] for name, value in found.items()}
-
-    def from_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return _without_features(answered(decoded(image_bytes)))
-
-    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        squares = tf.map_fn(lambda one: resize(one, size), pixels, fn_output_signature=square)
-        return _without_features(answered(squares))
-
-    def features(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"features": answered(decoded(image_bytes))["features"]}
-
+    functions = _Functions(model, class_names)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
-        "serving_default": tf.function(from_bytes, [image_bytes]),
-        "pixels": tf.function(from_pixels, [pixels]),
+        "serving_default": tf.function(functions.from_bytes, [image_bytes]),
+        "pixels": tf.function(functions.from_pixels, [pixels]),
     }
-    if "features" in answer.structured_outputs:
-        signatures["features"] = tf.function(features, [image_bytes])
+    if functions.have_features:
+        signatures["features"] = tf.function(functions.features, [image_bytes])
     served = tf.Module()
     served.model_variables = [variable.value for variable in model.variables]
     with tempfile.TemporaryDirectory() as folder:
@@ -112,6 +81,52 @@ def write_saved_model(
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         tf.saved_model.save(served, str(directory), signatures)
+
+
+class _Functions:
+    """What the signatures compute, before they are traced."""
+
+    def __init__(self, model: keras.Model, class_names: tuple[str, ...]) -> None:
+        self._size = model.input_shape[1]
+        self._square = tf.TensorSpec((self._size, self._size, 3), tf.uint8)
+        self._answer = _answer(model, class_names, self._size)
+        # Traced once, as it is large, and saved once for both signatures.
+        self._decoded = tf.function(self._decode_all, [tf.TensorSpec((None,), tf.string)])
+
+    @property
+    def have_features(self) -> bool:
+        """Whether the model was built by tfxfer, and has features."""
+        return "features" in self._answer.structured_outputs
+
+    def from_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the answer to image files, (batch,)."""
+        return _without_features(self._answered(self._decoded(image_bytes)))
+
+    def from_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the answer to uint8 RGB, (batch, height, width, 3)."""
+        squares = tf.map_fn(
+            lambda one: resize(one, self._size), pixels, fn_output_signature=self._square
+        )
+        return _without_features(self._answered(squares))
+
+    def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the features of image files, (batch,)."""
+        return {"features": self._answered(self._decoded(image_bytes))["features"]}
+
+    def _decode_all(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
+        return tf.map_fn(
+            lambda one: decode_and_resize(one[1], self._size, _refusal(one[0])),
+            numbered,
+            fn_output_signature=self._square,
+        )
+
+    def _answered(self, squares: tf.Tensor) -> dict[str, tf.Tensor]:
+        # A network fails on no images at all: then one is given to it, and nothing of it returned.
+        count = tf.shape(squares)[0]
+        nothing = tf.zeros((1, self._size, self._size, 3), tf.uint8)
+        found = self._answer(tf.cond(count > 0, lambda: squares, lambda: nothing))
+        return {name: value[:count] for name, value in found.items()}
 
 
 def _answer(model: keras.Model, class_names: tuple[str, ...], size: int) -> Any:

@@ -18,7 +18,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tfxfer.data.image.decoding import decode, decode_and_resize
 from tfxfer.errors import ExportError
 from tfxfer.exporting import plain_tensorflow
-from tfxfer.models.classifier import with_features
+from tfxfer.models.heads import with_features
 
 # Served and trained probabilities may differ by this much: float32 arithmetic in another order.
 TOLERANCE = 1e-5

@@ -23,7 +23,7 @@ from tfxfer.data.source import Source, Split, listed, places_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
-from tfxfer.models.classifier import with_features
+from tfxfer.models.heads import with_features
 from tfxfer.models.prediction import predict_batches
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
@@ -94,7 +94,7 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (num_examples, num_classes).
 
         Args:
-            batches: Of (squares, labels), as `pipeline.evaluation_batches` gives them.
+            batches: Of (squares, labels), as `batches.evaluation_batches` gives them.
             num_examples: In all.
             batch_size: Of all batches but the last.
             progress: Called after each batch with the number of batches done.

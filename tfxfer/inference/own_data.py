@@ -13,7 +13,7 @@ from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
 from tfxfer.data.source import Source
 from tfxfer.errors import DataError, UsageError
-from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.metrics_record import DataRecord, read_metrics
 from tfxfer.runs.places import data_places, is_relative, run_settings
 from tfxfer.system.run_layout import FACTS_FILE, RunDirectory
 
@@ -35,7 +35,7 @@ def open_own_data(
         DataError: They are not where they were, or are others now.
     """
     config = run_settings(run, FitConfig)
-    told = read_metrics(run) if run.metrics.is_file() else {}
+    told = _told_of_data(run)
     try:
         if not run.splits.is_file():  # a run of long ago
             return bound(open_as_it_is(config.data, data_dir), seen())
@@ -50,9 +50,15 @@ def open_own_data(
                 f"given {places}. Say where its data are now with --data."
             ) from None
         return moved
-    source = dataclasses.replace(source, name=told.get("data", {}).get("name", source.name))
+    source = dataclasses.replace(source, name=told.name or source.name)
     known = seen() if run.seen.is_file() else None
     return without_seen(source, known, len(source.splits["train"]))
+
+
+def _told_of_data(run: RunDirectory) -> DataRecord:
+    """Returns what a run says of its data; nothing where it is not finished, or of long ago."""
+    told = read_metrics(run).data if run.metrics.is_file() else None
+    return told or DataRecord()
 
 
 def _open_moved_data(
@@ -81,16 +87,16 @@ def _check_there(source: Source) -> None:
 
 def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
     """Returns what a run has seen that has no record of it, as far as its files are still there."""
-    told = (read_metrics(run) if run.metrics.is_file() else {}).get("data", {})
+    told = _told_of_data(run)
     try:
         source = open_as_it_is(str(run.splits), config.data_dir)
         _check_there(source)
         seen = Seen.of(source, source.splits, config)
     except (DataError, UsageError):
-        if "fingerprint" not in told:
+        if told.fingerprint is None:
             return None
-        seen = Seen(told.get("name", ""), "", carving_of(config))
-    return dataclasses.replace(seen, fingerprint=told.get("fingerprint", seen.fingerprint))
+        seen = Seen(told.name or "", "", carving_of(config))
+    return dataclasses.replace(seen, fingerprint=told.fingerprint or seen.fingerprint)
 
 
 def seen_by_older_export(path: pathlib.Path) -> Seen | None:

@@ -15,8 +15,9 @@ import keras
 from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
-from tfxfer.models.heads import build_head, find_pools, pool_features
-from tfxfer.models.layers import leaf_layers
+from tfxfer.models.halves import Halves
+from tfxfer.models.heads import build_head, pool_features
+from tfxfer.models.layers import in_float32
 from tfxfer.models.preprocessing import normalise
 from tfxfer.models.standardisation import Standardisation
 from tfxfer.models.weights import load_backbone, stage_layers
@@ -29,48 +30,6 @@ from tfxfer.system.isolation import seed_initial_weights
 # behind that inference stays at chance (measured: MobileNet on the digits, 12 epochs). This is
 # PyTorch's default.
 _ADAPTING_MOMENTUM = 0.9
-
-
-class FrozenLayer(keras.layers.Layer):
-    """A model as a layer that runs in inference mode whatever it is called with.
-
-    What is trained behind it sees what it would see on values computed beforehand: without it, the
-    dropout and stochastic depth inside some backbones would act on frozen weights.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        super().__init__(dtype="float32", autocast=False)
-        self.model = model
-
-    def call(self, images: Any) -> Any:
-        """Returns what the model gives of images in [0, 255]."""
-        return self.model(images, training=False)
-
-    def compute_output_spec(self, images: Any) -> Any:
-        """Returns the shape and type of the output."""
-        return self.model.compute_output_spec(images)
-
-
-@dataclasses.dataclass(frozen=True)
-class Halves:
-    """A classifier cut where training begins.
-
-    Attributes:
-        frozen: RGB images in [0, 255] to activations, in inference mode.
-        trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
-        costly: Whether the frozen half has a part of the backbone, so that its activations are
-            worth keeping.
-    """
-
-    frozen: keras.Model
-    trained: keras.Model
-    costly: bool
-
-    @functools.cached_property
-    def whole(self) -> keras.Model:
-        """Images to logits, for images that are different in each epoch."""
-        images = keras.Input(self.frozen.input_shape[1:])
-        return keras.Model(images, self.trained(FrozenLayer(self.frozen)(images)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,53 +217,7 @@ def count_parameters(weights: list[Any]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def in_float32(model: keras.Model) -> keras.Model:
-    """Returns the model itself if all its layers are float32, else a float32 copy."""
-    config = model.get_config()
-    as_float32 = _without_mixed_precision(config)
-    if as_float32 == config:
-        return model
-    copy = type(model).from_config(as_float32)
-    copy.set_weights(model.get_weights())
-    for layer in leaf_layers(copy):
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # what it computes with is derived from its weights
-    return copy
-
-
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives a model of the same form the weights of another; the two may be one."""
     if target is not source:
         target.set_weights(source.get_weights())
-
-
-def with_features(model: keras.Model) -> keras.Model:
-    """Returns a model of the layers of a saved classifier that gives its features, too.
-
-    Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
-    which are what the backbone pools for the head. A model that was not built here has none.
-    """
-    pools = find_pools(model)
-    outputs = {"probabilities": model.output}
-    names = [layer.name for layer in model.layers]
-    if "head" in names and pools:
-        joined = "both_pools" if "both_pools" in names else pools[0].name
-        outputs["features"] = model.get_layer(joined).output
-    return keras.Model(model.input, outputs)
-
-
-def _without_mixed_precision(config: Any) -> Any:
-    """Returns a layer's serialised configuration with float32 in place of every mixed policy.
-
-    And in place of the types of inputs and casts that are of another precision.
-    """
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return {**config, "config": {**config["config"], "name": "float32"}}
-        found = {key: _without_mixed_precision(value) for key, value in config.items()}
-        if config.get("dtype") in ("float16", "bfloat16", "float64"):
-            found["dtype"] = "float32"
-        return found
-    if isinstance(config, list | tuple):
-        return type(config)(_without_mixed_precision(value) for value in config)
-    return config

@@ -23,6 +23,21 @@ def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if layer.name in names]
 
 
+def with_features(model: keras.Model) -> keras.Model:
+    """Returns a model of the layers of a saved classifier that gives its features, too.
+
+    Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
+    which are what the backbone pools for the head. A model that was not built here has none.
+    """
+    pools = find_pools(model)
+    outputs = {"probabilities": model.output}
+    names = [layer.name for layer in model.layers]
+    if "head" in names and pools:
+        joined = "both_pools" if "both_pools" in names else pools[0].name
+        outputs["features"] = model.get_layer(joined).output
+    return keras.Model(model.input, outputs)
+
+
 def pool_features(pooling: str, maps: Any) -> Any:
     """Returns float32 features of feature maps; "both" is the average and then the maximum."""
     names = ["average", "max"] if pooling == "both" else [pooling]

@@ -1,6 +1,7 @@
-"""The layers of a model, and the names that Keras gave them."""
+"""The layers of a model: their names, which Keras gave them, and their precision."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 
@@ -40,3 +41,34 @@ def fresh_names(layers: Sequence[keras.layers.Layer]) -> list[str]:
         else:
             names.append(layer.name)
     return names
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """Returns the model itself if all its layers are float32, else a float32 copy."""
+    config = model.get_config()
+    as_float32 = _without_mixed_precision(config)
+    if as_float32 == config:
+        return model
+    copy = type(model).from_config(as_float32)
+    copy.set_weights(model.get_weights())
+    for layer in leaf_layers(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # what it computes with is derived from its weights
+    return copy
+
+
+def _without_mixed_precision(config: Any) -> Any:
+    """Returns a layer's serialised configuration with float32 in place of every mixed policy.
+
+    And in place of the types of inputs and casts that are of another precision.
+    """
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return {**config, "config": {**config["config"], "name": "float32"}}
+        found = {key: _without_mixed_precision(value) for key, value in config.items()}
+        if config.get("dtype") in ("float16", "bfloat16", "float64"):
+            found["dtype"] = "float32"
+        return found
+    if isinstance(config, list | tuple):
+        return type(config)(_without_mixed_precision(value) for value in config)
+    return config

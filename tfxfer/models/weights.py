@@ -33,7 +33,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     names; the output is of shape (batch, height, width, backbone.num_features).
 
     Args:
-        backbone: Which one; see `backbones.find_backbone`.
+        backbone: Which one; see `registry.find_backbone`.
         image_size: Height and width of the images, in pixels.
         weights: None or `backbone.weights_name` for the backbone's own; `none` for random values;
             or a `.h5`, `.weights.h5` or `.keras` file that holds this backbone, alone or as part of

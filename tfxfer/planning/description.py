@@ -7,6 +7,7 @@ import keras
 from tfxfer.config.decided import (
     DecidedAugment,
     DecidedFit,
+    DecidedHead,
     DecidedRun,
     GradientPhase,
     SolvedHead,
@@ -43,15 +44,13 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
 
 def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
     """Returns lines on the backbone, its weights and the layers of the head."""
-    weights = "random weights" if config.weights == "none" else f"weights {config.weights}"
-    head = config.head
-    layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
+    weights = describe_weights(config.weights)
     num_features, num_classes = classifier.head.input_shape[-1], classifier.head.output_shape[-1]
     return [
         plan_row("backbone", f"{backbone.name}, {weights}, at {config.image_size} pixels"),
         plan_row(
             "head",
-            f"{' -> '.join(layers)} -> dropout {head.dropout:g} -> {num_classes} logits "
+            f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "
             f"({num_features:,} features)",
         ),
     ]
@@ -119,6 +118,24 @@ def _with_all_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     yield layer
     for inner in getattr(layer, "layers", ()):
         yield from _with_all_inside(inner)
+
+
+def describe_weights(weights: str | None, quote: bool = False) -> str:
+    """Returns what a network begins with.
+
+    Args:
+        weights: The setting, decided.
+        quote: Whether their name stands in quotes.
+    """
+    if weights == "none":
+        return "random weights"
+    return f"weights '{weights}'" if quote else f"weights {weights}"
+
+
+def describe_head(head: DecidedHead) -> list[str]:
+    """Returns the parts of a head before its outputs, in their order."""
+    hidden = [f"{units} hidden units" for units in head.hidden_units]
+    return [f"{head.pooling} pooling", *hidden, f"dropout {head.dropout:g}"]
 
 
 def describe_schedule(phase: SolvedHead | GradientPhase) -> str:

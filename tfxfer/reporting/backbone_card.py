@@ -1,51 +1,71 @@
 """The card of a pretrained backbone: what it was trained on, how, and what it takes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import keras
 import tensorflow as tf
 
 from tfxfer.config.recipes import to_toml
 from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.planning.plan import PretrainPlan
+from tfxfer.runs.metrics_record import PretrainMetrics
 from tfxfer.system.progress import readable_seconds
 
 
-def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
+def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
     """Returns the card of a finished pretraining, in Markdown.
 
     Args:
         plan: What was run.
-        metrics: What `metrics.json` holds.
+        metrics: What came out.
     """
+    lines = [
+        f"# {plan.backbone.name}, pretrained on {plan.source.name}",
+        "",
+        "| | |",
+        "|---|---|",
+        *_facts(plan, metrics),
+        "",
+        "## What it takes and gives",
+        "",
+        *_usage(plan),
+        "",
+        "## How to repeat it",
+        "",
+        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
+        "",
+        *(f"    {line}".rstrip() for line in to_toml(plan.config).splitlines()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
+    """Returns the rows of a table: what was trained, on what, and how good it is."""
     config, backbone, source = plan.config, plan.backbone, plan.source
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
     scores = [
-        f"| {name} accuracy | {metrics[name]['accuracy']:.4f} on {metrics[name]['num_examples']:,} "
-        f"images, loss {metrics[name]['loss']:.4f} |"
+        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} on "
+        f"{metrics.splits[name].num_examples:,} images, loss {metrics.splits[name].loss:.4f} |"
         for name in ("validation", "test")
-        if name in metrics
+        if name in metrics.splits
     ]
-    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
-    lines = [
-        f"# {backbone.name}, pretrained on {source.name}",
-        "",
-        "| | |",
-        "|---|---|",
+    return [
         f"| network | {backbone.name}, {backbone.num_parameters:,} parameters without classifier; "
         f"{backbone.paper} |",
         f"| source data | {source.name}: {counts} images, typically {width} x {height} pixels, "
         f"{len(source.class_names)} classes |",
         f"| trained from | random weights, seed {config.seed} |",
         *scores,
-        f"| kept | epoch {metrics['epoch']} of {config.epochs}, the best on validation |",
-        f"| took | {readable_seconds(metrics['training_seconds'])}, {config.precision}, "
+        f"| kept | epoch {metrics.epoch} of {config.epochs}, the best on validation |",
+        f"| took | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
         f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
-        "",
-        "## What it takes and gives",
-        "",
+    ]
+
+
+def _usage(plan: PretrainPlan) -> list[str]:
+    """Returns how the backbone is used."""
+    config, backbone = plan.config, plan.backbone
+    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
+    return [
         f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
         f"float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
         f"gives feature maps of {backbone.num_features:,} channels. As `--weights` of a fit it may "
@@ -53,11 +73,4 @@ def backbone_card(plan: PretrainPlan, metrics: Mapping[str, Any]) -> str:
         "of the model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
-        "",
-        "## How to repeat it",
-        "",
-        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
-        "",
-        *(f"    {line}".rstrip() for line in to_toml(config).splitlines()),
     ]
-    return "\n".join(lines) + "\n"

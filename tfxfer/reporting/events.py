@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.data.image.failures import readable_reason
+from tfxfer.errors import RunError
 from tfxfer.evaluation.confusion import Confusion
+from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.pictures import read_pictures
@@ -30,33 +33,49 @@ def write(findings: Findings) -> None:
     The matrix is an image, rows true and columns predicted, the darker the larger the share of the
     row, and a table in words, under "Text"; the images are the most confident mistakes, with their
     labels there, too.
+
+    Raises:
+        RunError: They cannot be written.
     """
     directory = findings.run.events / "evaluation"
-    shutil.rmtree(directory, ignore_errors=True)
-    result, names = findings.result, findings.result.class_names
     mistakes = findings.mistakes[:_IMAGES]
-    writer = tf.summary.create_file_writer(str(directory))
-    with writer.as_default(step=len(findings.epochs)):
-        tf.summary.scalar("loss", result.loss)
-        tf.summary.scalar("accuracy", result.accuracy)
-        tf.summary.image("confusion matrix", _as_image(result.pairs)[None])
-        tf.summary.text("confusion", _confusion_table(result.pairs, names))
-        if len(mistakes):
-            pictures = read_pictures(findings.images, mistakes, _SIDE)
-            tf.summary.image("mistakes", pictures, max_outputs=_IMAGES)
-            rows = [
-                [
-                    str(place),
-                    names[result.labels[number]],
-                    names[findings.predicted[number]],
-                    f"{findings.confidence[number]:.3f}",
-                    findings.describe(int(number)),
-                ]
-                for place, number in enumerate(mistakes)
-            ]
-            heads = ["sample", "label", "taken for", "confidence", "image"]
-            tf.summary.text("labels of the mistakes", table(heads, rows))
-    writer.close()
+    pictures = read_pictures(findings.images, mistakes, _SIDE)
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        writer = tf.summary.create_file_writer(str(directory))
+        with writer.as_default(step=len(findings.epochs)):
+            _summarise(findings.result)
+            if len(mistakes):
+                tf.summary.image("mistakes", pictures, max_outputs=_IMAGES)
+                tf.summary.text("labels of the mistakes", _mistakes_table(findings, mistakes))
+        writer.close()
+    except tf.errors.OpError as error:
+        reason = readable_reason(error)
+        raise RunError(f"Cannot write to '{directory}': {reason}.") from error
+
+
+def _summarise(result: EvaluationResult) -> None:
+    """Writes the scores and the confusion matrix."""
+    tf.summary.scalar("loss", result.loss)
+    tf.summary.scalar("accuracy", result.accuracy)
+    tf.summary.image("confusion matrix", _as_image(result.pairs)[None])
+    tf.summary.text("confusion", _confusion_table(result.pairs, result.class_names))
+
+
+def _mistakes_table(findings: Findings, mistakes: npt.NDArray[np.int64]) -> str:
+    """Returns what is said of some images in Markdown."""
+    result, names = findings.result, findings.result.class_names
+    rows = [
+        [
+            str(place),
+            names[result.labels[number]],
+            names[findings.predicted[number]],
+            f"{findings.confidence[number]:.3f}",
+            findings.describe(int(number)),
+        ]
+        for place, number in enumerate(mistakes)
+    ]
+    return table(["sample", "label", "taken for", "confidence", "image"], rows)
 
 
 def _as_image(pairs: Confusion) -> npt.NDArray[np.uint8]:

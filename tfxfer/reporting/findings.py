@@ -1,9 +1,9 @@
 """What is known of a finished run, from which its report is written."""
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Number
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
 
@@ -24,7 +25,7 @@ class Findings:
     Attributes:
         run: Where it lies.
         config: Its settings, all decided.
-        metrics: What `metrics.json` holds.
+        metrics: What came out of it.
         epochs: What happened, of all phases.
         model: RGB in [0, 255] to probabilities.
         result: How the model did on the split that judges it.
@@ -35,7 +36,7 @@ class Findings:
 
     run: RunDirectory
     config: DecidedFit
-    metrics: Mapping[str, Any]
+    metrics: FitMetrics
     epochs: list[Epoch]
     model: keras.Model
     result: EvaluationResult
@@ -81,3 +82,46 @@ class Findings:
     def describe(self, number: int) -> str:
         """Returns the id of an image of the result: a path, "cifar10 test #5"."""
         return self.images.describe(Number(number))
+
+    def short_ids(self, numbers: npt.NDArray[np.int64]) -> list[str]:
+        """Returns the ids of images, those of files without the folders that all are in."""
+        ids = [self.describe(int(number)) for number in numbers]
+        if len(ids) > 1 and all(map(os.path.isabs, ids)):
+            ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
+        return ids
+
+    def behind_cells(
+        self, shown: npt.NDArray[np.int64], per_cell: int, in_all: int
+    ) -> dict[tuple[int, int], list[int]]:
+        """Returns which images are shown for each cell of the confusion matrix of some classes.
+
+        Mistakes come with the most confident first, hits with the least confident. Where there are
+        too many each cell gets its first before any gets its second, the fullest cells first.
+
+        Args:
+            shown: The classes, in the order of the rows and columns.
+            per_cell: The most images of a cell.
+            in_all: The most images of all cells.
+
+        Returns:
+            Images by cell, (row, column), in the order of the cells.
+        """
+        labels, predicted = self.result.labels, self.predicted
+        place = np.full(len(self.result.class_names), -1)
+        place[shown] = np.arange(len(shown))
+        row, column = place[labels], place[predicted]
+        numbers = np.flatnonzero((row >= 0) & (column >= 0))
+        cell = row[numbers] * len(shown) + column[numbers]
+        confidence = self.confidence[numbers]
+        telling = np.where(row[numbers] == column[numbers], confidence, -confidence)
+        order = np.lexsort((numbers, telling, cell))
+        numbers, cell = numbers[order], cell[order]
+        _, first, size = np.unique(cell, return_index=True, return_counts=True)
+        rank = np.arange(len(cell)) - np.repeat(first, size)
+        chosen = np.lexsort((-np.repeat(size, size), rank))
+        chosen = np.sort(chosen[rank[chosen] < per_cell][:in_all])
+        behind: dict[tuple[int, int], list[int]] = {}
+        for index in chosen:
+            key = divmod(int(cell[index]), len(shown))
+            behind.setdefault(key, []).append(int(numbers[index]))
+        return behind

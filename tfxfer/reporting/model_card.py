@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfxfer.config.decided import DecidedFit
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import as_text
@@ -22,56 +23,74 @@ def render(findings: Findings) -> str:
     The facts name no licence: that is for whoever owns the images to decide. They are YAML; texts
     stand in them as JSON writes them, which is YAML, too, whatever is in a name.
     """
-    config, metrics, result = findings.config, findings.metrics, findings.result
     name = findings.run.path.resolve().name
-    num_classes = len(result.class_names)
-    network = words.network(config, metrics["parameters"], num_classes)
     lines = [
         *_facts(findings, name),
-        "",
-        f"# {as_text(name)}",
-        "",
+        *("", f"# {as_text(name)}", "", *_introduction(findings)),
+        *("", "## How to use it", "", *_usage(findings)),
+        *("", "## Classes", "", _classes(findings.result.class_names)),
+        *("", "## Training", "", *_training(findings)),
+        *("", "## Evaluation", "", *_evaluation(findings)),
+        *("", "## Limits", "", *_limits(findings.config)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _introduction(findings: Findings) -> list[str]:
+    """Returns what the model is, and how good."""
+    num_classes = len(findings.result.class_names)
+    network = words.network(findings.config, findings.metrics.parameters, num_classes)
+    transfer = words.transfer(findings.metrics.comparison)
+    return [
         f"An image classifier of {num_classes:,} classes, trained by tfxfer {__version__}. "
         f"The network: {network}",
         "",
-        *words.verdict(result),
+        *words.verdict(findings.result),
+        *([transfer] if transfer else []),
     ]
-    transfer = words.transfer(metrics.get("comparison"))
-    lines += [transfer] if transfer else []
-    lines += ["", "## How to use it", "", *_usage(findings), "", "## Classes", ""]
-    names = result.class_names
+
+
+def _classes(names: tuple[str, ...]) -> str:
+    """Returns the names of the classes; where there are many, the first ones."""
     shown = ", ".join(map(as_text, names[:_LISTED_CLASSES]))
-    lines.append(shown + (", ... (`classes.txt`)" if len(names) > _LISTED_CLASSES else ""))
-    lines += ["", "## Training", ""]
+    return shown + (", ... (`classes.txt`)" if len(names) > _LISTED_CLASSES else "")
+
+
+def _training(findings: Findings) -> list[str]:
+    """Returns on what the model was trained, and how."""
+    metrics = findings.metrics
     splits = ", ".join(f"{counts.sum():,} {split}" for split, counts in findings.counts.items())
-    lines.append(f"Data: {as_text(result.data)}, {splits} images.")
-    lines += [f"- {as_text(note)}" for note in findings.notes]
-    lines += [
+    return [
+        f"Data: {as_text(findings.result.data)}, {splits} images.",
+        *(f"- {as_text(note)}" for note in findings.notes),
         "",
-        *words.phases(config, findings.epochs, metrics.get("penalty"), metrics.get("best")),
-    ]
-    lines += [
+        *words.phases(findings.config, findings.epochs, metrics.penalty, metrics.best),
         "",
         "`tfxfer fit --config config.toml` repeats it. It ran on Keras "
         f"{keras.__version__} ({keras.backend.backend()}) and TensorFlow {tf.__version__}.",
-        "",
-        "## Evaluation",
-        "",
+    ]
+
+
+def _evaluation(findings: Findings) -> list[str]:
+    """Returns how good the model is, number by number."""
+    result = findings.result
+    calibration = words.calibration(findings.metrics.calibration, result.split)
+    return [
         f"On {result.num_examples:,} {result.split} images; in brackets 95% of bootstrap samples.",
         "",
         "| | | |",
         "|---|---|---|",
+        *(
+            f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"
+            for row, value, (low, high) in result.rows()
+        ),
+        *(["", calibration] if calibration else []),
     ]
-    lines += [
-        f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"
-        for row, value, (low, high) in result.rows()
-    ]
-    calibration = words.calibration(metrics, result.split)
-    lines += ["", calibration] if calibration else []
-    lines += [
-        "",
-        "## Limits",
-        "",
+
+
+def _limits(config: DecidedFit) -> list[str]:
+    """Returns what nobody knows of the model."""
+    lines = [
         "It answers with one of its classes whatever it is shown. It was judged on images of the "
         "same origin as those it learnt from: of others nothing is known.",
     ]
@@ -80,7 +99,7 @@ def render(findings: Findings) -> str:
             "It has inherited the biases of what its pretrained weights were trained on: "
             f"{as_text(config.weights)}."
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _facts(findings: Findings, name: str) -> list[str]:
@@ -119,17 +138,22 @@ def _usage(findings: Findings) -> list[str]:
     """Returns how a script loads the model and asks it."""
     size = findings.images.image_size
     names = findings.result.class_names
-    lines = 'open("classes.txt", encoding="utf-8").read().splitlines()'
-    is_plain = class_lines(names).splitlines() == list(names)
-    if not is_plain:  # see `class_lines`
-        lines = f"[json.loads(line) if line[0] == '\"' else line for line in {lines}]"
+    read = 'pathlib.Path("classes.txt").read_text("utf-8")'
+    imports, told = ["import pathlib"], [f"class_names = {read}.splitlines()"]
+    if class_lines(names).splitlines() != list(names):  # see `class_lines`
+        imports = ["import json", "import pathlib"]
+        told = [
+            f'lines = {read}.removesuffix("\\n").split("\\n")',
+            "class_names = [json.loads(line) if line[0] == '\"' else line for line in lines]",
+        ]
     return [
         "```python",
-        *([] if is_plain else ["import json"]),
+        *imports,
+        "",
         "import keras",
         "",
         'model = keras.models.load_model("model.keras")',
-        f"class_names = {lines}",
+        *told,
         f"images = ...  # (batch, {size}, {size}, 3), RGB in [0, 255]",
         "probabilities = model.predict(images)",
         "```",

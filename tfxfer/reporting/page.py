@@ -1,8 +1,6 @@
 """The page on one run: what its template is given."""
 
 import datetime
-import math
-import os
 import pathlib
 import platform
 import shlex
@@ -17,15 +15,14 @@ import scipy.cluster.hierarchy
 import tensorflow as tf
 from markupsafe import Markup
 
-from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.evaluation.grad_cam import Explainer
+from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
-from tfxfer.reporting.charts import Chart, Series
+from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
-from tfxfer.runs.history import Epoch
 from tfxfer.system.progress import readable_seconds
 from tfxfer.version import __version__
 
@@ -47,9 +44,6 @@ _FEW = 300
 # More classes than these are no matrix to look at: those that are confused most are shown.
 _MATRIX_CLASSES = 100
 
-# Where the highest rates of the phases are further apart, the scale is logarithmic.
-_WIDE_RATES = 50
-
 
 def render(findings: Findings) -> str:
     """Returns the page of a run as HTML that needs nothing beside it."""
@@ -57,7 +51,7 @@ def render(findings: Findings) -> str:
         "run.html",
         title=findings.run.path.name,
         **_story(findings),
-        **_curves(findings.epochs, findings.config, findings.metrics.get("best")),
+        **curves(findings.epochs, findings.config, findings.metrics.best),
         **_numbers(findings),
         **_matrix(findings),
         **_looked_at(findings),
@@ -100,15 +94,13 @@ def _story(findings: Findings) -> dict[str, Any]:
     return {
         "data_name": result.data,
         "verdict": words.verdict(result),
-        "transfer": words.transfer(metrics.get("comparison")),
+        "transfer": words.transfer(metrics.comparison),
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
-        "network": words.network(config, metrics["parameters"], len(result.class_names)),
-        "phases": words.phases(
-            config, findings.epochs, metrics.get("penalty"), metrics.get("best")
-        ),
+        "network": words.network(config, metrics.parameters, len(result.class_names)),
+        "phases": words.phases(config, findings.epochs, metrics.penalty, metrics.best),
         "repeat": shlex.join(["tfxfer", "fit", "--config", str(findings.run.config)]),
         "settings": to_toml(config),
-        "seconds": _seconds(metrics.get("seconds", {})),
+        "seconds": _seconds(metrics.seconds),
     }
 
 
@@ -123,84 +115,28 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
     )
 
 
-def _curves(
-    epochs: Sequence[Epoch], config: DecidedFit, best: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Returns the charts of loss, accuracy and learning rate over the epochs of all phases."""
-    numbers = range(1, len(epochs) + 1)
-    starts = [i for i, epoch in enumerate(epochs) if i == 0 or epochs[i - 1].phase != epoch.phase]
-    kept = [
-        float(number)
-        for number, epoch in zip(numbers, epochs, strict=True)
-        if best and (epoch.phase, epoch.epoch) == (best["phase"], best["epoch"])
-    ]
-    frame: dict[str, Any] = {
-        "x_label": "epoch",
-        "x_range": (0.5, len(epochs) + 0.5),
-        "marks": [(i + 0.5, epochs[i].phase) for i in starts],
-        "best": kept[0] if kept else None,
-    }
-    drawn = {}
-    for what in ("loss", "accuracy"):
-        lines = [
-            Series(
-                split,
-                split,
-                [
-                    (number, getattr(epoch, f"{split}_{what}"))
-                    for number, epoch in zip(numbers, epochs, strict=True)
-                ],
-                [
-                    f"{epoch.phase} epoch {epoch.epoch}: {split} {what} "
-                    f"{getattr(epoch, f'{split}_{what}'):.4f}"
-                    for epoch in epochs
-                ],
-            )
-            for split in ("train", "validation")
-        ]
-        drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
-    rates = _rates(epochs, config)
-    peaks = [
-        max(rate for (_, rate), epoch in zip(rates, epochs, strict=True) if epoch.phase == phase)
-        for phase in dict.fromkeys(epoch.phase for epoch in epochs)
-    ]
-    known = [peak for peak in peaks if peak > 0]  # a head that is solved has none
-    drawn["learning rate"] = Chart(
-        title="learning rate by epoch",
-        series=[
-            Series(
-                "learning rate",
-                "rate",
-                rates,
-                [f"{one.phase} epoch {one.epoch}: {one.learning_rate:.3g}" for one in epochs],
-            )
-        ],
-        logarithmic=bool(known) and max(known) > _WIDE_RATES * min(known),
-        height=150,
-        **frame,
-    )
-    return {
-        "charts": {name: chart.draw() for name, chart in drawn.items()},
-        "legend": charts.legend(drawn["loss"].series),
-        "has_best": bool(kept),
-        "solved": config.head.epochs > 0 and config.head.optimizer == "lbfgs",
-    }
-
-
-def _rates(epochs: Sequence[Epoch], config: DecidedFit) -> list[charts.Point]:
-    """Returns the learning rate after each epoch; L-BFGS has none."""
-    solved = config.head.optimizer == "lbfgs"
-    return [
-        (number, math.nan if solved and epoch.phase == "head" else epoch.learning_rate)
-        for number, epoch in enumerate(epochs, start=1)
-    ]
-
-
 def _numbers(findings: Findings) -> dict[str, Any]:
     """Returns the scores, the table of the classes, and the reliability."""
-    result, counts = findings.result, findings.counts
+    result = findings.result
+    bins = result.calibration
+    columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
+    return {
+        "split": result.split,
+        "num_examples": result.num_examples,
+        "scores": [
+            {"name": name, "value": value, "low": low, "high": high}
+            for name, value, (low, high) in result.rows()
+        ],
+        "classes": _classes(findings),
+        "reliability": charts.reliability(list(zip(*columns, strict=True))),
+        "calibration": words.calibration(findings.metrics.calibration, result.split),
+    }
+
+
+def _classes(findings: Findings) -> list[dict[str, Any]]:
+    """Returns a row for each class."""
+    result, counts, scores = findings.result, findings.counts, findings.result.classes
     mistaken = result.pairs.most_often_taken_for()
-    scores = result.classes
     classes = []
     for index, name in enumerate(result.class_names):
         taken_for, times = mistaken.get(index, (0, 0))
@@ -216,27 +152,7 @@ def _numbers(findings: Findings) -> dict[str, Any]:
                 "times": times,
             }
         )
-    bins = result.calibration
-    return {
-        "split": result.split,
-        "num_examples": result.num_examples,
-        "scores": [
-            {"name": name, "value": value, "low": low, "high": high}
-            for name, value, (low, high) in result.rows()
-        ],
-        "classes": classes,
-        "reliability": charts.reliability(
-            list(
-                zip(
-                    bins.confidence.tolist(),
-                    bins.accuracy.tolist(),
-                    bins.count.tolist(),
-                    strict=True,
-                )
-            )
-        ),
-        "calibration": words.calibration(findings.metrics, result.split),
-    }
+    return classes
 
 
 def _matrix(findings: Findings) -> dict[str, Any]:
@@ -244,11 +160,38 @@ def _matrix(findings: Findings) -> dict[str, Any]:
     result = findings.result
     shown = result.pairs.classes_with_most_mistakes(_MATRIX_CLASSES)
     confusion = result.pairs.among(shown)
-    behind = _behind_cells(findings, shown)
+    behind = findings.behind_cells(shown, _PER_CELL, _IN_CELLS)
     numbers = np.array([number for some in behind.values() for number in some], np.int64)
     side = _LARGE_SIDE if len(numbers) <= _FEW else _SMALL_SIDE
     sheets = lay_out(read_pictures(findings.images, numbers, side))
-    tiles, ids = iter(range(len(numbers))), iter(_short_ids(findings, numbers))
+    tile = {
+        "side": sheets.side,
+        "pitch": sheets.pitch,
+        "columns": sheets.columns,
+        "rows": sheets.rows,
+    }
+    return {
+        "num_shown": len(shown),
+        "num_classes": len(result.class_names),
+        "sheets": sheets,
+        "matrix": {
+            "names": [result.class_names[index] for index in shown],
+            "support": result.classes.support[shown].tolist(),
+            "orders": _orders(result, shown, confusion),
+            "cells": _cells(findings, confusion, behind),
+            "tile": tile,
+        },
+    }
+
+
+def _cells(
+    findings: Findings,
+    confusion: npt.NDArray[np.int64],
+    behind: Mapping[tuple[int, int], Sequence[int]],
+) -> list[list[Any]]:
+    """Returns the cells that are not empty: row, column, how many images, and their pictures."""
+    numbers = np.array([number for some in behind.values() for number in some], np.int64)
+    tiles, ids = iter(range(len(numbers))), iter(findings.short_ids(numbers))
     cells = []
     for row, column in np.argwhere(confusion):
         pictures = [
@@ -256,31 +199,21 @@ def _matrix(findings: Findings) -> dict[str, Any]:
             for number in behind.get((row, column), [])
         ]
         cells.append([int(row), int(column), int(confusion[row, column]), pictures])
+    return cells
+
+
+def _orders(
+    result: EvaluationResult, shown: npt.NDArray[np.int64], confusion: npt.NDArray[np.int64]
+) -> dict[str, list[int]]:
+    """Returns the orders in which the classes of the matrix may stand."""
     names = [result.class_names[index] for index in shown]
     scores = result.classes
-    orders = {
+    return {
         "as the model numbers them": list(range(len(shown))),
         "by name": sorted(range(len(names)), key=lambda index: names[index].casefold()),
         "lowest F1 first": np.argsort(scores.f1[shown], kind="stable").tolist(),
         "most images first": np.argsort(-scores.support[shown], kind="stable").tolist(),
         "confused ones side by side": _alike_together(confusion),
-    }
-    return {
-        "num_shown": len(shown),
-        "num_classes": len(result.class_names),
-        "sheets": sheets,
-        "matrix": {
-            "names": names,
-            "support": scores.support[shown].tolist(),
-            "orders": orders,
-            "cells": cells,
-            "tile": {
-                "side": sheets.side,
-                "pitch": sheets.pitch,
-                "columns": sheets.columns,
-                "rows": sheets.rows,
-            },
-        },
     }
 
 
@@ -292,35 +225,6 @@ def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:
     alike = (shares + shares.T)[np.triu_indices(len(shares), 1)] / 2
     tree = scipy.cluster.hierarchy.linkage(1 - alike, "average", optimal_ordering=True)
     return [int(index) for index in scipy.cluster.hierarchy.leaves_list(tree)]
-
-
-def _behind_cells(
-    findings: Findings, shown: npt.NDArray[np.int64]
-) -> dict[tuple[int, int], list[int]]:
-    """Returns which images are shown for each cell, (row, column), in the order of the cells.
-
-    Mistakes come with the most confident first, hits with the least confident. Where there are too
-    many each cell gets its first before any gets its second, the fullest cells first.
-    """
-    labels, predicted = findings.result.labels, findings.predicted
-    place = np.full(len(findings.result.class_names), -1)
-    place[shown] = np.arange(len(shown))
-    row, column = place[labels], place[predicted]
-    numbers = np.flatnonzero((row >= 0) & (column >= 0))
-    cell = row[numbers] * len(shown) + column[numbers]
-    confidence = findings.confidence[numbers]
-    telling = np.where(row[numbers] == column[numbers], confidence, -confidence)
-    order = np.lexsort((numbers, telling, cell))
-    numbers, cell = numbers[order], cell[order]
-    _, first, size = np.unique(cell, return_index=True, return_counts=True)
-    rank = np.arange(len(cell)) - np.repeat(first, size)
-    chosen = np.lexsort((-np.repeat(size, size), rank))
-    chosen = np.sort(chosen[rank[chosen] < _PER_CELL][:_IN_CELLS])
-    behind: dict[tuple[int, int], list[int]] = {}
-    for index in chosen:
-        key = divmod(int(cell[index]), len(shown))
-        behind.setdefault(key, []).append(int(numbers[index]))
-    return behind
 
 
 def _looked_at(findings: Findings) -> dict[str, Any]:
@@ -363,7 +267,7 @@ def _explained(
         }
         for number, one, label, taken, picture, for_said, for_meant in zip(
             numbers,
-            _short_ids(findings, numbers),
+            findings.short_ids(numbers),
             labels,
             predicted,
             data_urls(pictures),
@@ -374,20 +278,12 @@ def _explained(
     ]
 
 
-def _short_ids(findings: Findings, numbers: npt.NDArray[np.int64]) -> list[str]:
-    """Returns the ids of images, those of files without the folders that all of them are in."""
-    ids = [findings.describe(int(number)) for number in numbers]
-    if len(ids) > 1 and all(map(os.path.isabs, ids)):
-        ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
-    return ids
-
-
 def _data(findings: Findings) -> dict[str, Any]:
     """Returns what is known of the data."""
-    skipped = findings.metrics.get("skipped", {})
+    data = findings.metrics.data
     return {
         "splits": {name: int(counts.sum()) for name, counts in findings.counts.items()},
         "notes": findings.notes,
-        "skipped": sum(skipped.values()),
-        "fingerprint": findings.metrics["data"]["fingerprint"],
+        "skipped": sum(findings.metrics.skipped.values()),
+        "fingerprint": data.fingerprint if data else None,
     }

@@ -16,8 +16,8 @@ from tfxfer.errors import UsageError
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
 from tfxfer.reporting.page import fill
-from tfxfer.runs.directory import read_metrics
 from tfxfer.runs.history import Epoch, read_history
+from tfxfer.runs.metrics_record import FitMetrics, read_metrics
 from tfxfer.system.progress import readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 
@@ -38,7 +38,7 @@ class Reported:
     Attributes:
         name: Of its directory.
         config: Its settings, all decided.
-        metrics: What `metrics.json` holds.
+        metrics: What came out of it.
         epochs: What happened, of all phases.
         scores: What `evaluation.json` holds.
         right: Whether each image of the split that judges was recognised, by its id.
@@ -46,7 +46,7 @@ class Reported:
 
     name: str
     config: FitConfig
-    metrics: Mapping[str, Any]
+    metrics: FitMetrics
     epochs: list[Epoch]
     scores: Mapping[str, Any]
     right: Mapping[str, bool]
@@ -120,9 +120,10 @@ def _scores(runs: Sequence[Reported]) -> list[dict[str, Any]]:
     ]
     rows.append({"name": "calibration error", "cells": cells})
     for name, key in (("parameters", "total"), ("of these trained", "trained")):
-        cells = [(f"{run.metrics['parameters'][key]:,}", "") for run in runs]
+        counts = [run.metrics.parameters for run in runs]
+        cells = [(f"{getattr(count, key):,}" if count else "", "") for count in counts]
         rows.append({"name": name, "cells": cells})
-    took = [run.metrics.get("seconds", {}).get("total") for run in runs]
+    took = [run.metrics.seconds.get("total") for run in runs]
     cells = [("" if seconds is None else readable_seconds(seconds), "") for seconds in took]
     rows.append({"name": "took", "cells": cells})
     return rows

@@ -1,8 +1,7 @@
 """What was asked of a run, what it did and what came out, in sentences."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import changed_settings
@@ -13,11 +12,14 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.description import (
     describe_changes,
+    describe_head,
     describe_regularisation,
     describe_schedule,
     describe_unfrozen,
+    describe_weights,
 )
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import BestEpoch, CalibrationRecord, ComparisonRecord, Parameters
 
 # Where the calibration error would be that much less, a temperature is worth its while.
 _CALIBRATION_GAIN = 0.01
@@ -52,16 +54,15 @@ def verdict(result: EvaluationResult) -> list[str]:
     return lines
 
 
-def calibration(metrics: Mapping[str, Any], split: str) -> str | None:
+def calibration(found: CalibrationRecord | None, split: str) -> str | None:
     """Returns how far the probabilities can be believed, None where nothing is known of it."""
-    found = metrics.get("calibration")
-    if not found or split not in found:
+    if found is None or split not in found.errors:
         return None
-    before, after = found[split]["error"], found[split]["error_at_temperature"]
-    temperature = found["temperature"]
+    before, after = found.errors[split].error, found.errors[split].error_at_temperature
+    temperature = found.temperature
     if temperature == 1:
         return f"The calibration error is {before:.3f}; validation asks for no temperature."
-    if found["applied"]:
+    if found.applied:
         return (
             f"The model's probabilities are at temperature {temperature:.3g}, fitted on "
             f"validation: the calibration error is {after:.3f}, without it {before:.3f}."
@@ -90,28 +91,30 @@ def asked(config: FitConfig) -> str:
     return shlex.join(words)
 
 
-def network(config: DecidedFit, parameters: Mapping[str, int], num_classes: int) -> str:
+def network(config: DecidedFit, parameters: Parameters | None, num_classes: int) -> str:
     """Returns what the classifier is."""
-    weights = "random weights" if config.weights == "none" else f"weights '{config.weights}'"
     sizes = f"at {config.image_size} pixels"
     if config.input_size != config.image_size:
         sizes += f", upsampled in the model from {config.input_size}"
-    head = config.head
-    layers = [f"{head.pooling} pooling", *(f"{units} hidden units" for units in head.hidden_units)]
     paper = BACKBONES[config.backbone].paper
-    return (
-        f"{config.backbone} ({paper}) with {weights}, {sizes}; instead of its last layer "
-        f"{', '.join(layers)}, dropout {head.dropout:g} and {num_classes} outputs. "
-        f"{parameters['total']:,} parameters, of which up to {parameters['trained']:,} were "
-        "trained."
+    weights = describe_weights(config.weights, quote=True)
+    text = (
+        f"{config.backbone} ({paper}) with {weights}, {sizes}; "
+        f"instead of its last layer {', '.join(describe_head(config.head))} and {num_classes} "
+        "outputs."
     )
+    if parameters:
+        text += (
+            f" {parameters.total:,} parameters, of which up to {parameters.trained:,} were trained."
+        )
+    return text
 
 
 def phases(
     config: DecidedFit,
     epochs: Sequence[Epoch],
     penalty: float | None,
-    best: Mapping[str, Any] | None,
+    best: BestEpoch | None,
 ) -> list[str]:
     """Returns what each phase did.
 
@@ -119,48 +122,56 @@ def phases(
         config: Of the run.
         epochs: Of all phases.
         penalty: Of the head, where L-BFGS solved it.
-        best: "phase" and "epoch" whose weights are kept.
+        best: The one whose weights are kept.
     """
     told = []
     if config.head.epochs:
-        text = "The head was trained with the backbone frozen, each image passing it once"
-        if config.head.augmented_views:
-            text += f", with {config.head.augmented_views} changed views of it"
-        text += f": {describe_schedule(config.head)}"
-        text += "".join(f", {part}" for part in describe_regularisation(config.head))
-        if penalty is not None and config.head.penalty is None:
-            text += f", which was {penalty:g}"
-        told.append(text + ".")
+        told.append(_head_phase(config, penalty))
     if config.finetune.epochs:
-        finetune = config.finetune
-        what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
-        text = f"Then {what}" if config.head.epochs else what[0].upper() + what[1:]
-        text += f": {describe_schedule(finetune)}, in batches of {config.batch_size:,}"
-        text += "".join(f", {part}" for part in describe_regularisation(finetune))
-        changes = describe_changes(config.augment)
-        text += f"; the images changed by {', '.join(changes)}" if changes else ""
-        done = sum(epoch.phase == "finetune" for epoch in epochs)
-        if done < finetune.epochs:
-            text += f"; {done} of the {finetune.epochs} epochs were run"
-        told.append(text + ".")
+        told.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     told += [
         f"Kept was epoch {one.epoch} of the {one.phase} phase, the best on validation: accuracy "
         f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}."
         for one in epochs
-        if best and (one.phase, one.epoch) == (best["phase"], best["epoch"])
+        if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
     return told
 
 
-def transfer(comparison: Mapping[str, Any] | None) -> str | None:
+def _head_phase(config: DecidedFit, penalty: float | None) -> str:
+    """Returns what the head phase did; the penalty is that of L-BFGS."""
+    text = "The head was trained with the backbone frozen, each image passing it once"
+    if config.head.augmented_views:
+        text += f", with {config.head.augmented_views} changed views of it"
+    text += f": {describe_schedule(config.head)}"
+    text += "".join(f", {part}" for part in describe_regularisation(config.head))
+    if penalty is not None and config.head.penalty is None:
+        text += f", which was {penalty:g}"
+    return text + "."
+
+
+def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
+    """Returns what the finetune phase did, in so many epochs."""
+    finetune = config.finetune
+    what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
+    text = f"Then {what}" if config.head.epochs else what[0].upper() + what[1:]
+    text += f": {describe_schedule(finetune)}, in batches of {config.batch_size:,}"
+    text += "".join(f", {part}" for part in describe_regularisation(finetune))
+    changes = describe_changes(config.augment)
+    text += f"; the images changed by {', '.join(changes)}" if changes else ""
+    if num_epochs < finetune.epochs:
+        text += f"; {num_epochs} of the {finetune.epochs} epochs were run"
+    return text + "."
+
+
+def transfer(comparison: ComparisonRecord | None) -> str | None:
     """Returns what pretraining was worth, None where that was not measured."""
     if comparison is None:
         return None
-    split = comparison["split"]
     return (
-        f"Pretraining {comparison['verdict']}: on {comparison['num_train']:,} training images the "
-        f"{split} accuracy is {comparison['pretrained']['accuracy']:.4f}, from random weights "
-        f"after {comparison['epochs']} epochs {comparison['scratch']['accuracy']:.4f}, a gain of "
-        f"{100 * comparison['gain']:+.1f} points where chance explains "
-        f"{100 * comparison['margin']:.1f}."
+        f"Pretraining {comparison.verdict}: on {comparison.num_train:,} training images the "
+        f"{comparison.split} accuracy is {comparison.pretrained.accuracy:.4f}, from random weights "
+        f"after {comparison.epochs} epochs {comparison.scratch.accuracy:.4f}, a gain of "
+        f"{100 * comparison.gain:+.1f} points where chance explains "
+        f"{100 * comparison.margin:.1f}."
     )

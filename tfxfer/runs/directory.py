@@ -1,8 +1,6 @@
 """Where everything of a run lies, and how files get there whole."""
 
-import json
 import pathlib
-from typing import Any
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import RunError, UsageError
@@ -45,15 +43,3 @@ def open_run(path: str | pathlib.Path) -> RunDirectory:
     if not run.model.is_file():
         raise UsageError(f"The run '{path}' did not finish: it has no '{run.model.name}'.")
     return run
-
-
-def read_metrics(run: RunDirectory) -> dict[str, Any]:
-    """Returns what came out of a run.
-
-    Raises:
-        UsageError: It does not say, or not what can be read.
-    """
-    try:
-        return dict(json.loads(run.metrics.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"Cannot read '{run.metrics}', which the fit leaves: {error}.") from None

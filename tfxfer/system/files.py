@@ -167,7 +167,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the directory is not what it was any more, that was said above.
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def temporary_beside(path: pathlib.Path) -> pathlib.Path:

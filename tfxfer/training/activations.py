@@ -8,7 +8,7 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.data.batches import array_batches, evaluation_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
-from tfxfer.models.classifier import Halves
+from tfxfer.models.halves import Halves
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 from tfxfer.training.epochs.validation import Judge

@@ -2,15 +2,19 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from tfxfer.config.decided import DecidedFit, reopened
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
-from tfxfer.evaluation.metrics import judging_split
 from tfxfer.planning.plan import Plan, make_plan
-from tfxfer.runs.directory import read_metrics
+from tfxfer.runs.metrics_record import (
+    ComparisonRecord,
+    FitMetrics,
+    Summary,
+    judging_split,
+    read_metrics,
+)
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
@@ -80,26 +84,28 @@ class Comparison:
         num_train: Training images that both had.
         epochs: Epochs from random weights.
         split: The split on which they are compared.
-        pretrained: Metrics of the pretrained network by split.
-        scratch: Metrics of the other.
+        pretrained: How good the pretrained network is on it.
+        scratch: How good the other is.
     """
 
     num_train: int
     epochs: int
     split: str
-    pretrained: Mapping[str, Any]
-    scratch: Mapping[str, Any]
+    pretrained: Summary
+    scratch: Summary
 
     @property
     def gain(self) -> float:
         """The accuracy of the pretrained network less that of the other."""
-        return float(self.pretrained[self.split]["accuracy"] - self.scratch[self.split]["accuracy"])
+        return self.pretrained.accuracy - self.scratch.accuracy
 
     @property
     def margin(self) -> float:
         """The difference that chance explains: two standard errors of the gain on these images."""
-        num_examples = self.scratch[self.split]["num_examples"]
-        shares = [scores[self.split]["accuracy"] for scores in (self.pretrained, self.scratch)]
+        num_examples = self.scratch.num_examples
+        if not num_examples:
+            return math.inf
+        shares = [scores.accuracy for scores in (self.pretrained, self.scratch)]
         variance = sum(share * (1 - share) / num_examples for share in shares)
         return _STANDARD_ERRORS * math.sqrt(variance)
 
@@ -110,28 +116,27 @@ class Comparison:
             return "made no difference"
         return "helped" if self.gain > 0 else "hurt"
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns what `metrics.json` holds of the comparison."""
-        return {
-            "num_train": self.num_train,
-            "epochs": self.epochs,
-            "split": self.split,
-            "pretrained": self.pretrained[self.split],
-            "scratch": self.scratch[self.split],
-            "gain": round(self.gain, 6),
-            "margin": round(self.margin, 6),
-            "verdict": self.verdict,
-        }
+    def record(self) -> ComparisonRecord:
+        """Returns what is kept of the comparison."""
+        return ComparisonRecord(
+            num_train=self.num_train,
+            epochs=self.epochs,
+            split=self.split,
+            pretrained=self.pretrained,
+            scratch=self.scratch,
+            gain=round(self.gain, 6),
+            margin=round(self.margin, 6),
+            verdict=self.verdict,
+        )
 
     def describe(self) -> str:
         """Returns the answer as a person reads it."""
-        pretrained, scratch = self.pretrained[self.split], self.scratch[self.split]
         lines = [
             "",
             f"What transfer was worth ({self.num_train:,} training images, "
-            f"{self.split} accuracy on {scratch['num_examples']:,} images):",
-            f"  pretrained    {pretrained['accuracy']:.4f}",
-            f"  from scratch  {scratch['accuracy']:.4f} after {self.epochs} epochs",
+            f"{self.split} accuracy on {self.scratch.num_examples:,} images):",
+            f"  pretrained    {self.pretrained.accuracy:.4f}",
+            f"  from scratch  {self.scratch.accuracy:.4f} after {self.epochs} epochs",
         ]
         points, margin = 100 * self.gain, 100 * self.margin
         if self.verdict == "helped":
@@ -163,7 +168,7 @@ def compare_with_scratch(
     transfer = plan = trained.plan
     num_train = len(plan.source.splits["train"])
     limit = plan.config.compare_examples or num_train
-    pretrained: Mapping[str, Any] = trained.metrics
+    pretrained = trained.metrics
     if limit < num_train:
         transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
         say(f"\ncomparison: pretrained, on {limit:,} training images")
@@ -172,12 +177,13 @@ def compare_with_scratch(
     num_train = len(scratch.source.splits["train"])
     epochs = scratch.config.finetune.epochs
     say(f"\ncomparison: from random weights, on {num_train:,} images, {epochs} epochs")
+    split = judging_split(pretrained.splits)
     return Comparison(
         num_train=num_train,
         epochs=epochs,
-        split=judging_split(pretrained),
-        pretrained=pretrained,
-        scratch=_scores(scratch, interruptions, say),
+        split=split,
+        pretrained=pretrained.splits[split],
+        scratch=_scores(scratch, interruptions, say).splits[split],
     )
 
 
@@ -187,7 +193,7 @@ def _part_of_run(whole: Plan, plan: Plan, name: str) -> Plan:
     return dataclasses.replace(plan, run=run, config=dataclasses.replace(plan.config, run=name))
 
 
-def _scores(plan: Plan, interruptions: Interruptions, say: Say) -> Mapping[str, Any]:
+def _scores(plan: Plan, interruptions: Interruptions, say: Say) -> FitMetrics:
     """Returns the metrics of a run that a comparison needs; it is trained unless it was before."""
     if plan.run.is_finished:  # the comparison was interrupted after it
         return read_metrics(plan.run)

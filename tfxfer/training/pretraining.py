@@ -7,7 +7,8 @@ import tensorflow as tf
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import training_weights
-from tfxfer.models.classifier import Classifier, copy_weights, in_float32
+from tfxfer.models.classifier import Classifier, copy_weights
+from tfxfer.models.layers import in_float32
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.runs.journal import Journal
 from tfxfer.system.files import replacing

@@ -4,7 +4,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +21,7 @@ from tfxfer.models.classifier import Classifier, copy_weights
 from tfxfer.planning.plan import Plan
 from tfxfer.runs.directory import start_run
 from tfxfer.runs.journal import Journal
+from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
 from tfxfer.runs.places import note_places
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Clock, Say
@@ -46,7 +46,7 @@ class Trained:
     plan: Plan
     model: keras.Model
     journal: Journal
-    metrics: dict[str, Any]
+    metrics: FitMetrics
     images: Mapping[str, Images]
     probabilities: Mapping[str, np.ndarray]
 
@@ -72,8 +72,10 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
         clock.lap("data")
         images, skipped = open_images(plan.source.splits, plan.config)
         trained = train_phases(plan, classifier, images, skipped, interruptions, clock, say)
-    trained = dataclasses.replace(trained, metrics=trained.metrics | {"seconds": clock.seconds})
-    write_json(plan.run.metrics, trained.metrics)
+    trained = dataclasses.replace(
+        trained, metrics=dataclasses.replace(trained.metrics, seconds=clock.seconds)
+    )
+    write_json(plan.run.metrics, trained.metrics.as_json())
     trained.journal.close()
     return trained
 
@@ -121,7 +123,7 @@ def train_phases(
     labels = {name: images[name].labels for name in probabilities}
     calibration = calibrate(probabilities, labels)
     if plan.config.calibrate:
-        temperature = calibration["temperature"]
+        temperature = calibration.temperature
         temper(classifier.head, temperature)
         probabilities = {name: tempered(p, temperature) for name, p in probabilities.items()}
     model = classifier.with_probabilities()
@@ -129,22 +131,16 @@ def train_phases(
         model.save(temporary)
     notes = journal.notes
     best = journal.history.best
-    metrics: dict[str, Any] = {
-        **{name: summarise(p, labels[name]) for name, p in probabilities.items()},
-        "calibration": calibration | {"applied": plan.config.calibrate},
-        "best": {"phase": best.phase, "epoch": best.epoch} if best else None,
-        "data": {
-            "name": plan.source.name,
-            "fingerprint": facts["data"],
-            "notes": list(plan.source.notes),
-        },
-        "num_classes": len(plan.source.class_names),
-        "parameters": {"total": classifier.num_parameters(), "trained": notes["num_trained"]},
-    }
-    if skipped:
-        metrics["skipped"] = dict(Counter(one.split for one in skipped))
-    if "penalty" in notes:
-        metrics["penalty"] = notes["penalty"]
+    metrics = FitMetrics(
+        splits={name: summarise(p, labels[name]) for name, p in probabilities.items()},
+        calibration=dataclasses.replace(calibration, applied=plan.config.calibrate),
+        best=BestEpoch(best.phase, best.epoch) if best else None,
+        data=DataRecord(plan.source.name, facts["data"], list(plan.source.notes)),
+        num_classes=len(plan.source.class_names),
+        parameters=Parameters(classifier.num_parameters(), notes["num_trained"]),
+        skipped=dict(Counter(one.split for one in skipped)),
+        penalty=notes.get("penalty"),
+    )
     clock.lap("evaluation")
     return Trained(plan, model, journal, metrics, images, probabilities)
 

@@ -169,6 +169,17 @@ def test_what_can_be_no_image_is_told_without_decoding_and_is_not_decoded(conten
     assert readable_reason(caught.value) == f"the third: {reason}"
 
 
+def test_where_tiff_is_read_a_refusal_names_it():
+    reason = "it is no JPEG, PNG, BMP, GIF, WebP or TIFF file"
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        decode(tf.constant(b"hello"), "the third: ", portable=False)
+    assert readable_reason(caught.value) == f"the third: {reason}"
+    dataset = tf.data.Dataset.from_tensors(b"hello")
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        list(dataset.map(lambda content: decode(content, portable=False)))
+    assert readable_reason(caught.value) == reason
+
+
 @pytest.mark.parametrize("content", [FILES["png"][:200], FILES["gif"][:300], FILES["png"][:-30]])
 def test_a_file_that_is_damaged_inside_raises_an_error_with_a_short_reason(content):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:

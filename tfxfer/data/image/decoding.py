@@ -17,7 +17,14 @@ import tensorflow as tf
 
 from tfxfer.data.image.formats import bmp, gif, jpeg, png, tiff, webp
 from tfxfer.data.image.formats.content import accepted, apart, characters
-from tfxfer.data.image.formats.recognition import is_tiff, row_of, why_no_header
+from tfxfer.data.image.formats.recognition import (
+    FORMATS,
+    SERVED_FORMATS,
+    is_tiff,
+    no_file_of,
+    row_of,
+    why_no_header,
+)
 from tfxfer.data.image.formats.table import why_jpeg_is_not_read
 
 
@@ -185,9 +192,15 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
 
 
 @apart
-def _decode_other(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
-    """Returns an image of any kind as RGB."""
-    encoded = accepted(encoded, why_unreadable(encoded), prefix)
+def _decode_other(
+    encoded: tf.Tensor, prefix: tf.Tensor, formats: str = SERVED_FORMATS
+) -> tf.Tensor:
+    """Returns an image of any kind as RGB; the formats are those that a refusal names."""
+    reason = why_unreadable(encoded)
+    if formats != SERVED_FORMATS:
+        is_none = tf.equal(reason, no_file_of(SERVED_FORMATS))
+        reason = tf.where(is_none, no_file_of(formats), reason)
+    encoded = accepted(encoded, reason, prefix)
     return tf.switch_case(
         row_of(encoded),
         [
@@ -212,7 +225,7 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     if tf.executing_eagerly():  # by itself, for the sake of short messages
         parts = [_as_bytes(tf.convert_to_tensor(part).numpy()) for part in (encoded, prefix)]
         found = _without_tensorflow(*parts)
-        return _decode_other(encoded, prefix) if found is None else tf.constant(found)
+        return _decode_other(encoded, prefix, FORMATS) if found is None else tf.constant(found)
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
 
 
@@ -270,4 +283,8 @@ def _of_tiff(
 def _compiled_decode_other() -> Any:
     """Returns a function that is traced when the first image needs it."""
     content = tf.TensorSpec((), tf.string)
-    return tf.function(_decode_other, input_signature=[content, content], autograph=False)
+
+    def decode_other(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
+        return _decode_other(encoded, prefix, FORMATS)
+
+    return tf.function(decode_other, input_signature=[content, content], autograph=False)

@@ -11,6 +11,11 @@ def _listed(formats: tuple[Format, ...]) -> str:
     return f"{', '.join(one.name for one in formats[:-1])} or {formats[-1].name}"
 
 
+def no_file_of(formats: str) -> str:
+    """Returns why a file of none of these formats is not read."""
+    return f"it is no {formats} file"
+
+
 # What is decoded at all, and what a SavedModel decodes, as messages say it.
 FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
 
@@ -63,7 +68,7 @@ def why_no_header(encoded: tf.Tensor) -> tf.Tensor:
         *((one.pattern, "it is incomplete" if one.in_graphs else one.refusal) for one in _ALL),
         *OTHERS,
         ("$", "it is empty"),
-        ("", f"it is no {SERVED_FORMATS} file"),
+        ("", no_file_of(SERVED_FORMATS)),
     ]
     same = [tf.strings.regex_full_match(start, f"(?s)(?:{pattern}).*") for pattern, _ in said]
     first = tf.argmax(tf.cast(tf.stack(same), tf.int32))

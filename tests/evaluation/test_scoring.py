@@ -1,0 +1,38 @@
+"""A classifier is run over a split, and what it says is scored."""
+
+import dataclasses
+
+import numpy as np
+
+from tfxfer.evaluation.metrics import summarise
+from tfxfer.evaluation.scoring import judge, score, why_no_judge
+
+
+def test_the_numbers_are_those_of_the_summary():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]], np.float32)
+    labels = np.array([0, 0, 1, 1])
+    found = judge("things", "test", ("a", "b"), probabilities, labels, ("a note",))
+    expected = dataclasses.asdict(summarise(probabilities, labels))
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert found.confusion.tolist() == [[2, 0], [1, 1]]
+    assert (found.data, found.split, found.notes) == ("things", "test", ("a note",))
+    assert found.top_5_accuracy is None
+
+
+def test_a_split_is_scored_whatever_the_batches(trained):
+    source = trained.open_source()
+    found = score(trained, source, "test", batch_size=5)
+    assert (found.num_examples, found.split, found.class_names) == (12, "test", trained.class_names)
+    np.testing.assert_allclose(
+        found.probabilities, score(trained, source, "test").probabilities, atol=1e-6
+    )
+    everything = score(trained, source, "all")
+    assert everything.num_examples == sum(len(split) for split in source.everything.values())
+
+
+def test_why_nothing_judges_is_one_sentence_or_two(trained):
+    source = trained.open_source()
+    told = why_no_judge(dataclasses.replace(source, name="x", splits={}, absent={}))
+    assert told == ("'x' has neither a test nor a validation split that the model has not seen.")
+    seen = dataclasses.replace(source, splits={}, absent={"test": "It has seen all of it."})
+    assert why_no_judge(seen).endswith("not seen. It has seen all of it.")

@@ -1,0 +1,32 @@
+import json
+
+import pytest
+
+from tfxfer.errors import ExportError
+from tfxfer.exporting.publishing import OtherDataSummary, check_accuracy, open_and_tell
+from tfxfer.runs.metrics_record import FitMetrics
+
+
+def test_on_other_data_their_name_and_notes_stand_behind_the_scores():
+    found = OtherDataSummary(accuracy=0.5, num_examples=3, data="photos", notes=("a note",))
+    content = json.loads(json.dumps(FitMetrics({"all": found}).as_json()))
+    assert list(content["all"]) == ["accuracy", "num_examples", "data", "notes"]
+    assert content["all"]["notes"] == ["a note"]
+
+
+def test_the_least_accuracy_is_asked_of_the_split_that_judges(tmp_path):
+    found = FitMetrics({"validation": OtherDataSummary(0.9), "test": OtherDataSummary(0.5)})
+    check_accuracy(found, 0.5, tmp_path)
+    check_accuracy(FitMetrics(), 0.0, tmp_path)  # nothing is asked
+    with pytest.raises(ExportError, match="on test is 0.5000, below the 0.6 asked for"):
+        check_accuracy(found, 0.6, tmp_path)
+
+
+def test_of_other_data_what_must_be_known_is_told(trained, pictures):
+    said = []
+    own = open_and_tell(trained, None, None, said.append)
+    assert own.judging == "test"
+    assert said == []
+    other = open_and_tell(trained, str(pictures / "train"), None, said.append)
+    assert said == [f"note: {note}" for note in other.notes]
+    assert said

@@ -1,0 +1,42 @@
+"""The charts over the epochs of a run."""
+
+import dataclasses
+import re
+
+import pytest
+from made import guesses, made_epochs, made_findings
+
+from tfxfer.reporting.curves import curves
+from tfxfer.runs.metrics_record import BestEpoch
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "made"
+    return made_findings(folder, ["a", "b"], *guesses(10, 2, 0.5))
+
+
+def test_the_epoch_that_is_kept_is_marked_where_there_is_one(findings):
+    drawn = curves(made_epochs(), findings.config, BestEpoch("finetune", 2))
+    assert list(drawn["charts"]) == ["loss", "accuracy", "learning rate"]
+    assert all('class="kept"' in chart for chart in drawn["charts"].values())
+    assert drawn["has_best"]
+    assert drawn["solved"]  # by L-BFGS
+    assert not curves(made_epochs(), findings.config, None)["has_best"]
+
+
+def test_rates_of_phases_that_are_far_apart_are_on_a_logarithmic_scale(findings):
+    epochs = made_epochs()
+
+    def numbers(rates):
+        changed = [
+            dataclasses.replace(epoch, learning_rate=rate)
+            for epoch, rate in zip(epochs, rates, strict=True)
+        ]
+        config = findings.config.with_settings({"head": {"optimizer": "adam"}})
+        chart = curves(changed, config, None)["charts"]["learning rate"]
+        return set(re.findall(r">([\d.e-]+)</text>", str(chart)))
+
+    assert {"0.01", "0.001", "0.0001"} <= numbers([1e-2, 1e-2, 1e-4, 5e-5])
+    # What decays to nothing within a phase is no reason for it.
+    assert "0.001" not in numbers([1e-2, 1e-2, 5e-3, 1e-9])

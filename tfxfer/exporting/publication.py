@@ -1,0 +1,67 @@
+"""What a user asks of a publication: under which name, where, and how good it must be."""
+
+import pathlib
+from dataclasses import dataclass
+from typing import TypedDict
+
+from tfxfer.config.paths import user_path
+from tfxfer.config.schema import FitConfig
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.runs.places import run_settings
+from tfxfer.system.names import check_name, safe_name
+from tfxfer.system.run_layout import RunDirectory
+
+
+class PublicationSettings(TypedDict, total=False):
+    """The fields of a `Publication` as keywords, for type checkers."""
+
+    name: str | None
+    export_dir: str | None
+    calibrate: bool
+    min_accuracy: float
+    keep: int | None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a model is to be published.
+
+    Attributes:
+        name: Of the model on the server; None takes the run's, or the file's.
+        export_dir: Where models are; None takes the place that the run was given, whatever
+            directory one is in, or `saved_models`.
+        calibrate: Publish the model at the temperature that suits validation; see `calibration`.
+        min_accuracy: A model that is less accurate is not published; on the test split, or on
+            validation where there is no test, of images that it was not trained on.
+        keep: How many versions stay; None keeps all.
+    """
+
+    name: str | None = None
+    export_dir: str | None = None
+    calibrate: bool = False
+    min_accuracy: float = 0.0
+    keep: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            check_name(self.name, "name", "--export-dir")
+
+    def directory(self, trained: TrainedClassifier) -> pathlib.Path:
+        """Returns where the versions of a model go."""
+        name = safe_name(_name_of(trained), "model") if self.name is None else self.name
+        return user_path(self.export_dir or _own_export_dir(trained)) / name
+
+
+def _name_of(trained: TrainedClassifier) -> str:
+    """Returns the name of a model on a server: that of its run, or of its file or folder."""
+    folder = trained.path.resolve().parent.name
+    if trained.config:
+        return folder
+    return folder if trained.path.stem == "model" else trained.path.stem
+
+
+def _own_export_dir(trained: TrainedClassifier) -> str:
+    """Returns where the exports of a model go unless it is said."""
+    if trained.config is None:
+        return "saved_models"
+    return run_settings(RunDirectory(trained.path.parent), FitConfig).export_dir

@@ -1,0 +1,49 @@
+"""A classifier cut where training begins: what is frozen, and what is trained."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import keras
+
+
+class FrozenLayer(keras.layers.Layer):
+    """A model as a layer that runs in inference mode whatever it is called with.
+
+    What is trained behind it sees what it would see on values computed beforehand: without it, the
+    dropout and stochastic depth inside some backbones would act on frozen weights.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(dtype="float32", autocast=False)
+        self.model = model
+
+    def call(self, images: Any) -> Any:
+        """Returns what the model gives of images in [0, 255]."""
+        return self.model(images, training=False)
+
+    def compute_output_spec(self, images: Any) -> Any:
+        """Returns the shape and type of the output."""
+        return self.model.compute_output_spec(images)
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A classifier cut where training begins.
+
+    Attributes:
+        frozen: RGB images in [0, 255] to activations, in inference mode.
+        trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
+        costly: Whether the frozen half has a part of the backbone, so that its activations are
+            worth keeping.
+    """
+
+    frozen: keras.Model
+    trained: keras.Model
+    costly: bool
+
+    @functools.cached_property
+    def whole(self) -> keras.Model:
+        """Images to logits, for images that are different in each epoch."""
+        images = keras.Input(self.frozen.input_shape[1:])
+        return keras.Model(images, self.trained(FrozenLayer(self.frozen)(images)))

@@ -1,0 +1,92 @@
+"""What happened from epoch to epoch of a run: charts of loss, accuracy and learning rate."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tfxfer.config.decided import DecidedFit
+from tfxfer.reporting import charts
+from tfxfer.reporting.charts import Chart, Series
+from tfxfer.runs.history import Epoch
+from tfxfer.runs.metrics_record import BestEpoch
+
+# Where the highest rates of the phases are further apart, the scale is logarithmic.
+_WIDE_RATES = 50
+
+
+def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) -> dict[str, Any]:
+    """Returns the charts of loss, accuracy and learning rate over the epochs of all phases.
+
+    Args:
+        epochs: Of all phases, in their order.
+        config: Of the run.
+        best: The epoch whose weights are kept.
+
+    Returns:
+        What the template of the page takes: "charts" by name, their "legend", whether they show the
+        "best" epoch ("has_best"), and whether the head was "solved".
+    """
+    kept = [
+        float(number)
+        for number, epoch in enumerate(epochs, start=1)
+        if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch)
+    ]
+    starts = [i for i, epoch in enumerate(epochs) if i == 0 or epochs[i - 1].phase != epoch.phase]
+    frame: dict[str, Any] = {
+        "x_label": "epoch",
+        "x_range": (0.5, len(epochs) + 0.5),
+        "marks": [(i + 0.5, epochs[i].phase) for i in starts],
+        "best": kept[0] if kept else None,
+    }
+    drawn = {}
+    for what in ("loss", "accuracy"):
+        lines = [_line(epochs, split, what) for split in ("train", "validation")]
+        drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
+    drawn["learning rate"] = _rate_chart(epochs, config, frame)
+    return {
+        "charts": {name: chart.draw() for name, chart in drawn.items()},
+        "legend": charts.legend(drawn["loss"].series),
+        "has_best": bool(kept),
+        "solved": config.head.epochs > 0 and config.head.optimizer == "lbfgs",
+    }
+
+
+def _line(epochs: Sequence[Epoch], split: str, what: str) -> Series:
+    """Returns the line of a split's loss or accuracy."""
+    values = [getattr(epoch, f"{split}_{what}") for epoch in epochs]
+    return Series(
+        split,
+        split,
+        list(enumerate(values, start=1)),
+        [
+            f"{epoch.phase} epoch {epoch.epoch}: {split} {what} {value:.4f}"
+            for epoch, value in zip(epochs, values, strict=True)
+        ],
+    )
+
+
+def _rate_chart(epochs: Sequence[Epoch], config: DecidedFit, frame: dict[str, Any]) -> Chart:
+    """Returns the chart of the learning rate."""
+    rates = _rates(epochs, config)
+    peaks = [
+        max(rate for (_, rate), epoch in zip(rates, epochs, strict=True) if epoch.phase == phase)
+        for phase in dict.fromkeys(epoch.phase for epoch in epochs)
+    ]
+    known = [peak for peak in peaks if peak > 0]  # a head that is solved has none
+    notes = [f"{one.phase} epoch {one.epoch}: {one.learning_rate:.3g}" for one in epochs]
+    return Chart(
+        title="learning rate by epoch",
+        series=[Series("learning rate", "rate", rates, notes)],
+        logarithmic=bool(known) and max(known) > _WIDE_RATES * min(known),
+        height=150,
+        **frame,
+    )
+
+
+def _rates(epochs: Sequence[Epoch], config: DecidedFit) -> list[charts.Point]:
+    """Returns the learning rate after each epoch; L-BFGS has none."""
+    solved = config.head.optimizer == "lbfgs"
+    return [
+        (number, math.nan if solved and epoch.phase == "head" else epoch.learning_rate)
+        for number, epoch in enumerate(epochs, start=1)
+    ]
