@@ -3,9 +3,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tfxfer.data.weighting import balanced_weights
+from tfxfer.training.examples import Examples
 from tfxfer.training.logistic_regression import (
     PENALTIES,
-    Examples,
     Pass,
     Solution,
     _cross_entropy,
@@ -146,16 +146,6 @@ def test_balanced_weights_find_the_rare_class_where_it_is_likelier_than_elsewher
         assert found.scores.validation_accuracy == pytest.approx(accuracy)
     assert of_one["none"] == pytest.approx(np.log(8 / 20), abs=0.01)
     assert of_one["balanced"] == pytest.approx(np.log((8 / 10) / (20 / 110)), abs=0.01)
-
-
-def test_weighted_examples_tell_as_much_as_fewer_of_one_weight():
-    labels = np.repeat([0, 1], [90, 10])
-    points = Examples(np.zeros((100, 1), "float32"), labels)
-    assert points.effective_number == 100
-    # The variance of the mean of two recalls is (p q / 90 + p q / 10) / 4.
-    effective = 4 / (1 / 90 + 1 / 10)
-    balanced = weighted(points, balanced_weights(labels))
-    assert balanced.effective_number == pytest.approx(effective, rel=1e-6)
 
 
 def test_the_scores_are_those_of_the_solution():

@@ -15,8 +15,7 @@ import scipy.optimize
 import threadpoolctl
 
 from tfxfer.evaluation.metrics import accuracy
-
-Floats = npt.NDArray[np.float32]
+from tfxfer.training.examples import Examples, Floats
 
 # From the strongest penalty to one that hardly binds on standardised features.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
@@ -33,32 +32,6 @@ _PATH_TOLERANCE = 1e-3
 
 # Steps that L-BFGS remembers; SciPy's and scikit-learn's default.
 _MEMORY = 10
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Features with their labels.
-
-    Attributes:
-        features: Standardised, float32, shape (num_examples, num_features).
-        labels: Class indices, shape (num_examples,).
-        weights: How much each counts, float32, mean 1, shape (num_examples,); None is all alike.
-    """
-
-    features: Floats
-    labels: npt.NDArray[np.int64]
-    weights: Floats | None = None
-
-    @property
-    def effective_number(self) -> float:
-        """How many examples of one weight would tell a share as exactly as these do.
-
-        It is `sum(weights)**2 / sum(weights**2)` (Kish 1965, Survey Sampling).
-        """
-        if self.weights is None:
-            return len(self.labels)
-        weights = self.weights.astype(np.float64)
-        return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped, record_data, record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import calibrate, temper, tempered
-from tfxfer.evaluation.metrics import summarise
-from tfxfer.models.classifier import Classifier, copy_weights
+from tfxfer.evaluation.metrics import softmax, summarise
+from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
 from tfxfer.runs.directory import start_run
 from tfxfer.runs.journal import Journal
@@ -25,8 +25,13 @@ from tfxfer.runs.places import note_places
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Clock, Say
 from tfxfer.system.signals import Interruptions
+from tfxfer.training.activations import ActivationSource
+from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.trainer import finish, keeping_the_best
-from tfxfer.training.phases import Phases
+from tfxfer.training.epochs.validation import SCORED_SPLITS
+from tfxfer.training.finetune_phase import finetune
+from tfxfer.training.head_phase import train_head
+from tfxfer.training.phases import Materials
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ def train_phases(
     note_places(plan.run, plan.config)
     record_data(plan.run, plan.source, images, skipped)
     record_seen(plan.run, plan.source, images, plan.config)
-    phases = Phases(plan, classifier, images, journal, _in_float32(plan, classifier))
+    pair = ClassifierPair.of(plan, classifier)
+    given = Materials(plan.config, pair, images, journal)
     clock.lap("images")
 
     def save() -> None:
@@ -111,12 +117,9 @@ def train_phases(
             classifier.with_probabilities().save(temporary)
 
     with keeping_the_best(journal, classifier.model, save, plan.run.model):
-        phases.train_head()
-        clock.lap("head")
-        phases.finetune()
-        clock.lap("finetune")
+        source = _run_phases(given, clock)
     finish(journal, classifier.model, plan.run.best_weights)
-    probabilities = phases.probabilities()
+    probabilities = _probabilities(given, source)
     labels = {name: images[name].labels for name in probabilities}
     calibration = calibrate(probabilities, labels)
     if plan.config.calibrate:
@@ -148,15 +151,29 @@ def train_phases(
     return Trained(plan, model, journal, metrics, images, probabilities)
 
 
-def _in_float32(plan: Plan, classifier: Classifier) -> Classifier:
-    """Returns the classifier of a plan itself if it computes in float32, else its copy that does.
+def _run_phases(given: Materials, clock: Clock) -> ActivationSource:
+    """Runs the phases that are left, and returns what judges the classifier."""
+    config, journal = given.config, given.journal
+    if not config.finetune.epochs:
+        source = train_head(given).source
+        clock.lap("head")
+        clock.lap("finetune")
+        return source
+    start = None
+    if config.head.epochs and not journal.is_past("head"):
+        start = train_head(given).start  # its features leave the memory
+    clock.lap("head")
+    source = finetune(given, Trainable.of(config.finetune), start)
+    clock.lap("finetune")
+    return source
 
-    What is frozen is the same in both from then on.
-    """
-    if plan.config.precision == "float32":
-        return classifier
-    config = dataclasses.replace(plan.config, precision="float32")
-    # Of the same weights' file, which decides of some networks what they do to the pixels.
-    exact = dataclasses.replace(plan, config=config).build_classifier(plan.config.weights)
-    copy_weights(classifier.model, exact.model)
-    return exact
+
+def _probabilities(given: Materials, source: ActivationSource) -> dict[str, np.ndarray]:
+    """Returns what the trained network gives of the validation and test splits."""
+    # What is saved is float32; the frozen half of this has done its work.
+    given.classifiers.update_exact()
+    return {
+        name: softmax(source.judge(name).outputs())
+        for name in SCORED_SPLITS
+        if name in given.images
+    }
