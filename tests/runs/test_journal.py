@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -6,8 +8,9 @@ import tfxfer.runs.journal
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import InterruptionError, RunError
 from tfxfer.runs.budget import Budget
+from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
-from tfxfer.runs.journal import TRAINED, Journal
+from tfxfer.runs.journal import TRAINED, BestWeights, Journal, Notes, PhaseSize
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.epochs.callbacks import Checkpointing
@@ -29,19 +32,53 @@ def test_a_run_is_found_where_it_was(tmp_path):
     begun = journal.begin("head", {"a": [np.arange(3)]})
     assert begun.state["epoch"] == 0
     journal.history.add(EPOCH)
-    journal.best, journal.notes["penalty"] = [np.ones(2)], 0.1
+    journal.best, journal.notes.penalty = BestWeights("head", [np.ones(2)]), 0.1
     journal.begin("finetune")
     again = journal_of(tmp_path)
     assert (again.is_past("head"), again.is_past("finetune")) == (True, False)
     assert (again.history.epochs, again.history.best) == ([EPOCH], EPOCH)
-    assert again.notes == {"penalty": 0.1}
-    np.testing.assert_array_equal(again.best, [np.ones(2)])
+    assert again.notes == Notes(penalty=0.1)
+    assert again.best.part == "head"
+    np.testing.assert_array_equal(again.best.arrays, [np.ones(2)])
     assert again.budget.used() > 0
     assert again.begin("finetune").state["phase"] == "finetune"
     again.begin(TRAINED)
     assert journal_of(tmp_path).is_past("finetune")
     again.close()
     assert journal_of(tmp_path).found is None
+
+
+def test_notes_are_what_they_were_when_they_are_read_again():
+    notes = Notes(120, 0.3, {"head": PhaseSize(3, 40)})
+    content = json.loads(json.dumps(notes.as_json()))
+    assert content == {"num_trained": 120, "penalty": 0.3, "sizes": {"head": [3, 40]}}
+    assert Notes.of_json(content) == notes
+    assert Notes().as_json() == {}
+    assert Notes.of_json({}) == Notes()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "part"),
+    [([(256, 10), (10,)], "head"), ([(3, 3, 3, 8), (8,), (256, 10), (10,)], "model")],
+)
+def test_an_older_checkpoint_tells_by_its_arrays_what_the_best_weights_are_of(shapes, part):
+    arrays = [np.zeros(shape) for shape in shapes]
+    older = Checkpoint({"phase": "head"}, {"best": arrays})
+    assert BestWeights.of_checkpoint(older).part == part
+    told = Checkpoint({"phase": "head", "best_of": "head"}, {"best": arrays})
+    assert BestWeights.of_checkpoint(told).part == "head"
+    assert BestWeights.of_checkpoint(Checkpoint({"phase": "head"})) is None
+
+
+def test_a_model_keeps_its_weights_until_there_are_best_ones(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    before, ones = model.get_weights(), [np.ones((2, 1)), np.ones(1)]
+    journal = journal_of(tmp_path)
+    journal.put_best(model)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    journal.best = BestWeights("model", ones)
+    journal.put_best(model)
+    np.testing.assert_array_equal(model.get_weights()[0], ones[0])
 
 
 @pytest.mark.parametrize("name", ["data", "weights"])

@@ -47,8 +47,7 @@ def _begin(given: Materials, start: list[np.ndarray] | None) -> Checkpoint:
         arrays["start"] = start
     # The best may be the head's, for none of the epochs that follow may be better.
     begun = journal.begin("finetune", arrays)
-    if journal.best:
-        classifier.model.set_weights(journal.best)
+    journal.put_best(classifier.model)
     if "generators" in begun.arrays:
         restore_generators(classifier.model, begun.arrays["generators"])
     if "start" in begun.arrays:

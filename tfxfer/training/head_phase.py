@@ -12,6 +12,7 @@ from tfxfer.errors import UsageError
 from tfxfer.models.standardisation import Standardisation
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
+from tfxfer.runs.journal import BestWeights
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
 from tfxfer.training.epochs.callbacks import solution_line
@@ -99,9 +100,9 @@ def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | Non
         start = _solve(given, features, begun)
     else:
         _train_on_features(given, features, begun)
-        classifier.head.set_weights(journal.best)
+        journal.put_best(classifier.head)
         classifier.absorb(features.scale)
-    journal.best = classifier.model.get_weights()
+    journal.best = BestWeights("model", classifier.model.get_weights())
     return start
 
 
@@ -139,7 +140,7 @@ def _solve(given: Materials, features: _Standardised, begun: Checkpoint) -> list
     for number, scores in enumerate(best.passes, start=1):
         epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
         journal.history.add(epoch, kept=scores is best.scores)
-    journal.notes["penalty"] = best.penalty
+    journal.notes.penalty = best.penalty
     scale, head = features.scale, given.classifiers.trained.head
     head.set_weights(scale.absorbed(best.kernel, best.bias))
     return list(scale.absorbed(first.kernel, first.bias))
@@ -184,6 +185,7 @@ def _train_on_features(given: Materials, features: _Standardised, begun: Checkpo
         phase=config.head,
         model=head,
         kept=head,
+        part="head",
         batches=kept_batches(train, config),
         validate=validate,
         # A step on features takes less time than Python's part in it.

@@ -45,8 +45,7 @@ class Materials:
     def note_trained(self) -> None:
         """Notes how many parameters are trained; of several phases, the most."""
         notes = self.journal.notes
-        num_trained = self.classifiers.trained.num_trainable()
-        notes["num_trained"] = max(notes.get("num_trained", 0), num_trained)
+        notes.num_trained = max(notes.num_trained, self.classifiers.trained.num_trainable())
 
 
 @dataclass(frozen=True)

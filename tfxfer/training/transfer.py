@@ -141,12 +141,12 @@ def train_phases(
             "notes": list(plan.source.notes),
         },
         "num_classes": len(plan.source.class_names),
-        "parameters": {"total": classifier.num_parameters(), "trained": notes["num_trained"]},
+        "parameters": {"total": classifier.num_parameters(), "trained": notes.num_trained},
     }
     if skipped:
         metrics["skipped"] = dict(Counter(one.split for one in skipped))
-    if "penalty" in notes:
-        metrics["penalty"] = notes["penalty"]
+    if notes.penalty is not None:
+        metrics["penalty"] = notes.penalty
     clock.lap("evaluation")
     return Trained(plan, model, journal, metrics, images, probabilities)
 
