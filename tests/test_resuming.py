@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import small_config
 
-import tfxfer.exporting.publishing
+import tfxfer.api.fit
 import tfxfer.runs.journal
 from tfxfer.api.fit import fit
 from tfxfer.cli.app import main
@@ -270,7 +270,7 @@ def test_an_export_that_was_refused_is_tried_again_without_training(interrupted,
         raise ExportError("The disk is full.")
 
     with monkeypatch.context() as patch, pytest.raises(ExportError):
-        patch.setattr(tfxfer.exporting.publishing, "export_saved_model", refused)
+        patch.setattr(tfxfer.api.fit, "export_saved_model", refused)
         fit(config, say=lambda _: None)
     lines = []
     result = fit(config, say=lines.append)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import COLOURS, small_config
 
-import tfxfer.training.epochs.validation
+import tfxfer.api.pretrain
 from tfxfer.api.fit import fit
 from tfxfer.api.pretrain import describe_plan, pretrain
 from tfxfer.config.recipes import read_recipe
@@ -169,7 +169,7 @@ def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(tfxfer.training.epochs.validation, "predict_splits", interrupted)
+        patch.setattr(tfxfer.api.pretrain, "predict_splits", interrupted)
         pretrain(**arguments, say=quiet)
     lines = []
     result = pretrain(**arguments, say=lines.append)

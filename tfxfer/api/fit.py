@@ -10,7 +10,6 @@ import keras
 
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.dataset import open_images
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.evaluation.calibration import describe_calibration
@@ -24,9 +23,7 @@ from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write_report
 from tfxfer.runs.directory import read_metrics
-from tfxfer.runs.failures import naming_trouble
 from tfxfer.runs.history import History
-from tfxfer.runs.lock import locked
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
@@ -35,8 +32,9 @@ from tfxfer.system.names import in_shell
 from tfxfer.system.progress import Clock, Say, readable_seconds
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
-from tfxfer.training.comparison import compare_with_scratch
-from tfxfer.training.transfer import Trained, train_phases
+from tfxfer.training.beginning import Session, holding
+from tfxfer.training.comparison import Comparison, compare_with_scratch
+from tfxfer.training.transfer import Trained, begin_fit, evaluate, train_phases
 
 
 @dataclass(frozen=True)
@@ -103,61 +101,74 @@ def fit(
         return FitResult(run.path, run.model, export, metrics)
     with Interruptions() as interruptions:
         plan = make_plan(asked)
-        with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
-            return _fit(asked, plan, interruptions, say, callbacks)
+        with holding(plan, "fit"):
+            return _fit(plan, asked, Session(interruptions, say, callbacks))
 
 
-def _fit(
-    asked: FitConfig,
-    plan: Plan,
-    interruptions: Interruptions,
-    say: Say,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> FitResult:
+def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
     """Does what `fit` does, of a run that this process has."""
-    clock = Clock()
+    say, clock = session.say, session.clock
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
     clock.lap("data")
-    images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = train_phases(
-            plan, classifier, images, skipped, interruptions, clock, say, asked, callbacks
-        )
-        examples = images["validation"].encoded(CHECK_IMAGES)
-    version = _exported_before(plan)
-    if version is None:
-        # Before the export too: should it fail, `tfxfer export` tries again without training.
-        write_json(plan.run.metrics, trained.metrics | {"seconds": clock.seconds})
-        version = export_saved_model(
-            TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
-            plan.export_directory,
-            examples,
-            trained.metrics,
-            plan.config.min_accuracy,
-        )
-        clock.lap("export")
-    metrics = trained.metrics | {"export": str(version), "seconds": clock.seconds}
-    write_json(plan.run.metrics, metrics)
-    say(_summary(plan, trained.journal.history, metrics, skipped))
+        fitting = begin_fit(plan, classifier, session, asked)
+        judging = train_phases(fitting)
+        trained = evaluate(fitting, judging)
+    version = _export(trained, clock)
+    metrics = _write_metrics(plan, trained.metrics | {"export": str(version)}, clock)
+    say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
-        # A run that is resumed is asked for by settings that are all decided.
-        first_asked = dataclasses.replace(
-            read_recipe(plan.run.asked, FitConfig()),
-            **{key: plan.config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
-        )
-        comparison = compare_with_scratch(first_asked, trained, interruptions, say)
-        clock.lap("comparison")
-        metrics |= {"comparison": comparison.as_json(), "seconds": clock.seconds}
-        write_json(plan.run.metrics, metrics)
+        comparison = _compare(trained, session)
+        metrics = _write_metrics(plan, metrics | {"comparison": comparison.as_json()}, clock)
         say(f"{comparison.describe()}\n")
     page = _report(trained, metrics)
     clock.lap("report")
-    metrics["seconds"] = clock.seconds
-    write_json(plan.run.metrics, metrics)
+    metrics = _write_metrics(plan, metrics, clock)
     trained.journal.close()
     say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics)
+
+
+def _export(trained: Trained, clock: Clock) -> Path:
+    """Exports what was trained, unless that was done before an interruption; returns where."""
+    plan = trained.plan
+    version = _exported_before(plan)
+    if version is not None:
+        return version
+    # Before the export too: should it fail, `tfxfer export` tries again without training.
+    _write_metrics(plan, trained.metrics, clock)
+    with naming_unreadable_images(*plan.source.splits.values()):
+        examples = trained.images["validation"].encoded(CHECK_IMAGES)
+    version = export_saved_model(
+        TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
+        plan.export_directory,
+        examples,
+        trained.metrics,
+        plan.config.min_accuracy,
+    )
+    clock.lap("export")
+    return version
+
+
+def _write_metrics(plan: Plan, metrics: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    """Writes what came out, with the seconds so far, and returns it."""
+    written = {**metrics, "seconds": clock.seconds}
+    write_json(plan.run.metrics, written)
+    return written
+
+
+def _compare(trained: Trained, session: Session) -> Comparison:
+    """Returns what transfer was worth."""
+    config, run = trained.plan.config, trained.plan.run
+    # A run that is resumed is asked for by settings that are all decided.
+    first_asked = dataclasses.replace(
+        read_recipe(run.asked, FitConfig()),
+        **{key: config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
+    )
+    comparison = compare_with_scratch(first_asked, trained, session.interruptions, session.say)
+    session.clock.lap("comparison")
+    return comparison
 
 
 def _exported_before(plan: Plan) -> Path | None:

@@ -5,22 +5,20 @@ import math
 import tensorflow as tf
 
 from tfxfer.data.batches import evaluation_batches, training_batches
-from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import training_weights
-from tfxfer.models.classifier import Classifier, copy_weights, in_float32
+from tfxfer.models.classifier import copy_weights, in_float32
 from tfxfer.planning.plan import PretrainPlan
-from tfxfer.runs.journal import Journal
 from tfxfer.system.files import replacing
+from tfxfer.training.beginning import BegunRun
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining, finish, keeping_the_best
 from tfxfer.training.epochs.validation import Judge, judge_logits
 
 
-def train_epochs(
-    plan: PretrainPlan, classifier: Classifier, images: dict[str, Images], journal: Journal
-) -> None:
+def train_epochs(run: BegunRun[PretrainPlan]) -> None:
     """Trains everything for what is left; the best weights end up in the classifier."""
-    config, model = plan.config, classifier.model
+    plan, images, journal = run.plan, run.images, run.journal
+    config, model = plan.config, run.classifier.model
     labels = images["validation"].labels
     train = images["train"].weighted(training_weights(images["train"].split, "none"))
     judged = evaluation_batches(images["validation"], config.batch_size)
