@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, RunError, UsageError
-from tfxfer.evaluation.metrics import softmax
 from tfxfer.inference.loading import load
+from tfxfer.models.objectives import softmax
 
 
 def test_a_run_and_its_file_are_the_same_classifier(finished):

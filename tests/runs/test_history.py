@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import math
 
 import keras
 import numpy as np
@@ -9,16 +10,17 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tfxfer.errors import DivergenceError, UsageError
+from tfxfer.models.objectives import SOFTMAX
 from tfxfer.runs.history import Epoch, History, read_history
 from tfxfer.system.run_layout import RunDirectory
-from tfxfer.training.epochs.callbacks import PhaseRecorder
+from tfxfer.training.epochs.callbacks import Course, PhaseRecorder
 
 EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
 
 
 @pytest.fixture
 def history(tmp_path):
-    history = History(RunDirectory(tmp_path))
+    history = History(RunDirectory(tmp_path), SOFTMAX.rank)
     yield history
     history.close()
 
@@ -27,11 +29,19 @@ def with_validation(accuracy, loss):
     return dataclasses.replace(EPOCH, validation_accuracy=accuracy, validation_loss=loss)
 
 
-def test_higher_validation_accuracy_is_better_and_then_lower_loss():
-    assert with_validation(0.6, 9.0).better_than(with_validation(0.5, 1.0))
-    assert with_validation(0.5, 1.0).better_than(with_validation(0.5, 2.0))
-    assert not with_validation(0.5, 1.0).better_than(with_validation(0.5, 1.0))
-    assert EPOCH.better_than(None)
+def test_the_first_of_equally_good_epochs_is_the_best(history):
+    assert history.add(with_validation(0.5, 1.0))
+    assert not history.add(with_validation(0.5, 1.0))
+    assert history.add(with_validation(0.5, 0.9))
+    assert history.best is history.epochs[2]
+
+
+def test_what_is_better_is_told_by_the_rank(tmp_path):
+    history = History(RunDirectory(tmp_path), lambda loss, _: (loss,))
+    assert [history.add(with_validation(0.5, loss)) for loss in (1.0, 0.9, 1.1)] == [
+        *(True, False, True)
+    ]
+    history.close()
 
 
 def test_epochs_are_written_as_rows_and_the_best_is_known(history, tmp_path):
@@ -98,7 +108,7 @@ def test_an_interrupted_run_gets_its_epochs_back_and_forgets_what_follows(histor
     earlier = json.loads(json.dumps(history.as_json()))
     history.add(with_validation(0.9, 1.0))
     history.save()
-    again = History(RunDirectory(tmp_path), earlier)
+    again = History(RunDirectory(tmp_path), SOFTMAX.rank, earlier)
     assert again.epochs == epochs
     assert again.best == epochs[1]
     again.add(with_validation(0.6, 1.0))
@@ -122,12 +132,9 @@ def train(history, *, epochs=6, patience=0, batch_size=2, learning_rate=0.0):
     data = (np.eye(2, dtype="float32"), np.arange(2))
     recorder = PhaseRecorder(
         history,
-        "finetune",
-        epochs,
-        2,
+        Course("finetune", epochs, math.log(2), patience),
         lambda: model.evaluate(*data, verbose=0),
         lambda: best.append(True),
-        patience,
         lines.append,
     )
     model.fit(
@@ -148,7 +155,7 @@ def test_the_time_left_does_not_count_what_is_compiled_in_the_first_step(history
     model.compile("sgd", "mse")
     lines = []
     recorder = PhaseRecorder(
-        history, "finetune", 3, 2, lambda: (0.1, 1.0), lambda: None, 0, lines.append
+        history, Course("finetune", 3, math.log(2)), lambda: (0.1, 1.0), lambda: None, lines.append
     )
     recorder.set_model(model)
     recorder.set_params({"steps": 4})

@@ -7,6 +7,7 @@ import pytest
 import tfxfer.runs.journal
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import InterruptionError, RunError
+from tfxfer.models.objectives import SOFTMAX
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
@@ -22,7 +23,8 @@ EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
 def journal_of(folder, lines=None, facts=FACTS, **settings):
     say = print if lines is None else lines.append
     run = RunDirectory(folder)
-    return Journal(run, FitConfig(**settings), facts, Interruptions(), say)
+    config = FitConfig(**settings)
+    return Journal(run, config, facts, Interruptions(), say, rank=SOFTMAX.rank)
 
 
 def test_a_run_is_found_where_it_was(tmp_path):

@@ -8,7 +8,6 @@ from tfxfer.training.logistic_regression import (
     PENALTIES,
     Pass,
     Solution,
-    _cross_entropy,
     best_solution,
     finished,
     solve,
@@ -65,29 +64,6 @@ def test_weighted_examples_have_the_solution_of_scikit_learn():
     ours = train.features @ solution.kernel + solution.bias
     centred = ours - ours.mean(axis=1, keepdims=True)
     assert centred == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
-
-
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_the_slope_of_the_weighted_loss_is_that_of_differences(label_smoothing):
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(4, 3)).astype("float32")
-    labels = np.array([0, 2, 1, 1])
-    points = weighted(Examples(np.zeros((4, 1), "float32"), labels), [0.0, 1.0, 2.0, 5.0])
-    loss_of = _cross_entropy(label_smoothing)
-    loss, slope = loss_of(logits, points)
-
-    def expected(logits):
-        targets = (1 - label_smoothing) * np.eye(3)[labels] + label_smoothing / 3
-        logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        weights = np.array([0.0, 1.0, 2.0, 5.0]) / 2
-        return float(-(weights[:, None] * targets * logarithms).sum() / 4)
-
-    assert loss == pytest.approx(expected(logits.astype("float64")), rel=1e-6)
-    for place in np.ndindex(4, 3):
-        step = np.zeros((4, 3))
-        step[place] = 1e-6
-        difference = expected(logits + step) - expected(logits - step)
-        assert slope[place] == pytest.approx(difference / 2e-6, abs=1e-6)
 
 
 def test_weights_of_one_give_the_same_solution_to_the_last_bit():

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import accuracy
 from tfxfer.exporting.converting import (
     CALIBRATION_IMAGES,
     JUDGED_IMAGES,
@@ -27,6 +26,7 @@ from tfxfer.exporting.formats import (
     write_onnx,
 )
 from tfxfer.exporting.publishing import load_exportable
+from tfxfer.models.objectives import accuracy
 from tfxfer.runs.class_names import write_class_names
 from tfxfer.system.files import replacing
 from tfxfer.system.isolation import isolated

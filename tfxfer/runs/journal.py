@@ -13,7 +13,7 @@ from tfxfer.config.schema import RunConfig
 from tfxfer.errors import RunError
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
-from tfxfer.runs.history import History
+from tfxfer.runs.history import History, Rank
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__
@@ -136,6 +136,8 @@ class Journal:
         interruptions: Interruptions,
         say: Callable[[str], None],
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        rank: Rank,
     ) -> None:
         """Finds out where a run is.
 
@@ -146,6 +148,7 @@ class Journal:
             interruptions: What signals have come.
             say: Takes each line for the person who watches.
             callbacks: Of others, who are told of each batch and epoch that is trained by steps.
+            rank: Tells the best epoch.
 
         Raises:
             RunError: The run was begun with other facts.
@@ -176,7 +179,7 @@ class Journal:
             self.notes = Notes.of_json(state["notes"])
             self.best = BestWeights.of_checkpoint(self.found)
         self.budget = Budget(config.max_minutes, used)
-        self.history = History(run, earlier)
+        self.history = History(run, rank, earlier)
 
     def is_past(self, phase: str) -> bool:
         """Tells whether the interrupted run had left a phase, given that it has reached it."""

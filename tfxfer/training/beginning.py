@@ -104,7 +104,13 @@ def begin_run(
     fingerprint = source.fingerprint()
     facts = {"data": fingerprint, "weights": classifier.digest()}
     journal = Journal(
-        run, plan.config, facts, session.interruptions, session.say, session.callbacks
+        run,
+        plan.config,
+        facts,
+        session.interruptions,
+        session.say,
+        session.callbacks,
+        rank=classifier.objective.rank,
     )
     asked_toml = None if asked is None else changed_to_toml(asked)
     start_run(run, to_toml(plan.config), source.class_names, asked_toml)

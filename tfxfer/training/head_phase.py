@@ -9,6 +9,7 @@ import numpy as np
 from tfxfer.data.cache import in_blocks
 from tfxfer.data.image.augmentation import NO_CHANGES
 from tfxfer.errors import UsageError
+from tfxfer.models.objectives import Scores
 from tfxfer.models.standardisation import Standardisation
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
@@ -17,7 +18,6 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
 from tfxfer.training.epochs.callbacks import solution_line
 from tfxfer.training.epochs.trainer import PhaseTraining
-from tfxfer.training.epochs.validation import judge_logits
 from tfxfer.training.examples import Examples
 from tfxfer.training.features import FeatureFunction
 from tfxfer.training.logistic_regression import (
@@ -168,13 +168,14 @@ def _solved_path(given: Materials, features: _Standardised, begun: Checkpoint) -
 
 def _train_on_features(given: Materials, features: _Standardised, begun: Checkpoint) -> None:
     """Trains the head by steps on features in memory; `journal.best` has its best weights."""
-    config, head = given.config, given.classifiers.trained.head
+    config, classifier = given.config, given.classifiers.trained
+    head, objective = classifier.head, classifier.objective
     train, validation = features.train, features.validation
 
-    def validate() -> tuple[float, float]:
+    def validate() -> Scores:
         # Called as it is: to compile it, and to ask Keras for batches, takes far longer.
         logits = [np.asarray(head(x, training=False)) for x in in_blocks(validation.features)]
-        return judge_logits(
+        return objective.scores(
             np.concatenate(logits), validation.labels, config.label_smoothing, validation.weights
         )
 
@@ -188,6 +189,7 @@ def _train_on_features(given: Materials, features: _Standardised, begun: Checkpo
         part="head",
         batches=kept_batches(train, config),
         validate=validate,
+        objective=objective,
         # A step on features takes less time than Python's part in it.
         most_together=_STEPS_TOGETHER,
     ).run(begun)

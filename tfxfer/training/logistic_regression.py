@@ -5,7 +5,7 @@ gradient method's first step, and there is no rate to choose, no seed, and nothi
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.optimize
 import threadpoolctl
 
-from tfxfer.evaluation.metrics import accuracy
+from tfxfer.models.losses import smoothed_cross_entropy_and_slope
+from tfxfer.models.objectives import accuracy
 from tfxfer.training.examples import Examples, Floats
 
 # From the strongest penalty to one that hardly binds on standardised features.
@@ -162,7 +163,6 @@ def solve(
         tolerance: The largest component of the gradient at the end.
     """
     num_features = train.features.shape[1]
-    loss_of = _cross_entropy(label_smoothing)
     passes: list[Pass] = []
     latest = (np.inf, 0.0)  # loss and accuracy where the objective was last looked at
 
@@ -174,7 +174,9 @@ def solve(
         nonlocal latest
         kernel, bias = unpack(flat)
         logits = train.features @ kernel + bias
-        loss, slope = loss_of(logits, train)
+        loss, slope = smoothed_cross_entropy_and_slope(
+            logits, train.labels, label_smoothing, train.weights
+        )
         latest = loss, accuracy(logits, train.labels, train.weights)
         gradient = np.empty((num_features + 1, num_classes))
         gradient[:-1] = train.features.T @ slope + penalty * kernel
@@ -185,7 +187,9 @@ def solve(
         # An iteration ends where the objective was looked at last.
         kernel, bias = unpack(flat)
         logits = validation.features @ kernel + bias
-        loss = loss_of(logits, validation)[0]
+        loss, _ = smoothed_cross_entropy_and_slope(
+            logits, validation.labels, label_smoothing, validation.weights
+        )
         share = accuracy(logits, validation.labels, validation.weights)
         passes.append(Pass(*latest, loss, share))
 
@@ -256,32 +260,3 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: float) -> Solu
     return next(
         solution for solution in path if solution.scores.validation_accuracy >= highest - error
     )
-
-
-def _cross_entropy(
-    label_smoothing: float,
-) -> Callable[[Floats, Examples], tuple[float, Floats]]:
-    """Returns a function of logits and examples: the mean loss, and its slope by the logits."""
-
-    def loss(logits: Floats, examples: Examples) -> tuple[float, Floats]:
-        labels, weights = examples.labels, examples.weights
-        num_examples, num_classes = logits.shape
-        rows = np.arange(num_examples)
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        slope = np.exp(shifted)
-        sums = slope.sum(axis=1, keepdims=True)
-        # In place: of thousands of classes each of these is as large as all else together.
-        shifted -= np.log(sums)
-        logarithms = shifted
-        slope /= sums
-        slope -= np.float32(label_smoothing / num_classes)
-        slope[rows, labels] -= np.float32(1 - label_smoothing)
-        if weights is not None:
-            logarithms *= weights[:, None]
-            slope *= weights[:, None]
-        chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
-        spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
-        slope /= num_examples
-        return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
-
-    return loss

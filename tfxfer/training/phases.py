@@ -12,13 +12,13 @@ from tfxfer.data.batches import feature_batches, training_batches
 from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import judging_weights
+from tfxfer.models.objectives import Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
-from tfxfer.training.epochs.validation import judge_logits
 from tfxfer.training.examples import Examples
 
 
@@ -78,6 +78,7 @@ def train_on_images(
     """
     config, journal, classifiers = given.config, given.journal, given.classifiers
     train, whole = given.images["train"], classifiers.trained.model
+    objective = classifiers.trained.objective
     source = judging
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
@@ -95,9 +96,9 @@ def train_on_images(
             first_step=step,
         )
 
-    def validate() -> tuple[float, float]:
+    def validate() -> Scores:
         classifiers.update_exact()
-        return judge_logits(judge.outputs(), judge.labels, config.label_smoothing, weights)
+        return objective.scores(judge.outputs(), judge.labels, config.label_smoothing, weights)
 
     steps = math.ceil(len(train) / config.batch_size)
     PhaseTraining(
@@ -109,6 +110,7 @@ def train_on_images(
         kept=whole,
         batches=Batches(steps, image_batches) if kept is None else kept_batches(kept, config),
         validate=validate,
+        objective=objective,
         patience=phase.patience,
     ).run(begun)
 

@@ -7,27 +7,28 @@ import tensorflow as tf
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.weighting import training_weights
 from tfxfer.models.classifier import copy_weights, in_float32
+from tfxfer.models.objectives import Scores
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.system.files import replacing
 from tfxfer.training.beginning import BegunRun
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining, finish, keeping_the_best
-from tfxfer.training.epochs.validation import Judge, judge_logits
+from tfxfer.training.epochs.validation import Judge
 
 
 def train_epochs(run: BegunRun[PretrainPlan]) -> None:
     """Trains everything for what is left; the best weights end up in the classifier."""
     plan, images, journal = run.plan, run.images, run.journal
     config, model = plan.config, run.classifier.model
-    labels = images["validation"].labels
+    labels, objective = images["validation"].labels, run.classifier.objective
     train = images["train"].weighted(training_weights(images["train"].split, "none"))
     judged = evaluation_batches(images["validation"], config.batch_size)
     exact = in_float32(model)  # as it is saved
     judge = Judge(exact, judged, labels, config.batch_size, "validation")
 
-    def validate() -> tuple[float, float]:
+    def validate() -> Scores:
         copy_weights(model, exact)
-        return judge_logits(judge.outputs(), labels, config.label_smoothing)
+        return objective.scores(judge.outputs(), labels, config.label_smoothing)
 
     def batches(first: int, end: int, step: int) -> tf.data.Dataset:
         return training_batches(
@@ -57,5 +58,6 @@ def train_epochs(run: BegunRun[PretrainPlan]) -> None:
                 kept=model,
                 batches=Batches(steps, batches),
                 validate=validate,
+                objective=objective,
             ).run(begun)
     finish(journal, model, plan.run.best_weights)

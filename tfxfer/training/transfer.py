@@ -15,7 +15,7 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import calibrate, temper, tempered
-from tfxfer.evaluation.metrics import softmax, summarise
+from tfxfer.evaluation.metrics import summarise
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
 from tfxfer.runs.journal import Journal
@@ -160,7 +160,9 @@ def evaluate(fitting: Fitting, judging: ActivationSource) -> Trained:
     # What is saved is float32; the frozen half of this has done its work.
     fitting.materials.classifiers.update_exact()
     probabilities = {
-        name: softmax(judging.judge(name).outputs()) for name in SCORED_SPLITS if name in images
+        name: run.classifier.objective.activate(judging.judge(name).outputs())
+        for name in SCORED_SPLITS
+        if name in images
     }
     labels = {name: images[name].labels for name in probabilities}
     calibration = calibrate(probabilities, labels)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.schema import PhaseConfig, RunConfig
-from tfxfer.models.losses import smoothed_cross_entropy as smoothed_loss
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.training.epochs.optimizers import build_optimizer
 
 
@@ -17,6 +17,7 @@ def compiled_view(
     config: RunConfig,
     steps: int,
     most_together: int = 1,
+    objective: Objective = SOFTMAX,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
@@ -34,6 +35,7 @@ def compiled_view(
         steps: Batches in an epoch.
         most_together: Steps between which Python is not asked, at the most; more than one where a
             step is so short that this matters.
+        objective: What the model is trained for.
     """
     # Keras would take more steps than an epoch has, had it to take a part of so many.
     together = max(number for number in range(1, most_together + 1) if steps % number == 0)
@@ -43,9 +45,9 @@ def compiled_view(
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(
         optimizer=optimizer,
-        loss=smoothed_loss(config.label_smoothing),
+        loss=objective.loss(config.label_smoothing),
         # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[objective.keras_metric()],
         steps_per_execution=together,
         jit_compile={"on": True, "off": False}.get(config.xla, "auto"),
     )

@@ -14,11 +14,12 @@ import numpy as np
 
 from tfxfer.config.schema import PhaseConfig, RunConfig
 from tfxfer.errors import DivergenceError
+from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.budget import epochs_in
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
 from tfxfer.system.files import replacing
-from tfxfer.training.epochs.callbacks import Checkpointing, PhaseRecorder
+from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, batch_size_of, compiled_view, run_epochs
 from tfxfer.training.epochs.state import restore_metrics, restore_training_state, training_state
 
@@ -46,7 +47,8 @@ class PhaseTraining:
         kept: The model of which the weights are kept when they are the best so far.
         part: What that is of the classifier.
         batches: Of the phase.
-        validate: Returns loss and accuracy on validation, as the model is now.
+        validate: Returns how the model does on validation as it is now.
+        objective: What the model is trained for.
         most_together: See `compiled_view`.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
     """
@@ -58,7 +60,8 @@ class PhaseTraining:
     model: keras.Model
     kept: keras.Model
     batches: Batches
-    validate: Callable[[], tuple[float, float]]
+    validate: Callable[[], Scores]
+    objective: Objective
     part: Literal["head", "model"] = "model"
     most_together: int = 1
     patience: int = 0
@@ -67,7 +70,9 @@ class PhaseTraining:
     def view(self) -> keras.Model:
         """The model compiled for the phase."""
         steps = self.batches.steps
-        return compiled_view(self.model, self.phase, self.config, steps, self.most_together)
+        return compiled_view(
+            self.model, self.phase, self.config, steps, self.most_together, self.objective
+        )
 
     def run(self, begun: Checkpoint) -> None:
         """Trains for what is left; in a budget of time, as many epochs as fit, at the most.
@@ -100,18 +105,9 @@ class PhaseTraining:
             if step and number == epoch:  # Keras has just cleared what was counted of it
                 restore_metrics(view, begun.arrays)
 
-        recorder = PhaseRecorder(
-            journal.history,
-            self.name,
-            epochs,
-            view.output_shape[-1],
-            self.validate,
-            keep_best,
-            self.patience,
-            journal.say,
-            waited=waited,
-            first_step=step,
-        )
+        guess_loss = self.objective.guess_loss(view.output_shape[-1])
+        course = Course(self.name, epochs, guess_loss, self.patience, waited, step)
+        recorder = PhaseRecorder(journal.history, course, self.validate, keep_best, journal.say)
         callbacks = [
             keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
             recorder,
