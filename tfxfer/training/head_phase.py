@@ -17,11 +17,13 @@ from tfxfer.runs.journal import BestWeights
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
 from tfxfer.training.epochs.callbacks import solution_line
+from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
 from tfxfer.training.features import FeatureFunction
 from tfxfer.training.logistic_regression import (
     PENALTIES,
+    Problem,
     Solution,
     best_solution,
     finished,
@@ -30,7 +32,7 @@ from tfxfer.training.logistic_regression import (
     solve_path,
     start_of_finetuning,
 )
-from tfxfer.training.phases import Materials, Phase, kept_batches, train_on_images
+from tfxfer.training.phases import Materials, Phase, train_on_images
 
 # Steps on features between which Python is not asked.
 _STEPS_TOGETHER = 32
@@ -63,6 +65,12 @@ class _Standardised:
     train: Examples
     validation: Examples
 
+    def problem(self, given: Materials) -> Problem:
+        """Returns what the head of a fit is solved for."""
+        num_classes = given.classifiers.trained.head.output_shape[-1]
+        passes, smoothing = given.config.head.epochs, given.config.label_smoothing
+        return Problem(self.train, self.validation, num_classes, passes, smoothing)
+
 
 def train_head(given: Materials) -> HeadOutcome:
     """Trains the head alone, unless the run is past that, and returns what the phase leaves.
@@ -85,17 +93,10 @@ def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | Non
     begun = journal.begin("head")
     given.note_trained()
     features = _standardised_features(given, source)
-    start = None
     if features is None:
-        if config.head.optimizer == "lbfgs":
-            raise UsageError(
-                "Setting 'head.optimizer' is 'lbfgs', which needs the features in memory, but "
-                f"they take more than {config.memory_gigabytes:g} GB. Raise "
-                "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
-            )
-        augment = config.augment if config.head.augmented_views else NO_CHANGES
-        train_on_images(given, Phase("head", config.head, augment), source, begun)
+        _train_on_images(given, source, begun)
         return None
+    start = None
     if config.head.optimizer == "lbfgs":
         start = _solve(given, features, begun)
     else:
@@ -104,6 +105,23 @@ def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | Non
         classifier.absorb(features.scale)
     journal.best = BestWeights("model", classifier.model.get_weights())
     return start
+
+
+def _train_on_images(given: Materials, source: ActivationSource, begun: Checkpoint) -> None:
+    """Trains the head by steps where its features do not fit into the memory.
+
+    Raises:
+        UsageError: It is to be solved.
+    """
+    config = given.config
+    if config.head.optimizer == "lbfgs":
+        raise UsageError(
+            "Setting 'head.optimizer' is 'lbfgs', which needs the features in memory, but "
+            f"they take more than {config.memory_gigabytes:g} GB. Raise "
+            "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
+        )
+    augment = config.augment if config.head.augmented_views else NO_CHANGES
+    train_on_images(given, Phase("head", config.head, augment), source, begun)
 
 
 def _standardised_features(given: Materials, source: ActivationSource) -> _Standardised | None:
@@ -128,14 +146,13 @@ def _solve(given: Materials, features: _Standardised, begun: Checkpoint) -> list
     """
     config, journal = given.config, given.journal
     beginning = time.perf_counter()
-    path = _solved_path(given, features, begun)
+    problem = features.problem(given)
+    path = _solved_path(given, problem, begun)
     num_validation = features.validation.effective_number
     first, best = start_of_finetuning(path, num_validation), best_solution(path)
     if first is not best and config.finetune.epochs:
         journal.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
-    best = finished(
-        best, features.train, features.validation, config.head.epochs, config.label_smoothing
-    )
+    best = finished(best, problem)
     seconds = (time.perf_counter() - beginning) / len(best.passes)
     for number, scores in enumerate(best.passes, start=1):
         epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
@@ -146,19 +163,12 @@ def _solve(given: Materials, features: _Standardised, begun: Checkpoint) -> list
     return list(scale.absorbed(first.kernel, first.bias))
 
 
-def _solved_path(given: Materials, features: _Standardised, begun: Checkpoint) -> list[Solution]:
+def _solved_path(given: Materials, problem: Problem, begun: Checkpoint) -> list[Solution]:
     """Returns the head under each penalty; what was solved before is not solved again."""
-    config, head, journal = given.config, given.config.head, given.journal
+    penalty, journal = given.config.head.penalty, given.journal
     path = path_of_state(begun.state, begun.arrays)
-    for solution in solve_path(
-        features.train,
-        features.validation,
-        num_classes=given.classifiers.trained.head.output_shape[-1],
-        max_passes=head.epochs,
-        label_smoothing=config.label_smoothing,
-        penalties=PENALTIES if head.penalty is None else (head.penalty,),
-        before=tuple(path),
-    ):
+    penalties = PENALTIES if penalty is None else (penalty,)
+    for solution in solve_path(problem, penalties, before=tuple(path)):
         path.append(solution)
         journal.say(solution_line(solution, best_solution(path) is solution))
         if journal.is_due_after_epoch:
@@ -187,7 +197,7 @@ def _train_on_features(given: Materials, features: _Standardised, begun: Checkpo
         model=head,
         kept=head,
         part="head",
-        batches=kept_batches(train, config),
+        batches=Batches.of_examples(train, config),
         validate=validate,
         objective=objective,
         # A step on features takes less time than Python's part in it.

@@ -1,14 +1,11 @@
 """What the phases of a fit share: what they are given, and training by steps."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig, FitConfig, PhaseConfig
-from tfxfer.data.batches import feature_batches, training_batches
 from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import judging_weights
@@ -19,7 +16,6 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
-from tfxfer.training.examples import Examples
 
 
 @dataclass(frozen=True)
@@ -85,49 +81,25 @@ def train_on_images(
     kept = None if changes_images(phase.augment) else source.kept("train")
     judge, weights = judging.judge("validation"), given.judging_weights()
 
-    def image_batches(first: int, end: int, step: int) -> tf.data.Dataset:
-        return training_batches(
-            train,
-            config.batch_size,
-            seed=config.seed,
-            epochs=end,
-            augment=phase.augment,
-            first_epoch=first,
-            first_step=step,
-        )
-
     def validate() -> Scores:
         classifiers.update_exact()
         return objective.scores(judge.outputs(), judge.labels, config.label_smoothing, weights)
 
-    steps = math.ceil(len(train) / config.batch_size)
+    if kept is None:
+        model = source.halves.whole
+        batches = Batches.of_images(train, config, phase.augment)
+    else:
+        model = source.halves.trained
+        batches = Batches.of_examples(kept, config)
     PhaseTraining(
         journal=journal,
         config=config,
         name=phase.name,
         phase=phase.settings,
-        model=source.halves.whole if kept is None else source.halves.trained,
+        model=model,
         kept=whole,
-        batches=Batches(steps, image_batches) if kept is None else kept_batches(kept, config),
+        batches=batches,
         validate=validate,
         objective=objective,
         patience=phase.patience,
     ).run(begun)
-
-
-def kept_batches(kept: Examples, config: FitConfig) -> Batches:
-    """Returns the batches of a phase that is trained on what is in memory."""
-
-    def batches(first: int, end: int, step: int) -> tf.data.Dataset:
-        return feature_batches(
-            kept.features,
-            kept.labels,
-            config.batch_size,
-            seed=config.seed,
-            epochs=end,
-            weights=kept.weights,
-            first_epoch=first,
-            first_step=step,
-        )
-
-    return Batches(math.ceil(len(kept.labels) / config.batch_size), batches)

@@ -1,10 +1,6 @@
 """Trains a backbone from scratch."""
 
-import math
-
-import tensorflow as tf
-
-from tfxfer.data.batches import evaluation_batches, training_batches
+from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.weighting import training_weights
 from tfxfer.models.classifier import copy_weights, in_float32
 from tfxfer.models.objectives import Scores
@@ -30,23 +26,11 @@ def train_epochs(run: BegunRun[PretrainPlan]) -> None:
         copy_weights(model, exact)
         return objective.scores(judge.outputs(), labels, config.label_smoothing)
 
-    def batches(first: int, end: int, step: int) -> tf.data.Dataset:
-        return training_batches(
-            train,
-            config.batch_size,
-            seed=config.seed,
-            epochs=end,
-            augment=config.augment,
-            first_epoch=first,
-            first_step=step,
-        )
-
     def save() -> None:
         with replacing(plan.run.best_weights) as temporary:
             model.save_weights(temporary)
 
     if not journal.is_past("pretrain"):
-        steps = math.ceil(len(train) / config.batch_size)
         begun = journal.begin("pretrain")
         with keeping_the_best(journal, model, save, plan.run.best_weights):
             PhaseTraining(
@@ -56,7 +40,7 @@ def train_epochs(run: BegunRun[PretrainPlan]) -> None:
                 phase=config,
                 model=model,
                 kept=model,
-                batches=Batches(steps, batches),
+                batches=Batches.of_images(train, config, config.augment),
                 validate=validate,
                 objective=objective,
             ).run(begun)

@@ -86,8 +86,7 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
         classifier = plan.build_classifier(plan.config.weights)
         session.clock.lap("data")
         fitting = begin_fit(plan, classifier, session)
-        judging = train_phases(fitting)
-        trained = evaluate(fitting, judging)
+        trained = evaluate(fitting, train_phases(fitting))
     metrics = trained.metrics | {"seconds": session.clock.seconds}
     trained = dataclasses.replace(trained, metrics=metrics)
     write_json(plan.run.metrics, trained.metrics)

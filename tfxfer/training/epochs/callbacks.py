@@ -114,20 +114,10 @@ class PhaseRecorder(keras.callbacks.Callback):
         if loss > self._largest_loss:
             guess = self._course.guess_loss
             raise self._diverged(f"is {loss:.4g} in epoch", f", where guessing gives {guess:.3g}")
-        validation_loss, validation_accuracy = self._validate()
-        record = Epoch(
-            phase=self._phase,
-            epoch=epoch + 1,
-            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            train_loss=loss,
-            train_accuracy=float(values["accuracy"]),
-            validation_loss=validation_loss,
-            validation_accuracy=validation_accuracy,
-            seconds=round(time.perf_counter() - self._epoch_start, 3),
-        )
+        record = self._judged(epoch + 1, loss, float(values["accuracy"]))
         values |= {
-            "val_loss": validation_loss,
-            "val_accuracy": validation_accuracy,
+            "val_loss": record.validation_loss,
+            "val_accuracy": record.validation_accuracy,
             "learning_rate": record.learning_rate,
         }
         self._before = 0
@@ -150,6 +140,20 @@ class PhaseRecorder(keras.callbacks.Callback):
                 f"{self._phase}: stopped, no better validation result in {self.waited} epochs"
             )
             self.model.stop_training = True
+
+    def _judged(self, number: int, train_loss: float, train_accuracy: float) -> Epoch:
+        """Returns an epoch of training with how the model does on validation after it."""
+        validation_loss, validation_accuracy = self._validate()
+        return Epoch(
+            phase=self._phase,
+            epoch=number,
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=round(time.perf_counter() - self._epoch_start, 3),
+        )
 
     def _diverged(self, what: str, than: str) -> DivergenceError:
         options = "--" if self._phase == "pretrain" else f"--{self._phase}-"
