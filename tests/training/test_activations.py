@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from conftest import small_config
 
-from tfxfer.data.batches import array_batches
 from tfxfer.data.image.dataset import open_images
 from tfxfer.planning.plan import make_plan
 from tfxfer.training.activations import ActivationSource
@@ -63,10 +62,3 @@ def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     first, second = several.features[21:42], several.features[42:]
     for one, other in ((first, plain.features), (second, plain.features), (first, second)):
         assert np.abs(one - other).max() > 1e-3
-
-
-def test_batches_of_arrays_have_every_row_once_in_order():
-    rows, labels = np.arange(14).reshape(7, 2), np.arange(7)
-    batches = list(array_batches(rows, labels, 3).as_numpy_iterator())
-    assert [len(labels) for _, labels in batches] == [3, 3, 1]
-    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), rows)
