@@ -21,8 +21,8 @@ from tfxfer.config.schema import AugmentConfig, FitConfig, PhaseConfig
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.opening import open_source
-from tfxfer.evaluation.metrics import accuracy
 from tfxfer.models.backbones.small_resnet import small_resnet
+from tfxfer.models.objectives import accuracy
 from tfxfer.system.devices import dtype_policy
 from tfxfer.training.epochs.loop import compiled_view
 from tfxfer.training.epochs.validation import predict_splits

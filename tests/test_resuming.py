@@ -21,6 +21,7 @@ from tfxfer.cli.app import main
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import DivergenceError, ExportError, RunError, UsageError
+from tfxfer.models.objectives import SOFTMAX
 from tfxfer.planning.plan import make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.runs.checkpoints import Checkpoints
@@ -205,7 +206,7 @@ def test_data_that_were_renamed_are_resumed_with_by_their_content(interrupted, t
     plan = make_plan(asked_settings(FitConfig, None, {"data": str(renamed)}, resume=run))
     assert (plan.run.path, plan.config.data) == (run, str(renamed))
     facts = {"data": plan.source.fingerprint(), "weights": weights_of(run)}
-    journal = Journal(plan.run, plan.config, facts, Interruptions(), print)
+    journal = Journal(plan.run, plan.config, facts, Interruptions(), print, rank=SOFTMAX.rank)
     assert journal.found.state["phase"] == "finetune"
     (renamed / "train" / "red" / "0.jpg").unlink()
     with pytest.raises(UsageError, match=r"Cannot resume '.*killed'.*renamed', whose images"):
@@ -237,7 +238,14 @@ def test_another_backend_or_form_of_checkpoints_is_refused(interrupted, monkeypa
     monkeypatch.undo()
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RunError, match="the Keras backend was 'tensorflow' .*, now 'jax'"):
-        Journal(RunDirectory(run), config, {"data": "", "weights": ""}, Interruptions(), print)
+        Journal(
+            RunDirectory(run),
+            config,
+            {"data": "", "weights": ""},
+            Interruptions(),
+            print,
+            rank=SOFTMAX.rank,
+        )
 
 
 @pytest.mark.slow

@@ -20,11 +20,11 @@ from tfxfer.api.predict import predict
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, ExportError, RunError, UsageError
 from tfxfer.evaluation.calibration import tempered
-from tfxfer.evaluation.metrics import softmax
 from tfxfer.exporting.litert import read_litert
 from tfxfer.exporting.onnx import read_onnx
 from tfxfer.exporting.publishing import check_accuracy, export_saved_model
 from tfxfer.inference.loading import load
+from tfxfer.models.objectives import softmax
 from tfxfer.runs.metrics_record import FitMetrics, Summary
 from tfxfer.system.run_layout import RunDirectory
 

@@ -15,7 +15,8 @@ from tfxfer.evaluation.calibration import (
     tempered,
     tempered_copy,
 )
-from tfxfer.evaluation.metrics import accuracy, cross_entropy, softmax
+from tfxfer.evaluation.metrics import cross_entropy
+from tfxfer.models.objectives import accuracy, softmax
 
 
 def overconfident(temperature, num_examples=4000, num_classes=4, seed=0):

@@ -15,22 +15,20 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from tfxfer.evaluation import metrics
 from tfxfer.evaluation.calibration import calibration
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import (
     ClassScores,
-    accuracy,
     balanced_accuracy,
     bootstrap_intervals,
     cross_entropy,
     describe_scores,
     has_uneven_classes,
     is_in_top_k,
-    smoothed_cross_entropy,
-    softmax,
     summarise,
 )
+from tfxfer.models import losses
+from tfxfer.models.objectives import accuracy
 from tfxfer.runs.metrics_record import Summary
 
 
@@ -51,10 +49,6 @@ def test_accuracy_and_loss_equal_scikit_learns(predictions):
     assert cross_entropy(probabilities, labels) == pytest.approx(
         log_loss(labels, probabilities, labels=range(5)), rel=1e-12
     )
-
-
-def test_of_equal_probabilities_the_first_class_wins():
-    assert accuracy([[0.5, 0.5], [0.5, 0.5]], [0, 1]) == 0.5
 
 
 def test_a_probability_of_zero_costs_a_finite_loss():
@@ -108,43 +102,6 @@ def test_the_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(pred
 )
 def test_classes_are_uneven_where_one_has_over_half_as_many_examples_again(counts, uneven):
     assert has_uneven_classes(np.repeat(np.arange(len(counts)), counts)) == uneven
-
-
-def test_an_example_of_weight_two_counts_as_two(predictions):
-    probabilities, labels = predictions
-    weights = np.arange(37) % 3  # 0, 1 and 2
-    copies = np.repeat(np.arange(37), weights)
-    logits = np.log(probabilities)
-    assert accuracy(probabilities, labels, weights) == pytest.approx(
-        accuracy(probabilities[copies], labels[copies])
-    )
-    assert smoothed_cross_entropy(logits, labels, 0.1, weights) == pytest.approx(
-        smoothed_cross_entropy(logits[copies], labels[copies], 0.1)
-    )
-
-
-def test_weights_of_one_are_no_weights(predictions):
-    probabilities, labels = predictions
-    ones, logits = np.ones(37, "float32"), np.log(probabilities)
-    assert accuracy(probabilities, labels, ones) == accuracy(probabilities, labels)
-    with_ones = smoothed_cross_entropy(logits, labels, 0.1, ones)
-    assert with_ones == pytest.approx(smoothed_cross_entropy(logits, labels, 0.1), rel=1e-15)
-
-
-def test_the_loss_of_logits_is_that_of_their_probabilities(predictions):
-    probabilities, labels = predictions
-    logits = np.log(probabilities) + 1000  # which no exponential of a float32 holds
-    assert softmax(logits) == pytest.approx(probabilities, rel=1e-3)
-    expected = cross_entropy(probabilities, labels)
-    assert smoothed_cross_entropy(logits, labels, 0.0) == pytest.approx(expected)
-
-
-def test_smoothed_labels_are_a_mixture_with_the_even_distribution(predictions):
-    probabilities, labels = predictions
-    targets = 0.9 * np.eye(5)[labels] + 0.1 / 5
-    expected = -(targets * np.log(probabilities)).sum(axis=1).mean()
-    found = smoothed_cross_entropy(np.log(probabilities), labels, 0.1)
-    assert found == pytest.approx(expected)
 
 
 def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
@@ -222,34 +179,15 @@ def test_bootstrap_intervals_are_those_of_scipy():
     assert again == found
 
 
-def test_blocks_of_rows_change_no_number(monkeypatch, predictions):
-    probabilities, labels = predictions
-    logits = np.log(probabilities).astype(np.float32)
-    weights = np.linspace(0, 2, 37)
-
-    def numbers():
-        return (
-            softmax(logits).tobytes(),
-            smoothed_cross_entropy(logits, labels, 0.0),
-            smoothed_cross_entropy(logits, labels, 0.1),
-            smoothed_cross_entropy(logits, labels, 0.1, weights),
-            is_in_top_k(probabilities, labels, 2).tobytes(),
-        )
-
-    whole = numbers()
-    monkeypatch.setattr(metrics, "_BLOCK", 17)  # three rows of five
-    assert [block.stop for block in metrics.row_blocks(logits)][:2] == [3, 6]
-    assert numbers() == whole
-    # As it was when all was worked on at once.
-    rows = logits.astype(np.float64)
-    rows = rows - rows.max(axis=1, keepdims=True)
-    logarithms = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
-    chosen = logarithms[np.arange(37), labels]
-    assert whole[2] == -(0.9 * chosen.mean() + 0.1 * logarithms.mean())
-
-
 def test_of_equal_probabilities_the_first_classes_are_on_top_and_nan_comes_last():
     found = is_in_top_k([[0.2, 0.4, 0.4, 0.0]] * 4, [0, 1, 2, 3], 2)
     assert found.tolist() == [False, True, True, False]
     assert is_in_top_k([[0.4, 0.4, 0.4]] * 3, [0, 1, 2], 1).tolist() == [True, False, False]
     assert is_in_top_k([[np.nan, 0.1, 0.2]] * 3, [0, 1, 2], 2).tolist() == [False, True, True]
+
+
+def test_blocks_of_rows_change_no_class_on_top(monkeypatch, predictions):
+    probabilities, labels = predictions
+    whole = is_in_top_k(probabilities, labels, 2)
+    monkeypatch.setattr(losses, "_BLOCK", 17)  # three rows of five
+    np.testing.assert_array_equal(is_in_top_k(probabilities, labels, 2), whole)

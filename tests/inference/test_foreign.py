@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tfxfer.errors import RunError, UsageError
-from tfxfer.evaluation.metrics import softmax
 from tfxfer.inference.foreign import as_classifier, check_finite
+from tfxfer.models.objectives import softmax
 
 NAMES = ("cat", "dog", "owl")
 PATH, CLASSES = pathlib.Path("m.keras"), pathlib.Path("classes.txt")

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, UsageError
-from tfxfer.evaluation.metrics import softmax
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
+from tfxfer.models.objectives import softmax
 
 
 def test_a_classifier_of_other_classes_has_no_labels_for_them(trained):

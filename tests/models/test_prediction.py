@@ -18,3 +18,16 @@ def test_a_smaller_last_batch_is_filled_and_what_it_is_filled_with_left_out(num_
     found = predict_batches(model, batches, num_examples, 3, done.append)
     np.testing.assert_allclose(found, images.mean(axis=(1, 2)), rtol=1e-5)
     assert done == list(range(1, -(-num_examples // 3) + 1))
+
+
+FEATURES = np.arange(14, dtype="float32").reshape(7, 2)
+LABELS = np.arange(7)
+
+
+def test_predictions_come_in_the_order_of_the_batches_and_are_counted():
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
+    done = []
+    batches = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(3)
+    assert np.array_equal(predict_batches(model, batches, 7, 3, done.append), FEATURES * 2)
+    assert done == [1, 2, 3]

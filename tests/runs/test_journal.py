@@ -1,16 +1,17 @@
+import json
+
 import keras
 import numpy as np
 import pytest
 
-import tfxfer.runs.journal
 from tfxfer.config.schema import FitConfig
-from tfxfer.errors import InterruptionError, RunError
-from tfxfer.runs.budget import Budget
+from tfxfer.errors import RunError
+from tfxfer.models.objectives import SOFTMAX
+from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
-from tfxfer.runs.journal import TRAINED, Journal
+from tfxfer.runs.journal import TRAINED, BestWeights, Journal, Notes, PhaseSize
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.epochs.callbacks import Checkpointing
 
 FACTS = {"data": "1", "weights": "2"}
 EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
@@ -19,7 +20,8 @@ EPOCH = Epoch("head", 1, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
 def journal_of(folder, lines=None, facts=FACTS, **settings):
     say = print if lines is None else lines.append
     run = RunDirectory(folder)
-    return Journal(run, FitConfig(**settings), facts, Interruptions(), say)
+    config = FitConfig(**settings)
+    return Journal(run, config, facts, Interruptions(), say, rank=SOFTMAX.rank)
 
 
 def test_a_run_is_found_where_it_was(tmp_path):
@@ -29,19 +31,53 @@ def test_a_run_is_found_where_it_was(tmp_path):
     begun = journal.begin("head", {"a": [np.arange(3)]})
     assert begun.state["epoch"] == 0
     journal.history.add(EPOCH)
-    journal.best, journal.notes["penalty"] = [np.ones(2)], 0.1
+    journal.best, journal.notes.penalty = BestWeights("head", [np.ones(2)]), 0.1
     journal.begin("finetune")
     again = journal_of(tmp_path)
     assert (again.is_past("head"), again.is_past("finetune")) == (True, False)
     assert (again.history.epochs, again.history.best) == ([EPOCH], EPOCH)
-    assert again.notes == {"penalty": 0.1}
-    np.testing.assert_array_equal(again.best, [np.ones(2)])
+    assert again.notes == Notes(penalty=0.1)
+    assert again.best.part == "head"
+    np.testing.assert_array_equal(again.best.arrays, [np.ones(2)])
     assert again.budget.used() > 0
     assert again.begin("finetune").state["phase"] == "finetune"
     again.begin(TRAINED)
     assert journal_of(tmp_path).is_past("finetune")
     again.close()
     assert journal_of(tmp_path).found is None
+
+
+def test_notes_are_what_they_were_when_they_are_read_again():
+    notes = Notes(120, 0.3, {"head": PhaseSize(3, 40)})
+    content = json.loads(json.dumps(notes.as_json()))
+    assert content == {"num_trained": 120, "penalty": 0.3, "sizes": {"head": [3, 40]}}
+    assert Notes.of_json(content) == notes
+    assert Notes().as_json() == {}
+    assert Notes.of_json({}) == Notes()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "part"),
+    [([(256, 10), (10,)], "head"), ([(3, 3, 3, 8), (8,), (256, 10), (10,)], "model")],
+)
+def test_an_older_checkpoint_tells_by_its_arrays_what_the_best_weights_are_of(shapes, part):
+    arrays = [np.zeros(shape) for shape in shapes]
+    older = Checkpoint({"phase": "head"}, {"best": arrays})
+    assert BestWeights.of_checkpoint(older).part == part
+    told = Checkpoint({"phase": "head", "best_of": "head"}, {"best": arrays})
+    assert BestWeights.of_checkpoint(told).part == "head"
+    assert BestWeights.of_checkpoint(Checkpoint({"phase": "head"})) is None
+
+
+def test_a_model_keeps_its_weights_until_there_are_best_ones(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    before, ones = model.get_weights(), [np.ones((2, 1)), np.ones(1)]
+    journal = journal_of(tmp_path)
+    journal.put_best(model)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    journal.best = BestWeights("model", ones)
+    journal.put_best(model)
+    np.testing.assert_array_equal(model.get_weights()[0], ones[0])
 
 
 @pytest.mark.parametrize("name", ["data", "weights"])
@@ -61,65 +97,3 @@ def test_other_versions_are_told(tmp_path, monkeypatch):
     assert [line.partition(";")[0] for line in lines] == [
         "note: this run was begun with keras 3.0.0"
     ]
-
-
-def trained(journal, *, epochs=2, steps=4, each_step=lambda step: None):
-    """Trains a small model on batches of one and returns where checkpoints were written."""
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    model.compile("sgd", "mse")
-    places = []
-    write = journal.write
-
-    def noted(state, arrays):
-        places.append((state["epoch"], state["step"]))
-        return write(state, arrays)
-
-    journal.write = noted
-    callback = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: each_step(batch)
-    )
-    data = np.zeros((steps, 2), "float32")
-    callbacks = [callback, Checkpointing(journal, 0, lambda: 0)]
-    model.fit(data, data, batch_size=1, epochs=epochs, callbacks=callbacks, verbose=0)
-    return places
-
-
-def test_within_an_epoch_the_clock_decides_and_its_last_step_is_left_to_its_end(tmp_path):
-    assert trained(journal_of(tmp_path, checkpoint_minutes=1e-9)) == [
-        *((0, 1), (0, 2), (0, 3), (1, 0)),
-        *((1, 1), (1, 2), (1, 3), (2, 0)),
-    ]
-
-
-def test_without_a_time_only_the_ends_of_epochs_are_written_down(tmp_path):
-    assert trained(journal_of(tmp_path, checkpoint_minutes=0.0))[0] == (1, 0)
-
-
-def test_epochs_shorter_than_a_checkpoint_are_not_each_written_down(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfxfer.runs.journal, "_TIMES_AS_LONG", 1e6)
-    assert trained(journal_of(tmp_path), epochs=20) == [(1, 0)]
-
-
-def test_a_signal_is_taken_after_the_step(tmp_path):
-    journal = journal_of(tmp_path)
-
-    def signal_comes(step):
-        if step == 1:
-            journal.interruptions.received = 15
-
-    with pytest.raises(InterruptionError):
-        trained(journal, each_step=signal_comes)
-    found = journal_of(tmp_path).found
-    assert (found.state["epoch"], found.state["step"]) == (0, 2)
-
-
-def test_when_the_time_is_over_the_epoch_ends_and_the_training_with_it(tmp_path):
-    lines = []
-    journal = journal_of(tmp_path, lines)
-
-    def time_ends(step):
-        if step == 1:
-            journal.budget = Budget(1.0, used=60.0)
-
-    assert trained(journal, epochs=5, each_step=time_ends) == [(1, 0)]
-    assert lines == ["the time is over: epoch 1 ends at step 2, and the training with it"]

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from conftest import small_config
 
-from tfxfer.data.batches import array_batches
 from tfxfer.data.image.screening import open_images
 from tfxfer.planning.plan import make_plan
 from tfxfer.training.activations import ActivationSource
@@ -55,18 +54,11 @@ def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     images = images | {"train": images["train"].weighted(weights)}
     source = ActivationSource(plan.config, classifier.halves(), images, function)
     plain, several = source.kept("train"), source.kept_with_views("train", 2)
-    assert several.activations.shape == (3 * 21, 256)
-    np.testing.assert_array_equal(several.activations[:21], plain.activations)
+    assert several.features.shape == (3 * 21, 256)
+    np.testing.assert_array_equal(several.features[:21], plain.features)
     np.testing.assert_array_equal(several.labels, np.tile(plain.labels, 3))
     np.testing.assert_array_equal(several.weights, np.tile(images["train"].weights, 3))
     assert sorted(images["train"].weights) == weights.tolist()
-    first, second = several.activations[21:42], several.activations[42:]
-    for one, other in ((first, plain.activations), (second, plain.activations), (first, second)):
+    first, second = several.features[21:42], several.features[42:]
+    for one, other in ((first, plain.features), (second, plain.features), (first, second)):
         assert np.abs(one - other).max() > 1e-3
-
-
-def test_batches_of_arrays_have_every_row_once_in_order():
-    rows, labels = np.arange(14).reshape(7, 2), np.arange(7)
-    batches = list(array_batches(rows, labels, 3).as_numpy_iterator())
-    assert [len(labels) for _, labels in batches] == [3, 3, 1]
-    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), rows)

@@ -4,85 +4,12 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig, FitConfig
-from tfxfer.data.batches import feature_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.augmentation import augment_batch
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import in_any_order
-from tfxfer.models.prediction import predict_batches
-from tfxfer.models.standardisation import Standardisation
 from tfxfer.system.digests import ids_of
 from tfxfer.training.features import Changes, FeatureFunction
-
-FEATURES = np.arange(14, dtype="float32").reshape(7, 2)
-LABELS = np.arange(7)
-
-
-def rows(**arguments):
-    return list(feature_batches(FEATURES, LABELS, 3, **arguments))
-
-
-def test_each_epoch_has_every_example_once_with_its_label():
-    batches = rows(seed=0, epochs=2)
-    assert [len(labels) for _, labels in batches] == [3, 3, 1, 3, 3, 1]
-    for epoch in (batches[:3], batches[3:]):
-        assert sorted(np.concatenate([labels for _, labels in epoch])) == list(range(7))
-    for features, labels in batches:
-        assert np.array_equal(features, FEATURES[labels.numpy()])
-
-
-def test_weights_are_the_third_and_stay_with_their_examples():
-    weights = np.linspace(0.5, 1.5, 7, dtype="float32")
-    plain, weighted = rows(seed=0, epochs=2), rows(seed=0, epochs=2, weights=weights)
-    for (features, labels), (same_features, same_labels, its_weights) in zip(
-        plain, weighted, strict=True
-    ):
-        assert np.array_equal(features, same_features)
-        assert np.array_equal(labels, same_labels)
-        assert np.array_equal(its_weights, weights[labels.numpy()])
-
-
-def test_the_order_depends_on_seed_and_epoch_alone():
-    def order(seed):
-        return np.concatenate([labels for _, labels in rows(seed=seed, epochs=2)]).tolist()
-
-    assert order(1) == order(1)
-    assert order(1) != order(2)
-    assert order(1)[:7] != order(1)[7:]
-
-
-def test_predictions_come_in_the_order_of_the_batches_and_are_counted():
-    inputs = keras.Input((2,))
-    model = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs))
-    done = []
-    batches = tf.data.Dataset.from_tensor_slices((FEATURES, LABELS)).batch(3)
-    assert np.array_equal(predict_batches(model, batches, 7, 3, done.append), FEATURES * 2)
-    assert done == [1, 2, 3]
-
-
-def test_standardised_features_have_one_scale_and_constant_ones_do_not_explode():
-    generator = np.random.default_rng(0)
-    features = generator.normal([5, -1, 0, 2], [100, 1, 0, 1e-6], (50, 4)).astype("float32")
-    scale = Standardisation.of(features)
-    standard = scale.apply(features)
-    assert standard.dtype == np.float32
-    assert standard.mean(axis=0)[:3] == pytest.approx([0, 0, 0], abs=1e-4)
-    assert standard.std(axis=0) == pytest.approx([1, 1, 0, 0], abs=1e-3)
-    another = features + np.float32(0.01)
-    assert np.abs(scale.apply(another) - standard)[:, 2:].max() < 0.02
-
-
-def test_an_example_of_weight_two_is_standardised_by_as_two():
-    generator = np.random.default_rng(0)
-    features = generator.normal([5, -1, 0], [100, 1, 0], (50, 3)).astype("float32")
-    counts = np.arange(50) % 3  # 0, 1 and 2
-    weights = (counts / counts.mean()).astype("float32")
-    ours = Standardisation.of(features, weights)
-    copies = Standardisation.of(features[np.repeat(np.arange(50), counts)])
-    assert ours.mean.dtype == copies.mean.dtype == np.float32
-    assert ours.mean == pytest.approx(copies.mean, rel=1e-5)
-    assert ours.deviation == pytest.approx(copies.deviation, rel=1e-5)
-
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
 

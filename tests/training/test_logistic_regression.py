@@ -3,12 +3,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tfxfer.data.weighting import balanced_weights
+from tfxfer.training.examples import Examples
 from tfxfer.training.logistic_regression import (
     PENALTIES,
-    Examples,
     Pass,
+    Problem,
     Solution,
-    _cross_entropy,
     best_solution,
     finished,
     solve,
@@ -30,7 +30,7 @@ def examples(num_examples, num_classes, seed=0, noise=1.0):
 @pytest.mark.parametrize("penalty", [0.3, 0.01])
 def test_the_solution_is_that_of_scikit_learn(num_classes, penalty):
     train, validation = examples(200, num_classes), examples(50, num_classes, seed=1)
-    solution = solve(train, validation, num_classes, penalty, 200)
+    solution = solve(Problem(train, validation, num_classes, 200), penalty)
     # Two classes share one plane there, so that its penalty counts half.
     strength = (2 if num_classes == 2 else 1) / (penalty * 200)
     theirs = LogisticRegression(C=strength, tol=1e-8, max_iter=1000)
@@ -58,7 +58,7 @@ def test_weighted_examples_have_the_solution_of_scikit_learn():
     train = examples(200, 5)
     weights = np.random.default_rng(3).gamma(1.0, size=200)
     train = weighted(train, weights)
-    solution = solve(train, train, 5, 0.03, 300)
+    solution = solve(Problem(train, train, 5, 300), 0.03)
     theirs = LogisticRegression(C=1 / (0.03 * 200), tol=1e-8, max_iter=1000)
     theirs.fit(train.features, train.labels, sample_weight=train.weights)
     expected = theirs.decision_function(train.features)
@@ -67,33 +67,12 @@ def test_weighted_examples_have_the_solution_of_scikit_learn():
     assert centred == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
 
 
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
-def test_the_slope_of_the_weighted_loss_is_that_of_differences(label_smoothing):
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(4, 3)).astype("float32")
-    labels = np.array([0, 2, 1, 1])
-    points = weighted(Examples(np.zeros((4, 1), "float32"), labels), [0.0, 1.0, 2.0, 5.0])
-    loss_of = _cross_entropy(label_smoothing)
-    loss, slope = loss_of(logits, points)
-
-    def expected(logits):
-        targets = (1 - label_smoothing) * np.eye(3)[labels] + label_smoothing / 3
-        logarithms = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        weights = np.array([0.0, 1.0, 2.0, 5.0]) / 2
-        return float(-(weights[:, None] * targets * logarithms).sum() / 4)
-
-    assert loss == pytest.approx(expected(logits.astype("float64")), rel=1e-6)
-    for place in np.ndindex(4, 3):
-        step = np.zeros((4, 3))
-        step[place] = 1e-6
-        difference = expected(logits + step) - expected(logits - step)
-        assert slope[place] == pytest.approx(difference / 2e-6, abs=1e-6)
-
-
 def test_weights_of_one_give_the_same_solution_to_the_last_bit():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
-    plain = solve(train, validation, 3, 0.01, 50, 0.1)
-    ones = solve(weighted(train, np.ones(60)), weighted(validation, np.ones(30)), 3, 0.01, 50, 0.1)
+    plain = solve(Problem(train, validation, 3, 50, 0.1), 0.01)
+    ones = solve(
+        Problem(weighted(train, np.ones(60)), weighted(validation, np.ones(30)), 3, 50, 0.1), 0.01
+    )
     np.testing.assert_array_equal(ones.kernel, plain.kernel)
     np.testing.assert_array_equal(ones.bias, plain.bias)
     assert ones.passes == plain.passes
@@ -102,10 +81,12 @@ def test_weights_of_one_give_the_same_solution_to_the_last_bit():
 def test_an_example_of_weight_two_is_as_good_as_two():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
     copies = np.concatenate([np.arange(60), [7, 7, 11]])
-    twice = solve(Examples(train.features[copies], train.labels[copies]), validation, 3, 0.03, 500)
+    twice = solve(
+        Problem(Examples(train.features[copies], train.labels[copies]), validation, 3, 500), 0.03
+    )
     weights = np.bincount(copies)
     assert (weights[7], weights[11]) == (3, 2)
-    once = solve(weighted(train, weights), validation, 3, 0.03, 500)
+    once = solve(Problem(weighted(train, weights), validation, 3, 500), 0.03)
     assert once.kernel == pytest.approx(twice.kernel, abs=2e-3)
     assert once.bias == pytest.approx(twice.bias, abs=2e-3)
     assert once.scores.train_loss == pytest.approx(twice.scores.train_loss, abs=1e-5)
@@ -116,10 +97,12 @@ def test_examples_of_weight_zero_have_no_influence():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
     counted = np.arange(60) % 4 != 1
     without = solve(
-        Examples(train.features[counted], train.labels[counted]), validation, 3, 0.03, 500
+        Problem(Examples(train.features[counted], train.labels[counted]), validation, 3, 500), 0.03
     )
     labels = np.where(counted, train.labels, 0)  # wrong ones
-    zeros = solve(weighted(Examples(train.features, labels), counted), validation, 3, 0.03, 500)
+    zeros = solve(
+        Problem(weighted(Examples(train.features, labels), counted), validation, 3, 500), 0.03
+    )
     assert zeros.kernel == pytest.approx(without.kernel, abs=2e-3)
     assert zeros.scores.train_accuracy == pytest.approx(without.scores.train_accuracy)
 
@@ -136,7 +119,7 @@ def test_balanced_weights_find_the_rare_class_where_it_is_likelier_than_elsewher
         ("none", points),
         ("balanced", weighted(points, balanced_weights(labels))),
     ):
-        found = solve(part, part, 2, 0.0, 500)
+        found = solve(Problem(part, part, 2, 500), 0.0)
         logits = found.kernel[0] + found.bias
         of_one[name] = logits[1] - logits[0]
         recall = np.mean((points.features @ found.kernel + found.bias)[labels == 1].argmax(axis=1))
@@ -148,19 +131,9 @@ def test_balanced_weights_find_the_rare_class_where_it_is_likelier_than_elsewher
     assert of_one["balanced"] == pytest.approx(np.log((8 / 10) / (20 / 110)), abs=0.01)
 
 
-def test_weighted_examples_tell_as_much_as_fewer_of_one_weight():
-    labels = np.repeat([0, 1], [90, 10])
-    points = Examples(np.zeros((100, 1), "float32"), labels)
-    assert points.effective_number == 100
-    # The variance of the mean of two recalls is (p q / 90 + p q / 10) / 4.
-    effective = 4 / (1 / 90 + 1 / 10)
-    balanced = weighted(points, balanced_weights(labels))
-    assert balanced.effective_number == pytest.approx(effective, rel=1e-6)
-
-
 def test_the_scores_are_those_of_the_solution():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
-    solution = solve(train, validation, 3, 0.1, 100)
+    solution = solve(Problem(train, validation, 3, 100), 0.1)
     for part, loss, accuracy in (
         (train, solution.scores.train_loss, solution.scores.train_accuracy),
         (validation, solution.scores.validation_loss, solution.scores.validation_accuracy),
@@ -175,7 +148,7 @@ def test_the_scores_are_those_of_the_solution():
 def test_smoothed_labels_have_a_solution_of_bounded_logits():
     # Two points that a plane divides: without smoothing and penalty the logits would have no bound.
     points = Examples(np.array([[-1.0], [1.0]], "float32"), np.array([0, 1]))
-    solution = solve(points, points, 2, 0.0, 200, label_smoothing=0.2)
+    solution = solve(Problem(points, points, 2, 200, 0.2), 0.0)
     logits = points.features @ solution.kernel + solution.bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     assert probabilities == pytest.approx(np.array([[0.9, 0.1], [0.1, 0.9]]), abs=1e-3)
@@ -183,13 +156,13 @@ def test_smoothed_labels_have_a_solution_of_bounded_logits():
 
 def test_the_number_of_passes_is_limited():
     train = examples(60, 3)
-    assert len(solve(train, train, 3, 1e-4, 4).passes) == 4
-    assert len(solve(train, train, 3, 1e-4, 500).passes) > 4
+    assert len(solve(Problem(train, train, 3, 4), 1e-4).passes) == 4
+    assert len(solve(Problem(train, train, 3, 500), 1e-4).passes) > 4
 
 
 def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse():
     train, validation = examples(30, 3, noise=2.0), examples(300, 3, seed=1, noise=2.0)
-    path = list(solve_path(train, validation, 3, 100))
+    path = list(solve_path(Problem(train, validation, 3, 100)))
     penalties = [solution.penalty for solution in path]
     assert penalties == list(PENALTIES[: len(path)])
     assert len(path) < len(PENALTIES)
@@ -202,13 +175,15 @@ def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse()
 
 def test_a_path_that_begins_at_the_last_solution_ends_where_a_fresh_one_does():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
-    *_, near = solve_path(train, validation, 3, 500, penalties=(1.0, 0.1, 0.01))
-    warm = finished(near, train, validation, 500)
+    *_, near = solve_path(Problem(train, validation, 3, 500), penalties=(1.0, 0.1, 0.01))
+    warm = finished(near, Problem(train, validation, 3, 500))
     assert warm.passes[: len(near.passes)] == near.passes
-    assert len(finished(near, train, validation, len(near.passes)).passes) == len(near.passes)
-    cold = solve(train, validation, 3, 0.01, 500)
+    assert len(finished(near, Problem(train, validation, 3, len(near.passes))).passes) == len(
+        near.passes
+    )
+    cold = solve(Problem(train, validation, 3, 500), 0.01)
     assert warm.kernel == pytest.approx(cold.kernel, abs=0.02)
-    again = solve(train, validation, 3, 0.01, 500, start=warm)
+    again = solve(Problem(train, validation, 3, 500), 0.01, warm)
     assert again.scores.validation_loss == pytest.approx(warm.scores.validation_loss, abs=1e-4)
 
 

@@ -1,8 +1,7 @@
 """`fit`: from data and a backbone to a classifier that is ready to serve."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import keras
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
-from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
@@ -24,14 +22,8 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write_report
-from tfxfer.runs.failures import naming_trouble
 from tfxfer.runs.history import History
-from tfxfer.runs.lock import locked
-from tfxfer.runs.metrics_record import (
-    FitMetrics,
-    judging_split,
-    read_metrics,
-)
+from tfxfer.runs.metrics_record import FitMetrics, judging_split, read_metrics
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
@@ -41,8 +33,9 @@ from tfxfer.system.progress import Clock, Say, readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
-from tfxfer.training.comparison import compare_with_scratch
-from tfxfer.training.transfer import Trained, train_phases
+from tfxfer.training.beginning import Session, holding
+from tfxfer.training.comparison import Comparison, compare_with_scratch
+from tfxfer.training.transfer import Trained, begin_fit, evaluate, train_phases
 
 
 @dataclass(frozen=True)
@@ -115,67 +108,73 @@ def fit(
         return FitResult(run.path, run.model, export, metrics.as_json())
     with Interruptions() as interruptions:
         plan = make_plan(asked)
-        with naming_trouble(plan.run, plan.config, "fit"), locked(plan.run):
-            return _fit(asked, plan, interruptions, say, callbacks)
+        with holding(plan, "fit"):
+            return _fit(plan, asked, Session(interruptions, say, callbacks))
 
 
-def _fit(
-    asked: FitConfig,
-    plan: Plan,
-    interruptions: Interruptions,
-    say: Say,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> FitResult:
+def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
     """Does what `fit` does, of a run that this process has."""
-    clock = Clock()
+    say, clock = session.say, session.clock
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
     clock.lap("data")
-    images, skipped = open_images(plan.source.splits, plan.config)
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = train_phases(
-            plan, classifier, images, skipped, interruptions, clock, say, asked, callbacks
-        )
-        examples = images["validation"].encoded(CHECK_IMAGES)
-    version = _exported_before(plan)
-    if version is None:
-        # Before the export too: should it fail, `tfxfer export` tries again without training.
-        _write_metrics(plan.run, dataclasses.replace(trained.metrics, seconds=clock.seconds))
-        version = export_saved_model(
-            TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
-            plan.export_directory,
-            examples,
-            trained.metrics,
-            plan.config.min_accuracy,
-        )
-        clock.lap("export")
-    metrics = dataclasses.replace(trained.metrics, export=str(version), seconds=clock.seconds)
-    _write_metrics(plan.run, metrics)
-    say(_summary(plan, trained.journal.history, metrics, skipped))
+        fitting = begin_fit(plan, classifier, session, asked)
+        trained = evaluate(fitting, train_phases(fitting))
+    version = _export(trained, clock)
+    metrics = _write_metrics(plan, replace(trained.metrics, export=str(version)), clock)
+    say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
-        # A run that is resumed is asked for by settings that are all decided.
-        first_asked = dataclasses.replace(
-            read_recipe(plan.run.asked, FitConfig()),
-            **{key: plan.config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
-        )
-        comparison = compare_with_scratch(first_asked, trained, interruptions, say)
-        clock.lap("comparison")
-        metrics = dataclasses.replace(
-            metrics, comparison=comparison.record(), seconds=clock.seconds
-        )
-        _write_metrics(plan.run, metrics)
+        comparison = _compare(trained, session)
+        metrics = _write_metrics(plan, replace(metrics, comparison=comparison.record()), clock)
         say(f"{comparison.describe()}\n")
     page = _report(trained, metrics)
     clock.lap("report")
-    metrics = dataclasses.replace(metrics, seconds=clock.seconds)
-    _write_metrics(plan.run, metrics)
+    metrics = _write_metrics(plan, metrics, clock)
     trained.journal.close()
     say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
 
 
-def _write_metrics(run: RunDirectory, metrics: FitMetrics) -> None:
-    write_json(run.metrics, metrics.as_json())
+def _export(trained: Trained, clock: Clock) -> Path:
+    """Exports what was trained, unless that was done before an interruption; returns where."""
+    plan = trained.plan
+    version = _exported_before(plan)
+    if version is not None:
+        return version
+    # Before the export too: should it fail, `tfxfer export` tries again without training.
+    _write_metrics(plan, trained.metrics, clock)
+    with naming_unreadable_images(*plan.source.splits.values()):
+        examples = trained.images["validation"].encoded(CHECK_IMAGES)
+    version = export_saved_model(
+        TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
+        plan.export_directory,
+        examples,
+        trained.metrics,
+        plan.config.min_accuracy,
+    )
+    clock.lap("export")
+    return version
+
+
+def _write_metrics(plan: Plan, metrics: FitMetrics, clock: Clock) -> FitMetrics:
+    """Writes what came out, with the seconds so far, and returns it."""
+    metrics = replace(metrics, seconds=clock.seconds)
+    write_json(plan.run.metrics, metrics.as_json())
+    return metrics
+
+
+def _compare(trained: Trained, session: Session) -> Comparison:
+    """Returns what transfer was worth."""
+    config, run = trained.plan.config, trained.plan.run
+    # A run that is resumed is asked for by settings that are all decided.
+    first_asked = replace(
+        read_recipe(run.asked, FitConfig()),
+        **{key: config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
+    )
+    comparison = compare_with_scratch(first_asked, trained, session.interruptions, session.say)
+    session.clock.lap("comparison")
+    return comparison
 
 
 def _exported_before(plan: Plan) -> Path | None:

@@ -7,35 +7,24 @@ from typing import Any
 
 import keras
 
-from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import PretrainConfig
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.data.image.screening import open_images
-from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.evaluation.metrics import describe_scores, summarise
 from tfxfer.models.layers import in_float32
 from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.backbone_card import backbone_card
-from tfxfer.runs.directory import start_run
-from tfxfer.runs.failures import naming_trouble
-from tfxfer.runs.journal import Journal
-from tfxfer.runs.lock import locked
-from tfxfer.runs.metrics_record import (
-    Parameters,
-    PretrainMetrics,
-    read_metrics_json,
-)
+from tfxfer.runs.metrics_record import Parameters, PretrainMetrics, read_metrics_json
 from tfxfer.runs.naming import run_to_resume
-from tfxfer.runs.places import note_places
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
+from tfxfer.training.beginning import BegunRun, Session, begin_run, holding
 from tfxfer.training.epochs.validation import predict_splits
 from tfxfer.training.pretraining import train_epochs
 
@@ -100,57 +89,54 @@ def pretrain(
         return PretrainResult(run.path, run.backbone, read_metrics_json(run))
     with Interruptions() as interruptions:
         plan = make_pretrain_plan(asked)
-        with naming_trouble(plan.run, plan.config, "pretrain"), locked(plan.run):
-            return _pretrain(plan, interruptions, say, callbacks)
+        with holding(plan, "pretrain"):
+            return _pretrain(plan, Session(interruptions, say, callbacks))
 
 
-def _pretrain(
-    plan: PretrainPlan,
-    interruptions: Interruptions,
-    say: Say,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> PretrainResult:
+def _pretrain(plan: PretrainPlan, session: Session) -> PretrainResult:
     """Does what `pretrain` does, of a run that this process has."""
-    clock = Clock()
+    say, clock = session.say, session.clock
     classifier = plan.build_classifier()
     say(plan.describe(classifier) + "\n")
-    splits, run = plan.source.splits, plan.run
-    images, skipped = open_images(splits, plan.config)
-    facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
-    journal = Journal(run, plan.config, facts, interruptions, say, callbacks)
-    start_run(run, to_toml(plan.config), plan.source.class_names)
-    note_places(run, plan.config)
-    record_data(run, plan.source, images, skipped)
-    for line in describe_skipped(run, skipped):
-        say(line)
-    history = journal.history
-    clock.lap("data")
-    with naming_unreadable_images(*splits.values()):
-        train_epochs(plan, classifier, images, journal)
+    with naming_unreadable_images(*plan.source.splits.values()):
+        run = begin_run(plan, classifier, session)
+        clock.lap("data")
+        train_epochs(run)
         clock.lap("training")
-        model = classifier.with_probabilities()
-        found = predict_splits(model, images, plan.config.batch_size)
-        scores = {
-            name: summarise(probabilities, images[name].labels)
-            for name, probabilities in found.items()
-        }
-        clock.lap("evaluation")
-    metrics = PretrainMetrics(
+        metrics = _evaluate(run)
+    _save(run, metrics)
+    run.journal.close()
+    say(_summary(plan, metrics))
+    return PretrainResult(plan.run.path, plan.run.backbone, metrics.as_json())
+
+
+def _evaluate(run: BegunRun[PretrainPlan]) -> PretrainMetrics:
+    """Returns what came out."""
+    plan, classifier, history = run.plan, run.classifier, run.journal.history
+    found = predict_splits(classifier.with_probabilities(), run.images, plan.config.batch_size)
+    scores = {
+        name: summarise(probabilities, run.images[name].labels)
+        for name, probabilities in found.items()
+    }
+    run.clock.lap("evaluation")
+    return PretrainMetrics(
         splits=scores,
-        seconds=clock.seconds,
+        seconds=run.clock.seconds,
         num_classes=len(plan.source.class_names),
         parameters=Parameters(classifier.num_parameters(), classifier.num_trainable()),
         epoch=history.best.epoch if history.best else 0,
         training_seconds=round(sum(epoch.seconds for epoch in history.epochs), 1),
     )
-    with replacing(run.backbone) as temporary:
-        in_float32(classifier.backbone).save(temporary)
-    with replacing(run.card) as temporary:
-        temporary.write_text(backbone_card(plan, metrics), encoding="utf-8")
-    write_json(run.metrics, metrics.as_json())
-    journal.close()
-    say(_summary(plan, metrics))
-    return PretrainResult(run.path, run.backbone, metrics.as_json())
+
+
+def _save(run: BegunRun[PretrainPlan], metrics: PretrainMetrics) -> None:
+    """Saves the backbone, its card and what came out; the last says that the rest is whole."""
+    directory = run.plan.run
+    with replacing(directory.backbone) as temporary:
+        in_float32(run.classifier.backbone).save(temporary)
+    with replacing(directory.card) as temporary:
+        temporary.write_text(backbone_card(run.plan, metrics), encoding="utf-8")
+    write_json(directory.metrics, metrics.as_json())
 
 
 def _summary(plan: PretrainPlan, metrics: PretrainMetrics) -> str:

@@ -1,6 +1,7 @@
 """Batches of examples for training and evaluation."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +32,7 @@ def feature_batches(
 
     Where there are weights they are the third.
 
-    The examples come in the order in which `pipeline.training_batches` has their images.
+    The examples come in the order in which `training_batches` has their images.
 
     Args:
         features: Shape (num_examples, ...).
@@ -45,17 +46,11 @@ def feature_batches(
     """
     columns = [tf.constant(x) for x in (features, labels, weights) if x is not None]
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+    def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         return shuffled_indices(len(labels), seed, epoch, passed).batch(batch_size)
 
-    num_batches = -(-len(labels) // batch_size) * max(0, epochs - first_epoch) - first_step
-    return (
-        tf.data.Dataset.range(first_epoch, epochs)
-        .flat_map(one_epoch)
-        .map(lambda indices: tuple(tf.gather(column, indices) for column in columns))
-        .apply(tf.data.experimental.assert_cardinality(num_batches))
-        .prefetch(tf.data.AUTOTUNE)
+    return _Epochs(len(labels), batch_size, epochs, first_epoch, first_step).batches(
+        one_epoch, lambda indices: tuple(tf.gather(column, indices) for column in columns)
     )
 
 
@@ -92,7 +87,7 @@ def training_batches(
         batch_size: Images per batch.
         seed: Of the run.
         epochs: Where to stop: the number of the last epoch is one less.
-        augment: Random changes; see `augment.augment_batch`.
+        augment: Random changes; see `augmentation.augment_batch`.
         first_epoch: The number of the first epoch.
         first_step: Batches of that epoch which are left out.
 
@@ -106,8 +101,7 @@ def training_batches(
     shuffled = _shuffling(images)
     kept = images.kept
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        passed = tf.where(epoch == first_epoch, first_step * batch_size, 0)
+    def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         batches = shuffled(_epoch_seed(seed, _ORDER, epoch), passed).batch(batch_size)
         draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch))
         return batches.map(lambda *batch: (*batch, tf.gather(draws, batch[0])))
@@ -118,13 +112,8 @@ def training_batches(
         seen = augment_batch(batch, draws, augment)
         return seen, *(tf.gather(column, indices) for column in told)
 
-    num_batches = -(-num_examples // batch_size) * max(0, epochs - first_epoch) - first_step
-    return (
-        tf.data.Dataset.range(first_epoch, epochs)
-        .flat_map(one_epoch)
-        .map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-        .apply(tf.data.experimental.assert_cardinality(num_batches))
-        .prefetch(tf.data.AUTOTUNE)
+    return _Epochs(num_examples, batch_size, epochs, first_epoch, first_step).batches(
+        one_epoch, finish, num_parallel_calls=tf.data.AUTOTUNE
     )
 
 
@@ -154,6 +143,54 @@ def evaluation_batches(
         .apply(tf.data.experimental.assert_cardinality(-(-len(wanted) // batch_size)))
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+@dataclass(frozen=True)
+class _Epochs:
+    """Several epochs of one number of examples, one after the other.
+
+    Attributes:
+        num_examples: In each.
+        batch_size: Examples per batch; an epoch's last batch may be smaller.
+        end: The number of the last epoch is one less.
+        first: The number of the first epoch.
+        first_step: Batches of that epoch which are left out.
+    """
+
+    num_examples: int
+    batch_size: int
+    end: int
+    first: int
+    first_step: int
+
+    def batches(
+        self,
+        one_epoch: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset],
+        finish: Callable[..., tuple[tf.Tensor, ...]],
+        num_parallel_calls: int | None = None,
+    ) -> tf.data.Dataset:
+        """Returns the batches of all of them.
+
+        Args:
+            one_epoch: A graph function of an epoch's number, and of how many of its first examples
+                are left out: what its batches are made of.
+            finish: A graph function from one of these to the batch.
+            num_parallel_calls: Of `finish`; None is one at a time, where it takes next to no time.
+        """
+
+        def left_of(epoch: tf.Tensor) -> tf.data.Dataset:
+            passed = tf.where(epoch == self.first, self.first_step * self.batch_size, 0)
+            return one_epoch(epoch, passed)
+
+        steps = -(-self.num_examples // self.batch_size)
+        num_batches = steps * max(0, self.end - self.first) - self.first_step
+        return (
+            tf.data.Dataset.range(self.first, self.end)
+            .flat_map(left_of)
+            .map(finish, num_parallel_calls=num_parallel_calls)
+            .apply(tf.data.experimental.assert_cardinality(num_batches))
+            .prefetch(tf.data.AUTOTUNE)
+        )
 
 
 def _shuffling(images: Images) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]:

@@ -15,14 +15,9 @@ import numpy.typing as npt
 import scipy.optimize
 
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import (
-    Counts,
-    accuracy,
-    example_losses,
-    is_right,
-    row_blocks,
-    softmax,
-)
+from tfxfer.evaluation.metrics import Counts, example_losses
+from tfxfer.models.losses import row_blocks
+from tfxfer.models.objectives import accuracy, is_right, softmax
 from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
 
 # Bins of confidence in which calibration is looked at (Guo et al. 2017, arXiv:1706.04599).

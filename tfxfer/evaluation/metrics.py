@@ -1,12 +1,14 @@
 """Numbers that judge a classifier: arrays in, numbers out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.models.losses import row_blocks
+from tfxfer.models.objectives import accuracy, is_right
 from tfxfer.runs.metrics_record import Summary
 
 Counts = npt.NDArray[np.int64]
@@ -18,23 +20,6 @@ _SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 BOOTSTRAP_SAMPLES = 1000
 
 _INTERVAL = (2.5, 97.5)
-
-# Probabilities that are worked on at a time: of thousands of classes the copies of all would take
-# many times the memory of what they are copied from.
-_BLOCK = 2**22
-
-
-def accuracy(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> float:
-    """Returns the share of examples whose most probable class is the label, in [0, 1].
-
-    Args:
-        probabilities: Shape (num_examples, num_classes). Of equal ones the first class wins.
-        labels: Class indices, shape (num_examples,).
-        weights: How much each example counts, shape (num_examples,); None is all alike.
-    """
-    return _mean(is_right(probabilities, labels), weights)
 
 
 def balanced_accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -184,55 +169,6 @@ def example_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.N
     return losses
 
 
-def smoothed_cross_entropy(
-    logits: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    label_smoothing: float,
-    weights: npt.ArrayLike | None = None,
-) -> float:
-    """Returns the mean cross-entropy of logits and smoothed labels, in nats.
-
-    What `losses.smoothed_cross_entropy` is in training, of many examples at once.
-
-    Args:
-        logits: Shape (num_examples, num_classes).
-        labels: Class indices, shape (num_examples,).
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
-        weights: How much each example counts, shape (num_examples,); None is all alike.
-    """
-    rows, classes = np.asarray(logits), np.asarray(labels)
-    chosen = np.empty((len(rows), 1))
-    # All of them only where the mean of all is asked for.
-    logarithms = np.empty(rows.shape if label_smoothing else (0, 0))
-    for block in row_blocks(rows):
-        some = rows[block].astype(np.float64)
-        some -= some.max(axis=1, keepdims=True)
-        some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
-        chosen[block] = np.take_along_axis(some, classes[block, None], axis=1)
-        if label_smoothing:
-            logarithms[block] = some
-    spread = _mean(logarithms, weights) if label_smoothing else 0.0
-    return -((1 - label_smoothing) * _mean(chosen, weights) + label_smoothing * spread)
-
-
-def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Returns probabilities, float32, of logits, (num_examples, num_classes)."""
-    rows = np.asarray(logits)
-    probabilities = np.empty(rows.shape, np.float32)
-    for block in row_blocks(rows):
-        some = rows[block].astype(np.float32)
-        exponents = np.exp(some - some.max(axis=1, keepdims=True))
-        np.divide(exponents, exponents.sum(axis=1, keepdims=True), out=probabilities[block])
-    return probabilities
-
-
-def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:
-    """Yields slices of as many rows as are worked on at a time, (num_rows, num_columns)."""
-    step = max(1, _BLOCK // max(1, rows.shape[1]))
-    for start in range(0, len(rows), step):
-        yield slice(start, start + step)
-
-
 def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
     """Returns a split's accuracies, loss and number of examples.
 
@@ -270,18 +206,3 @@ def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.fl
     shares = np.zeros(len(part))
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares
-
-
-def is_right(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Returns whether the most probable class of each example is its label, (num_examples,)."""
-    right: npt.NDArray[np.bool_] = np.argmax(probabilities, axis=1) == np.asarray(labels)
-    return right
-
-
-def _mean(values: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
-    """Returns the mean of values, (num_examples, ...), with a weight for each example or none."""
-    if weights is None:
-        return float(values.mean())
-    # In the weights' own float32 the mean of right and wrong would be one, too.
-    weights = np.asarray(weights, np.float64)
-    return float(np.average(values, axis=0, weights=weights).mean())

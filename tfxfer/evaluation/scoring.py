@@ -13,6 +13,7 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import ClassScores
 from tfxfer.evaluation.result import TOP, EvaluationResult
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.models.objectives import accuracy
 from tfxfer.system.progress import Progress
 
 
@@ -64,7 +65,7 @@ def judge(
         data=data,
         split=split,
         class_names=class_names,
-        accuracy=metrics.accuracy(probabilities, labels),
+        accuracy=accuracy(probabilities, labels),
         balanced_accuracy=metrics.balanced_accuracy(probabilities, labels),
         loss=metrics.cross_entropy(probabilities, labels),
         num_examples=len(labels),

@@ -15,13 +15,13 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.evaluation.metrics import accuracy
 from tfxfer.exporting.formats import Predict
 from tfxfer.exporting.litert import Quantization, read_litert, write_litert
 from tfxfer.exporting.onnx import read_onnx, write_onnx
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import is_keras_archive, read_model
+from tfxfer.models.objectives import accuracy
 from tfxfer.runs.class_names import read_class_names, write_class_names
 from tfxfer.system.files import check_output, replacing
 from tfxfer.system.run_layout import classes_file, seen_file

@@ -18,6 +18,7 @@ from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
 from tfxfer.models.layers import in_float32
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import normalise
 from tfxfer.models.standardisation import Standardisation
 from tfxfer.models.weights import load_backbone, stage_layers
@@ -47,6 +48,7 @@ class Classifier:
         folded: The backbone with BatchNorm folded.
         cuts: For each stage at which the backbone falls into two parts that share one tensor, the
             layer whose output that tensor is; the input for the first.
+        objective: What the head is trained for.
     """
 
     backbone: keras.Model
@@ -57,6 +59,7 @@ class Classifier:
     pooling: str
     folded: FoldedNetwork
     cuts: dict[str, str | None]
+    objective: Objective = SOFTMAX
 
     @functools.cached_property
     def features(self) -> keras.Model:
@@ -135,7 +138,7 @@ class Classifier:
         After training in mixed precision it is a float32 copy; otherwise it shares the layers.
         """
         model = in_float32(self.model)
-        probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(model.output)
+        probabilities = self.objective.activation()(model.output)
         return keras.Model(model.input, probabilities, name="classifier")
 
     def _train_from(self, first_stage: str | None, batch_norm: str) -> None:

@@ -1,9 +1,19 @@
-"""The losses."""
+"""The smoothed cross-entropy: of a batch in training, of many examples at once, and its slope.
 
-from collections.abc import Callable
+Three forms of one formula, which are tested against each other: Keras' for steps on any backend, a
+float64 one that is exact enough to tell epochs apart, and a float32 one with its slope for L-BFGS,
+which asks for both a thousand times.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
+import numpy as np
+import numpy.typing as npt
+
+# Probabilities that are worked on at a time: of thousands of classes the copies of all would take
+# many times the memory of what they are copied from.
+_BLOCK = 2**22
 
 
 def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
@@ -12,6 +22,7 @@ def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
     A share `label_smoothing` of the target is spread evenly over all classes (Szegedy et al. 2016,
     arXiv:1512.00567, section 7); Keras' sparse loss has no such argument.
     """
+    import keras  # what only reads results does not wait for it
 
     def loss(labels: Any, logits: Any) -> Any:
         log_probabilities = keras.ops.log_softmax(logits, axis=-1)  # (batch, num_classes)
@@ -21,3 +32,84 @@ def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
         return -((1 - label_smoothing) * chosen + label_smoothing * spread)
 
     return loss
+
+
+def mean_smoothed_cross_entropy(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    label_smoothing: float,
+    weights: npt.ArrayLike | None = None,
+) -> float:
+    """Returns the mean cross-entropy of logits and smoothed labels, in nats, by float64.
+
+    Args:
+        logits: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        weights: How much each example counts, shape (num_examples,); None is all alike.
+    """
+    rows, classes = np.asarray(logits), np.asarray(labels)
+    chosen = np.empty((len(rows), 1))
+    # All of them only where the mean of all is asked for.
+    logarithms = np.empty(rows.shape if label_smoothing else (0, 0))
+    for block in row_blocks(rows):
+        some = rows[block].astype(np.float64)
+        some -= some.max(axis=1, keepdims=True)
+        some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
+        chosen[block] = np.take_along_axis(some, classes[block, None], axis=1)
+        if label_smoothing:
+            logarithms[block] = some
+    spread = weighted_mean(logarithms, weights) if label_smoothing else 0.0
+    return -((1 - label_smoothing) * weighted_mean(chosen, weights) + label_smoothing * spread)
+
+
+def smoothed_cross_entropy_and_slope(
+    logits: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    label_smoothing: float,
+    weights: npt.NDArray[np.float32] | None = None,
+) -> tuple[float, npt.NDArray[np.float32]]:
+    """Returns the mean loss, and its slope by the logits, (num_examples, num_classes), by float32.
+
+    With weights the mean is `sum(weight * loss) / num_examples`.
+
+    Args:
+        logits: Shape (num_examples, num_classes).
+        labels: Class indices, shape (num_examples,).
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        weights: How much each example counts, mean 1, shape (num_examples,); None is all alike.
+    """
+    num_examples, num_classes = logits.shape
+    rows = np.arange(num_examples)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    slope = np.exp(shifted)
+    sums = slope.sum(axis=1, keepdims=True)
+    # In place: of thousands of classes each of these is as large as all else together.
+    shifted -= np.log(sums)
+    logarithms = shifted
+    slope /= sums
+    slope -= np.float32(label_smoothing / num_classes)
+    slope[rows, labels] -= np.float32(1 - label_smoothing)
+    if weights is not None:
+        logarithms *= weights[:, None]
+        slope *= weights[:, None]
+    chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
+    spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
+    slope /= num_examples
+    return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
+
+
+def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:
+    """Yields slices of as many rows as are worked on at a time, (num_rows, num_columns)."""
+    step = max(1, _BLOCK // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)
+
+
+def weighted_mean(values: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
+    """Returns the mean of values, (num_examples, ...), with a weight for each example or none."""
+    if weights is None:
+        return float(values.mean())
+    # In the weights' own float32 the mean of right and wrong would be one, too.
+    weights = np.asarray(weights, np.float64)
+    return float(np.average(values, axis=0, weights=weights).mean())

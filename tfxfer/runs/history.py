@@ -5,7 +5,7 @@ import dataclasses
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ import tensorflow as tf
 from tfxfer.errors import UsageError
 from tfxfer.system.files import replacing
 from tfxfer.system.run_layout import RunDirectory
+
+# Of the loss and the metric of an epoch on validation: of what is greater the weights are kept.
+Rank = Callable[[float, float], tuple[float, ...]]
 
 # Epochs on kept features take milliseconds, and a file that is flushed to the disk as long.
 _SAVE_SECONDS = 1.0
@@ -43,28 +46,23 @@ class Epoch:
     validation_accuracy: float
     seconds: float
 
-    def better_than(self, other: "Epoch | None") -> bool:
-        """Tells which is kept: higher validation accuracy, then lower validation loss."""
-        if other is None:
-            return True
-        return (self.validation_accuracy, -self.validation_loss) > (
-            other.validation_accuracy,
-            -other.validation_loss,
-        )
-
 
 class History:
     """The epochs of a run over all its phases, written down as they happen."""
 
-    def __init__(self, run: RunDirectory, earlier: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, run: RunDirectory, rank: Rank, earlier: Mapping[str, Any] | None = None
+    ) -> None:
         """Begins a history, or goes on with one.
 
         Args:
             run: Where it is written down; what is there of epochs that are not in `earlier`, which
                 a run that goes on repeats, is forgotten.
+            rank: Tells the best epoch.
             earlier: What `as_json` returned.
         """
         self._run = run
+        self._rank = rank
         self._saved = -math.inf
         shutil.rmtree(run.events, ignore_errors=True)
         self._writers = {
@@ -98,10 +96,13 @@ class History:
         self._take_down(epoch)
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
-        if kept and epoch.better_than(self.best):
+        if kept and (self.best is None or self._rank_of(epoch) > self._rank_of(self.best)):
             self.best = epoch
             return True
         return False
+
+    def _rank_of(self, epoch: Epoch) -> tuple[float, ...]:
+        return self._rank(epoch.validation_loss, epoch.validation_accuracy)
 
     def save(self) -> None:
         """Writes down the epochs so far."""

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tfxfer.config.schema import RunConfig
 from tfxfer.errors import RunError
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
-from tfxfer.runs.history import History
+from tfxfer.runs.history import History, Rank
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__
@@ -38,6 +39,76 @@ _FACTS = {
 _VERSIONS = ("tfxfer", "keras", "tensorflow")
 
 
+@dataclass(frozen=True)
+class BestWeights:
+    """The weights of the best epoch so far.
+
+    Attributes:
+        part: What they are of: the "head" while it is trained on features, else the whole "model".
+        arrays: As `get_weights` of it returns them.
+    """
+
+    part: Literal["head", "model"]
+    arrays: list[np.ndarray]
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Checkpoint) -> Self | None:
+        """Returns those that a checkpoint holds, if any."""
+        arrays = checkpoint.arrays.get("best")
+        if not arrays:
+            return None
+        part: Literal["head", "model"] | None = checkpoint.state.get("best_of")
+        if part is None:
+            # Older checkpoints do not say; only a backbone has kernels that go over images.
+            part = "model" if any(array.ndim > 2 for array in arrays) else "head"
+        return cls(part, arrays)
+
+
+@dataclass(frozen=True)
+class PhaseSize:
+    """How long a phase is.
+
+    Attributes:
+        epochs: At the most.
+        steps: In an epoch.
+    """
+
+    epochs: int
+    steps: int
+
+
+@dataclass
+class Notes:
+    """What later phases and the results need of earlier phases.
+
+    Attributes:
+        num_trained: Parameters that were trained; of several phases, the most.
+        penalty: Of the head that was solved, None where none was.
+        sizes: What of a phase fits into the time, by its name, where the time is limited.
+    """
+
+    num_trained: int = 0
+    penalty: float | None = None
+    sizes: dict[str, PhaseSize] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the notes that `as_json` was given."""
+        sizes = {name: PhaseSize(*size) for name, size in content.get("sizes", {}).items()}
+        return cls(content.get("num_trained", 0), content.get("penalty"), sizes)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what is noted, as JSON can write it."""
+        content: dict[str, Any] = {}
+        if self.num_trained:
+            content["num_trained"] = self.num_trained
+        if self.penalty is not None:
+            content["penalty"] = self.penalty
+        if self.sizes:
+            content["sizes"] = {name: [s.epochs, s.steps] for name, s in self.sizes.items()}
+        return content
+
+
 class Journal:
     """The checkpoints of a run, with all that the run has decided and found so far.
 
@@ -47,8 +118,8 @@ class Journal:
 
     Attributes:
         history: The epochs so far.
-        best: The weights of the best epoch so far, of the model that is being trained.
-        notes: What later phases and the results need of earlier ones; JSON can write it.
+        best: The weights of the best epoch so far, None before the first.
+        notes: What later phases and the results need of earlier ones.
         phase: That it is in.
         found: The last checkpoint of the interrupted run, or None where it begins.
         budget: What time the run has.
@@ -65,6 +136,8 @@ class Journal:
         interruptions: Interruptions,
         say: Callable[[str], None],
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        *,
+        rank: Rank,
     ) -> None:
         """Finds out where a run is.
 
@@ -75,6 +148,7 @@ class Journal:
             interruptions: What signals have come.
             say: Takes each line for the person who watches.
             callbacks: Of others, who are told of each batch and epoch that is trained by steps.
+            rank: Tells the best epoch.
 
         Raises:
             RunError: The run was begun with other facts.
@@ -82,8 +156,8 @@ class Journal:
         self.interruptions = interruptions
         self.say = say
         self.callbacks = callbacks
-        self.notes: dict[str, Any] = {}
-        self.best: list[np.ndarray] = []
+        self.notes = Notes()
+        self.best: BestWeights | None = None
         self.phase = ""
         self._files = Checkpoints(run.checkpoints)
         self._interval = 60 * config.checkpoint_minutes
@@ -101,10 +175,11 @@ class Journal:
         if self.found:
             state = self.found.state
             self._check_facts(run, state["facts"])
-            used, earlier, self.notes = state["seconds"], state["history"], dict(state["notes"])
-            self.best = self.found.arrays.get("best", [])
+            used, earlier = state["seconds"], state["history"]
+            self.notes = Notes.of_json(state["notes"])
+            self.best = BestWeights.of_checkpoint(self.found)
         self.budget = Budget(config.max_minutes, used)
-        self.history = History(run, earlier)
+        self.history = History(run, rank, earlier)
 
     def is_past(self, phase: str) -> bool:
         """Tells whether the interrupted run had left a phase, given that it has reached it."""
@@ -131,6 +206,7 @@ class Journal:
             arrays: Likewise.
         """
         start = time.monotonic()
+        best = self.best
         checkpoint = Checkpoint(
             {
                 **state,
@@ -138,14 +214,20 @@ class Journal:
                 "facts": self._facts,
                 "seconds": self.budget.used(),
                 "history": self.history.as_json(),
-                "notes": self.notes,
+                "notes": self.notes.as_json(),
+                "best_of": None if best is None else best.part,
             },
-            {**arrays, **({"best": self.best} if self.best else {})},
+            {**arrays, **({} if best is None else {"best": best.arrays})},
         )
         self._files.write(checkpoint)
         self._written = time.monotonic()
         self._cost = self._written - start
         return checkpoint
+
+    def put_best(self, model: keras.Model) -> None:
+        """Gives a model the best weights so far; before the first it keeps its own."""
+        if self.best is not None:
+            model.set_weights(self.best.arrays)
 
     def close(self) -> None:
         """Forgets the checkpoints: the run has come to its end."""

@@ -1,5 +1,6 @@
 """What the frozen half gives of each split, computed once for a phase and its evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,22 +13,8 @@ from tfxfer.models.halves import Halves
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 from tfxfer.training.epochs.validation import Judge
+from tfxfer.training.examples import Examples
 from tfxfer.training.features import Changes, FeatureFunction
-
-
-@dataclass(frozen=True)
-class KeptActivations:
-    """What the frozen half gives of the images of a split.
-
-    Attributes:
-        activations: Shape (num_examples, ...).
-        labels: Class indices, shape (num_examples,).
-        weights: How much each example counts in training, shape (num_examples,), or None.
-    """
-
-    activations: np.ndarray
-    labels: np.ndarray
-    weights: np.ndarray | None
 
 
 @dataclass
@@ -46,17 +33,17 @@ class ActivationSource:
 
     config: DecidedFit
     halves: Halves
-    images: dict[str, Images]
+    images: Mapping[str, Images]
     features: FeatureFunction | None = None
-    _kept: dict[str, KeptActivations | None] = field(default_factory=dict)
+    _kept: dict[str, Examples | None] = field(default_factory=dict)
 
-    def kept(self, name: str) -> KeptActivations | None:
+    def kept(self, name: str) -> Examples | None:
         """Returns the activations of a split, or None where they are not worth it or do not fit."""
         if name not in self._kept:
             self._kept[name] = self._compute(name) if self._fits(len(self.images[name])) else None
         return self._kept[name]
 
-    def kept_with_views(self, name: str, num_views: int) -> KeptActivations | None:
+    def kept_with_views(self, name: str, num_views: int) -> Examples | None:
         """Returns the features of a split together with those of changed views of its images.
 
         Args:
@@ -80,8 +67,8 @@ class ActivationSource:
             for view in range(1, num_views + 1)
         ]
         weights = None if plain.weights is None else np.tile(plain.weights, 1 + num_views)
-        return KeptActivations(
-            np.concatenate([plain.activations, *views]),
+        return Examples(
+            np.concatenate([plain.features, *views]),
             np.tile(plain.labels, 1 + num_views),
             weights,
         )
@@ -93,7 +80,7 @@ class ActivationSource:
         if kept is None:
             batches = evaluation_batches(self.images[name], batch_size)
             return Judge(self.halves.whole, batches, labels, batch_size, name)
-        batches = array_batches(kept.activations, labels, batch_size)
+        batches = array_batches(kept.features, labels, batch_size)
         return Judge(self.halves.trained, batches, labels, batch_size, name)
 
     def _fits(self, num_examples: int) -> bool:
@@ -101,7 +88,7 @@ class ActivationSource:
         num_bytes = np.dtype(activations.dtype).itemsize * int(np.prod(activations.shape[1:]))
         return self.halves.costly and num_examples * num_bytes <= self.config.memory_bytes
 
-    def _compute(self, name: str) -> KeptActivations:
+    def _compute(self, name: str) -> Examples:
         images, batch_size = self.images[name], self.config.batch_size
         if self.features is not None:
             activations = self.features(images, name, batch_size, Cache.of(self.config))
@@ -111,4 +98,4 @@ class ActivationSource:
                 activations = predict_batches(
                     self.halves.frozen, batches, len(images), batch_size, progress.update
                 )
-        return KeptActivations(activations, images.labels, images.weights)
+        return Examples(activations, images.labels, images.weights)

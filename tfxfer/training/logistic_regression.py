@@ -5,7 +5,7 @@ gradient method's first step, and there is no rate to choose, no seed, and nothi
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ import numpy.typing as npt
 import scipy.optimize
 import threadpoolctl
 
-from tfxfer.evaluation.metrics import accuracy
-
-Floats = npt.NDArray[np.float32]
+from tfxfer.models.losses import smoothed_cross_entropy_and_slope
+from tfxfer.models.objectives import accuracy
+from tfxfer.training.examples import Examples, Floats
 
 # From the strongest penalty to one that hardly binds on standardised features.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
@@ -33,32 +33,6 @@ _PATH_TOLERANCE = 1e-3
 
 # Steps that L-BFGS remembers; SciPy's and scikit-learn's default.
 _MEMORY = 10
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Features with their labels.
-
-    Attributes:
-        features: Standardised, float32, shape (num_examples, num_features).
-        labels: Class indices, shape (num_examples,).
-        weights: How much each counts, float32, mean 1, shape (num_examples,); None is all alike.
-    """
-
-    features: Floats
-    labels: npt.NDArray[np.int64]
-    weights: Floats | None = None
-
-    @property
-    def effective_number(self) -> float:
-        """How many examples of one weight would tell a share as exactly as these do.
-
-        It is `sum(weights)**2 / sum(weights**2)` (Kish 1965, Survey Sampling).
-        """
-        if self.weights is None:
-            return len(self.labels)
-        weights = self.weights.astype(np.float64)
-        return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 @dataclass(frozen=True)
@@ -96,12 +70,27 @@ class Solution:
         return self.passes[-1]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What a head is solved for.
+
+    Attributes:
+        train: What to learn from; standardised features.
+        validation: What judges; it does not enter the solutions.
+        num_classes: How many logits.
+        max_passes: Iterations under each penalty, at the most.
+        label_smoothing: Share of the target that is spread over all classes.
+    """
+
+    train: Examples
+    validation: Examples
+    num_classes: int
+    max_passes: int
+    label_smoothing: float = 0.0
+
+
 def solve_path(
-    train: Examples,
-    validation: Examples,
-    num_classes: int,
-    max_passes: int,
-    label_smoothing: float = 0.0,
+    problem: Problem,
     penalties: tuple[float, ...] = PENALTIES,
     before: tuple[Solution, ...] = (),
 ) -> Iterator[Solution]:
@@ -111,11 +100,7 @@ def solve_path(
     Ends when two penalties in a row made the validation loss worse.
 
     Args:
-        train: What to learn from.
-        validation: What judges; it does not enter the solutions.
-        num_classes: How many logits.
-        max_passes: Iterations under each penalty, at the most.
-        label_smoothing: Share of the target that is spread over all classes.
+        problem: What is solved.
         penalties: In descending order.
         before: The solutions under the first penalties, where they are known; they are not yielded.
     """
@@ -125,10 +110,7 @@ def solve_path(
         if number < len(before):
             found = before[number]
         else:
-            found = solve(
-                *(train, validation, num_classes, penalty, max_passes, label_smoothing, found),
-                tolerance=_PATH_TOLERANCE,
-            )
+            found = solve(problem, penalty, found, _PATH_TOLERANCE)
             yield found
         worse = 0 if found.scores.validation_loss < least else worse + 1
         least = min(least, found.scores.validation_loss)
@@ -136,37 +118,24 @@ def solve_path(
             return
 
 
-def finished(
-    solution: Solution,
-    train: Examples,
-    validation: Examples,
-    max_passes: int,
-    label_smoothing: float = 0.0,
-) -> Solution:
+def finished(solution: Solution, problem: Problem) -> Solution:
     """Returns a solution of `solve_path` brought to its end, with all its passes.
 
     Args:
         solution: What to go on with.
-        train: What it was found on.
-        validation: What it was judged by.
-        max_passes: Iterations in all, at the most.
-        label_smoothing: Share of the target that is spread over all classes.
+        problem: Of which it is a solution; the passes are in all.
     """
-    left = max_passes - len(solution.passes)
+    left = problem.max_passes - len(solution.passes)
     if left <= 0:
         return solution
-    num_classes = solution.kernel.shape[1]
-    end = solve(train, validation, num_classes, solution.penalty, left, label_smoothing, solution)
+    rest = dataclasses.replace(problem, max_passes=left)
+    end = solve(rest, solution.penalty, solution)
     return dataclasses.replace(end, passes=(*solution.passes, *end.passes))
 
 
 def solve(
-    train: Examples,
-    validation: Examples,
-    num_classes: int,
+    problem: Problem,
     penalty: float,
-    max_passes: int,
-    label_smoothing: float = 0.0,
     start: Solution | None = None,
     tolerance: float = _TOLERANCE,
 ) -> Solution:
@@ -178,62 +147,81 @@ def solve(
     weight 2 is as good as two.
 
     Args:
-        train: What to learn from.
-        validation: What each pass is judged by.
-        num_classes: How many logits.
+        problem: What is solved.
         penalty: At least 0; with 0, examples that a plane divides have no solution, and the passes
             end it.
-        max_passes: Iterations at the most.
-        label_smoothing: Share of the target that is spread over all classes.
         start: Where to begin; None is zero logits.
         tolerance: The largest component of the gradient at the end.
     """
-    num_features = train.features.shape[1]
-    loss_of = _cross_entropy(label_smoothing)
-    passes: list[Pass] = []
-    latest = (np.inf, 0.0)  # loss and accuracy where the objective was last looked at
-
-    def unpack(flat: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
-        matrix = flat.astype(np.float32).reshape(num_features + 1, num_classes)
-        return matrix[:-1], matrix[-1]
-
-    def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        nonlocal latest
-        kernel, bias = unpack(flat)
-        logits = train.features @ kernel + bias
-        loss, slope = loss_of(logits, train)
-        latest = loss, accuracy(logits, train.labels, train.weights)
-        gradient = np.empty((num_features + 1, num_classes))
-        gradient[:-1] = train.features.T @ slope + penalty * kernel
-        gradient[-1] = slope.sum(axis=0)
-        return loss + penalty / 2 * float(np.vdot(kernel, kernel)), gradient.ravel()
-
-    def record(flat: npt.NDArray[np.float64]) -> None:
-        # An iteration ends where the objective was looked at last.
-        kernel, bias = unpack(flat)
-        logits = validation.features @ kernel + bias
-        loss = loss_of(logits, validation)[0]
-        share = accuracy(logits, validation.labels, validation.weights)
-        passes.append(Pass(*latest, loss, share))
-
+    search = _Search(problem, penalty)
     if start is None:
-        first = np.zeros((num_features + 1) * num_classes)
+        first = np.zeros((problem.train.features.shape[1] + 1) * problem.num_classes)
     else:
         first = np.vstack([start.kernel, start.bias]).ravel().astype(np.float64)
+    options = {"maxiter": problem.max_passes, "maxcor": _MEMORY, "gtol": tolerance, "ftol": 0.0}
     # Threads of BLAS wait for each other in a loop that keeps their cores busy: on matrices of this
     # size, beside TensorFlow's own threads, two were up to ninety times slower than one (measured).
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         found = scipy.optimize.minimize(
-            objective,
+            search.objective,
             first,
             jac=True,
             method="L-BFGS-B",
-            callback=record,
-            options={"maxiter": max_passes, "maxcor": _MEMORY, "gtol": tolerance, "ftol": 0.0},
+            callback=search.record,
+            options=options,
         ).x
-        if not passes:  # the start was the solution
-            record(found)
-    return Solution(penalty, *unpack(found), tuple(passes))
+        if not search.passes:  # the start was the solution
+            search.record(found)
+    kernel, bias = search.unpack(found)
+    return Solution(penalty, kernel, bias, tuple(search.passes))
+
+
+class _Search:
+    """What L-BFGS asks for, with a record of its passes.
+
+    Args:
+        problem: What is solved.
+        penalty: Of the squared kernel.
+    """
+
+    def __init__(self, problem: Problem, penalty: float) -> None:
+        self.passes: list[Pass] = []
+        self._problem = problem
+        self._penalty = penalty
+        self._latest = (np.inf, 0.0)  # loss and accuracy where the objective was last looked at
+
+    def unpack(self, flat: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
+        """Returns the kernel and the bias in a vector of both."""
+        num_features = self._problem.train.features.shape[1]
+        matrix = flat.astype(np.float32).reshape(num_features + 1, self._problem.num_classes)
+        return matrix[:-1], matrix[-1]
+
+    def objective(self, flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        """Returns what is to be least, and its gradient."""
+        train = self._problem.train
+        kernel, bias = self.unpack(flat)
+        logits = train.features @ kernel + bias
+        loss, slope = self._loss(logits, train)
+        self._latest = loss, accuracy(logits, train.labels, train.weights)
+        gradient = np.empty((len(kernel) + 1, self._problem.num_classes))
+        gradient[:-1] = train.features.T @ slope + self._penalty * kernel
+        gradient[-1] = slope.sum(axis=0)
+        return loss + self._penalty / 2 * float(np.vdot(kernel, kernel)), gradient.ravel()
+
+    def record(self, flat: npt.NDArray[np.float64]) -> None:
+        """Takes down a pass, which ends where the objective was looked at last."""
+        validation = self._problem.validation
+        kernel, bias = self.unpack(flat)
+        logits = validation.features @ kernel + bias
+        loss, _ = self._loss(logits, validation)
+        share = accuracy(logits, validation.labels, validation.weights)
+        train_loss, train_accuracy = self._latest
+        self.passes.append(Pass(train_loss, train_accuracy, loss, share))
+
+    def _loss(self, logits: Floats, examples: Examples) -> tuple[float, Floats]:
+        return smoothed_cross_entropy_and_slope(
+            logits, examples.labels, self._problem.label_smoothing, examples.weights
+        )
 
 
 def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, list[Floats]]]:
@@ -283,32 +271,3 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: float) -> Solu
     return next(
         solution for solution in path if solution.scores.validation_accuracy >= highest - error
     )
-
-
-def _cross_entropy(
-    label_smoothing: float,
-) -> Callable[[Floats, Examples], tuple[float, Floats]]:
-    """Returns a function of logits and examples: the mean loss, and its slope by the logits."""
-
-    def loss(logits: Floats, examples: Examples) -> tuple[float, Floats]:
-        labels, weights = examples.labels, examples.weights
-        num_examples, num_classes = logits.shape
-        rows = np.arange(num_examples)
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        slope = np.exp(shifted)
-        sums = slope.sum(axis=1, keepdims=True)
-        # In place: of thousands of classes each of these is as large as all else together.
-        shifted -= np.log(sums)
-        logarithms = shifted
-        slope /= sums
-        slope -= np.float32(label_smoothing / num_classes)
-        slope[rows, labels] -= np.float32(1 - label_smoothing)
-        if weights is not None:
-            logarithms *= weights[:, None]
-            slope *= weights[:, None]
-        chosen = float(logarithms[rows, labels].mean(dtype=np.float64))
-        spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
-        slope /= num_examples
-        return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
-
-    return loss

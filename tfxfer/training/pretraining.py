@@ -1,54 +1,37 @@
 """Trains a backbone from scratch."""
 
-import math
-
-import tensorflow as tf
-
-from tfxfer.data.batches import evaluation_batches, training_batches
-from tfxfer.data.image.dataset import Images
+from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.weighting import training_weights
-from tfxfer.models.classifier import Classifier, copy_weights
+from tfxfer.models.classifier import copy_weights
 from tfxfer.models.layers import in_float32
+from tfxfer.models.objectives import Scores
 from tfxfer.planning.plan import PretrainPlan
-from tfxfer.runs.journal import Journal
 from tfxfer.system.files import replacing
+from tfxfer.training.beginning import BegunRun
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining, finish, keeping_the_best
-from tfxfer.training.epochs.validation import Judge, judge_logits
+from tfxfer.training.epochs.validation import Judge
 
 
-def train_epochs(
-    plan: PretrainPlan, classifier: Classifier, images: dict[str, Images], journal: Journal
-) -> None:
+def train_epochs(run: BegunRun[PretrainPlan]) -> None:
     """Trains everything for what is left; the best weights end up in the classifier."""
-    config, model = plan.config, classifier.model
-    labels = images["validation"].labels
+    plan, images, journal = run.plan, run.images, run.journal
+    config, model = plan.config, run.classifier.model
+    labels, objective = images["validation"].labels, run.classifier.objective
     train = images["train"].weighted(training_weights(images["train"].split, "none"))
     judged = evaluation_batches(images["validation"], config.batch_size)
     exact = in_float32(model)  # as it is saved
     judge = Judge(exact, judged, labels, config.batch_size, "validation")
 
-    def validate() -> tuple[float, float]:
+    def validate() -> Scores:
         copy_weights(model, exact)
-        return judge_logits(judge.outputs(), labels, config.label_smoothing)
-
-    def batches(first: int, end: int, step: int) -> tf.data.Dataset:
-        return training_batches(
-            train,
-            config.batch_size,
-            seed=config.seed,
-            epochs=end,
-            augment=config.augment,
-            first_epoch=first,
-            first_step=step,
-        )
+        return objective.scores(judge.outputs(), labels, config.label_smoothing)
 
     def save() -> None:
         with replacing(plan.run.best_weights) as temporary:
             model.save_weights(temporary)
 
     if not journal.is_past("pretrain"):
-        steps = math.ceil(len(train) / config.batch_size)
         begun = journal.begin("pretrain")
         with keeping_the_best(journal, model, save, plan.run.best_weights):
             PhaseTraining(
@@ -58,7 +41,8 @@ def train_epochs(
                 phase=config,
                 model=model,
                 kept=model,
-                batches=Batches(steps, batches),
+                batches=Batches.of_images(train, config, config.augment),
                 validate=validate,
+                objective=objective,
             ).run(begun)
     finish(journal, model, plan.run.best_weights)

@@ -1,33 +1,48 @@
-"""Fit: open the data, build the classifier, train its phases, keep the best, export."""
+"""Transfer: a classifier is begun, goes through its phases, and is evaluated."""
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
-from tfxfer.data.image.screening import open_images
-from tfxfer.data.record import describe_skipped, record_data, record_seen
+from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import calibrate, temper, tempered
 from tfxfer.evaluation.metrics import summarise
-from tfxfer.models.classifier import Classifier, copy_weights
+from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
-from tfxfer.runs.directory import start_run
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
-from tfxfer.runs.places import note_places
 from tfxfer.system.files import replacing, write_json
-from tfxfer.system.progress import Clock, Say
+from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
+from tfxfer.training.activations import ActivationSource
+from tfxfer.training.beginning import BegunRun, Session, begin_run
+from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.trainer import finish, keeping_the_best
-from tfxfer.training.phases import Phases
+from tfxfer.training.epochs.validation import SCORED_SPLITS
+from tfxfer.training.finetune_phase import finetune
+from tfxfer.training.head_phase import train_head
+from tfxfer.training.phases import Materials
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A fit that is begun.
+
+    Attributes:
+        run: What is fitted, and where that is written down.
+        materials: What its phases work with.
+    """
+
+    run: BegunRun[Plan]
+    materials: Materials
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
     """Trains the classifier of a plan as `fit` does; it is neither exported nor reported.
 
     The run's directory has all but what an export and a report leave. It is the caller's, as `fit`
-    makes sure by `locked`.
+    makes sure by `holding`.
 
     Args:
         plan: What is trained, and the run.
@@ -66,94 +81,107 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
         InterruptionError: Ctrl-C or SIGTERM; the same plan goes on where it was.
         RunError: Data, weights or training failed; the message says what.
     """
-    clock = Clock()
+    session = Session(interruptions, say)
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
-        clock.lap("data")
-        images, skipped = open_images(plan.source.splits, plan.config)
-        trained = train_phases(plan, classifier, images, skipped, interruptions, clock, say)
-    trained = dataclasses.replace(
-        trained, metrics=dataclasses.replace(trained.metrics, seconds=clock.seconds)
-    )
-    write_json(plan.run.metrics, trained.metrics.as_json())
+        session.clock.lap("data")
+        fitting = begin_fit(plan, classifier, session)
+        trained = evaluate(fitting, train_phases(fitting))
+    metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
+    trained = dataclasses.replace(trained, metrics=metrics)
+    write_json(plan.run.metrics, metrics.as_json())
     trained.journal.close()
     return trained
 
 
-def train_phases(
-    plan: Plan,
-    classifier: Classifier,
-    images: dict[str, Images],
-    skipped: list[Unreadable],
-    interruptions: Interruptions,
-    clock: Clock,
-    say: Say,
-    asked: FitConfig | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> Trained:
-    """Runs the phases of a plan that are left, writes `model.keras`, and scores it.
+def begin_fit(
+    plan: Plan, classifier: Classifier, session: Session, asked: FitConfig | None = None
+) -> Fitting:
+    """Begins the run of a fit, or finds it where it was; see `begin_run`."""
+    run = begin_run(plan, classifier, session, asked)
+    record_seen(plan.run, plan.source, run.images, plan.config)
+    weights = training_weights(run.images["train"].split, plan.config.class_weights)
+    images = {**run.images, "train": run.images["train"].weighted(weights)}
+    pair = ClassifierPair.of(plan, classifier)
+    session.clock.lap("images")
+    return Fitting(run, Materials(plan.config, pair, images, run.journal))
 
-    Settings that were asked for are written down as they were when the run was begun.
+
+def train_phases(fitting: Fitting) -> ActivationSource:
+    """Runs the phases that are left, and returns what judges the classifier.
+
+    The classifier has the best weights of all phases then, and so has the run.
+
+    Raises:
+        DivergenceError: The loss is no number any more, or far too high; `model.keras` has the best
+            weights so far, if there are any.
+        InterruptionError: A signal has come.
     """
-    for line in describe_skipped(plan.run, skipped):
-        say(line)
-    weights = training_weights(images["train"].split, plan.config.class_weights)
-    images = {**images, "train": images["train"].weighted(weights)}
-    facts = {"data": plan.source.fingerprint(), "weights": classifier.digest()}
-    journal = Journal(plan.run, plan.config, facts, interruptions, say, callbacks)
-    asked_toml = None if asked is None else changed_to_toml(asked)
-    start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
-    note_places(plan.run, plan.config)
-    record_data(plan.run, plan.source, images, skipped)
-    record_seen(plan.run, plan.source, images, plan.config)
-    phases = Phases(plan, classifier, images, journal, _in_float32(plan, classifier))
-    clock.lap("images")
+    run, classifier = fitting.run.plan.run, fitting.run.classifier
 
     def save() -> None:
-        with replacing(plan.run.model) as temporary:
+        with replacing(run.model) as temporary:
             classifier.with_probabilities().save(temporary)
 
-    with keeping_the_best(journal, classifier.model, save, plan.run.model):
-        phases.train_head()
+    with keeping_the_best(fitting.run.journal, classifier.model, save, run.model):
+        judging = _run_phases(fitting)
+    finish(fitting.run.journal, classifier.model, run.best_weights)
+    return judging
+
+
+def _run_phases(fitting: Fitting) -> ActivationSource:
+    """Runs the head phase and the finetune phase, those of the two that there are."""
+    given, clock = fitting.materials, fitting.run.clock
+    config = given.config
+    if not config.finetune.epochs:
+        judging = train_head(given).source
         clock.lap("head")
-        phases.finetune()
         clock.lap("finetune")
-    finish(journal, classifier.model, plan.run.best_weights)
-    probabilities = phases.probabilities()
+        return judging
+    start = None
+    if config.head.epochs and not given.journal.is_past("head"):
+        start = train_head(given).start  # its features leave the memory
+    clock.lap("head")
+    judging = finetune(given, Trainable.of(config.finetune), start)
+    clock.lap("finetune")
+    return judging
+
+
+def evaluate(fitting: Fitting, judging: ActivationSource) -> Trained:
+    """Scores a classifier that is trained, calibrates it if that is set, and saves it.
+
+    Args:
+        fitting: Whose phases have ended.
+        judging: What judges its classifier.
+    """
+    run, images = fitting.run, fitting.materials.images
+    config = run.plan.config
+    # What is saved is float32; the frozen half of this has done its work.
+    fitting.materials.classifiers.update_exact()
+    probabilities = {
+        name: run.classifier.objective.activate(judging.judge(name).outputs())
+        for name in SCORED_SPLITS
+        if name in images
+    }
     labels = {name: images[name].labels for name in probabilities}
     calibration = calibrate(probabilities, labels)
-    if plan.config.calibrate:
+    if config.calibrate:
         temperature = calibration.temperature
-        temper(classifier.head, temperature)
+        temper(run.classifier.head, temperature)
         probabilities = {name: tempered(p, temperature) for name, p in probabilities.items()}
-    model = classifier.with_probabilities()
-    with replacing(plan.run.model) as temporary:
+    model = run.classifier.with_probabilities()
+    with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    notes = journal.notes
-    best = journal.history.best
+    source, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
     metrics = FitMetrics(
         splits={name: summarise(p, labels[name]) for name, p in probabilities.items()},
-        calibration=dataclasses.replace(calibration, applied=plan.config.calibrate),
+        calibration=dataclasses.replace(calibration, applied=config.calibrate),
         best=BestEpoch(best.phase, best.epoch) if best else None,
-        data=DataRecord(plan.source.name, facts["data"], list(plan.source.notes)),
-        num_classes=len(plan.source.class_names),
-        parameters=Parameters(classifier.num_parameters(), notes["num_trained"]),
-        skipped=dict(Counter(one.split for one in skipped)),
-        penalty=notes.get("penalty"),
+        data=DataRecord(source.name, run.fingerprint, list(source.notes)),
+        num_classes=len(source.class_names),
+        parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
+        skipped=dict(Counter(one.split for one in run.skipped)),
+        penalty=notes.penalty,
     )
-    clock.lap("evaluation")
-    return Trained(plan, model, journal, metrics, images, probabilities)
-
-
-def _in_float32(plan: Plan, classifier: Classifier) -> Classifier:
-    """Returns the classifier of a plan itself if it computes in float32, else its copy that does.
-
-    What is frozen is the same in both from then on.
-    """
-    if plan.config.precision == "float32":
-        return classifier
-    config = dataclasses.replace(plan.config, precision="float32")
-    # Of the same weights' file, which decides of some networks what they do to the pixels.
-    exact = dataclasses.replace(plan, config=config).build_classifier(plan.config.weights)
-    copy_weights(classifier.model, exact.model)
-    return exact
+    run.clock.lap("evaluation")
+    return Trained(run.plan, model, run.journal, metrics, images, probabilities)

@@ -9,9 +9,10 @@ from tfxfer.config.schema import FinetuneConfig, FitConfig
 from tfxfer.data.batches import array_batches, feature_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.opening import open_source
+from tfxfer.models.objectives import SOFTMAX
 from tfxfer.system.devices import dtype_policy
 from tfxfer.training.epochs.loop import Batches, compiled_view, run_epochs
-from tfxfer.training.epochs.validation import Judge, judge_logits, predict_splits
+from tfxfer.training.epochs.validation import Judge, predict_splits
 
 PHASE = FinetuneConfig(
     epochs=4,
@@ -79,7 +80,7 @@ def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
     labels = np.concatenate([labels for _, labels in examples])
     view = compiled_view(model, PHASE, SMOOTHED, 2)
     expected = view.evaluate(examples, verbose=0)
-    found = judge_logits(Judge(model, examples, labels, 4, "validation").outputs(), labels, 0.1)
+    found = SOFTMAX.scores(Judge(model, examples, labels, 4, "validation").outputs(), labels, 0.1)
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -168,14 +169,6 @@ def test_weights_of_one_train_to_the_same_last_bit_as_none(label_smoothing):
 
     for ours, theirs in zip(trained(np.ones(7, "float32")), trained(None), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_weighted_judgement_is_that_of_copies():
-    logits = np.random.default_rng(0).normal(size=(6, 3))
-    labels, weights = np.array([0, 1, 2, 2, 1, 0]), np.array([1, 2, 0, 1, 3, 1])
-    copies = np.repeat(np.arange(6), weights)
-    expected = judge_logits(logits[copies], labels[copies], 0.1)
-    assert judge_logits(logits, labels, 0.1, weights) == pytest.approx(expected)
 
 
 def test_the_splits_that_there_are_are_scored():

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -18,6 +19,27 @@ from tfxfer.training.logistic_regression import Solution
 _TIMES_A_GUESS = 10
 
 
+@dataclass(frozen=True)
+class Course:
+    """How far a phase goes, and how far it had got before.
+
+    Attributes:
+        phase: "head", "finetune" or "pretrain".
+        epochs: How many the phase has.
+        guess_loss: The loss of a guess; one far above it is no training any more.
+        patience: Epochs without a new best after which the phase stops; 0 never stops it.
+        waited: Epochs without a new best, of a phase that is gone on with.
+        first_step: Steps that were taken before, of the epoch that is gone on with.
+    """
+
+    phase: str
+    epochs: int
+    guess_loss: float
+    patience: int = 0
+    waited: int = 0
+    first_step: int = 0
+
+
 class PhaseRecorder(keras.callbacks.Callback):
     """Follows one phase: records each epoch, keeps the best weights, stops when told to.
 
@@ -26,42 +48,30 @@ class PhaseRecorder(keras.callbacks.Callback):
 
     Args:
         history: Where epochs are written down.
-        phase: "head", "finetune" or "pretrain".
-        epochs: How many the phase has.
-        num_classes: How many logits; a loss far above that of a guess is no training any more.
+        course: Of the phase.
         validate: Returns loss and accuracy on validation, as the model is now.
         keep_best: Called after each epoch that is the best of the run so far.
-        patience: Epochs without a new best after which the phase stops; 0 never stops it.
         say: Prints a line.
-        waited: Epochs without a new best, of a phase that is gone on with.
-        first_step: Steps that were taken before, of the epoch that is gone on with.
     """
 
     def __init__(
         self,
         history: History,
-        phase: str,
-        epochs: int,
-        num_classes: int,
+        course: Course,
         validate: Callable[[], tuple[float, float]],
         keep_best: Callable[[], None],
-        patience: int,
         say: Callable[[str], None],
-        *,
-        waited: int = 0,
-        first_step: int = 0,
     ) -> None:
         super().__init__()
-        self.waited = waited
+        self.waited = course.waited
         self._history = history
-        self._phase = phase
-        self._epochs = epochs
-        self._largest_loss = _TIMES_A_GUESS * math.log(num_classes)
+        self._course = course
+        self._phase = course.phase
+        self._largest_loss = _TIMES_A_GUESS * course.guess_loss
         self._validate = validate
         self._keep_best = keep_best
-        self._patience = patience
         self._say = say
-        self._before = first_step
+        self._before = course.first_step
         self._epoch = 0
         self._is_first = True  # of the epochs that are run here
         self._epoch_start = time.perf_counter()
@@ -102,22 +112,12 @@ class PhaseRecorder(keras.callbacks.Callback):
         values = {} if logs is None else logs
         loss = float(values["loss"])
         if loss > self._largest_loss:
-            guess = self._largest_loss / _TIMES_A_GUESS
+            guess = self._course.guess_loss
             raise self._diverged(f"is {loss:.4g} in epoch", f", where guessing gives {guess:.3g}")
-        validation_loss, validation_accuracy = self._validate()
-        record = Epoch(
-            phase=self._phase,
-            epoch=epoch + 1,
-            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            train_loss=loss,
-            train_accuracy=float(values["accuracy"]),
-            validation_loss=validation_loss,
-            validation_accuracy=validation_accuracy,
-            seconds=round(time.perf_counter() - self._epoch_start, 3),
-        )
+        record = self._judged(epoch + 1, loss, float(values["accuracy"]))
         values |= {
-            "val_loss": validation_loss,
-            "val_accuracy": validation_accuracy,
+            "val_loss": record.validation_loss,
+            "val_accuracy": record.validation_accuracy,
             "learning_rate": record.learning_rate,
         }
         self._before = 0
@@ -126,16 +126,34 @@ class PhaseRecorder(keras.callbacks.Callback):
             self._keep_best()
         self.waited = 0 if best else self.waited + 1
         now = time.perf_counter()
-        left = self._pace.left(now, epoch + 1, self._epochs)
+        left = self._pace.left(now, epoch + 1, self._course.epochs)
         if self._is_first:
             self._is_first = False
             self._pace.begin(now, epoch + 1)
-        self._say(_line(record, self._epochs, best, left))
-        if self._patience and self.waited >= self._patience and epoch + 1 < self._epochs:
+        self._say(_line(record, self._course.epochs, best, left))
+        if (
+            self._course.patience
+            and self.waited >= self._course.patience
+            and epoch + 1 < self._course.epochs
+        ):
             self._say(
                 f"{self._phase}: stopped, no better validation result in {self.waited} epochs"
             )
             self.model.stop_training = True
+
+    def _judged(self, number: int, train_loss: float, train_accuracy: float) -> Epoch:
+        """Returns an epoch of training with how the model does on validation after it."""
+        validation_loss, validation_accuracy = self._validate()
+        return Epoch(
+            phase=self._phase,
+            epoch=number,
+            learning_rate=float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=round(time.perf_counter() - self._epoch_start, 3),
+        )
 
     def _diverged(self, what: str, than: str) -> DivergenceError:
         options = "--" if self._phase == "pretrain" else f"--{self._phase}-"

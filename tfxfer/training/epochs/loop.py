@@ -1,14 +1,21 @@
 """Runs the epochs of a phase."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import keras
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedRun, GradientPhase
-from tfxfer.models.losses import smoothed_cross_entropy as smoothed_loss
+from tfxfer.config.schema import AugmentConfig
+from tfxfer.data.batches import feature_batches, training_batches
+from tfxfer.data.image.augmentation import NO_CHANGES
+from tfxfer.data.image.dataset import Images
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.training.epochs.optimizers import build_optimizer
+from tfxfer.training.examples import Examples
 
 
 def compiled_view(
@@ -17,6 +24,7 @@ def compiled_view(
     config: DecidedRun,
     steps: int,
     most_together: int = 1,
+    objective: Objective = SOFTMAX,
 ) -> keras.Model:
     """Returns a model of the same layers that is compiled for a phase with a new optimizer.
 
@@ -34,6 +42,7 @@ def compiled_view(
         steps: Batches in an epoch.
         most_together: Steps between which Python is not asked, at the most; more than one where a
             step is so short that this matters.
+        objective: What the model is trained for.
     """
     # Keras would take more steps than an epoch has, had it to take a part of so many.
     together = max(number for number in range(1, most_together + 1) if steps % number == 0)
@@ -43,9 +52,9 @@ def compiled_view(
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(
         optimizer=optimizer,
-        loss=smoothed_loss(config.label_smoothing),
+        loss=objective.loss(config.label_smoothing),
         # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        weighted_metrics=[objective.keras_metric()],
         steps_per_execution=together,
         jit_compile={"on": True, "off": False}.get(config.xla, "auto"),
     )
@@ -71,6 +80,49 @@ class Batches:
 
     steps: int
     of: Callable[[int, int, int], tf.data.Dataset]
+
+    @classmethod
+    def of_images(
+        cls, images: Images, config: DecidedRun, augment: AugmentConfig = NO_CHANGES
+    ) -> Self:
+        """Returns the batches of a phase that is trained on images.
+
+        Args:
+            images: What to train on.
+            config: Of the run; `batch_size` and `seed` are read.
+            augment: Random changes, others in each epoch.
+        """
+
+        def between(first: int, end: int, step: int) -> tf.data.Dataset:
+            return training_batches(
+                images,
+                config.batch_size,
+                seed=config.seed,
+                epochs=end,
+                augment=augment,
+                first_epoch=first,
+                first_step=step,
+            )
+
+        return cls(math.ceil(len(images) / config.batch_size), between)
+
+    @classmethod
+    def of_examples(cls, examples: Examples, config: DecidedRun) -> Self:
+        """Returns the batches of a phase that is trained on what is in memory, likewise."""
+
+        def between(first: int, end: int, step: int) -> tf.data.Dataset:
+            return feature_batches(
+                examples.features,
+                examples.labels,
+                config.batch_size,
+                seed=config.seed,
+                epochs=end,
+                weights=examples.weights,
+                first_epoch=first,
+                first_step=step,
+            )
+
+        return cls(math.ceil(len(examples.labels) / config.batch_size), between)
 
 
 def run_epochs(

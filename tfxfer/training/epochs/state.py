@@ -11,7 +11,7 @@ def training_state(view: keras.Model) -> dict[str, list[np.ndarray]]:
     """Returns everything that the next step of a compiled model depends on beside its batch.
 
     Args:
-        view: What `loops.compiled_view` returned.
+        view: What `loop.compiled_view` returned.
     """
     if hasattr(view, "jax_state_sync"):
         view.jax_state_sync()  # within an epoch JAX has the state, and not the variables

@@ -7,18 +7,19 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import keras
 import numpy as np
 
 from tfxfer.config.decided import DecidedRun, GradientPhase
 from tfxfer.errors import DivergenceError
+from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.budget import epochs_in
 from tfxfer.runs.checkpoints import Checkpoint
-from tfxfer.runs.journal import TRAINED, Journal
+from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
 from tfxfer.system.files import replacing
-from tfxfer.training.epochs.callbacks import Checkpointing, PhaseRecorder
+from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, batch_size_of, compiled_view, run_epochs
 from tfxfer.training.epochs.state import restore_metrics, restore_training_state, training_state
 
@@ -44,8 +45,10 @@ class PhaseTraining:
         phase: Its settings, all decided.
         model: To logits; what of it is trainable is trained.
         kept: The model of which the weights are kept when they are the best so far.
+        part: What that is of the classifier.
         batches: Of the phase.
-        validate: Returns loss and accuracy on validation, as the model is now.
+        validate: Returns how the model does on validation as it is now.
+        objective: What the model is trained for.
         most_together: See `compiled_view`.
         patience: Epochs without a new best after which the phase stops; 0 never stops it.
     """
@@ -57,7 +60,9 @@ class PhaseTraining:
     model: keras.Model
     kept: keras.Model
     batches: Batches
-    validate: Callable[[], tuple[float, float]]
+    validate: Callable[[], Scores]
+    objective: Objective
+    part: Literal["head", "model"] = "model"
     most_together: int = 1
     patience: int = 0
 
@@ -65,7 +70,9 @@ class PhaseTraining:
     def view(self) -> keras.Model:
         """The model compiled for the phase."""
         steps = self.batches.steps
-        return compiled_view(self.model, self.phase, self.config, steps, self.most_together)
+        return compiled_view(
+            self.model, self.phase, self.config, steps, self.most_together, self.objective
+        )
 
     def run(self, begun: Checkpoint) -> None:
         """Trains for what is left; in a budget of time, as many epochs as fit, at the most.
@@ -87,29 +94,20 @@ class PhaseTraining:
             restore_training_state(view, begun.arrays)
             journal.say(f"goes on in the {self.name} phase, after {_place(epoch, step, epochs)}")
         # A run has something to show for its time, however short that is.
-        out_of_time = journal.budget.is_over and journal.best
+        out_of_time = journal.budget.is_over and journal.best is not None
         if epoch >= epochs or (self.patience and waited >= self.patience) or out_of_time:
             return
 
         def keep_best() -> None:
-            journal.best = self.kept.get_weights()
+            journal.best = BestWeights(self.part, self.kept.get_weights())
 
         def go_on(number: int, logs: Mapping[str, Any] | None = None) -> None:
             if step and number == epoch:  # Keras has just cleared what was counted of it
                 restore_metrics(view, begun.arrays)
 
-        recorder = PhaseRecorder(
-            journal.history,
-            self.name,
-            epochs,
-            view.output_shape[-1],
-            self.validate,
-            keep_best,
-            self.patience,
-            journal.say,
-            waited=waited,
-            first_step=step,
-        )
+        guess_loss = self.objective.guess_loss(view.output_shape[-1])
+        course = Course(self.name, epochs, guess_loss, self.patience, waited, step)
+        recorder = PhaseRecorder(journal.history, course, self.validate, keep_best, journal.say)
         callbacks = [
             keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
             recorder,
@@ -125,21 +123,21 @@ class PhaseTraining:
 
     def _within_budget(self) -> Self:
         """Returns the training of as many epochs, of as many steps, as fit into the time."""
-        sizes = self.journal.notes.get("sizes", {})
+        sizes = self.journal.notes.sizes
         if self.name not in sizes:
-            sizes = {**sizes, self.name: self._affordable()}
-            self.journal.notes["sizes"] = sizes
-        epochs, steps = sizes[self.name]
-        if (epochs, steps) == (self.phase.epochs, self.batches.steps):
+            sizes[self.name] = self._affordable()
+        size = sizes[self.name]
+        if size == PhaseSize(self.phase.epochs, self.batches.steps):
             return self
-        self.journal.say(f"{self.name}: {batch_size_of(epochs, steps)} fit into the time")
+        fitting = batch_size_of(size.epochs, size.steps)
+        self.journal.say(f"{self.name}: {fitting} fit into the time")
         return dataclasses.replace(
             self,
-            phase=dataclasses.replace(self.phase, epochs=epochs),
-            batches=dataclasses.replace(self.batches, steps=steps),
+            phase=dataclasses.replace(self.phase, epochs=size.epochs),
+            batches=dataclasses.replace(self.batches, steps=size.steps),
         )
 
-    def _affordable(self) -> tuple[int, int]:
+    def _affordable(self) -> PhaseSize:
         """Returns how many epochs, of how many steps, the phase has in the time that is left.
 
         For that some steps are taken and timed, and taken back.
@@ -165,7 +163,7 @@ class PhaseTraining:
         pass_seconds = self._seconds_to_validate()
         if pass_seconds < _SHORT_PASS * budget.left():
             pass_seconds = self._seconds_to_validate()
-        return epochs_in(
+        affordable = epochs_in(
             budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
             step_seconds,
             pass_seconds,
@@ -173,6 +171,7 @@ class PhaseTraining:
             epochs,
             together,
         )
+        return PhaseSize(*affordable)
 
     def _seconds_to_validate(self) -> float:
         start = time.perf_counter()
@@ -189,10 +188,10 @@ def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
         path: Where they are, or will be.
     """
     if journal.found is None:
-        model.set_weights(journal.best)
+        journal.put_best(model)
         with replacing(path) as temporary:
             model.save_weights(temporary)
-        journal.best = []  # the file has them
+        journal.best = None  # the file has them
     else:
         model.load_weights(path)
     journal.begin(TRAINED)
@@ -216,9 +215,9 @@ def keeping_the_best(
     except DivergenceError as error:
         best = journal.history.best
         # Of a head that is trained on features the model has not been given anything yet.
-        if best is None or len(journal.best) != len(model.weights):
+        if best is None or journal.best is None or journal.best.part != "model":
             raise
-        model.set_weights(journal.best)
+        journal.put_best(model)
         save()
         raise DivergenceError(
             f"{error} The best so far, of epoch {best.epoch} of the {best.phase} phase with a "

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.image.dataset import Images
-from tfxfer.evaluation.metrics import accuracy, smoothed_cross_entropy
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 
@@ -42,24 +41,6 @@ class Judge:
             return predict_batches(
                 self.model, self.batches, count, self.batch_size, progress.update
             )
-
-
-def judge_logits(
-    logits: np.ndarray,
-    labels: np.ndarray,
-    label_smoothing: float,
-    weights: np.ndarray | None = None,
-) -> tuple[float, float]:
-    """Returns the training loss and the accuracy of logits.
-
-    Args:
-        logits: Shape (num_examples, num_classes).
-        labels: Class indices, shape (num_examples,).
-        label_smoothing: Share of the target that is spread over all classes.
-        weights: How much each example counts, shape (num_examples,); None is all alike.
-    """
-    loss = smoothed_cross_entropy(logits, labels, label_smoothing, weights)
-    return loss, accuracy(logits, labels, weights)
 
 
 def predict_splits(

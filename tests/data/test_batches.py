@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.batches import array_batches, feature_batches, training_batches
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.opening import open_source
+
+FEATURES = np.arange(14, dtype="float32").reshape(7, 2)
+LABELS = np.arange(7)
+
+
+def rows(**arguments):
+    return list(feature_batches(FEATURES, LABELS, 3, **arguments))
+
+
+def test_each_epoch_has_every_example_once_with_its_label():
+    batches = rows(seed=0, epochs=2)
+    assert [len(labels) for _, labels in batches] == [3, 3, 1, 3, 3, 1]
+    for epoch in (batches[:3], batches[3:]):
+        assert sorted(np.concatenate([labels for _, labels in epoch])) == list(range(7))
+    for features, labels in batches:
+        assert np.array_equal(features, FEATURES[labels.numpy()])
+
+
+def test_weights_are_the_third_and_stay_with_their_examples():
+    weights = np.linspace(0.5, 1.5, 7, dtype="float32")
+    plain, weighted = rows(seed=0, epochs=2), rows(seed=0, epochs=2, weights=weights)
+    for (features, labels), (same_features, same_labels, its_weights) in zip(
+        plain, weighted, strict=True
+    ):
+        assert np.array_equal(features, same_features)
+        assert np.array_equal(labels, same_labels)
+        assert np.array_equal(its_weights, weights[labels.numpy()])
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed):
+        return np.concatenate([labels for _, labels in rows(seed=seed, epochs=2)]).tolist()
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert order(1)[:7] != order(1)[7:]
+
+
+@pytest.mark.parametrize(
+    ("first_epoch", "first_step", "batches"), [(1, 0, 6), (1, 2, 4), (0, 1, 8)]
+)
+def test_what_was_seen_before_is_left_out_and_the_rest_is_the_same(
+    first_epoch, first_step, batches
+):
+    whole = rows(seed=3, epochs=3)
+    rest = rows(seed=3, epochs=3, first_epoch=first_epoch, first_step=first_step)
+    assert len(rest) == batches
+    for (_, ours), (_, theirs) in zip(rest, whole[-batches:], strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_features_come_in_the_order_of_their_images():
+    source = open_source(FitConfig(data="digits", train_examples=20))
+    images = Images(source.splits["train"], 8)
+    places = {"seed": 5, "epochs": 2, "first_step": 1}
+    of_images = training_batches(images, 6, **places)
+    of_features = feature_batches(np.array(images.kept), images.labels, 6, **places)
+    assert len(of_images) == len(of_features) == 7
+    for (pixels, labels), (features, their_labels) in zip(of_images, of_features, strict=True):
+        assert np.array_equal(labels, their_labels)
+        assert np.array_equal(pixels, features)
+
+
+def test_batches_of_arrays_have_every_row_once_in_order():
+    rows, labels = np.arange(14).reshape(7, 2), np.arange(7)
+    batches = list(array_batches(rows, labels, 3).as_numpy_iterator())
+    assert [len(labels) for _, labels in batches] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), rows)

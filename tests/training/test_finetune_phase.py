@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from conftest import small_config
+
+from tfxfer.planning.plan import make_plan
+from tfxfer.runs.journal import BestWeights
+from tfxfer.system.signals import Interruptions
+from tfxfer.training.beginning import Session
+from tfxfer.training.classifier_pair import HEAD_ALONE, Trainable
+from tfxfer.training.finetune_phase import finetune
+from tfxfer.training.phases import Materials
+from tfxfer.training.transfer import begin_fit
+
+
+@pytest.fixture
+def materials(pictures, weights_file, tmp_path):
+    """Returns what the phases of a fit of one epoch work with."""
+    settings = {"head": {"epochs": 0}, "finetune": {"epochs": 1, "learning_rate": 0.01}}
+    plan = make_plan(small_config(pictures, weights_file, tmp_path, run="one", **settings))
+    classifier = plan.build_classifier(plan.config.weights)
+    given = begin_fit(plan, classifier, Session(Interruptions(), lambda _: None)).materials
+    assert isinstance(given, Materials)
+    return given
+
+
+def test_only_what_it_is_given_as_trainable_changes(materials):
+    classifier = materials.classifiers.trained
+    before = classifier.backbone.get_weights()
+    finetune(materials, HEAD_ALONE, None)
+    for ours, theirs in zip(classifier.backbone.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(classifier.head.get_weights()[0]).max() > 0
+    assert materials.journal.notes.num_trained == 256 * 3 + 3
+
+
+def test_it_begins_at_the_head_it_is_given_and_the_best_weights_of_all_else(materials):
+    classifier, journal = materials.classifiers.trained, materials.journal
+    best = classifier.model.get_weights()
+    best[0] = best[0] + 1.0
+    journal.best = BestWeights("model", best)
+    start = [np.full(weight.shape, 0.5, "float32") for weight in classifier.head.get_weights()]
+    begun = []
+    begin = journal.begin
+    journal.begin = lambda phase, arrays=None: begun.append(arrays) or begin(phase, arrays)
+    finetune(materials, Trainable("none", "frozen"), start)
+    np.testing.assert_array_equal(begun[0]["start"][0], start[0])
+    np.testing.assert_array_equal(classifier.model.get_weights()[0], best[0])
+    # One epoch of three steps of at most 0.01 with adam, or of small gradients, is not far.
+    assert np.abs(classifier.head.get_weights()[0] - 0.5).max() < 0.2
+
+
+def test_what_judges_gives_the_logits_of_the_classifier(materials):
+    source = finetune(materials, Trainable("block_13", "frozen"), None)
+    materials.classifiers.update_exact()
+    pixels = np.array(materials.images["validation"].kept, "float32")
+    expected = materials.classifiers.trained.model.predict(pixels, verbose=0)
+    assert source.judge("validation").outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)

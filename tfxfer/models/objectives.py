@@ -1,0 +1,136 @@
+"""What a head is trained for, and judged by: activation, loss, metric, and which is better."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.models.losses import (
+    mean_smoothed_cross_entropy,
+    row_blocks,
+    smoothed_cross_entropy,
+    weighted_mean,
+)
+
+
+class Scores(NamedTuple):
+    """How good outputs are on a split.
+
+    Attributes:
+        loss: That of training, label smoothing included.
+        metric: What a person reads.
+    """
+
+    loss: float
+    metric: float
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective: what turns logits into answers, and what tells good ones.
+
+    Attributes:
+        name: Of the objective, for a person.
+        activation: Returns the Keras layer from logits to what a saved model gives.
+        activate: The same of arrays, (num_examples, num_outputs).
+        loss: Takes the label smoothing, and returns Keras' loss of labels and logits.
+        mean_loss: The same of many examples at once: of logits, labels, the label smoothing, and
+            how much each example counts.
+        keras_metric: Returns Keras' metric of labels and logits, which is counted in training.
+        metric: The same of many examples at once: of logits, labels, and how much each counts.
+        guess_loss: The loss of a head that knows nothing, by its number of outputs.
+        rank: Of a loss and a metric on validation: what is greater is kept.
+    """
+
+    name: str
+    activation: Callable[[], Any]
+    activate: Callable[[npt.ArrayLike], npt.NDArray[np.float32]]
+    loss: Callable[[float], Callable[[Any, Any], Any]]
+    mean_loss: Callable[[npt.ArrayLike, npt.ArrayLike, float, npt.ArrayLike | None], float]
+    keras_metric: Callable[[], Any]
+    metric: Callable[[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None], float]
+    guess_loss: Callable[[int], float]
+    rank: Callable[[float, float], tuple[float, ...]]
+
+    def scores(
+        self,
+        logits: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        label_smoothing: float,
+        weights: npt.ArrayLike | None = None,
+    ) -> Scores:
+        """Returns the training loss and the metric of logits.
+
+        Args:
+            logits: Shape (num_examples, num_outputs).
+            labels: Shape (num_examples,).
+            label_smoothing: Share of the target that is spread over all classes.
+            weights: How much each example counts, shape (num_examples,); None is all alike.
+        """
+        loss = self.mean_loss(logits, labels, label_smoothing, weights)
+        return Scores(loss, self.metric(logits, labels, weights))
+
+
+def accuracy(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> float:
+    """Returns the share of examples whose most probable class is the label, in [0, 1].
+
+    Args:
+        probabilities: Or logits, shape (num_examples, num_classes). Of equal ones the first class
+            wins.
+        labels: Class indices, shape (num_examples,).
+        weights: How much each example counts, shape (num_examples,); None is all alike.
+    """
+    return weighted_mean(is_right(probabilities, labels), weights)
+
+
+def is_right(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Returns whether the most probable class of each example is its label, (num_examples,)."""
+    right: npt.NDArray[np.bool_] = np.argmax(probabilities, axis=1) == np.asarray(labels)
+    return right
+
+
+def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Returns probabilities, float32, of logits, (num_examples, num_classes)."""
+    rows = np.asarray(logits)
+    probabilities = np.empty(rows.shape, np.float32)
+    for block in row_blocks(rows):
+        some = rows[block].astype(np.float32)
+        exponents = np.exp(some - some.max(axis=1, keepdims=True))
+        np.divide(exponents, exponents.sum(axis=1, keepdims=True), out=probabilities[block])
+    return probabilities
+
+
+def _softmax_layer() -> Any:
+    import keras  # what only reads results does not wait for it
+
+    return keras.layers.Softmax(name="probabilities", dtype="float32")
+
+
+def _keras_accuracy() -> Any:
+    import keras
+
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def _by_accuracy(loss: float, accuracy: float) -> tuple[float, ...]:
+    """Ranks by the higher accuracy, then by the lower loss."""
+    return accuracy, -loss
+
+
+# One class of several for each example: labels are class indices, the loss is in nats.
+SOFTMAX = Objective(
+    name="softmax classification",
+    activation=_softmax_layer,
+    activate=softmax,
+    loss=smoothed_cross_entropy,
+    mean_loss=mean_smoothed_cross_entropy,
+    keras_metric=_keras_accuracy,
+    metric=accuracy,
+    guess_loss=math.log,
+    rank=_by_accuracy,
+)
