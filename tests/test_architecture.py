@@ -1,6 +1,7 @@
 """The shape of the house: what each wing may import, how large things may grow, and their tests."""
 
 import ast
+import collections
 import importlib
 import pathlib
 
@@ -48,6 +49,11 @@ LIGHT = {
     "system.tables",
 }
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "scipy", "numpy", "PIL"}
+
+# Sizes at which one asks which noun is missing. Docstrings do not count in functions.
+MOST_LINES, MOST_LINES_OF_FUNCTION, MOST_PARAMETERS, MOST_MODULES = 300, 40, 8, 12
+# Tables of records may be as long as there are records.
+TABLES = {"models.backbones.keras_applications"}
 
 
 def modules():
@@ -136,6 +142,45 @@ def test_every_module_is_imported_by_tests_of_its_folder():
         assert name in used or (folder / f"test_{path.stem}.py").is_file(), (
             f"no test in tests/{folder.relative_to(TESTS)} imports tfxfer.{name}"
         )
+
+
+def functions(path):
+    """Yields each function of a file with its number of lines, without the docstring's."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            docstring = node.body[0] if ast.get_docstring(node) else None
+            lines = node.end_lineno - node.lineno + 1
+            if docstring is not None:
+                lines -= docstring.end_lineno - docstring.lineno + 1
+            yield node, lines
+
+
+def test_no_file_is_long_but_tables():
+    lines = {name: path.read_text().count("\n") for name, path in MODULES.items()}
+    long = {name: count for name, count in lines.items() if count > MOST_LINES}
+    assert not long.keys() - TABLES, f"of more than {MOST_LINES} lines: {long}"
+
+
+def test_no_function_is_long_or_takes_many_parameters():
+    long, many = {}, {}
+    for name, path in MODULES.items():
+        for node, lines in functions(path):
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            names = [one.arg for one in arguments if one.arg not in ("self", "cls")]
+            if lines > MOST_LINES_OF_FUNCTION:
+                long[f"{name}.{node.name}"] = lines
+            if len(names) > MOST_PARAMETERS:
+                many[f"{name}.{node.name}"] = len(names)
+    assert not long, f"of more than {MOST_LINES_OF_FUNCTION} lines: {long}"
+    assert not many, f"of more than {MOST_PARAMETERS} parameters: {many}"
+
+
+def test_no_folder_has_more_than_a_dozen_modules():
+    folders = collections.Counter(
+        path.parent.relative_to(ROOT) for path in MODULES.values() if path.name != "__init__.py"
+    )
+    full = {str(folder): count for folder, count in folders.items() if count > MOST_MODULES}
+    assert not full, f"of more than {MOST_MODULES} modules: {full}"
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=[path.stem for path in BENCHMARKS])
