@@ -150,7 +150,7 @@ def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, t
     assert scored(trained, "train").accuracy > 0.9  # it knows them by heart
     expected = scored(trained, "test")
     assert (expected.num_examples, expected.notes) == (18, ())
-    assert expected.accuracy == result.metrics["test"]["accuracy"] < 0.8
+    assert expected.accuracy == result.metrics.splits["test"].accuracy < 0.8
     renamed = shutil.copytree(data, tmp_path / "renamed")
     # A run of before there was a record knows its images by their files.
     older = shutil.copytree(run.path, tmp_path / "older")
@@ -211,7 +211,7 @@ def test_a_project_that_was_moved_is_evaluated_as_before(coin, tmp_path, monkeyp
     moved = project.rename(tmp_path / "moved")
     monkeypatch.chdir(tmp_path)
     found = evaluate(moved / "runs" / "coin")
-    assert (found.split, found.accuracy) == ("test", result.metrics["test"]["accuracy"])
+    assert (found.split, found.accuracy) == ("test", result.metrics.splits["test"].accuracy)
     gone = (moved / "photos").rename(tmp_path / "gone")
     with pytest.raises(DataError) as caught:
         evaluate(moved / "runs" / "coin")

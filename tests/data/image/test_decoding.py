@@ -175,9 +175,8 @@ def test_where_tiff_is_read_a_refusal_names_it():
         decode(tf.constant(b"hello"), "the third: ", portable=False)
     assert readable_reason(caught.value) == f"the third: {reason}"
     dataset = tf.data.Dataset.from_tensors(b"hello")
-    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+    with pytest.raises(tf.errors.OpError, match=reason):
         list(dataset.map(lambda content: decode(content, portable=False)))
-    assert readable_reason(caught.value) == reason
 
 
 @pytest.mark.parametrize("content", [FILES["png"][:200], FILES["gif"][:300], FILES["png"][:-30]])
