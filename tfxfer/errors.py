@@ -1,4 +1,4 @@
-"""The errors a user can meet; only `cli.py` turns them into an exit code.
+"""The errors a user can meet; only `cli` turns them into an exit code.
 
 ```
 TfxferError

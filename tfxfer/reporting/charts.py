@@ -230,7 +230,7 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
     """Returns a chart of how often the model is right (up) where it is so sure (to the right).
 
     Args:
-        bins: Mean confidence, accuracy and number of images of each; see `metrics.Calibration`.
+        bins: Mean confidence, accuracy and number of images of each; see `calibration.Calibration`.
     """
     total = sum(count for *_, count in bins)
     ideal = Series("as sure as right", "ideal", [(0, 0), (1, 1)], ["", ""])

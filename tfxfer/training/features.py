@@ -151,7 +151,7 @@ class Changes:
 
     Attributes:
         augment: How far they go.
-        draws: The random numbers that decide, a row for each image; see `augment.draw`.
+        draws: The random numbers that decide, a row for each image; see `augmentation.draw`.
     """
 
     augment: DecidedAugment
