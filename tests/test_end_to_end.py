@@ -44,9 +44,8 @@ def quiet(_):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_is_short_loads_and_fits_its_backbone(recipe, tmp_path):
+def test_every_recipe_loads_and_fits_its_backbone(recipe, tmp_path):
     text = recipe.read_text()
-    assert len(text.splitlines()) <= 30
     # Data that need no network stand in for those of the recipe.
     settings = {"data": "digits", "runs_dir": str(tmp_path)}
     if f"# tfxfer pretrain --config configs/{recipe.name}" in text:
