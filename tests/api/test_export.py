@@ -461,6 +461,14 @@ def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path
         convert(result.run, "onnx", quantization="int8")
 
 
+def test_int8_needs_training_images(finished, pictures, tmp_path):
+    result, _ = finished
+    shutil.copytree(pictures / "test", tmp_path / "data" / "test")
+    with pytest.raises(UsageError, match="calibrated on training images, and 'data' has none"):
+        convert(result.run, "litert", quantization="int8", data=str(tmp_path / "data"))
+    assert not (result.run / "model.int8.tflite").exists()
+
+
 def test_the_keras_file_needs_nothing_of_ours(finished, trained, files, tmp_path):
     result, _ = finished
     images = np.stack([decode_and_resize(file, 32).numpy() for file in files])

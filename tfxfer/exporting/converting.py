@@ -147,8 +147,7 @@ def write_converted(
     images = _pictures(judges, chosen, trained.input_size)
     calibration: npt.NDArray[np.uint8] | tuple[()] = ()
     if target.quantization == "int8":
-        train = source.everything["train"]
-        calibration = _pictures(train, _spread(train, _CALIBRATION_IMAGES), trained.input_size)
+        calibration = _calibration_images(source, trained.input_size)
     expected = trained.predict(images)
     with replacing(path) as temporary:
         _write(trained, target, temporary, calibration)
@@ -189,6 +188,21 @@ def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path
         write_class_names(classes_file(path), trained.class_names)
     if target.kind == "keras" and trained.seen is not None:
         trained.seen.write(seen_file(path))
+
+
+def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]:
+    """Returns training images, (num_images, size, size, 3), that tell int8 its ranges.
+
+    Raises:
+        UsageError: The data have none.
+    """
+    train = source.everything.get("train")
+    if train is None:
+        raise UsageError(
+            f"Quantization 'int8' is calibrated on training images, and '{source.name}' has none. "
+            "Leave out --data for those of the run, or name data with a split 'train'."
+        )
+    return _pictures(train, _spread(train, _CALIBRATION_IMAGES), size)
 
 
 def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
