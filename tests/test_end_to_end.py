@@ -99,6 +99,7 @@ def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
 BUNDLED = "resnet10_small"
 
 
+@pytest.mark.slow
 def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(tmp_path):
     config = FitConfig(
         data="digits",
@@ -320,6 +321,7 @@ def folder_manifest_tfrecords_and_tfds(root):
     return [str(root / name) for name in ("folder", "list.csv", "all.tfrecord", "colours/1.0.0")]
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_weights_whatever_holds_them(tmp_path, weights_file):
     kept = []
     for number, data in enumerate(folder_manifest_tfrecords_and_tfds(tmp_path)):

@@ -285,6 +285,7 @@ def test_an_export_that_was_refused_is_tried_again_without_training(interrupted,
     assert not any(line.startswith("finetune") for line in lines)
 
 
+@pytest.mark.slow
 def test_the_time_limits_the_training_and_the_best_is_exported(pictures, weights_file, tmp_path):
     lines = []
     config = small_config(

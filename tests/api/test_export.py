@@ -529,6 +529,7 @@ def test_saved_model_cli_shows_and_runs_it(finished, files, trained, pictures, t
     assert found == pytest.approx(trained.predict(paths), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, pictures, tmp_path):
     result, _ = finished
     version = export(result.run, export_dir=str(tmp_path), calibrate=True)

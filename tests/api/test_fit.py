@@ -206,6 +206,7 @@ def test_a_head_whose_features_do_not_fit_learns_from_images(pictures, weights_f
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_second_fit_finds_the_features_of_the_first(
     pictures, weights_file, tmp_path, monkeypatch
 ):
@@ -494,6 +495,7 @@ def test_a_comparison_is_planned_and_answered_in_words(compared):
     assert said.index("export  ") < said.index("comparison: pretrained") < said.index("Next:")
 
 
+@pytest.mark.slow
 def test_a_comparison_on_all_images_takes_the_fit_itself(pictures, weights_file, tmp_path):
     settings = {"finetune": {"epochs": 0}, "compare_scratch": True}
     result = fit(short_config(pictures, weights_file, tmp_path, **settings), say=lambda _: None)
@@ -502,6 +504,7 @@ def test_a_comparison_on_all_images_takes_the_fit_itself(pictures, weights_file,
     assert result.metrics["comparison"]["num_train"] == 21
 
 
+@pytest.mark.slow
 def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
     finished, pictures, weights_file, tmp_path
 ):
@@ -537,6 +540,7 @@ class Follower(keras.callbacks.Callback):
         self.epochs.append((epoch, dict(logs)))
 
 
+@pytest.mark.slow
 def test_callbacks_of_others_are_told_of_each_epoch_what_the_history_has(
     pictures, weights_file, tmp_path
 ):

@@ -124,6 +124,7 @@ def test_it_is_transferred_with_its_weights_unchanged(pretrained, pictures, tmp_
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures, tmp_path):
     arguments = settings(pictures, tmp_path)
     options = [part for name, value in arguments.items() for part in (option_of(name), str(value))]

@@ -174,6 +174,7 @@ def test_data_for_several_runs_are_refused(fitted, folder):
         tfxfer.report(result.run, result.run, data=str(folder))
 
 
+@pytest.mark.slow
 def test_several_runs_are_shown_side_by_side(fitted, folder, weights_file, browser, tmp_path):
     result, _ = fitted
     config = small_config(folder, weights_file, tmp_path, run="second", batch_size=4)

@@ -61,6 +61,7 @@ def test_outputs_that_are_no_probabilities_are_refused(files, tmp_path):
         check(tmp_path / "1", model, files)
 
 
+@pytest.mark.slow
 def test_answers_that_change_from_call_to_call_are_refused(finished, trained, files, tmp_path):
     result, _ = finished
     # By less than the probabilities may differ.
@@ -92,6 +93,7 @@ def test_what_plain_tensorflow_cannot_load_is_refused(finished, trained, files, 
         check(tmp_path, trained.model, files)
 
 
+@pytest.mark.slow
 def test_features_are_compared_too(finished, trained, files, tmp_path):
     result, _ = finished
     rewrite(result.export, tmp_path / "1", "features", lambda x: {"features": 2 * x["features"]})

@@ -234,6 +234,7 @@ def test_without_mistakes_the_page_says_so(browser, tmp_path):
         assert seen.is_clean, seen
 
 
+@pytest.mark.slow
 def test_a_hundred_classes_and_ten_thousand_images_make_a_page_of_less_than_5_mb(browser, tmp_path):
     names = [f"class number {number}" for number in range(100)]
     findings = made_findings(tmp_path, names, *guesses(10_000, 100, 0.6))

@@ -65,6 +65,7 @@ def test_other_errors_are_left_as_they_are(tmp_path):
     assert not is_out_of_memory(RuntimeError("RESOURCE_EXHAUSTED"))
 
 
+@pytest.mark.slow
 def test_what_tensorflow_and_numpy_raise_without_memory_is_known():
     with pytest.raises(MemoryError) as raised:
         np.empty(2**60, np.uint8)

@@ -181,6 +181,7 @@ def test_a_script_whose_reader_left_ends_without_a_word_of_it():
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_fit_does_not_end_because_nobody_reads_it(finished):
     from tfxfer.api.fit import fit
 
