@@ -8,6 +8,7 @@ from made import guesses, made_findings
 
 from tfxfer.config.recipes import to_toml
 from tfxfer.errors import UsageError
+from tfxfer.models.objectives import SOFTMAX
 from tfxfer.reporting import side_by_side
 from tfxfer.reporting.writing import _write_predictions
 from tfxfer.runs.history import History
@@ -24,7 +25,7 @@ def reported(folder, name, *, share_right=0.8, seed=0, **settings):
     write_json(run.metrics, findings.metrics.as_json())
     write_json(run.evaluation, findings.result.as_json())
     _write_predictions(findings)
-    history = History(run)
+    history = History(run, SOFTMAX.rank)
     for epoch in findings.epochs:
         history.add(epoch)
     history.close()
