@@ -58,6 +58,7 @@ def run(program, folder):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_programs_of_the_readme_run(workplace):
     load, keras, serve, fit = programs(README, "python")
     assert run(load, workplace).strip() in ("blue", "green", "red")
@@ -80,6 +81,7 @@ def test_the_programs_that_follow_a_fit_call_it_as_it_is():
         assert names <= {"callbacks", *(field.name for field in dataclasses.fields(FitConfig))}
 
 
+@pytest.mark.slow
 def test_the_grpc_program_of_the_page_on_serving_runs(workplace):
     (program,) = programs(SERVING, "python")
     assert program == grpc_snippet("bees").replace("IMAGE", "bee.jpg")

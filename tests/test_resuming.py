@@ -99,6 +99,7 @@ def check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_pat
     return lines
 
 
+@pytest.mark.slow
 def test_a_fit_that_died_ends_the_same(whole, pictures, weights_file, tmp_path):
     lines = check_it_ends_the_same("lbfgs", MOMENTS[2:3], whole, pictures, weights_file, tmp_path)
     goes_on = [line for line in lines if line.startswith("goes on")]

@@ -181,6 +181,7 @@ def test_all_says_how_much_of_it_was_trained_on(finished):
     assert "trained on 21 of these 42 images" in evaluation.as_json()["notes"][-1]
 
 
+@pytest.mark.slow
 def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_path):
     result, _ = finished
     for split, number in (("train", 0), ("validation", 1), ("test", 2)):
@@ -202,6 +203,7 @@ def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_p
         assert evaluate(model, data=str(tmp_path), split="all").num_examples == 12
 
 
+@pytest.mark.slow
 def test_a_project_that_was_moved_is_evaluated_as_before(coin, tmp_path, monkeypatch):
     result, data = coin
     project = tmp_path / "project"

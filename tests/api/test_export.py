@@ -68,6 +68,7 @@ def test_all_versions_but_the_newest_few_are_removed(finished, tmp_path):
     assert whole_versions(tmp_path / "colours") == ["3", "4"]
 
 
+@pytest.mark.slow
 def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pictures, tmp_path):
     result, _ = finished
     folder = tmp_path / "mine"
@@ -214,6 +215,7 @@ def test_a_model_is_not_judged_by_images_that_it_may_have_seen(finished, picture
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     finished, pictures, tmp_path, monkeypatch
 ):
@@ -416,6 +418,7 @@ def test_other_formats_lie_beside_the_model_and_answer_as_it_does(
     assert made.agreement == np.mean(found.argmax(axis=1) == expected.argmax(axis=1))
 
 
+@pytest.mark.slow
 def test_other_data_are_judged_by_the_names_of_their_classes(finished, pictures, tmp_path):
     result, _ = finished
     for split in ("train", "validation", "test"):
@@ -469,6 +472,7 @@ def test_int8_needs_training_images(finished, pictures, tmp_path):
     assert not (result.run / "model.int8.tflite").exists()
 
 
+@pytest.mark.slow
 def test_the_keras_file_needs_nothing_of_ours(finished, trained, files, tmp_path):
     result, _ = finished
     images = np.stack([decode_and_resize(file, 32).numpy() for file in files])
@@ -563,6 +567,7 @@ def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, 
         export(result.run, export_dir=str(tmp_path / "exports"), data="not looked at")
 
 
+@pytest.mark.slow
 def test_a_name_by_default_is_made_safe(finished, tmp_path):
     result, _ = finished
     shutil.copytree(result.run, tmp_path / "my run {1}")

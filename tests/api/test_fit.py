@@ -113,6 +113,7 @@ def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
     assert result.metrics["validation"]["loss"] == pytest.approx(-best[1], abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "unfreeze"), [("lbfgs", "none"), ("adam", "block_13")])
 def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
     pictures, weights_file, tmp_path, optimizer, unfreeze

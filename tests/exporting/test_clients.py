@@ -85,6 +85,7 @@ def test_the_printed_curl_commands_are_right(export, signatures, paths, expected
     assert row["probabilities"] == pytest.approx(expected["probabilities"].numpy()[0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_printed_grpc_program_is_right(signatures, paths, expected):
     program = grpc_snippet("colours").replace("IMAGE", str(paths[0]))
     with grpc_server(signatures) as port:

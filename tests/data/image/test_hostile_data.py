@@ -102,6 +102,7 @@ def check_mutated(folder, finished, count):
     return bad
 
 
+@pytest.mark.slow
 def test_mutated_files_are_named_by_every_command(tmp_path, finished):
     check_mutated(tmp_path / "data", finished[0], 100)
 
