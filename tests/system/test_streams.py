@@ -202,6 +202,7 @@ def test_a_fit_does_not_end_because_nobody_reads_it(finished):
         ("кот.jpg\n".encode() + b"\xff.jpg", ["кот.jpg", "\udcff.jpg"]),
         ("\ufeff猫.jpg\r\n".encode("utf-16-le"), ["猫.jpg"]),
         (b" a.jpg \n", [" a.jpg "]),
+        (b"a.jpg\rb c.jpg\r", ["a.jpg", "b c.jpg"]),
         (b"", []),
         (b"\xef\xbb\xbf", []),
     ],
@@ -216,6 +217,7 @@ def test_a_carriage_return_that_is_part_of_a_name_stays(tmp_path):
         f"{tmp_path}/a\r",
         f"{tmp_path}/b",
     ]
+    assert split_list(f"{tmp_path}/a\r".encode()) == [f"{tmp_path}/a\r"]
 
 
 def test_a_list_from_a_closed_standard_input_is_refused(monkeypatch):

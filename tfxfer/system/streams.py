@@ -164,6 +164,8 @@ def split_list(content: bytes) -> list[str]:
     content = content.removeprefix(codecs.BOM_UTF8)
     if b"\0" in content:
         return [os.fsdecode(name) for name in content.split(b"\0") if name]
+    if b"\n" not in content and not os.path.lexists(content):
+        content = content.replace(b"\r", b"\n")  # the line ends of old Macs
     lines = (os.fsdecode(line) for line in content.split(b"\n"))
     return [name for name in map(_without_carriage_return, lines) if name.strip()]
 
