@@ -15,7 +15,7 @@ from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split
 from tfxfer.data.sources.files import split_of_files
-from tfxfer.data.sources.walk import Walk
+from tfxfer.data.sources.folders.walk import Walk
 from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load

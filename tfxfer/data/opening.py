@@ -20,7 +20,7 @@ from tfxfer.data.carving import subset
 from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
-from tfxfer.data.sources.folders import open_folder
+from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
 from tfxfer.data.sources.tfds_builders import is_prepared_directory
 from tfxfer.data.split_names import SPLITS

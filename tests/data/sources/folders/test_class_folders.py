@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfxfer.data.sources.class_folders import quoted, read_class_folders
-from tfxfer.data.sources.walk import Walk
+from tfxfer.data.sources.folders.class_folders import quoted, read_class_folders
+from tfxfer.data.sources.folders.walk import Walk
 from tfxfer.errors import UsageError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tfxfer.data.source import canonical, first_few
-from tfxfer.data.sources.walk import Walk
+from tfxfer.data.sources.folders.walk import Walk
 from tfxfer.data.split_names import split_of
 from tfxfer.errors import UsageError
 

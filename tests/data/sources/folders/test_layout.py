@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tfxfer.data.sources.layout import read_layout
+from tfxfer.data.sources.folders.layout import read_layout
 from tfxfer.errors import UsageError
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"

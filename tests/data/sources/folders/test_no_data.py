@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfxfer.data.sources.no_data import is_system_name, why_no_folder, why_no_image
+from tfxfer.data.sources.folders.no_data import is_system_name, why_no_folder, why_no_image
 
 
 @pytest.mark.parametrize("name", ["Thumbs.db", "@eaDir", "__MACOSX", "found.001", "lost+found"])

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from tfxfer.data.source import first_few
-from tfxfer.data.sources.no_data import is_folder, why_no_file, why_no_folder, why_no_image
+from tfxfer.data.sources.folders.no_data import is_folder, why_no_file, why_no_folder, why_no_image
 from tfxfer.errors import DataError
 
 

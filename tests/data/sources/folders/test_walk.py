@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfxfer.data.sources.walk import Walk
+from tfxfer.data.sources.folders.walk import Walk
 from tfxfer.errors import DataError
 from tfxfer.system.names import class_lines
 

@@ -5,8 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tfxfer.data.source import first_few, look_alikes
-from tfxfer.data.sources.class_folders import OR_MANIFEST, ClassFolder, quoted, read_class_folders
-from tfxfer.data.sources.walk import Walk
+from tfxfer.data.sources.folders.class_folders import (
+    OR_MANIFEST,
+    ClassFolder,
+    quoted,
+    read_class_folders,
+)
+from tfxfer.data.sources.folders.walk import Walk
 from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.system.run_layout import RunDirectory, is_work
