@@ -64,7 +64,14 @@ def evidence(colour, quarter, decoy):
     return square
 
 
-@pytest.mark.parametrize("name", ["resnet50", "vgg16", "mobilenetv2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenetv2",
+        # Five seconds each: of 24 images, three passes through some billion products an image.
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "vgg16")),
+    ],
+)
 def test_heat_falls_where_the_evidence_is(name):
     classifier = classifier_of(name, num_classes=2)
     see_colours_where_they_are(classifier.backbone)

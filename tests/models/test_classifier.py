@@ -21,6 +21,11 @@ def build(name="mobilenet_025", policy="float32", **settings):
     return build_classifier(find_backbone(name), config, config.head, "none", num_classes=5)
 
 
+def outputs(model, images):
+    """Returns what a model gives, without the seconds that `predict` takes to build a graph."""
+    return np.asarray(model(images, training=False))
+
+
 def batch_norms(classifier):
     layers = classifier.backbone.layers
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -29,7 +34,9 @@ def batch_norms(classifier):
 def train(classifier, steps=2):
     """Trains with a high rate, so that whatever can move does."""
     model = classifier.halves().whole
-    model.compile(keras.optimizers.SGD(0.5, global_clipnorm=1.0), smoothed_cross_entropy(0.0))
+    optimizer = keras.optimizers.SGD(0.5, global_clipnorm=1.0)
+    # Eagerly: of so few steps, most of the time would go into building the graph.
+    model.compile(optimizer, smoothed_cross_entropy(0.0), run_eagerly=True)
     model.fit(IMAGES, np.arange(3), batch_size=3, epochs=steps, verbose=0, shuffle=False)
 
 
@@ -42,7 +49,7 @@ def changed(before, weights):
 
 
 def test_a_new_classifier_gives_float32_zero_logits():
-    logits = build().model.predict(IMAGES, verbose=0)
+    logits = outputs(build().model, IMAGES)
     assert logits.dtype == np.float32
     assert np.array_equal(logits, np.zeros((3, 5)))
 
@@ -53,14 +60,14 @@ def test_a_new_classifier_gives_float32_zero_logits():
 def test_pooling_makes_the_features_it_is_named_for(pooling, num_features):
     classifier = build(image_size=64, input_size=64, head={"pooling": pooling})
     images = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
-    maps = classifier.backbone.predict(images / 127.5 - 1, verbose=0)  # (2, 2, 2, 256)
+    maps = outputs(classifier.backbone, images / 127.5 - 1)  # (2, 2, 2, 256)
     expected = {
         "average": maps.mean((1, 2)),
         "max": maps.max((1, 2)),
         "both": np.concatenate([maps.mean((1, 2)), maps.max((1, 2))], axis=1),
         "flatten": maps.reshape(2, -1),
     }[pooling]
-    features = classifier.features.predict(images, verbose=0)
+    features = outputs(classifier.features, images)
     assert features.shape == (2, num_features)
     assert features == pytest.approx(expected, abs=1e-5)
 
@@ -90,8 +97,8 @@ def test_the_model_normalises_as_keras_preprocess_input_does(name):
     }[name]
     classifier = build(backbone.name, head={"pooling": "flatten"})
     prepared = module.preprocess_input(IMAGES.copy())
-    expected = classifier.backbone.predict(prepared, verbose=0).reshape(3, -1)
-    assert classifier.features.predict(IMAGES, verbose=0) == pytest.approx(expected, abs=1e-4)
+    expected = outputs(classifier.backbone, prepared).reshape(3, -1)
+    assert outputs(classifier.features, IMAGES) == pytest.approx(expected, abs=1e-4)
 
 
 def test_small_images_are_upsampled_in_the_model():
@@ -100,8 +107,8 @@ def test_small_images_are_upsampled_in_the_model():
     assert classifier.backbone.input_shape == (None, 32, 32, 3)
     grey = np.full((1, 8, 8, 3), 77.0, "float32")
     large = np.full((1, 32, 32, 3), 77.0, "float32")
-    expected = build().features.predict(large, verbose=0)
-    assert classifier.features.predict(grey, verbose=0) == pytest.approx(expected, abs=1e-5)
+    expected = outputs(build().features, large)
+    assert outputs(classifier.features, grey) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +134,13 @@ def test_the_halves_are_the_model_cut_where_training_begins(name, unfreeze, cost
     for layer in batch_norms(classifier):
         layer.set_weights([generator.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
     classifier.head.set_weights([generator.normal(size=w.shape) for w in classifier.head.weights])
-    expected = classifier.model.predict(IMAGES, verbose=0)
+    expected = outputs(classifier.model, IMAGES)
     tolerance = 1e-4 * float(np.abs(expected).max())
     halves = classifier.halves()
     assert halves.costly is costly
-    logits = halves.trained.predict(halves.frozen.predict(IMAGES, verbose=0), verbose=0)
+    logits = outputs(halves.trained, outputs(halves.frozen, IMAGES))
     assert logits == pytest.approx(expected, rel=1e-3, abs=tolerance)
-    whole = halves.whole.predict(IMAGES.astype("float32"), verbose=0)
+    whole = outputs(halves.whole, IMAGES.astype("float32"))
     assert whole == pytest.approx(expected, rel=1e-3, abs=tolerance)
     trained = {id(weight) for weight in classifier.model.trainable_weights}
     assert {id(weight) for weight in halves.whole.trainable_weights} == trained
@@ -226,7 +233,7 @@ def test_frozen_batch_norm_stays_frozen_after_saving_and_loading(tmp_path):
     backbone = next(layer for layer in loaded.layers if isinstance(layer, keras.Model))
     norms = [x for x in backbone.layers if isinstance(x, keras.layers.BatchNormalization)]
     before = [values(layer.weights) for layer in norms]
-    loaded.compile(keras.optimizers.SGD(0.5), smoothed_cross_entropy(0.0))
+    loaded.compile(keras.optimizers.SGD(0.5), smoothed_cross_entropy(0.0), run_eagerly=True)
     loaded.fit(IMAGES, np.arange(3), verbose=0)
     assert not any(any(changed(old, layer.weights)) for old, layer in zip(before, norms))
 
@@ -235,14 +242,14 @@ def test_frozen_batch_norm_stays_frozen_after_saving_and_loading(tmp_path):
 def test_mixed_precision_stays_inside_the_backbone_and_out_of_the_saved_model(policy, tmp_path):
     classifier = build(policy=policy)
     assert classifier.backbone.layers[1].compute_dtype == policy.removeprefix("mixed_")
-    assert classifier.model.predict(IMAGES, verbose=0).dtype == np.float32
+    assert outputs(classifier.model, IMAGES).dtype == np.float32
     assert keras.config.dtype_policy().name == "float32"
     classifier.head.set_weights([w + 0.01 for w in classifier.head.get_weights()])
     model = classifier.with_probabilities()
     twin = build()
     twin.model.set_weights(classifier.model.get_weights())
-    expected = twin.with_probabilities().predict(IMAGES, verbose=0)
-    assert model.predict(IMAGES, verbose=0) == pytest.approx(expected, abs=1e-6)
+    expected = outputs(twin.with_probabilities(), IMAGES)
+    assert outputs(model, IMAGES) == pytest.approx(expected, abs=1e-6)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     backbone = next(layer for layer in loaded.layers if isinstance(layer, keras.Model))
@@ -269,9 +276,7 @@ def test_a_float32_copy_of_a_network_with_its_own_normalisation_computes_the_sam
     for normalization in [x for x in twin.backbone.layers if type(x).__name__ == "Normalization"]:
         normalization.finalize_state()
     copy = in_float32(classifier.model)
-    assert copy.predict(IMAGES, verbose=0) == pytest.approx(
-        twin.model.predict(IMAGES, verbose=0), rel=1e-4, abs=1e-5
-    )
+    assert outputs(copy, IMAGES) == pytest.approx(outputs(twin.model, IMAGES), rel=1e-4, abs=1e-5)
 
 
 def test_probabilities_sum_to_one_and_follow_the_logits():
@@ -279,7 +284,7 @@ def test_probabilities_sum_to_one_and_follow_the_logits():
     kernel, _ = classifier.head.get_weights()
     classifier.head.set_weights([kernel, np.array([1.0, 2, 3, 4, 5])])
     exponentials = np.exp([1.0, 2, 3, 4, 5])
-    probabilities = classifier.with_probabilities().predict(IMAGES, verbose=0)
+    probabilities = outputs(classifier.with_probabilities(), IMAGES)
     assert probabilities == pytest.approx(np.tile(exponentials / exponentials.sum(), (3, 1)))
 
 
@@ -304,9 +309,9 @@ def test_a_head_absorbs_the_scaling_it_was_trained_with(hidden_units):
     classifier.head.set_weights(weights)
     features = generator.normal(3, 50, (20, 256)).astype("float32")
     scale = Standardisation.of(features)
-    before = classifier.head.predict(scale.apply(features), verbose=0)
+    before = outputs(classifier.head, scale.apply(features))
     classifier.absorb(scale)
-    after = classifier.head.predict(features, verbose=0)
+    after = outputs(classifier.head, features)
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-3)
 
 

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 from backbone_files import (
-    EFFICIENTNET,
     MOBILENET,
-    XCEPTION,
+    SMALL_CONVNEXT,
+    SMALL_EFFICIENTNET,
+    SMALL_MOBILENET,
+    SMALL_XCEPTION,
     alone,
     assert_same_weights,
     flat,
@@ -17,6 +19,7 @@ from backbone_files import (
     random_backbone,
     rewrite_layer_names,
     save,
+    shared_backbone,
     slow,
     use_up_automatic_names,
 )
@@ -31,9 +34,9 @@ from tfxfer.models.weights import load_backbone
 @pytest.mark.parametrize("holder", [alone, nested, flat])
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])
 def test_a_backbone_is_found_in_any_file(tmp_path, name, holder):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(holder(original), tmp_path / name)
-    assert_same_weights(load_backbone(MOBILENET, 48, path), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 48, path), original)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +49,9 @@ def test_a_backbone_is_found_in_any_file(tmp_path, name, holder):
     ],
 )
 def test_layers_within_layers_are_found(tmp_path, name, holder):
-    convnext = BACKBONES["convnexttiny"]
-    original = random_backbone(convnext)
+    original = shared_backbone(SMALL_CONVNEXT)
     path = save(holder(original), tmp_path / name)
-    assert_same_weights(load_backbone(convnext, 32, path), original)
+    assert_same_weights(load_backbone(SMALL_CONVNEXT, 32, path), original)
 
 
 @pytest.mark.parametrize(
@@ -64,19 +66,24 @@ def test_layers_within_layers_are_found(tmp_path, name, holder):
     ],
 )
 def test_automatic_names_need_not_be_the_same(tmp_path, name, holder):
-    original = random_backbone(XCEPTION)
+    original = shared_backbone(SMALL_XCEPTION)
     path = save(holder(original), tmp_path / name)
     use_up_automatic_names()
-    assert_same_weights(load_backbone(XCEPTION, 71, path), original)
+    assert_same_weights(load_backbone(SMALL_XCEPTION, 71, path), original)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5"])
 @pytest.mark.parametrize(
-    "backbone", ["inceptionv3", "inceptionresnetv2", "nasnetmobile", "resnet50", "mobilenetv3small"]
+    "backbone",
+    [
+        "mobilenet_025",
+        *(slow(name) for name in ("xception", "convnexttiny", "efficientnetb0", "inceptionv3")),
+        *(slow(name) for name in ("inceptionresnetv2", "nasnetmobile", "resnet50")),
+        slow("mobilenetv3small"),
+    ],
 )
 def test_larger_networks_are_found_too(tmp_path, backbone, name):
-    original = random_backbone(BACKBONES[backbone])
+    original = shared_backbone(BACKBONES[backbone])
     path = save(nested(original), tmp_path / name)
     use_up_automatic_names()
     assert_same_weights(load_backbone(BACKBONES[backbone], 96, path), original)
@@ -84,54 +91,54 @@ def test_larger_networks_are_found_too(tmp_path, backbone, name):
 
 @pytest.mark.parametrize("frozen", ["some", slow("all")])
 def test_frozen_layers_change_the_order_in_a_file_but_not_the_weights(tmp_path, frozen):
-    original = random_backbone(XCEPTION)
-    for layer in original.layers[: 40 if frozen == "some" else None]:
+    original = random_backbone(SMALL_XCEPTION)
+    for layer in original.layers[: 20 if frozen == "some" else None]:
         layer.trainable = False
     path = save(nested(original), tmp_path / "a.h5")
-    loaded = load_backbone(XCEPTION, 71, path)
+    loaded = load_backbone(SMALL_XCEPTION, 71, path)
     original.trainable = True  # which puts its weights in their first order again
     assert_same_weights(loaded, original)
 
 
 def test_weights_without_a_model_around_them_are_found(tmp_path):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     whole = save(original, tmp_path / "whole.h5")
     bare = tmp_path / "bare.h5"
     with h5py.File(whole) as source, h5py.File(bare, "w") as target:
         for name in source["model_weights"]:
             source.copy(source["model_weights"][name], target, name=name)
         target.attrs.update(source["model_weights"].attrs)
-    assert_same_weights(load_backbone(MOBILENET, 32, str(bare)), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 32, str(bare)), original)
 
 
 def test_a_file_with_slashes_in_its_layer_names_is_read(tmp_path):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.h5")
     rewrite_layer_names(path, lambda name: name.replace("conv_", "conv/"))
-    assert_same_weights(load_backbone(MOBILENET, 32, path), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
 def test_a_list_of_names_too_long_for_one_attribute_is_read(tmp_path):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         attributes = file["model_weights"].attrs
         names = attributes["layer_names"]
         del attributes["layer_names"]
         attributes["layer_names0"], attributes["layer_names1"] = names[:10], names[10:]
-    assert_same_weights(load_backbone(MOBILENET, 32, path), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
 def test_layers_in_another_order_are_told_apart_by_name(tmp_path):
     # conv_pw_7 to conv_pw_11 have equal shapes: by order alone they would be exchanged.
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.h5")
     rewrite_layer_names(path, lambda name: name, order=lambda names: names[::-1])
-    assert_same_weights(load_backbone(MOBILENET, 32, path), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
 def test_automatic_names_are_ordered_by_number(tmp_path):
-    original = random_backbone(XCEPTION)
+    original = shared_backbone(SMALL_XCEPTION)
     path = save(original, tmp_path / "a.h5")
     first = min(
         int(layer.name.partition("_")[2] or 0)
@@ -144,11 +151,11 @@ def test_automatic_names_are_ordered_by_number(tmp_path):
         return f"conv2d_{int(number or 0) - first + 8}" if stem == "conv2d" else name
 
     rewrite_layer_names(path, from_eight, order=lambda names: names[::-1])
-    assert_same_weights(load_backbone(XCEPTION, 71, path), original)
+    assert_same_weights(load_backbone(SMALL_XCEPTION, 71, path), original)
 
 
 def test_exchanged_layers_of_equal_shape_do_not_slip_through(tmp_path):
-    path = save(random_backbone(MOBILENET), tmp_path / "a.weights.h5")
+    path = save(shared_backbone(SMALL_MOBILENET), tmp_path / "a.weights.h5")
     with h5py.File(path, "r+") as file:
         names = {
             file[f"layers/{name}/vars"].attrs["name"]: name
@@ -160,30 +167,30 @@ def test_exchanged_layers_of_equal_shape_do_not_slip_through(tmp_path):
         file.move(f"layers/{second}", f"layers/{first}")
         file.move("layers/kept", f"layers/{second}")
     with pytest.raises(WeightsError, match="layer 'conv_pw_9' is where 'conv_pw_8' should be"):
-        load_backbone(MOBILENET, 32, path)
+        load_backbone(SMALL_MOBILENET, 32, path)
 
 
 def test_files_of_the_first_keras_3_and_of_keras_2_13_are_read(tmp_path):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.weights.h5")
     with h5py.File(path, "r+") as file:
         file.move("layers", "_layer_checkpoint_dependencies")
         for group in file["_layer_checkpoint_dependencies"].values():
             if "vars" in group:
                 group["vars"].attrs.pop("name", None)
-    assert_same_weights(load_backbone(MOBILENET, 32, path), original)
+    assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5"])
 def test_the_dtype_policy_does_not_matter(tmp_path, name, policy):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / name)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        loaded = load_backbone(MOBILENET, 32, path)
-        again = load_backbone(MOBILENET, 32, save(loaded, tmp_path / f"again_{name}"))
+        loaded = load_backbone(SMALL_MOBILENET, 32, path)
+        again = load_backbone(SMALL_MOBILENET, 32, save(loaded, tmp_path / f"again_{name}"))
     finally:
         keras.config.set_dtype_policy(before)
     tolerance = 2**-8 if policy == "bfloat16" else 0  # half a step of an eight-bit mantissa
@@ -198,7 +205,7 @@ def test_the_dtype_policy_does_not_matter(tmp_path, name, policy):
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])
 def test_weights_of_another_width_are_refused_with_the_first_mismatch(tmp_path, name):
-    path = save(nested(random_backbone(MOBILENET)), tmp_path / name)
+    path = save(nested(shared_backbone(MOBILENET)), tmp_path / name)
     expected = (
         f"The weights in '{path}' do not fit backbone 'mobilenet_050': layer 'conv1' has shape "
         "(3, 3, 3, 16), in the file (3, 3, 3, 8)."
@@ -209,7 +216,7 @@ def test_weights_of_another_width_are_refused_with_the_first_mismatch(tmp_path, 
 
 def test_the_mismatch_is_the_nested_networks_not_its_surroundings(tmp_path):
     inputs = keras.Input((32, 32, 3))
-    outputs = random_backbone(MOBILENET)(keras.layers.Conv2D(3, 1)(inputs))
+    outputs = shared_backbone(MOBILENET)(keras.layers.Conv2D(3, 1)(inputs))
     path = save(keras.Model(inputs, outputs), tmp_path / "a.weights.h5")
     expected = "layer 'conv1' has shape (3, 3, 3, 16), in the file (3, 3, 3, 8)."
     with pytest.raises(WeightsError, match=re.escape(expected)):
@@ -227,25 +234,25 @@ def test_the_mismatch_is_the_nested_networks_not_its_surroundings(tmp_path):
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path, name, problem):
-    path = save(random_backbone(MOBILENET), tmp_path / name)
+    path = save(shared_backbone(MOBILENET), tmp_path / name)
     expected = f"The weights in '{path}' do not fit backbone 'vgg16': {problem}."
     with pytest.raises(WeightsError, match=message(expected)):
         load_backbone(BACKBONES["vgg16"], 32, path)
 
 
 def test_a_network_with_layers_left_out_is_refused(tmp_path):
-    original = random_backbone(XCEPTION)
+    original = shared_backbone(SMALL_XCEPTION)
     part = keras.Model(original.input, original.get_layer("block5_sepconv1").output)
     for name, problem in (
         ("a.weights.h5", "it holds nothing for layer 'block5_sepconv1_bn'"),
         ("a.h5", "the backbone has layer 'block5_sepconv1_bn', the file none"),
     ):
         with pytest.raises(WeightsError, match=re.escape(problem)):
-            load_backbone(XCEPTION, 71, save(part, tmp_path / name))
+            load_backbone(SMALL_XCEPTION, 71, save(part, tmp_path / name))
 
 
 def test_too_few_layers_with_automatic_names_are_refused(tmp_path):
-    path = save(random_backbone(XCEPTION), tmp_path / "a.h5")
+    path = save(shared_backbone(SMALL_XCEPTION), tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         attributes = file["model_weights"].attrs
         names = [str(name) for name in attributes["layer_names"]]
@@ -254,12 +261,12 @@ def test_too_few_layers_with_automatic_names_are_refused(tmp_path):
     with pytest.raises(
         WeightsError, match=r"the backbone has 4 layers like 'conv2d.*', the file 3"
     ):
-        load_backbone(XCEPTION, 71, path)
+        load_backbone(SMALL_XCEPTION, 71, path)
 
 
 def test_a_layer_without_its_bias_is_refused(tmp_path):
     vgg = BACKBONES["vgg16"]
-    path = save(random_backbone(vgg), tmp_path / "a.h5")
+    path = save(shared_backbone(vgg), tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         attributes = file["model_weights/block1_conv1"].attrs
         attributes["weight_names"] = attributes["weight_names"][:1]
@@ -276,12 +283,12 @@ def test_a_layer_without_its_bias_is_refused(tmp_path):
 )
 def test_a_file_with_two_such_networks_is_refused(tmp_path, name, problem):
     inputs = keras.Input((32, 32, 3))
-    twins = [random_backbone(MOBILENET, 32, seed) for seed in (0, 1)]
+    twins = [random_backbone(SMALL_MOBILENET, 32, seed) for seed in (0, 1)]
     twins[1].name = "second"
     both = keras.layers.Add()([twin(inputs) for twin in twins])
     path = save(keras.Model(inputs, both), tmp_path / name)
     with pytest.raises(WeightsError, match=re.escape(problem)):
-        load_backbone(MOBILENET, 32, path)
+        load_backbone(SMALL_MOBILENET, 32, path)
 
 
 @pytest.mark.parametrize(
@@ -296,17 +303,18 @@ def test_a_second_normalization_of_the_same_shape_is_not_taken_for_the_first(
 ):
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.Normalization()(inputs)
-    model = keras.applications.EfficientNetB0(include_top=False, weights=None, input_tensor=x)
+    builder = keras.src.applications.efficientnet.EfficientNet
+    model = builder(input_tensor=x, **dict(SMALL_EFFICIENTNET.builder_arguments))
     path = save(model, tmp_path / name)
     with pytest.raises(WeightsError, match=re.escape(problem)):
-        load_backbone(EFFICIENTNET, 32, path)
+        load_backbone(SMALL_EFFICIENTNET, 32, path)
 
 
 def test_a_head_alone_is_no_backbone(tmp_path):
     inputs = keras.Input((256,))
     path = save(keras.Model(inputs, keras.layers.Dense(3)(inputs)), tmp_path / "a.weights.h5")
     with pytest.raises(WeightsError, match="it holds no 'layers/conv2d/vars/0'"):
-        load_backbone(MOBILENET, 32, path)
+        load_backbone(SMALL_MOBILENET, 32, path)
 
 
 # Files that are damaged, or worse
@@ -316,13 +324,13 @@ def test_a_head_alone_is_no_backbone(tmp_path):
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
 def test_a_damaged_file_is_named(tmp_path, name, damage):
     path = tmp_path / name
-    save(random_backbone(MOBILENET), path)
+    save(shared_backbone(SMALL_MOBILENET), path)
     content = path.read_bytes()
     damaged = {"truncated": content[: len(content) // 2], "empty": b"", "text": b"<html>\n"}
     path.write_bytes(damaged[damage])
     expected = f"Cannot load weights of 'mobilenet_025' from '{path}': the file is damaged, or is "
     with pytest.raises(WeightsError, match=re.escape(expected)) as raised:
-        load_backbone(MOBILENET, 32, str(path))
+        load_backbone(SMALL_MOBILENET, 32, str(path))
     assert str(raised.value).endswith("Fetch or save it again.")
     assert "\n" not in str(raised.value)
 
@@ -332,11 +340,11 @@ def test_a_keras_file_without_weights_is_named(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
     with pytest.raises(WeightsError, match=r"no item named 'model\.weights\.h5' in the"):
-        load_backbone(MOBILENET, 32, str(path))
+        load_backbone(SMALL_MOBILENET, 32, str(path))
 
 
 def test_the_model_in_a_file_is_not_read_only_its_numbers(tmp_path):
-    original = random_backbone(MOBILENET)
+    original = shared_backbone(SMALL_MOBILENET)
     save(original, tmp_path / "good.keras")
     with (
         zipfile.ZipFile(tmp_path / "good.keras") as good,
@@ -344,16 +352,16 @@ def test_the_model_in_a_file_is_not_read_only_its_numbers(tmp_path):
     ):
         bad.writestr("config.json", '{"class_name": "Lambda", "config": "not even valid"')
         bad.writestr("model.weights.h5", good.read("model.weights.h5"))
-    loaded = load_backbone(MOBILENET, 32, str(tmp_path / "bad.keras"))
+    loaded = load_backbone(SMALL_MOBILENET, 32, str(tmp_path / "bad.keras"))
     assert_same_weights(loaded, original)
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5"])
 @pytest.mark.parametrize("kind", ["link", "external values"])
 def test_nothing_is_read_from_other_files(tmp_path, name, kind):
-    secret = save(random_backbone(MOBILENET), tmp_path / f"secret_{name}")
+    secret = save(shared_backbone(SMALL_MOBILENET), tmp_path / f"secret_{name}")
     key = "layers/conv2d/vars/0" if "weights" in name else "model_weights/conv1/conv1/kernel"
-    path = save(random_backbone(MOBILENET), tmp_path / name)
+    path = save(shared_backbone(SMALL_MOBILENET), tmp_path / name)
     with h5py.File(path, "r+") as file:
         shape = file[key].shape
         del file[key]
@@ -363,4 +371,4 @@ def test_nothing_is_read_from_other_files(tmp_path, name, kind):
             outside = [(secret, 0, h5py.h5f.UNLIMITED)]
             file.create_dataset(key, shape, dtype="float32", external=outside)
     with pytest.raises(WeightsError, match=r"damaged|holds nothing|holds no"):
-        load_backbone(MOBILENET, 32, path)
+        load_backbone(SMALL_MOBILENET, 32, path)

@@ -16,14 +16,17 @@ from backbone_files import (
     EFFICIENTNET,
     MEAN,
     MOBILENET,
+    SMALL_EFFICIENTNET,
+    SMALL_MOBILENET,
+    SMALL_XCEPTION,
     STDDEV,
     XCEPTION,
     assert_same_weights,
     message,
-    random_backbone,
     real_data,
     rewrite_layer_names,
     save,
+    shared_backbone,
     slow,
     use_up_automatic_names,
 )
@@ -86,10 +89,8 @@ def first_layers(model, image):
     return start(image[None]).numpy()[0]
 
 
-def efficientnet_with(mean, variance):
-    model = keras.applications.EfficientNetB0(
-        include_top=False, weights=None, input_shape=(32, 32, 3)
-    )
+def efficientnet_with(backbone, mean, variance):
+    model = load_backbone(backbone, 32, "none")
     layer = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
     layer.set_weights([mean, variance, np.array(0)])
     layer.finalize_state()
@@ -100,18 +101,18 @@ def efficientnet_with(mean, variance):
 def test_efficientnet_divides_by_the_standard_deviation_the_published_file_has(tmp_path, name):
     image = np.random.default_rng(0).uniform(0, 255, (32, 32, 3)).astype("float32")
     expected = (image / 255 - MEAN) / STDDEV
-    published = save(efficientnet_with(MEAN, STDDEV), tmp_path / name)
-    loaded = load_backbone(EFFICIENTNET, 32, published)
+    published = save(efficientnet_with(SMALL_EFFICIENTNET, MEAN, STDDEV), tmp_path / name)
+    loaded = load_backbone(SMALL_EFFICIENTNET, 32, published)
     np.testing.assert_allclose(first_layers(loaded, image), expected, atol=1e-5)
     # Saved and loaded again, as after a fit, it stays as it is.
-    again = load_backbone(EFFICIENTNET, 32, save(loaded, tmp_path / f"again_{name}"))
+    again = load_backbone(SMALL_EFFICIENTNET, 32, save(loaded, tmp_path / f"again_{name}"))
     np.testing.assert_allclose(first_layers(again, image), expected, atol=1e-5)
 
 
 def test_efficientnet_computes_what_keras_makes_of_the_same_file(tmp_path, monkeypatch):
     from keras.src.utils import file_utils
 
-    path = save(efficientnet_with(MEAN, STDDEV), tmp_path / "efficientnetb0_notop.h5")
+    path = save(efficientnet_with(EFFICIENTNET, MEAN, STDDEV), tmp_path / "efficientnetb0_notop.h5")
     monkeypatch.setattr(file_utils, "get_file", lambda *_, **__: path)
     theirs = keras.applications.EfficientNetB0(include_top=False, input_shape=(32, 32, 3))
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
@@ -121,8 +122,8 @@ def test_efficientnet_computes_what_keras_makes_of_the_same_file(tmp_path, monke
 
 def test_efficientnet_trained_with_other_statistics_keeps_them(tmp_path):
     image = np.random.default_rng(0).uniform(0, 255, (32, 32, 3)).astype("float32")
-    path = save(efficientnet_with(np.zeros(3), np.ones(3)), tmp_path / "a.h5")
-    loaded = load_backbone(EFFICIENTNET, 32, path)
+    path = save(efficientnet_with(SMALL_EFFICIENTNET, np.zeros(3), np.ones(3)), tmp_path / "a.h5")
+    loaded = load_backbone(SMALL_EFFICIENTNET, 32, path)
     np.testing.assert_allclose(first_layers(loaded, image), image / 255, atol=1e-6)
 
 
@@ -144,11 +145,11 @@ def no_network(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "")
 
 
-def put_published(home, backbone, image_size, seed=0):
+def put_published(home, backbone, image_size):
     """Puts a file of random weights where Keras would keep the ImageNet weights."""
     path = home / "models" / backbone.weights_file
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = random_backbone(backbone, image_size, seed)
+    model = shared_backbone(backbone, image_size)
     save(model, path)
     return path, model
 
@@ -215,14 +216,14 @@ def serve(monkeypatch):
 @pytest.fixture
 def published(tmp_path):
     """The bytes of a weights file, and the model they came from."""
-    model = random_backbone(MOBILENET)
+    model = shared_backbone(SMALL_MOBILENET)
     path = save(model, tmp_path / "published.h5")
     return pathlib.Path(path).read_bytes(), model
 
 
 def test_missing_weights_are_fetched_and_kept(keras_home, serve, published):
     content, original = published
-    backbone = dataclasses.replace(MOBILENET, weights_url=serve(content))
+    backbone = dataclasses.replace(SMALL_MOBILENET, weights_url=serve(content))
     assert_same_weights(load_backbone(backbone, 128), original)
     kept = keras_home / "models" / "mobilenet_2_5_224_tf_no_top.h5"
     assert [path for path in keras_home.rglob("*") if path.is_file()] == [kept]
@@ -233,7 +234,7 @@ def test_missing_weights_are_fetched_and_kept(keras_home, serve, published):
 def test_a_download_cut_short_leaves_nothing(keras_home, serve, published):
     content, _ = published
     url = serve(content[:1000], promised=len(content))
-    backbone = dataclasses.replace(MOBILENET, weights_url=url)
+    backbone = dataclasses.replace(SMALL_MOBILENET, weights_url=url)
     with pytest.raises(WeightsError, match="could not be downloaded"):
         load_backbone(backbone, 128)
     assert list(keras_home.rglob("*")) == [keras_home / "models"]
@@ -243,7 +244,7 @@ def test_a_download_of_something_else_leaves_nothing(keras_home, serve, publishe
     content, _ = published
     digest = hashlib.md5(content).hexdigest()
     backbone = dataclasses.replace(
-        MOBILENET, weights_url=serve(content + b"changed"), weights_hash=digest
+        SMALL_MOBILENET, weights_url=serve(content + b"changed"), weights_hash=digest
     )
     with pytest.raises(WeightsError, match="Incomplete or corrupted file detected"):
         load_backbone(backbone, 128)
@@ -275,24 +276,24 @@ def test_a_damaged_imagenet_file_is_named_and_not_deleted(keras_home, no_network
 
 
 def test_a_damaged_imagenet_file_without_a_checksum_is_named(keras_home, no_network):
-    path, _ = put_published(keras_home, MOBILENET, 128)
+    path, _ = put_published(keras_home, SMALL_MOBILENET, 128)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(WeightsError, match=re.escape(f"from '{path}': the file is damaged")):
-        load_backbone(MOBILENET, 128)
+        load_backbone(SMALL_MOBILENET, 128)
 
 
 @pytest.mark.parametrize("length", [32, slow(64)])
 def test_a_published_file_is_known_by_its_checksum_wherever_it_lies(tmp_path, length):
     """Keras' oldest files have layer names of their own, and only the order counts."""
-    original = random_backbone(XCEPTION)
+    original = shared_backbone(SMALL_XCEPTION)
     path = save(original, tmp_path / "a.h5")
     rewrite_layer_names(path, lambda name: f"old_{name}_layer")
     with pytest.raises(WeightsError, match="do not fit backbone 'xception'"):
-        load_backbone(XCEPTION, 71, path)
+        load_backbone(SMALL_XCEPTION, 71, path)
     content = pathlib.Path(path).read_bytes()
     digests = {32: hashlib.md5(content).hexdigest(), 64: hashlib.sha256(content).hexdigest()}
-    backbone = dataclasses.replace(XCEPTION, weights_hash=digests[length])
+    backbone = dataclasses.replace(SMALL_XCEPTION, weights_hash=digests[length])
     assert_same_weights(load_backbone(backbone, 71, path), original)
 
 

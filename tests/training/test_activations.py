@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from conftest import small_config
@@ -8,41 +10,52 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.features import FeatureFunction
 
 
-@pytest.fixture
-def opened(pictures, weights_file, tmp_path):
-    """Returns a function of settings: the plan, the classifier and the images of a fit."""
+@pytest.fixture(scope="module")
+def opened(pictures, weights_file, tmp_path_factory):
+    """Returns a function of the memory: the plan, the classifier and the images of a fit.
 
-    def open_with(**settings):
-        plan = make_plan(small_config(pictures, weights_file, tmp_path, **settings))
-        classifier = plan.build_classifier(plan.config.weights)
+    The classifier is the same for all tests. Its head is random; each test says what is frozen.
+    """
+    folder = tmp_path_factory.mktemp("activations")
+    plan = make_plan(small_config(pictures, weights_file, folder))
+    classifier = plan.build_classifier(plan.config.weights)
+    generator = np.random.default_rng(0)
+    classifier.head.set_weights(
+        [generator.normal(size=weight.shape) for weight in classifier.head.weights]
+    )
+
+    @functools.cache
+    def open_with(memory_gigabytes=2.0):
+        plan = make_plan(
+            small_config(pictures, weights_file, folder, memory_gigabytes=memory_gigabytes)
+        )
         images, _ = open_images(plan.source.splits, plan.config)
         return plan, classifier, images
 
     return open_with
 
 
-def logits_of(classifier, images):
-    pixels = np.array(images.kept, "float32")
-    return classifier.model.predict(pixels, verbose=0)
+@pytest.fixture(scope="module")
+def logits(opened):
+    """The logits of the whole model by the name of the split."""
+    _, classifier, images = opened()
+    return {
+        name: classifier.model.predict(np.array(images[name].kept, "float32"), verbose=0)
+        for name in ("validation", "test")
+    }
 
 
 @pytest.mark.parametrize("unfreeze", ["none", "block_13", "all"])
 @pytest.mark.parametrize("memory_gigabytes", [2.0, 1e-6])
 def test_a_judge_gives_the_logits_of_the_model_wherever_it_is_cut(
-    opened, unfreeze, memory_gigabytes
+    opened, logits, unfreeze, memory_gigabytes
 ):
-    plan, classifier, images = opened(memory_gigabytes=memory_gigabytes)
-    generator = np.random.default_rng(0)
-    classifier.head.set_weights(
-        [generator.normal(size=weight.shape) for weight in classifier.head.weights]
-    )
+    plan, classifier, images = opened(memory_gigabytes)
     classifier.unfreeze(unfreeze, "frozen")
     source = ActivationSource(plan.config, classifier.halves(), images)
     expects_kept = unfreeze != "all" and memory_gigabytes == 2.0
     assert (source.kept("validation") is not None) == expects_kept
-    _, _, everything = opened()
-    for name in ("validation", "test"):
-        expected = logits_of(classifier, everything[name])
+    for name, expected in logits.items():
         assert source.judge(name).outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 

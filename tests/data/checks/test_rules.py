@@ -21,7 +21,10 @@ def folder(tmp_path):
 
 def found(folder, **settings):
     """Returns what was found by kind, with the examples as paths from the folder."""
-    result = check(str(folder), **settings)
+    return by_kind(check(str(folder), **settings), folder)
+
+
+def by_kind(result, folder):
     return {
         finding.kind: (
             finding,
@@ -84,7 +87,8 @@ def test_of_many_pictures_that_look_the_same_a_few_are_named_and_all_counted(fol
         written_as_png(folder, f"train/cat/alike{number:02d}.png", 77, number)
     for number in range(5):
         written_as_png(folder, f"test/dog/alike{number}.png", 77, 100 * number)
-    kinds = found(folder)
+    result = check(str(folder))
+    kinds = by_kind(result, folder)
     finding, (named,) = kinds["near duplicates in two splits"]
     assert finding.affected.count == 1
     assert finding.affected.num_examples == 30
@@ -101,12 +105,10 @@ def test_of_many_pictures_that_look_the_same_a_few_are_named_and_all_counted(fol
         ("train/cat/alike00.png", "test/dog/alike0.png")
     ]
     assert kinds["conflicting labels"][0].affected.count == 1
-    output = check(str(folder)).describe()
+    output = result.describe()
     assert "alike04.png and 25 others" in output
     assert "alike05.png" not in output
-    written = next(
-        one for one in check(str(folder)).as_json()["findings"] if one["kind"].startswith("near")
-    )
+    written = next(one for one in result.as_json()["findings"] if one["kind"].startswith("near"))
     assert (written["count"], written["num_examples"], written["sizes"]) == (1, 30, [30])
     assert len(written["examples"][0]) == 10
 
@@ -195,7 +197,8 @@ def test_files_of_other_formats_and_missing_files_are_told_with_what_to_do(folde
     (train / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     (train / "page.jpg").write_bytes(b"<!doctype html><title>403</title>")
     (train / "SHOUTED.JPE").write_bytes(scene_file(99))
-    _, examples = found(folder)["unreadable"]
+    kinds = found(folder)
+    _, examples = kinds["unreadable"]
     said = dict(one.split(": ", 1) for (one,) in examples)
     assert list(said) == [
         f"train/cat/{name}" for name in ("0.jpg", "drawing.png", "gone.jpg", "page.jpg")
@@ -206,4 +209,4 @@ def test_files_of_other_formats_and_missing_files_are_told_with_what_to_do(folde
         strict=True,
     ):
         assert all(part in reason for part in parts)
-    assert "misnamed" not in found(folder)
+    assert "misnamed" not in kinds

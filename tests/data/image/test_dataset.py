@@ -41,9 +41,37 @@ MAKERS = {
 }
 
 
-@pytest.fixture(params=MAKERS)
-def make(request, tmp_path):
-    return lambda images: MAKERS[request.param](images, Cache(tmp_path, 10**6))
+@pytest.fixture(scope="module", params=MAKERS)
+def make_anew(request, tmp_path_factory):
+    def maker(images):
+        cache = Cache(tmp_path_factory.mktemp("cache"), 10**6)
+        return MAKERS[request.param](images, cache)
+
+    return maker
+
+
+@pytest.fixture(scope="module")
+def make(make_anew):
+    """The same, but images that were made are had again: tests only read them."""
+    made: dict[bytes, Images] = {}
+
+    def maker(images):
+        key = images.tobytes()
+        if key not in made:
+            made[key] = make_anew(images)
+        return made[key]
+
+    return maker
+
+
+def four_epochs_changed(images):
+    return collected(training_batches(images, 3, seed=3, epochs=4, augment=AUGMENT))
+
+
+@pytest.fixture(scope="module")
+def changed_batches(make):
+    """Four epochs of seven images in batches of three, which several tests look at."""
+    return four_epochs_changed(make(noise(7)))
 
 
 def test_evaluation_has_every_example_once_in_order(make):
@@ -131,22 +159,19 @@ def global_seed():
     tf.compat.v1.set_random_seed(None)
 
 
-def test_batches_depend_on_the_seed_alone(make, request):
-    images = make(noise(7))
-    first = collected(training_batches(images, 3, seed=3, epochs=2, augment=AUGMENT))
+def test_batches_depend_on_the_seed_alone(make_anew, changed_batches, request):
     request.getfixturevalue("global_seed")
-    again = collected(training_batches(make(noise(7)), 3, seed=3, epochs=2, augment=AUGMENT))
-    for (shown, labels), (shown_again, labels_again) in zip(first, again, strict=True):
+    again = four_epochs_changed(make_anew(noise(7)))
+    for (shown, labels), (shown_again, labels_again) in zip(changed_batches, again, strict=True):
         np.testing.assert_allclose(shown, shown_again, atol=1e-3)
         np.testing.assert_array_equal(labels, labels_again)
 
 
-def test_a_later_first_epoch_continues_as_if_never_interrupted(make):
+def test_a_later_first_epoch_continues_as_if_never_interrupted(make, changed_batches):
     images = make(noise(7))
-    whole = collected(training_batches(images, 3, seed=3, epochs=4, augment=AUGMENT))
     rest = training_batches(images, 3, seed=3, epochs=4, first_epoch=2, augment=AUGMENT)
     for (shown, labels), (expected, expected_labels) in zip(
-        collected(rest), whole[6:], strict=True
+        collected(rest), changed_batches[6:], strict=True
     ):
         np.testing.assert_allclose(shown, expected, atol=1e-3)
         np.testing.assert_array_equal(labels, expected_labels)
@@ -177,17 +202,11 @@ def test_a_new_process_repeats_the_order():
     assert done.stdout.strip() == str(here)
 
 
-def test_changes_depend_on_seed_epoch_and_index_not_on_the_batch(make):
-    pixels = noise(7)
-    images = make(pixels)
-
-    def changed(batch_size):
-        batches = training_batches(images, batch_size, seed=3, epochs=2, augment=AUGMENT)
-        shown = np.concatenate([shown for shown, _ in batches.as_numpy_iterator()])
-        return shown[:7], shown[7:]
-
-    first, second = changed(3)
-    for ours, other in zip(changed(7), (first, second), strict=True):
+def test_changes_depend_on_seed_epoch_and_index_not_on_the_batch(make, changed_batches):
+    whole = training_batches(make(noise(7)), 7, seed=3, epochs=2, augment=AUGMENT)
+    shown = np.concatenate([shown for shown, _ in changed_batches])
+    first, second = shown[:7], shown[7:14]
+    for (ours, _), other in zip(collected(whole), (first, second), strict=True):
         np.testing.assert_allclose(ours, other, atol=1e-3)
     assert not any(np.allclose(image, other) for image in first for other in second)
 
