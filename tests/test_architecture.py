@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 import importlib
 import pathlib
 
@@ -64,6 +65,7 @@ def modules():
 MODULES = modules()
 
 
+@functools.cache
 def imported(path, *, top_only=False):
     """Returns the modules that a file imports, as dotted names, those of functions too."""
     tree = ast.parse(path.read_text())
@@ -74,7 +76,7 @@ def imported(path, *, top_only=False):
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def ours(path, *, top_only=False):

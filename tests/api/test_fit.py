@@ -468,6 +468,7 @@ def compared(pictures, weights_file, tmp_path_factory):
     return result, "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared):
     result, _ = compared
     comparison = result.metrics["comparison"]
@@ -486,6 +487,7 @@ def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared
     assert list(result.export.parent.iterdir()) == [result.export]  # the whole data's, and no other
 
 
+@pytest.mark.slow
 def test_a_comparison_is_planned_and_answered_in_words(compared):
     result, said = compared
     assert "comparison      with random weights, on 9 training images, both\n" in said

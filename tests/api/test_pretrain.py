@@ -101,6 +101,7 @@ def test_the_card_says_where_it_comes_from_and_what_it_takes(pretrained):
     assert "    epochs = 4\n" in card
 
 
+@pytest.mark.slow
 def test_it_is_transferred_with_its_weights_unchanged(pretrained, pictures, tmp_path):
     result, _ = pretrained
     config = small_config(

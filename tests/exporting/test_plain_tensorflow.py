@@ -19,6 +19,7 @@ def ask(request):
     )
 
 
+@pytest.mark.slow
 def test_a_process_with_tensorflow_alone_answers_for_every_signature(finished, pictures):
     result, _ = finished
     files = [path.read_bytes() for path in sorted((pictures / "test").rglob("*.jpg"))[:2]]

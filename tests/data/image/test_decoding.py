@@ -83,6 +83,7 @@ def test_decoding_inside_a_saved_model_gives_the_same(served):
         assert np.abs(difference).max() <= (1 if "alpha" in name else 0), name
 
 
+@pytest.mark.slow
 def test_the_exported_signature_sees_what_training_sees(signatures):
     contents = list(MATRIX.values())
     squares = np.stack([decode_and_resize(tf.constant(one), 32).numpy() for one in contents])
