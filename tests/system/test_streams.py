@@ -49,7 +49,7 @@ def test_streams_that_fail_end_a_command_with_its_usual_code(script, arguments, 
 def test_an_output_that_is_not_to_be_waited_for_gets_all_of_a_text():
     script = """
 import os, sys, time, threading
-from tfxfer import streams
+from tfxfer.system import streams
 read, write = os.pipe()
 os.dup2(write, 1)
 os.set_blocking(1, False)
@@ -99,7 +99,7 @@ def test_what_a_stream_cannot_encode_is_escaped_and_bytes_of_names_stay(encoding
 def test_names_of_files_are_utf_8_whatever_the_locale(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, os\nfrom tfxfer import streams\nstreams.prepare()\n"
+        "import sys, os\nfrom tfxfer.system import streams\nstreams.prepare()\n"
         "print(ascii(os.listdir(sys.argv[1])), sys.stdout.encoding)\n"
     )
     (tmp_path / "data" / "кот").mkdir(parents=True)
