@@ -194,7 +194,7 @@ def test_training_on_kept_activations_is_training_on_images(pictures, weights_fi
         for memory in (2.0, 0.0)
     )
     for name in ("validation", "test"):
-        losses = [metrics[name]["loss"] for metrics in (kept, streamed)]
+        losses = [metrics.splits[name].loss for metrics in (kept, streamed)]
         assert losses[0] == pytest.approx(losses[1], abs=1e-3)
 
 

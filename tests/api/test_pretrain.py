@@ -196,5 +196,7 @@ def test_any_backbone_can_be_pretrained(name, pictures, tmp_path):
     loss = result.metrics["validation"]["loss"]
     assert float(row["validation_loss"]) == pytest.approx(loss, abs=1e-5)
     backbone = load_backbone(BACKBONES[name], 32, str(result.backbone))
-    assert {weight.dtype for weight in backbone.get_weights()} == {np.dtype("float32")}
+    # EfficientNet's normalisation counts, too, what it was adapted to.
+    dtypes = {weight.dtype for weight in backbone.get_weights() if weight.dtype.kind == "f"}
+    assert dtypes == {np.dtype("float32")}
     assert len(COLOURS) == result.metrics["num_classes"]
