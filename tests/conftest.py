@@ -179,3 +179,11 @@ def trained(finished):
 def paths(pictures):
     """The 12 test pictures."""
     return sorted((pictures / "test").rglob("*.jpg"))
+
+
+@pytest.fixture
+def predictions():
+    """Probabilities of five classes, (37, 5), and the labels of as many examples."""
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(5), size=37)
+    return probabilities, generator.integers(5, size=37)

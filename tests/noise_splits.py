@@ -92,3 +92,17 @@ def settings_of(directory, bad_images, memory_gigabytes=1.0, cache_gigabytes=0.0
         cache_gigabytes=cache_gigabytes,
         cache_dir=str(directory),
     )
+
+
+def black_split(sizes, *, by_index):
+    """Returns a split of black PNG pictures of the given heights and widths."""
+    files = [tf.io.encode_png(np.zeros((*size, 3), "uint8")).numpy() for size in sizes]
+    labels = np.arange(len(files))
+    table = tf.constant(files)
+
+    def digests():
+        return ids_of((file,) for file in files)
+
+    if by_index:
+        return in_any_order(labels, lambda index: tf.gather(table, index), str, digests)
+    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str, digests)

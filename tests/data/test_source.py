@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from noise_splits import black_split
 
-from tfxfer.data.source import Source, Split, first_few, in_any_order, places_of
+from tfxfer.data.source import Source, first_few, places_of
 from tfxfer.errors import UsageError
-from tfxfer.system.digests import ids_of
 
 
 def test_the_first_few_of_many_names_are_listed():
@@ -16,23 +16,9 @@ def test_the_first_few_of_many_names_are_listed():
     assert first_few([*"abcdefg"], "class", "classes") == "7 classes: a, b, c, d, e and 2 more"
 
 
-def split_of(sizes, *, by_index):
-    """Returns a split of black PNG pictures of the given heights and widths."""
-    files = [tf.io.encode_png(np.zeros((*size, 3), "uint8")).numpy() for size in sizes]
-    labels = np.arange(len(files))
-    table = tf.constant(files)
-
-    def digests():
-        return ids_of((file,) for file in files)
-
-    if by_index:
-        return in_any_order(labels, lambda index: tf.gather(table, index), str, digests)
-    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str, digests)
-
-
 def test_selected_examples_keep_order_labels_ids_and_weights():
     for by_index in (True, False):
-        split = split_of([(side, 5) for side in range(1, 8)], by_index=by_index)
+        split = black_split([(side, 5) for side in range(1, 8)], by_index=by_index)
         part = split.select(np.array([1, 4, 6]))
         heights = [tf.io.decode_png(file).shape[0] for file in part.open_images()]
         assert heights == [2, 5, 7]
@@ -45,7 +31,7 @@ def test_selected_examples_keep_order_labels_ids_and_weights():
 
 
 def test_the_fingerprint_changes_with_every_image_label_and_split():
-    split = split_of([(side, 5) for side in range(1, 8)], by_index=True)
+    split = black_split([(side, 5) for side in range(1, 8)], by_index=True)
     few, some = split.select(np.array([0, 1])), split.select(np.array([1, 2]))
     other = dataclasses.replace(few, labels=np.array([0, 0]))
     prints = [
@@ -65,7 +51,7 @@ def test_the_fingerprint_changes_with_every_image_label_and_split():
 
 
 def test_a_class_whose_name_is_no_text_is_refused():
-    splits = {"train": split_of([(4, 4)], by_index=True)}
+    splits = {"train": black_split([(4, 4)], by_index=True)}
     with pytest.raises(
         UsageError, match=r"The name of the class 'a\\udcff' is no UTF-8.*Rename it"
     ):
@@ -84,7 +70,7 @@ def test_a_class_whose_name_is_no_text_is_refused():
     ],
 )
 def test_class_names_that_cannot_be_kept_apart_are_refused(names, told):
-    splits = {"train": split_of([(4, 4)], by_index=True)}
+    splits = {"train": black_split([(4, 4)], by_index=True)}
     with pytest.raises(UsageError, match=f"{told}.*Rename"):
         Source("data", names, splits, (4, 4))
 
@@ -97,6 +83,6 @@ def test_class_names_are_found_among_others_however_unicode_writes_them():
 
 
 def test_the_fingerprint_does_not_tell_how_unicode_writes_a_name():
-    splits = {"train": split_of([(4, 4)], by_index=True)}
+    splits = {"train": black_split([(4, 4)], by_index=True)}
     one, other = (Source("a", (name, "x"), splits, (4, 4)) for name in ("\u00e9", "e\u0301"))
     assert one.fingerprint() == other.fingerprint()

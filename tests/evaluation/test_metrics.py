@@ -32,13 +32,6 @@ from tfxfer.models.objectives import accuracy
 from tfxfer.runs.metrics_record import Summary
 
 
-@pytest.fixture
-def predictions():
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(5), size=37)
-    return probabilities, generator.integers(5, size=37)
-
-
 def class_scores(pairs):
     return ClassScores.of_counts(pairs.right, pairs.taken, pairs.support)
 

@@ -12,13 +12,6 @@ from tfxfer.models.losses import (
 from tfxfer.models.objectives import accuracy, softmax
 
 
-@pytest.fixture
-def predictions():
-    generator = np.random.default_rng(0)
-    probabilities = generator.dirichlet(np.ones(5), size=37)
-    return probabilities, generator.integers(5, size=37)
-
-
 def test_label_smoothing_follows_its_formula_and_sends_gradients_of_it():
     logits = np.array([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]], "float32")
     labels = np.array([0, 1])

@@ -20,3 +20,5 @@ def test_what_a_file_of_a_model_needs_must_stay(tmp_path):
     model.touch()
     assert files_of_model(model) == [model, tmp_path / "classes.txt", tmp_path / "model.seen.npz"]
     assert RunDirectory(tmp_path).seen in files_of_model(model)
+    unnamed = model.rename(tmp_path / "model")
+    assert {unnamed, tmp_path / "classes.txt"} <= {*files_of_model(unnamed)}

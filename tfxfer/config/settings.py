@@ -10,6 +10,8 @@ from tfxfer.errors import UsageError, did_you_mean
 
 Record = TypeVar("Record")
 
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
 
 def setting(
     default: Any,
@@ -123,9 +125,6 @@ def _converted(kind: type[Any], key: str, value: Any) -> Any:
     if allowed is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return tuple(value) if isinstance(value, list) else value
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def check_value(record: type[Any], key: str, value: Any) -> None:

@@ -11,6 +11,13 @@ from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 
+# The buffer that shuffles larger data which can only be read from the first to the last; it holds
+# encoded images, about 1 GB of photos.
+SHUFFLE_EXAMPLES = 10_000
+
+# What the seed of a run is used for here; each use has random numbers of its own.
+_ORDER, _AUGMENT = 0, 1
+
 
 def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
     """Returns batches of (rows, labels), every example once, in order."""
@@ -52,14 +59,6 @@ def feature_batches(
     return _Epochs(len(labels), batch_size, epochs, first_epoch, first_step).batches(
         one_epoch, lambda indices: tuple(tf.gather(column, indices) for column in columns)
     )
-
-
-# The buffer that shuffles larger data which can only be read from the first to the last; it holds
-# encoded images, about 1 GB of photos.
-SHUFFLE_EXAMPLES = 10_000
-
-# What the seed of a run is used for here; each use has random numbers of its own.
-_ORDER, _AUGMENT = 0, 1
 
 
 def training_batches(

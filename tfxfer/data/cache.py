@@ -10,7 +10,6 @@ What is in such a folder is said in `cache_entry`.
 import contextlib
 import os
 import pathlib
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
 from tfxfer.system.digests import Ids
 from tfxfer.system.files import remove_half_written
 from tfxfer.system.notices import warn_once
+from tfxfer.system.run_layout import CACHE_INDEX, is_cache_rows
 
 # What is kept: features of frozen backbones; decoded images; of which content it is known that it
 # can be decoded, where only the ids count.
@@ -253,7 +253,7 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
 def _is_entry(folder: pathlib.Path) -> bool:
     """Tells whether a folder is an entry by what is in it; half-written files are hidden."""
     names = [file.name for file in _listed(folder)]
-    return all(name[0] == "." or re.fullmatch(r"index\.npz|rows-.*\.npy", name) for name in names)
+    return all(name[0] == "." or name == CACHE_INDEX or is_cache_rows(name) for name in names)
 
 
 def _size(folder: pathlib.Path) -> int:

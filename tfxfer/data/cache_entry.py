@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from tfxfer.system.digests import ID_BYTES, Ids
 from tfxfer.system.files import flush, replacing, temporary_beside
+from tfxfer.system.run_layout import CACHE_INDEX
 
 Rows = npt.NDArray[Any]  # (num_rows, ...)
 
@@ -44,7 +45,7 @@ class EntryFolder:
     @property
     def index(self) -> pathlib.Path:
         """The file that tells what the rows are; its time is when the entry was last used."""
-        return self.path / "index.npz"
+        return self.path / CACHE_INDEX
 
     def read_index(self) -> tuple[Ids, dict[str, Any]]:
         """Returns the ids in the order of the rows, and what they are.

@@ -15,13 +15,16 @@ import numpy.typing as npt
 import scipy.optimize
 
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import Counts, example_losses
+from tfxfer.evaluation.metrics import SMALLEST_PROBABILITY, Counts, example_losses
 from tfxfer.models.losses import row_blocks
 from tfxfer.models.objectives import accuracy, is_right, softmax
 from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
 
 # Bins of confidence in which calibration is looked at (Guo et al. 2017, arXiv:1706.04599).
 CALIBRATION_BINS = 15
+
+# No useful temperature is beyond.
+_RANGE = (0.25, 50.0)
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,6 @@ def _binned(
     )
 
 
-# No useful temperature is beyond.
-_RANGE = (0.25, 50.0)
-
-# A float32 probability of 0 has some logarithm.
-_TINY = float(np.finfo(np.float32).tiny)
-
-
 def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Returns the temperature of the least cross-entropy; 1 where every example is right.
 
@@ -138,7 +134,7 @@ def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np
     rows = np.asarray(probabilities)
     found = np.empty(rows.shape, np.float32)
     for block in row_blocks(rows):
-        logits = np.log(np.maximum(rows[block].astype(np.float64), _TINY))
+        logits = np.log(np.maximum(rows[block].astype(np.float64), SMALLEST_PROBABILITY))
         found[block] = softmax(logits / temperature)
     return found
 

@@ -14,7 +14,7 @@ from tfxfer.runs.metrics_record import Summary
 Counts = npt.NDArray[np.int64]
 
 # The smallest probability that a float32 softmax is taken to mean; it bounds one example's loss.
-_SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 # Samples that a bootstrap draws, of which the middle 95% make the interval.
 BOOTSTRAP_SAMPLES = 1000
@@ -165,7 +165,7 @@ def example_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.N
     """Returns the terms of which `cross_entropy` is the mean, (num_examples,)."""
     rows = np.asarray(probabilities)
     chosen = np.take_along_axis(rows, np.asarray(labels)[:, None], axis=1)[:, 0].astype(np.float64)
-    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, _SMALLEST_PROBABILITY))
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, SMALLEST_PROBABILITY))
     return losses
 
 

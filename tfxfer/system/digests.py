@@ -40,7 +40,7 @@ def code_digest(*modules: str) -> str:
 def _with_imports(modules: frozenset[str]) -> frozenset[pathlib.Path]:
     """Returns the files of modules and of all of this package that they import, by any path."""
     found: set[pathlib.Path] = set()
-    waiting = [_file_of(name) or pathlib.Path(name) for name in modules]
+    waiting = [_file_of(name) for name in modules]
     while waiting:
         file = waiting.pop()
         if file not in found:
@@ -59,13 +59,12 @@ def _imported_files(file: pathlib.Path) -> list[pathlib.Path]:
         if f"{node.module}.".startswith("tfxfer.")
         for name in ("", *(f".{alias.name}" for alias in node.names))
     ]
-    return [path for path in map(_file_of, names) if path is not None]
+    return [path for path in map(_file_of, names) if path.is_file()]
 
 
-def _file_of(module: str) -> pathlib.Path | None:
-    """Returns the file of a module of this package, None where there is none of that name."""
-    file = pathlib.Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
-    return file if file.is_file() else None
+def _file_of(module: str) -> pathlib.Path:
+    """Returns where the file of a module of this package is, if there is one of that name."""
+    return pathlib.Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
 
 
 def id_of(*parts: bytes) -> bytes:

@@ -27,6 +27,10 @@ _TRIED_BYTES = 64 * 1024
 
 _ABANDONED_SECONDS = 24 * 3600
 
+# What a file system says that lost data when it was told to flush them. Any other error is that of
+# one that cannot: of directories many cannot, such as network shares and those of FUSE.
+_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+
 
 def check_output(
     path: str | pathlib.Path,
@@ -124,11 +128,6 @@ def same_file(path: pathlib.Path, other: str | pathlib.Path) -> bool:
         return os.path.samefile(path, other)
     except (OSError, ValueError):
         return False
-
-
-# What a file system says that lost data when it was told to flush them. Any other error is that of
-# one that cannot: of directories many cannot, such as network shares and those of FUSE.
-_LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
 def check_writable(directory: str | pathlib.Path, setting: str) -> None:

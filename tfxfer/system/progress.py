@@ -12,6 +12,8 @@ _TERMINAL_SECONDS = 0.2  # between updates in place
 
 _LOG_SECONDS = 15.0  # between lines where standard error is a file
 
+Say = Callable[[str], None]
+
 
 class Pace:
     """How fast something goes on since it was begun, or begun anew.
@@ -135,6 +137,3 @@ def readable_bytes(number: float) -> str:
             )
         number /= 1000
     return f"{number:.1f} GB"
-
-
-Say = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The names of the files of a run and of an export."""
+"""The names of the files of a run, of an export and of an entry of the cache."""
 
 import os
 import pathlib
@@ -9,6 +9,12 @@ from tfxfer.config.paths import user_path
 
 # Of an export: files that come along with it, and that a server leaves alone.
 EXTRA_FOLDER = "assets.extra"
+
+# In its folder of assets: the class names, and what it is.
+LABELS_FILE, FACTS_FILE = "labels.txt", "tfxfer.json"
+
+# Of an entry of the cache: what tells what its rows are.
+CACHE_INDEX = "index.npz"
 
 # Models in any of the forms in which they are written.
 _MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")
@@ -156,7 +162,7 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     path = user_path(model)
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
-    if path.suffix and not path.is_dir():
+    if path.is_file() or (path.suffix and not path.is_dir()):
         return [path, classes_file(path), seen_file(path)]
     return RunDirectory(path).files
 
@@ -176,6 +182,11 @@ def exported_seen_file(version: pathlib.Path) -> pathlib.Path:
     return version / EXTRA_FOLDER / "seen.npz"
 
 
+def is_cache_rows(name: str) -> bool:
+    """Tells whether a file's name is that of the rows of an entry of the cache."""
+    return name.startswith("rows-") and name.endswith(".npy")
+
+
 def is_work(path: pathlib.Path) -> bool:
     """Tells whether a directory is a result of tfxfer: a run, export, model or cache entry.
 
@@ -187,19 +198,14 @@ def is_work(path: pathlib.Path) -> bool:
         return any(file.is_file() for file in told) or run.checkpoints.is_dir()
     if (path / "saved_model.pb").is_file():
         return True
-    others = [run.classes.name, "index.npz", run.lock.name]
+    others = [run.classes.name, CACHE_INDEX, run.lock.name]
     known = [name for name in others if (path / name).is_file()]
     if not known:
         return False
     names = os.listdir(path)
     if run.classes.name in known and any(_MODEL_FILE.search(name) for name in names):
         return True
-    if "index.npz" in known and any(re.fullmatch(r"rows-.*\.npy", name) for name in names):
+    if CACHE_INDEX in known and any(map(is_cache_rows, names)):
         return True
     # Begun a moment ago, or when it was killed.
     return run.lock.name in known and all(name[0] == "." for name in names)
-
-
-LABELS_FILE = "labels.txt"
-
-FACTS_FILE = "tfxfer.json"

@@ -3,32 +3,18 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from noise_splits import black_split
 
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import Split, in_any_order
+from tfxfer.data.source import in_any_order
 from tfxfer.errors import DataError
-from tfxfer.system.digests import ids_of
-
-
-def split_of(sizes, *, by_index):
-    """Returns a split of black PNG pictures of the given heights and widths."""
-    files = [tf.io.encode_png(np.zeros((*size, 3), "uint8")).numpy() for size in sizes]
-    labels = np.arange(len(files))
-    table = tf.constant(files)
-
-    def digests():
-        return ids_of((file,) for file in files)
-
-    if by_index:
-        return in_any_order(labels, lambda index: tf.gather(table, index), str, digests)
-    return Split(labels, lambda: tf.data.Dataset.from_tensor_slices(table), str, digests)
 
 
 def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
     sizes = [(10, 20)] * 100 + [(30, 40)] * 300
-    assert typical_height_and_width(split_of(sizes, by_index=True)) == (30, 40)
+    assert typical_height_and_width(black_split(sizes, by_index=True)) == (30, 40)
     # What can only be read in order is judged by its beginning.
-    assert typical_height_and_width(split_of(sizes, by_index=False)) == (10, 20)
+    assert typical_height_and_width(black_split(sizes, by_index=False)) == (10, 20)
 
 
 def test_the_header_is_enough_and_what_has_none_has_no_say():

@@ -8,6 +8,9 @@ from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.keras_applications import ROWS
 
+# Of files of weights.
+_SUFFIXES = (".h5", ".hdf5", ".keras")
+
 
 def find_backbone(name: str) -> Backbone:
     """Returns the backbone a user means; case, '-', '_' and '.' do not matter.
@@ -27,8 +30,6 @@ def _plain(name: str) -> str:
 
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
-
-_SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
 def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
