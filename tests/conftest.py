@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from small_network import SMALL
 
 from tfxfer.config.schema import FitConfig
 
-# The smallest network of the table: 218,544 parameters, BatchNorm, 1 s to build.
-SMALL_BACKBONE = "mobilenet_025"
+SMALL_BACKBONE = SMALL.name
 
 COLOURS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
 

@@ -114,7 +114,7 @@ def test_the_model_that_is_kept_is_that_of_the_best_epoch(finished):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("optimizer", "unfreeze"), [("lbfgs", "none"), ("adam", "block_13")])
+@pytest.mark.parametrize(("optimizer", "unfreeze"), [("lbfgs", "none"), ("adam", "block_3")])
 def test_what_chooses_in_mixed_precision_is_what_is_saved_in_float32(
     pictures, weights_file, tmp_path, optimizer, unfreeze
 ):
@@ -183,7 +183,7 @@ def test_the_same_seed_gives_the_same_run(pictures, weights_file, tmp_path):
 def test_training_on_kept_activations_is_training_on_images(pictures, weights_file, tmp_path):
     settings = {
         "head": {"epochs": 0, "dropout": 0.0},
-        "finetune": {"unfreeze": "block_13", "epochs": 2, "learning_rate": 1e-3},
+        "finetune": {"unfreeze": "block_3", "epochs": 2, "learning_rate": 1e-3},
         "augment": {"flip": False, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
         "cache_gigabytes": 0.0,
     }
@@ -341,7 +341,7 @@ STEPS = {"epochs": 15, "optimizer": "adam", "learning_rate": 0.05, "weight_decay
 ON_FEATURES = {"head": STEPS, "finetune": {"epochs": 0}}
 TUNED = {
     "head": {"epochs": 0, "dropout": 0.0},
-    "finetune": STEPS | {"learning_rate": 3e-3, "unfreeze": "block_13", "batch_norm": "frozen"},
+    "finetune": STEPS | {"learning_rate": 3e-3, "unfreeze": "block_3", "batch_norm": "frozen"},
     "augment": {"flip": False, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
 }
 WAYS = {

@@ -45,8 +45,8 @@ def state(classifier):
 
 
 @pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
-@pytest.mark.parametrize("unfreeze", ["none", "block_13", "all"])
-@pytest.mark.parametrize("before", ["none", "block_13", "all"])
+@pytest.mark.parametrize("unfreeze", ["none", "block_3", "all"])
+@pytest.mark.parametrize("before", ["none", "block_3", "all"])
 def test_what_is_trained_is_counted_and_nothing_changed(classifier, before, unfreeze, batch_norm):
     classifier.unfreeze(before, "frozen")
     was = state(classifier)

@@ -22,9 +22,9 @@ def config(tmp_path, **settings):
 
 def test_a_plan_has_everything_decided(tmp_path):
     plan = make_plan(config(tmp_path))
-    assert plan.config.run == "digits-mobilenet_025"
-    assert plan.run.path == tmp_path / "runs" / "digits-mobilenet_025"
-    assert plan.export_directory == tmp_path / "exports" / "digits-mobilenet_025"
+    assert plan.config.run == "digits-small"
+    assert plan.run.path == tmp_path / "runs" / "digits-small"
+    assert plan.export_directory == tmp_path / "exports" / "digits-small"
     assert plan.config.precision in ("float32", "mixed_bfloat16", "mixed_float16")
     assert (plan.config.input_size, plan.config.image_size) == (8, 32)
     assert plan.config.augment.flip is False
@@ -37,7 +37,7 @@ def test_the_name_of_the_backbone_is_the_tables(tmp_path):
 def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     settings = {
         "head": {"epochs": 1, "optimizer": "adam", "augmented_views": 2},
-        "finetune": {"unfreeze": "block_13", "epochs": 1},
+        "finetune": {"unfreeze": "block_3", "epochs": 1},
     }
     plan = make_plan(config(tmp_path, **settings))
     classifier = plan.build_classifier("none")
@@ -51,9 +51,9 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     assert any(line.endswith("frozen backbone once, with 2 changed views of it") for line in lines)
     head = 256 * 10 + 10
     assert f"                {head:,} parameters trained, 218,544 frozen" in lines
-    assert "                trains the head and block_13, BatchNorm adapting" in lines
+    assert "                trains the head and block_3, BatchNorm adapting" in lines
     trained = (
-        sum(layer.count_params() for layer in classifier.stages["block_13"]) - 2 * 256 * 2
+        sum(layer.count_params() for layer in classifier.stages["block_3"]) - 2 * 256 * 2
     )  # the statistics of two BatchNorm layers are not trained
     expected = f"{head + trained:,} parameters trained, {218_544 - trained:,} frozen"
     assert any(expected in line for line in lines)

@@ -172,3 +172,21 @@ def test_keras_must_have_a_backend_that_does(monkeypatch):
     with pytest.raises(UsageError, match="imported with the backend 'torch'"), own_globals():
         pass
     assert isolation._process.depth == 0
+
+
+def test_autograph_rewrites_no_function_of_a_pipeline():
+    def half(x):
+        return x / 2 if x > 0 else x  # AutoGraph makes a `tf.cond` of it
+
+    @isolated
+    def piped():
+        return tf.data.Dataset.from_tensors(1.0).map(half)
+
+    @isolated
+    def piped_one_by_one():
+        yield piped()
+
+    for pipe in (piped, lambda: next(piped_one_by_one())):
+        with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+            pipe()
+    assert next(iter(tf.data.Dataset.from_tensors(1.0).map(half))) == 0.5  # the caller's are

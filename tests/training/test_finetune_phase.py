@@ -50,7 +50,7 @@ def test_it_begins_at_the_head_it_is_given_and_the_best_weights_of_all_else(mate
 
 
 def test_what_judges_gives_the_logits_of_the_classifier(materials):
-    source = finetune(materials, Trainable("block_13", "frozen"), None)
+    source = finetune(materials, Trainable("block_3", "frozen"), None)
     materials.classifiers.update_exact()
     pixels = np.array(materials.images["validation"].kept, "float32")
     expected = materials.classifiers.trained.model.predict(pixels, verbose=0)
