@@ -10,6 +10,9 @@ from tfxfer.errors import UsageError, did_you_mean
 
 Record = TypeVar("Record")
 
+# The limits of `setting`, in the words of messages.
+_LIMITS = {"minimum": "at least", "maximum": "at most", "above": "above", "below": "below"}
+
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -17,29 +20,35 @@ def setting(
     default: Any,
     meaning: str,
     *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    group: str = "",
+    common: bool = False,
+    unset: str = "",
     is_path: bool = False,
     short: str | None = None,
+    **limits: float,
 ) -> Any:
-    """Returns a dataclass field that knows what there is to know of a setting.
+    """Returns a dataclass field with all that is known about a setting.
 
     Args:
-        default: None leaves it open.
-        meaning: What it does, with its unit where the name does not say it: the help of its option.
-            Where the default is None it may say what that comes to, as "[default: all]".
-        minimum: The least value, or None; of a list, of each of its items, as the other limits.
-        maximum: The greatest.
-        above: What it must be greater than.
-        below: What it must be less than.
+        default: Its default. None leaves it open.
+        meaning: What it does, with its unit where the name does not say it. Shown by `--help`.
+        group: Heading under which `--help` shows it, one of `GROUPS` of `schema.py`. Settings
+            inside a section take the group of the section.
+        common: Whether `--help` shows it first, among the common options.
+        unset: What None means, as "all". Without it, None is decided from the data.
         is_path: Whether `~` is expanded.
-        short: Another name of its option.
+        short: A shorter name of its option.
+        **limits: `minimum`, `maximum`, `above` or `below`. For a list they apply to each item.
     """
-    limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
-    present = {words: limit for words, limit in limits.items() if limit is not None}
-    known = {"meaning": meaning, "limits": present, "is_path": is_path, "short": short}
+    known = {
+        "meaning": meaning,
+        "group": group,
+        "common": common,
+        "unset": unset,
+        "is_path": is_path,
+        "short": short,
+        "limits": {_LIMITS[name]: limit for name, limit in limits.items()},
+    }
     return dataclasses.field(default=default, metadata=known)
 
 
@@ -59,6 +68,11 @@ def option_of(key: str) -> str:
 def setting_meaning(record: Any, key: str) -> str:
     """Returns what a setting does, in a sentence."""
     return str(setting_field(record, key).metadata["meaning"])
+
+
+def setting_group(record: Any, key: str) -> str:
+    """Returns the heading under which `--help` shows a setting."""
+    return str(setting_field(record, key.split(".")[0]).metadata["group"])
 
 
 def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:

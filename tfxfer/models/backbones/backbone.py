@@ -32,18 +32,19 @@ class Backbone:
     stages: Stages
     last_resolution: str  # first of the stages that work at, or come down to, the lowest resolution
     batch_norm: bool
-    licence: str  # of the weights
+    license: str  # of the weights, and its holder in parentheses
     paper: str
     weights_file: str  # its name in KERAS_HOME/models, or among the files of this package
-    weights_url: str = ""  # of these weights; empty for those that come with tfxfer
+    weights_url: str = ""  # where they are downloaded from; empty for bundled weights
     weights_hash: str = ""  # MD5 or SHA-256; empty where Keras publishes none
-    weights_name: str = "imagenet"  # what `--weights` calls them: the data of their training
+    weights_name: str = "imagenet"  # what `--weights` calls them: the dataset they were trained on
+    imagenet_top1: float | None = None  # accuracy on ImageNet validation, in [0, 1]; None: unknown
     module: str = "keras.applications"
     builder_arguments: tuple[tuple[str, Any], ...] = ()
 
     @property
     def bundled(self) -> bool:
-        """Whether the weights come with tfxfer."""
+        """Whether the weights are part of the package."""
         return not self.weights_url
 
     @property
