@@ -282,7 +282,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
     text = describe_plan(config)
     backbone = BACKBONES[SMALL_BACKBONE]
     head = backbone.num_features * 3 + 3
-    assert f"{head:,} parameters trained, {backbone.num_parameters:,} frozen" in text
+    assert f"{head:,} trainable parameters, {backbone.num_parameters:,} frozen" in text
     assert "21 train, 9 validation, 12 test images" in text
     assert "BatchNorm frozen" in text
     assert str(tmp_path / "saved_models" / f"{pictures.name}-{SMALL_BACKBONE}" / "1") in text
