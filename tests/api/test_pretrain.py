@@ -76,7 +76,7 @@ def test_it_learns_and_says_so(pretrained):
     result, said = pretrained
     assert result.metrics["validation"]["accuracy"] >= 0.7  # chance is 1/3
     assert "SGD, 4 epochs, learning rate" in said
-    assert "batches of 8, label smoothing 0.1" in said
+    assert "batch size 8, label smoothing 0.1" in said
     assert said.count("pretrain") >= 4
     assert f"validation accuracy {result.metrics['validation']['accuracy']:.4f}" in said
     assert f"--weights {result.backbone} --data DATA" in said

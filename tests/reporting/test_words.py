@@ -106,7 +106,9 @@ def test_the_phases_are_told_in_their_order(findings):
     head, finetune, kept = words.phases(config, made_epochs(), 0.1, best)
     assert head.startswith("The head was trained with the backbone frozen")
     assert head.endswith("penalty chosen on validation, which was 0.1.")
-    assert finetune.startswith("Then the head and the whole backbone, BatchNorm frozen: 2 epochs")
+    assert finetune.startswith(
+        "Then the head and the whole backbone, BatchNorm frozen: Adam, 2 epochs"
+    )
     assert "the images changed by flip, shift 10%" in finetune
     assert "were run" not in finetune
     assert kept.startswith("Kept was epoch 2 of the finetune phase")

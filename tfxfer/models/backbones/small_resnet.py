@@ -20,8 +20,8 @@ def small_resnet(
     shape changes, the shortcut is averaged 2 x 2 and then projected (He et al. 2019,
     arXiv:1812.01187, section 4.1).
 
-    Layers are called `conv1_*` for the first convolution and `conv2_block1_*` and so on for the
-    stages, as in Keras' ResNets.
+    Layers are named as in the ResNets of Keras: `conv1_*` for the first convolution, then
+    `conv2_block1_*` and so on.
 
     Args:
         input_shape: (height, width, 3) of images in [-1, 1]; sides may be None.
