@@ -490,12 +490,16 @@ def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared
 @pytest.mark.slow
 def test_a_comparison_is_planned_and_answered_in_words(compared):
     result, said = compared
-    assert "comparison      with random weights, on 9 training images, both\n" in said
+    assert "comparison      pretrained and random weights, each on 9 training images\n" in said
     assert "What transfer was worth (9 training images, test accuracy on 12 images):" in said
     scratch = result.metrics["comparison"]["scratch"]["accuracy"]
     assert f"from scratch  {scratch:.4f} after 2 epochs" in said
     assert re.search(r"Pretraining (helped|did not help|made no difference)", said)
-    assert said.index("export  ") < said.index("comparison: pretrained") < said.index("Next:")
+    assert (
+        said.index(f"export  {result.export}")
+        < said.index("comparison: pretrained")
+        < said.index("Next:")
+    )
 
 
 @pytest.mark.slow

@@ -51,6 +51,7 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     (schedule,) = [line for line in lines if line.startswith("head phase ")]
     for part in ("Adam", "1 epoch", "learning rate 0.001", "cosine"):
         assert part in schedule
+    assert any("batch size 32, weight decay" in line for line in lines)
     assert any("frozen backbone" in line and "2 augmented views" in line for line in lines)
     head = 256 * 10 + 10
     assert f"                {head:,} trainable parameters, 218,544 frozen" in lines

@@ -69,18 +69,18 @@ def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifi
     """Returns the lines on what each phase trains and how. The classifier is not changed."""
     lines = []
     if config.head.epochs:
-        what = "the head on features of the frozen backbone, computed once"
+        what = "the head on features of the frozen backbone"
         if config.head.augmented_views:
-            what += f", with {config.head.augmented_views} augmented views of each image"
+            what += f", of each image and {config.head.augmented_views} augmented views"
         num_trained = count_trained(classifier, "none", "frozen")
-        lines += _describe_phase("head", config.head, what, num_trained, classifier)
+        lines += _describe_phase("head", config.head, what, num_trained, classifier, config)
     else:
         lines.append(plan_row("head phase", "skipped"))
     phase = config.finetune
     if phase.epochs:
         what = describe_unfrozen(phase.unfreeze, phase.batch_norm, backbone)
         num_trained = count_trained(classifier, phase.unfreeze, phase.batch_norm)
-        lines += _describe_phase("finetune", phase, what, num_trained, classifier)
+        lines += _describe_phase("finetune", phase, what, num_trained, classifier, config)
     else:
         lines.append(plan_row("finetune phase", "skipped"))
     return lines
@@ -92,11 +92,16 @@ def _describe_phase(
     what: str,
     num_trained: int,
     classifier: Classifier,
+    config: DecidedFit,
 ) -> list[str]:
     num_frozen = classifier.num_parameters() - num_trained
+    details = [] if phase.optimizer == "lbfgs" else [f"batch size {config.batch_size:,}"]
+    if config.label_smoothing:
+        details.append(f"label smoothing {config.label_smoothing:g}")
+    details += describe_regularisation(phase)
     return [
         plan_row(f"{name} phase", describe_schedule(phase)),
-        *(plan_row("", text) for text in describe_regularisation(phase)),
+        *([plan_row("", ", ".join(details))] if details else []),
         plan_row("", f"trains {what}"),
         plan_row("", f"{num_trained:,} trainable parameters, {num_frozen:,} frozen"),
     ]

@@ -142,7 +142,11 @@ class PretrainPlan:
     def describe(self, classifier: Classifier) -> str:
         """Returns the plan as text."""
         config = self.config
-        smoothing = config.label_smoothing
+        details = [
+            f"batch size {config.batch_size:,}",
+            f"label smoothing {config.label_smoothing:g}",
+            *describe_regularisation(config),
+        ]
         lines = [
             *describe_data(self.source, config),
             plan_row(
@@ -152,8 +156,7 @@ class PretrainPlan:
                 f"{classifier.num_trainable():,} trainable parameters",
             ),
             plan_row("training", describe_schedule(config)),
-            plan_row("", f"batch size {config.batch_size:,}, label smoothing {smoothing:g}"),
-            *(plan_row("", text) for text in describe_regularisation(config)),
+            plan_row("", ", ".join(details)),
             plan_row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             plan_row("precision", describe_arithmetic(config)),
         ]
