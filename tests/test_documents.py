@@ -163,7 +163,9 @@ def test_the_files_of_settings_are_those_of_the_server():
 def commands(text):
     """Yields the words of each `tfxfer` command in blocks of a page and between its backticks."""
     blocks = [content for kind, content in _BLOCK.findall(text) if kind in ("", "bash")]
-    for line in itertools.chain(*(block.splitlines() for block in blocks), spans(text)):
+    for line in itertools.chain(
+        *(block.replace("\\\n", " ").splitlines() for block in blocks), spans(text)
+    ):
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>()")
         lexer.whitespace_split = True
         words = list(lexer) if re.search(r"(^|[ &|])tfxfer ", line) else []
