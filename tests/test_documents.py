@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib.util
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -28,9 +29,20 @@ from tfxfer.exporting.clients import WARMUP_BATCH_SIZES, curl_with_file, grpc_sn
 
 ROOT = pathlib.Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+
+
+def text_of(path):
+    """Returns a page as Markdown; of a notebook, without its code and what that printed."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells)
+
+
 PAGES = {
-    str(path.relative_to(ROOT)): path.read_text("utf-8")
-    for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+    str(path.relative_to(ROOT)): text_of(path)
+    for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*.ipynb"))]
 }
 # Their links are checked, too.
 OTHERS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "benchmarks/README.md", "saved_models/README.md")
@@ -163,6 +175,7 @@ def test_the_files_of_settings_are_those_of_the_server():
 def commands(text):
     """Yields the words of each `tfxfer` command in blocks of a page and between its backticks."""
     blocks = [content for kind, content in _BLOCK.findall(text) if kind in ("", "bash")]
+    blocks += re.findall(r"(?:^ {4}.*\n?)+", prose(text), re.MULTILINE)
     for line in itertools.chain(
         *(block.replace("\\\n", " ").splitlines() for block in blocks), spans(text)
     ):
@@ -274,17 +287,17 @@ def links(text):
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS])
 def test_links_and_anchors_lead_somewhere(page):
-    for link in links((ROOT / page).read_text("utf-8")):
+    for link in links(text_of(ROOT / page)):
         path, _, anchor = link.partition("#")
         target = (ROOT / page).parent / path if path else ROOT / page
         assert target.exists(), link
         assert target.resolve().is_relative_to(ROOT)
         if anchor:
-            assert anchor in anchors(target.read_text("utf-8")), link
+            assert anchor in anchors(text_of(target)), link
 
 
 def test_every_page_is_linked_from_the_readme_and_the_start_page():
-    others = set(PAGES) - {"README.md", "docs/index.md"}
+    others = {page for page in PAGES if page.endswith(".md")} - {"README.md", "docs/index.md"}
     assert {f"docs/{link}" for link in links(PAGES["docs/index.md"])} >= others
     # The reference is empty outside of the site.
     assert set(links(README)) >= others - {"docs/reference.md"}
