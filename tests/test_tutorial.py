@@ -33,7 +33,8 @@ def test_the_notebook_is_valid_and_holds_no_outputs():
     nbformat.validate(found)
     assert found.metadata.kernelspec.name == "python3"
     for cell in found.cells:
-        assert not cell.get("outputs") and cell.get("execution_count") is None
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
 
 
 def test_every_code_cell_compiles():

@@ -11,6 +11,10 @@ def home() -> pathlib.Path | None:
     """Returns the user's home directory, None where there is none.
 
     In containers the user often has none: HOME is not set, and the user id is not in /etc/passwd.
+
+    Examples:
+        >>> home()  # where HOME is /home/ann
+        PosixPath('/home/ann')
     """
     path = pathlib.Path(os.path.expanduser("~")) if os.environ.get("HOME", "~") else None
     return path if path is not None and path.is_absolute() else None
@@ -27,6 +31,12 @@ def expand_user(path: str, where: str = "") -> str:
 
     Raises:
         UsageError: There is no such home directory.
+
+    Examples:
+        >>> expand_user("~/photos")  # where HOME is /home/ann
+        '/home/ann/photos'
+        >>> expand_user("data/photos")
+        'data/photos'
     """
     if not path.startswith("~") or os.path.lexists(path):
         return path
@@ -48,7 +58,12 @@ def expand_user(path: str, where: str = "") -> str:
 
 
 def user_path(path: str | os.PathLike[str], where: str = "") -> pathlib.Path:
-    """Returns what `expand_user` returns as a path."""
+    """Returns what `expand_user` returns as a path.
+
+    Examples:
+        >>> user_path("~/photos")  # where HOME is /home/ann
+        PosixPath('/home/ann/photos')
+    """
     return pathlib.Path(expand_user(os.fspath(path), where))
 
 
@@ -56,6 +71,12 @@ def listed_path(path: str, folder: str = "") -> str:
     """Returns a path of a list or a table, relative to a folder, with `~` expanded.
 
     Where there is no such home directory it stays as it is: it is then one that is not there.
+
+    Examples:
+        >>> listed_path("bee.jpg", "photos")
+        'photos/bee.jpg'
+        >>> listed_path("~/bee.jpg", "photos")  # where HOME is /home/ann
+        '/home/ann/bee.jpg'
     """
     inside = os.path.join(folder, path)
     if not path.startswith("~") or os.path.lexists(inside):

@@ -66,7 +66,27 @@ class Facts:
 
 
 def decide(config: FitConfig, facts: Facts) -> DecidedFit:
-    """Returns the settings of a fit with every rule-made one decided; what the user set stays."""
+    """Returns the settings of a fit with every rule-made one decided; what the user set stays.
+
+    Examples:
+        Few photos fine-tune only the last stage; a setting of the user stays:
+
+        >>> facts = Facts(
+        ...     num_train=1_000,
+        ...     num_validation=200,
+        ...     num_classes=5,
+        ...     num_features=2_048,
+        ...     side=300,
+        ...     mirrored=True,
+        ...     native_size=224,
+        ...     min_size=32,
+        ...     last_resolution="conv5",
+        ...     weights_name="imagenet",
+        ... )
+        >>> decided = decide(FitConfig(batch_size=16), facts)
+        >>> decided.finetune.unfreeze, decided.image_size, decided.batch_size
+        ('conv5', 224, 16)
+    """
     image_size = config.image_size or _image_size(facts)
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
@@ -100,6 +120,25 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     batch is Goyal et al.'s (2017, arXiv:1706.02677). The weight decay is Zagoruyko & Komodakis'
     (2016, arXiv:1605.07146), 5e-4 of the loss: under a momentum of 0.9 that moves the weights as
     far as ten times as much decoupled from it.
+
+    Examples:
+        The learning rate is in proportion to the batch size:
+
+        >>> facts = Facts(
+        ...     num_train=1_000,
+        ...     num_validation=200,
+        ...     num_classes=5,
+        ...     num_features=2_048,
+        ...     side=300,
+        ...     mirrored=True,
+        ...     native_size=224,
+        ...     min_size=32,
+        ...     last_resolution="conv5",
+        ...     weights_name="imagenet",
+        ... )
+        >>> decided = decide_pretraining(PretrainConfig(batch_size=64), facts)
+        >>> decided.epochs, decided.learning_rate
+        (100, 0.05)
     """
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
