@@ -1,9 +1,11 @@
 """The examples in docstrings: they are run, and public functions of pure modules have one."""
 
 import ast
+import contextlib
 import doctest
 import functools
 import importlib
+import io
 import pathlib
 import subprocess
 import sys
@@ -19,24 +21,22 @@ MODULES = {
     if path.name != "__init__.py"
 }
 
-# Modules whose public functions have an example each, but for those that are named here.
+# Modules of pure functions, each of which has an example, and the few that need none.
 WITH_EXAMPLES = {
     "config.paths": (),
     "data.carving": (),
     "data.contents": (),
     "data.image.hamming": (),
     "data.split_names": (),
-    # These need the splits of a source.
-    "data.splitting": ("with_validation", "disjoint"),
-    "data.weighting": ("without_weightless", "training_weights"),
+    "data.splitting": ("with_validation", "disjoint"),  # of whole splits
+    "data.weighting": ("without_weightless", "training_weights"),  # likewise
     "models.losses": (),
     "models.objectives": (),
     "planning.defaults": (),
-    # These need the solutions of another function.
-    "training.logistic_regression": ("finished", "path_as_state", "path_of_state"),
+    "training.logistic_regression": ("finished", "converged", "path_as_state", "path_of_state"),
 }
 
-# Modules that import TensorFlow. Examples of all others run without it.
+# Modules that import TensorFlow. The examples of all others run without it.
 WITH_TENSORFLOW = {"data.splitting", "data.weighting", "evaluation.calibration"}
 
 
@@ -61,10 +61,12 @@ def is_skipped(example):
     return example.options.get(doctest.SKIP, False)
 
 
-def modules_to_run():
+def modules_to_run(*, of_verbs=False):
+    """Returns the modules with examples that are run: those of the verbs, or all others."""
     return sorted(
         module
         for module, owners in examples().items()
+        if module.startswith("api.") == of_verbs
         if not all(is_skipped(example) for _, some in owners for example in some)
     )
 
@@ -75,19 +77,32 @@ def public_functions(module):
     return {name for name in names if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("name", modules_to_run())
-def test_examples_give_what_they_show(name, monkeypatch, capsys):
-    monkeypatch.setenv("HOME", "/home/ann")
-    module = importlib.import_module(f"tfxfer.{name}")
-    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+def run_examples(name):
+    """Runs the examples of a module as a user in /home/ann would."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setenv("HOME", "/home/ann")
+        module = importlib.import_module(f"tfxfer.{name}")
+        result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.attempted > 0
-    assert result.failed == 0, capsys.readouterr().out
+    assert result.failed == 0, printed.getvalue()
 
 
-def test_examples_that_are_not_run_are_python():
+@pytest.mark.parametrize("name", modules_to_run())
+def test_examples_give_what_they_show(name):
+    run_examples(name)
+
+
+@pytest.mark.slow
+def test_examples_of_the_verbs_give_what_they_show():
+    for name in modules_to_run(of_verbs=True):
+        run_examples(name)
+
+
+def test_all_examples_are_python():
     for module, owners in examples().items():
         for owner, some in owners:
-            for example in filter(is_skipped, some):
+            for example in some:
                 compile(example.source, f"{module}.{owner}", "single")
 
 

@@ -124,21 +124,9 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     Examples:
         The learning rate is in proportion to the batch size:
 
-        >>> facts = Facts(
-        ...     num_train=1_000,
-        ...     num_validation=200,
-        ...     num_classes=5,
-        ...     num_features=2_048,
-        ...     side=300,
-        ...     mirrored=True,
-        ...     native_size=224,
-        ...     min_size=32,
-        ...     last_resolution="conv5",
-        ...     weights_name="imagenet",
-        ... )
-        >>> decided = decide_pretraining(PretrainConfig(batch_size=64), facts)
-        >>> decided.epochs, decided.learning_rate
-        (100, 0.05)
+        >>> facts = Facts(1_000, 200, 5, 2_048, 300, True, 224, 32, "conv5", "imagenet")
+        >>> decide_pretraining(PretrainConfig(batch_size=64), facts).learning_rate
+        0.05
     """
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)

@@ -45,10 +45,6 @@ def safe_name(text: str, otherwise: str = "images") -> str:
     Args:
         text: Such as the name of a folder.
         otherwise: What is returned where nothing of the text is left.
-
-    Examples:
-        >>> safe_name("My photos (2024)")
-        'My-photos-2024'
     """
     plain = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", text)).strip("-.")
     short = plain.encode()[: _MOST_BYTES - 64].decode(errors="ignore")

@@ -115,12 +115,7 @@ class Clock:
 
 
 def readable_seconds(seconds: float) -> str:
-    """Returns a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min".
-
-    Examples:
-        >>> readable_seconds(200)
-        '3 min 20 s'
-    """
+    """Returns a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -132,12 +127,7 @@ def readable_seconds(seconds: float) -> str:
 
 
 def readable_bytes(number: float) -> str:
-    """Returns a size as a person says it: "312 kB", "4.1 MB", "2.0 GB".
-
-    Examples:
-        >>> readable_bytes(4_100_000)
-        '4.1 MB'
-    """
+    """Returns a size as a person says it: "312 kB", "4.1 MB", "2.0 GB"."""
     for unit in ("bytes", "kB", "MB"):
         if number < 1000:
             return (
