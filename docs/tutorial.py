@@ -13,8 +13,8 @@
 # exports it as a SavedModel. You should know what a Keras model is. The tutorial needs neither a
 # network connection nor a GPU, and takes two to three minutes on two CPU cores.
 #
-# To run it, copy this notebook to an empty folder, because it writes the folders `digits`, `runs`
-# and `saved_models` beside itself. Then, in the folder of the tfxfer sources:
+# To run it, copy this notebook to an empty folder, because it writes the folders `my_digits`,
+# `runs` and `saved_models` beside itself. Then, in the folder of the tfxfer sources:
 #
 #     pip install . jupyterlab
 #     jupyter lab PATH_OF_YOUR_COPY
@@ -44,17 +44,17 @@ import tfxfer
 # tfxfer reads the layout that Keras' `image_dataset_from_directory` reads, one folder per class.
 # Folders for the splits may stand above the classes:
 #
-#     digits/train/0/0000.png
-#     digits/train/1/0001.png
+#     my_digits/train/0/0000.png
+#     my_digits/train/1/0001.png
 #     ...
-#     digits/test/8/0999.png
+#     my_digits/test/8/0999.png
 #
 # The images here are 1,000 handwritten digits from scikit-learn, each of 8 x 8 pixels. There is
 # no `validation` folder, so tfxfer will split off validation images by itself; without a `test`
 # folder it does the same for the test set.
 
 # %%
-data = pathlib.Path("digits")
+data = pathlib.Path("my_digits")
 shutil.rmtree(data, ignore_errors=True)
 
 digits = load_digits()
@@ -95,10 +95,10 @@ wrong = min((test / "4").iterdir()).rename(test / "1" / "wrong_label.png")
 # %% [markdown]
 # ## 2. Check the data
 #
-# `tfxfer.check` reads every image of every split. On the command line: `tfxfer check digits`.
+# `tfxfer.check` reads every image of every split. On the command line: `tfxfer check my_digits`.
 
 # %%
-print(tfxfer.check("digits").describe())
+print(tfxfer.check("my_digits").describe())
 
 # %% [markdown]
 # The check finds three of the four faults, and says for each what `fit` does about it:
@@ -126,13 +126,14 @@ print(tfxfer.check("digits").describe())
 # - `backbone`: `resnet10_small` is a small ResNet for small images; its pretrained weights are
 #   bundled. For photos, use one of Keras Applications, such as `mobilenetv2`.
 # - `finetune`: settings of the second phase.
-# - `augment`: a mirrored digit is no digit, so random flips are off. For photos, leave them on.
+# - `augment`: random flips are off, because a mirrored digit is not a digit. For photos, leave
+#   them on.
 #
 # All other settings get defaults that suit the data. `fit` prints them before it starts.
 
 # %%
 result = tfxfer.fit(
-    data="digits",
+    data="my_digits",
     backbone="resnet10_small",
     finetune={"epochs": 10, "learning_rate": 0.001},
     augment={"flip": False},
@@ -140,10 +141,10 @@ result = tfxfer.fit(
 )
 
 # %% [markdown]
-# The same on the command line, in one line:
+# The same on the command line:
 #
-#     tfxfer fit --data digits --backbone resnet10_small --finetune-epochs 10
-#       --finetune-learning-rate 0.001 --no-augment-flip --run tutorial
+#     tfxfer fit --data my_digits --backbone resnet10_small --finetune-epochs 10 \
+#       --finetune-learning-rate 0.001 --augment-flip false --run tutorial
 #
 # If training is interrupted, the same call resumes exactly where it stopped.
 
@@ -184,7 +185,7 @@ show([row["image"] for row in mistakes[:5]])
 
 # %%
 wrong.rename(test / "4" / "corrected.png")
-corrected = tfxfer.evaluate(result.run, data="digits", split="test")
+corrected = tfxfer.evaluate(result.run, data="my_digits", split="test")
 print(f"test accuracy {result.metrics['test']['accuracy']:.4f} -> {corrected.accuracy:.4f}")
 
 # %% [markdown]
@@ -194,8 +195,9 @@ print(f"test accuracy {result.metrics['test']['accuracy']:.4f} -> {corrected.acc
 # A file that cannot be read yields an error message and does not stop the others.
 
 # %%
-for prediction in tfxfer.predict(result.run, ["digits/test/*/07?5.png"], top=2):
-    print(prediction.path, prediction.ranked)
+for prediction in tfxfer.predict(result.run, ["my_digits/test/*/07?5.png"], top=2):
+    (label, probability), (second, less) = prediction.ranked
+    print(f"{prediction.path}: {label} ({probability:.1%}), {second} ({less:.1%})")
 
 # %% [markdown]
 # ## 7. Export

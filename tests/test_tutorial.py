@@ -2,8 +2,11 @@
 
 import pathlib
 import re
+import shlex
 
 import pytest
+
+from tfxfer.cli import main
 
 jupytext = pytest.importorskip("jupytext")
 nbformat = pytest.importorskip("nbformat")
@@ -48,6 +51,15 @@ def test_the_pages_that_the_notebook_links_to_exist():
             assert (DOCS / target.split(")")[0]).is_file(), target
 
 
+def test_the_commands_of_the_notebook_are_accepted():
+    texts = [cell.source for cell in notebook().cells if cell.cell_type == "markdown"]
+    found = re.findall(r"^    tfxfer ((?:.*\\\n)*.*)", "\n".join(texts), re.MULTILINE)
+    assert found
+    for line in found:
+        name, *arguments = shlex.split(line.replace("\\\n", ""))
+        main.commands[name].make_context(name, arguments)
+
+
 @pytest.mark.slow
 def test_the_notebook_runs_to_its_end_and_finds_the_faults(tmp_path):
     nbclient = pytest.importorskip("nbclient")
@@ -70,12 +82,12 @@ def test_the_notebook_runs_to_its_end_and_finds_the_faults(tmp_path):
 
     check = output_of("tfxfer.check(")
     for name in ("train/3/truncated.png", "train/6/also_a_five.png", "train/7/leaked.png"):
-        assert f"digits/{name}" in check
+        assert f"my_digits/{name}" in check
     assert "wrong_label.png" not in check
-    assert output_of("mistakes.sort(").startswith("digits/test/1/wrong_label.png")
+    assert output_of("mistakes.sort(").startswith("my_digits/test/1/wrong_label.png")
     before, after = map(float, re.findall(r"\d\.\d+", output_of("corrected.accuracy")))
     assert 0.9 < before < after
-    assert output_of("tfxfer.predict(").count("digits/test/") == 10
+    assert output_of("tfxfer.predict(").count("my_digits/test/") == 10
     assert (tmp_path / output_of("report.html").strip()).is_file()
     assert output_of("tf.saved_model.load(").splitlines()[-1] == "(10, 10)"
     assert (tmp_path / "saved_models" / "digits" / "1" / "saved_model.pb").is_file()
