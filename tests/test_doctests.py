@@ -21,7 +21,7 @@ MODULES = {
     if path.name != "__init__.py"
 }
 
-# Modules of pure functions, each of which has an example, and the few that need none.
+# Modules of pure functions, each with an example but for those that are named here.
 WITH_EXAMPLES = {
     "config.paths": (),
     "data.carving": (),
