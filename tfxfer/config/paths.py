@@ -11,6 +11,10 @@ def home() -> pathlib.Path | None:
     """Returns the user's home directory, or None if there is none.
 
     Users in containers often have none: HOME is not set, and the user id is not in /etc/passwd.
+
+    Examples:
+        >>> home()  # where HOME is /home/ann
+        PosixPath('/home/ann')
     """
     path = pathlib.Path(os.path.expanduser("~")) if os.environ.get("HOME", "~") else None
     return path if path is not None and path.is_absolute() else None
@@ -25,6 +29,12 @@ def expand_user(path: str, where: str = "") -> str:
 
     Raises:
         UsageError: There is no such home directory.
+
+    Examples:
+        >>> expand_user("~/photos")  # where HOME is /home/ann
+        '/home/ann/photos'
+        >>> expand_user("data/photos")
+        'data/photos'
     """
     if not path.startswith("~") or os.path.lexists(path):
         return path
@@ -46,7 +56,12 @@ def expand_user(path: str, where: str = "") -> str:
 
 
 def user_path(path: str | os.PathLike[str], where: str = "") -> pathlib.Path:
-    """Returns the result of `expand_user` as a `Path`."""
+    """Returns the result of `expand_user` as a `Path`.
+
+    Examples:
+        >>> user_path("~/photos")  # where HOME is /home/ann
+        PosixPath('/home/ann/photos')
+    """
     return pathlib.Path(expand_user(os.fspath(path), where))
 
 
@@ -54,6 +69,12 @@ def listed_path(path: str, folder: str = "") -> str:
     """Returns a path from a list or table, relative to a folder, with `~` expanded.
 
     If there is no such home directory, the path is unchanged, and reported as missing later.
+
+    Examples:
+        >>> listed_path("bee.jpg", "photos")
+        'photos/bee.jpg'
+        >>> listed_path("~/bee.jpg", "photos")  # where HOME is /home/ann
+        '/home/ann/bee.jpg'
     """
     inside = os.path.join(folder, path)
     if not path.startswith("~") or os.path.lexists(inside):

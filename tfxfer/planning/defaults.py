@@ -66,7 +66,27 @@ class Facts:
 
 
 def decide(config: FitConfig, facts: Facts) -> DecidedFit:
-    """Returns the settings of a fit with open ones decided. Settings of the user are kept."""
+    """Returns the settings of a fit with open ones decided. Settings of the user are kept.
+
+    Examples:
+        Few photos fine-tune only the last stage; a setting of the user stays:
+
+        >>> facts = Facts(
+        ...     num_train=1_000,
+        ...     num_validation=200,
+        ...     num_classes=5,
+        ...     num_features=2_048,
+        ...     side=300,
+        ...     mirrored=True,
+        ...     native_size=224,
+        ...     min_size=32,
+        ...     last_resolution="conv5",
+        ...     weights_name="imagenet",
+        ... )
+        >>> decided = decide(FitConfig(batch_size=16), facts)
+        >>> decided.finetune.unfreeze, decided.image_size, decided.batch_size
+        ('conv5', 224, 16)
+    """
     image_size = config.image_size or _image_size(facts)
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
@@ -100,6 +120,13 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     batch size follows Goyal et al. (2017, arXiv:1706.02677). The weight decay follows Zagoruyko &
     Komodakis (2016, arXiv:1605.07146): 5e-4 in the loss, which with momentum 0.9 equals ten times
     as much decoupled weight decay.
+
+    Examples:
+        The learning rate is in proportion to the batch size:
+
+        >>> facts = Facts(1_000, 200, 5, 2_048, 300, True, 224, 32, "conv5", "imagenet")
+        >>> decide_pretraining(PretrainConfig(batch_size=64), facts).learning_rate
+        0.05
     """
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
