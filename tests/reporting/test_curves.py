@@ -16,7 +16,7 @@ def findings(tmp_path_factory):
     return made_findings(folder, ["a", "b"], *guesses(10, 2, 0.5))
 
 
-def test_the_epoch_that_is_kept_is_marked_where_there_is_one(findings):
+def test_the_best_epoch_is_marked_if_there_is_one(findings):
     drawn = curves(made_epochs(), findings.config, BestEpoch("finetune", 2))
     assert list(drawn["charts"]) == ["loss", "accuracy", "learning rate"]
     assert all('class="kept"' in chart for chart in drawn["charts"].values())

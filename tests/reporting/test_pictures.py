@@ -8,7 +8,7 @@ import pytest
 from made import SIDE, guesses, made_findings
 from PIL import Image
 
-from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
+from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, with_heat
 
 
 def opened(url):
@@ -61,8 +61,8 @@ def test_what_is_warmer_is_brighter_and_where_there_is_no_heat_the_picture_is_gr
     pictures = np.full((1, 64, 64, 3), (200, 100, 0), np.uint8)
     heat = np.zeros((1, 4, 4), np.float32)
     heat[0, 0, 0], heat[0, 3, 3] = 1, 0.5
-    found = warmed(pictures, heat)[0].astype(float)
+    found = with_heat(pictures, heat)[0].astype(float)
     hot, warm, cold = found[4, 4], found[60, 60], found[4, 60]
     assert hot.sum() > warm.sum() > cold.sum()
     assert np.ptp(cold) <= 3
-    assert opened(data_urls(warmed(pictures, heat))[0]).shape == (64, 64, 3)
+    assert opened(data_urls(with_heat(pictures, heat))[0]).shape == (64, 64, 3)

@@ -8,7 +8,7 @@ from typing import Unpack
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError
-from tfxfer.evaluation.calibration import fit_temperature, tempered_copy
+from tfxfer.evaluation.calibration import calibrated_copy, fit_temperature
 from tfxfer.evaluation.scoring import score, why_no_judge
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
@@ -77,7 +77,7 @@ def _calibrated(
     """Returns a classifier at the temperature that suits validation, and how good it is."""
     found = score(trained, source, "validation")
     temperature = fit_temperature(found.probabilities, found.labels)
-    trained = dataclasses.replace(trained, model=tempered_copy(trained.model, temperature))
+    trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_judged(trained, source, wanted), calibration=applied)
 

@@ -113,12 +113,12 @@ def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
     findings = _judged(run)
-    right = findings.predicted == findings.result.labels
+    is_correct = findings.predicted == findings.result.labels
     return side_by_side.Reported(
         name=run.path.resolve().name,
         config=findings.config,
         metrics=findings.metrics,
         epochs=findings.epochs,
         scores=findings.result.as_json(),
-        right={findings.describe(number): bool(one) for number, one in enumerate(right)},
+        is_correct={findings.describe(i): bool(one) for i, one in enumerate(is_correct)},
     )
