@@ -92,8 +92,9 @@ def _evaluation(findings: Findings) -> list[str]:
 def _limitations(config: DecidedFit) -> list[str]:
     """Returns the limitations that hold for any classifier of this kind."""
     lines = [
-        "- The model predicts one of its classes whatever an image shows. It was evaluated on images "
-        "from the same dataset as the training images; its accuracy on other images is unknown.",
+        "- The model predicts one of its classes whatever an image shows.",
+        "- It was evaluated on images from the same dataset as the training images. Its accuracy "
+        "on other images is unknown.",
     ]
     if config.weights != "none":
         lines.append(

@@ -58,17 +58,17 @@ if (source) {
     const tile = element("div", { className: `tile sheet-${Math.floor(number / (columns * rows))}`, role: "img", ariaLabel: id });
     tile.style.backgroundSize = `${columns * pitch * scale}px ${rows * pitch * scale}px`;
     tile.style.backgroundPosition = `${-(place % columns) * pitch * scale}px ${-Math.floor(place / columns) * pitch * scale}px`;
-    const text = `confidence ${(100 * confidence).toFixed(1)}%`;
+    const text = `${(100 * confidence).toFixed(1)}%`;
     return element("figure", { title: id }, tile, element("figcaption", {}, text, element("br"), id));
   };
 
   const show = (row, column) => {
     const { count, pictures } = byRow[row].get(column);
     document.getElementById("cell-title").textContent = titleOf(row, column, count);
-    const order = row === column ? "least confident first" : "most confident first";
+    const order = row === column ? "lowest confidence first" : "highest confidence first";
     document.getElementById("cell-note").textContent =
       pictures.length === 0 ? "The report embeds a limited number of images. predictions.csv lists these." :
-      pictures.length < count ? `${pictures.length} of ${count} images, ${order}` : `Sorted: ${order}`;
+      pictures.length < count ? `${pictures.length} of ${count} images with their confidence, ${order}` : `With their confidence, ${order}`;
     document.getElementById("tiles").replaceChildren(...pictures.map(tileOf));
     dialog.showModal();
   };

@@ -129,7 +129,7 @@ def _scores(runs: Sequence[Reported]) -> list[dict[str, Any]]:
         rows.append({"name": name, "cells": cells})
     took = [run.metrics.seconds.get("total") for run in runs]
     cells = [("" if seconds is None else readable_seconds(seconds), "") for seconds in took]
-    rows.append({"name": "time", "cells": cells})
+    rows.append({"name": "total time", "cells": cells})
     return rows
 
 

@@ -103,7 +103,9 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         f"Head: {', '.join(describe_head(config.head))}, {num_classes} outputs."
     )
     if parameters:
-        text += f" {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
+        text += (
+            f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
+        )
     return text
 
 
