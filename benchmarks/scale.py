@@ -91,18 +91,18 @@ def checked(kind: str, count: int) -> dict[str, float]:
     return measured(lambda: checking.check("inspection"))
 
 
-def judged(num_classes: int) -> dict[str, float]:
+def evaluated(num_classes: int) -> dict[str, float]:
     """Measures the evaluation of two images per class."""
-    from tfxfer.evaluation.scoring import judge
+    from tfxfer.evaluation.scoring import evaluate_predictions
 
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes), 2)
     probabilities = generator.random((len(labels), num_classes), dtype=np.float32)
-    right = generator.random(len(labels)) < 0.5
-    probabilities[right, labels[right]] += num_classes
+    is_correct = generator.random(len(labels)) < 0.5
+    probabilities[is_correct, labels[is_correct]] += num_classes
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     names = tuple(f"class {number}" for number in range(num_classes))
-    return measured(lambda: judge("things", "test", names, probabilities, labels))
+    return measured(lambda: evaluate_predictions("things", "test", names, probabilities, labels))
 
 
 def fitted(num_classes: int) -> dict[str, float]:
@@ -170,7 +170,7 @@ def main() -> None:
         if what == "check":
             found = checked(which, options.images)
         else:
-            found = {"classes": judged, "fit": fitted}[what](int(which))
+            found = {"classes": evaluated, "fit": fitted}[what](int(which))
         print(json.dumps(found))
         return
     ways = [f"check {kind}" for kind in _KINDS]

@@ -8,7 +8,7 @@ import pytest
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import MATRIX_CLASSES
-from tfxfer.evaluation.scoring import judge
+from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.system.tables import text_width
 
 
@@ -17,7 +17,7 @@ def predicted(num_classes, labels, taken, names=None):
     probabilities = np.full((len(labels), num_classes), 0.1 / (num_classes - 1), np.float32)
     probabilities[np.arange(len(labels)), taken] = 0.9
     names = names or tuple(f"class {number}" for number in range(num_classes))
-    return judge("things", "test", names, probabilities, np.array(labels))
+    return evaluate_predictions("things", "test", names, probabilities, np.array(labels))
 
 
 def test_the_table_of_the_classes_lines_up_whatever_they_are_called():
@@ -73,7 +73,7 @@ def test_the_intervals_are_those_of_whole_matrices():
         }
 
     names = tuple("abcdefg")
-    found = judge("things", "test", names, probabilities, labels).intervals
+    found = evaluate_predictions("things", "test", names, probabilities, labels).intervals
     for name, ends in metrics.bootstrap_intervals(numbers, 90).items():
         assert found[name] == ends
 

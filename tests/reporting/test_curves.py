@@ -19,7 +19,7 @@ def findings(tmp_path_factory):
 def test_the_best_epoch_is_marked_if_there_is_one(findings):
     drawn = curves(made_epochs(), findings.config, BestEpoch("finetune", 2))
     assert list(drawn["charts"]) == ["loss", "accuracy", "learning rate"]
-    assert all('class="kept"' in chart for chart in drawn["charts"].values())
+    assert all('class="best"' in chart for chart in drawn["charts"].values())
     assert drawn["has_best"]
     assert drawn["solved"]  # by L-BFGS
     assert not curves(made_epochs(), findings.config, None)["has_best"]

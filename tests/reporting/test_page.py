@@ -177,7 +177,7 @@ def test_in_print_the_settings_are_open_and_the_controls_gone(browser, path):
 def test_the_curves_mark_the_phases_and_the_best_epoch(path):
     text = path.read_text("utf-8")
     assert text.count('class="mark-text"') == 6  # two phases on three charts
-    assert text.count('class="kept"') == 3
+    assert text.count('class="best"') == 3
     assert "iteration of L-BFGS" in text
 
 
@@ -299,7 +299,7 @@ def test_classes_that_are_confused_stand_together():
     assert page._confused_together(np.eye(2, dtype=int)) == [0, 1]
 
 
-def test_odd_bytes_of_file_names_are_told(tmp_path):
+def test_odd_bytes_of_file_names_are_shown(tmp_path):
     findings = made_findings(
         tmp_path, ["a", "b"], *guesses(4, 2, 0.5), describe=lambda number: f"/p/\udcff{number}.jpg"
     )

@@ -36,18 +36,18 @@ def score(
     predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
-    return judge(source.name, split, trained.class_names, probabilities, labels, notes)
-
-
-def why_no_judge(source: BoundSource) -> str:
-    """Returns why no split of the data can be used to evaluate a model."""
-    no_judge = (
-        f"'{source.name}' has no test or validation images that the model was not trained on."
+    return evaluate_predictions(
+        source.name, split, trained.class_names, probabilities, labels, notes
     )
-    return " ".join([no_judge, *filter(None, [source.absent.get("test")])])
 
 
-def judge(
+def why_not_evaluable(source: BoundSource) -> str:
+    """Returns why no split of the data can be used to evaluate a model."""
+    message = f"'{source.name}' has no test or validation images that the model was not trained on."
+    return " ".join([message, *filter(None, [source.absent.get("test")])])
+
+
+def evaluate_predictions(
     data: str,
     split: str,
     class_names: tuple[str, ...],

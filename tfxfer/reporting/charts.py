@@ -78,7 +78,7 @@ class Chart:
             *(frame.mark(x, text) for x, text in self.marks),
         ]
         if self.best is not None:
-            parts.append(frame.kept(self.best))
+            parts.append(frame.band(self.best))
         for series in self.series:
             parts += frame.line(series)
         return Markup("").join([*parts, Markup("</svg>")])
@@ -152,10 +152,10 @@ class _Frame:
             '<text class="mark-text" x="{3:.1f}" y="{4}">{5}</text>'
         ).format(place, 4, self._bottom, place + 4, 13, text)
 
-    def kept(self, x: float) -> Markup:
+    def band(self, x: float) -> Markup:
         """Returns the band that marks the best epoch."""
         place, _ = self._place(x, self._y[0] or 1)
-        return Markup('<path class="kept" d="M{0:.1f} {1}V{2}"/>').format(place, _TOP, self._bottom)
+        return Markup('<path class="best" d="M{0:.1f} {1}V{2}"/>').format(place, _TOP, self._bottom)
 
     def line(self, series: Series) -> list[Markup]:
         """Returns a line, with dots unless there are many."""

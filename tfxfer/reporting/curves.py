@@ -26,7 +26,7 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
         Variables of the page's template: "charts" by name, their "legend", "has_best" (whether the
         best epoch is marked), and "solved" (whether L-BFGS solved the head).
     """
-    kept = [
+    at_best = [
         float(number)
         for number, epoch in enumerate(epochs, start=1)
         if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch)
@@ -36,7 +36,7 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
         "x_label": "epoch",
         "x_range": (0.5, len(epochs) + 0.5),
         "marks": [(i + 0.5, epochs[i].phase) for i in starts],
-        "best": kept[0] if kept else None,
+        "best": at_best[0] if at_best else None,
     }
     drawn = {}
     for what in ("loss", "accuracy"):
@@ -46,7 +46,7 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
     return {
         "charts": {name: chart.draw() for name, chart in drawn.items()},
         "legend": charts.legend(drawn["loss"].series),
-        "has_best": bool(kept),
+        "has_best": bool(at_best),
         "solved": config.head.epochs > 0 and config.head.optimizer == "lbfgs",
     }
 

@@ -12,7 +12,7 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
-from tfxfer.reporting.pictures import read_pictures
+from tfxfer.reporting.thumbnails import read_thumbnails
 
 # With more classes the table lists the most frequent mistakes.
 _TABLE_CLASSES = 20
@@ -39,14 +39,14 @@ def write(findings: Findings) -> None:
     """
     directory = findings.run.events / "evaluation"
     mistakes = findings.mistakes[:_IMAGES]
-    pictures = read_pictures(findings.images, mistakes, _SIDE)
+    thumbnails = read_thumbnails(findings.images, mistakes, _SIDE)
     shutil.rmtree(directory, ignore_errors=True)
     try:
         writer = tf.summary.create_file_writer(str(directory))
         with writer.as_default(step=len(findings.epochs)):
-            _summarise(findings.result)
+            _write_summaries(findings.result)
             if len(mistakes):
-                tf.summary.image("most_confident_mistakes", pictures, max_outputs=_IMAGES)
+                tf.summary.image("most_confident_mistakes", thumbnails, max_outputs=_IMAGES)
                 tf.summary.text(
                     "most_confident_mistakes/labels", _mistakes_table(findings, mistakes)
                 )
@@ -56,7 +56,7 @@ def write(findings: Findings) -> None:
         raise RunError(f"Cannot write to '{directory}': {reason}.") from error
 
 
-def _summarise(result: EvaluationResult) -> None:
+def _write_summaries(result: EvaluationResult) -> None:
     """Writes loss, accuracy and the confusion matrix."""
     tf.summary.scalar("loss", result.loss)
     tf.summary.scalar("accuracy", result.accuracy)

@@ -75,8 +75,10 @@ class Findings:
     @functools.cached_property
     def correct(self) -> npt.NDArray[np.int64]:
         """Indices of correct predictions, least confident first."""
-        right = np.flatnonzero(self.predicted == self.result.labels)
-        ordered: npt.NDArray[np.int64] = right[np.argsort(self.confidence[right], kind="stable")]
+        correct = np.flatnonzero(self.predicted == self.result.labels)
+        ordered: npt.NDArray[np.int64] = correct[
+            np.argsort(self.confidence[correct], kind="stable")
+        ]
         return ordered
 
     def describe(self, number: int) -> str:

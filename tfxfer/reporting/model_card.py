@@ -141,10 +141,10 @@ def _usage(findings: Findings) -> list[str]:
     size = findings.images.image_size
     names = findings.result.class_names
     read = 'pathlib.Path("classes.txt").read_text("utf-8")'
-    imports, told = ["import pathlib"], [f"class_names = {read}.splitlines()"]
+    imports, names_code = ["import pathlib"], [f"class_names = {read}.splitlines()"]
     if class_lines(names).splitlines() != list(names):  # see `class_lines`
         imports = ["import json", "import pathlib"]
-        told = [
+        names_code = [
             f'lines = {read}.removesuffix("\\n").split("\\n")',
             "class_names = [json.loads(line) if line[0] == '\"' else line for line in lines]",
         ]
@@ -155,7 +155,7 @@ def _usage(findings: Findings) -> list[str]:
         "import keras",
         "",
         'model = keras.models.load_model("model.keras")',
-        *told,
+        *names_code,
         f"images = ...  # (batch, {size}, {size}, 3), RGB in [0, 255]",
         "probabilities = model.predict(images)",
         "```",

@@ -39,7 +39,7 @@ if (source) {
   const [order, shares] = [document.getElementById("order"), document.getElementById("shares")];
   const dialog = document.getElementById("cell");
   const byRow = matrix.names.map(() => new Map());
-  for (const [row, column, count, pictures] of matrix.cells) byRow[row].set(column, { count, pictures });
+  for (const [row, column, count, thumbnails] of matrix.cells) byRow[row].set(column, { count, thumbnails });
   table.classList.toggle("few", matrix.names.length <= 10);
   table.classList.toggle("many", matrix.names.length > 30);
   const sums = byRow.map((cells) => [...cells.values()].reduce((sum, cell) => sum + cell.count, 0));
@@ -63,13 +63,13 @@ if (source) {
   };
 
   const show = (row, column) => {
-    const { count, pictures } = byRow[row].get(column);
+    const { count, thumbnails } = byRow[row].get(column);
     document.getElementById("cell-title").textContent = titleOf(row, column, count);
     const order = row === column ? "lowest confidence first" : "highest confidence first";
     document.getElementById("cell-note").textContent =
-      pictures.length === 0 ? "The report embeds a limited number of images. predictions.csv lists these." :
-      pictures.length < count ? `${pictures.length} of ${count} images with their confidence, ${order}` : `With their confidence, ${order}`;
-    document.getElementById("tiles").replaceChildren(...pictures.map(tileOf));
+      thumbnails.length === 0 ? "The report embeds a limited number of images. predictions.csv lists these." :
+      thumbnails.length < count ? `${thumbnails.length} of ${count} images with their confidence, ${order}` : `With their confidence, ${order}`;
+    document.getElementById("tiles").replaceChildren(...thumbnails.map(tileOf));
     dialog.showModal();
   };
 

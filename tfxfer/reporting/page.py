@@ -23,7 +23,7 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings
-from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, with_heat
+from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.system.progress import readable_seconds
 from tfxfer.version import __version__
 
@@ -165,7 +165,7 @@ def _matrix(findings: Findings) -> dict[str, Any]:
     images = findings.images_of_cells(shown, _PER_CELL, _ALL_CELLS)
     numbers = np.array([number for some in images.values() for number in some], np.int64)
     side = _LARGE_SIDE if len(numbers) <= _FEW else _SMALL_SIDE
-    sheets = lay_out(read_pictures(findings.images, numbers, side))
+    sheets = lay_out(read_thumbnails(findings.images, numbers, side))
     tile = {
         "side": sheets.side,
         "pitch": sheets.pitch,
@@ -196,11 +196,11 @@ def _cells(
     tiles, ids = iter(range(len(numbers))), iter(findings.short_ids(numbers))
     cells = []
     for row, column in np.argwhere(confusion):
-        pictures = [
+        thumbnails = [
             [next(tiles), next(ids), round(float(findings.confidence[number]), 4)]
             for number in images.get((row, column), [])
         ]
-        cells.append([int(row), int(column), int(confusion[row, column]), pictures])
+        cells.append([int(row), int(column), int(confusion[row, column]), thumbnails])
     return cells
 
 
@@ -247,18 +247,18 @@ def _explained(
     if not len(numbers):
         return []
     result, predicted = findings.result, findings.predicted[numbers]
-    squares = read_pictures(findings.images, numbers, findings.images.image_size)
-    pictures = shrunk(squares, _EXPLAINED_SIDE)
+    squares = read_thumbnails(findings.images, numbers, findings.images.image_size)
+    thumbnails = shrunk(squares, _EXPLAINED_SIDE)
     labels = result.labels[numbers]
     heat_predicted: Sequence[str | None] = [None] * len(numbers)
     heat_label: Sequence[str | None] = [None] * len(numbers)
     if explainer.can_explain:
-        heat_predicted = data_urls(with_heat(pictures, explainer.heat(squares, predicted)))
+        heat_predicted = data_urls(with_heat(thumbnails, explainer.heat(squares, predicted)))
         if (labels != predicted).any():
-            heat_label = data_urls(with_heat(pictures, explainer.heat(squares, labels)))
+            heat_label = data_urls(with_heat(thumbnails, explainer.heat(squares, labels)))
     return [
         {
-            "picture": picture,
+            "thumbnail": thumbnail,
             "heat_predicted": for_predicted,
             "heat_label": for_label,
             "label": result.class_names[label],
@@ -267,12 +267,12 @@ def _explained(
             "label_probability": float(result.probabilities[number, label]),
             "id": one,
         }
-        for number, one, label, chosen, picture, for_predicted, for_label in zip(
+        for number, one, label, chosen, thumbnail, for_predicted, for_label in zip(
             numbers,
             findings.short_ids(numbers),
             labels,
             predicted,
-            data_urls(pictures),
+            data_urls(thumbnails),
             heat_predicted,
             heat_label,
             strict=True,

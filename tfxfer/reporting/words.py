@@ -150,7 +150,7 @@ def _head_phase(config: DecidedFit, penalty: float | None) -> str:
 
 
 def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
-    """Returns a description of the finetune phase, of which so many epochs were run."""
+    """Returns a description of the finetune phase, of which `num_epochs` were run."""
     finetune = config.finetune
     what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
     text = f"Finetune phase, training {what}: {describe_schedule(finetune)}"

@@ -1,4 +1,4 @@
-"""Writes the report of a run, and beside it the metrics as JSON, predictions and a model card."""
+"""Writes the report of a run: page, metrics, predictions, model card and TensorBoard events."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Images embedded in the report: thumbnails in sprite sheets, and larger ones with heat maps."""
+"""Thumbnails embedded in the report: sprite sheets, and larger ones with heat maps."""
 
 import base64
 import math
@@ -49,7 +49,7 @@ class Sheets:
     rows: int = _SHEET_ROWS
 
 
-def read_pictures(
+def read_thumbnails(
     images: Images, numbers: npt.NDArray[np.int64], side: int
 ) -> npt.NDArray[np.uint8]:
     """Reads images as the model sees them, resized if they are larger than `side`.
@@ -60,7 +60,7 @@ def read_pictures(
         side: Maximum side in pixels.
 
     Returns:
-        RGB, uint8, shape (num_pictures, side, side, 3), in the order of `numbers`.
+        RGB, uint8, shape (num_thumbnails, side, side, 3), in the order of `numbers`.
     """
     side = min(side, images.image_size)
     found = [np.zeros((0, side, side, 3), np.uint8)]
@@ -80,12 +80,12 @@ def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def lay_out(pictures: npt.NDArray[np.uint8]) -> Sheets:
-    """Arranges pictures, shape (num_pictures, side, side, 3), on sheets, row by row."""
-    side = pictures.shape[1]
+def lay_out(thumbnails: npt.NDArray[np.uint8]) -> Sheets:
+    """Arranges thumbnails, shape (num_thumbnails, side, side, 3), on sheets, row by row."""
+    side = thumbnails.shape[1]
     pitch = math.ceil(side / _BLOCK) * _BLOCK
     margin = pitch - side
-    padded = np.pad(pictures, ((0, 0), (0, margin), (0, margin), (0, 0)), mode="edge")
+    padded = np.pad(thumbnails, ((0, 0), (0, margin), (0, margin), (0, 0)), mode="edge")
     urls = []
     per_sheet = _SHEET_COLUMNS * _SHEET_ROWS
     for start in range(0, len(padded), per_sheet):
@@ -97,32 +97,32 @@ def lay_out(pictures: npt.NDArray[np.uint8]) -> Sheets:
 
 
 def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
-    """Returns a picture, shape (height, width, 3), as a `data:` URL of a JPEG."""
+    """Returns a thumbnail, shape (height, width, 3), as a `data:` URL of a JPEG."""
     content = tf.io.encode_jpeg(pixels, quality=_QUALITY, optimize_size=True).numpy()
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def with_heat(
-    pictures: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]
+    thumbnails: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
-    """Overlays heat maps on pictures.
+    """Overlays heat maps on thumbnails.
 
     Args:
-        pictures: RGB, shape (batch, side, side, 3).
-        heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the pictures.
+        thumbnails: RGB, shape (batch, side, side, 3).
+        heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the thumbnails.
     """
-    side = pictures.shape[1]
+    side = thumbnails.shape[1]
     fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
     fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
     anchors = np.linspace(0, 1, len(_HEAT_COLORS))
     colors = np.stack(
         [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLORS.T], axis=-1
     )
-    gray = pictures.astype(np.float32).mean(axis=-1, keepdims=True)
+    gray = thumbnails.astype(np.float32).mean(axis=-1, keepdims=True)
     mixed: npt.NDArray[np.uint8] = (0.45 * gray + 0.55 * colors).round().astype(np.uint8)
     return mixed
 
 
-def data_urls(pictures: npt.NDArray[np.uint8]) -> Sequence[str]:
-    """Returns pictures, shape (num_pictures, side, side, 3), as `data:` URLs."""
-    return [jpeg_url(picture) for picture in pictures]
+def data_urls(thumbnails: npt.NDArray[np.uint8]) -> Sequence[str]:
+    """Returns thumbnails, shape (num_thumbnails, side, side, 3), as `data:` URLs."""
+    return [jpeg_url(thumbnail) for thumbnail in thumbnails]
