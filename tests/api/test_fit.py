@@ -360,7 +360,7 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, **WAYS[way])
     plain = trained_alone(config).metrics.splits["test"]
-    # All are taken for common.
+    # All are predicted as common.
     assert (plain.accuracy, plain.balanced_accuracy) == (0.75, 0.5)
     balanced = trained_alone(config.with_settings({"class_weights": "balanced"}))
     # 9 of 15 and 4 of 5 are right.
