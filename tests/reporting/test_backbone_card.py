@@ -27,7 +27,7 @@ def plan(tmp_path, **settings):
 def test_a_card_has_data_accuracy_and_shapes(tmp_path):
     text = backbone_card(plan(tmp_path), METRICS)
     assert "digits: 1,079 train, 359 validation, 359 test images" in text
-    assert "| validation accuracy | 0.5123 on 359 images, loss 2.0000 |" in text
+    assert "| validation accuracy | 0.5123 (359 images), loss 2.0000 |" in text
     assert "| best epoch | 3 of 4" in text
     assert "1 h 01 min" in text
     assert "1,204,592 parameters" in text
@@ -38,7 +38,7 @@ def test_a_card_has_data_accuracy_and_shapes(tmp_path):
 def test_its_recipe_repeats_the_run(tmp_path):
     decided = plan(tmp_path).config
     text = backbone_card(plan(tmp_path), METRICS)
-    recipe = text.partition("## Reproduce")[2].split("\n\n", 2)[2]
+    recipe = text.partition("## How to reproduce it")[2].split("\n\n", 2)[2]
     path = tmp_path / "recipe.toml"
     path.write_text("\n".join(line.removeprefix("    ") for line in recipe.splitlines()))
     again = read_recipe(path, PretrainConfig())

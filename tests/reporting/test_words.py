@@ -141,6 +141,13 @@ def test_how_much_pretraining_helped_is_described_only_if_it_was_measured():
     )
     told = words.transfer(comparison)
     assert told.startswith("Pretraining helped")
-    for fact in ("100 images", "test accuracy 90.0%", "65.0%", "5 epochs", "+25.0 points", " 5.0."):
+    for fact in (
+        "100 images",
+        "test accuracy 90.0%",
+        "65.0%",
+        "5 epochs",
+        "+25.0 percentage points",
+        " 5.0)",
+    ):
         assert fact in told
     assert words.transfer(None) is None

@@ -24,13 +24,13 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         "|---|---|",
         *_facts(plan, metrics),
         "",
-        "## Usage",
+        "## Inputs and outputs",
         "",
         *_usage(plan),
         "",
-        "## Reproduce",
+        "## How to reproduce it",
         "",
-        "`tfxfer pretrain --config recipe.toml`, with this `recipe.toml`:",
+        "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
         "",
         *(f"    {line}".rstrip() for line in to_toml(plan.config).splitlines()),
     ]
@@ -43,19 +43,19 @@ def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
     scores = [
-        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} on "
-        f"{metrics.splits[name].num_examples:,} images, loss {metrics.splits[name].loss:.4f} |"
+        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} "
+        f"({metrics.splits[name].num_examples:,} images), loss {metrics.splits[name].loss:.4f} |"
         for name in ("validation", "test")
         if name in metrics.splits
     ]
     return [
-        f"| architecture | {backbone.name}, {backbone.num_parameters:,} parameters without head; "
+        f"| network | {backbone.name}, {backbone.num_parameters:,} parameters without classifier; "
         f"{backbone.paper} |",
-        f"| dataset | {source.name}: {counts} images, typically {width} x {height} pixels, "
+        f"| source dataset | {source.name}: {counts} images, typically {width} x {height} pixels, "
         f"{len(source.class_names)} classes |",
         f"| initial weights | random, seed {config.seed} |",
         *scores,
-        f"| best epoch | {metrics.epoch} of {config.epochs}, selected on validation |",
+        f"| best epoch | {metrics.epoch} of {config.epochs}, on validation |",
         f"| training time | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
         f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
     ]
@@ -64,16 +64,15 @@ def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
 def _usage(plan: PretrainPlan) -> list[str]:
     """Returns input, output, and the command that uses the backbone."""
     config, backbone = plan.config, plan.backbone
-    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
+    upsampled = ""
+    if config.input_size != config.image_size:
+        upsampled = f" (upsampled from {config.input_size})"
     return [
-        "`backbone.keras` is a Keras model.",
-        "",
-        f"- Input: {SCALINGS[backbone.pixels].meaning}, float32 of shape (batch, "
-        f"{config.image_size}, {config.image_size}, 3){upsampled}.",
-        f"- Output: feature maps of {backbone.num_features:,} channels.",
-        "",
-        f"`tfxfer fit` uses it at any image size from {backbone.min_size} pixels, with the "
-        "normalization built into the model:",
+        f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
+        f"as float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
+        f"returns feature maps of {backbone.num_features:,} channels. With `tfxfer fit --weights` "
+        f"it runs at any image size of at least {backbone.min_size} pixels, and the normalization "
+        "becomes part of the model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
     ]

@@ -172,6 +172,6 @@ def transfer(comparison: ComparisonRecord | None) -> str | None:
         f"{comparison.pretrained.accuracy:.1%} with pretrained weights, "
         f"{comparison.scratch.accuracy:.1%} from random weights ({comparison.epochs} epochs), both "
         f"trained on {comparison.num_train:,} images. The difference is "
-        f"{100 * comparison.gain:+.1f} points, with a margin of error of "
-        f"{100 * comparison.margin:.1f}."
+        f"{100 * comparison.gain:+.1f} percentage points (95% margin of error "
+        f"{100 * comparison.margin:.1f})."
     )
