@@ -183,6 +183,15 @@ def calibrate(
         probabilities: By split, at temperature 1, shape (num_examples, num_classes) each. Needs
             "validation".
         y_true: Class indices by split, shape (num_examples,) each.
+
+    Examples:
+        >>> import numpy as np
+        >>> probabilities = {"validation": np.array([[0.9, 0.1]] * 4)}
+        >>> found = calibrate(probabilities, {"validation": np.array([0, 0, 0, 1])})
+        >>> round(found.errors["validation"].error, 2)
+        0.15
+        >>> round(found.errors["validation"].error_at_temperature, 2)
+        0.0
     """
     temperature = fit_temperature(probabilities["validation"], y_true["validation"])
     errors = {
@@ -203,6 +212,11 @@ def describe_calibration(found: CalibrationRecord, split: str) -> str:
     Args:
         found: Calibration of the model.
         split: The split whose errors are shown.
+
+    Examples:
+        >>> errors = CalibrationErrors(error=0.15, error_at_temperature=0.02)
+        >>> describe_calibration(CalibrationRecord(2.0, {"test": errors}), "test")
+        'calibration error 0.1500 (0.0200 with --calibrate, temperature 2)'
     """
     before, after = found.errors[split].error, found.errors[split].error_at_temperature
     if found.temperature == 1:

@@ -270,7 +270,12 @@ def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
 
 
 def describe_correct(accuracy: float, num_examples: int) -> str:
-    """Returns the number of correct predictions and of images, as in "2 of 3 images"."""
+    """Returns the number of correct predictions and of images.
+
+    Examples:
+        >>> describe_correct(accuracy=0.75, num_examples=1200)
+        '900 of 1,200 images'
+    """
     return f"{round(accuracy * num_examples):,} of {num_examples:,} images"
 
 

@@ -194,7 +194,12 @@ def legend(series: Sequence[Series]) -> Markup:
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Returns about `count` round numbers that enclose a range, ascending."""
+    """Returns about `count` round numbers that enclose a range, ascending.
+
+    Examples:
+        >>> nice_ticks(0.94, 1.0)
+        [0.94, 0.96, 0.98, 1.0]
+    """
     span = (high - low) or abs(high) or 1.0
     rough = span / count
     power = 10 ** math.floor(math.log10(rough))
@@ -204,7 +209,12 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def whole_ticks(low: float, high: float, count: int = 8) -> list[float]:
-    """Returns about `count` whole numbers within a range, ascending."""
+    """Returns about `count` whole numbers within a range, ascending.
+
+    Examples:
+        >>> whole_ticks(0.5, 4.5)
+        [1.0, 2.0, 3.0, 4.0]
+    """
     step = max(1, round(nice_ticks(0, max(high - low, 1), count)[1]))
     first = math.ceil(low / step) * step
     return [float(number) for number in range(first, math.floor(high) + 1, step)]
