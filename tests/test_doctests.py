@@ -30,6 +30,14 @@ WITH_EXAMPLES = {
     "data.split_names": (),
     "data.splitting": ("with_validation", "disjoint"),  # of whole splits
     "data.weighting": ("without_weightless", "training_weights"),  # likewise
+    "evaluation.calibration": (
+        "calibrate",
+        "calibrated_copy",
+        "describe_calibration",
+        "divide_logits",
+    ),
+    "evaluation.confusion": (),
+    "evaluation.metrics": ("describe_correct",),
     "models.losses": (),
     "models.objectives": (),
     "planning.defaults": (),

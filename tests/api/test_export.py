@@ -19,7 +19,7 @@ from tfxfer.api.export import export
 from tfxfer.api.predict import predict
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, ExportError, RunError, UsageError
-from tfxfer.evaluation.calibration import tempered
+from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.exporting.litert import read_litert
 from tfxfer.exporting.onnx import read_onnx
 from tfxfer.exporting.publishing import check_accuracy, export_saved_model
@@ -542,7 +542,9 @@ def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, p
     assert facts["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
     served, run = evaluate(version, data=str(pictures)), evaluate(result.run)
     found = facts["calibration"]["temperature"]
-    assert served.probabilities == pytest.approx(tempered(run.probabilities, found), abs=1e-5)
+    assert served.probabilities == pytest.approx(
+        apply_temperature(run.probabilities, found), abs=1e-5
+    )
     assert facts["test"]["loss"] == pytest.approx(served.loss, abs=1e-5)
     with pytest.raises(UsageError, match="is an export already: name the run, or its '.keras'"):
         export(version)

@@ -17,7 +17,7 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
 from tfxfer.errors import DataError, ExportError, UsageError
-from tfxfer.evaluation.calibration import tempered
+from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
 from tfxfer.runs.metrics_record import Summary
@@ -360,7 +360,7 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, **WAYS[way])
     plain = trained_alone(config).metrics.splits["test"]
-    # All are taken for common.
+    # All are predicted as common.
     assert (plain.accuracy, plain.balanced_accuracy) == (0.75, 0.5)
     balanced = trained_alone(config.with_settings({"class_weights": "balanced"}))
     # 9 of 15 and 4 of 5 are right.
@@ -529,7 +529,7 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
     run, served = evaluate(result.run), evaluate(result.export, data=str(pictures))
     assert run.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
     assert served.probabilities == pytest.approx(run.probabilities, abs=1e-6)
-    expected = tempered(evaluate(plain.run).probabilities, found["temperature"])
+    expected = apply_temperature(evaluate(plain.run).probabilities, found["temperature"])
     assert run.probabilities == pytest.approx(expected, abs=1e-5)
 
 

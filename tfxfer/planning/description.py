@@ -98,7 +98,7 @@ def _describe_phase(
     details = [] if phase.optimizer == "lbfgs" else [f"batch size {config.batch_size:,}"]
     if config.label_smoothing:
         details.append(f"label smoothing {config.label_smoothing:g}")
-    details += describe_regularisation(phase)
+    details += describe_regularization(phase)
     return [
         plan_row(f"{name} phase", describe_schedule(phase)),
         *([plan_row("", ", ".join(details))] if details else []),
@@ -175,7 +175,7 @@ def _counted(number: float, unit: str) -> str:
     return f"{number:g} {unit}" + ("" if number == 1 else "s")
 
 
-def describe_regularisation(phase: SolvedHead | GradientPhase) -> list[str]:
+def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:
     """Returns a line on weight decay and gradient clipping, or no line if there are none."""
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm clipped at {phase.clip_norm:g}"] if phase.clip_norm else []

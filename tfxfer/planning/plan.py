@@ -22,7 +22,7 @@ from tfxfer.planning.description import (
     describe_data,
     describe_model,
     describe_phases,
-    describe_regularisation,
+    describe_regularization,
     describe_results,
     describe_schedule,
     plan_row,
@@ -145,7 +145,7 @@ class PretrainPlan:
         details = [
             f"batch size {config.batch_size:,}",
             f"label smoothing {config.label_smoothing:g}",
-            *describe_regularisation(config),
+            *describe_regularization(config),
         ]
         lines = [
             *describe_data(self.source, config),
