@@ -1,11 +1,10 @@
-"""What a head gains from changed views of its images, and what they cost.
+"""Accuracy and cost of augmented views in the head phase.
 
     python benchmarks/augmented_views.py DATA [--train-examples N] [--image-size N]
 
-The head phase alone, with an empty cache, for each number of views of each image that are kept
-beside the image itself. As many views as epochs, each used once, would be augmentation anew in each
-epoch: it costs a pass through the backbone for each of them, too. Accuracy and loss are on the test
-split, or on validation where there is none.
+Runs the head phase alone, with an empty cache, for each number of augmented views per image, in
+addition to the original. Augmentation in each epoch would need as many views as epochs, and as many
+passes through the backbone. Accuracy and loss are on test, or on validation if there is no test.
 """
 
 import tempfile

@@ -1,11 +1,11 @@
-"""What it costs that training is deterministic, and whether it is.
+"""Cost of deterministic training, and whether training is deterministic.
 
     python benchmarks/determinism.py DATA [--backbone resnet50 --weights none]
 
-Whole processes, in turn: the fine-tuning loop as tfxfer runs it, and the same under
+Whole processes, in alternation: the fine-tuning loop as tfxfer runs it, and the same with
 `tf.config.experimental.enable_op_determinism`. Each trains a few epochs from the same start on the
-real pipeline, the first of which, in which the step is compiled, is not timed. The weights at the
-end are compared between the processes to the last bit.
+real pipeline. The first epoch, which compiles the step, is not timed. The final weights of the
+processes are compared bit for bit.
 """
 
 import json
@@ -17,7 +17,7 @@ WAYS = ("default", "op determinism")
 
 
 def train(options) -> None:
-    """Trains, and prints images a second and a digest of the weights as JSON."""
+    """Trains, and prints images per second and a digest of the weights as JSON."""
     import keras
     import tensorflow as tf
 
@@ -55,11 +55,11 @@ def train(options) -> None:
 
 
 def main() -> None:
-    """Prints medians and ranges, and whether the weights are the same."""
+    """Prints medians and ranges, and the number of different weights."""
     parser = measuring.command_line(__doc__, repeats=5)
     measuring.add_data_options(parser)
-    parser.add_argument("--epochs", type=int, default=4, help="of each process [default: 4]")
-    parser.add_argument("--way", choices=WAYS, help="train in this process, in this way alone")
+    parser.add_argument("--epochs", type=int, default=4, help="per process [default: 4]")
+    parser.add_argument("--way", choices=WAYS, help="run only this variant, in this process")
     options = parser.parse_args()
     if options.way:
         train(options)
@@ -68,14 +68,14 @@ def main() -> None:
     repeats = measuring.in_turn(WAYS, options.repeats)
     rates = {way: [run[way]["rate"] for run in repeats] for way in WAYS}
     columns = {
-        "images a second": rates,
+        "images per second": rates,
         "ratio to default": {
             way: [run[way]["rate"] / run["default"]["rate"] for run in repeats] for way in WAYS
         },
     }
     for way in WAYS:
         digests = {run[way]["digest"] for run in repeats}
-        print(f"{way}: {len(digests)} different outcome(s) in {options.repeats} processes")
+        print(f"{way}: {len(digests)} different result(s) in {options.repeats} processes")
     measuring.finish(options, facts, columns, dict.fromkeys(WAYS, 3), repeats)
 
 

@@ -1,9 +1,9 @@
-"""What transfer is worth on few labelled images: `fit --compare-scratch` over several seeds.
+"""How much pretraining helps with few labeled images: `fit --compare-scratch` over several seeds.
 
     python benchmarks/few_images.py configs/digits_quick.toml --train-examples 100 --seeds 0 1 2 3 4
 
-The seed decides which images are the few, their order and augmentation, and the random weights. One
-JSON line per seed goes to standard output, and then the mean and the range.
+The seed selects the images, their order and augmentation, and the random weights. Prints one JSON
+line per seed, then the mean and the range.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tfxfer.config.recipes import read_recipe
 
 
 def compare(config: tfxfer.FitConfig, seed: int) -> dict:
-    """Returns what a fit says of its comparison."""
+    """Returns the comparison of a fit."""
     with tempfile.TemporaryDirectory() as directory:
         result = tfxfer.fit(
             config,
@@ -37,12 +37,14 @@ def compare(config: tfxfer.FitConfig, seed: int) -> dict:
 
 
 def main() -> None:
-    """Prints the figures."""
+    """Prints the accuracies and the gain."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe")
     parser.add_argument("--train-examples", type=int, required=True)
     parser.add_argument("--validation-examples", type=int)
-    parser.add_argument("--epochs", type=int, help="From random weights, if not the same budget.")
+    parser.add_argument(
+        "--epochs", type=int, help="Epochs from random weights. The default is the same budget."
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     arguments = parser.parse_args()
     config = read_recipe(arguments.recipe, tfxfer.FitConfig()).with_settings(

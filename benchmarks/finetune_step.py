@@ -1,15 +1,15 @@
-"""The fine-tuning loop against the bare train step, and the input pipeline by itself.
+"""Throughput of the fine-tuning loop, compared with the train step and the input pipeline alone.
 
     python benchmarks/finetune_step.py DATA [--backbone resnet50 --weights none] [--unfreeze all]
     python benchmarks/finetune_step.py DATA --batch-size 256 --precision mixed_bfloat16 --xla on
 
-In one process, repeat by repeat, images a second: the compiled train step on one batch that is in
-memory; `fit` over several epochs of the real pipeline, images kept and augmented, with the same
-compiled step; the pipeline alone. Compilation is over before the clock starts.
+In one process, repeat by repeat, images per second of: the compiled train step on one batch in
+memory; `fit` over several epochs of the real pipeline, with cached images, augmentation and the
+same compiled step; the pipeline alone. Compilation is not timed.
 
-What the device can do is measured as well: the product of two large square matrices in the type
-that the layers compute in. Of that the step's share is told, by the multiplications and additions
-of its convolutions and dense layers: once forwards, and twice backwards where they are trained.
+The peak of the device is measured, too, by the product of two large square matrices in the compute
+type of the layers. The share of it that the step reaches is computed from the operations of its
+convolutions and dense layers: one forward pass, and two of its size backward for trainable layers.
 """
 
 import math
@@ -30,7 +30,7 @@ from tfxfer.training.epochs.loop import compiled_view
 
 
 def step_operations(model: keras.Model) -> float:
-    """Returns how many floating-point operations a train step takes for an image."""
+    """Returns the floating-point operations of a train step per image."""
     total = 0.0
     for layer in leaf_layers(model):
         for kernel in (weight for weight in layer.weights if "kernel" in weight.name):
@@ -40,7 +40,7 @@ def step_operations(model: keras.Model) -> float:
 
 
 def device_operations(dtype: str, side: int) -> float:
-    """Returns how many floating-point operations a second the product of two matrices comes to."""
+    """Returns the floating-point operations per second of a matrix product."""
     matrix = tf.cast(tf.random.stateless_uniform((side, side), (0, 0)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
     seconds = []
@@ -48,15 +48,15 @@ def device_operations(dtype: str, side: int) -> float:
         start = time.perf_counter()
         product().numpy()
         seconds.append(time.perf_counter() - start)
-    return 2 * side**3 / statistics.median(seconds[1:])  # the first one is traced
+    return 2 * side**3 / statistics.median(seconds[1:])  # the first call traces
 
 
 def main() -> None:
-    """Prints medians and ranges, and the ratios of each repeat to its own bare step."""
+    """Prints medians and ranges, and the ratio of each repeat to its own train step."""
     parser = measuring.command_line(__doc__, repeats=5)
     measuring.add_data_options(parser)
     parser.add_argument("--unfreeze")
-    parser.add_argument("--steps", type=int, default=32, help="of each repeat [default: 32]")
+    parser.add_argument("--steps", type=int, default=32, help="per repeat [default: 32]")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--precision")
     parser.add_argument("--xla", choices=("on", "off"), help="[default: as a fit decides]")
@@ -82,7 +82,7 @@ def main() -> None:
         drawn = training_batches(
             images, config.batch_size, seed=0, epochs=epochs, augment=config.augment
         )
-        # A smaller last batch is no step that others can be compared with.
+        # A smaller last batch would not be comparable.
         return drawn.filter(lambda _, labels: tf.size(labels) == config.batch_size)
 
     view = compiled_view(classifier.halves().whole, config.finetune, config, options.steps)
@@ -94,18 +94,18 @@ def main() -> None:
     repeats = []
 
     class Stopwatch(keras.callbacks.Callback):
-        """Times each epoch of the loop and, between epochs, what it is compared with."""
+        """Times each epoch of the loop and, between epochs, the step and the pipeline."""
 
         def on_epoch_begin(self, epoch, logs=None):
             self.start = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
-            seconds = {"bare step": 0.0, "fine-tuning loop": time.perf_counter() - self.start}
+            seconds = {"train step": 0.0, "fine-tuning loop": time.perf_counter() - self.start}
             start = time.perf_counter()
             for _ in range(options.steps):
                 logs = view.train_function(repeated)
             keras.ops.convert_to_numpy(logs["loss"])
-            seconds["bare step"] = time.perf_counter() - start
+            seconds["train step"] = time.perf_counter() - start
             start = time.perf_counter()
             for _ in batches().take(options.steps):
                 pass
@@ -120,13 +120,13 @@ def main() -> None:
         shuffle=False,
         verbose=0,
     )
-    del repeats[0]  # which compiled
+    del repeats[0]  # compiles
     columns = {
-        "images a second": {name: [run[name] for run in repeats] for name in repeats[0]},
-        "ratio to bare step": {
-            name: [run[name] / run["bare step"] for run in repeats] for name in repeats[0]
+        "images per second": {name: [run[name] for run in repeats] for name in repeats[0]},
+        "ratio to train step": {
+            name: [run[name] / run["train step"] for run in repeats] for name in repeats[0]
         },
-        "share of a matrix product's operations": {
+        "share of peak FLOP/s": {
             name: [
                 None if name == "pipeline alone" else run[name] * needed / available
                 for run in repeats
@@ -135,9 +135,9 @@ def main() -> None:
         },
     }
     print(
-        f"{plan.backbone.name} at {config.image_size}, {config.finetune.unfreeze} trained, "
-        f"{config.precision}, XLA {config.xla}: {needed / 1e9:.2f} GFLOP an image, of "
-        f"{available / 1e9:,.0f} a second"
+        f"{plan.backbone.name} at {config.image_size}, unfreeze {config.finetune.unfreeze}, "
+        f"{config.precision}, XLA {config.xla}: {needed / 1e9:.2f} GFLOP per image, peak "
+        f"{available / 1e9:,.0f} GFLOP/s"
     )
     measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 3), repeats)
 

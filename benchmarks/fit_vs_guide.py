@@ -1,21 +1,21 @@
-"""`tfxfer fit` against the recipe of the Keras guide, as whole processes, one after the other.
+"""`tfxfer fit` compared with the recipe of the Keras guide, as whole processes.
 
     python benchmarks/fit_vs_guide.py DATA
     python benchmarks/fit_vs_guide.py DATA --backbone resnet50 --weights none --repeats 3 \
         --also-kerashub --kerashub-python kerashub/bin/python
 
-`DATA` holds `train/CLASS/` and `val/CLASS/`. Each repeat runs `guide_recipe.py`, then tfxfer with
-an empty feature cache and the same number for the epochs of each phase, each in a process of its
-own, with the repeat's number as seed; all else is each one's default. Seconds are of whole
-processes: imports, training and, of tfxfer, the export and its check. Accuracies are on validation:
-the guide's last, tfxfer's of the epoch that it keeps; "the best of it" is the highest that each
-one's epochs came to. How long each takes to the accuracy that the guide ends with is read from the
-epochs: when the guide's ended, and when tfxfer printed its line.
+`DATA` has `train/CLASS/` and `val/CLASS/`. Each repeat runs `guide_recipe.py`, then tfxfer with an
+empty feature cache and the same number of epochs per phase, each in its own process, with the
+number of the repeat as seed. All other settings are the defaults of each. Seconds are those of
+whole processes: imports, training and, for tfxfer, the export and its check. Accuracies are on
+validation: the last epoch of the guide, the best epoch of tfxfer; "best epoch" is the highest of
+each. The time to the guide's final accuracy is read from the epochs: when the guide's ended, and
+when tfxfer printed its line.
 
-With `--weights none` only speed is compared: the guide and tfxfer take the same random weights from
-a file, as they would take pretrained ones.
+With `--weights none` only speed is compared: the guide and tfxfer read the same random weights from
+a file, as they would read pretrained ones.
 
-KerasHub is measured where it is installed beside the same TensorFlow:
+KerasHub needs an environment with the same version of TensorFlow:
 
     python3 -m venv kerashub && kerashub/bin/pip install keras-hub tensorflow==VERSION
 """
@@ -35,17 +35,17 @@ from measuring import HERE, TFXFER
 EPOCH = re.compile(r"(?:head|finetune)\b.*\baccuracy (\d\.\d+)")
 
 DIGITS = {
-    "wall, times tfxfer's": 2,
+    "wall, speedup of tfxfer": 2,
     "validation accuracy": 3,
-    "  the best of it": 3,
-    "to it, times tfxfer's": 2,
+    "  best epoch": 3,
+    "  speedup of tfxfer": 2,
 }
 
 SETTINGS = ("backbone", "weights", "epochs", "augment_each_epoch")
 
 
 def recipe(options: argparse.Namespace, seed: int, script: str, python: str) -> dict:
-    """Returns the figures of one run of a script that prints what `guide_recipe.py` does."""
+    """Runs a script that prints JSON as `guide_recipe.py` does, and returns its figures."""
     command = [python, HERE / script, options.data, "--backbone", options.backbone]
     weights = options.weights_file or options.weights
     command += ["--weights", weights, "--epochs", options.epochs, "--seed", seed]
@@ -57,7 +57,7 @@ def recipe(options: argparse.Namespace, seed: int, script: str, python: str) -> 
 
 
 def tfxfer(options: argparse.Namespace, seed: int) -> dict:
-    """Returns the figures of one `tfxfer fit`, in the same form."""
+    """Runs `tfxfer fit`, and returns its figures in the same form."""
     with tempfile.TemporaryDirectory() as folder:
         command = [TFXFER, "fit", "--backbone", options.backbone, "--data", options.data]
         command += ["--weights", options.weights_file or options.weights]
@@ -82,7 +82,7 @@ def tfxfer(options: argparse.Namespace, seed: int) -> dict:
 
 
 def random_weights(backbone: str, folder: str) -> str:
-    """Returns a file of random weights of a backbone."""
+    """Writes random weights of a backbone to a file, and returns its path."""
     path = f"{folder}/random.weights.h5"
     code = (
         "import sys, keras\n"
@@ -97,30 +97,30 @@ def random_weights(backbone: str, folder: str) -> str:
 
 
 def seconds_to(accuracy: float, run: dict) -> float | None:
-    """Returns when a run first had a validation accuracy, or None if it never had."""
+    """Returns when a run first reached a validation accuracy; None if it never did."""
     reached = (e["second"] for e in run["epochs"] if e["validation_accuracy"] >= accuracy)
     return next(reached, None)
 
 
 def figures(repeat: dict[str, dict], program: str, parts: list[str], accuracies: bool) -> dict:
-    """Returns what a program did in one repeat, by the row of the table it belongs to."""
+    """Returns the figures of a program in one repeat, by row of the table."""
     run, ours = repeat[program], repeat["tfxfer"]
     seconds = run["seconds"]
     rows = {
         "wall seconds": run["wall_seconds"],
         **{f"  {part}": seconds.get(part) for part in parts},
-        "  start, end": run["wall_seconds"] - sum(seconds.values()),
-        "wall, times tfxfer's": run["wall_seconds"] / ours["wall_seconds"],
+        "  other": run["wall_seconds"] - sum(seconds.values()),
+        "wall, speedup of tfxfer": run["wall_seconds"] / ours["wall_seconds"],
         "CPU seconds": run["cpu_seconds"],
-        "peak megabytes": run["peak_megabytes"],
+        "peak memory, MB": run["peak_megabytes"],
     }
     if accuracies:
         target = repeat["guide"]["validation_accuracy"]
         theirs, our_own = seconds_to(target, run), seconds_to(target, ours)
         rows["validation accuracy"] = run["validation_accuracy"]
-        rows["  the best of it"] = max(e["validation_accuracy"] for e in run["epochs"])
-        rows["seconds to the guide's last"] = theirs
-        rows["to it, times tfxfer's"] = theirs / our_own if theirs and our_own else None
+        rows["  best epoch"] = max(e["validation_accuracy"] for e in run["epochs"])
+        rows["seconds to the guide's final accuracy"] = theirs
+        rows["  speedup of tfxfer"] = theirs / our_own if theirs and our_own else None
     return rows
 
 
@@ -133,9 +133,9 @@ def compare(repeats: list[dict[str, dict]], accuracies: bool) -> dict[str, dict[
 
 
 def kerashub_version(options: argparse.Namespace) -> str:
-    """Returns the version of KerasHub, or stops with what to do about it."""
+    """Returns the version of KerasHub, or exits with an instruction."""
     if (options.backbone, options.weights) != ("resnet50", "none"):
-        raise SystemExit("--also-kerashub goes with --backbone resnet50 --weights none only.")
+        raise SystemExit("--also-kerashub requires --backbone resnet50 --weights none.")
     code = "import keras_hub, tensorflow; print(keras_hub.__version__, tensorflow.__version__)"
     try:
         kerashub, tensorflow = (
@@ -143,13 +143,13 @@ def kerashub_version(options: argparse.Namespace) -> str:
         )
     except (OSError, SystemExit):
         raise SystemExit(
-            f"'{options.kerashub_python}' has no KerasHub. Install it as the head of this script "
-            "says, and give the interpreter that has it with --kerashub-python."
+            f"'{options.kerashub_python}' has no KerasHub. Install it as the docstring of this "
+            "script says, and pass its interpreter with --kerashub-python."
         ) from None
     ours = importlib.metadata.version("tensorflow")
     if tensorflow != ours:
         raise SystemExit(
-            f"KerasHub is installed beside TensorFlow {tensorflow}, tfxfer beside {ours}. Install "
+            f"KerasHub is installed with TensorFlow {tensorflow}, tfxfer with {ours}. Install "
             f"tensorflow=={ours} for '{options.kerashub_python}'."
         )
     return kerashub
@@ -159,17 +159,17 @@ def main() -> None:
     """Reads the command line and measures."""
     parser = measuring.command_line(__doc__, repeats=5)
     parser.add_argument("data", type=pathlib.Path)
-    parser.add_argument("--epochs", type=int, default=5, help="Of each phase  [default: 5]")
+    parser.add_argument("--epochs", type=int, default=5, help="Epochs per phase [default: 5]")
     parser.add_argument("--backbone", choices=("mobilenetv2", "resnet50"), default="mobilenetv2")
     parser.add_argument("--weights", choices=("imagenet", "none"), default="imagenet")
     parser.add_argument(
         "--augment-each-epoch",
         action="store_true",
-        help="Let the guide's recipe decode and augment anew for each epoch, which it does not.",
+        help="Decode and augment in each epoch in the guide's recipe, which by default does not.",
     )
-    parser.add_argument("--also-kerashub", action="store_true", help="Measure KerasHub, too.")
+    parser.add_argument("--also-kerashub", action="store_true", help="Measure KerasHub as well.")
     parser.add_argument(
-        "--kerashub-python", default=sys.executable, metavar="PATH", help="Interpreter that has it."
+        "--kerashub-python", default=sys.executable, metavar="PATH", help="Python with KerasHub."
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -180,11 +180,11 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Runs all repeats, prints a line for each, and then the table."""
+    """Runs all repeats, prints a line for each, then the table."""
     facts = measuring.facts()
     if options.also_kerashub:
         facts["versions"]["keras-hub"] = kerashub_version(options)
-    # Once unmeasured, so that the first repeat does not pay for a cold disk.
+    # Warm up the disk cache before the first repeat.
     measuring.run([sys.executable, "-c", "import tfxfer.api.fit"])
     for path in filter(pathlib.Path.is_file, options.data.rglob("*")):
         path.read_bytes()
@@ -203,7 +203,7 @@ def measure(options: argparse.Namespace) -> None:
         )
         print(f"seed {seed}: {line}", flush=True)
         columns = compare(repeats, accuracies=options.weights != "none")
-        # After each repeat, so that an interrupted measurement leaves what it has.
+        # After each repeat, so an interrupted benchmark keeps its results.
         measuring.write_json(
             options.json,
             **facts,

@@ -1,10 +1,10 @@
-"""How much sooner TensorFlow is done where the C library keeps freed memory; see `allocator`.
+"""Speed of TensorFlow if the C library keeps freed memory; see `tfxfer/cli/allocator.py`.
 
     python benchmarks/freed_memory.py [--backbone mobilenetv2] [--batch-size 32]
 
-Whole processes, in turn, with the memory given back and kept. In each, images a second of the
-compiled forward pass and train step on one batch that is in memory, with BatchNorm frozen and
-random weights, and the most memory that the process had.
+Whole processes, in alternation, with freed memory returned to the system and kept. In each, images
+per second of the compiled forward pass and train step on one batch in memory, with BatchNorm frozen
+and random weights, and the peak memory of the process.
 """
 
 import json
@@ -13,17 +13,17 @@ import time
 
 import measuring
 
-WAYS = ("given back", "kept")
+WAYS = ("returned", "kept")
 _STEPS = 6
 
 
 def measure(options) -> None:
-    """Prints images a second and the peak in units of 1e6 bytes as JSON."""
+    """Prints images per second and the peak memory in units of 1e6 bytes as JSON."""
     if options.way == "kept":
         from tfxfer.cli.allocator import keep_freed_memory
 
         if not keep_freed_memory():
-            raise SystemExit("This C library keeps nothing, or another allocator is set.")
+            raise SystemExit("The C library is not glibc, or another allocator is set.")
     import keras
     import numpy as np
 
@@ -58,11 +58,11 @@ def measure(options) -> None:
 
 
 def main() -> None:
-    """Prints medians and ranges, and the ratios of each repeat."""
+    """Prints medians and ranges, and the ratio of each repeat."""
     parser = measuring.command_line(__doc__, repeats=5)
     parser.add_argument("--backbone", default="mobilenetv2")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--way", choices=WAYS, help="measure in this process, in this way alone")
+    parser.add_argument("--way", choices=WAYS, help="run only this variant, in this process")
     options = parser.parse_args()
     if options.way:
         measure(options)
@@ -74,7 +74,7 @@ def main() -> None:
         for title, key in (
             ("forward, images/s", "forward"),
             ("train, images/s", "train"),
-            ("peak MB", "peak"),
+            ("peak memory, MB", "peak"),
         )
     }
     for key in ("forward", "train"):

@@ -1,9 +1,9 @@
-"""What the frozen features of a backbone tell apart, with its own weights and with random ones.
+"""Accuracy of a linear classifier on frozen features, with pretrained and with random weights.
 
     python benchmarks/frozen_features.py resnet10_small cifar10
 
-All training images, each once and not augmented; logistic regression on standardised features, its
-regularisation chosen on a tenth of them.
+Logistic regression on the standardized features of all training images, without augmentation. The
+regularization strength is chosen on a tenth of them.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def features_and_labels(config: FitConfig) -> dict[str, tuple[np.ndarray, np.nda
 
 
 def linear_accuracy(data: dict[str, tuple[np.ndarray, np.ndarray]], seed: int) -> dict[str, float]:
-    """Returns the test accuracy of a linear head, and the strength that a tenth chose."""
+    """Returns the test accuracy of a linear head, and the regularization strength chosen."""
     scaler = StandardScaler().fit(data["train"][0])
     x, y = scaler.transform(data["train"][0]), data["train"][1]
     held_out = np.random.default_rng(seed).random(len(x)) < 0.1
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backbone")
     parser.add_argument("data")
-    parser.add_argument("--weights", help="In place of the backbone's own.")
+    parser.add_argument("--weights", help="Instead of the default weights of the backbone.")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     for weights in (arguments.weights, "none"):

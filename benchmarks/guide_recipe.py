@@ -1,15 +1,15 @@
-"""The two-phase recipe that people copy from the Keras guide, once, as one JSON line.
+"""The two-phase recipe of the Keras transfer-learning guide; prints one JSON line.
 
     python benchmarks/guide_recipe.py DATA --seed 0
 
-A faithful rendering of keras.io/guides/transfer_learning on a class-per-folder data set, `DATA`
-with `train/CLASS/` and `val/CLASS/`: resize, random flips and small rotations, batches of 64, all
-of it cached after the first epoch, a backbone with `training=False`, average pooling, dropout 0.2,
-Adam at 1e-3 with the backbone frozen, then Adam at 1e-5 with everything unfrozen.
+Implements keras.io/guides/transfer_learning on a folder dataset, `DATA` with `train/CLASS/` and
+`val/CLASS/`: resize, random flips and small rotations, batches of 64, all cached after the first
+epoch, a backbone with `training=False`, average pooling, dropout 0.2, Adam at 1e-3 with the
+backbone frozen, then Adam at 1e-5 with everything unfrozen.
 
-The line has the validation accuracy of each epoch with the second at which it ended, and the
-seconds of the parts, all counted from the start of the process. `fit_vs_guide.py` runs this over
-seeds and beside tfxfer.
+The JSON has the validation accuracy of each epoch with the second at which it ended, and the
+seconds of each part. Times start with the process. `fit_vs_guide.py` runs this over several seeds,
+and tfxfer for comparison.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import keras
 import tensorflow as tf
 from measuring import since_start
 
-# How each is built, and what brings pixels from [0, 255] into the range it was trained on.
+# Builder, and the preprocessing of pixels in [0, 255].
 BACKBONES = {
     "mobilenetv2": (keras.applications.MobileNetV2, keras.layers.Rescaling(1 / 127.5, offset=-1)),
     "resnet50": (keras.applications.ResNet50, keras.applications.resnet.preprocess_input),
@@ -57,19 +57,19 @@ def load_data(options: argparse.Namespace) -> tuple[tf.data.Dataset, tf.data.Dat
 
 def build_model(options: argparse.Namespace, num_classes: int) -> tuple[keras.Model, keras.Model]:
     """Returns the guide's classifier and the backbone inside it."""
-    builder, normalise = BACKBONES[options.backbone]
+    builder, preprocess = BACKBONES[options.backbone]
     shape = (options.size, options.size, 3)
     weights = None if options.weights == "none" else options.weights
     backbone = builder(weights=weights, input_shape=shape, include_top=False)
     inputs = keras.Input(shape)
-    x = backbone(normalise(inputs), training=False)
+    x = backbone(preprocess(inputs), training=False)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dropout(0.2)(x)
     return keras.Model(inputs, keras.layers.Dense(num_classes)(x)), backbone
 
 
 def fit_both_phases(build: Build, description: str) -> None:
-    """Reads the command line, trains what `build` returns in two phases, and prints what came."""
+    """Parses the command line, trains the model of `build` in two phases, and prints the JSON."""
     marks = {"imports": since_start()}
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -78,13 +78,13 @@ def fit_both_phases(build: Build, description: str) -> None:
     parser.add_argument("--backbone", choices=BACKBONES, default="mobilenetv2")
     parser.add_argument("--weights", default="imagenet", help="'imagenet', 'none', or a file.")
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--epochs", type=int, default=5, help="Of each phase.")
+    parser.add_argument("--epochs", type=int, default=5, help="Epochs per phase.")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--augment-each-epoch",
         action="store_true",
-        help="Decode and augment anew for each epoch, which the guide does not.",
+        help="Decode and augment in each epoch, which the guide does not.",
     )
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)

@@ -1,11 +1,11 @@
-"""The head phase against one `predict` pass over the same images, and with a warm cache.
+"""Time of the head phase, compared with one `predict` of the same images, and with a warm cache.
 
     python benchmarks/head_phase.py DATA [--backbone resnet50 --weights none] [--train-examples N]
 
-Whole processes, in turn, repeat by repeat. What is timed in each is from image files to the end:
-`predict` decodes, compiles and runs the classifier as it is saved over the training and validation
-images; a head phase (`seconds.images` and `seconds.head` of a fit) decodes, compiles, computes the
-features, and trains. The same process then fits again, with a new model: the cache is warm.
+Whole processes, in alternation. Times start with image files: `predict` decodes, compiles and runs
+the saved classifier on the training and validation images; a head phase (`seconds.images` and
+`seconds.head` of a fit) decodes, compiles, computes the features, and trains. The same process then
+fits again with a new model and a warm cache.
 """
 
 import json
@@ -22,18 +22,18 @@ from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.transfer import train
 
-PREDICT = "one predict pass"
-# The settings of the head in each way that has one.
+PREDICT = "one predict"
+# Head settings of each variant.
 HEADS = {
-    "adam, 10 epochs": {"optimizer": "adam", "epochs": 10},
-    "adam, 100 epochs": {"optimizer": "adam", "epochs": 100},
-    "lbfgs": {"optimizer": "lbfgs", "epochs": 100},
+    "Adam, 10 epochs": {"optimizer": "adam", "epochs": 10},
+    "Adam, 100 epochs": {"optimizer": "adam", "epochs": 100},
+    "L-BFGS": {"optimizer": "lbfgs", "epochs": 100},
 }
 WAYS = (PREDICT, *HEADS)
 
 
 def predict_seconds(config: FitConfig) -> float:
-    """Returns how long one pass takes that gives the logits of all images."""
+    """Returns the seconds of one `predict` of all images."""
     plan = make_plan(config)
     model = plan.build_classifier(plan.config.weights).model
     start = time.perf_counter()
@@ -44,7 +44,7 @@ def predict_seconds(config: FitConfig) -> float:
 
 
 def head_seconds(config: FitConfig, head: dict) -> float:
-    """Returns how long the head phase of a fit takes."""
+    """Returns the seconds of the head phase of a fit."""
     plan = make_plan(config.with_settings({"head": head}))
     with Interruptions() as interruptions:
         seconds = train(plan, interruptions, say=lambda _: None).metrics.seconds
@@ -52,7 +52,7 @@ def head_seconds(config: FitConfig, head: dict) -> float:
 
 
 def measure(options) -> None:
-    """Prints the seconds of one way as JSON, by row of the table."""
+    """Prints the seconds of one variant as JSON, by row of the table."""
     keep_freed_memory()  # as the command does
     way = options.way
     with tempfile.TemporaryDirectory() as directory:
@@ -66,15 +66,15 @@ def measure(options) -> None:
         if way == PREDICT:
             found = {way: predict_seconds(config)}
         else:
-            found = {name: head_seconds(config, HEADS[way]) for name in (way, f"{way}, warm")}
+            found = {name: head_seconds(config, HEADS[way]) for name in (way, f"{way}, warm cache")}
     print(json.dumps(found))
 
 
 def main() -> None:
-    """Prints medians and ranges, and the ratios of each repeat to its own `predict`."""
+    """Prints medians and ranges, and the ratio of each repeat to its own `predict`."""
     parser = measuring.command_line(__doc__, repeats=5)
     measuring.add_data_options(parser)
-    parser.add_argument("--way", choices=WAYS, help="measure in this process, in this way alone")
+    parser.add_argument("--way", choices=WAYS, help="run only this variant, in this process")
     options = parser.parse_args()
     if options.way:
         measure(options)
@@ -89,8 +89,8 @@ def main() -> None:
         "ratio to predict": {
             name: [run[name] / run[PREDICT] for run in repeats] for name in repeats[0]
         },
-        "ratio to cold": {
-            name: [run[name] / run[name.removesuffix(", warm")] for run in repeats]
+        "ratio to empty cache": {
+            name: [run[name] / run[name.removesuffix(", warm cache")] for run in repeats]
             for name in repeats[0]
         },
     }

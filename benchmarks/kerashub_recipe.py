@@ -1,12 +1,12 @@
-"""KerasHub's `ImageClassifier` with ResNet50 in the two phases of the guide, as one JSON line.
+"""KerasHub's `ImageClassifier` with ResNet50 in the two phases of the guide; prints one JSON line.
 
     python benchmarks/kerashub_recipe.py DATA --backbone resnet50 --weights none --seed 0
 
-For speed: random weights, whatever --weights says, on the batches of `guide_recipe.py` and with its
-options, by KerasHub's own `fit`. Its ResNet50 has the shape of that of Keras Applications but
-strides in the 3 x 3 convolutions of a stage's first block instead of the 1 x 1 before it, and no
-biases; it normalises in tf.data, and lets BatchNorm adapt where the backbone is unfrozen. Needs
-`keras-hub`.
+Measures speed only: random weights, whatever --weights says, on the batches and with the options of
+`guide_recipe.py`, trained by KerasHub's own `fit`. Its ResNet50 differs from that of Keras
+Applications: strides are in the 3 x 3 convolutions of a stage's first block, not in the 1 x 1
+before it, and there are no biases. It normalizes in tf.data, and updates BatchNorm statistics if
+the backbone is unfrozen. Needs `keras-hub`.
 """
 
 import argparse
@@ -16,13 +16,13 @@ import keras_hub
 from guide_recipe import fit_both_phases
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def build_model(options: argparse.Namespace, num_classes: int) -> tuple[keras.Model, keras.Model]:
     """Returns KerasHub's classifier and the backbone inside it."""
     if options.backbone != "resnet50":
-        raise SystemExit("KerasHub is measured with --backbone resnet50 only.")
+        raise SystemExit("KerasHub requires --backbone resnet50.")
     backbone = keras_hub.models.ResNetBackbone(
         input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
@@ -33,8 +33,8 @@ def build_model(options: argparse.Namespace, num_classes: int) -> tuple[keras.Mo
         image_shape=(options.size, options.size, 3),
     )
     converter = keras_hub.layers.ResNetImageConverter(
-        scale=[1 / 255 / deviation for deviation in IMAGENET_DEVIATION],
-        offset=[-m / d for m, d in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)],
+        scale=[1 / 255 / std for std in IMAGENET_STD],
+        offset=[-m / d for m, d in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)],
     )
     classifier = keras_hub.models.ImageClassifier(
         backbone=backbone,

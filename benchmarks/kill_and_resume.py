@@ -1,10 +1,10 @@
-"""Kill fits at random moments, resume them, and compare all that comes out with a run left alone.
+"""Kills fits at random moments, resumes them, and compares the results with an uninterrupted run.
 
     python benchmarks/kill_and_resume.py --kills 50
 
-Each run is killed several times on its way to the end. Half of the kills come at any time, the
-others at moments that are hard to survive: while a checkpoint is written, while features are
-cached, as the phases change, as the weights become final, while the export is made.
+Each run is killed several times. Half of the kills come at a random time, the others at critical
+moments: while a checkpoint is written, while features are cached, as the phases change, as the
+weights become final, while the export is written.
 """
 
 import argparse
@@ -20,12 +20,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
 import killing
 import measuring
 
-# Short runs of all that a run may be made of; a checkpoint every fifth of a second within epochs.
+# Short runs that cover all features; a checkpoint every fifth of a second within epochs.
 _COMMON = ["--train-examples", "400", "--checkpoint-minutes", "0.003", "--batch-size", "16"]
 _SMALL = ["--backbone", "resnet10_small", "--data", "digits", *_COMMON]
 SETTINGS = {
-    "lbfgs, then finetune": ["fit", *_SMALL, "--finetune-epochs", "3"],
-    "adam, then finetune": [
+    "L-BFGS, then finetune": ["fit", *_SMALL, "--finetune-epochs", "3"],
+    "Adam, then finetune": [
         *("fit", *_SMALL, "--head-optimizer", "adam", "--head-epochs", "40"),
         *("--finetune-epochs", "2", "--head-dropout", "0.3"),
     ],
@@ -42,7 +42,7 @@ SETTINGS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--chain", type=int, default=5, help="Kills of one run, at the most.")
+    parser.add_argument("--chain", type=int, default=5, help="Maximum number of kills per run.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
@@ -65,10 +65,10 @@ def main() -> None:
                 arguments[0] == "pretrain" or "0" in arguments
             ):
                 kind = any_time
-            # What is left takes less time than the whole, where it is not the first to be killed.
+            # After the first kill the rest takes less time than the whole run.
             limit = killing.MOMENTS[kind] or 0.6 * seconds[name]
             moments.append((kind, generator.uniform(0, limit)))
-        # In the order in which they come in a run; the process of each passes those before it.
+        # In the order of a run: the process of each passes the earlier moments.
         moments.sort(key=lambda moment: kinds.index(moment[0]))
         place = killing.Place(folder / f"killed-{runs}")
         kills = [
@@ -88,7 +88,9 @@ def main() -> None:
         runs += 1
     counts = collections.Counter(row["moment"] for row in rows)
     bad = {row["run"] for row in rows if row["differs"]}
-    print(f"\n{len(rows)} kills of {runs} runs; runs that ended otherwise: {sorted(bad) or 'none'}")
+    print(
+        f"\n{len(rows)} kills of {runs} runs; runs with different results: {sorted(bad) or 'none'}"
+    )
     for kind in kinds:
         print(f"  {counts[kind]:3d} {kind}")
     measuring.write_json(

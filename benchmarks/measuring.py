@@ -1,7 +1,7 @@
-"""What the measurements of whole commands share: the stopwatch, the facts, medians, tables, JSON.
+"""Shared by the benchmarks: running commands, facts about the machine, medians, tables, JSON.
 
-Linux only: when a process began and how much memory it took is asked of its kernel. Standard
-library only: the recipes that tfxfer is compared with also run where it is not installed.
+Linux only: start time and memory of a process come from the kernel. Standard library only: the
+recipes that tfxfer is compared with also run without tfxfer.
 """
 
 import argparse
@@ -21,23 +21,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).parent
-# The installed command, beside the interpreter that runs the measurement.
+# The installed command, next to the interpreter of the benchmark.
 TFXFER = str(pathlib.Path(sys.executable).with_name("tfxfer"))
 
-# By column and row of a table, the value of each repeat; None where there was none.
+# By column and row of a table, the value of each repeat; None if there is none.
 Columns = Mapping[str, Mapping[str, Sequence[float | None]]]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that came to its end.
+    """A command that has finished.
 
     Attributes:
-        seconds: On the wall clock, from its start to its end.
-        cpu_seconds: Of all cores together; other work on the machine moves it less.
-        peak_megabytes: Most memory that was resident at once, in units of 1e6 bytes; never less
-            than that of the process that started it, some 20.
-        lines: What it printed on standard output, each line with the second it came at.
+        seconds: Wall time.
+        cpu_seconds: CPU time of all cores; other load on the machine affects it less.
+        peak_megabytes: Peak resident memory in units of 1e6 bytes; at least that of the parent
+            process, about 20.
+        lines: Standard output: the second and the text of each line.
     """
 
     seconds: float
@@ -46,7 +46,7 @@ class Finished:
     lines: list[tuple[float, str]]
 
     def totals(self) -> dict:
-        """Returns what is kept of every command."""
+        """Returns the figures that are recorded of every command."""
         return {
             "wall_seconds": round(self.seconds, 2),
             "cpu_seconds": round(self.cpu_seconds, 2),
@@ -55,9 +55,9 @@ class Finished:
 
 
 def run(command: Sequence[str | os.PathLike]) -> Finished:
-    """Runs a command to its end; where it fails, its last words are shown and all stops."""
+    """Runs a command; if it fails, exits with the last lines of its standard error."""
     command = [str(word) for word in command]
-    # What is installed has its bytecode ready; some shells keep Python from writing it.
+    # Installed packages have bytecode; some shells keep Python from writing it.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
@@ -77,9 +77,9 @@ def run(command: Sequence[str | os.PathLike]) -> Finished:
 
 
 def in_turn(ways: Sequence[str], repeats: int) -> list[dict[str, dict]]:
-    """Returns what this program finds in each of several ways, repeat by repeat.
+    """Runs this program for each variant in alternation, and returns the results of each repeat.
 
-    For each it is run again, with `--way` and the name of it: its last line is then JSON.
+    Each run gets `--way` with the name of the variant, and prints JSON on its last line.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     found = []
@@ -102,16 +102,16 @@ def since_start() -> float:
 
 
 def gpus() -> list[str]:
-    """Returns the names of NVIDIA's GPUs in this machine, whether they are used or not."""
+    """Returns the names of the NVIDIA GPUs of this machine, used or not."""
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         return subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):  # no driver, or nothing that it drives
+    except (OSError, subprocess.CalledProcessError):  # no driver, or no GPU
         return []
 
 
 def facts() -> dict:
-    """Returns what is measured, when and on what machine, and the versions of the packages."""
+    """Returns the name of the benchmark, date, machine, and versions of packages."""
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     packages = ("tensorflow", "keras", "tfxfer")
     return {
@@ -127,7 +127,7 @@ def facts() -> dict:
 
 
 def spread(values: Sequence[float | None], digits: int = 1) -> str:
-    """Returns "5.0 (4.1 to 6.2)", the median and the range; None is left out, and counted."""
+    """Returns median and range, as "5.0 (4.1 to 6.2)"; None is ignored, and counted."""
     known = [value for value in values if value is not None]
     if not known:
         return "-"
@@ -137,7 +137,7 @@ def spread(values: Sequence[float | None], digits: int = 1) -> str:
 
 
 def print_table(columns: Columns, digits: Mapping[str, int]) -> None:
-    """Prints the median and range of each row, with one decimal where `digits` has no other."""
+    """Prints the median and range of each row, with one decimal unless `digits` says otherwise."""
     names = next(iter(columns.values()))
     lines = [["", *columns]]
     for name in names:
@@ -150,7 +150,7 @@ def print_table(columns: Columns, digits: Mapping[str, int]) -> None:
 
 
 def medians(columns: Columns) -> dict[str, dict[str, float]]:
-    """Returns the medians of what is known."""
+    """Returns the medians, without None."""
     known = {
         title: {name: [v for v in values if v is not None] for name, values in column.items()}
         for title, column in columns.items()
@@ -162,17 +162,19 @@ def medians(columns: Columns) -> dict[str, dict[str, float]]:
 
 
 def command_line(description: str, repeats: int) -> argparse.ArgumentParser:
-    """Returns a parser with what every measurement is asked."""
+    """Returns a parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=repeats, help=f"[default: {repeats}]")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="Where figures go.")
+    parser.add_argument(
+        "--json", type=pathlib.Path, metavar="FILE", help="Write the repeats to FILE."
+    )
     return parser
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what a measurement within one process is asked of its data and backbone."""
+    """Adds the options on data and backbone."""
     parser.add_argument("data")
     parser.add_argument("--backbone", default="mobilenetv2")
     parser.add_argument("--weights")
@@ -181,7 +183,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def data_settings(options: argparse.Namespace) -> dict:
-    """Returns the settings of a fit that `add_data_options` asked for."""
+    """Returns the settings of a fit from the options of `add_data_options`."""
     names = ("data", "backbone", "weights", "image_size", "train_examples")
     return {name: getattr(options, name) for name in names}
 
@@ -193,7 +195,7 @@ def finish(
     digits: Mapping[str, int],
     repeats: Sequence[object],
 ) -> None:
-    """Prints the table of a measurement within one process, and writes its JSON."""
+    """Prints the table of a benchmark, and writes its JSON."""
     print_table(columns, digits)
     write_json(
         options.json,
@@ -205,7 +207,7 @@ def finish(
 
 
 def chosen(options: argparse.Namespace) -> dict[str, str]:
-    """Returns the options of a measurement as its JSON keeps them; a path by its last name."""
+    """Returns the options of a benchmark for its JSON; paths without their folder."""
     return {
         name: pathlib.Path(str(value)).name
         for name, value in vars(options).items()
@@ -214,7 +216,7 @@ def chosen(options: argparse.Namespace) -> dict[str, str]:
 
 
 def write_json(path: pathlib.Path | None, **parts: object) -> None:
-    """Writes what a measurement found, if there is a path to write it to."""
+    """Writes the results of a benchmark as JSON, if there is a path."""
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(parts, indent=2) + "\n")

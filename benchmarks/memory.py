@@ -1,10 +1,10 @@
-"""How much memory `tfxfer fit` takes, by the number of training images.
+"""Peak memory of `tfxfer fit` by the number of training images.
 
     python benchmarks/memory.py --sizes 5000 50000
 
-The most that was resident at once in a process that fits one epoch of each phase: "streaming", with
-`--memory-gigabytes 0 --cache-gigabytes 0`, where nothing that can be computed again is kept, and
-with the defaults. A size is an upper limit: what is set aside for validation is not trained on.
+Peak resident memory of a process that fits one epoch of each phase: "streaming", without caching
+(`--memory-gigabytes 0 --cache-gigabytes 0`), and with the defaults. A size is an upper limit:
+images set aside for validation are not trained on.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ HELD_OUT = 500  # images each of validation and test
 
 
 def fit(backbone: str, data: str, size: int, extra: list[str]) -> dict:
-    """Returns the totals of a fit on so many images at most, and on how many it was."""
+    """Returns the totals of a fit on at most `size` images, and their number."""
     with tempfile.TemporaryDirectory() as folder:
         command = [TFXFER, "fit", "--backbone", backbone, "--data", data, *extra]
         command += ["--head-epochs", "1", "--head-optimizer", "adam", "--finetune-epochs", "1"]
@@ -38,7 +38,7 @@ def fit(backbone: str, data: str, size: int, extra: list[str]) -> dict:
 
 
 def main() -> None:
-    """Prints the megabytes of each size, and what the largest takes in units of the smallest."""
+    """Prints the megabytes of each size, and the ratio of the largest to the smallest."""
     parser = measuring.command_line(__doc__, repeats=1)
     parser.add_argument("--backbone", default="resnet10_small")
     parser.add_argument("--data", default="cifar10")

@@ -1,11 +1,11 @@
-"""How long it takes to open a folder of many images and to check it, and in how much memory.
+"""Time and memory of opening and checking a folder of many images.
 
     python benchmarks/open_data.py --images 200000
 
-Writes so many PNG files of a few hundred bytes and of 20 classes, and opens them in a new process:
-as they come (`open_as_it_is`: names alone, and a sample), and divided into splits by content
-(`open_source`: each file is read once). `--check` runs `tfxfer check` on them, which decodes all.
-Memory is the most that was resident beyond what the imports took.
+Writes PNG files of a few hundred bytes in 20 classes, and opens them in a new process: without
+splitting (`open_as_it_is`: lists the files and samples their size), and split by content
+(`open_source`: reads each file once). `--check` also runs `tfxfer check`, which decodes all files.
+Memory is the peak on top of the imports.
 """
 
 import argparse
@@ -37,7 +37,7 @@ print(time.perf_counter() - start, peak() - before)
 
 
 def write_images(folder: pathlib.Path, count: int) -> None:
-    """Writes small files, each of its own content."""
+    """Writes small files with different content."""
     generator = np.random.default_rng(0)
     for number in range(20):
         (folder / f"class {number}").mkdir()

@@ -1,10 +1,10 @@
-"""`predict` over many small files, against the bare forward pass and against fewer files.
+"""`predict` on many small files, compared with the forward pass alone and with fewer files.
 
     python benchmarks/predict_files.py [--backbone mobilenetv2 --weights imagenet] [--files 10000]
 
-The files are JPEG of 64 pixels, the network sees 224. Speed, in one process, repeat by repeat,
-files a second: the forward pass on a batch that is in memory, as often as there are batches;
-`predict` over the files. Memory, whole commands: the peak over a tenth of the files, and over all.
+The files are JPEGs of 64 pixels, resized to 224. Speed, in one process, repeat by repeat, in files
+per second: the forward pass on a batch in memory, once per batch of files; `predict` on the files.
+Memory of whole commands: the peak for a tenth of the files, and for all.
 """
 
 import itertools
@@ -30,7 +30,7 @@ _CLASSES = tuple("abcdefghij")
 
 
 def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
-    """Writes pictures of soft patches, as photographs have them."""
+    """Writes smooth random images, which compress like photographs."""
     import tensorflow as tf
 
     folder.mkdir()
@@ -44,9 +44,9 @@ def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
 
 
 def peak_megabytes(model: pathlib.Path, files: pathlib.Path) -> float:
-    """Returns the most memory that `tfxfer predict` had at once, in units of 1e6 bytes.
+    """Returns the peak memory of `tfxfer predict`, in units of 1e6 bytes.
 
-    It is asked of the process itself: what its parent sees begins at what the parent has.
+    The process measures itself: the parent would see at least its own memory.
     """
     program = (
         "import sys; from tfxfer.cli import main; main(sys.argv[1:], standalone_mode=False)\n"
@@ -82,19 +82,19 @@ def main() -> None:
         squares = np.zeros((options.batch_size, size, size, 3), np.uint8)
         trained.predict_squares(squares)
         repeats = []
-        # The first repeat compiles, and is left out.
+        # The first repeat compiles, and is dropped.
         for _ in range(options.repeats + 1):
             start = time.perf_counter()
             for _ in range(-(-options.files // options.batch_size)):
                 trained.predict_squares(squares)
             bare = time.perf_counter() - start
             found = predict(model, paths, batch_size=options.batch_size)
-            first = list(itertools.islice(found, options.batch_size))  # the model is loaded by then
+            first = list(itertools.islice(found, options.batch_size))  # loads the model
             start = time.perf_counter()
             rest = sum(1 for _ in found)
             seconds = time.perf_counter() - start
             repeats.append(
-                {"bare forward": options.files / bare, "predict": rest / seconds, "n": len(first)}
+                {"forward pass": options.files / bare, "predict": rest / seconds, "n": len(first)}
             )
         del repeats[0]
         few = folder / "few"
@@ -105,15 +105,15 @@ def main() -> None:
             name: peak_megabytes(model, where)
             for name, where in (("a tenth", few), ("all", folder / "files"))
         }
-    rates = {name: [run[name] for run in repeats] for name in ("bare forward", "predict")}
+    rates = {name: [run[name] for run in repeats] for name in ("forward pass", "predict")}
     columns = {
-        "files a second": rates,
-        "ratio to bare forward": {
-            name: [run[name] / run["bare forward"] for run in repeats] for name in rates
+        "files per second": rates,
+        "ratio to forward pass": {
+            name: [run[name] / run["forward pass"] for run in repeats] for name in rates
         },
     }
     for name, peak in memory.items():
-        print(f"peak over {name} of the files: {peak:,.0f} MB")
+        print(f"peak memory for {name} of the files: {peak:,.0f} MB")
     measuring.finish(options, facts | {"memory": memory}, columns, dict.fromkeys(rates, 2), repeats)
 
 

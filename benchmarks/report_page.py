@@ -1,9 +1,9 @@
-"""How long a report takes to write, how large its page is, and how soon a browser shows it.
+"""Time to write a report, size of its page, and time until a browser shows it.
 
     python benchmarks/report_page.py RUN
 
-The page of a finished run is written anew, from its model and its data, in this process; it is then
-opened in headless Chromium, which must be installed, until the confusion matrix is drawn.
+Writes the report of a finished run from its model and data, in this process. Headless Chromium,
+which must be installed, then opens it until the confusion matrix is drawn.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 def opening_seconds(browser, page: pathlib.Path) -> float:
-    """Returns how long it takes until a page is loaded and drawn."""
+    """Returns the seconds until a page is loaded and drawn."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     shown = context.new_page()
     start = time.perf_counter()
@@ -40,7 +40,7 @@ def main() -> None:
     facts = measuring.facts()
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
-        raise SystemExit("There is no Chromium.")
+        raise SystemExit("Chromium is not installed: `apt-get install chromium`, for example.")
     repeats = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = pathlib.Path(folder, "report.html")

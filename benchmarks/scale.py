@@ -1,17 +1,17 @@
-"""How much time and memory a check of many pictures that look alike and many classes take.
+"""Time and memory of checking many near-duplicates, and of evaluating many classes.
 
     python benchmarks/scale.py
 
-Each way is a process of its own, whose memory is asked of Linux.
+Each variant runs in its own process.
 
-- `check`: what is found in so many images is compared, described and written as JSON; to read them
-  is no part of it. Their hashes are made up: all the same; in a ball, each five bits from one of
-  them; in a chain, each five bits from the one before; or as of pictures in one frame, with 96 bits
+- `check`: finds near-duplicates among 50,000 images, describes them and writes JSON; reading the
+  images is not included. Their perceptual hashes are synthetic: all identical; in a ball, each five
+  bits from one of them; in a chain, each five bits from the previous one; in a frame, with 96 bits
   in common.
-- `classes`: made-up probabilities of two images of each class are judged, described and written.
-- `fit`: a whole fit on two images of 16 pixels of each class, its report and export included.
+- `classes`: evaluates synthetic probabilities of two images per class, describes and writes them.
+- `fit`: a whole fit on two images of 16 pixels per class, with report and export.
 
-Memory of the first two is what comes on top of TensorFlow's 700 MB and of what they are given.
+Memory of the first two is on top of TensorFlow's 700 MB and of their input.
 """
 
 import argparse
@@ -26,16 +26,16 @@ import measuring
 import numpy as np
 from PIL import Image
 
-# So many images look alike, in so many ways.
+# Number of near-duplicates, and how their hashes are related.
 _IMAGES = 50_000
-_KINDS = ("the same", "in a ball", "in a chain", "in a frame")
+_KINDS = ("identical", "in a ball", "in a chain", "in a frame")
 _CLASSES = (1000, 5000, 10_000)
 
 
 def hashes_of(kind: str, count: int) -> np.ndarray:
-    """Returns 128 bits of each image, (count, 2)."""
+    """Returns perceptual hashes of 128 bits, shape (count, 2)."""
     generator = np.random.default_rng(0)
-    if kind == "the same":
+    if kind == "identical":
         return np.full((count, 2), 0x0123456789ABCDEF, np.uint64)
     if kind == "in a frame":
         varying = generator.integers(2**32, size=count, dtype=np.uint64)
@@ -49,7 +49,7 @@ def hashes_of(kind: str, count: int) -> np.ndarray:
 
 
 def checked(kind: str, count: int) -> dict[str, float]:
-    """Returns how long the findings on images with such hashes take, and how large the JSON is."""
+    """Measures the findings on images with such hashes."""
     import tfxfer.api.check as checking
     import tfxfer.data.checks.examples as looking
     from tfxfer.data.image.inspection import Inspection
@@ -91,22 +91,22 @@ def checked(kind: str, count: int) -> dict[str, float]:
     return measured(lambda: checking.check("inspection"))
 
 
-def judged(num_classes: int) -> dict[str, float]:
-    """Returns how long two images of each class take to judge, and how large the JSON is."""
-    from tfxfer.evaluation.scoring import judge
+def evaluated(num_classes: int) -> dict[str, float]:
+    """Measures the evaluation of two images per class."""
+    from tfxfer.evaluation.scoring import evaluate_predictions
 
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes), 2)
     probabilities = generator.random((len(labels), num_classes), dtype=np.float32)
-    right = generator.random(len(labels)) < 0.5
-    probabilities[right, labels[right]] += num_classes
+    is_correct = generator.random(len(labels)) < 0.5
+    probabilities[is_correct, labels[is_correct]] += num_classes
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     names = tuple(f"class {number}" for number in range(num_classes))
-    return measured(lambda: judge("things", "test", names, probabilities, labels))
+    return measured(lambda: evaluate_predictions("things", "test", names, probabilities, labels))
 
 
 def fitted(num_classes: int) -> dict[str, float]:
-    """Returns what a fit on two small images of each class takes, all that it writes included."""
+    """Measures a fit on two small images per class, with everything that it writes."""
     generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
@@ -137,20 +137,20 @@ def fitted(num_classes: int) -> dict[str, float]:
 
 
 def measured(work: Callable[[], Any]) -> dict[str, float]:
-    """Returns what it takes to get a result, to describe it and to write it as JSON."""
+    """Returns time and memory to compute a result, describe it and write it as JSON."""
     before, start, of_cpu = peak_megabytes(), time.perf_counter(), time.process_time()
     result = work()
     text = json.dumps(result.as_json(), indent=2) + result.describe()
     return {
         "seconds": time.perf_counter() - start,
         "CPU seconds": time.process_time() - of_cpu,
-        "MB more memory": peak_megabytes() - before,
+        "additional MB": peak_megabytes() - before,
         "MB written": len(text) / 1e6,
     }
 
 
 def peak_megabytes() -> float:
-    """Returns the most memory that this process had."""
+    """Returns the peak memory of this process, in units of 1e6 bytes."""
     status = pathlib.Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6
@@ -170,7 +170,7 @@ def main() -> None:
         if what == "check":
             found = checked(which, options.images)
         else:
-            found = {"classes": judged, "fit": fitted}[what](int(which))
+            found = {"classes": evaluated, "fit": fitted}[what](int(which))
         print(json.dumps(found))
         return
     ways = [f"check {kind}" for kind in _KINDS]

@@ -1,11 +1,11 @@
-"""How long an export takes to answer for one image file, and how much memory a large one takes.
+"""Latency of an export for one image file, and memory for a large one.
 
     python benchmarks/serving_latency.py RUN IMAGE
 
-RUN is a run's directory and IMAGE a JPEG file. In one process, in turn: the exported signature; the
-decoding and resizing of training by themselves, and the network by itself on an image in memory,
-both compiled. The ratio is the signature's time to the sum of the two. Then a JPEG of 50 megapixels
-is answered for, in a process of its own, and the memory above that of a small one is told.
+RUN is the directory of a run and IMAGE a JPEG file. In one process, in alternation: the exported
+signature; decoding and resizing alone; the network alone on an image in memory, both compiled. The
+ratio is that of the signature to the sum of the parts. Then the signature gets a JPEG of 50
+megapixels, in a separate process, and the additional memory over a small one is printed.
 """
 
 import pathlib
@@ -26,7 +26,7 @@ from tfxfer.runs.versions import versions
 
 LARGE = (5773, 8660)  # height and width, 50 megapixels
 
-# The peak is asked of the system: getrusage counts what the process had before it became this one.
+# The peak comes from /proc: getrusage also counts the memory of the process before exec.
 PEAK = """
 import re, sys
 import tensorflow as tf
@@ -38,7 +38,7 @@ for path in sys.argv[2:]:
 
 
 def milliseconds(function: Callable[[], object], calls: int) -> float:
-    """Returns the median of some calls."""
+    """Returns the median time of a call."""
     taken = []
     for _ in range(calls):
         start = time.perf_counter()
@@ -48,7 +48,7 @@ def milliseconds(function: Callable[[], object], calls: int) -> float:
 
 
 def large_image_megabytes(export: pathlib.Path, small: pathlib.Path) -> float:
-    """Returns how much the peak memory of a process grows by a JPEG of 50 megapixels."""
+    """Returns the additional peak memory for a JPEG of 50 megapixels, in units of 1e6 bytes."""
     noise = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     pixels = tf.cast(tf.image.resize(noise, LARGE), tf.uint8)
     with tempfile.NamedTemporaryFile(suffix=".jpg") as large:
@@ -65,7 +65,7 @@ def main() -> None:
     parser = measuring.command_line(__doc__, repeats=5)
     parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("image", type=pathlib.Path)
-    parser.add_argument("--calls", type=int, default=50, help="Of each, a repeat  [default: 50]")
+    parser.add_argument("--calls", type=int, default=50, help="Calls per repeat [default: 50]")
     options = parser.parse_args()
     facts = measuring.facts()
     trained = tfxfer.load(options.run)
@@ -89,10 +89,12 @@ def main() -> None:
             name: milliseconds(function, options.calls) for name, function in functions.items()
         }
         parts = taken["decode and resize"] + taken["network"]
-        repeats.append(taken | {"signature / sum of the others": taken["signature"] / parts})
+        repeats.append(taken | {"signature / sum of the parts": taken["signature"] / parts})
     columns = {"milliseconds": {name: [run[name] for run in repeats] for name in repeats[0]}}
     measuring.finish(options, facts, columns, dict.fromkeys(repeats[0], 2), repeats)
-    print(f"\n50 megapixels: {large_image_megabytes(export, options.image):,.0f} MB more at once")
+    print(
+        f"\n50 megapixels: {large_image_megabytes(export, options.image):,.0f} MB additional peak"
+    )
 
 
 if __name__ == "__main__":

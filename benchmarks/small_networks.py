@@ -1,11 +1,11 @@
-"""Which small network transfers best after the same time of pretraining.
+"""Compares the transfer of small networks after the same time of pretraining.
 
     python benchmarks/small_networks.py --minutes 4
 
 Each candidate is pretrained on Tiny ImageNet at 32 pixels with the recipe of
-`configs/pretrain_tiny_imagenet.toml`, for as many steps as it takes in the given time (by the
-median of 30 steps; cosine decay to the end). Then logistic regression on its frozen features tells
-CIFAR-10's classes apart: 10,000 training and 5,000 test images, the better of two strengths.
+`configs/pretrain_tiny_imagenet.toml`, for as many steps as fit in the given time (by the median of
+30 steps; cosine decay to the end). Then logistic regression on its frozen features classifies
+CIFAR-10: 10,000 training and 5,000 test images, the better of two regularization strengths.
 """
 
 import argparse
@@ -37,7 +37,7 @@ CANDIDATES = {
 
 
 def build(widths: tuple[int, ...], blocks: tuple[int, ...]) -> tuple[keras.Model, keras.Model]:
-    """Returns images to logits of 200 classes, and images to features."""
+    """Returns models from images to logits of 200 classes, and to features."""
     keras.utils.set_random_seed(0)
     with dtype_policy("mixed_bfloat16"):
         image = keras.Input((SIZE, SIZE, 3))
@@ -49,7 +49,7 @@ def build(widths: tuple[int, ...], blocks: tuple[int, ...]) -> tuple[keras.Model
 
 
 def compiled(model: keras.Model, steps: int) -> keras.Model:
-    """Returns the model compiled with the recipe's optimizer for so many steps."""
+    """Returns the model compiled with the recipe's optimizer for a number of steps."""
     phase = PhaseConfig(
         epochs=1,
         optimizer="sgd",
@@ -77,7 +77,7 @@ def seconds_per_step(model: keras.Model) -> float:
 
 
 def linear_accuracy(features: keras.Model, data: dict[str, Images]) -> float:
-    """Returns the test accuracy of logistic regression on standardised features."""
+    """Returns the test accuracy of logistic regression on standardized features."""
     x = {n: features.predict(evaluation_batches(d, 500), verbose=0) for n, d in data.items()}
     scaler = StandardScaler().fit(x["train"])
     train, test = scaler.transform(x["train"]), scaler.transform(x["test"])

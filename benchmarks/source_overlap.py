@@ -1,14 +1,14 @@
-"""Are images of one data set in another? Looks for near duplicates by normalised correlation.
+"""Finds images of one dataset in another, by normalized correlation.
 
     python benchmarks/source_overlap.py tiny_imagenet40 cifar10 --sheet pairs.png
 
-First each image becomes 16 x 16 grey values of zero mean and unit length; the correlation of two
-images is the product of these, mirror images included. That finds for each image the most similar
-one, but two skies over two seas are as similar as two copies. So of the pairs above 0.9 the
-correlation of the detail is computed: what a blur takes away at 32 x 32 pixels. It is high for
-copies, resized and recompressed ones too, and mostly low for all else; `--sheet` writes the hundred
-highest pairs side by side, for the eye to tell. What another crop makes of the same photograph is
-not found.
+First each image becomes 16 x 16 gray values of zero mean and unit length; the correlation of two
+images is their dot product, mirror images included. This finds the most similar image for each, but
+two different skies over the sea are as similar as two duplicates. So for pairs above 0.9 the
+correlation of fine detail is computed: the difference from a blurred version at 32 x 32 pixels. It
+is high for duplicates, even resized or recompressed, and mostly low otherwise. `--sheet` writes the
+hundred highest pairs side by side for inspection. Different crops of the same photograph are not
+found.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DETAIL = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def open_images(name: str) -> np.ndarray:
-    """Returns all images of a data set, uint8 of shape (num_examples, 32, 32, 3)."""
+    """Returns all images of a dataset, uint8, shape (num_examples, 32, 32, 3)."""
     splits = open_source(FitConfig(data=name)).splits.values()
     parts = [np.stack(list(Images(split, 32).streamed().as_numpy_iterator())) for split in splits]
     return np.concatenate(parts)
@@ -44,7 +44,7 @@ def descriptors(images: np.ndarray) -> np.ndarray:
 
 
 def closest(queries: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns for each query the highest correlation with a known image, and which that is."""
+    """Returns for each query the highest correlation with a known image, and the image's index."""
     mirrored = queries.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(queries.shape)
     best, index = np.full(len(queries), -1.0, np.float32), np.zeros(len(queries), int)
     for rows in (queries, mirrored):
@@ -59,7 +59,7 @@ def closest(queries: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def detail(images: np.ndarray) -> np.ndarray:
-    """Returns what a blur takes away, of unit length, shape (num_examples, 32 * 32 * 3)."""
+    """Returns fine detail (minus a blur) of unit length, shape (num_examples, 32 * 32 * 3)."""
     pixels = tf.cast(images, tf.float32)
     blurred = tf.image.resize(tf.nn.avg_pool2d(pixels, 4, 4, "VALID"), (32, 32))
     rest = (pixels - blurred).numpy().reshape(len(images), -1)
@@ -67,11 +67,11 @@ def detail(images: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Prints how many images of the second data set come how close to one of the first."""
+    """Prints how many images of the second dataset are similar to one of the first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source")
     parser.add_argument("target")
-    parser.add_argument("--sheet", help="Where a picture of the 100 closest pairs goes.")
+    parser.add_argument("--sheet", help="Write an image of the 100 closest pairs.")
     arguments = parser.parse_args()
     source, target = open_images(arguments.source), open_images(arguments.target)
     best, index = closest(descriptors(target), descriptors(source))
@@ -85,7 +85,7 @@ def main() -> None:
     print(f"correlation of {SIMILAR} or more: {len(similar):,}")
     for threshold in DETAIL:
         count = np.sum(shared >= threshold)
-        print(f"of these, of the detail {threshold} or more: {count:,}")
+        print(f"of these, correlation of fine detail {threshold} or more: {count:,}")
     order = np.argsort(-shared)[:100]
     if arguments.sheet:
         pairs = np.concatenate([left[order], right[order]], axis=2)  # (100, 32, 64, 3)

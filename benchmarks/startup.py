@@ -1,8 +1,8 @@
-"""How long a command takes before it does anything: help, imports, the plan of a fit.
+"""Startup time of commands: help, imports, the plan of a fit.
 
     python benchmarks/startup.py
 
-Whole processes, in turn, after each ran once unmeasured.
+Whole processes, in alternation, after one warm-up run of each.
 """
 
 import sys

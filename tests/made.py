@@ -7,7 +7,7 @@ from conftest import SMALL_BACKBONE, scene
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import in_any_order
-from tfxfer.evaluation.scoring import judge
+from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.reporting.findings import Findings
@@ -77,7 +77,7 @@ def made_findings(folder, names, labels, probabilities, *, pictures=None, descri
     kernel, bias = classifier.head.layers[-1].get_weights()
     kernel = np.random.default_rng(0).normal(size=kernel.shape)
     classifier.head.layers[-1].set_weights([kernel, bias])
-    result = judge(
+    result = evaluate_predictions(
         "photos", "test", tuple(names), np.asarray(probabilities, np.float32), np.asarray(labels)
     )
     run = RunDirectory(folder)

@@ -36,6 +36,7 @@ from tfxfer.planning.plan import make_plan, make_pretrain_plan
 ROOT = pathlib.Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "configs").glob("*.toml"))
 REAL_DATA = os.environ.get("TFXFER_REAL_DATA")
+BUNDLED = "resnet10_small"
 needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="TFXFER_REAL_DATA is not set")
 
 
@@ -73,30 +74,15 @@ def test_the_readme_names_the_commands_that_ci_and_newcomers_run():
     assert test.endswith("scripts/test")
 
 
-def test_the_command_prints_the_plan_of_the_python_function(finished, tmp_path):
-    result, _ = finished
-    config = read_recipe(result.run / "config.toml", FitConfig())
-    again = config.with_settings({"run": "again", "runs_dir": str(tmp_path)})
-    options = {"--config": result.run / "config.toml", "--run": "again", "--runs-dir": tmp_path}
-    arguments = [str(part) for option in options.items() for part in option]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from tfxfer.cli import main; main()",
-            "fit",
-            "--dry-run",
-            *arguments,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == describe_plan(again)
+def test_the_command_prints_the_plan_of_the_python_function(pictures, tmp_path):
+    options = {"data": pictures, "backbone": BUNDLED, "image-size": 32, "runs-dir": tmp_path}
+    arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
+    command = [sys.executable, "-c", "from tfxfer.cli import main; main()", "fit", "--dry-run"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    settings = {name.replace("-", "_"): value for name, value in options.items()}
+    settings |= {"data": str(pictures), "runs_dir": str(tmp_path)}
+    assert done.stdout.strip() == describe_plan(FitConfig(**settings))
     assert done.stderr == ""
-
-
-BUNDLED = "resnet10_small"
 
 
 @pytest.mark.slow

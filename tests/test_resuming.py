@@ -174,7 +174,7 @@ def test_other_settings_than_the_run_s_are_refused_by_name(interrupted):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     for others, message in {
         "precision": ({"precision": "mixed_bfloat16"}, "precision 'float32', now 'mixed_bfloat16'"),
-        "backbone": ({"backbone": "mobilenet_050"}, "backbone 'mobilenet_025', now 'mobilenet_0"),
+        "backbone": ({"backbone": "mobilenet_050"}, "backbone 'small', now 'mobilenet_0"),
         "data": ({"data": "digits"}, "data '.*', now 'digits'"),
         "seed": ({"seed": 7}, "seed 0, now 7"),
         "rate": ({"finetune": {"learning_rate": 0.5}}, r"finetune.learning_rate .*, now 0\.5"),
@@ -310,19 +310,19 @@ def test_a_fit_that_diverges_keeps_the_best_so_far(pictures, weights_file, tmp_p
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-PICTURES = ["fit", "--batch-size", "2", "--finetune-epochs", "400", "--image-size", "32"]
+PICTURES = [
+    *("fit", "--backbone", "resnet10_small", "--image-size", "32"),
+    *("--batch-size", "2", "--finetune-epochs", "400"),
+]
 
 
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
 )
-def test_a_signal_ends_the_step_and_says_how_to_go_on(
-    number, code, pictures, weights_file, tmp_path
-):
+def test_a_signal_ends_the_step_and_says_how_to_go_on(number, code, pictures, tmp_path):
     place = killing.Place(tmp_path)
-    arguments = [*PICTURES, "--data", str(pictures), "--weights", str(weights_file)]
-    words = killing.command(place, [*arguments, "--backbone", "mobilenet_025"])
+    words = killing.command(place, [*PICTURES, "--data", str(pictures)])
     process = killing.begin(place, words)
     while "finetune   1/400" not in place.output.read_text():
         assert process.poll() is None, place.output.read_text()
@@ -344,10 +344,9 @@ def test_a_signal_ends_the_step_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_two_processes_cannot_have_one_run(pictures, weights_file, tmp_path):
+def test_two_processes_cannot_have_one_run(pictures, tmp_path):
     place = killing.Place(tmp_path)
-    arguments = [*PICTURES, "--data", str(pictures), "--weights", str(weights_file)]
-    words = killing.command(place, [*arguments, "--backbone", "mobilenet_025"])
+    words = killing.command(place, [*PICTURES, "--data", str(pictures)])
     process = killing.begin(place, words)
     try:
         while not (place.run / "config.toml").exists():

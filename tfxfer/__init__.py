@@ -1,7 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do what the commands of
-these names do; `load` gives a finished classifier to other scripts.
+`check`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do the same as the commands
+of these names. `load` returns a trained classifier for use in other programs.
 """
 
 import importlib
@@ -37,7 +37,7 @@ __all__ = [
     "report",
 ]
 
-# TensorFlow takes seconds to import, so the module of each is imported when it is first asked for.
+# TensorFlow takes seconds to import, so each module is imported on first use.
 _MODULES = {
     "check": "api.check",
     "evaluate": "api.evaluate",

@@ -1,16 +1,16 @@
-"""The errors a user can meet; only `cli` turns them into an exit code.
+"""The exceptions that users can see. Only `cli` turns them into exit codes.
 
 ```
 TfxferError
-├── UsageError             what was asked for cannot be: a setting, a name, a path (exit code 2)
-└── RunError               what was asked for went wrong while it was done (exit code 1)
-    ├── DataError          images or labels that cannot be used
-    ├── WeightsError       weights that are missing, damaged or of another network
-    ├── ExportError        an export that was not published
-    ├── DivergenceError    a training whose loss is no number any more, or far too high
-    ├── OutputError        standard output takes no more: a full disk, a terminal that is gone
-    │   └── ReaderLeftError  it is a pipe whose reader left (exit code 141)
-    └── InterruptionError  a signal ended it (exit code 128 and the signal's number: 130, 143)
+├── UsageError             a setting, name or path is wrong (exit code 2)
+└── RunError               a valid request failed (exit code 1)
+    ├── DataError          images or labels cannot be used
+    ├── WeightsError       weights are missing, corrupt or of another network
+    ├── ExportError        an export failed and was not published
+    ├── DivergenceError    the training loss became NaN, or far too high
+    ├── OutputError        standard output cannot be written: a full disk, a closed terminal
+    │   └── ReaderLeftError  standard output is a closed pipe (exit code 141)
+    └── InterruptionError  a signal ended the work (exit code 128 + signal number: 130, 143)
 ```
 """
 
@@ -20,68 +20,68 @@ from collections.abc import Iterable
 
 
 class TfxferError(Exception):
-    """Any error whose message is meant for the user; the message is all they need to see."""
+    """Base class of errors whose message is meant for the user, without a traceback."""
 
     exit_code = 1
 
 
 class UsageError(TfxferError):
-    """What was asked for cannot be: a setting, a name or a path is wrong."""
+    """A setting, name or path is wrong."""
 
     exit_code = 2
 
 
 class RunError(TfxferError):
-    """What was asked for is sensible, but failed while it was done."""
+    """A valid request failed."""
 
 
 class DataError(RunError):
-    """Images or labels that cannot be used; the message names them."""
+    """Images or labels cannot be used; the message names them."""
 
 
 class WeightsError(RunError):
-    """Weights that are missing, damaged, or made for another network."""
+    """Weights are missing, corrupt, or of another network."""
 
 
 class ExportError(RunError):
-    """An export that could not be written or did not pass its check; nothing was published."""
+    """An export could not be written or failed its check. Nothing was published."""
 
 
 class DivergenceError(RunError):
-    """A training that cannot go on: its loss is no number any more, or far above a guess's."""
+    """Training diverged: the loss became NaN, or is far above that of guessing."""
 
 
 class OutputError(RunError):
-    """What was found out cannot be printed; without a message the user was told before."""
+    """Standard output cannot be written. Without a message, the user was told before."""
 
 
 class ReaderLeftError(OutputError):
-    """Standard output is a pipe that nobody reads any more; there is nobody to be told."""
+    """Standard output is a pipe that was closed by its reader. Nothing is printed."""
 
-    exit_code = 128 + signal.SIGPIPE  # as shells report other programs that it happens to
+    exit_code = 128 + signal.SIGPIPE  # as shells report it for other programs
 
 
 class InterruptionError(RunError):
-    """A signal ended the work; what there is to say of how it goes on is the message.
+    """A signal ended the work.
 
     Args:
-        number: Of the signal.
-        message: For the user.
+        number: Number of the signal.
+        message: What was saved and how to resume, for the user.
     """
 
     def __init__(self, number: int, message: str = "") -> None:
         name = signal.Signals(number).name
         super().__init__(message or f"Interrupted by {name}.")
         self.number = number
-        self.exit_code = 128 + number  # as shells report a process that a signal ended
+        self.exit_code = 128 + number  # as shells report processes ended by a signal
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Returns " Did you mean 'x'?" for the nearest of the known words, or the empty string.
+    """Returns " Did you mean 'x'?" with the most similar known word, or an empty string.
 
     Args:
-        word: What the user wrote.
-        known: The words that would have been right.
+        word: The word that the user wrote.
+        known: The valid words.
     """
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{match[0]}'?" if match else ""

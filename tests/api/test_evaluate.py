@@ -54,7 +54,7 @@ def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tm
     found = trained.model.predict(images.astype("float32"), verbose=0).argmax(axis=1)
     right = [trained.class_names[i] == name for i, (_, name) in zip(found, files, strict=True)]
     assert evaluation.accuracy == np.mean(right)
-    assert not evaluation.uneven_classes
+    assert not evaluation.imbalanced
 
 
 def test_uneven_classes_are_told_with_the_mean_of_their_recalls(finished, pictures, tmp_path):
@@ -69,7 +69,7 @@ def test_uneven_classes_are_told_with_the_mean_of_their_recalls(finished, pictur
     for label, name in enumerate(trained.class_names):
         files = sorted((folder / "test" / name).glob("*.jpg"))
         shares.append(np.mean(trained.predict(files).argmax(axis=1) == label))
-    assert evaluation.uneven_classes
+    assert evaluation.imbalanced
     assert evaluation.num_examples == 2 + 4 + 4
     assert evaluation.balanced_accuracy == pytest.approx(np.mean(shares))
     assert evaluation.balanced_accuracy != evaluation.accuracy

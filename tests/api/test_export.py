@@ -19,11 +19,12 @@ from tfxfer.api.export import export
 from tfxfer.api.predict import predict
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, ExportError, RunError, UsageError
-from tfxfer.evaluation.calibration import tempered
+from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.exporting.litert import read_litert
 from tfxfer.exporting.onnx import read_onnx
 from tfxfer.exporting.publishing import check_accuracy, export_saved_model
 from tfxfer.inference.loading import load
+from tfxfer.models.layers import leaf_layers
 from tfxfer.models.objectives import softmax
 from tfxfer.runs.metrics_record import FitMetrics, Summary
 from tfxfer.system.run_layout import RunDirectory
@@ -446,10 +447,16 @@ def test_a_copy_is_a_classifier_of_its_own(finished, trained, pictures, tmp_path
 
 def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):
     result, _ = finished
-    # A model of few colours does not stand integers.
+    shutil.copytree(result.run, tmp_path / "run")
+    model = keras.models.load_model(tmp_path / "run" / "model.keras")
+    dense = [layer for layer in leaf_layers(model) if isinstance(layer, keras.layers.Dense)][-1]
+    kernel, bias = dense.get_weights()
+    dense.set_weights([kernel, bias + 10_000])  # beside which 256 steps do not tell logits apart
+    model.save(tmp_path / "run" / "model.keras")
+    (tmp_path / "out").mkdir()
     with pytest.raises(ExportError, match=r"In int8 only .* get the model's class, allowed is 90%"):
-        convert(result.run, "litert", quantization="int8", output=tmp_path / "model.tflite")
-    assert list(tmp_path.iterdir()) == []
+        convert(tmp_path / "run", "litert", quantization="int8", output=tmp_path / "out/x.tflite")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path):
@@ -542,7 +549,9 @@ def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, p
     assert facts["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
     served, run = evaluate(version, data=str(pictures)), evaluate(result.run)
     found = facts["calibration"]["temperature"]
-    assert served.probabilities == pytest.approx(tempered(run.probabilities, found), abs=1e-5)
+    assert served.probabilities == pytest.approx(
+        apply_temperature(run.probabilities, found), abs=1e-5
+    )
     assert facts["test"]["loss"] == pytest.approx(served.loss, abs=1e-5)
     with pytest.raises(UsageError, match="is an export already: name the run, or its '.keras'"):
         export(version)

@@ -17,7 +17,7 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
 from tfxfer.errors import DataError, ExportError, UsageError
-from tfxfer.evaluation.calibration import tempered
+from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
 from tfxfer.runs.metrics_record import Summary
@@ -282,7 +282,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
     text = describe_plan(config)
     backbone = BACKBONES[SMALL_BACKBONE]
     head = backbone.num_features * 3 + 3
-    assert f"{head:,} parameters trained, {backbone.num_parameters:,} frozen" in text
+    assert f"{head:,} trainable parameters, {backbone.num_parameters:,} frozen" in text
     assert "21 train, 9 validation, 12 test images" in text
     assert "BatchNorm frozen" in text
     assert str(tmp_path / "saved_models" / f"{pictures.name}-{SMALL_BACKBONE}" / "1") in text
@@ -296,9 +296,9 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
         ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
         (
             {"finetune": {"unfreeze": "conv5"}},
-            "Unknown stage 'conv5' of backbone 'mobilenet_025'. .* may be all, none, stem, block_1",
+            "Unknown stage 'conv5' of backbone 'small'. .* may be all, none, stem, block_1",
         ),
-        ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'mobilenet_025' needs at least"),
+        ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'small' needs at least"),
         ({"run": "a/b"}, "it must be a plain name"),
         ({"runs_dir": "/dev/null/runs"}, "Cannot write to '/dev/null/runs'"),
         ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --export-dir"),
@@ -360,7 +360,7 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, **WAYS[way])
     plain = trained_alone(config).metrics.splits["test"]
-    # All are taken for common.
+    # All are predicted as common.
     assert (plain.accuracy, plain.balanced_accuracy) == (0.75, 0.5)
     balanced = trained_alone(config.with_settings({"class_weights": "balanced"}))
     # 9 of 15 and 4 of 5 are right.
@@ -490,12 +490,16 @@ def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared
 @pytest.mark.slow
 def test_a_comparison_is_planned_and_answered_in_words(compared):
     result, said = compared
-    assert "comparison      with random weights, on 9 training images, both\n" in said
+    assert "comparison      pretrained and random weights, each on 9 training images\n" in said
     assert "What transfer was worth (9 training images, test accuracy on 12 images):" in said
     scratch = result.metrics["comparison"]["scratch"]["accuracy"]
     assert f"from scratch  {scratch:.4f} after 2 epochs" in said
     assert re.search(r"Pretraining (helped|did not help|made no difference)", said)
-    assert said.index("export  ") < said.index("comparison: pretrained") < said.index("Next:")
+    assert (
+        said.index(f"export  {result.export}")
+        < said.index("comparison: pretrained")
+        < said.index("Next:")
+    )
 
 
 @pytest.mark.slow
@@ -525,7 +529,7 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
     run, served = evaluate(result.run), evaluate(result.export, data=str(pictures))
     assert run.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
     assert served.probabilities == pytest.approx(run.probabilities, abs=1e-6)
-    expected = tempered(evaluate(plain.run).probabilities, found["temperature"])
+    expected = apply_temperature(evaluate(plain.run).probabilities, found["temperature"])
     assert run.probabilities == pytest.approx(expected, abs=1e-5)
 
 

@@ -75,8 +75,8 @@ def test_the_run_holds_the_backbone_and_what_explains_it(pretrained):
 def test_it_learns_and_says_so(pretrained):
     result, said = pretrained
     assert result.metrics["validation"]["accuracy"] >= 0.7  # chance is 1/3
-    assert "4 epochs of sgd, learning rate" in said
-    assert "batches of 8, label smoothing 0.1" in said
+    assert "SGD, 4 epochs, learning rate" in said
+    assert "batch size 8, label smoothing 0.1" in said
     assert said.count("pretrain") >= 4
     assert f"validation accuracy {result.metrics['validation']['accuracy']:.4f}" in said
     assert f"--weights {result.backbone} --data DATA" in said
@@ -147,7 +147,7 @@ def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures,
     result = pretrain(**arguments, say=lines.append)
     assert result.run == run
     assert any(line.startswith("goes on in the pretrain phase, after epoch ") for line in lines)
-    assert "an interrupted run of these settings: it goes on" in lines[0]
+    assert "resumes an interrupted run" in lines[0]
     assert not (run / "checkpoints").exists()
 
     def rows(path):

@@ -107,7 +107,7 @@ def test_the_page_shows_hostile_names_as_they_are(fitted, browser):
                 "#matrix tbody th", "all => all.map(one => one.textContent)"
             )
             assert heads == sorted(CLASSES)
-            asked = shown.locator("#done ~ pre").first.text_content()
+            asked = shown.locator("#setup ~ pre").first.text_content()
             assert asked.startswith("tfxfer fit --data ")
             assert "--finetune-epochs 1" in asked
             assert seen.is_clean, seen

@@ -5,27 +5,26 @@ from command_line import run
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        (["--backbone", "resnet5"], "Error: Unknown backbone 'resnet5'. Did you mean 'resnet50'? "),
-        (["--batch-size", "0"], "Error: Setting 'batch_size' is 0; it must be at least 1."),
-        (["--data", "./none"], "Error: There is no directory './none'."),
-        (
-            ["--unfreeze", "conv6"],
-            "Error: Unknown stage 'conv6' of backbone 'resnet50'. Did you mean",
-        ),
-        (["--weights", "none.h5"], "Error: There is no weights file 'none.h5'."),
-        (["--image-size", "31"], "backbone 'resnet50' needs at least 32 pixels."),
-        (["--runs-dir", "/dev/null/runs"], "Error: Cannot write to '/dev/null/runs'"),
-        (["--config", "none.toml"], "Error: There is no recipe 'none.toml'."),
-        (["--head-epochs", "many"], "'many' is not a valid integer"),
-        (["--head-pooling", "mean"], "'mean' is not one of 'average', 'max', 'both', 'flatten'"),
+        (["--backbone", "resnet5"], ["'resnet5'", "Did you mean 'resnet50'?", "tfxfer backbones"]),
+        (["--batch-size", "0"], ["'batch_size' is 0", "at least 1"]),
+        (["--data", "./none"], ["no directory './none'"]),
+        (["--unfreeze", "conv6"], ["'conv6'", "'resnet50'", "Did you mean 'conv5'?"]),
+        (["--weights", "none.h5"], ["no weights file 'none.h5'"]),
+        (["--image-size", "31"], ["'image_size' is 31", "'resnet50'", "at least 32"]),
+        (["--runs-dir", "/dev/null/runs"], ["Cannot write to '/dev/null/runs'"]),
+        (["--config", "none.toml"], ["no recipe 'none.toml'"]),
+        (["--head-epochs", "many"], ["'--head-epochs'", "'many'", "integer"]),
+        (["--head-pooling", "mean"], ["'mean'", "'average', 'max', 'both', 'flatten'"]),
     ],
 )
-def test_bad_input_is_one_clear_line_and_exit_code_2(arguments, message, pictures):
+def test_bad_input_is_one_clear_line_and_exit_code_2(arguments, named, pictures):
     result = run("fit", "--data", pictures, *arguments)
     assert result.exit_code == 2
-    assert message in result.output
+    last = result.output.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert all(part in last for part in named)
     assert "Traceback" not in result.output
 
 

@@ -21,9 +21,7 @@ def test_evaluate_prints_what_the_split_scores(finished):
     assert result.exit_code == 2
 
 
-def test_evaluate_prints_the_balanced_accuracy_where_classes_are_uneven(
-    finished, pictures, tmp_path
-):
+def test_evaluate_prints_the_balanced_accuracy_of_imbalanced_classes(finished, pictures, tmp_path):
     done, _ = finished
     folder = shutil.copytree(pictures, tmp_path / "data")
     for number in range(3):

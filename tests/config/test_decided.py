@@ -57,11 +57,11 @@ def test_the_optimizer_decides_what_a_head_is():
 def test_settings_of_which_one_is_open_are_not_decided():
     config = all_decided(optimizer="lbfgs")
     for key in ("image_size", "weights"):
-        with pytest.raises(UsageError, match=f"Setting '{key}' is open; in the settings of a run"):
+        with pytest.raises(UsageError, match=f"Setting '{key}' has no value"):
             decided_fit(dataclasses.replace(config, **{key: None}))
-    with pytest.raises(UsageError, match="Setting 'head.dropout' is open"):
+    with pytest.raises(UsageError, match="Setting 'head.dropout' has no value"):
         decided_fit(config.with_settings({"head": {"dropout": None}}))
-    with pytest.raises(UsageError, match="Setting 'finetune' is open"):
+    with pytest.raises(UsageError, match="Setting 'finetune' has no value"):
         dataclasses.replace(decided_fit(config), finetune=FinetuneConfig(epochs=2))
 
 

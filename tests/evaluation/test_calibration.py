@@ -7,13 +7,13 @@ import scipy.optimize
 
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import (
+    apply_temperature,
     calibrate,
+    calibrated_copy,
     calibration,
     describe_calibration,
+    divide_logits,
     fit_temperature,
-    temper,
-    tempered,
-    tempered_copy,
 )
 from tfxfer.evaluation.metrics import cross_entropy
 from tfxfer.models.objectives import accuracy, softmax
@@ -51,7 +51,7 @@ def test_it_is_the_solution_of_an_independent_solver():
 
 def test_what_is_most_probable_stays_so_and_calibration_improves():
     probabilities, labels = overconfident(3.0)
-    cooler = tempered(probabilities, 3.0)
+    cooler = apply_temperature(probabilities, 3.0)
     assert accuracy(cooler, labels) == accuracy(probabilities, labels)
     assert cooler.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
     assert cross_entropy(cooler, labels) < cross_entropy(probabilities, labels)
@@ -63,41 +63,48 @@ def test_what_is_most_probable_stays_so_and_calibration_improves():
     assert found.errors["test"].error == error > 0.1
     assert found.errors["test"].error_at_temperature < 0.04
     text = describe_calibration(found, "test")
-    assert text.startswith(f"calibration error {error:.4f}; with --calibrate 0.0")
-    assert f"at temperature {found.temperature:g}, {error:.4f} without" in describe_calibration(
-        dataclasses.replace(found, applied=True), "test"
-    )
+    after = found.errors["test"].error_at_temperature
+    assert text.startswith(f"calibration error {error:.4f}")
+    for fact in (f"{after:.4f} with --calibrate", f"temperature {found.temperature:g}"):
+        assert fact in text
+    applied = describe_calibration(dataclasses.replace(found, applied=True), "test")
+    assert applied.startswith(f"calibration error {after:.4f}")
+    for fact in (f"temperature {found.temperature:g}", f"{error:.4f} without"):
+        assert fact in applied
+    assert "--calibrate" not in applied
 
 
-def test_where_all_is_right_there_is_no_temperature_to_be_told():
+def test_where_all_is_right_temperature_scaling_does_not_help():
     probabilities = {"validation": np.array([[0.9, 0.1], [0.2, 0.8]])}
     found = calibrate(probabilities, {"validation": np.array([0, 1])})
     assert found.temperature == 1.0
     assert found.errors["validation"].error_at_temperature == pytest.approx(0.15)
     text = describe_calibration(found, "validation")
-    assert text == "calibration error 0.1500; validation asks for no temperature"
+    assert text.startswith("calibration error 0.1500")
+    assert "does not help" in text
+    assert "--calibrate" not in text
 
 
 def test_where_all_is_wrong_the_temperature_stays_within_bounds():
     assert fit_temperature([[0.9, 0.1], [0.2, 0.8]], [1, 0]) == pytest.approx(50, rel=0.01)
 
 
-def test_a_head_of_several_layers_is_tempered_by_its_last():
+def test_a_head_of_several_layers_is_scaled_by_its_last():
     inputs = keras.Input((3,))
     hidden = keras.layers.Dense(5, "relu")(inputs)
     head = keras.Model(inputs, keras.layers.Dense(2, bias_initializer="ones")(hidden))
     features = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
     before = np.asarray(head(features))
-    temper(head, 4.0)
+    divide_logits(head, 4.0)
     assert np.asarray(head(features)) == pytest.approx(before / 4, rel=1e-6)
 
 
-def test_a_copy_of_a_classifier_gives_tempered_probabilities(trained, paths):
+def test_a_copy_of_a_classifier_gives_calibrated_probabilities(trained, paths):
     before = trained.predict(paths)
-    copy = tempered_copy(trained.model, 2.5)
+    copy = calibrated_copy(trained.model, 2.5)
     images = np.stack([trained._prepared(path) for path in paths])
-    assert np.asarray(copy(images)) == pytest.approx(tempered(before, 2.5), abs=1e-6)
+    assert np.asarray(copy(images)) == pytest.approx(apply_temperature(before, 2.5), abs=1e-6)
     assert trained.predict(paths) == pytest.approx(before, abs=1e-7)
     inputs = keras.Input((3,))
     with pytest.raises(UsageError, match="Only a model that tfxfer built can be calibrated"):
-        tempered_copy(keras.Model(inputs, keras.layers.Dense(2)(inputs)), 2.0)
+        calibrated_copy(keras.Model(inputs, keras.layers.Dense(2)(inputs)), 2.0)

@@ -23,9 +23,9 @@ from tfxfer.evaluation.metrics import (
     bootstrap_intervals,
     cross_entropy,
     describe_scores,
-    has_uneven_classes,
-    is_in_top_k,
-    summarise,
+    in_top_k,
+    is_imbalanced,
+    summarize,
 )
 from tfxfer.models import losses
 from tfxfer.models.objectives import accuracy
@@ -33,7 +33,7 @@ from tfxfer.runs.metrics_record import Summary
 
 
 def class_scores(pairs):
-    return ClassScores.of_counts(pairs.right, pairs.taken, pairs.support)
+    return ClassScores.from_counts(pairs.num_correct, pairs.num_predicted, pairs.support)
 
 
 def test_accuracy_and_loss_equal_scikit_learns(predictions):
@@ -49,7 +49,7 @@ def test_a_probability_of_zero_costs_a_finite_loss():
 
 
 def test_the_summary_has_what_metrics_json_promises(predictions):
-    summary = summarise(*predictions)
+    summary = summarize(*predictions)
     assert summary.num_examples == 37
     assert list(dataclasses.asdict(summary)) == [
         "accuracy",
@@ -60,22 +60,31 @@ def test_the_summary_has_what_metrics_json_promises(predictions):
     ]
 
 
-def test_scores_are_said_for_the_splits_that_there_are():
-    even = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
-    scores = {"validation": Summary(**even | {"num_examples": 1200})}
-    assert describe_scores(scores) == ["validation accuracy 0.5000 (1,200 images)"]
-    both = scores | {"test": Summary(**even | {"accuracy": 0.25, "num_examples": 4})}
-    assert describe_scores(both)[0] == "test accuracy 0.2500 (4 images)"
+def test_scores_are_described_for_each_split_that_exists():
+    balanced = {"accuracy": 0.5, "balanced_accuracy": 0.51, "uneven_classes": False}
+    scores = {"validation": Summary(**balanced | {"num_examples": 1200})}
+    (line,) = describe_scores(scores)
+    assert line.startswith("validation accuracy 0.5000")
+    assert "600 of 1,200" in line
+    assert "balanced" not in line
+    both = scores | {"test": Summary(**balanced | {"accuracy": 0.25, "num_examples": 4})}
+    test, validation = describe_scores(both)
+    assert test.startswith("test accuracy 0.2500")
+    assert "1 of 4" in test
+    assert validation == line
 
 
-def test_the_balanced_accuracy_is_said_where_classes_are_uneven():
+def test_the_balanced_accuracy_is_described_where_classes_are_imbalanced():
     # Of nine and three images all of the first class are right, and one of the other.
     labels = [0] * 9 + [1] * 3
     found = np.eye(2)[[0] * 9 + [1, 0, 0]]
-    scores = {"test": summarise(found, labels)}
+    scores = {"test": summarize(found, labels)}
     assert scores["test"].accuracy == pytest.approx(10 / 12)
     assert scores["test"].balanced_accuracy == pytest.approx((1 + 1 / 3) / 2)
-    assert describe_scores(scores) == ["test accuracy 0.8333, balanced 0.6667 (12 images)"]
+    (line,) = describe_scores(scores)
+    assert line.startswith("test accuracy 0.8333")
+    assert "balanced accuracy 0.6667" in line
+    assert "10 of 12" in line
 
 
 def test_the_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(predictions):
@@ -90,17 +99,17 @@ def test_the_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(pred
 
 
 @pytest.mark.parametrize(
-    ("counts", "uneven"),
+    ("counts", "imbalanced"),
     [((10, 15), False), ((10, 16), True), ((1, 2), False), ((1, 3), True), ((4, 0, 4), False)],
 )
-def test_classes_are_uneven_where_one_has_over_half_as_many_examples_again(counts, uneven):
-    assert has_uneven_classes(np.repeat(np.arange(len(counts)), counts)) == uneven
+def test_classes_are_imbalanced_where_one_has_over_half_as_many_examples_again(counts, imbalanced):
+    assert is_imbalanced(np.repeat(np.arange(len(counts)), counts)) == imbalanced
 
 
 def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
     probabilities, labels = predictions
     predicted = probabilities.argmax(axis=1)
-    pairs = Confusion.of(predicted, labels, 5)
+    pairs = Confusion.from_predictions(labels, predicted, 5)
     np.testing.assert_array_equal(
         pairs.dense(), sklearn.metrics.confusion_matrix(labels, predicted)
     )
@@ -116,16 +125,18 @@ def test_the_scores_of_classes_equal_scikit_learns_exactly(predictions):
 
 def test_the_rows_of_the_confusion_matrix_sum_to_the_images_of_the_classes(predictions):
     probabilities, labels = predictions
-    confusion = Confusion.of(probabilities.argmax(axis=1), labels, 7).dense()  # two never occur
+    confusion = Confusion.from_predictions(
+        labels, probabilities.argmax(axis=1), 7
+    ).dense()  # two never occur
     assert confusion.shape == (7, 7)
     np.testing.assert_array_equal(confusion.sum(axis=1), np.bincount(labels, minlength=7))
     assert np.trace(confusion) / 37 == accuracy(probabilities, labels)
 
 
 def test_classes_that_do_not_occur_have_scores_of_zero_and_no_say_in_the_means():
-    # Class 2 occurs and is never taken for anything; class 3 neither occurs nor is predicted.
+    # Class 2 occurs and is never predicted; class 3 neither occurs nor is predicted.
     labels, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
-    found = class_scores(Confusion.of(predicted, labels, 4))
+    found = class_scores(Confusion.from_predictions(labels, predicted, 4))
     assert found.precision.tolist() == [0.5, 0.5, 0, 0]
     assert found.recall.tolist() == [0.5, 1, 0, 0]
     assert found.macro()["f1"] == f1_score(labels, predicted, average="macro")
@@ -135,7 +146,7 @@ def test_classes_that_do_not_occur_have_scores_of_zero_and_no_say_in_the_means()
 def test_the_top_k_equals_scikit_learns(predictions, k):
     probabilities, labels = predictions
     expected = top_k_accuracy_score(labels, probabilities, k=k, labels=range(5))
-    assert is_in_top_k(probabilities, labels, k).mean() == expected
+    assert in_top_k(probabilities, labels, k).mean() == expected
 
 
 def test_calibration_equals_scikit_learns_curve_and_guo_s_formula(predictions):
@@ -173,14 +184,14 @@ def test_bootstrap_intervals_are_those_of_scipy():
 
 
 def test_of_equal_probabilities_the_first_classes_are_on_top_and_nan_comes_last():
-    found = is_in_top_k([[0.2, 0.4, 0.4, 0.0]] * 4, [0, 1, 2, 3], 2)
+    found = in_top_k([[0.2, 0.4, 0.4, 0.0]] * 4, [0, 1, 2, 3], 2)
     assert found.tolist() == [False, True, True, False]
-    assert is_in_top_k([[0.4, 0.4, 0.4]] * 3, [0, 1, 2], 1).tolist() == [True, False, False]
-    assert is_in_top_k([[np.nan, 0.1, 0.2]] * 3, [0, 1, 2], 2).tolist() == [False, True, True]
+    assert in_top_k([[0.4, 0.4, 0.4]] * 3, [0, 1, 2], 1).tolist() == [True, False, False]
+    assert in_top_k([[np.nan, 0.1, 0.2]] * 3, [0, 1, 2], 2).tolist() == [False, True, True]
 
 
 def test_blocks_of_rows_change_no_class_on_top(monkeypatch, predictions):
     probabilities, labels = predictions
-    whole = is_in_top_k(probabilities, labels, 2)
+    whole = in_top_k(probabilities, labels, 2)
     monkeypatch.setattr(losses, "_BLOCK", 17)  # three rows of five
-    np.testing.assert_array_equal(is_in_top_k(probabilities, labels, 2), whole)
+    np.testing.assert_array_equal(in_top_k(probabilities, labels, 2), whole)

@@ -1,4 +1,4 @@
-"""What is told of how a classifier did: in print, and as JSON."""
+"""The metrics of a classifier, printed and as JSON."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import MATRIX_CLASSES
-from tfxfer.evaluation.scoring import judge
+from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.system.tables import text_width
 
 
@@ -17,7 +17,7 @@ def predicted(num_classes, labels, taken, names=None):
     probabilities = np.full((len(labels), num_classes), 0.1 / (num_classes - 1), np.float32)
     probabilities[np.arange(len(labels)), taken] = 0.9
     names = names or tuple(f"class {number}" for number in range(num_classes))
-    return judge("things", "test", names, probabilities, np.array(labels))
+    return evaluate_predictions("things", "test", names, probabilities, np.array(labels))
 
 
 def test_the_table_of_the_classes_lines_up_whatever_they_are_called():
@@ -33,17 +33,20 @@ def test_what_is_printed_names_what_is_confused():
     assert lines[0] == "things test, 6 images"
     assert lines[1].startswith("  accuracy          0.5000  (")
     assert "  a         0.5000  0.3333  0.4000       3" in lines
-    assert lines[-2:] == ["  2 of a taken for b", "  1 of b taken for a"]
+    assert [line.split() for line in lines[-2:]] == [
+        ["2", "a", "predicted", "as", "b"],
+        ["1", "b", "predicted", "as", "a"],
+    ]
     assert "top-5" not in text
 
 
-def test_of_many_classes_those_told_worst_are_shown():
+def test_of_many_classes_those_with_the_lowest_f1_are_shown():
     labels = np.arange(30).repeat(2)
     taken = labels.copy()
     taken[14] = 0
     evaluation = predicted(30, labels, taken)
     lines = evaluation.describe().splitlines()
-    (head,) = [number for number, line in enumerate(lines) if "of the lowest F1" in line]
+    (head,) = [number for number, line in enumerate(lines) if "lowest F1" in line]
     assert lines[head + 1].startswith("  class 7 ")
     assert len([line for line in lines[head + 1 :] if line.startswith("  class")]) == 20
     assert evaluation.top_5_accuracy is not None
@@ -59,7 +62,7 @@ def test_the_intervals_are_those_of_whole_matrices():
     predicted = probabilities.argmax(axis=1)
 
     def numbers(chosen):
-        confusion = Confusion.of(predicted[chosen], labels[chosen], 7).dense()
+        confusion = Confusion.from_predictions(labels[chosen], predicted[chosen], 7).dense()
         support, taken = confusion.sum(axis=1), confusion.sum(axis=0)
         right = np.diag(confusion).astype(np.float64)
         both = support + taken
@@ -70,7 +73,7 @@ def test_the_intervals_are_those_of_whole_matrices():
         }
 
     names = tuple("abcdefg")
-    found = judge("things", "test", names, probabilities, labels).intervals
+    found = evaluate_predictions("things", "test", names, probabilities, labels).intervals
     for name, ends in metrics.bootstrap_intervals(numbers, 90).items():
         assert found[name] == ends
 

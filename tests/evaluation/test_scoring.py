@@ -1,18 +1,19 @@
-"""A classifier is run over a split, and what it says is scored."""
+"""A classifier is evaluated on a split."""
 
 import dataclasses
 
 import numpy as np
 
-from tfxfer.evaluation.metrics import summarise
-from tfxfer.evaluation.scoring import judge, score, why_no_judge
+from tfxfer.evaluation.metrics import summarize
+from tfxfer.evaluation.scoring import evaluate_predictions, score, why_not_evaluable
 
 
 def test_the_numbers_are_those_of_the_summary():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]], np.float32)
     labels = np.array([0, 0, 1, 1])
-    found = judge("things", "test", ("a", "b"), probabilities, labels, ("a note",))
-    expected = dataclasses.asdict(summarise(probabilities, labels))
+    found = evaluate_predictions("things", "test", ("a", "b"), probabilities, labels, ("a note",))
+    expected = dataclasses.asdict(summarize(probabilities, labels))
+    assert found.imbalanced == expected.pop("uneven_classes")
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.confusion.tolist() == [[2, 0], [1, 1]]
     assert (found.data, found.split, found.notes) == ("things", "test", ("a note",))
@@ -32,7 +33,9 @@ def test_a_split_is_scored_whatever_the_batches(trained):
 
 def test_why_nothing_judges_is_one_sentence_or_two(trained):
     source = trained.open_source()
-    told = why_no_judge(dataclasses.replace(source, name="x", splits={}, absent={}))
-    assert told == ("'x' has neither a test nor a validation split that the model has not seen.")
+    told = why_not_evaluable(dataclasses.replace(source, name="x", splits={}, absent={}))
+    assert told.startswith("'x' ")
+    assert "test or validation" in told
     seen = dataclasses.replace(source, splits={}, absent={"test": "It has seen all of it."})
-    assert why_no_judge(seen).endswith("not seen. It has seen all of it.")
+    assert why_not_evaluable(seen).endswith("It has seen all of it.")
+    assert "test or validation" in why_not_evaluable(seen)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_network import SMALL
 
 from tfxfer.exporting.signatures import write_saved_model
 from tfxfer.exporting.verification import half_precision_nodes
@@ -63,7 +64,7 @@ def test_features_are_what_the_backbone_pools(signatures, trained, files, paths)
     answer = signatures["features"](image_bytes=tf.constant(files[:3]))
     assert set(answer) == {"features"}
     features = trained.features(paths[:3])
-    assert features.shape == (3, 256)
+    assert features.shape == (3, SMALL.num_features)
     assert answer["features"].numpy() == pytest.approx(features, abs=1e-4)
     probabilities = keras.ops.softmax(trained.model.get_layer("head")(features)).numpy()
     assert probabilities == pytest.approx(trained.predict(paths[:3]), abs=1e-5)
@@ -123,7 +124,7 @@ def test_labels_and_facts_are_assets(export, finished):
     assert facts["name"] == "colours"
     assert facts["versions"]["keras"] == keras.__version__
     assert facts["versions"]["tensorflow"] == tf.__version__
-    assert facts["backbone"]["name"] == "mobilenet_025"
+    assert facts["backbone"]["name"] == SMALL.name
     assert facts["test"] == result.metrics["test"]
     assert facts["data"] == result.metrics["data"]
     assert len(facts["data"]["fingerprint"]) == 64

@@ -15,7 +15,7 @@ from tfxfer.models.layers import leaf_layers
 from tfxfer.planning.description import (
     count_trained,
     describe_changes,
-    describe_regularisation,
+    describe_regularization,
     describe_schedule,
 )
 
@@ -67,12 +67,15 @@ PHASE = GradientPhase(
 
 
 def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
-    text = "1 epoch of adamw, learning rate 0.001 after a warm-up of 0.5 epochs, cosine decay"
-    assert describe_schedule(PHASE) == text
-    assert describe_regularisation(PHASE) == ["weight decay 0.0001, gradient norm at most 1"]
+    assert describe_schedule(PHASE).split(", ") == [
+        *("AdamW", "1 epoch", "learning rate 0.001", "warmup 0.5 epochs", "cosine decay"),
+    ]
+    (line,) = describe_regularization(PHASE)
+    assert "weight decay 0.0001" in line
+    assert line.endswith("clipped at 1")
     solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
-    assert describe_schedule(solved).startswith("at most 9 epochs of lbfgs, penalty chosen")
-    assert describe_regularisation(solved) == []
+    assert describe_schedule(solved).startswith("L-BFGS, up to 9 iterations, L2 penalty chosen")
+    assert describe_regularization(solved) == []
 
 
 def test_changes_are_told_where_there_are_such():

@@ -16,19 +16,19 @@ RESNET50 = BACKBONES["resnet50"]
         ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
         (
             {"finetune": {"unfreeze": "conv6"}},
-            r"Unknown stage 'conv6' of backbone 'resnet50'. Did you mean 'conv5'\? Setting "
-            r"'finetune.unfreeze' \(--unfreeze\) may be all, none, conv1, conv2, conv3, c",
+            r"'conv6' of backbone 'resnet50'. Did you mean 'conv5'\?.*"
+            r"'finetune.unfreeze' \(--unfreeze\).* all, none, conv1, conv2, conv3, conv4, conv5",
         ),
         (
             {"image_size": 31},
-            "Setting 'image_size' is 31; backbone 'resnet50' needs at least",
+            "'image_size' is 31.* 'resnet50'.* at least 32",
         ),
         ({"weights": "imagnet"}, r"Unknown weights 'imagnet'. Did you mean 'imagenet'\?"),
         (
             {"weights": "imagenet", "backbone": "resnet10_small"},
-            r"Unknown weights 'imagenet'. .* they are 'tiny_imagenet', 'none' or the path of a",
+            r"Unknown weights 'imagenet'.* 'tiny_imagenet', 'none' or .*\.h5",
         ),
-        ({"weights": "none.h5"}, "There is no weights file 'none.h5'."),
+        ({"weights": "none.h5"}, "no weights file 'none.h5'"),
         ({"run": "a/b"}, "it must be a plain name"),
     ],
 )
@@ -50,7 +50,7 @@ def test_what_fits_passes(unfreeze, tmp_path):
 def test_the_settings_of_a_pretraining_are_checked_too(tmp_path):
     config = PretrainConfig(data="digits", runs_dir=str(tmp_path))
     check_settings(config)
-    with pytest.raises(UsageError, match="Setting 'image_size' is 16; backbone 'resnet50' needs"):
+    with pytest.raises(UsageError, match="'image_size' is 16.* 'resnet50'.* at least 32"):
         check_settings(config.with_settings({"image_size": 16}))
     with pytest.raises(UsageError, match="it must be a plain name"):
         check_settings(config.with_settings({"run": "../elsewhere"}))

@@ -16,10 +16,10 @@ def findings(tmp_path_factory):
     return made_findings(folder, ["a", "b"], *guesses(10, 2, 0.5))
 
 
-def test_the_epoch_that_is_kept_is_marked_where_there_is_one(findings):
+def test_the_best_epoch_is_marked_if_there_is_one(findings):
     drawn = curves(made_epochs(), findings.config, BestEpoch("finetune", 2))
     assert list(drawn["charts"]) == ["loss", "accuracy", "learning rate"]
-    assert all('class="kept"' in chart for chart in drawn["charts"].values())
+    assert all('class="best"' in chart for chart in drawn["charts"].values())
     assert drawn["has_best"]
     assert drawn["solved"]  # by L-BFGS
     assert not curves(made_epochs(), findings.config, None)["has_best"]

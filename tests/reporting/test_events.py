@@ -1,4 +1,4 @@
-"""What TensorBoard is given of a finished run."""
+"""What TensorBoard shows of a finished run."""
 
 import numpy as np
 import pytest
@@ -35,13 +35,13 @@ def test_the_confusion_matrix_is_an_image_and_a_table(tmp_path):
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.1, 0.9], [0.2, 0.8]])
     findings = made_findings(tmp_path, ["a|b", "<i>\nc"], labels, probabilities)
     found = written(findings)
-    assert text_of(found, "confusion").splitlines() == [
-        "| label / taken for | a&#124;b | &#60;i&#62; c |",
+    assert text_of(found, "confusion_matrix/table").splitlines() == [
+        "| label / predicted as | a&#124;b | &#60;i&#62; c |",
         "| --- | --- | --- |",
         "| a&#124;b | 2 | 1 |",
         "| &#60;i&#62; c | 0 | 2 |",
     ]
-    (picture,) = picture_of(found, "confusion matrix")
+    (picture,) = picture_of(found, "confusion_matrix")
     half = len(picture) // 2
     assert picture[half // 2, half // 2, 0] == round(255 / 3)  # two of three
     assert picture[half // 2, -1, 0] == round(255 * 2 / 3)
@@ -55,17 +55,19 @@ def test_mistakes_are_shown_with_their_labels_the_most_confident_first(tmp_path)
     found = written(findings)
     wrong = np.flatnonzero(findings.predicted != labels)
     first = wrong[np.argmax(findings.confidence[wrong])]
-    row = text_of(found, "labels of the mistakes").splitlines()[2]
+    row = text_of(found, "most_confident_mistakes/labels").splitlines()[2]
     assert row.startswith(f"| 0 | {'abc'[labels[first]]} | {'abc'[findings.predicted[first]]} |")
     assert row.endswith(f"/{first}.jpg |")
-    assert len(picture_of(found, "mistakes")) == 16
+    assert len(picture_of(found, "most_confident_mistakes")) == 16
 
 
 def test_of_many_classes_the_pairs_that_are_confused_most_are_listed(tmp_path):
     labels, probabilities = guesses(300, 30, 0.5)
     names = [f"class {number}" for number in range(30)]
     found = written(made_findings(tmp_path, names, labels, probabilities))
-    counts = [int(row.split("|")[3]) for row in text_of(found, "confusion").splitlines()[2:]]
+    counts = [
+        int(row.split("|")[3]) for row in text_of(found, "confusion_matrix/table").splitlines()[2:]
+    ]
     assert counts == sorted(counts, reverse=True)
     assert len(counts) == 50
 
@@ -80,13 +82,13 @@ def test_written_again_nothing_is_there_twice_and_the_curves_stay(tmp_path):
     assert len(found.Tensors("accuracy")) == 1
     assert curves.read_text() == "curves"
     with pytest.raises(KeyError):
-        found.Tensors("mistakes")  # there are none
+        found.Tensors("most_confident_mistakes")  # there are none
 
 
 def test_of_very_many_classes_the_matrix_is_of_those_with_the_most_mistakes():
     labels = np.arange(2000)
-    taken = np.where(labels >= 1900, 1999, labels)
-    picture = events._as_image(Confusion.of(taken, labels, 2000))
+    predicted = np.where(labels >= 1900, 1999, labels)
+    picture = events._as_image(Confusion.from_predictions(labels, predicted, 2000))
     assert picture.shape == (512, 512, 1)
     assert (picture[-100:, -1] == 0).all()  # all of the last hundred classes
     assert (picture[:-100, :-100, 0] == 255 * (1 - np.eye(412))).all()

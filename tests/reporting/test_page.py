@@ -1,4 +1,4 @@
-"""The page on a run, as a browser shows it."""
+"""The report of a run, as a browser shows it."""
 
 import dataclasses
 import io
@@ -71,7 +71,7 @@ def test_names_come_through_as_they_are(browser, path, findings):
         )
         assert heads == NAMES
         shown_ids = shown.eval_on_selector_all(
-            ".looked figcaption span", "all => all.map(one => one.textContent)"
+            ".explained figcaption span", "all => all.map(one => one.textContent)"
         )
         assert all(one.startswith('<b>"x",\n') for one in shown_ids)
         assert seen.is_clean, seen
@@ -124,13 +124,13 @@ def test_the_matrix_is_shown_in_other_orders_and_as_shares(browser, path, findin
             "cell => Number(cell.textContent)))",
         )
         assert rows == confusion[np.ix_(order, order)].tolist()
-        shown.select_option("#order", "as the model numbers them")
+        shown.select_option("#order", "class index")
         shown.check("#shares")
         share = shown.locator("#matrix tbody tr").first.locator("td").first.text_content()
         assert int(share) == round(100 * confusion[0, 0] / confusion[0].sum())
 
 
-def test_a_cell_shows_the_images_that_are_behind_it(browser, path, findings):
+def test_a_click_on_a_cell_shows_its_images(browser, path, findings):
     result, predicted = findings.result, findings.predicted
     with open_page(browser, path) as (shown, seen):
         for row, column in [
@@ -152,10 +152,10 @@ def test_a_cell_shows_the_images_that_are_behind_it(browser, path, findings):
                 middle = np.asarray(picture)[20:-20, 20:-20].mean(axis=(0, 1))
                 assert np.abs(middle - colour_of(number)).max() < 12, (number, middle)
             if row != column:
-                title = shown.text_content("#behind-title")
-                assert f"'{NAMES[row]}' taken for '{NAMES[column]}'" in title
+                title = shown.text_content("#cell-title")
+                assert f"'{NAMES[row]}' predicted as '{NAMES[column]}'" in title
             shown.keyboard.press("Escape")
-            assert not shown.locator("#behind").is_visible()
+            assert not shown.locator("#cell").is_visible()
         assert seen.is_clean, seen
 
 
@@ -174,11 +174,11 @@ def test_in_print_the_settings_are_open_and_the_controls_gone(browser, path):
         assert seen.is_clean, seen
 
 
-def test_the_curves_mark_the_phases_and_what_was_kept(path):
+def test_the_curves_mark_the_phases_and_the_best_epoch(path):
     text = path.read_text("utf-8")
     assert text.count('class="mark-text"') == 6  # two phases on three charts
-    assert text.count('class="kept"') == 3
-    assert "An epoch of the head phase is an iteration of L-BFGS" in text
+    assert text.count('class="best"') == 3
+    assert "iteration of L-BFGS" in text
 
 
 def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):
@@ -202,7 +202,7 @@ def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):
     assert [word for word, is_whole in words if not is_whole] == []
 
 
-def test_mistakes_come_with_the_most_confident_first_and_hits_with_the_least(
+def test_mistakes_come_with_the_most_confident_first_and_correct_ones_with_the_least(
     browser, path, findings
 ):
     wrong = np.flatnonzero(findings.predicted != findings.result.labels)
@@ -213,12 +213,12 @@ def test_mistakes_come_with_the_most_confident_first_and_hits_with_the_least(
     ]
     with open_page(browser, path) as (shown, _):
         ids = shown.eval_on_selector_all(
-            ".looked figcaption span", "all => all.map(one => one.textContent)"
+            ".explained figcaption span", "all => all.map(one => one.textContent)"
         )
         assert [int(one.split("\n")[1].removesuffix(".jpg")) for one in ids] == expected
-        # A mistake has the heat for what was said and for what was right, a hit one heat.
+        # A mistake has heat maps for prediction and label, a correct prediction has one.
         counts = shown.eval_on_selector_all(
-            ".looked", "all => all.map(one => one.querySelectorAll('img').length)"
+            ".explained", "all => all.map(one => one.querySelectorAll('img').length)"
         )
         assert counts == [3] * min(12, len(wrong)) + [2] * 12
 
@@ -230,7 +230,7 @@ def test_without_mistakes_the_page_says_so(browser, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(page.render(findings), "utf-8")
     with open_page(browser, path) as (shown, seen):
-        assert "There are none." in shown.locator("#mistakes + p").text_content()
+        assert "no mistakes" in shown.locator("#mistakes + p").text_content()
         assert seen.is_clean, seen
 
 
@@ -263,7 +263,7 @@ def test_of_more_than_a_hundred_classes_those_with_the_most_mistakes_are_shown(t
     shown = page._matrix(findings)["matrix"]["names"]
     assert len(shown) == 100
     assert {f"{n:03d}" for n in range(100, 120)} <= set(shown)
-    assert "Shown are the 100 of 120 classes with the most mistakes." in page.render(findings)
+    assert "100 of 120 classes" in page.render(findings)
 
 
 def test_a_page_on_thousands_of_classes_opens_and_has_all_of_them(browser, tmp_path):
@@ -288,18 +288,18 @@ def test_a_page_on_thousands_of_classes_opens_and_has_all_of_them(browser, tmp_p
         assert seen.is_clean, seen
 
 
-def test_classes_that_are_taken_for_each_other_stand_together():
+def test_classes_that_are_confused_stand_together():
     confusion = np.diag([10, 10, 10, 10, 10])
     confusion[0, 3] = confusion[3, 0] = 8
     confusion[1, 4] = confusion[4, 1] = 8
-    order = page._alike_together(confusion)
+    order = page._confused_together(confusion)
     assert sorted(order) == [0, 1, 2, 3, 4]
     assert abs(order.index(0) - order.index(3)) == 1
     assert abs(order.index(1) - order.index(4)) == 1
-    assert page._alike_together(np.eye(2, dtype=int)) == [0, 1]
+    assert page._confused_together(np.eye(2, dtype=int)) == [0, 1]
 
 
-def test_odd_bytes_of_file_names_are_told(tmp_path):
+def test_odd_bytes_of_file_names_are_shown(tmp_path):
     findings = made_findings(
         tmp_path, ["a", "b"], *guesses(4, 2, 0.5), describe=lambda number: f"/p/\udcff{number}.jpg"
     )

@@ -1,4 +1,4 @@
-"""What a run was asked and did, in words that are true of it."""
+"""The sentences on a run are true of it."""
 
 import dataclasses
 import shlex
@@ -24,7 +24,7 @@ def findings(tmp_path_factory):
     return made_findings(folder, ["a", "b", "c"], *guesses(200, 3, 0.8))
 
 
-def test_the_command_asks_for_the_same_settings(monkeypatch):
+def test_the_command_line_gives_the_same_settings(monkeypatch):
     asked = FitConfig(
         data="my photos", backbone="vgg16", weights="none", calibrate=True, max_minutes=1.5
     ).with_settings(
@@ -43,83 +43,92 @@ def test_the_command_asks_for_the_same_settings(monkeypatch):
     assert FitConfig().with_settings(context.obj) == asked
 
 
-def test_a_switch_stands_alone_and_what_is_open_takes_a_word():
+def test_a_flag_has_no_value_and_an_optional_boolean_has_one():
     asked = FitConfig(data="d e", calibrate=True).with_settings({"augment": {"flip": False}})
     assert words.asked(asked) == "tfxfer fit --data 'd e' --calibrate --augment-flip False"
 
 
-def test_the_verdict_counts_and_says_what_it_rests_on(findings):
+def test_the_verdict_has_the_accuracy_its_interval_and_the_baseline(findings):
     result = findings.result
-    first, *rest = words.verdict(result)
-    right = int(result.confusion.trace())
-    assert first.startswith(f"{right} of 200 test images are recognised: {right / 200:.1%}.")
-    low, high = result.intervals["accuracy"]
-    assert f"between {low:.1%} and {high:.1%}" in first
-    common = result.classes.support.max() / 200
-    assert rest == [
-        f"Always answering with the most frequent class would be right for {common:.1%}."
-    ]
+    first, baseline = words.verdict(result)
+    correct = int(result.confusion.trace())
+    assert first.startswith("Test accuracy")
+    for fact in (f"{correct / 200:.1%}", f"{correct} of 200 images", "95%"):
+        assert fact in first
+    low, high = (100 * end for end in result.intervals["accuracy"])
+    assert f"{low:.1f} to {high:.1f}".replace(".0", "") in first.replace(".0", "")
+    assert f"{result.classes.support.max() / 200:.1%}" in baseline
+    assert "most frequent class" in baseline
 
 
-def test_the_verdict_warns_where_validation_judges_and_where_images_are_few(findings):
+def test_the_verdict_warns_where_validation_is_evaluated_and_where_images_are_few(findings):
     few = dataclasses.replace(findings.result, split="validation", num_examples=50)
     told = " ".join(words.verdict(few))
-    assert "no test split: the validation images also chose the epoch" in told
-    assert "These are few images" in told
+    assert told.startswith("Validation accuracy")
+    assert "no test split" in told
+    assert "best epoch" in told
+    assert "Fewer than" in told
 
 
-def test_uneven_classes_are_told_with_the_balanced_accuracy(findings):
-    uneven = dataclasses.replace(findings.result, uneven_classes=True, balanced_accuracy=0.5)
-    assert any("balanced accuracy" in line and "50.0%" in line for line in words.verdict(uneven))
+def test_imbalanced_classes_are_described_with_the_balanced_accuracy(findings):
+    result = dataclasses.replace(findings.result, imbalanced=True, balanced_accuracy=0.5)
+    assert any("balanced accuracy" in line and "50.0%" in line for line in words.verdict(result))
 
 
 @pytest.mark.parametrize(
     ("temperature", "after", "expected"),
     [
-        (2.0, 0.02, "surer than it is right. With --calibrate the error would be 0.020"),
-        (0.5, 0.099, "less sure than it is right."),
+        (2.0, 0.02, " overconfident"),
+        (0.5, 0.099, " underconfident"),
     ],
 )
-def test_the_calibration_is_told_and_what_would_mend_it(temperature, after, expected):
+def test_the_calibration_is_described_and_what_improves_it(temperature, after, expected):
     scores = CalibrationErrors(error=0.1, error_at_temperature=after)
     found = CalibrationRecord(temperature, {"test": scores}, applied=False)
     told = words.calibration(found, "test")
-    assert told.startswith("The calibration error is 0.100.")
-    assert expected in told
+    for fact in ("error 0.100", f"{temperature:g}", expected):
+        assert fact in told
     assert ("--calibrate" in told) == (after < 0.05)
+    assert (f"{after:.3f}" in told) == (after < 0.05)
     told = words.calibration(dataclasses.replace(found, applied=True), "test")
     assert f"at temperature {temperature:g}" in told
-    assert f"is {after:.3f}, without it 0.100" in told
+    assert f"error {after:.3f}" in told
+    assert "0.100 without" in told
+    assert "--calibrate" not in told
     assert words.calibration(None, "test") is None
 
 
 @pytest.mark.parametrize("applied", [False, True])
-def test_where_validation_asks_for_no_temperature_none_is_spoken_of(applied):
+def test_where_temperature_scaling_does_not_help_no_temperature_is_given(applied):
     scores = CalibrationErrors(error=0.1, error_at_temperature=0.1)
     told = words.calibration(CalibrationRecord(1.0, {"test": scores}, applied), "test")
-    assert told == "The calibration error is 0.100; validation asks for no temperature."
+    assert "error 0.100" in told
+    assert "does not help" in told
+    assert "--calibrate" not in told
 
 
-def test_the_phases_are_told_in_their_order(findings):
+def test_the_phases_are_described_in_their_order(findings):
     config = findings.config
     best = BestEpoch(phase="finetune", epoch=2)
-    head, finetune, kept = words.phases(config, made_epochs(), 0.1, best)
-    assert head.startswith("The head was trained with the backbone frozen")
-    assert head.endswith("penalty chosen on validation, which was 0.1.")
-    assert finetune.startswith("Then the head and the whole backbone, BatchNorm frozen: 2 epochs")
-    assert "the images changed by flip, shift 10%" in finetune
-    assert "were run" not in finetune
-    assert kept.startswith("Kept was epoch 2 of the finetune phase")
+    head, finetune, best_epoch = words.phases(config, made_epochs(), 0.1, best)
+    assert head.startswith("Head phase")
+    for fact in ("backbone frozen", "chosen on validation (0.1)"):
+        assert fact in head
+    assert finetune.startswith("Finetune phase")
+    for fact in ("the whole backbone, BatchNorm frozen", "2 epochs", "flip, shift 10%"):
+        assert fact in finetune
+    assert "Ran" not in finetune
+    assert best_epoch.startswith("Best epoch: 2 of the finetune phase")
 
 
-def test_a_phase_that_ended_early_says_so_and_one_that_was_left_out_is_not_told(findings):
+def test_a_phase_that_ended_early_is_described_so_and_one_that_was_left_out_is_not(findings):
     config = findings.config.with_settings({"head": {"epochs": 0, "optimizer": "adam"}})
     (told,) = words.phases(config, made_epochs()[:3], None, None)
-    assert told.startswith("The head and the whole backbone")
-    assert "1 of the 2 epochs were run" in told
+    assert told.startswith("Finetune phase")
+    assert "1 of 2 epochs" in told
 
 
-def test_what_transfer_was_worth_is_told_only_where_it_was_measured():
+def test_how_much_pretraining_helped_is_described_only_if_it_was_measured():
     comparison = ComparisonRecord(
         num_train=100,
         epochs=5,
@@ -131,6 +140,14 @@ def test_what_transfer_was_worth_is_told_only_where_it_was_measured():
         scratch=Summary(accuracy=0.65),
     )
     told = words.transfer(comparison)
-    assert told.startswith("Pretraining helped: on 100 training images the test accuracy is 0.9000")
-    assert "+25.0 points where chance explains 5.0" in told
+    assert told.startswith("Pretraining helped")
+    for fact in (
+        "100 images",
+        "test accuracy 90.0%",
+        "65.0%",
+        "5 epochs",
+        "+25.0 percentage points",
+        " 5.0)",
+    ):
+        assert fact in told
     assert words.transfer(None) is None

@@ -3,6 +3,7 @@ import functools
 import numpy as np
 import pytest
 from conftest import small_config
+from small_network import SMALL
 
 from tfxfer.data.image.screening import open_images
 from tfxfer.planning.plan import make_plan
@@ -67,7 +68,7 @@ def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     images = images | {"train": images["train"].weighted(weights)}
     source = ActivationSource(plan.config, classifier.halves(), images, function)
     plain, several = source.kept("train"), source.kept_with_views("train", 2)
-    assert several.features.shape == (3 * 21, 256)
+    assert several.features.shape == (3 * 21, SMALL.num_features)
     np.testing.assert_array_equal(several.features[:21], plain.features)
     np.testing.assert_array_equal(several.labels, np.tile(plain.labels, 3))
     np.testing.assert_array_equal(several.weights, np.tile(images["train"].weights, 3))

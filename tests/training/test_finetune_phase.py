@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from conftest import small_config
+from small_network import SMALL
 
 from tfxfer.planning.plan import make_plan
 from tfxfer.runs.journal import BestWeights
@@ -30,7 +31,7 @@ def test_only_what_it_is_given_as_trainable_changes(materials):
     for ours, theirs in zip(classifier.backbone.get_weights(), before, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert np.abs(classifier.head.get_weights()[0]).max() > 0
-    assert materials.journal.notes.num_trained == 256 * 3 + 3
+    assert materials.journal.notes.num_trained == 3 * SMALL.num_features + 3
 
 
 def test_it_begins_at_the_head_it_is_given_and_the_best_weights_of_all_else(materials):

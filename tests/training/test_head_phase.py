@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from conftest import small_config
+from small_network import SMALL
 
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import accuracy
@@ -35,7 +36,7 @@ def test_the_best_head_is_in_the_classifier_and_judged_as_the_history_says(optim
     trained = given.classifiers.trained
     for ours, theirs in zip(given.journal.best.arrays, trained.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert given.journal.notes.num_trained == trained.num_trainable() == 256 * 3 + 3
+    assert given.journal.notes.num_trained == trained.num_trainable() == 3 * SMALL.num_features + 3
     assert (given.journal.notes.penalty is not None) == (optimizer == "lbfgs")
     # Only a head that is solved has another one for the finetune phase to begin at.
     assert (outcome.start is not None) == (optimizer == "lbfgs")

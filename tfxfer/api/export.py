@@ -8,8 +8,8 @@ from typing import Unpack
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError
-from tfxfer.evaluation.calibration import fit_temperature, tempered_copy
-from tfxfer.evaluation.scoring import score, why_no_judge
+from tfxfer.evaluation.calibration import calibrated_copy, fit_temperature
+from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
     CHECK_IMAGES,
@@ -77,7 +77,7 @@ def _calibrated(
     """Returns a classifier at the temperature that suits validation, and how good it is."""
     found = score(trained, source, "validation")
     temperature = fit_temperature(found.probabilities, found.labels)
-    trained = dataclasses.replace(trained, model=tempered_copy(trained.model, temperature))
+    trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_judged(trained, source, wanted), calibration=applied)
 
@@ -90,7 +90,7 @@ def _judged(trained: TrainedClassifier, source: BoundSource, wanted: Publication
     """
     if wanted.min_accuracy and source.judging == "all":
         raise ExportError(
-            f"Cannot check --min-accuracy: {why_no_judge(source)} It was not published."
+            f"Cannot check --min-accuracy: {why_not_evaluable(source)} It was not published."
         )
     found = score(trained, source, source.judging)
     summary = OtherDataSummary(

@@ -14,7 +14,7 @@ from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
 from tfxfer.evaluation.metrics import describe_scores
-from tfxfer.evaluation.scoring import judge
+from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.inference.classifier import TrainedClassifier
@@ -207,7 +207,7 @@ def _report(trained: Trained, metrics: FitMetrics) -> Path:
         metrics=metrics,
         epochs=trained.journal.history.epochs,
         model=trained.model,
-        result=judge(source.name, name, source.class_names, probabilities, labels),
+        result=evaluate_predictions(source.name, name, source.class_names, probabilities, labels),
         images=images[name],
         labels={split: one.labels for split, one in images.items()},
         notes=source.notes,

@@ -9,7 +9,7 @@ import keras
 
 from tfxfer.config.schema import PretrainConfig
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.evaluation.metrics import describe_scores, summarise
+from tfxfer.evaluation.metrics import describe_scores, summarize
 from tfxfer.models.layers import in_float32
 from tfxfer.planning.plan import PretrainPlan, make_pretrain_plan
 from tfxfer.planning.resuming import asked_settings
@@ -115,7 +115,7 @@ def _evaluate(run: BegunRun[PretrainPlan]) -> PretrainMetrics:
     plan, classifier, history = run.plan, run.classifier, run.journal.history
     found = predict_splits(classifier.with_probabilities(), run.images, plan.config.batch_size)
     scores = {
-        name: summarise(probabilities, run.images[name].labels)
+        name: summarize(probabilities, run.images[name].labels)
         for name, probabilities in found.items()
     }
     run.clock.lap("evaluation")

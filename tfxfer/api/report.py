@@ -9,7 +9,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.scoring import score, why_no_judge
+from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.inference.loading import load
 from tfxfer.reporting import page, side_by_side
 from tfxfer.reporting.findings import Findings
@@ -90,7 +90,7 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
     source = trained.open_source(data, data_dir)
     name = source.judging
     if name == "all":
-        raise UsageError(why_no_judge(source))
+        raise UsageError(why_not_evaluable(source))
     (judges,) = source.part(name).values()
     told = metrics.data.notes if metrics.data else None
     notes = (*(told or ()), *source.notes)
@@ -113,12 +113,12 @@ def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
     findings = _judged(run)
-    right = findings.predicted == findings.result.labels
+    is_correct = findings.predicted == findings.result.labels
     return side_by_side.Reported(
         name=run.path.resolve().name,
         config=findings.config,
         metrics=findings.metrics,
         epochs=findings.epochs,
         scores=findings.result.as_json(),
-        right={findings.describe(number): bool(one) for number, one in enumerate(right)},
+        is_correct={findings.describe(i): bool(one) for i, one in enumerate(is_correct)},
     )

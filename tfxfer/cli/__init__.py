@@ -1,20 +1,11 @@
-"""What people type: `main` with all its commands, one file for a few of a kind."""
+"""The command line: `main` with all its commands, related ones in one file."""
 
-from tfxfer.cli import export, fitting, judging, listing, predict
+from tfxfer.cli import backbones, cache, export, fitting, judging, predict
 from tfxfer.cli.app import main
 
 __all__ = ["main"]
 
-# As --help lists them.
-for command in (
-    fitting.fit,
-    fitting.pretrain,
-    judging.check,
-    judging.evaluate,
-    judging.report,
-    predict.predict,
-    export.export,
-    listing.backbones,
-    listing.cache,
-):
-    main.add_command(command)
+main.add_section("Get started", judging.check, fitting.fit)
+main.add_section("Backbones", backbones.backbones, fitting.pretrain)
+main.add_section("Use a model", judging.evaluate, judging.report, predict.predict, export.export)
+main.add_section("Housekeeping", cache.cache)

@@ -1,4 +1,4 @@
-"""The command itself: what an error becomes, and the exit code."""
+"""The `tfxfer` command: how errors are shown, and exit codes."""
 
 import signal
 import sys
@@ -7,17 +7,18 @@ from typing import Any
 
 import click
 
+from tfxfer.cli.formatting import Group
 from tfxfer.errors import InterruptionError, OutputError, TfxferError
 from tfxfer.system import streams
 from tfxfer.system.notices import shown_by
 from tfxfer.version import __version__
 
 
-class _Door(click.Group):
-    """Turns the errors a user can meet into one line and an exit code."""
+class _Main(Group):
+    """Turns errors that users can cause into one line and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
-        if args is None:  # then the process is this command's
+        if args is None:  # run from a shell, not from a test
             streams.prepare()
         try:
             try:
@@ -34,7 +35,7 @@ class _Door(click.Group):
         try:
             with shown_by(streams.note):
                 return super().invoke(context)
-        except OutputError:  # `main` sees those that come up outside of commands, too
+        except OutputError:  # handled in `main`, which also sees those raised outside of commands
             raise
         except InterruptionError as error:
             streams.tell(str(error))
@@ -47,12 +48,22 @@ class _Door(click.Group):
 
 
 def _print_error(error: TfxferError) -> None:
-    """Prints an error, unless it has no message: the user was told before, or has left."""
+    """Prints an error. One without a message was printed before, or nobody reads the output."""
     if str(error):
         streams.tell(f"Error: {error}")
 
 
-@click.group(cls=_Door, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tfxfer")
+@click.group(
+    cls=_Main,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=(
+        "tfxfer check photos",
+        "tfxfer fit --data photos --backbone mobilenetv2",
+    ),
+)
+@click.version_option(__version__, prog_name="tfxfer", help="Show the version and exit.")
 def main() -> None:
-    """Transfer learning for image classification: from labelled images to a model that serves."""
+    """Transfer learning for image classification, from labeled images to a served model.
+
+    `tfxfer COMMAND --help` shows the options of a command.
+    """

@@ -1,10 +1,11 @@
-"""`export`: what others run."""
+"""`export`: models in the formats that others run."""
 
 from typing import Any
 
 import click
 
-from tfxfer.cli.options import OTHER_DATA
+from tfxfer.cli.formatting import Command
+from tfxfer.cli.options import OTHER_DATA, setting_help
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import setting_meaning
@@ -12,19 +13,25 @@ from tfxfer.errors import UsageError
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes
 
-# Options that go with some formats alone, and what is said where they come with another one.
-_OF_SERVING = dict.fromkeys(
+# Options of some formats only, and what is wrong with them for another one.
+_SAVED_MODEL_ONLY = dict.fromkeys(
     ("name", "export_dir", "keep", "calibrate", "min_accuracy"),
-    "goes with --format saved_model, not with {kind}",
+    "is only for --format saved_model, not for {kind}",
 )
 
-_OF_FILES = {
-    "output": "goes with another --format than saved_model",
-    "quantization": "goes with --format litert",
+_FILES_ONLY = {
+    "output": "is not for --format saved_model; use --export-dir and --name",
+    "quantization": "is only for --format litert",
 }
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer export runs/photos-mobilenetv2 --calibrate",
+        "tfxfer export runs/photos-mobilenetv2 --format litert --quantization int8",
+    ),
+)
 @click.argument("model")
 @click.option(
     "--format",
@@ -32,39 +39,43 @@ _OF_FILES = {
     type=click.Choice(["saved_model", "litert", "onnx", "keras"]),
     default="saved_model",
     show_default=True,
-    help="What others run.",
+    help="Export format.",
 )
-@click.option("--name", help="Of the model on the server  [default: the run's]")
-@click.option("--export-dir", help="Where exports go  [default: the run's own place]")
+@click.option("--name", help="Name of the served model.  [default: name of the run]")
+@click.option("--export-dir", help="Folder of the exports.  [default: as the run says]")
 @click.option("--data", help=OTHER_DATA)
-@click.option("--data-dir", help="Where TFDS data lie.")
+@click.option("--data-dir", help=setting_help(FitConfig, "data_dir"))
 @click.option("--calibrate", is_flag=True, help=setting_meaning(FitConfig, "calibrate"))
 @click.option(
     "--min-accuracy",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help=setting_meaning(FitConfig, "min_accuracy"),
+    help=setting_help(FitConfig, "min_accuracy"),
 )
 @click.option(
-    "--keep", type=click.IntRange(min=1), help="Remove all versions but so many  [default: none]"
+    "--keep",
+    type=click.IntRange(min=1),
+    help="Number of latest versions to keep; older ones are deleted.  [default: all]",
 )
 @click.option(
     "--quantization",
     type=click.Choice(["none", "float16", "int8"]),
     default="none",
     show_default=True,
-    help="Of litert: weights in half or a quarter of the space.",
+    help="For litert: store weights in a half (float16) or a quarter (int8) of the space.",
 )
-@click.option("--output", help="Of the other formats: the file  [default: beside the model]")
+@click.option(
+    "--output", help="File to write, for litert, onnx and keras.  [default: next to the model]"
+)
 def export(model: str, kind: Any, **options: Any) -> None:
-    """Publish MODEL, a run's directory or a .keras file, as others run it.
+    """Export a model as a SavedModel, LiteRT, ONNX or Keras file.
 
-    Of a saved_model a new version for TensorFlow Serving appears, once it was found to answer as
-    the model does; how to serve it and how to ask it is printed. The other formats are files that
-    take RGB in [0, 255] of the model's size; they are compared with the model, too, and what they
-    lose is told.
+    MODEL is a run or a .keras file. A SavedModel becomes a new version for TensorFlow Serving; the
+    commands to serve and query it are printed. The other formats are single files that take RGB
+    images in [0, 255] of the model's input size. Every export is compared with the model before it
+    is published.
     """
-    refused = _OF_FILES if kind == "saved_model" else _OF_SERVING
+    refused = _FILES_ONLY if kind == "saved_model" else _SAVED_MODEL_ONLY
     for name, why in refused.items():
         value = options.pop(name)
         if value and (name, value) != ("quantization", "none"):
@@ -76,7 +87,7 @@ def export(model: str, kind: Any, **options: Any) -> None:
 
 
 def _publish(model: str, options: dict[str, Any]) -> None:
-    """Publishes a version, and tells how to serve it."""
+    """Publishes a version and prints how to serve it."""
     with quiet_import():
         from tfxfer.api.export import export as publish
         from tfxfer.exporting import clients
@@ -85,13 +96,14 @@ def _publish(model: str, options: dict[str, Any]) -> None:
 
 
 def _convert(model: str, kind: Any, options: dict[str, Any]) -> None:
-    """Writes a file, and tells what it loses."""
+    """Writes a file and prints how it compares with the model."""
     with quiet_import():
         from tfxfer.api.convert import convert
     made = convert(model, kind, **options, say=streams.say)
     streams.say(
         f"Wrote '{made.path}', {readable_bytes(made.num_bytes)}.\n"
-        f"accuracy {made.accuracy:.4f}, the model's {made.model_accuracy:.4f}, on "
-        f"{made.num_images:,} {made.split} images; the same class for {made.agreement:.1%}, "
-        f"probabilities within {made.difference:.1g}"
+        f"{made.split} accuracy {made.accuracy:.4f}, of the model {made.model_accuracy:.4f} "
+        f"({made.num_images:,} images)\n"
+        f"same predicted class for {made.agreement:.1%} of the images; "
+        f"probabilities differ by at most {made.difference:.1g}"
     )

@@ -2,27 +2,35 @@
 
 import click
 
-from tfxfer.cli.options import settings_of, with_settings
+from tfxfer.cli.formatting import Command, Option
+from tfxfer.cli.options import HEADINGS, settings_of, with_settings
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system import streams
 
-_RESUME = (
-    "Go on with an interrupted run, under its own settings; --data says where its data are now."
+_RESUME = "Resume an interrupted run with its own settings. If its data were moved, add --data."
+
+_DRY_RUN = "Show the plan with all settings, then stop."
+
+
+@click.command(
+    cls=Command,
+    headings=HEADINGS,
+    examples=(
+        "tfxfer fit --data photos --backbone mobilenetv2 --dry-run",
+        "tfxfer fit --data photos --backbone mobilenetv2 --run first",
+    ),
 )
-
-
-@click.command()
 @settings_of(FitConfig)
-@click.option("--resume", metavar="RUN", help=_RESUME)
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--resume", cls=Option, metavar="RUN", help=_RESUME)
+@click.option("--dry-run", cls=Option, is_flag=True, help=_DRY_RUN)
 @click.pass_context
 def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
     """Train a classifier on a pretrained backbone and export it.
 
-    What is left open is decided from the size of the data and of the images, and printed first. The
-    same command again goes on with a run that was interrupted.
+    Settings with "default: from the data" are chosen from the data and the backbone; --dry-run
+    shows them. To resume an interrupted run, repeat its command.
     """
     run = None if resume is None else run_to_resume(resume)
     config = with_settings(context, recipe, FitConfig(), run)
@@ -35,15 +43,25 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
         streams.check_printed()
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    headings=HEADINGS,
+    examples=(
+        "tfxfer pretrain --data photos --backbone resnet10_small --dry-run",
+        "tfxfer pretrain --data photos --backbone resnet10_small --epochs 30",
+    ),
+)
 @settings_of(PretrainConfig)
-@click.option("--resume", metavar="RUN", help=_RESUME)
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--resume", cls=Option, metavar="RUN", help=_RESUME)
+@click.option("--dry-run", cls=Option, is_flag=True, help=_DRY_RUN)
 @click.pass_context
 def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
-    """Train a backbone from scratch, for `tfxfer fit --weights` to transfer.
+    """Train a backbone from scratch, for use with fit --weights.
 
-    The same command again goes on with a run that was interrupted.
+    `tfxfer fit --weights RUN/backbone.keras` then starts from it, with the same --backbone.
+
+    Settings with "default: from the data" are chosen from the data and the backbone; --dry-run
+    shows them. To resume an interrupted run, repeat its command.
     """
     run = None if resume is None else run_to_resume(resume)
     config = with_settings(context, recipe, PretrainConfig(), run)

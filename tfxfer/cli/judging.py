@@ -1,4 +1,4 @@
-"""The commands that judge: `check`, `evaluate` and `report`."""
+"""The commands that examine data and models: `check`, `evaluate` and `report`."""
 
 import json
 import pathlib
@@ -6,35 +6,43 @@ from typing import Any
 
 import click
 
-from tfxfer.cli.options import OTHER_DATA
+from tfxfer.cli.formatting import Command
+from tfxfer.cli.options import OTHER_DATA, setting_help
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import RunConfig
-from tfxfer.config.settings import setting_meaning
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.system import streams
 from tfxfer.system.files import check_output, write_text
 from tfxfer.system.run_layout import files_of_model
 
+_DATA_DIR = setting_help(RunConfig, "data_dir")
 
-@click.command()
+_JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
+
+
+@click.command(
+    cls=Command,
+    examples=("tfxfer check photos", "tfxfer check photos --json photos.json"),
+)
 @click.argument("data")
-@click.option("--data-dir", help=setting_meaning(RunConfig, "data_dir"))
+@click.option("--data-dir", help=_DATA_DIR)
 @click.option(
     "--bad-images",
     type=click.Choice(["error", "skip"]),
     default="error",
     show_default=True,
-    help="What fit is told to do about images that cannot be read.",
+    help="How fit would handle unreadable images.",
 )
-@click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
+@click.option("--json", "output", metavar="FILE", help=_JSON)
 @click.pass_context
 def check(
     context: click.Context, data: str, data_dir: str | None, bad_images: Any, output: str | None
 ) -> None:
-    """Look at every image of DATA, and say what is wrong with them and what fit does about it.
+    """Check a dataset for problems before training.
 
-    DATA is what fit takes: a folder, a manifest, TFRecord files, the name of a data set. The exit
-    code is 1 if a fit would stop.
+    Reads every image of DATA and reports each problem with what fit does about it: unreadable
+    images, duplicates, class imbalance, and so on. DATA is a folder, a manifest, TFRecord files
+    or the name of a dataset, as for fit. The exit code is 1 if fit would stop.
     """
     _check_json(output, data)
     with quiet_import():
@@ -45,17 +53,29 @@ def check(
         context.exit(1)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer evaluate runs/photos-mobilenetv2",
+        "tfxfer evaluate runs/photos-mobilenetv2 --data new_photos --split all",
+    ),
+)
 @click.argument("model")
 @click.option("--data", help=OTHER_DATA)
-@click.option("--data-dir", help="Where TFDS data lie.")
+@click.option("--data-dir", help=_DATA_DIR)
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test", "all"]),
-    help="Which images  [default: test, or validation where there is no test, else all]",
+    help="Split to evaluate on.  [default: test if there is one, else validation, else all]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--json", "output", metavar="FILE", help="Write all of it as JSON, too; - for here.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Images per batch.",
+)
+@click.option("--json", "output", metavar="FILE", help=_JSON)
 def evaluate(
     model: str,
     data: str | None,
@@ -64,7 +84,10 @@ def evaluate(
     batch_size: int,
     output: str | None,
 ) -> None:
-    """Evaluate MODEL, every image once: a run, a .keras file, or a SavedModel that export made."""
+    """Evaluate a model on a split of its data or of other data.
+
+    MODEL is a run, a .keras file, or an exported SavedModel.
+    """
     _check_json(output, *files_of_model(model), *([data] if data else ()))
     with quiet_import():
         from tfxfer.api import evaluate as evaluation
@@ -74,22 +97,28 @@ def evaluate(
     _print_result(result.describe(), result.as_json(), output)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer report runs/photos-mobilenetv2",
+        "tfxfer report runs/photos-mobilenetv2 runs/photos-resnet50",
+    ),
+)
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
     "--output",
     metavar="FILE",
-    help="The page  [default: report.html in the run; for several runs comparison.html here]",
+    help="HTML file to write.  [default: report.html in the run; comparison.html for several runs]",
 )
 @click.option("--data", help=OTHER_DATA)
-@click.option("--data-dir", help="Where TFDS data lie.")
+@click.option("--data-dir", help=_DATA_DIR)
 def report(
     runs: tuple[str, ...], output: str | None, data: str | None, data_dir: str | None
 ) -> None:
-    """Write a page on a finished RUN: what it did, how good it is, and what it gets wrong.
+    """Write an HTML report about a run, or compare several runs.
 
-    Of several runs, a page that shows them side by side. It is one file that needs no network. A
-    page that goes elsewhere than into the run leaves the run as it is.
+    The report of a finished RUN shows its settings, training, metrics and mistakes. Several runs
+    are shown side by side. The report is a single file that works offline.
     """
     with quiet_import():
         from tfxfer.api import report as reporting
@@ -98,7 +127,7 @@ def report(
 
 
 def _print_result(text: str, content: Any, output: str | None) -> None:
-    """Prints a result for people or, where the output is "-", as JSON; writes it to a file, too."""
+    """Prints a result as text and writes it as JSON to a file, or prints only JSON for "-"."""
     if output is not None:
         as_json = json.dumps(content, indent=2)
         if output == "-":
@@ -106,13 +135,13 @@ def _print_result(text: str, content: Any, output: str | None) -> None:
             return
         try:
             write_text(output, as_json + "\n")
-        except TfxferError as error:  # it could be written when the work began
+        except TfxferError as error:  # it was writable at the start
             streams.say(as_json)
             raise RunError(f"{error} The JSON was printed instead.") from None
     streams.say(text)
 
 
 def _check_json(output: str | None, *read: str | pathlib.Path) -> None:
-    """Raises a UsageError unless a result can be written as JSON; what is read must stay."""
+    """Raises a UsageError if the JSON cannot be written, or would overwrite an input."""
     if output is not None and output != "-":
         check_output(output, "--json", read, "text")

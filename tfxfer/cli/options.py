@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from tfxfer.cli.formatting import COMMON, Option
 from tfxfer.config.recipes import read_recipe
-from tfxfer.config.schema import AnyConfig, RunConfig
+from tfxfer.config.schema import GROUPS, AnyConfig, RunConfig
 from tfxfer.config.settings import (
     option_of,
     setting_field,
+    setting_group,
     setting_keys,
     setting_meaning,
     setting_types,
@@ -18,25 +20,44 @@ from tfxfer.config.settings import (
 from tfxfer.planning.preflight import check_settings
 from tfxfer.system.run_layout import RunDirectory
 
-# TensorFlow takes seconds to import, so the verbs that need it are imported inside the commands.
+# TensorFlow takes seconds to import, so commands import the verbs that need it inside.
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-OTHER_DATA = "A data set, as for fit, or where the run's own was moved to  [default: the run's own]"
+OTHER_DATA = (
+    "Another dataset, as for fit, or the new place of the run's data.  [default: the run's data]"
+)
+
+CONFIG_FILE = "Recipe (TOML file) with settings. Command-line options override it."
+
+# For commands that take settings.
+HEADINGS = (COMMON, *(f"{group} (advanced)" for group in GROUPS))
+
+
+def setting_help(record: type[RunConfig], key: str) -> str:
+    """Returns the help of a setting's option: what it does, and its default."""
+    field = setting_field(record, key)
+    default = field.default
+    if default is None:
+        default = field.metadata["unset"] or "from the data"
+    elif default is True:
+        default = "true"
+    shown = "" if default in ("", ()) or default is False else f"  [default: {default}]"
+    return setting_meaning(record, key) + shown
 
 
 def settings_of(record: type[RunConfig]) -> Callable[[Command], Command]:
-    """Returns what gives a command an option for each setting of a record, and for a recipe."""
+    """Returns a decorator that adds `--config` and an option for each setting of a record."""
 
     def decorate(command: Command) -> Command:
-        for key in reversed(list(setting_keys(record))):
+        keys = sorted(
+            setting_keys(record), key=lambda key: GROUPS.index(setting_group(record, key))
+        )
+        for key in reversed(keys):
             command = _option(record, key)(command)
-        return click.option(
-            "--config",
-            "recipe",
-            metavar="FILE",
-            help="A recipe (TOML); options on the command line win over it.",
-        )(command)
+        return click.option("--config", "recipe", cls=Option, metavar="FILE", help=CONFIG_FILE)(
+            command
+        )
 
     return decorate
 
@@ -45,25 +66,27 @@ def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
     """Returns an option with the type and default of its field; `head.epochs` is --head-epochs."""
     (kind, *_) = allowed = setting_types(record, key)
     field = setting_field(record, key)
-    default, short = field.default, field.metadata["short"]
-    several = default == ()
+    several = field.default == ()
     names = [option_of(key)]
-    names += [short] if short else []
-    shown = "" if default in (None, "", ()) or default is False else f"  [default: {default}]"
+    if field.metadata["short"]:
+        names.insert(0, field.metadata["short"])
+    heading = COMMON if field.metadata["common"] else f"{setting_group(record, key)} (advanced)"
     return click.option(
         *names,
+        cls=Option,
+        heading=heading,
         type=click.Choice(allowed) if isinstance(kind, str) else int if several else kind,
-        is_flag=default is False,
+        is_flag=field.default is False,
         multiple=several,
         default=None,
         expose_value=False,
         callback=functools.partial(_collect, key),
-        help=setting_meaning(record, key) + shown,
+        help=setting_help(record, key),
     )
 
 
 def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -> None:
-    """Keeps a value that the user gave, nested as in a recipe, for the command to read."""
+    """Keeps a value that the user gave, nested as in a recipe, in the context of the command."""
     if value is None or value == ():
         return
     settings = context.ensure_object(dict)
@@ -76,16 +99,16 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
 def with_settings(
     context: click.Context, recipe: str | None, defaults: AnyConfig, run: RunDirectory | None
 ) -> AnyConfig:
-    """Returns the settings a command is to work with: defaults < recipe < command line, checked.
+    """Returns the settings of a command, checked: defaults < recipe < command-line options.
 
-    Where a run is to be gone on with, its settings are the defaults, and the verb checks all of
-    them: what they name may lie elsewhere than they say.
+    To resume a run, its settings are the defaults. The verb then checks them, because files that
+    they name may have been moved.
     """
     if run is not None:
         defaults = read_recipe(run.config, defaults)
     config = read_recipe(recipe, defaults) if recipe else defaults
     config = config.with_settings(context.ensure_object(dict))
     if run is None:
-        # Before TensorFlow is imported; the verb, which scripts call too, looks for itself.
+        # Before the slow import of TensorFlow. The verb checks again, as scripts call it too.
         check_settings(config)
     return config

@@ -1,4 +1,4 @@
-"""`predict`: classes of image files."""
+"""`predict`: classify image files."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tfxfer.cli.formatting import Command
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
@@ -15,20 +16,38 @@ from tfxfer.system.files import check_output
 from tfxfer.system.run_layout import files_of_model
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer predict runs/photos-mobilenetv2 bee.jpg --top 3",
+        "tfxfer predict runs/photos-mobilenetv2 photos --format csv --output new.csv",
+    ),
+)
 @click.argument("model")
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, help="Classes.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of most probable classes to show.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Images per batch.",
+)
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["table", "csv", "jsonl", "parquet"]),
     default="table",
     show_default=True,
-    help="For people, or for machines.",
+    help="Output format; 'table' is for reading.",
 )
-@click.option("--output", metavar="FILE", help="Write to a file  [default: here]")
+@click.option("--output", metavar="FILE", help="File to write.  [default: standard output]")
 @click.pass_context
 def predict(
     context: click.Context,
@@ -39,15 +58,16 @@ def predict(
     kind: Any,
     output: str | None,
 ) -> None:
-    """Classify image files with MODEL: a run, a .keras file, or a SavedModel that export made.
+    """Classify image files.
 
-    A .keras (or whole-model .h5) file need not be of tfxfer. It takes square images, RGB in
-    [0, 255] or grey, and gives probabilities or logits of the classes in the classes.txt beside it,
-    one per line; for two classes also one unit, which is that of the second.
+    MODEL is a run, a .keras file, or an exported SavedModel. A .keras (or whole-model .h5) file
+    may come from elsewhere: it must take square images, RGB in [0, 255] or grayscale, and return
+    probabilities or logits of the classes in a classes.txt next to it, one name a line. A single
+    output is the probability or logit of the second of two classes.
 
-    PATHS are files, folders with all the images in and below them, patterns such as 'a/**/*.jpg',
-    and - for a list on standard input, a file on each line. A file that cannot be read is reported
-    and the others are still done; the exit code is then 1.
+    PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', or '-' for a
+    list of files on standard input, one a line. Unreadable files are reported and skipped; the exit
+    code is then 1.
     """
     output = None if output == "-" else output
     _check_output(output, kind, model, paths)
@@ -72,22 +92,22 @@ def predict(
 
 
 def _check_output(output: str | None, kind: str, model: str, paths: tuple[str, ...]) -> None:
-    """Raises a UsageError unless the output can be written; what is read must stay."""
+    """Raises a UsageError if the output cannot be written, or would overwrite an input."""
     if kind == "parquet" and output is None:
-        raise UsageError("Format 'parquet' goes into a file: say which with --output.")
+        raise UsageError("Format 'parquet' needs a file to write. Add --output FILE.")
     if output is not None:
         read: list[str | Path] = [*files_of_model(model), *paths]
         check_output(output, "--output", read, "parquet" if kind == "parquet" else "text")
 
 
 class _Counts:
-    """How many files were asked about, and how many of them could not be read."""
+    """How many files were classified, and how many could not be read."""
 
     def __init__(self) -> None:
         self.files = self.unreadable = 0
 
     def of(self, predictions: Iterable[Any]) -> Iterator[Any]:
-        """Yields predictions as they are counted, and names the files without one."""
+        """Yields predictions, counts them, and reports unreadable files."""
         for one in predictions:
             self.files += 1
             if one.error:
@@ -96,5 +116,5 @@ class _Counts:
             yield one
 
     def tell(self) -> None:
-        """Says how many files could not be read."""
+        """Reports how many files could not be read."""
         streams.tell(f"Error: {self.unreadable:,} of the {self.files:,} files could not be read.")

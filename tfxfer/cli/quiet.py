@@ -1,4 +1,4 @@
-"""Imports TensorFlow without the lines that it prints."""
+"""Import of TensorFlow without its startup messages."""
 
 import contextlib
 import os
@@ -13,13 +13,11 @@ from tfxfer.system.keras_settings import check_keras, expand_variables
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """Keeps TensorFlow's notices off the screen, and memory that it frees for its next operation.
+    """Imports TensorFlow and hides its startup messages, unless the import fails.
 
-    If the import fails the notices are shown.
-
-    Those of the start are written by native code before any logging level is looked at
-    (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error itself is put
-    aside meanwhile.
+    Native code writes them to standard error before it reads any logging level
+    (TF_CPP_MIN_LOG_LEVEL does not stop them in TensorFlow 2.21), so standard error is redirected
+    meanwhile. Also makes the allocator keep freed memory; see `keep_freed_memory`.
     """
     expand_variables()
     check_keras()
@@ -36,11 +34,11 @@ def quiet_import() -> Iterator[None]:
 
             absl.logging.set_verbosity("error")
             tf.get_logger().setLevel("ERROR")
-            tf.config.list_physical_devices()  # the search for GPUs has notices of its own
+            tf.config.list_physical_devices()  # detecting GPUs prints messages, too
             yield
         except BaseException:
             notices.seek(0)
-            with contextlib.suppress(OSError):  # standard error may be full, or its reader gone
+            with contextlib.suppress(OSError):  # standard error may be full or closed
                 os.write(kept, notices.read())
             raise
         finally:
@@ -49,7 +47,7 @@ def quiet_import() -> Iterator[None]:
 
 
 def _scratch_file() -> IO[bytes]:
-    """Returns an empty file that goes when it is closed, in memory where no disk can be written."""
+    """Returns a temporary file, in memory if no disk can be written."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

@@ -1,1 +1,1 @@
-"""The settings."""
+"""Settings: their schema, recipes, and paths."""

@@ -1,7 +1,7 @@
-"""The settings once they are decided: the records of `schema` in which what was open has a value.
+"""Decided settings: the records of `schema` with a value for every setting that was open.
 
-They have the fields of those records, and may be given wherever those may. Only the annotations
-differ, so that the type checker tells `int` from `int | None`. What computes takes these.
+They have the same fields as those records and can be used in their place. Only the annotations
+differ: `int` in place of `int | None`. Code that computes takes these records.
 """
 
 import dataclasses
@@ -21,12 +21,12 @@ from tfxfer.config.schema import (
 from tfxfer.config.settings import Record, fields_of
 from tfxfer.errors import UsageError
 
-# These classes are not decorated as dataclasses: their fields, with defaults and limits, and
-# `__init__` are those of the record that was asked for.
+# These classes are not decorated as dataclasses: they inherit the fields, with defaults and limits,
+# and `__init__`.
 
 
 class GradientPhase(PhaseConfig):
-    """A phase that a gradient method trains."""
+    """A phase trained by SGD, Adam or AdamW."""
 
     epochs: int
     optimizer: Literal["sgd", "adam", "adamw"]
@@ -37,20 +37,20 @@ class GradientPhase(PhaseConfig):
 
 
 class DecidedHead(HeadConfig):
-    """The new layers, whatever trains them."""
+    """The new layers, trained by any optimizer."""
 
     epochs: int
     dropout: float
 
 
 class SolvedHead(DecidedHead):
-    """A head that L-BFGS solves; what gradient methods are told is None."""
+    """A head trained by L-BFGS. The settings of gradient methods are None."""
 
     optimizer: Literal["lbfgs"]
 
 
 class GradientHead(GradientPhase, DecidedHead):
-    """A head that a gradient method trains."""
+    """A head trained by SGD, Adam or AdamW."""
 
 
 class DecidedFinetune(GradientPhase, FinetuneConfig):
@@ -61,7 +61,7 @@ class DecidedFinetune(GradientPhase, FinetuneConfig):
 
 
 class DecidedAugment(AugmentConfig):
-    """The random changes."""
+    """The random augmentation."""
 
     flip: bool
     shift: float
@@ -70,10 +70,10 @@ class DecidedAugment(AugmentConfig):
 
 
 class DecidedRun(RunConfig):
-    """What every run is told.
+    """The settings of every run.
 
     Raises:
-        UsageError: A setting is open that this class says is not.
+        UsageError: A setting that must be decided is open.
     """
 
     image_size: int
@@ -85,11 +85,11 @@ class DecidedRun(RunConfig):
         super().__post_init__()
         key = _open_setting(self)
         if key is not None:
-            raise UsageError(f"Setting '{key}' is open; in the settings of a run it is decided.")
+            raise UsageError(f"Setting '{key}' has no value. The settings of a run must have one.")
 
 
 class DecidedFit(DecidedRun, FitConfig):
-    """Everything that decides what a fit computes."""
+    """The settings of a fit."""
 
     weights: str
     head: SolvedHead | GradientHead
@@ -98,18 +98,18 @@ class DecidedFit(DecidedRun, FitConfig):
 
 
 class DecidedPretrain(DecidedRun, GradientPhase, PretrainConfig):
-    """Everything that decides what a pretraining computes."""
+    """The settings of a pretraining."""
 
     augment: DecidedAugment
 
 
 def filled(kind: type[Record], record: Any, choices: Mapping[str, Any]) -> Record:
-    """Returns a record as one of another kind of the same fields, its open values filled.
+    """Returns a record as another type with the same fields, its open values filled in.
 
     Args:
-        kind: What it becomes, such as `DecidedFinetune` of a `FinetuneConfig`.
+        kind: The new type, such as `DecidedFinetune` for a `FinetuneConfig`.
         record: Settings, or a section of them.
-        choices: Values by name; each is taken only where the record has None.
+        choices: Values by name, used where the record has None.
     """
     values = {name: getattr(record, name) for name in fields_of(record)}
     missing = {name: value for name, value in choices.items() if values[name] is None}
@@ -117,7 +117,7 @@ def filled(kind: type[Record], record: Any, choices: Mapping[str, Any]) -> Recor
 
 
 def decided_fit(config: FitConfig) -> DecidedFit:
-    """Returns settings of a run, which were decided when it was begun, as such.
+    """Returns the settings of a run as decided settings.
 
     Raises:
         UsageError: One of them is open.
@@ -133,13 +133,13 @@ def decided_fit(config: FitConfig) -> DecidedFit:
 
 
 def reopened(config: DecidedFit, **changes: Any) -> FitConfig:
-    """Returns decided settings as ones that may be open, with some changed."""
+    """Returns decided settings as settings that may be open, with some changed."""
     values = {name: getattr(config, name) for name in fields_of(config)}
     return FitConfig(**{**values, **changes})
 
 
 def _open_setting(record: Any) -> str | None:
-    """Returns the key of a setting that is None though its annotation does not allow it."""
+    """Returns the key of a setting that is None although its annotation does not allow it."""
     for name, annotation in typing.get_type_hints(type(record)).items():
         value = getattr(record, name)
         if dataclasses.is_dataclass(value):

@@ -1,4 +1,4 @@
-"""Paths as people write them: `~` and `~user`, in every option, setting, list and variable."""
+"""Expansion of `~` and `~user` in options, settings, lists and environment variables."""
 
 import os
 import pathlib
@@ -8,31 +8,39 @@ from tfxfer.errors import UsageError
 
 
 def home() -> pathlib.Path | None:
-    """Returns the user's home directory, None where there is none.
+    """Returns the user's home directory, or None if there is none.
 
-    In containers the user often has none: HOME is not set, and the user id is not in /etc/passwd.
+    Users in containers often have none: HOME is not set, and the user id is not in /etc/passwd.
+
+    Examples:
+        >>> home()  # where HOME is /home/ann
+        PosixPath('/home/ann')
     """
     path = pathlib.Path(os.path.expanduser("~")) if os.environ.get("HOME", "~") else None
     return path if path is not None and path.is_absolute() else None
 
 
 def expand_user(path: str, where: str = "") -> str:
-    """Returns a path with the home directory in place of a leading `~` or `~user`.
-
-    A file that has such a name literally comes first.
+    """Returns a path with a leading `~` or `~user` expanded, unless a file has that literal name.
 
     Args:
-        path: As the user wrote it.
+        path: The path as the user wrote it.
         where: The setting or variable that it comes from, for messages.
 
     Raises:
         UsageError: There is no such home directory.
+
+    Examples:
+        >>> expand_user("~/photos")  # where HOME is /home/ann
+        '/home/ann/photos'
+        >>> expand_user("data/photos")
+        'data/photos'
     """
     if not path.startswith("~") or os.path.lexists(path):
         return path
     user, rest = re.match(r"~([^/\\?]*)(.*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
     subject = f"{where} is '{path}'" if where else f"The path is '{path}'"
-    instead = f"Give the path in full, or './{path}' for something that is called so."
+    instead = f"Give the full path, or './{path}' for a file of that literal name."
     if not user:
         directory = home()
         if directory is None:
@@ -48,14 +56,25 @@ def expand_user(path: str, where: str = "") -> str:
 
 
 def user_path(path: str | os.PathLike[str], where: str = "") -> pathlib.Path:
-    """Returns what `expand_user` returns as a path."""
+    """Returns the result of `expand_user` as a `Path`.
+
+    Examples:
+        >>> user_path("~/photos")  # where HOME is /home/ann
+        PosixPath('/home/ann/photos')
+    """
     return pathlib.Path(expand_user(os.fspath(path), where))
 
 
 def listed_path(path: str, folder: str = "") -> str:
-    """Returns a path of a list or a table, relative to a folder, with `~` expanded.
+    """Returns a path from a list or table, relative to a folder, with `~` expanded.
 
-    Where there is no such home directory it stays as it is: it is then one that is not there.
+    If there is no such home directory, the path is unchanged, and reported as missing later.
+
+    Examples:
+        >>> listed_path("bee.jpg", "photos")
+        'photos/bee.jpg'
+        >>> listed_path("~/bee.jpg", "photos")  # where HOME is /home/ann
+        '/home/ann/bee.jpg'
     """
     inside = os.path.join(folder, path)
     if not path.startswith("~") or os.path.lexists(inside):

@@ -1,4 +1,4 @@
-"""Recipes: settings as TOML text."""
+"""Recipes: settings in TOML files."""
 
 import pathlib
 import tomllib
@@ -17,7 +17,7 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
     """Returns the settings of `base` overridden by what a TOML recipe sets.
 
     Raises:
-        UsageError: The file cannot be read, is not TOML, or sets something it may not.
+        UsageError: The file cannot be read, is not TOML, or has an unknown key or a wrong value.
     """
     path = user_path(path)
     try:
@@ -32,10 +32,10 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
 
 
 def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
-    """Returns the key of the first setting in which two runs differ, None where they are one run.
+    """Returns the key of the first setting in which two runs differ, or None.
 
-    What decides nothing of the result may differ: where the runs lie, and how often the state is
-    written down.
+    Settings without influence on the result are ignored: the place of the run, and how often
+    checkpoints are saved.
     """
     for key in setting_keys(type(theirs)):
         if key not in ("run", "runs_dir", "checkpoint_minutes") and theirs.get(key) != ours.get(
@@ -46,7 +46,7 @@ def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
 
 
 def changed_settings(config: RunConfig) -> dict[str, Any]:
-    """Returns the settings that have not their default, by their dotted keys."""
+    """Returns the settings that differ from their default, by their dotted keys."""
     kind = type(config)
     return {
         key: config.get(key)
@@ -56,20 +56,20 @@ def changed_settings(config: RunConfig) -> dict[str, Any]:
 
 
 def to_toml(config: RunConfig) -> str:
-    """Returns the settings as a recipe that `read_recipe` reads back to an equal record.
+    """Returns the settings as a recipe, which `read_recipe` reads back to an equal record.
 
-    A setting that is still open is left out, as TOML has no null.
+    Open settings are left out, as TOML has no null.
     """
     return _as_toml({key: config.get(key) for key in setting_keys(type(config))})
 
 
 def changed_to_toml(config: RunConfig) -> str:
-    """Returns the settings that have not their default as such a recipe."""
+    """Returns the settings that differ from their default as a recipe."""
     return _as_toml(changed_settings(config))
 
 
 def _as_toml(settings: Mapping[str, Any]) -> str:
-    """Returns settings, by their dotted keys, in TOML; what is open is left out."""
+    """Returns settings, by their dotted keys, as TOML without the open ones."""
     table: dict[str, Any] = {}
     for key, value in settings.items():
         *sections, name = key.split(".")

@@ -1,8 +1,9 @@
-"""Every setting of a run as it is asked for: its name, type, default and limits.
+"""Every setting of a run as the user gives it: its name, type, default, limits and help.
 
-A setting that is `None` is open. What `decided.py` has of the same name without `| None` is then
-decided by a rule; the others may stay open. The same names serve everywhere: the field
-`head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command line.
+A setting that is `None` is open: where `decided.py` has the same name without `| None`, a rule
+decides it; elsewhere None has the meaning that its help says. The same names are used everywhere:
+the field `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epochs` on the command
+line.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,20 @@ BadImages = Literal["error", "skip"]
 
 GIGABYTE = 10**9
 
-# What a gradient method is told, and L-BFGS is not.
+# The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
+
+# The headings of `--help`, in their order.
+_DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
+    "Data",
+    "Backbone and weights",
+    "Training",
+    "Head",
+    "Fine-tuning",
+    "Augmentation",
+    "Performance",
+    "Run and output",
+)
 
 AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 
@@ -30,84 +43,95 @@ AnyConfig = TypeVar("AnyConfig", bound="RunConfig")
 class PhaseConfig:
     """How one phase is trained.
 
-    The rate rises from zero in a straight line. Weight decay is for kernels only.
+    The learning rate warms up linearly from zero. Weight decay applies to kernels only.
     """
 
     epochs: int | None = setting(None, "Passes over the training images.", minimum=0)
-    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(None, "Update rule.")
-    learning_rate: float | None = setting(None, "Peak learning rate.", above=0)
-    warmup_epochs: float | None = setting(None, "Epochs until the peak.", minimum=0)
-    decay: Literal["cosine", "constant"] = setting("cosine", "What the rate does after the peak.")
-    momentum: float = setting(0.9, "Of sgd.", minimum=0, below=1)
-    nesterov: bool = setting(False, "Nesterov's momentum for sgd.")
-    weight_decay: float | None = setting(None, "Decoupled weight decay.", minimum=0)
+    optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(None, "Optimizer.")
+    learning_rate: float | None = setting(None, "Peak learning rate.", group=_TRAINING, above=0)
+    warmup_epochs: float | None = setting(
+        None, "Epochs of linear learning rate warmup.", group=_TRAINING, minimum=0
+    )
+    decay: Literal["cosine", "constant"] = setting(
+        "cosine", "Learning rate schedule after warmup.", group=_TRAINING
+    )
+    momentum: float = setting(0.9, "SGD momentum.", group=_TRAINING, minimum=0, below=1)
+    nesterov: bool = setting(False, "Use Nesterov momentum with SGD.")
+    weight_decay: float | None = setting(
+        None, "Decoupled weight decay.", group=_TRAINING, minimum=0
+    )
     clip_norm: float | None = setting(
-        None, "Largest global gradient norm; 0 clips nothing.", minimum=0
+        None, "Clip the global gradient norm to this; 0 disables.", group=_TRAINING, minimum=0
     )
 
 
 @dataclass(frozen=True)
 class HeadConfig(PhaseConfig):
-    """The new layers, and the phase that trains them with the backbone frozen.
+    """The new layers, and the phase that trains them while the backbone is frozen.
 
-    `lbfgs` solves a head without hidden layers to its end; an epoch is then one iteration, a pass
-    over the training images, and the epochs are at most so many under each penalty. Of the rate and
-    what belongs to it, it takes nothing.
+    `lbfgs` trains a head without hidden layers to convergence. An epoch is then one iteration, a
+    pass over the training images, and `epochs` limits the iterations for each L2 penalty. It has no
+    learning rate, warmup, weight decay or gradient clipping.
     """
 
-    epochs: int | None = setting(None, "Epochs with the backbone frozen.", minimum=0)
+    epochs: int | None = setting(
+        None, "Epochs with the backbone frozen; 0 skips this phase.", minimum=0
+    )
     optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(
-        None, "Update rule; lbfgs solves a head without hidden layers to its end."
+        None, "Optimizer. L-BFGS trains a head without hidden layers to convergence."
     )
     penalty: float | None = setting(
-        None, "Of the squared weights, for lbfgs  [default: chosen on validation]", minimum=0
+        None, "L2 penalty on the weights, for L-BFGS.", unset="chosen on validation", minimum=0
     )
     augmented_views: int = setting(
-        0, "Changed views of each image that the head learns from, too.", minimum=0
+        0, "Augmented views of each image to train on, besides the image itself.", minimum=0
     )
     pooling: Literal["average", "max", "both", "flatten"] = setting(
-        "average", "From feature maps to features."
+        "average", "How feature maps become a feature vector."
     )
     hidden_units: tuple[int, ...] = setting(
-        (), "Units of a hidden layer; repeat it for several.", minimum=1
+        (), "Units of a hidden layer. Repeat the option for more layers.", minimum=1
     )
-    dropout: float | None = setting(
-        None, "Share of the features dropped in training.", minimum=0, below=1
-    )
+    dropout: float | None = setting(None, "Dropout rate before the last layer.", minimum=0, below=1)
 
 
 @dataclass(frozen=True)
 class FinetuneConfig(PhaseConfig):
     """The phase that trains part or all of the backbone together with the head."""
 
-    epochs: int | None = setting(None, "Epochs with the backbone unfrozen.", minimum=0)
-    optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Update rule.")
+    epochs: int | None = setting(
+        None, "Epochs with the backbone unfrozen; 0 skips this phase.", common=True, minimum=0
+    )
+    optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Optimizer.")
     unfreeze: str | None = setting(
-        None, "'all', 'none', or the first stage trained.", short="--unfreeze"
+        None,
+        "What to train: 'all', 'none', or a stage of the backbone and all after it.",
+        common=True,
+        short="--unfreeze",
     )
     batch_norm: Literal["frozen", "adapt"] | None = setting(
-        None, "'frozen' keeps its statistics; 'adapt' lets them learn.", short="--batch-norm"
+        None, "BatchNorm: keep its statistics, or update them.", short="--batch-norm"
     )
     patience: int = setting(
-        0, "Stop after so many epochs without a better one; 0 never.", minimum=0
+        0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
     )
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Random changes to the images that the backbone is trained on."""
+    """Random augmentation of the images that the backbone is trained on."""
 
-    flip: bool | None = setting(None, "Mirror half of the images.")  # left to right
-    shift: float | None = setting(None, "Shift by up to this part of the side.", minimum=0, below=1)
-    zoom: float | None = setting(None, "Zoom in or out by up to this part.", minimum=0, below=1)
-    rotation: float | None = setting(
-        None, "Rotate by up to this many degrees.", minimum=0, maximum=180
+    flip: bool | None = setting(None, "Flip half of the images horizontally.")
+    shift: float | None = setting(
+        None, "Maximum shift, as a fraction of the side.", minimum=0, below=1
     )
+    zoom: float | None = setting(None, "Maximum zoom in or out, as a fraction.", minimum=0, below=1)
+    rotation: float | None = setting(None, "Maximum rotation in degrees.", minimum=0, maximum=180)
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What every run is told: its data, its backbone, and where its results go.
+    """The settings of every run: its data, its backbone, and where its results go.
 
     Raises:
         UsageError: A value is of the wrong type, outside its limits, or contradicts another.
@@ -115,70 +139,128 @@ class RunConfig:
 
     data: str = setting(
         "",
-        "A folder with one folder per class, a manifest (.csv, .jsonl), TFRecord files, a name of "
-        "TFDS, 'hf:' and one of Hugging Face, or 'digits'.",
+        "A folder with one subfolder per class, a manifest (.csv, .jsonl), TFRecord files, the "
+        "name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or 'digits'.",
+        group=_DATA,
+        common=True,
         is_path=True,
     )
     data_dir: str | None = setting(
-        None, "Where TFDS data lie  [default: TFDS_DATA_DIR, else TFDS's own]", is_path=True
+        None,
+        "Folder of the TFDS datasets.",
+        group=_DATA,
+        unset="TFDS_DATA_DIR, else that of TFDS",
+        is_path=True,
     )
     validation_fraction: float | None = setting(
-        None, "Share of the images carved for validation where there is none.", above=0, below=1
+        None,
+        "Fraction of the training images to split off for validation, if the data have none.",
+        group=_DATA,
+        above=0,
+        below=1,
     )
     test_fraction: float | None = setting(
-        None, "Share carved for the test where the data have no splits at all.", above=0, below=1
+        None,
+        "Fraction to split off for testing, if the data have neither validation nor test.",
+        group=_DATA,
+        above=0,
+        below=1,
     )
     train_examples: int | None = setting(
-        None, "Train on at most this many images, the same share of each class.", minimum=1
+        None,
+        "Maximum number of training images, stratified by class.",
+        group=_DATA,
+        unset="all",
+        minimum=1,
     )
-    validation_examples: int | None = setting(None, "Likewise for validation.", minimum=1)
-    test_examples: int | None = setting(None, "Likewise for the test.", minimum=1)
+    validation_examples: int | None = setting(
+        None, "Maximum number of validation images.", group=_DATA, unset="all", minimum=1
+    )
+    test_examples: int | None = setting(
+        None, "Maximum number of test images.", group=_DATA, unset="all", minimum=1
+    )
     bad_images: BadImages = setting(
-        "error", "Images that cannot be read: stop before the work begins, or leave them out."
+        "error", "Unreadable images: stop before training, or skip them.", group=_DATA
     )
-    backbone: str = setting("resnet50", "Network; `tfxfer backbones` lists them.")
+    backbone: str = setting(
+        "resnet50",
+        "Pretrained network; `tfxfer backbones` lists them.",
+        group=_BACKBONE,
+        common=True,
+    )
     image_size: int | None = setting(
-        None, "Pixels of the square image that the backbone sees.", minimum=8, maximum=4096
+        None,
+        "Side of the square image that the backbone sees, in pixels.",
+        group=_BACKBONE,
+        minimum=8,
+        maximum=4096,
     )
     input_size: int | None = setting(
         None,
-        "Pixels of the square image that the model takes and upsamples.",
+        "Side of the square image that the model takes, in pixels. If smaller than the image size, "
+        "the model upsamples.",
+        group=_BACKBONE,
         minimum=1,
         maximum=4096,
     )
-    batch_size: int | None = setting(None, "Images per step.", minimum=1)
-    label_smoothing: float | None = setting(
-        None, "Share of the target spread over all classes.", minimum=0, below=1
+    batch_size: int | None = setting(
+        None, "Images per training step.", group=_TRAINING, common=True, minimum=1
     )
-    precision: Precision = setting("auto", "Arithmetic of the backbone.")
+    label_smoothing: float | None = setting(
+        None, "Label smoothing.", group=_TRAINING, minimum=0, below=1
+    )
+    precision: Precision = setting(
+        "auto", "Precision of the backbone's computations.", group=_PERFORMANCE
+    )
     xla: Xla = setting(
-        "auto", "Compile the train steps: takes a minute; on a GPU they are then twice as fast."
+        "auto",
+        "Compile training steps with XLA: takes a minute, then about twice as fast on a GPU.",
+        group=_PERFORMANCE,
     )
     memory_gigabytes: float = setting(
-        2.0, "Most memory for images, and as much again for what is computed of them.", minimum=0
+        2.0,
+        "Maximum memory for decoded images, and as much again for features.",
+        group=_PERFORMANCE,
+        minimum=0,
     )
     cache_gigabytes: float = setting(
-        10.0, "Most disk for the features and images of all runs; 0 keeps none.", minimum=0
+        10.0,
+        "Maximum disk space of the cache that all runs share; 0 disables it.",
+        group=_PERFORMANCE,
+        minimum=0,
     )
     cache_dir: str | None = setting(
-        None, "Where these are  [default: TFXFER_CACHE_DIR, else ~/.cache/tfxfer]", is_path=True
+        None,
+        "Folder of the cache of features and decoded images.",
+        group=_PERFORMANCE,
+        unset="TFXFER_CACHE_DIR, else ~/.cache/tfxfer",
+        is_path=True,
     )
     seed: int = setting(
         0,
-        "Decides the splits, the order, the augmentation and the initial weights.",
+        "Random seed for splits, shuffling, augmentation and initial weights.",
+        group=_TRAINING,
         minimum=0,
         maximum=2**31 - 1,
     )
     checkpoint_minutes: float = setting(
-        5.0, "Write the state down so often within an epoch; 0 only at its end.", minimum=0
+        5.0,
+        "Minutes between checkpoints within an epoch; 0 saves only at its end.",
+        group=_RUN,
+        minimum=0,
     )
     max_minutes: float | None = setting(
         None,
-        "Train no longer than about this, with a schedule to suit  [default: no limit]",
+        "Time budget for training. Fewer epochs are run if needed, with a matching schedule.",
+        group=_RUN,
+        common=True,
+        unset="no limit",
         above=0,
     )
-    run: str | None = setting(None, "Name of the run  [default: made from data and backbone]")
-    runs_dir: str = setting("runs", "Where runs go.", is_path=True)
+    run: str | None = setting(
+        None, "Name of the run.", group=_RUN, common=True, unset="from data and backbone"
+    )
+    runs_dir: str = setting("runs", "Folder of the runs.", group=_RUN, is_path=True)
 
     def __post_init__(self) -> None:
         for key in setting_keys(type(self)):
@@ -190,7 +272,7 @@ class RunConfig:
 
     @property
     def memory_bytes(self) -> float:
-        """The most that is kept in memory of images, and again of what is computed of them."""
+        """Maximum memory for decoded images, and again for features, in bytes."""
         return self.memory_gigabytes * GIGABYTE
 
     def get(self, key: str) -> Any:
@@ -201,7 +283,7 @@ class RunConfig:
         return value
 
     def with_settings(self, settings: Mapping[str, Any], origin: str = "") -> Self:
-        """Returns a copy in which some settings have other values.
+        """Returns a copy with some settings changed.
 
         Args:
             settings: New values, nested as in a recipe: `{"seed": 1, "head": {"epochs": 5}}`.
@@ -215,84 +297,100 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class FitConfig(RunConfig):
-    """Everything that decides what a fit computes and where its results go."""
+    """The settings of a fit: what it computes and where its results go."""
 
     weights: str | None = setting(
         None,
-        "'none', or a .h5, .weights.h5 or .keras file  [default: the backbone's own]",
+        "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file.",
+        group=_BACKBONE,
+        unset="the pretrained weights of the backbone",
         is_path=True,
     )
     class_weights: ClassWeights = setting(
-        "none", "'balanced' counts each class the same, however few its images."
+        "none",
+        "'balanced' weights classes equally, for imbalanced data.",
+        group=_TRAINING,
+        common=True,
     )
-    export_dir: str = setting("saved_models", "Where exports go.", is_path=True)
+    export_dir: str = setting("saved_models", "Folder of the exports.", group=_RUN, is_path=True)
     calibrate: bool = setting(
-        False, "Have the model give probabilities that agree with how often it is right."
+        False, "Export calibrated probabilities (temperature scaling).", group=_RUN
     )
     min_accuracy: float = setting(
         0.0,
-        "Export nothing less accurate, on the test split or else validation.",
+        "Export only if the accuracy is at least this, on test if there is one, else on "
+        "validation.",
+        group=_RUN,
         minimum=0,
         maximum=1,
     )
     compare_scratch: bool = setting(
-        False, "Train from random weights, too, and say what transfer was worth."
+        False, "Also train from random weights and report how much pretraining helped.", group=_RUN
     )
     compare_examples: int | None = setting(
-        None, "Compare on so many training images  [default: all]", minimum=1
+        None, "Training images for that comparison.", group=_RUN, unset="all", minimum=1
     )
     compare_epochs: int | None = setting(
-        None, "Epochs from random weights  [default: the budget of the pretrained]", minimum=1
+        None,
+        "Epochs of training from random weights.",
+        group=_RUN,
+        unset="as many as the pretrained model",
+        minimum=1,
     )
-    head: HeadConfig = HeadConfig()
-    finetune: FinetuneConfig = FinetuneConfig()
-    augment: AugmentConfig = AugmentConfig()
+    head: HeadConfig = setting(HeadConfig(), "The new layers and their training.", group=_HEAD)
+    finetune: FinetuneConfig = setting(
+        FinetuneConfig(), "Training of the backbone.", group=_FINETUNING
+    )
+    augment: AugmentConfig = setting(AugmentConfig(), "Random augmentation.", group=_AUGMENTATION)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.head.epochs == 0 and self.finetune.epochs == 0:
             raise UsageError(
-                "Settings 'head.epochs' and 'finetune.epochs' are both 0: nothing would be trained."
+                "Settings 'head.epochs' and 'finetune.epochs' are both 0, so nothing would be "
+                "trained. Set one of them to 1 or more."
             )
         self._check_head()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
-                "Setting 'compare_examples' says on how many images to compare, but "
-                "'compare_scratch' (--compare-scratch) is off."
+                "Setting 'compare_examples' limits the images of a comparison, but "
+                "'compare_scratch' is off. Add --compare-scratch."
             )
         if self.compare_scratch and self.weights == "none":
             raise UsageError(
                 "Setting 'compare_scratch' compares pretrained weights with random ones, but "
-                "'weights' is 'none'."
+                "'weights' is 'none'. Leave one of them out."
             )
 
     def _check_head(self) -> None:
-        """Raises a UsageError where settings of the head belong to another optimizer."""
+        """Raises a UsageError if a setting of the head belongs to another optimizer."""
         head = self.head
         if head.optimizer == "lbfgs":
             if head.hidden_units:
                 raise UsageError(
-                    "Setting 'head.optimizer' is 'lbfgs', which solves a head without hidden "
+                    "Setting 'head.optimizer' is 'lbfgs', which only trains heads without hidden "
                     "layers, but 'head.hidden_units' is set. Choose 'adam', 'adamw' or 'sgd'."
                 )
             for name in GRADIENT_SETTINGS:
                 if getattr(head, name) is not None:
                     raise UsageError(
-                        f"Setting 'head.{name}' is of no use to 'lbfgs'; leave it out, or set "
-                        "'head.optimizer' to 'adam', 'adamw' or 'sgd'."
+                        f"Setting 'head.{name}' has no effect with optimizer 'lbfgs'. Leave it "
+                        "out, or set 'head.optimizer' to 'adam', 'adamw' or 'sgd'."
                     )
         elif head.penalty is not None and head.optimizer is not None:
             raise UsageError(
-                f"Setting 'head.penalty' is for 'lbfgs', but 'head.optimizer' is "
-                f"'{head.optimizer}'. Use 'head.weight_decay'."
+                f"Setting 'head.penalty' is for optimizer 'lbfgs', but 'head.optimizer' is "
+                f"'{head.optimizer}'. Use 'head.weight_decay' instead."
             )
 
 
 @dataclass(frozen=True)
 class PretrainConfig(PhaseConfig, RunConfig):
-    """Everything that decides what a pretraining computes and where its results go."""
+    """The settings of a pretraining: what it computes and where its results go."""
 
-    epochs: int | None = setting(None, "Passes over the training images.", minimum=1)
-    optimizer: Literal["sgd", "adam", "adamw"] = setting("sgd", "Update rule.")
-    nesterov: bool = setting(True, "Nesterov's momentum for sgd.")
-    augment: AugmentConfig = AugmentConfig()
+    epochs: int | None = setting(
+        None, "Passes over the training images.", group=_TRAINING, common=True, minimum=1
+    )
+    optimizer: Literal["sgd", "adam", "adamw"] = setting("sgd", "Optimizer.", group=_TRAINING)
+    nesterov: bool = setting(True, "Use Nesterov momentum with SGD.", group=_TRAINING)
+    augment: AugmentConfig = setting(AugmentConfig(), "Random augmentation.", group=_AUGMENTATION)

@@ -1,4 +1,4 @@
-"""The settings by their keys: fields, types, limits."""
+"""Access to settings by their keys: fields, types and limits."""
 
 import dataclasses
 import types
@@ -10,6 +10,9 @@ from tfxfer.errors import UsageError, did_you_mean
 
 Record = TypeVar("Record")
 
+# The limits of `setting`, in the words of messages.
+_LIMITS = {"minimum": "at least", "maximum": "at most", "above": "above", "below": "below"}
+
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -17,29 +20,35 @@ def setting(
     default: Any,
     meaning: str,
     *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
+    group: str = "",
+    common: bool = False,
+    unset: str = "",
     is_path: bool = False,
     short: str | None = None,
+    **limits: float,
 ) -> Any:
-    """Returns a dataclass field that knows what there is to know of a setting.
+    """Returns a dataclass field with all that is known about a setting.
 
     Args:
-        default: None leaves it open.
-        meaning: What it does, with its unit where the name does not say it: the help of its option.
-            Where the default is None it may say what that comes to, as "[default: all]".
-        minimum: The least value, or None; of a list, of each of its items, as the other limits.
-        maximum: The greatest.
-        above: What it must be greater than.
-        below: What it must be less than.
+        default: Its default. None leaves it open.
+        meaning: What it does, with its unit where the name does not say it. Shown by `--help`.
+        group: Heading under which `--help` shows it, one of `GROUPS` of `schema.py`. Settings
+            inside a section take the group of the section.
+        common: Whether `--help` shows it first, among the common options.
+        unset: What None means, as "all". Without it, None is decided from the data.
         is_path: Whether `~` is expanded.
-        short: Another name of its option.
+        short: A shorter name of its option.
+        **limits: `minimum`, `maximum`, `above` or `below`. For a list they apply to each item.
     """
-    limits = {"at least": minimum, "at most": maximum, "above": above, "below": below}
-    present = {words: limit for words, limit in limits.items() if limit is not None}
-    known = {"meaning": meaning, "limits": present, "is_path": is_path, "short": short}
+    known = {
+        "meaning": meaning,
+        "group": group,
+        "common": common,
+        "unset": unset,
+        "is_path": is_path,
+        "short": short,
+        "limits": {_LIMITS[name]: limit for name, limit in limits.items()},
+    }
     return dataclasses.field(default=default, metadata=known)
 
 
@@ -57,12 +66,17 @@ def option_of(key: str) -> str:
 
 
 def setting_meaning(record: Any, key: str) -> str:
-    """Returns what a setting does, in a sentence."""
+    """Returns what a setting does, as `--help` says it."""
     return str(setting_field(record, key).metadata["meaning"])
 
 
+def setting_group(record: Any, key: str) -> str:
+    """Returns the heading under which `--help` shows a setting."""
+    return str(setting_field(record, key.split(".")[0]).metadata["group"])
+
+
 def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted key of every setting of `FitConfig`, say: plain ones, then sections."""
+    """Yields the dotted key of every setting of a record such as `FitConfig`."""
     for name, field in fields_of(record).items():
         if dataclasses.is_dataclass(field.type):
             yield from setting_keys(field.type, f"{prefix}{name}.")
@@ -71,7 +85,7 @@ def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
 
 
 def setting_types(record: Any, key: str) -> tuple[Any, ...]:
-    """Returns the type a setting may have, as `(int,)`, or all the words of a Literal."""
+    """Returns the type of a setting, as `(int,)`, or all values of a Literal."""
     annotation = setting_field(record, key).type
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         annotation = next(part for part in typing.get_args(annotation) if part is not type(None))
@@ -86,7 +100,7 @@ def fields_of(record: Any) -> dict[str, dataclasses.Field[Any]]:
 
 
 def changed(record: Record, settings: Mapping[str, Any], origin: str = "") -> Record:
-    """Returns a record in which some settings have other values; see `RunConfig.with_settings`."""
+    """Returns a record with some settings changed; see `RunConfig.with_settings`."""
     where = f" in '{origin}'" if origin else ""
     try:
         return typing.cast(Record, _replaced(type(record), record, settings, "", where))
@@ -99,7 +113,7 @@ def changed(record: Record, settings: Mapping[str, Any], origin: str = "") -> Re
 def _replaced(
     kind: type[Any], record: Any, settings: Mapping[str, Any], prefix: str, where: str
 ) -> Any:
-    """Returns a record with the given values, going down into its sections."""
+    """Returns a record with the given values, those in sections included."""
     changes: dict[str, Any] = {}
     for name, value in settings.items():
         key = f"{prefix}{name}"
@@ -110,7 +124,7 @@ def _replaced(
             )
         if dataclasses.is_dataclass(field.type):
             if not isinstance(value, Mapping):
-                raise UsageError(f"'{key}'{where} is a section, such as [{key}], not a value.")
+                raise UsageError(f"'{key}'{where} is a section, written [{key}], not a value.")
             changes[name] = _replaced(kind, getattr(record, name), value, f"{key}.", where)
         elif isinstance(value, Mapping):
             raise UsageError(f"'{key}'{where} is a setting, not a section.")
@@ -120,7 +134,7 @@ def _replaced(
 
 
 def _converted(kind: type[Any], key: str, value: Any) -> Any:
-    """Returns the value in its field's type where nothing is lost: 1 as 1.0, a list as a tuple."""
+    """Returns the value in the type of its field if that is exact: 1 as 1.0, a list as a tuple."""
     (allowed, *_) = setting_types(kind, key)
     if allowed is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -128,7 +142,7 @@ def _converted(kind: type[Any], key: str, value: Any) -> Any:
 
 
 def check_value(record: type[Any], key: str, value: Any) -> None:
-    """Raises a UsageError unless the value is of its field's type and within its limits."""
+    """Raises a UsageError unless the value has the type of its field and is within its limits."""
     field = setting_field(record, key)
     allowed = setting_types(record, key)
     if value is None and field.default is None:

@@ -39,6 +39,13 @@ def carve(
 
     Returns:
         The indices of each part, ascending; no example is in two parts, and each is in one.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> digests = ids_of([(b"a",), (b"b",), (b"b",), (b"c",), (b"d",), (b"e",)])
+        >>> parts = carve(np.array([0, 0, 0, 0, 1, 1]), digests, {"validation": 0.34}, (0,))
+        >>> {name: len(part) for name, part in parts.items()}
+        {'train': 4, 'validation': 2}
     """
     strata = _Strata.of(labels, digests, seed, groups)
     left = list(strata.members)
@@ -145,6 +152,13 @@ def subset(labels: Integers, digests: Ids, num_examples: int, seed: tuple[int, .
     """Returns the indices of `num_examples` examples, ascending, with each class in proportion.
 
     Every class is in it if there are as many examples as classes.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> labels = np.array([0, 0, 0, 0, 1, 1])
+        >>> chosen = subset(labels, ids_of((bytes([number]),) for number in range(6)), 3, (0,))
+        >>> labels[chosen]
+        array([0, 0, 1])
     """
     chances = _chances(digests, seed)
     members = _by_class(labels, chances)
@@ -164,6 +178,11 @@ def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> 
         total: How many to take in all; brought between the sums of `least` and of `most`.
         least: How many to take of each class at the least.
         most: And at the most.
+
+    Examples:
+        >>> counts = np.array([60, 30, 10])
+        >>> apportion(counts, 10, np.zeros_like(counts), counts)
+        array([6, 3, 1])
     """
     total = int(np.clip(total, least.sum(), most.sum()))
     ideal = counts * (total / counts.sum())

@@ -15,6 +15,12 @@ def inseparable(digests: Ids, groups: Sequence[str] | None = None) -> Integers:
 
     Two examples are in one unit where they have the same content or group, or where a chain of
     others that have links them.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> units = inseparable(ids_of([(b"a",), (b"b",), (b"a",)]))
+        >>> bool(units[0] == units[2]), bool(units[0] == units[1])
+        (True, False)
     """
     contents = np.unique(_as_items(digests), return_inverse=True)[1].astype(np.int64)
     if groups is None:
@@ -39,17 +45,36 @@ def canonical_order(digests: Ids) -> Integers:
     """Returns the indices of examples in an order that their content alone decides.
 
     Examples of the same content stay in the order they have.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> forward, backward = ids_of([(b"a",), (b"b",)]), ids_of([(b"b",), (b"a",)])
+        >>> first, second = forward[canonical_order(forward)], backward[canonical_order(backward)]
+        >>> np.array_equal(first, second)
+        True
     """
     return np.argsort(_as_items(digests), kind="stable").astype(np.int64)
 
 
 def found_in(digests: Ids, others: Ids) -> npt.NDArray[np.bool_]:
-    """Tells of each example whether its content is also among others."""
+    """Tells of each example whether its content is also among others.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> found_in(ids_of([(b"a",), (b"b",)]), ids_of([(b"b",), (b"c",)]))
+        array([False,  True])
+    """
     return np.isin(_as_items(digests), _as_items(others))
 
 
 def distinct(digests: Ids) -> Ids:
-    """Returns each content once, in an order that the contents alone decide."""
+    """Returns each content once, in an order that the contents alone decide.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> distinct(ids_of([(b"a",), (b"b",), (b"a",)])).shape
+        (2, 16)
+    """
     return digests[np.unique(_as_items(digests), return_index=True)[1]]
 
 

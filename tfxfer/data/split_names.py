@@ -35,6 +35,10 @@ def split_of(name: str) -> str | None:
     """Returns the split that a name means, such as "Training", "test set", "hold-out" or "val2017".
 
     Case, digits and what separates words do not count. None is a name that means no split.
+
+    Examples:
+        >>> split_of("val2017"), split_of("Training set"), split_of("bees")
+        ('validation', 'train', None)
     """
     letters = re.sub(r"[\W\d_]+", "", name.lower())
     return next((split for split, form in _SPLIT_NAMES.items() if form.fullmatch(letters)), None)
@@ -45,6 +49,10 @@ def splits_among(names: Collection[str]) -> dict[str, str]:
 
     A name that is such a word comes before one that means the split as `split_of` knows it, of
     which there must be one alone.
+
+    Examples:
+        >>> splits_among(["train", "dev", "unlabeled"])
+        {'train': 'train', 'validation': 'dev'}
     """
     found: dict[str, str] = {}
     for split, words in _WORDS.items():

@@ -84,6 +84,12 @@ def default_fraction(num_examples: int) -> float:
 
     AutoGluon's rule (Erickson et al. 2020, arXiv:2003.06505; `default_holdout_frac` in
     autogluon.core.utils): 500 examples but 10% to 20% below 5,000, and 2,500 but 1% to 10% above.
+
+    Examples:
+        >>> default_fraction(1_000)
+        0.2
+        >>> default_fraction(50_000)
+        0.05
     """
     if num_examples < 5000:
         return max(0.1, min(0.2, 500 / num_examples))

@@ -19,6 +19,10 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
     Args:
         labels: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> balanced_weights([0, 0, 0, 1]).round(2)
+        array([0.67, 0.67, 0.67, 2.  ], dtype=float32)
     """
     classes, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
     of_classes = len(which) / (len(classes) * counts)
@@ -37,6 +41,12 @@ def judging_weights(
     Args:
         labels: Class indices, shape (num_examples,).
         class_weights: As set.
+
+    Examples:
+        >>> judging_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
+        array([0.67, 0.67, 0.67, 2.  ], dtype=float32)
+        >>> judging_weights(np.array([0, 0, 0, 1]), "none") is None
+        True
     """
     return balanced_weights(labels) if class_weights == "balanced" else None
 

@@ -1,1 +1,1 @@
-"""How good a classifier is."""
+"""Evaluation of classifiers: metrics, calibration, confusion, Grad-CAM."""

@@ -1,8 +1,8 @@
-"""One number that makes probabilities believable: what logits are divided by before the softmax.
+"""Temperature scaling: calibrates probabilities with one parameter.
 
-A network that was trained until it is sure is surer than it is right. Divided by a temperature that
-is fitted on validation, its logits give probabilities that agree with how often it is right; which
-class is the most probable does not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
+Classifiers that were trained to a small loss are often overconfident: their confidence is higher
+than their accuracy. Logits divided by a temperature that is fitted on validation give calibrated
+probabilities and the same predictions (Guo et al. 2017, arXiv:1706.04599, section 4.2).
 """
 
 from collections.abc import Mapping
@@ -20,26 +20,30 @@ from tfxfer.models.losses import row_blocks
 from tfxfer.models.objectives import accuracy, is_right, softmax
 from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
 
-# Bins of confidence in which calibration is looked at (Guo et al. 2017, arXiv:1706.04599).
+# Number of confidence bins (Guo et al. 2017, arXiv:1706.04599).
 CALIBRATION_BINS = 15
 
-# No useful temperature is beyond.
+# Search range of the temperature; no useful one is outside.
 _RANGE = (0.25, 50.0)
+
+# Shown if the fitted temperature is 1.
+NO_TEMPERATURE = "temperature scaling does not help on validation"
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far confidence can be believed: in bins of it, and on the whole.
+    """Calibration of a classifier: the bins of its reliability diagram, and the error.
 
-    The confidence is the probability of the most probable class. Bins are of equal width over
-    [0, 1], each without its lower end; those without examples are left out.
+    The confidence is the probability of the predicted class. Bins have equal width over [0, 1] and
+    exclude their lower end. Bins without examples are left out.
 
     Attributes:
-        confidence: Mean of each bin, (num_bins,).
-        accuracy: Likewise.
-        count: Examples of each bin.
-        error: The expected calibration error: the mean over the examples of what accuracy and
-            confidence of their bins differ by (Guo et al. 2017, arXiv:1706.04599, equation 3).
+        confidence: Mean confidence of each bin, shape (num_bins,).
+        accuracy: Accuracy of each bin, shape (num_bins,).
+        count: Number of examples of each bin, shape (num_bins,).
+        error: The expected calibration error (ECE), in [0, 1]: the difference between accuracy and
+            confidence of each bin, averaged over the examples (Guo et al. 2017, arXiv:1706.04599,
+            equation 3).
     """
 
     confidence: npt.NDArray[np.float64]
@@ -49,68 +53,90 @@ class Calibration:
 
 
 def calibration(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, num_bins: int = CALIBRATION_BINS
+    probabilities: npt.ArrayLike, y_true: npt.ArrayLike, num_bins: int = CALIBRATION_BINS
 ) -> Calibration:
-    """Returns how well confidence and accuracy agree.
+    """Compares confidence with accuracy, in bins of confidence.
 
     Args:
         probabilities: Shape (num_examples, num_classes).
-        labels: Class indices, shape (num_examples,).
-        num_bins: Of equal width.
+        y_true: Class indices, shape (num_examples,).
+        num_bins: Number of bins of equal width.
+
+    Examples:
+        A classifier with a confidence of 0.75 and an accuracy of 0.5:
+
+        >>> found = calibration([[0.75, 0.25], [0.75, 0.25]], [0, 1])
+        >>> found.confidence, found.accuracy, found.count
+        (array([0.75]), array([0.5]), array([2]))
+        >>> found.error
+        0.25
     """
     confidence = np.asarray(probabilities).max(axis=1).astype(np.float64)
-    right = is_right(probabilities, labels)
-    count, *sums = _binned(confidence, right, num_bins)
+    is_correct = is_right(probabilities, y_true)
+    count, *sums = _binned(confidence, is_correct, num_bins)
     filled = count > 0
     confidences, accuracies = (total[filled] / count[filled] for total in sums)
     return Calibration(
-        confidences, accuracies, count[filled], calibration_error(confidence, right, num_bins)
+        confidences, accuracies, count[filled], calibration_error(confidence, is_correct, num_bins)
     )
 
 
 def calibration_error(
-    confidence: npt.NDArray[Any], right: npt.NDArray[Any], num_bins: int = CALIBRATION_BINS
+    confidence: npt.NDArray[Any], is_correct: npt.NDArray[Any], num_bins: int = CALIBRATION_BINS
 ) -> float:
-    """Returns the expected calibration error; see `Calibration`.
+    """Returns the expected calibration error, in [0, 1]; see `Calibration`.
 
     Args:
-        confidence: Probabilities of the most probable classes, (num_examples,).
-        right: Whether these are the labels, (num_examples,).
-        num_bins: Of equal width.
+        confidence: Probability of the predicted class of each example, shape (num_examples,).
+        is_correct: Whether each prediction is correct, shape (num_examples,).
+        num_bins: Number of bins of equal width.
+
+    Examples:
+        >>> import numpy as np
+        >>> calibration_error(np.array([0.75, 0.75]), np.array([True, False]))
+        0.25
     """
-    _, confidences, accuracies = _binned(confidence, right, num_bins)
+    _, confidences, accuracies = _binned(confidence, is_correct, num_bins)
     return float(np.abs(accuracies - confidences).sum() / len(confidence))
 
 
 def _binned(
-    confidence: npt.NDArray[Any], right: npt.NDArray[Any], num_bins: int
+    confidence: npt.NDArray[Any], is_correct: npt.NDArray[Any], num_bins: int
 ) -> tuple[Counts, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Returns of each bin of confidence the examples, and the sums of confidence and of right."""
+    """Returns of each bin the number of examples, and the sums of confidence and of is_correct."""
     bins = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
     return (
         np.bincount(bins, minlength=num_bins).astype(np.int64),
         np.bincount(bins, weights=confidence, minlength=num_bins).astype(np.float64),
-        np.bincount(bins, weights=right, minlength=num_bins).astype(np.float64),
+        np.bincount(bins, weights=is_correct, minlength=num_bins).astype(np.float64),
     )
 
 
-def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Returns the temperature of the least cross-entropy; 1 where every example is right.
+def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
+    """Returns the temperature with the lowest cross-entropy, in [0.25, 50].
 
-    There the loss is the less the surer the answers, without end: nothing is to be learnt from it.
+    The result is 1 if every prediction is correct: the loss would then fall without end towards
+    temperature 0, and there is nothing to fit.
 
     Args:
-        probabilities: At temperature 1, (num_examples, num_classes), of examples that were not
-            trained on.
-        labels: Class indices, (num_examples,).
+        probabilities: At temperature 1, shape (num_examples, num_classes), of examples that were
+            not trained on.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        A confidence of 0.9 with an accuracy of 0.75 is overconfident. At temperature 2 it is 0.75:
+
+        >>> round(fit_temperature([[0.9, 0.1]] * 4, [0, 0, 0, 1]), 2)
+        2.0
     """
-    rows, classes = np.asarray(probabilities), np.asarray(labels)
+    rows, classes = np.asarray(probabilities), np.asarray(y_true)
     if accuracy(rows, classes) == 1:
         return 1.0
 
-    def loss(logarithm: float) -> float:
+    def loss(log_temperature: float) -> float:
+        temperature = float(np.exp(log_temperature))
         losses = [
-            example_losses(tempered(rows[block], float(np.exp(logarithm))), classes[block])
+            example_losses(apply_temperature(rows[block], temperature), classes[block])
             for block in row_blocks(rows)
         ]
         return float(np.mean(np.concatenate(losses)))
@@ -124,12 +150,19 @@ def fit_temperature(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> floa
     return round(float(np.exp(found.x)), 4)
 
 
-def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float32]:
-    """Returns what probabilities are at another temperature.
+def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float32]:
+    """Returns probabilities whose logits are divided by a temperature.
 
     Args:
-        probabilities: At temperature 1, (num_examples, num_classes).
-        temperature: Above 1 they come nearer to each other.
+        probabilities: At temperature 1, shape (num_examples, num_classes); rows sum to 1.
+        temperature: Positive. Above 1 lowers the confidence, below 1 raises it.
+
+    Returns:
+        Shape (num_examples, num_classes); rows sum to 1. The most probable class is unchanged.
+
+    Examples:
+        >>> apply_temperature([[0.9, 0.1]], temperature=2.0).round(2)
+        array([[0.75, 0.25]], dtype=float32)
     """
     rows = np.asarray(probabilities)
     found = np.empty(rows.shape, np.float32)
@@ -140,22 +173,33 @@ def tempered(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np
 
 
 def calibrate(
-    probabilities: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, npt.NDArray[np.int64]]
+    probabilities: Mapping[str, npt.NDArray[Any]], y_true: Mapping[str, npt.NDArray[np.int64]]
 ) -> CalibrationRecord:
-    """Returns the temperature that suits validation, and what it does to calibration errors.
+    """Fits a temperature on validation, and returns it with the calibration errors of each split.
 
-    It is not applied.
+    The temperature is not applied.
 
     Args:
-        probabilities: By split, at temperature 1, (num_examples, num_classes) each.
-        labels: By split, class indices, (num_examples,).
+        probabilities: By split, at temperature 1, shape (num_examples, num_classes) each. Needs
+            "validation".
+        y_true: Class indices by split, shape (num_examples,) each.
 
+    Examples:
+        >>> import numpy as np
+        >>> probabilities = {"validation": np.array([[0.9, 0.1]] * 4)}
+        >>> found = calibrate(probabilities, {"validation": np.array([0, 0, 0, 1])})
+        >>> round(found.errors["validation"].error, 2)
+        0.15
+        >>> round(found.errors["validation"].error_at_temperature, 2)
+        0.0
     """
-    temperature = fit_temperature(probabilities["validation"], labels["validation"])
+    temperature = fit_temperature(probabilities["validation"], y_true["validation"])
     errors = {
         name: CalibrationErrors(
-            error=calibration(found, labels[name]).error,
-            error_at_temperature=calibration(tempered(found, temperature), labels[name]).error,
+            error=calibration(found, y_true[name]).error,
+            error_at_temperature=calibration(
+                apply_temperature(found, temperature), y_true[name]
+            ).error,
         )
         for name, found in probabilities.items()
     }
@@ -163,39 +207,44 @@ def calibrate(
 
 
 def describe_calibration(found: CalibrationRecord, split: str) -> str:
-    """Returns a line on how far probabilities can be believed.
+    """Returns a line with the calibration error of a model, and what a temperature changes.
 
     Args:
-        found: Of the model.
-        split: On which one judges.
+        found: Calibration of the model.
+        split: The split whose errors are shown.
+
+    Examples:
+        >>> errors = CalibrationErrors(error=0.15, error_at_temperature=0.02)
+        >>> describe_calibration(CalibrationRecord(2.0, {"test": errors}), "test")
+        'calibration error 0.1500 (0.0200 with --calibrate, temperature 2)'
     """
     before, after = found.errors[split].error, found.errors[split].error_at_temperature
     if found.temperature == 1:
-        return f"calibration error {before:.4f}; validation asks for no temperature"
+        return f"calibration error {before:.4f}; {NO_TEMPERATURE}"
     at = f"temperature {found.temperature:g}"
     if found.applied:
-        return f"calibration error {after:.4f} at {at}, {before:.4f} without"
-    return f"calibration error {before:.4f}; with --calibrate {after:.4f}, at {at}"
+        return f"calibration error {after:.4f} at {at} ({before:.4f} without)"
+    return f"calibration error {before:.4f} ({after:.4f} with --calibrate, {at})"
 
 
-def temper(head: keras.Model, temperature: float) -> None:
-    """Makes a head give logits that are divided by a temperature, by dividing its last weights.
+def divide_logits(head: keras.Model, temperature: float) -> None:
+    """Divides the logits of a head by a temperature, by dividing the weights of its last layer.
 
-    So a calibrated model is of the same layers as any other.
+    A calibrated model thus has the same layers as any other.
 
     Args:
-        head: Features to logits; its last layer with weights is dense.
+        head: Features to logits. Its last layer with weights is dense. Changed in place.
         temperature: See `fit_temperature`.
     """
     last = [layer for layer in head.layers if layer.weights][-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
 
 
-def tempered_copy(model: keras.Model, temperature: float) -> keras.Model:
-    """Returns a copy of a saved classifier whose probabilities are at another temperature.
+def calibrated_copy(model: keras.Model, temperature: float) -> keras.Model:
+    """Returns a copy of a saved classifier whose logits are divided by a temperature.
 
     Raises:
-        UsageError: The model was not built by tfxfer, and has no layer "head".
+        UsageError: The model was not built by tfxfer: it has no layer "head".
     """
     heads = [layer for layer in model.layers if layer.name == "head"]
     if not (heads and isinstance(heads[0], keras.Model)):
@@ -204,5 +253,5 @@ def tempered_copy(model: keras.Model, temperature: float) -> keras.Model:
         )
     copy = keras.Model.from_config(model.get_config())
     copy.set_weights(model.get_weights())
-    temper(copy.get_layer("head"), temperature)
+    divide_logits(copy.get_layer("head"), temperature)
     return copy

@@ -1,7 +1,7 @@
-"""Where in an image the evidence for a class lies: Grad-CAM of a finished classifier.
+"""Grad-CAM: heat maps of the image regions that are evidence for a class.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-Localization" (arXiv:1610.02391), on the feature maps that the head pools.
+Localization" (arXiv:1610.02391), computed on the feature maps before global pooling.
 """
 
 import functools
@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from tfxfer.models.heads import find_pools
 
-# On coarser maps there is hardly a place to point at.
+# Coarser feature maps do not localize anything.
 MIN_MAP_SIZE = 3
 
 
 class Explainer:
-    """What Grad-CAM needs of a classifier: its feature maps, and what becomes of them."""
+    """Computes Grad-CAM heat maps for a classifier."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Cuts a classifier at its feature maps.
+        """Splits a classifier at its feature maps.
 
         Args:
-            model: RGB in [0, 255] to probabilities, as a run saves it.
+            model: RGB in [0, 255] to probabilities, as saved in a run.
         """
         self._maps: keras.Model | None = None
         pools = find_pools(model)
@@ -42,21 +42,27 @@ class Explainer:
 
     @property
     def can_explain(self) -> bool:
-        """Whether the model was built by tfxfer, and its maps are fine enough to point with."""
+        """Whether the model was built by tfxfer, with feature maps of at least 3 x 3."""
         return self._maps is not None
 
     def heat(
         self, squares: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
-        """Returns how much each place speaks for a class, (batch, rows, columns), at least 0.
+        """Returns the Grad-CAM heat map of each image for a class.
 
-        The rows and columns are those of the feature maps. The numbers are the rectified sum of the
-        maps, each weighted by the mean gradient of the class's logit (equations 1 and 2), scaled so
-        that the largest of an image is 1; all are 0 where nothing speaks for the class.
+        The rectified sum of the feature maps, each weighted by the mean gradient of the class's
+        logit (equations 1 and 2), divided by the maximum of the image.
 
         Args:
-            squares: RGB in [0, 255], (batch, input_size, input_size, 3).
-            classes: Of each image the class that is asked about, (batch,).
+            squares: RGB in [0, 255], shape (batch, input_size, input_size, 3).
+            classes: The class to explain for each image, shape (batch,).
+
+        Returns:
+            In [0, 1], shape (batch, rows, columns) of the feature maps. All 0 if there is no
+            evidence for the class.
+
+        Raises:
+            ValueError: `can_explain` is False.
         """
         if self._maps is None:
             raise ValueError("This model cannot be explained; see `can_explain`.")
@@ -69,14 +75,14 @@ class Explainer:
         return scaled
 
     def _logits_of(self, classes: npt.NDArray[np.int64], maps: Any) -> Any:
-        """Returns the sum over the images of the logit of each one's class."""
+        """Returns the sum over the images of the logits of their classes."""
         logits = self._logits(maps, training=False)
         chosen = keras.ops.take_along_axis(logits, classes.astype(np.int32)[:, None], axis=-1)
         return keras.ops.sum(chosen)
 
 
 def _gradient(function: Callable[[Any], Any], at: Any) -> npt.NDArray[np.float32]:
-    """Returns the gradient of a function with a scalar value, under Keras' backend."""
+    """Returns the gradient of a scalar function, on Keras' backend."""
     if keras.backend.backend() == "jax":
         import jax
 

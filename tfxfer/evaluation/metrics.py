@@ -1,4 +1,4 @@
-"""Numbers that judge a classifier: arrays in, numbers out."""
+"""Classification metrics with bootstrap intervals: arrays in, numbers out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,64 +13,84 @@ from tfxfer.runs.metrics_record import Summary
 
 Counts = npt.NDArray[np.int64]
 
-# The smallest probability that a float32 softmax is taken to mean; it bounds one example's loss.
+# Lower bound of a probability, so that the loss of one example is finite: the smallest normal
+# float32, as probabilities come from a float32 softmax.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
-# Samples that a bootstrap draws, of which the middle 95% make the interval.
+# Number of bootstrap samples. The interval is the middle 95% of their values.
 BOOTSTRAP_SAMPLES = 1000
 
 _INTERVAL = (2.5, 97.5)
 
 
-def balanced_accuracy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Returns the mean recall of the classes, in [0, 1].
+def balanced_accuracy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
+    """Returns the balanced accuracy: the mean recall of the classes, in [0, 1].
 
-    The recall of a class is the share of its examples whose most probable class it is. The mean is
-    over the classes that occur, each counting the same: chance is `1 / num_classes`, however the
-    classes are distributed (Brodersen et al. 2010, ICPR, "The balanced accuracy and its posterior
-    distribution"). It is scikit-learn's `balanced_accuracy_score`.
+    The recall of a class is the share of its examples that are predicted as this class. The mean is
+    over the classes that occur in `y_true`, each with the same weight, so the chance level is
+    `1 / num_classes` whatever the class distribution (Brodersen et al. 2010, ICPR, "The balanced
+    accuracy and its posterior distribution"). Same as scikit-learn's `balanced_accuracy_score`.
 
     Args:
-        probabilities: Shape (num_examples, num_classes). Of equal ones the first class wins.
-        labels: Class indices, shape (num_examples,).
+        probabilities: Shape (num_examples, num_classes). On ties the first class wins.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        Two of two examples of class 0 are correct, and one of two of class 1:
+
+        >>> probabilities = [[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]]
+        >>> balanced_accuracy(probabilities, [0, 0, 1, 1])
+        0.75
     """
-    counts = np.bincount(np.asarray(labels))
-    num_right = np.bincount(np.asarray(labels), weights=is_right(probabilities, labels))
+    counts = np.bincount(np.asarray(y_true))
+    num_correct = np.bincount(np.asarray(y_true), weights=is_right(probabilities, y_true))
     occurs = counts > 0
-    return float(np.mean(num_right[occurs] / counts[occurs]))
+    return float(np.mean(num_correct[occurs] / counts[occurs]))
 
 
-def has_uneven_classes(labels: npt.ArrayLike) -> bool:
+def is_imbalanced(y_true: npt.ArrayLike) -> bool:
     """Tells whether the largest class has more than 1.5 times the examples of the smallest.
 
-    Classes without examples are not looked at, and one example more is no difference: splits that
-    are carved have that by rounding.
+    Classes without examples are ignored. So is a difference of one example, which rounding causes
+    when a split is set aside.
 
     Args:
-        labels: Class indices, shape (num_examples,).
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> is_imbalanced([0, 0, 0, 1])
+        True
+        >>> is_imbalanced([0, 0, 1])
+        False
     """
-    _, counts = np.unique(labels, return_counts=True)
+    _, counts = np.unique(y_true, return_counts=True)
     smallest, largest = int(counts.min()), int(counts.max())
     return largest > 1.5 * smallest and largest > smallest + 1
 
 
-def is_in_top_k(
-    probabilities: npt.ArrayLike, labels: npt.ArrayLike, k: int
-) -> npt.NDArray[np.bool_]:
-    """Returns whether the label of each example is among the k most probable classes.
+def in_top_k(probabilities: npt.ArrayLike, y_true: npt.ArrayLike, k: int) -> npt.NDArray[np.bool_]:
+    """Returns whether the label of each example is among its k most probable classes.
 
     Args:
-        probabilities: Shape (num_examples, num_classes). Of equal ones the first classes win.
-        labels: Class indices, shape (num_examples,).
-        k: At most the number of classes.
+        probabilities: Shape (num_examples, num_classes). On ties the first classes win; NaN ranks
+            last.
+        y_true: Class indices, shape (num_examples,).
+        k: From 1 to the number of classes.
+
+    Returns:
+        Shape (num_examples,). The mean is the top-k accuracy.
+
+    Examples:
+        >>> in_top_k([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [1, 0], k=2)
+        array([ True, False])
     """
-    rows, chosen = np.asarray(probabilities), np.asarray(labels)
+    rows, chosen = np.asarray(probabilities), np.asarray(y_true)
     found = np.zeros(len(rows), np.bool_)
     for block in row_blocks(rows):
         some, own = rows[block], chosen[block, None]
-        if np.isnan(some.max()):  # it comes after every number
+        if np.isnan(some.max()):  # NaN ranks last
             some = np.where(np.isnan(some), -np.inf, some)
-        # To count takes a fraction of the time that to sort does.
+        # Counting takes a fraction of the time of sorting.
         values = np.take_along_axis(some, own, axis=1)
         is_ahead = (some > values) | ((some == values) & (np.arange(some.shape[1]) < own))
         found[block] = np.count_nonzero(is_ahead, axis=1) < k
@@ -79,43 +99,58 @@ def is_in_top_k(
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How each class is told from the others, (num_classes,) each, in [0, 1].
+    """Precision, recall and F1 of each class, in [0, 1], all of shape (num_classes,).
 
     Attributes:
-        precision: Share of those taken for the class that are of it; 0 where none was taken for it.
-        recall: Share of the class that was taken for it; 0 where the class does not occur.
-        f1: Harmonic mean of the two; 0 where both are.
-        support: How many examples are of the class.
-        taken: How many were taken for it.
+        precision: Share of the examples predicted as the class that belong to it; 0 if there are
+            none.
+        recall: Share of the examples of the class that are predicted as it; 0 if there are none.
+        f1: Harmonic mean of precision and recall; 0 if both are 0.
+        support: Number of examples of the class.
+        num_predicted: Number of examples predicted as the class.
     """
 
     precision: npt.NDArray[np.float64]
     recall: npt.NDArray[np.float64]
     f1: npt.NDArray[np.float64]
     support: Counts
-    taken: Counts
+    num_predicted: Counts
 
     @classmethod
-    def of_counts(cls, right: Counts, taken: Counts, support: Counts) -> "ClassScores":
-        """Returns the scores of counts, (num_classes,) each.
+    def from_counts(
+        cls, num_correct: Counts, num_predicted: Counts, support: Counts
+    ) -> "ClassScores":
+        """Computes the scores from counts, each of shape (num_classes,).
 
         Args:
-            right: How many of each class were taken for it.
-            taken: How many were taken for each class.
-            support: How many are of it.
+            num_correct: Number of examples of each class that are predicted as it (true positives).
+            num_predicted: Number of examples that are predicted as each class.
+            support: Number of examples of each class.
+
+        Examples:
+            >>> import numpy as np
+            >>> num_correct, num_predicted = np.array([2, 1]), np.array([4, 1])
+            >>> scores = ClassScores.from_counts(num_correct, num_predicted, np.array([2, 3]))
+            >>> scores.precision
+            array([0.5, 1. ])
+            >>> scores.recall.round(3)
+            array([1.   , 0.333])
         """
-        hits = right.astype(np.float64)
+        true_positives = num_correct.astype(np.float64)
         return cls(
-            precision=_share(hits, taken),
-            recall=_share(hits, support),
-            f1=_share(2 * hits, taken + support),
+            precision=_quotient(true_positives, num_predicted),
+            recall=_quotient(true_positives, support),
+            f1=_quotient(2 * true_positives, num_predicted + support),
             support=support,
-            taken=taken,
+            num_predicted=num_predicted,
         )
 
     def macro(self) -> dict[str, float]:
-        """Returns the mean precision, recall and F1 of the classes that occur or were predicted."""
-        known = self.support + self.taken > 0
+        """Returns the macro averages "precision", "recall" and "f1".
+
+        The mean is over the classes that occur or are predicted.
+        """
+        known = self.support + self.num_predicted > 0
         means = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {name: float(np.mean(values[known])) for name, values in means.items()}
 
@@ -126,16 +161,27 @@ def bootstrap_intervals(
     num_samples: int = BOOTSTRAP_SAMPLES,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Returns the interval in which 95% of each statistic's values on resampled examples lie.
+    """Returns the 95% bootstrap interval of each statistic, as (low, high).
 
-    The percentile interval of the bootstrap (Efron & Tibshirani 1993, An Introduction to the
-    Bootstrap, chapter 13): what could have come out had other images of the same kind been drawn.
+    The percentile interval (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13):
+    examples are drawn with replacement, and the interval holds the middle 95% of the values.
 
     Args:
-        statistics: By name, of the examples of these numbers, (num_examples,), which may repeat.
-        num_examples: How many there are, and are drawn.
-        num_samples: How often.
-        seed: Of the drawing.
+        statistics: Computes statistics by name from the indices of the examples that were drawn,
+            shape (num_examples,), with repetitions.
+        num_examples: Number of examples, and of draws in each bootstrap sample.
+        num_samples: Number of bootstrap samples.
+        seed: Seed of the random generator.
+
+    Examples:
+        The accuracy of 75 correct predictions among 100:
+
+        >>> import numpy as np
+        >>> correct = np.arange(100) < 75
+        >>> intervals = bootstrap_intervals(lambda drawn: {"accuracy": correct[drawn].mean()}, 100)
+        >>> low, high = intervals["accuracy"]
+        >>> low < 0.75 < high
+        True
     """
     generator = np.random.default_rng(seed)
     found = [
@@ -148,47 +194,68 @@ def bootstrap_intervals(
     return intervals
 
 
-def cross_entropy(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Returns the mean negative natural logarithm of the labels' probabilities.
+def cross_entropy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
+    """Returns the mean cross-entropy (log loss) in nats, without label smoothing.
 
-    No label smoothing enters, whatever the training loss was. A probability of zero counts as the
-    smallest normal float32.
+    Probabilities below the smallest normal float32, about 1.2e-38, are clipped to it.
 
     Args:
-        probabilities: Shape (num_examples, num_classes), rows summing to 1.
-        labels: Class indices, shape (num_examples,).
+        probabilities: Shape (num_examples, num_classes); rows sum to 1.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> round(cross_entropy([[0.5, 0.5], [0.0, 1.0]], [0, 1]), 4)  # ln(2) / 2
+        0.3466
     """
-    return float(np.mean(example_losses(probabilities, labels)))
+    return float(np.mean(example_losses(probabilities, y_true)))
 
 
-def example_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Returns the terms of which `cross_entropy` is the mean, (num_examples,)."""
+def example_losses(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the cross-entropy of each example in nats, shape (num_examples,).
+
+    Args:
+        probabilities: Shape (num_examples, num_classes); rows sum to 1.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> example_losses([[0.5, 0.5], [0.2, 0.8]], [0, 1]).round(4)
+        array([0.6931, 0.2231])
+    """
     rows = np.asarray(probabilities)
-    chosen = np.take_along_axis(rows, np.asarray(labels)[:, None], axis=1)[:, 0].astype(np.float64)
+    chosen = np.take_along_axis(rows, np.asarray(y_true)[:, None], axis=1)[:, 0].astype(np.float64)
     losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, SMALLEST_PROBABILITY))
     return losses
 
 
-def summarise(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Summary:
-    """Returns a split's accuracies, loss and number of examples.
+def summarize(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> Summary:
+    """Returns the accuracy, balanced accuracy, loss and number of examples of a split.
 
     Args:
-        probabilities: Shape (num_examples, num_classes), rows summing to 1.
-        labels: Class indices, shape (num_examples,).
+        probabilities: Shape (num_examples, num_classes); rows sum to 1.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> summary = summarize([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], [0, 1, 1])
+        >>> round(summary.accuracy, 4), summary.num_examples
+        (0.6667, 3)
     """
     return Summary(
-        accuracy=accuracy(probabilities, labels),
-        balanced_accuracy=balanced_accuracy(probabilities, labels),
-        loss=cross_entropy(probabilities, labels),
-        num_examples=len(np.asarray(labels)),
-        uneven_classes=has_uneven_classes(labels),
+        accuracy=accuracy(probabilities, y_true),
+        balanced_accuracy=balanced_accuracy(probabilities, y_true),
+        loss=cross_entropy(probabilities, y_true),
+        num_examples=len(np.asarray(y_true)),
+        uneven_classes=is_imbalanced(y_true),
     )
 
 
 def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
-    """Returns a line for each split that judges, the test first.
+    """Returns one line with the accuracy for each of test and validation, test first.
 
-    The balanced accuracy stands beside the plain one where classes are uneven, and so it differs.
+    The balanced accuracy is added if the classes are imbalanced.
+
+    Examples:
+        >>> describe_scores({"test": summarize([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], [0, 1, 1])})
+        ['test accuracy 0.6667 (2 of 3 images)']
     """
     lines = []
     for name in ("test", "validation"):
@@ -196,13 +263,24 @@ def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
             found = splits[name]
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
-                line += f", balanced {found.balanced_accuracy:.4f}"
-            lines.append(f"{line} ({found.num_examples:,} images)")
+                line += f", balanced accuracy {found.balanced_accuracy:.4f}"
+            correct = describe_correct(found.accuracy, found.num_examples or 0)
+            lines.append(f"{line} ({correct})")
     return lines
 
 
-def _share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Returns the quotient, 0 where there is nothing to divide by."""
-    shares = np.zeros(len(part))
-    np.divide(part, whole, out=shares, where=whole > 0)
-    return shares
+def describe_correct(accuracy: float, num_examples: int) -> str:
+    """Returns the number of correct predictions and of images.
+
+    Examples:
+        >>> describe_correct(accuracy=0.75, num_examples=1200)
+        '900 of 1,200 images'
+    """
+    return f"{round(accuracy * num_examples):,} of {num_examples:,} images"
+
+
+def _quotient(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns part / whole, and 0 where whole is 0."""
+    quotients = np.zeros(len(part))
+    np.divide(part, whole, out=quotients, where=whole > 0)
+    return quotients

@@ -1,4 +1,4 @@
-"""Evaluate a run, a model or a SavedModel on a split, every example once."""
+"""The metrics of a classifier on a split: printed, as JSON, and with intervals."""
 
 import functools
 from dataclasses import dataclass, field
@@ -14,38 +14,38 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores
 from tfxfer.system.tables import padded, text_width
 
-# The wider accuracy that is told where there are more classes than that.
-TOP = 5
+# k of the top-k accuracy, which is given if there are more than k classes.
+TOP_K = 5
 
-# As many classes are printed one by one, and as many pairs of classes that are confused.
+# Maximum number of rows printed: classes, and pairs of confused classes.
 _SHOWN_CLASSES, _SHOWN_PAIRS = 20, 5
 
-# Of more classes than these the JSON has no matrix, which grows with their square, but the cells
-# that are not empty: there are at most as many as images.
+# With more classes the JSON lists the cells of the confusion matrix that are not zero. There are at
+# most as many as images, while the matrix grows with the square of the classes.
 MATRIX_CLASSES = 500
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """How a classifier did.
+    """The metrics of a classifier on a split.
 
     Attributes:
-        data: The data set's name.
+        data: Name of the dataset.
         split: "train", "validation", "test" or "all".
-        class_names: Of the model, in the order of its outputs.
-        accuracy: Share of examples whose most probable class is the label, in [0, 1].
-        balanced_accuracy: Mean recall of the classes; see `metrics.balanced_accuracy`.
-        top_5_accuracy: Share whose label is among the five most probable; None where there are no
-            more than five classes.
-        loss: Mean cross-entropy in nats, without label smoothing.
-        num_examples: How many images were looked at.
-        uneven_classes: Whether their number differs much from class to class.
-        pairs: Images by class and by what they were taken for.
+        class_names: In the order of the model's outputs.
+        accuracy: Share of images that are predicted correctly, in [0, 1].
+        balanced_accuracy: Mean recall of the classes, in [0, 1]; see `metrics.balanced_accuracy`.
+        top_5_accuracy: Share of images whose label is among the five most probable classes, in
+            [0, 1]; None if there are at most five classes.
+        loss: Mean cross-entropy (log loss) in nats, without label smoothing.
+        num_examples: Number of images.
+        imbalanced: Whether classes are imbalanced; see `metrics.is_imbalanced`.
+        pairs: The confusion matrix in sparse form.
         classes: Precision, recall, F1 and support of each class.
-        calibration: How far confidence can be believed.
-        probabilities: (num_examples, num_classes), in the order of the data.
-        labels: Class indices, (num_examples,).
-        notes: What must be known of the images: which were left out, or were trained on.
+        calibration: Reliability diagram and expected calibration error.
+        probabilities: Shape (num_examples, num_classes), in the order of the data.
+        labels: True class indices, shape (num_examples,).
+        notes: Remarks on the images, such as how many were left out or trained on.
     """
 
     data: str
@@ -56,7 +56,7 @@ class EvaluationResult:
     top_5_accuracy: float | None
     loss: float
     num_examples: int
-    uneven_classes: bool
+    imbalanced: bool
     pairs: Confusion
     classes: ClassScores
     calibration: Calibration
@@ -66,25 +66,26 @@ class EvaluationResult:
 
     @functools.cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Images by class (rows) and by what they were taken for (columns).
+        """The confusion matrix: rows are true classes, columns predicted classes.
 
-        Of thousands of classes it takes much memory; `pairs` does not.
+        Shape (num_classes, num_classes). With thousands of classes it takes much memory; `pairs`
+        does not.
         """
         return self.pairs.dense()
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Where 95% of each number lie over resampled images; see `metrics.bootstrap_intervals`.
+        """95% intervals of the metrics as (low, high); see `metrics.bootstrap_intervals`.
 
-        By the names of the numbers above, and "macro_f1" and "calibration_error".
+        Keys are the names of the attributes, and "macro_f1" and "calibration_error".
         """
         return _intervals(self.probabilities, self.labels)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns all but the probabilities as JSON can write it.
+        """Returns everything except the probabilities, ready for JSON.
 
-        Of up to 500 classes "confusion" is the matrix; of more, "confusion_pairs" has its cells
-        that are not 0: class, what it was taken for, and how many images.
+        With up to 500 classes "confusion" is the matrix. With more, "confusion_pairs" lists the
+        cells that are not zero: true class, predicted class, and number of images.
         """
         return {
             "data": self.data,
@@ -96,7 +97,7 @@ class EvaluationResult:
             "top_5_accuracy": self.top_5_accuracy,
             "loss": self.loss,
             "macro": self.classes.macro(),
-            "uneven_classes": self.uneven_classes,
+            "uneven_classes": self.imbalanced,
             "intervals": {
                 "level": 0.95,
                 "samples": BOOTSTRAP_SAMPLES,
@@ -134,11 +135,11 @@ class EvaluationResult:
     def _confusion_as_json(self) -> dict[str, Any]:
         if self.pairs.num_classes <= MATRIX_CLASSES:
             return {"confusion": self.confusion.tolist()}
-        columns = (self.pairs.labels, self.pairs.predicted, self.pairs.counts)
+        columns = (self.pairs.y_true, self.pairs.y_pred, self.pairs.counts)
         return {"confusion_pairs": np.stack(columns, axis=1).tolist()}
 
     def describe(self) -> str:
-        """Returns the numbers as a person reads them."""
+        """Returns the metrics as text: a summary, a table of classes, the largest confusions."""
         return "\n".join(
             [
                 f"{self.data} {self.split}, {self.num_examples:,} images",
@@ -151,9 +152,9 @@ class EvaluationResult:
         )
 
     def rows(self) -> list[tuple[str, float, tuple[float, float]]]:
-        """Returns the numbers that a person reads: the name, the value, and its interval."""
+        """Returns the metrics to show, each as (name, value, 95% interval)."""
         rows: list[tuple[str, float, str]] = [("accuracy", self.accuracy, "accuracy")]
-        if self.uneven_classes:
+        if self.imbalanced:
             rows.append(("balanced accuracy", self.balanced_accuracy, "balanced_accuracy"))
         if self.top_5_accuracy is not None:
             rows.append(("top-5 accuracy", self.top_5_accuracy, "top_5_accuracy"))
@@ -169,17 +170,17 @@ class EvaluationResult:
             f"  {name:18s}{value:.4f}  ({low:.4f} to {high:.4f})"
             for name, value, (low, high) in self.rows()
         ]
-        return [*lines, f"  in brackets: 95% of {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
+        return [*lines, f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
 
     def _describe_classes(self) -> list[str]:
-        """Returns a table of the classes; where there are many, of those that are told worst."""
+        """Returns a table of the classes; if there are many, of those with the lowest F1."""
         scores = self.classes
         order = np.arange(len(self.class_names))
         title = "class"
         if len(order) > _SHOWN_CLASSES:
             occurring = order[scores.support > 0]
             order = occurring[np.argsort(scores.f1[occurring], kind="stable")][:_SHOWN_CLASSES]
-            title = f"class ({len(order)} of the lowest F1)"
+            title = f"class ({len(order)} with the lowest F1)"
         width = max(len(title), *(text_width(shown(self.class_names[index])) for index in order))
         lines = [f"  {title:{width}s}  precision  recall      F1  images"]
         for index in order:
@@ -192,41 +193,43 @@ class EvaluationResult:
         return lines
 
     def _describe_confusion(self) -> list[str]:
-        """Returns the pairs of classes that were confused most."""
+        """Returns a line for each of the most frequent confusions."""
         lines = [
-            f"  {count:,} of {shown(self.class_names[label])} taken for "
-            f"{shown(self.class_names[taken])}"
-            for label, taken, count in self.pairs.most_confused(_SHOWN_PAIRS)
+            f"  {count:6,d}  {shown(self.class_names[label])} predicted as "
+            f"{shown(self.class_names[predicted])}"
+            for label, predicted, count in self.pairs.most_confused(_SHOWN_PAIRS)
         ]
-        return ["", *lines] if lines else []
+        return ["", "  images  most frequent mistakes", *lines] if lines else []
 
 
 def _intervals(
-    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32], y_true: npt.NDArray[np.int64]
 ) -> dict[str, tuple[float, float]]:
-    """Returns the bootstrap intervals of all numbers, all of them of the same samples."""
+    """Returns the bootstrap intervals of all metrics, computed on the same samples."""
     num_classes = probabilities.shape[1]
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right, losses = predicted == labels, metrics.example_losses(probabilities, labels)
-    in_top = metrics.is_in_top_k(probabilities, labels, TOP)
+    y_pred, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    is_correct, losses = y_pred == y_true, metrics.example_losses(probabilities, y_true)
+    in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
 
-    def numbers(chosen: npt.NDArray[np.int64]) -> dict[str, float]:
-        of_chosen = labels[chosen]
-        scores = ClassScores.of_counts(
-            np.bincount(of_chosen[right[chosen]], minlength=num_classes),
-            np.bincount(predicted[chosen], minlength=num_classes),
-            np.bincount(of_chosen, minlength=num_classes),
+    def statistics(drawn: npt.NDArray[np.int64]) -> dict[str, float]:
+        of_drawn = y_true[drawn]
+        scores = ClassScores.from_counts(
+            np.bincount(of_drawn[is_correct[drawn]], minlength=num_classes),
+            np.bincount(y_pred[drawn], minlength=num_classes),
+            np.bincount(of_drawn, minlength=num_classes),
         )
         return {
-            "accuracy": float(right[chosen].mean()),
+            "accuracy": float(is_correct[drawn].mean()),
             "balanced_accuracy": float(scores.recall[scores.support > 0].mean()),
-            "top_5_accuracy": float(in_top[chosen].mean()),
+            "top_5_accuracy": float(in_top[drawn].mean()),
             "macro_f1": scores.macro()["f1"],
-            "loss": float(losses[chosen].mean()),
-            "calibration_error": calibration.calibration_error(confidence[chosen], right[chosen]),
+            "loss": float(losses[drawn].mean()),
+            "calibration_error": calibration.calibration_error(
+                confidence[drawn], is_correct[drawn]
+            ),
         }
 
-    found = metrics.bootstrap_intervals(numbers, len(labels))
-    if num_classes <= TOP:
+    found = metrics.bootstrap_intervals(statistics, len(y_true))
+    if num_classes <= TOP_K:
         del found["top_5_accuracy"]
     return found

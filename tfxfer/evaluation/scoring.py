@@ -1,4 +1,4 @@
-"""Runs a classifier over a split and scores what it says."""
+"""Evaluates a classifier on a split."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from tfxfer.data.source import Split
 from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import ClassScores
-from tfxfer.evaluation.result import TOP, EvaluationResult
+from tfxfer.evaluation.result import TOP_K, EvaluationResult
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.objectives import accuracy
 from tfxfer.system.progress import Progress
@@ -20,62 +20,69 @@ from tfxfer.system.progress import Progress
 def score(
     trained: TrainedClassifier, source: BoundSource, split: str, batch_size: int = 64
 ) -> EvaluationResult:
-    """Returns how a classifier that is loaded does on a split of data that are opened for it.
+    """Evaluates a loaded classifier on a split of an opened source.
 
-    Args, errors: As of `evaluate`.
+    Args:
+        trained: The classifier.
+        source: Data opened for this classifier.
+        split: "train", "validation", "test" or "all".
+        batch_size: Images per batch.
+
+    Raises:
+        TfxferError: As `tfxfer.evaluate`.
     """
     parts = source.part(split)
     labels = np.concatenate([trained.labels(source, part) for part in parts.values()])
     predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
-    return judge(source.name, split, trained.class_names, probabilities, labels, notes)
-
-
-def why_no_judge(source: BoundSource) -> str:
-    """Returns why nothing of some data can judge a model, where that is so."""
-    no_judge = (
-        f"'{source.name}' has neither a test nor a validation split that the model has not seen."
+    return evaluate_predictions(
+        source.name, split, trained.class_names, probabilities, labels, notes
     )
-    return " ".join([no_judge, *filter(None, [source.absent.get("test")])])
 
 
-def judge(
+def why_not_evaluable(source: BoundSource) -> str:
+    """Returns why no split of the data can be used to evaluate a model."""
+    message = f"'{source.name}' has no test or validation images that the model was not trained on."
+    return " ".join([message, *filter(None, [source.absent.get("test")])])
+
+
+def evaluate_predictions(
     data: str,
     split: str,
     class_names: tuple[str, ...],
     probabilities: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int64],
+    y_true: npt.NDArray[np.int64],
     notes: tuple[str, ...] = (),
 ) -> EvaluationResult:
-    """Returns how good probabilities are.
+    """Computes all metrics of predictions on a split.
 
     Args:
-        data: The data set's name.
-        split: Of it.
-        class_names: In the order of the columns.
-        probabilities: Shape (num_examples, num_classes), rows summing to 1.
-        labels: Class indices, shape (num_examples,).
-        notes: What must be known of the images.
+        data: Name of the dataset.
+        split: Name of the split.
+        class_names: In the order of the columns of `probabilities`.
+        probabilities: Shape (num_examples, num_classes); rows sum to 1.
+        y_true: Class indices, shape (num_examples,).
+        notes: Remarks on the images, shown with the metrics.
     """
     num_classes = len(class_names)
-    pairs = Confusion.of(probabilities.argmax(axis=1), labels, num_classes)
-    in_top = metrics.is_in_top_k(probabilities, labels, TOP)
+    pairs = Confusion.from_predictions(y_true, probabilities.argmax(axis=1), num_classes)
+    in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
     return EvaluationResult(
         data=data,
         split=split,
         class_names=class_names,
-        accuracy=accuracy(probabilities, labels),
-        balanced_accuracy=metrics.balanced_accuracy(probabilities, labels),
-        loss=metrics.cross_entropy(probabilities, labels),
-        num_examples=len(labels),
-        uneven_classes=metrics.has_uneven_classes(labels),
-        top_5_accuracy=float(in_top.mean()) if num_classes > TOP else None,
+        accuracy=accuracy(probabilities, y_true),
+        balanced_accuracy=metrics.balanced_accuracy(probabilities, y_true),
+        loss=metrics.cross_entropy(probabilities, y_true),
+        num_examples=len(y_true),
+        imbalanced=metrics.is_imbalanced(y_true),
+        top_5_accuracy=float(in_top.mean()) if num_classes > TOP_K else None,
         pairs=pairs,
-        classes=ClassScores.of_counts(pairs.right, pairs.taken, pairs.support),
-        calibration=calibration.calibration(probabilities, labels),
+        classes=ClassScores.from_counts(pairs.num_correct, pairs.num_predicted, pairs.support),
+        calibration=calibration.calibration(probabilities, y_true),
         probabilities=probabilities,
-        labels=labels,
+        labels=y_true,
         notes=notes,
     )
 
@@ -83,7 +90,7 @@ def judge(
 def _predict_split(
     trained: TrainedClassifier, split: Split, name: str, batch_size: int
 ) -> npt.NDArray[np.float32]:
-    """Returns the probabilities of the images of a split, (num_examples, num_classes)."""
+    """Returns the probabilities of the images of a split, shape (num_examples, num_classes)."""
     batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
     with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
         return trained.predict_dataset(batches, len(split), batch_size, progress.update)

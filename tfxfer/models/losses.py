@@ -21,6 +21,11 @@ def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
 
     A share `label_smoothing` of the target is spread evenly over all classes (Szegedy et al. 2016,
     arXiv:1512.00567, section 7); Keras' sparse loss has no such argument.
+
+    Examples:
+        >>> loss = smoothed_cross_entropy(0.0)
+        >>> loss([0], [[0.0, 0.0]])  # ln(2)  # doctest: +SKIP
+        <tf.Tensor: shape=(1,), dtype=float32, numpy=array([0.6931472], dtype=float32)>
     """
     import keras  # what only reads results does not wait for it
 
@@ -47,6 +52,10 @@ def mean_smoothed_cross_entropy(
         labels: Class indices, shape (num_examples,).
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
         weights: How much each example counts, shape (num_examples,); None is all alike.
+
+    Examples:
+        >>> round(mean_smoothed_cross_entropy([[0.0, 0.0], [2.0, 0.0]], [0, 1], 0.0), 4)
+        1.41
     """
     rows, classes = np.asarray(logits), np.asarray(labels)
     chosen = np.empty((len(rows), 1))
@@ -78,6 +87,12 @@ def smoothed_cross_entropy_and_slope(
         labels: Class indices, shape (num_examples,).
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
         weights: How much each example counts, mean 1, shape (num_examples,); None is all alike.
+
+    Examples:
+        >>> logits, labels = np.array([[0.0, 0.0]], np.float32), np.array([0])
+        >>> loss, slope = smoothed_cross_entropy_and_slope(logits, labels, 0.0)
+        >>> round(loss, 4), slope
+        (0.6931, array([[-0.5,  0.5]], dtype=float32))
     """
     num_examples, num_classes = logits.shape
     rows = np.arange(num_examples)
@@ -100,14 +115,24 @@ def smoothed_cross_entropy_and_slope(
 
 
 def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:
-    """Yields slices of as many rows as are worked on at a time, (num_rows, num_columns)."""
+    """Yields slices of as many rows as are worked on at a time, (num_rows, num_columns).
+
+    Examples:
+        >>> list(row_blocks(np.zeros((3, 2**21))))
+        [slice(0, 2, None), slice(2, 4, None)]
+    """
     step = max(1, _BLOCK // max(1, rows.shape[1]))
     for start in range(0, len(rows), step):
         yield slice(start, start + step)
 
 
 def weighted_mean(values: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
-    """Returns the mean of values, (num_examples, ...), with a weight for each example or none."""
+    """Returns the mean of values, (num_examples, ...), with a weight for each example or none.
+
+    Examples:
+        >>> weighted_mean(np.array([1.0, 0.0]), [3, 1])
+        0.75
+    """
     if weights is None:
         return float(values.mean())
     # In the weights' own float32 the mean of right and wrong would be one, too.

@@ -84,18 +84,35 @@ def accuracy(
             wins.
         labels: Class indices, shape (num_examples,).
         weights: How much each example counts, shape (num_examples,); None is all alike.
+
+    Examples:
+        >>> accuracy([[0.9, 0.1], [0.7, 0.3]], [0, 1])
+        0.5
+        >>> accuracy([[0.9, 0.1], [0.7, 0.3]], [0, 1], [3, 1])
+        0.75
     """
     return weighted_mean(is_right(probabilities, labels), weights)
 
 
 def is_right(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Returns whether the most probable class of each example is its label, (num_examples,)."""
+    """Returns whether the most probable class of each example is its label, (num_examples,).
+
+    Examples:
+        >>> is_right([[0.9, 0.1], [0.7, 0.3]], [0, 1])
+        array([ True, False])
+    """
     right: npt.NDArray[np.bool_] = np.argmax(probabilities, axis=1) == np.asarray(labels)
     return right
 
 
 def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Returns probabilities, float32, of logits, (num_examples, num_classes)."""
+    """Returns probabilities, float32, of logits, (num_examples, num_classes).
+
+    Examples:
+        >>> softmax([[0.0, 0.0], np.log([3.0, 1.0])]).round(2)
+        array([[0.5 , 0.5 ],
+               [0.75, 0.25]], dtype=float32)
+    """
     rows = np.asarray(logits)
     probabilities = np.empty(rows.shape, np.float32)
     for block in row_blocks(rows):

@@ -1,1 +1,1 @@
-"""From what was asked to what is decided."""
+"""Planning: from the settings that the user gave to a plan with every setting decided."""

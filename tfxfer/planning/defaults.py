@@ -1,7 +1,7 @@
-"""What the user left open, decided by the size of the data and of the images.
+"""Rules that decide open settings from the size of the data and of the images.
 
-Pure rules: no TensorFlow, no files, the same answer every time. Each number has its source beside
-it; "measured" means `benchmarks/README.md`.
+Pure functions: no TensorFlow, no files, no randomness. Each number has its source next to it;
+"measured" means `benchmarks/README.md`.
 """
 
 import dataclasses
@@ -31,26 +31,26 @@ _FEW_IMAGES = 2_000
 
 _MANY_IMAGES = 20_000
 
-# Products of images, features and classes in one pass of L-BFGS over the training images: 0.1 s on
-# one core. All of CIFAR-10 with 1,280 features is just above the half of it.
+# Maximum of images x features x classes for L-BFGS. A pass over the training images then takes
+# 0.1 s on one core. CIFAR-10 with 1,280 features has a little more than half of it.
 _SOLVABLE = 10**9
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the rules look at.
+    """The facts that the rules use.
 
     Attributes:
-        num_train: Training images.
-        num_validation: Validation images.
-        num_classes: Classes of the data.
+        num_train: Number of training images.
+        num_validation: Number of validation images.
+        num_classes: Number of classes.
         num_features: Channels of the backbone's last feature map.
         side: Shorter side of a typical image in pixels; the longer one is cropped.
         mirrored: Whether a mirrored image keeps its label.
-        native_size: Pixels the backbone was pretrained at.
-        min_size: Fewest pixels the backbone takes.
-        last_resolution: First stage that works at the backbone's lowest resolution.
-        weights_name: What the backbone calls its own weights.
+        native_size: Image size in pixels that the backbone was pretrained with.
+        min_size: Smallest image size in pixels that the backbone takes.
+        last_resolution: First stage at the backbone's lowest resolution.
+        weights_name: Name of the backbone's own weights.
     """
 
     num_train: int
@@ -66,7 +66,27 @@ class Facts:
 
 
 def decide(config: FitConfig, facts: Facts) -> DecidedFit:
-    """Returns the settings of a fit with every rule-made one decided; what the user set stays."""
+    """Returns the settings of a fit with open ones decided. Settings of the user are kept.
+
+    Examples:
+        Few photos fine-tune only the last stage; a setting of the user stays:
+
+        >>> facts = Facts(
+        ...     num_train=1_000,
+        ...     num_validation=200,
+        ...     num_classes=5,
+        ...     num_features=2_048,
+        ...     side=300,
+        ...     mirrored=True,
+        ...     native_size=224,
+        ...     min_size=32,
+        ...     last_resolution="conv5",
+        ...     weights_name="imagenet",
+        ... )
+        >>> decided = decide(FitConfig(batch_size=16), facts)
+        >>> decided.finetune.unfreeze, decided.image_size, decided.batch_size
+        ('conv5', 224, 16)
+    """
     image_size = config.image_size or _image_size(facts)
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
@@ -93,13 +113,20 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
 
 
 def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
-    """Returns the settings of a pretraining likewise; images are shown at the size `fit` chooses.
+    """Returns the settings of a pretraining with open ones decided; image sizes are those of `fit`.
 
-    SGD with a momentum of 0.9 at 0.1 for batches of 128, crops that move by an eighth of the side,
-    and flips are He et al.'s (2015, arXiv:1512.03385, section 4.2); the rate in proportion to the
-    batch is Goyal et al.'s (2017, arXiv:1706.02677). The weight decay is Zagoruyko & Komodakis'
-    (2016, arXiv:1605.07146), 5e-4 of the loss: under a momentum of 0.9 that moves the weights as
-    far as ten times as much decoupled from it.
+    SGD with momentum 0.9, learning rate 0.1 for batches of 128, shifts by an eighth of the side and
+    flips follow He et al. (2015, arXiv:1512.03385, section 4.2). Scaling the learning rate with the
+    batch size follows Goyal et al. (2017, arXiv:1706.02677). The weight decay follows Zagoruyko &
+    Komodakis (2016, arXiv:1605.07146): 5e-4 in the loss, which with momentum 0.9 equals ten times
+    as much decoupled weight decay.
+
+    Examples:
+        The learning rate is in proportion to the batch size:
+
+        >>> facts = Facts(1_000, 200, 5, 2_048, 300, True, 224, 32, "conv5", "imagenet")
+        >>> decide_pretraining(PretrainConfig(batch_size=64), facts).learning_rate
+        0.05
     """
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
@@ -121,28 +148,27 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
 
 
 def _image_size(facts: Facts) -> int:
-    """Returns the pixels the backbone sees: its native size, or less where the images are less.
+    """Returns the image size of the backbone: its native size, or less for smaller images.
 
-    Training far below the native size costs accuracy; going far above the images' own size costs
-    time and adds nothing. Photographs smaller than 224 pixels are still shown at 224 where that is
-    native.
+    Training far below the native size costs accuracy. Going far above the size of the images costs
+    time and adds nothing. Photographs smaller than 224 pixels still use 224 if that is native.
     """
     wanted = _UPSAMPLED if facts.side < _SMALL_IMAGE else max(224, -(-facts.side // 32) * 32)
     return max(min(facts.native_size, wanted), facts.min_size)
 
 
 def _input_size(facts: Facts, image_size: int) -> int:
-    """Returns the pixels that travel to the model.
+    """Returns the image size of the model's input.
 
-    Images of at most two thirds of `image_size` travel as they are and are upsampled in the model.
+    Images of at most two thirds of `image_size` keep their size and are upsampled in the model.
     """
     return facts.side if 3 * facts.side <= 2 * image_size else image_size
 
 
 def _batch_size(num_train: int) -> int:
-    """Returns images per step: the usual 32 for few images, so that an epoch has steps enough.
+    """Returns the batch size: the usual 32 for few images, so that an epoch has enough steps.
 
-    Up to 128 for many, as in AutoGluon MultiModal's default; BiT's 512 asks for more memory than a
+    Up to 128 for many, the default of AutoGluon MultiModal. The 512 of BiT need more memory than a
     laptop has.
     """
     if num_train < _FEW_IMAGES:
@@ -151,19 +177,19 @@ def _batch_size(num_train: int) -> int:
 
 
 def _head(config: FitConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
-    """Returns the head phase: long, as it runs on features that are computed once.
+    """Returns the settings of the head phase: many epochs, as features are computed only once.
 
-    A linear head is solved by L-BFGS while a pass over the features is cheap; a hundred iterations
-    are scikit-learn's limit, and seldom reached. Otherwise Adam at 1e-3 and a dropout of 0.2 are
-    the Keras guide's (keras.io/guides/transfer_learning); the rate and the dropout hardly matter
-    for a head that is trained to its end (measured).
+    L-BFGS trains a linear head if a pass over the features is cheap. The limit of 100 iterations is
+    that of scikit-learn and rarely reached. Otherwise Adam at 1e-3 and dropout 0.2 follow the Keras
+    guide (keras.io/guides/transfer_learning). Learning rate and dropout hardly matter for a head
+    trained to convergence (measured).
     """
     few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= _MANY_IMAGES
     solvable = _is_solvable(config.head, config.memory_bytes, facts)
     optimizer = config.head.optimizer or ("lbfgs" if solvable else "adam")
     epochs = 100 if optimizer == "lbfgs" else 30 if few else 10 if many else 20
     choices = {
-        # A head on random features is no better a start than zero logits.
+        # Training a head on random features helps no more than starting with zero logits.
         "epochs": epochs if pretrained else 0,
         "optimizer": optimizer,
         "dropout": 0.2,
@@ -175,10 +201,10 @@ def _head(config: FitConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
 
 
 def _is_solvable(head: HeadConfig, memory_bytes: float, facts: Facts) -> bool:
-    """Tells whether L-BFGS suits a head for which no optimizer was chosen."""
-    # Who sets a rate means a method that has one.
+    """Returns whether to use L-BFGS for a head without a chosen optimizer."""
+    # Setting a learning rate, say, means a gradient method.
     for_gradients = any(getattr(head, name) is not None for name in GRADIENT_SETTINGS)
-    # What flattening gives depends on the size, and is always much.
+    # Flattened feature maps are always too large.
     num_features = {"average": 1, "max": 1, "both": 2}.get(head.pooling, 0) * facts.num_features
     num_train = facts.num_train * (1 + head.augmented_views)
     most = max(num_train, facts.num_validation)
@@ -188,16 +214,16 @@ def _is_solvable(head: HeadConfig, memory_bytes: float, facts: Facts) -> bool:
 
 
 def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
-    """Returns the finetune phase: gentle where the images are few.
+    """Returns the settings of the finetune phase: cautious if there are few images.
 
-    AdamW at 1e-4 with a gradient norm of at most 1 are AutoGluon MultiModal's defaults (Tang et al.
-    2024, arXiv:2404.16233). Few images are fine-tuned at 3e-5 and only in the last stages: on ants
-    and bees and on five flowers 1e-4 makes the validation loss worse from the first epoch on, where
-    3e-5 makes it better (measured). Cosine decay after a warm-up is He et al.'s (2019,
+    AdamW at 1e-4 with the gradient norm clipped at 1 are the defaults of AutoGluon MultiModal (Tang
+    et al. 2024, arXiv:2404.16233). With few images, only the last stages are fine-tuned, at 3e-5:
+    on ants and bees and on five flowers, 1e-4 increases the validation loss from the first epoch,
+    while 3e-5 decreases it (measured). Cosine decay after warmup follows He et al. (2019,
     arXiv:1812.01187, sections 3.1 and 5.1).
 
-    A network for small images is small itself, learnt from small data, and costs little: all of it
-    is trained, for longer and at a higher rate (measured on 1,000 images of CIFAR-10).
+    A network for small images is small and cheap to train. All of it is fine-tuned, for longer and
+    at a higher learning rate (measured on 1,000 images of CIFAR-10).
     """
     few = facts.num_train < _FEW_IMAGES
     common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0}
@@ -206,7 +232,7 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
             "unfreeze": "all",
             "batch_norm": "adapt",
             "epochs": 30 if few else 20,
-            "learning_rate": 1e-3,  # AdamW's own default, for weights that are not to be kept
+            "learning_rate": 1e-3,  # the default of AdamW, as there are no weights to preserve
             "warmup_epochs": 1.0,
         }
     if facts.native_size < _SMALL_IMAGE:
@@ -227,10 +253,10 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
 
 
 def _augment(facts: Facts) -> dict[str, Any]:
-    """Returns light augmentation: less than what an object's pose and place vary anyway.
+    """Returns light augmentation: less than an object's pose and position vary anyway.
 
-    Photographs are not turned: that doubles what augmentation costs, and on ants and bees and on
-    five flowers it changes nothing; on CIFAR-10 it lowers the loss a little (measured).
+    Photographs are not rotated: rotation doubles the cost of augmentation and changes nothing on
+    ants and bees and on five flowers. On CIFAR-10 it lowers the loss a little (measured).
     """
     rotation = 10.0 if facts.side < _SMALL_IMAGE else 0.0
     return {"flip": facts.mirrored, "shift": 0.1, "zoom": 0.1, "rotation": rotation}

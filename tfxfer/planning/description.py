@@ -1,4 +1,4 @@
-"""The plan in words."""
+"""The plan as text."""
 
 from collections.abc import Iterator
 
@@ -17,23 +17,28 @@ from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
 from tfxfer.system.run_layout import RunDirectory
 
+# Optimizers by the names that papers use.
+_OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
+
 
 def plan_row(name: str, text: str) -> str:
-    """Returns a line of the plan; those that follow under one name have none."""
+    """Returns a line of the plan. Further lines of the same row have an empty name."""
     return f"{name:16s}{text}"
 
 
 def describe_data(source: Source, config: DecidedRun) -> list[str]:
-    """Returns lines on the data: how many images of which classes, and their sizes."""
+    """Returns the lines on the data: number of images, classes and image sizes."""
     names = source.class_names
     first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
-    sizes = f"typically {width} x {height} pixels, the middle square resized to {config.input_size}"
+    sizes = (
+        f"typically {width} x {height} pixels, center crop resized to {_square(config.input_size)}"
+    )
     if config.input_size == height == width:
         sizes = f"{width} x {height} pixels"
     if config.input_size != config.image_size:
-        sizes += f", upsampled in the model to {config.image_size}"
+        sizes += f", upsampled in the model to {_square(config.image_size)}"
     return [
         plan_row("data", f"{source.name}: {counts} images"),
         plan_row("", f"{len(names)} classes: {first}"),
@@ -42,12 +47,16 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
     ]
 
 
+def _square(side: int) -> str:
+    return f"{side} x {side}"
+
+
 def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
-    """Returns lines on the backbone, its weights and the layers of the head."""
+    """Returns the lines on the backbone, its weights and the layers of the head."""
     weights = describe_weights(config.weights)
     num_features, num_classes = classifier.head.input_shape[-1], classifier.head.output_shape[-1]
     return [
-        plan_row("backbone", f"{backbone.name}, {weights}, at {config.image_size} pixels"),
+        plan_row("backbone", f"{backbone.name}, {weights}, {_square(config.image_size)} pixels"),
         plan_row(
             "head",
             f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "
@@ -57,23 +66,23 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
 
 
 def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
-    """Returns lines on what each phase trains, and how; the classifier stays as it is."""
+    """Returns the lines on what each phase trains and how. The classifier is not changed."""
     lines = []
     if config.head.epochs:
-        what = "the head; each image passes the frozen backbone once"
+        what = "the head on features of the frozen backbone"
         if config.head.augmented_views:
-            what += f", with {config.head.augmented_views} changed views of it"
+            what += f", of each image and {config.head.augmented_views} augmented views"
         num_trained = count_trained(classifier, "none", "frozen")
-        lines += _describe_phase("head", config.head, what, num_trained, classifier)
+        lines += _describe_phase("head", config.head, what, num_trained, classifier, config)
     else:
-        lines.append(plan_row("phase head", "left out"))
+        lines.append(plan_row("head phase", "skipped"))
     phase = config.finetune
     if phase.epochs:
         what = describe_unfrozen(phase.unfreeze, phase.batch_norm, backbone)
         num_trained = count_trained(classifier, phase.unfreeze, phase.batch_norm)
-        lines += _describe_phase("finetune", phase, what, num_trained, classifier)
+        lines += _describe_phase("finetune", phase, what, num_trained, classifier, config)
     else:
-        lines.append(plan_row("phase finetune", "left out"))
+        lines.append(plan_row("finetune phase", "skipped"))
     return lines
 
 
@@ -83,49 +92,57 @@ def _describe_phase(
     what: str,
     num_trained: int,
     classifier: Classifier,
+    config: DecidedFit,
 ) -> list[str]:
     num_frozen = classifier.num_parameters() - num_trained
+    details = [] if phase.optimizer == "lbfgs" else [f"batch size {config.batch_size:,}"]
+    if config.label_smoothing:
+        details.append(f"label smoothing {config.label_smoothing:g}")
+    details += describe_regularization(phase)
     return [
-        plan_row(f"phase {name}", describe_schedule(phase)),
-        *(plan_row("", text) for text in describe_regularisation(phase)),
+        plan_row(f"{name} phase", describe_schedule(phase)),
+        *([plan_row("", ", ".join(details))] if details else []),
         plan_row("", f"trains {what}"),
-        plan_row("", f"{num_trained:,} parameters trained, {num_frozen:,} frozen"),
+        plan_row("", f"{num_trained:,} trainable parameters, {num_frozen:,} frozen"),
     ]
 
 
 def count_trained(classifier: Classifier, unfreeze: str, batch_norm: str) -> int:
-    """Returns how many parameters are trained under the settings of a finetune phase.
+    """Returns the number of trainable parameters in a phase. The classifier is not changed.
 
-    The classifier stays as it is. That `unfreeze` is "none" is the head phase.
+    Args:
+        classifier: The classifier to count in.
+        unfreeze: As the setting `finetune.unfreeze`; "none" for the head phase.
+        batch_norm: As the setting `finetune.batch_norm`.
     """
     before = [
         (layer, layer.trainable, getattr(layer, "momentum", None))
-        for layer in _with_all_inside(classifier.backbone)
+        for layer in _with_sublayers(classifier.backbone)
     ]
     try:
         classifier.unfreeze(unfreeze, batch_norm)
         return classifier.num_trainable()
     finally:
-        # The outer ones come first, as what they are told reaches those in them.
+        # Outer layers first, because setting `trainable` also sets it for all sublayers.
         for layer, trainable, momentum in before:
             layer.trainable = trainable
             if momentum is not None:
                 layer.momentum = momentum
 
 
-def _with_all_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Yields a layer and all that is in it, each before what is in it."""
+def _with_sublayers(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """Yields a layer and all its sublayers, outer ones first."""
     yield layer
     for inner in getattr(layer, "layers", ()):
-        yield from _with_all_inside(inner)
+        yield from _with_sublayers(inner)
 
 
 def describe_weights(weights: str | None, quote: bool = False) -> str:
-    """Returns what a network begins with.
+    """Returns the initial weights of a network as text.
 
     Args:
-        weights: The setting, decided.
-        quote: Whether their name stands in quotes.
+        weights: The decided setting.
+        quote: Whether to put their name in quotes.
     """
     if weights == "none":
         return "random weights"
@@ -133,59 +150,61 @@ def describe_weights(weights: str | None, quote: bool = False) -> str:
 
 
 def describe_head(head: DecidedHead) -> list[str]:
-    """Returns the parts of a head before its outputs, in their order."""
+    """Returns the layers of a head before its outputs, in order."""
     hidden = [f"{units} hidden units" for units in head.hidden_units]
     return [f"{head.pooling} pooling", *hidden, f"dropout {head.dropout:g}"]
 
 
 def describe_schedule(phase: SolvedHead | GradientPhase) -> str:
-    """Returns how many epochs of which optimizer a phase has, and at which rate."""
+    """Returns the optimizer of a phase, its epochs or iterations, and its learning rate."""
     if phase.optimizer == "lbfgs":
-        penalty = "penalty chosen on validation"
-        if phase.penalty is not None:
-            penalty = f"penalty {phase.penalty:g}"
-        return f"at most {_epochs(phase.epochs)} of lbfgs, {penalty}"
-    rate = f"learning rate {phase.learning_rate:g}"
-    if phase.warmup_epochs:
-        rate += f" after a warm-up of {_epochs(phase.warmup_epochs)}"
-    if phase.decay == "cosine":
-        rate += ", cosine decay"
-    return f"{_epochs(phase.epochs)} of {phase.optimizer}, {rate}"
+        penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
+        return f"L-BFGS, up to {_counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
+    parts = [
+        _OPTIMIZERS[phase.optimizer],
+        _counted(phase.epochs, "epoch"),
+        f"learning rate {phase.learning_rate:g}",
+    ]
+    parts += [f"warmup {_counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
+    parts += ["cosine decay"] if phase.decay == "cosine" else []
+    return ", ".join(parts)
 
 
-def _epochs(number: float) -> str:
-    return f"{number:g} epoch" + ("" if number == 1 else "s")
+def _counted(number: float, unit: str) -> str:
+    """Returns a number with its unit: "1 epoch", "0.5 epochs"."""
+    return f"{number:g} {unit}" + ("" if number == 1 else "s")
 
 
-def describe_regularisation(phase: SolvedHead | GradientPhase) -> list[str]:
-    """Returns a line on weight decay and clipping where there are such, else none."""
+def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:
+    """Returns a line on weight decay and gradient clipping, or no line if there are none."""
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
-    parts += [f"gradient norm at most {phase.clip_norm:g}"] if phase.clip_norm else []
+    parts += [f"gradient norm clipped at {phase.clip_norm:g}"] if phase.clip_norm else []
     return [", ".join(parts)] if parts else []
 
 
 def describe_arithmetic(config: DecidedRun) -> str:
-    """Returns in which precision a run computes, and whether XLA compiles its steps."""
+    """Returns the precision of a run, and whether XLA compiles its steps."""
     return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 
 
 def describe_budget(config: DecidedRun) -> list[str]:
-    """Returns a line on the time that a run has, where it is limited."""
+    """Returns a line on the time budget of a run, or no line if there is none."""
     if config.max_minutes is None:
         return []
-    return [plan_row("time", f"{config.max_minutes:g} minutes; as many epochs as fit, at the most")]
+    minutes = _counted(config.max_minutes, "minute")
+    return [plan_row("time budget", f"{minutes}; fewer epochs than above if they do not fit")]
 
 
 def describe_results(run: RunDirectory) -> list[str]:
-    """Returns lines on where the results go, and whether they are begun."""
+    """Returns the lines on where the results go, and whether a run is resumed."""
     lines = [plan_row("results", str(run.path))]
     if run.is_interrupted:
-        lines.append(plan_row("", "an interrupted run of these settings: it goes on"))
+        lines.append(plan_row("", "resumes an interrupted run with the same settings"))
     return lines
 
 
 def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:
-    """Returns what the finetune phase trains; the first two are its settings."""
+    """Returns what the finetune phase trains; the first two arguments are its settings."""
     stages = list(backbone.stage_names)
     if unfreeze in stages:
         later = stages[stages.index(unfreeze) :]
@@ -194,11 +213,11 @@ def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str
         what = "the head and the whole backbone"
     if not backbone.batch_norm:
         return what
-    return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm adapting")
+    return what + (", BatchNorm frozen" if batch_norm == "frozen" else ", BatchNorm updated")
 
 
 def describe_changes(augment: DecidedAugment) -> list[str]:
-    """Returns the changes that training images go through, none where there are none."""
+    """Returns the random changes to training images; an empty list if there are none."""
     parts = ["flip"] if augment.flip else []
     parts += [f"shift {100 * augment.shift:g}%"] if augment.shift else []
     parts += [f"zoom {100 * augment.zoom:g}%"] if augment.zoom else []

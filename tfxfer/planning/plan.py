@@ -1,4 +1,4 @@
-"""What a fit or a pretraining will do, decided to the last number before any work starts."""
+"""The plan of a fit or a pretraining: every setting decided before any work starts."""
 
 import dataclasses
 import pathlib
@@ -22,7 +22,7 @@ from tfxfer.planning.description import (
     describe_data,
     describe_model,
     describe_phases,
-    describe_regularisation,
+    describe_regularization,
     describe_results,
     describe_schedule,
     plan_row,
@@ -41,10 +41,10 @@ class Plan:
     """A fit that is ready to run.
 
     Attributes:
-        config: Every setting, decided.
-        source: The data, opened.
-        backbone: The row of the backbone table.
-        run: The directory of the results, not made yet.
+        config: All settings, decided.
+        source: The opened data.
+        backbone: The record of the backbone.
+        run: The directory of the results, which may not exist yet.
     """
 
     config: DecidedFit
@@ -54,16 +54,16 @@ class Plan:
 
     @property
     def export_directory(self) -> pathlib.Path:
-        """Where the versions of this model's export go."""
+        """The folder of the exported versions of this model."""
         return pathlib.Path(self.config.export_dir, self.run.path.name)
 
     def build_classifier(self, weights: str) -> Classifier:
-        """Returns the classifier of this plan with the given weights in its backbone."""
+        """Returns a new classifier of this plan, its backbone with the given weights."""
         num_classes = len(self.source.class_names)
         return build_classifier(self.backbone, self.config, self.config.head, weights, num_classes)
 
     def describe(self, classifier: Classifier) -> str:
-        """Returns the plan as a person reads it; the classifier stays as it is."""
+        """Returns the plan as text. The classifier is not changed."""
         version = next_version(self.export_directory)
         lines = [
             *describe_data(self.source, self.config),
@@ -75,7 +75,7 @@ class Plan:
             *self._describe_comparison(),
             *describe_budget(self.config),
             *describe_results(self.run),
-            plan_row("", str(self.export_directory / str(version))),
+            plan_row("export", str(self.export_directory / str(version))),
         ]
         return "\n".join(lines)
 
@@ -88,7 +88,7 @@ class Plan:
         )
 
     def _describe_class_weights(self) -> list[str]:
-        """Returns lines on the weights of the classes where they are balanced."""
+        """Returns the lines on balanced class weights, or no line if classes are not weighted."""
         if self.config.class_weights == "none":
             return []
         labels, names = self.source.splits["train"].labels, self.source.class_names
@@ -97,32 +97,32 @@ class Plan:
         ends = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]
         text = f"from {' to '.join(ends)}"
         if weights[least] == weights[most]:
-            text = "as the numbers of training images are already"
+            text = "all 1, as the classes have the same number of training images"
         return [
             plan_row("class weights", f"balanced, {text}"),
-            plan_row("", "while training, validation counts each class the same, too"),
+            plan_row("", "validation during training also weights classes equally"),
         ]
 
     def _describe_comparison(self) -> list[str]:
-        """Returns a line on the comparison with random weights where it was asked for."""
+        """Returns a line on the comparison with random weights, or no line if there is none."""
         if not self.config.compare_scratch:
             return []
         count = self.config.compare_examples
-        images = "the same images"
+        images = "all training images"
         if count is not None and count < len(self.source.splits["train"]):
-            images = f"{count:,} training images, both"
-        return [plan_row("comparison", f"with random weights, on {images}")]
+            images = f"{count:,} training images"
+        return [plan_row("comparison", f"pretrained and random weights, each on {images}")]
 
 
 @dataclass(frozen=True)
 class PretrainPlan:
-    """A pretraining that is ready to run, or to go on.
+    """A pretraining that is ready to run, or to be resumed.
 
     Attributes:
-        config: Every setting, decided.
-        source: The data, opened.
-        backbone: The row of the backbone table.
-        run: The directory of the results; it is there already where a run was interrupted.
+        config: All settings, decided.
+        source: The opened data.
+        backbone: The record of the backbone.
+        run: The directory of the results. It exists already if an interrupted run is resumed.
     """
 
     config: DecidedPretrain
@@ -131,8 +131,8 @@ class PretrainPlan:
     run: RunDirectory
 
     def build_classifier(self) -> Classifier:
-        """Returns a classifier of random weights, all of which are trained."""
-        # Dropout is for heads that see few images; here the augmentation and the decay do its work.
+        """Returns a new classifier with random weights, all trainable."""
+        # No dropout: with many images, augmentation and weight decay are regularization enough.
         head = DecidedHead(epochs=0, dropout=0.0)
         num_classes = len(self.source.class_names)
         classifier = build_classifier(self.backbone, self.config, head, "none", num_classes)
@@ -140,19 +140,23 @@ class PretrainPlan:
         return classifier
 
     def describe(self, classifier: Classifier) -> str:
-        """Returns the plan as a person reads it."""
+        """Returns the plan as text."""
         config = self.config
-        smoothing = config.label_smoothing
+        details = [
+            f"batch size {config.batch_size:,}",
+            f"label smoothing {config.label_smoothing:g}",
+            *describe_regularization(config),
+        ]
         lines = [
             *describe_data(self.source, config),
             plan_row(
                 "backbone",
-                f"{self.backbone.name}, from scratch, at {config.image_size} pixels, "
-                f"{classifier.num_trainable():,} parameters trained",
+                f"{self.backbone.name}, random weights, "
+                f"{config.image_size} x {config.image_size} pixels, "
+                f"{classifier.num_trainable():,} trainable parameters",
             ),
             plan_row("training", describe_schedule(config)),
-            plan_row("", f"batches of {config.batch_size:,}, label smoothing {smoothing:g}"),
-            *(plan_row("", text) for text in describe_regularisation(config)),
+            plan_row("", ", ".join(details)),
             plan_row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             plan_row("precision", describe_arithmetic(config)),
         ]
@@ -161,13 +165,16 @@ class PretrainPlan:
 
 
 def make_plan(config: FitConfig) -> Plan:
-    """Returns the plan of a fit: names checked, data opened, open settings decided.
+    """Returns the plan of a fit: settings checked, data opened, open settings decided.
 
-    A run of the same settings that was interrupted is gone on with. Nothing is written and no
-    weights are loaded.
+    An interrupted run with the same settings is resumed. Nothing is written and no weights are
+    loaded.
+
+    Args:
+        config: The settings that the user gave.
 
     Raises:
-        UsageError: A setting names something that is not there, or that cannot be.
+        UsageError: A setting is impossible, or names something that does not exist.
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
@@ -183,14 +190,17 @@ def make_plan(config: FitConfig) -> Plan:
 
 
 def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
-    """Returns the plan of a pretraining likewise.
+    """Returns the plan of a pretraining, as `make_plan` does for a fit.
+
+    Args:
+        config: The settings that the user gave.
 
     Raises:
-        UsageError: A setting names something that is not there, or that cannot be.
+        UsageError: A setting is impossible, or names something that does not exist.
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
-    # The setting is a fit's; what the data themselves say of their examples holds here, too.
+    # Pretraining has no setting `class_weights`, but the data may have example weights.
     source = without_weightless(open_source(config))
     _check_content(PretrainConfig, config, source)
     decided = decide_pretraining(config, _facts(source, backbone))
@@ -201,12 +211,12 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
 
 
 def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) -> dict[str, Any]:
-    """Returns the settings that the machine decides, and the backbone's name as the table has it.
+    """Returns the settings that depend on the machine, and the exact name of the backbone.
 
     Args:
         config: Settings that the rules have decided.
-        backbone: The row of the backbone table.
-        num_images: Training images in all epochs.
+        backbone: The record of the backbone.
+        num_images: Training images in all epochs together.
     """
     tell_of_missing_gpus()
     return {
@@ -217,9 +227,9 @@ def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) ->
 
 
 def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> None:
-    """Raises a UsageError where data are not those of the run that is resumed with them.
+    """Raises a UsageError if the data differ from those of the run that would be resumed.
 
-    They may lie elsewhere by now, or have another name: the content counts.
+    Only the content counts: the data may have been moved or renamed.
     """
     if config.run is None:
         return
@@ -230,8 +240,8 @@ def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> 
     if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
-            "whose images, labels or splits differ. Give the same data, wherever they are now, or "
-            "choose another --run."
+            "whose images, labels or splits differ. Give the same data (they may have been moved), "
+            "or choose another --run."
         )
 
 

@@ -1,4 +1,4 @@
-"""What can be said of settings before anything heavy is imported and any data are opened."""
+"""Checks of settings before TensorFlow is imported and data are opened."""
 
 from tfxfer.config.schema import FitConfig, RunConfig
 from tfxfer.config.settings import option_of, setting_keys
@@ -10,18 +10,23 @@ from tfxfer.system.files import check_writable
 
 
 def check_settings(config: RunConfig) -> Backbone:
-    """Returns the backbone that settings name, once they are found to fit what is there.
+    """Checks settings and returns the backbone that they name.
 
-    Checked are that all text can be written down, that data are named, the backbone with its
-    smallest size, where the results go, and for a fit the weights and the stages.
+    Checks that text is UTF-8, that there is a value for `data`, that the backbone exists and takes
+    images of that size, that results can be written, and for a fit the weights and the stage to
+    unfreeze.
+
+    Args:
+        config: The settings that the user gave.
 
     Raises:
-        UsageError: A setting names something that is not there or does not fit.
+        UsageError: A setting is impossible, or names something that does not exist.
     """
     _check_text(config)
     if not config.data:
         raise UsageError(
-            "Missing setting 'data': the name of a data set, a folder, or 'digits' (--data)."
+            "Missing setting 'data' (--data): a folder, a manifest, the name of a dataset, or "
+            "'digits'."
         )
     backbone = find_backbone(config.backbone)
     check_writable(config.runs_dir, "runs_dir")
@@ -40,19 +45,19 @@ def check_settings(config: RunConfig) -> Backbone:
 
 
 def _check_text(config: RunConfig) -> None:
-    """Raises a UsageError for text that is not UTF-8, which no file of a run could hold."""
+    """Raises a UsageError for text that is not UTF-8, which the files of a run cannot hold."""
     for key in setting_keys(type(config)):
         value = config.get(key)
         if isinstance(value, str) and not _is_utf_8(value):
             shown = value.encode("utf-8", "backslashreplace").decode()
             raise UsageError(
-                f"Setting '{key}' is '{shown}', which is not UTF-8: it could not be written down "
-                f"with the other settings. Rename it, or give another {option_of(key)}."
+                f"Setting '{key}' is '{shown}', which is not UTF-8, so it cannot be saved with "
+                f"the run. Rename it, or give another {option_of(key)}."
             )
 
 
 def _is_utf_8(text: str) -> bool:
-    """Tells whether there are no bytes in a text that Python could not decode."""
+    """Returns whether a text can be encoded as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Which run to resume, and whether it may be."""
+"""Which run to resume, and whether it can be resumed."""
 
 import dataclasses
 import pathlib
@@ -19,23 +19,23 @@ def asked_settings(
     settings: Mapping[str, Any],
     resume: str | pathlib.Path | RunDirectory | None = None,
 ) -> AnyConfig:
-    """Returns what the user asked for: settings by name over a record over the defaults.
+    """Returns the settings that the user gave: by name, over a record, over the defaults.
 
     Args:
-        kind: Of the record.
-        config: A record, or None.
-        settings: By name; see `RunConfig.with_settings`.
-        resume: A run that is gone on with: its settings take the place of the defaults.
+        kind: Type of the record.
+        config: A record of settings, or None.
+        settings: Settings by name; see `RunConfig.with_settings`.
+        resume: A run to resume. Its settings replace the defaults.
 
     Raises:
-        UsageError: A setting is wrong, or is not that of the run to go on with.
+        UsageError: A setting is wrong, or differs from that of the run to resume.
     """
     if resume is None:
         return (config or kind()).with_settings(settings)
     run = run_to_resume(resume)
     theirs = run_settings(run, kind)
     ours = with_unchanged_places((config or theirs).with_settings(settings), run, theirs)
-    for name in ("precision", "xla"):  # a decision stands, on whatever machine the run goes on
+    for name in ("precision", "xla"):  # decided when the run started, on any machine
         if ours.get(name) == "auto":
             ours = dataclasses.replace(ours, **{name: theirs.get(name)})
     _check_same(run, theirs, ours)
@@ -43,29 +43,29 @@ def asked_settings(
     if missing and not run.is_finished:
         places = " or ".join(f"'{place}'" for place in missing)
         raise UsageError(
-            f"Cannot resume '{run.path}': its data are not where they were, {places}. Say where "
-            "they are now with --data."
+            f"Cannot resume '{run.path}': its data are no longer in {places}. Give their new place "
+            "with --data."
         )
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
 
 
 def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> RunDirectory:
-    """Returns the run that the user named, or the first that is new or of these settings.
+    """Returns the run that the user named, else the first that is new or has these settings.
 
     Args:
-        kind: Of the record that the command is asked by.
-        decided: Its settings.
-        default_name: Of the run, where the user named none.
+        kind: Type of the record of settings.
+        decided: The decided settings.
+        default_name: Name of the run if the user gave none.
 
     Raises:
-        UsageError: The run that the user named is there, and of other settings.
+        UsageError: The named run exists and has other settings.
     """
 
     def same(run: RunDirectory) -> bool:
         try:
             theirs = absolute(run_settings(run, kind))
             return differing_setting(theirs, absolute(decided)) is None
-        except UsageError:  # of another version, or of another command
+        except UsageError:  # written by another version or another command
             return False
 
     if decided.run is None:
@@ -77,9 +77,9 @@ def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> 
 
 
 def _check_same(run: RunDirectory, theirs: RunConfig, ours: RunConfig) -> None:
-    """Raises a UsageError unless a run may be gone on with under these settings.
+    """Raises a UsageError if a run has other settings, so that it cannot be resumed.
 
-    Of the data the content counts, which is looked at once they are open.
+    Data are compared by content, once they are opened.
     """
     ours = dataclasses.replace(ours, data=theirs.data, data_dir=theirs.data_dir)
     key = differing_setting(absolute(theirs), absolute(ours))
@@ -87,5 +87,5 @@ def _check_same(run: RunDirectory, theirs: RunConfig, ours: RunConfig) -> None:
         was, now = theirs.get(key), ours.get(key)
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with {key} {was!r}, now {now!r}. Give the "
-            f"settings of '{run.config}' to go on with it, or choose another --run."
+            f"settings of '{run.config}' to resume it, or choose another --run."
         )

@@ -1,1 +1,1 @@
-"""From arrays and facts to what a person reads."""
+"""Reports, charts and model cards, from arrays and records."""

@@ -1,4 +1,4 @@
-"""The card of a pretrained backbone: what it was trained on, how, and what it takes."""
+"""The card of a pretrained backbone: training data, accuracy, usage, recipe."""
 
 import keras
 import tensorflow as tf
@@ -14,8 +14,8 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
     """Returns the card of a finished pretraining, in Markdown.
 
     Args:
-        plan: What was run.
-        metrics: What came out.
+        plan: The plan of the pretraining.
+        metrics: Its results.
     """
     lines = [
         f"# {plan.backbone.name}, pretrained on {plan.source.name}",
@@ -24,11 +24,11 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
         "|---|---|",
         *_facts(plan, metrics),
         "",
-        "## What it takes and gives",
+        "## Inputs and outputs",
         "",
         *_usage(plan),
         "",
-        "## How to repeat it",
+        "## How to reproduce it",
         "",
         "`tfxfer pretrain --config recipe.toml`, with these settings in `recipe.toml`:",
         "",
@@ -38,39 +38,41 @@ def backbone_card(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
 
 
 def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
-    """Returns the rows of a table: what was trained, on what, and how good it is."""
+    """Returns the rows of a table: architecture, data, accuracy, training time."""
     config, backbone, source = plan.config, plan.backbone, plan.source
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
     scores = [
-        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} on "
-        f"{metrics.splits[name].num_examples:,} images, loss {metrics.splits[name].loss:.4f} |"
+        f"| {name} accuracy | {metrics.splits[name].accuracy:.4f} "
+        f"({metrics.splits[name].num_examples:,} images), loss {metrics.splits[name].loss:.4f} |"
         for name in ("validation", "test")
         if name in metrics.splits
     ]
     return [
         f"| network | {backbone.name}, {backbone.num_parameters:,} parameters without classifier; "
         f"{backbone.paper} |",
-        f"| source data | {source.name}: {counts} images, typically {width} x {height} pixels, "
+        f"| source dataset | {source.name}: {counts} images, typically {width} x {height} pixels, "
         f"{len(source.class_names)} classes |",
-        f"| trained from | random weights, seed {config.seed} |",
+        f"| initial weights | random, seed {config.seed} |",
         *scores,
-        f"| kept | epoch {metrics.epoch} of {config.epochs}, the best on validation |",
-        f"| took | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
+        f"| best epoch | {metrics.epoch} of {config.epochs}, on validation |",
+        f"| training time | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
         f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
     ]
 
 
 def _usage(plan: PretrainPlan) -> list[str]:
-    """Returns how the backbone is used."""
+    """Returns input, output, and the command that uses the backbone."""
     config, backbone = plan.config, plan.backbone
-    upsampled = "" if config.input_size == config.image_size else f", from {config.input_size}"
+    upsampled = ""
+    if config.input_size != config.image_size:
+        upsampled = f" (upsampled from {config.input_size})"
     return [
         f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
-        f"float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
-        f"gives feature maps of {backbone.num_features:,} channels. As `--weights` of a fit it may "
-        f"run at any size from {backbone.min_size} pixels on, and the normalisation becomes part "
-        "of the model:",
+        f"as float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
+        f"returns feature maps of {backbone.num_features:,} channels. With `tfxfer fit --weights` "
+        f"it runs at any image size of at least {backbone.min_size} pixels, and the normalization "
+        "becomes part of the model:",
         "",
         f"    tfxfer fit --backbone {backbone.name} --weights backbone.keras --data DATA",
     ]

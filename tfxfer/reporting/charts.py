@@ -1,4 +1,4 @@
-"""Charts as SVG that a style sheet colours: lines over epochs, and confidence against accuracy."""
+"""SVG charts, colored by a style sheet: lines by epoch, bars, and reliability diagrams."""
 
 import math
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-# In the units of the viewBox; a phone shows it at about its size.
+# In units of the viewBox, which are about the pixels of a phone.
 _WIDTH, _HEIGHT = 440, 230
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 22, 34
 
-# Radii of dots: where all are alike, and what is added where they stand for shares of the images.
-_DOT, _MOST_OF_ALL = 3.0, 9.0
+# Radii of dots: the smallest, and what is added for a dot that stands for all images.
+_DOT, _ALL_IMAGES = 3.0, 9.0
 
-# More points than these are a line without dots.
+# A line with more points has no dots.
 _MOST_DOTS = 60
 
 Point = tuple[float, float]
@@ -25,11 +25,11 @@ class Series:
     """One line of a chart.
 
     Attributes:
-        name: What it is called.
-        style: The class by which the style sheet knows it.
-        points: (x, y); a y that is no finite number breaks the line.
-        notes: What is told of each point when one points at it; none, or as many as points.
-        radii: Of the dots; none, or as many as points.
+        name: Name in the legend.
+        style: CSS class.
+        points: (x, y) in data units; a y that is not finite interrupts the line.
+        notes: Tooltip of each point; empty shows its value.
+        radii: Radius of each dot; empty uses one size.
     """
 
     name: str
@@ -41,19 +41,19 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """What a chart shows, and over which ranges.
+    """A line chart.
 
     Attributes:
-        title: Of the whole, for those who do not see it too.
-        x_label: What runs to the right.
+        title: Description for screen readers.
+        x_label: Label of the x axis.
         series: The lines.
-        y_range: Lowest and highest value; None takes what the lines need.
-        logarithmic: Whether the values are on a logarithmic scale.
-        marks: Vertical lines at some x, with what stands beside them.
-        best: x of what is marked as kept, if anything is.
+        y_range: Lowest and highest y; None is the range of the data.
+        logarithmic: Whether the y axis is logarithmic.
+        marks: Labeled vertical lines, as (x, label).
+        best: x of the band that marks the best epoch, if any.
         height: In units of the viewBox.
-        x_range: Where the x axis begins and ends; None takes what the lines need.
-        x_ticks: The numbers on it; none are whole numbers.
+        x_range: Lowest and highest x; None is the range of the data.
+        x_ticks: Ticks of the x axis; empty is whole numbers.
     """
 
     title: str
@@ -68,7 +68,7 @@ class Chart:
     x_ticks: Sequence[float] = field(default=())
 
     def draw(self) -> Markup:
-        """Returns the chart as an `svg` element."""
+        """Draws the chart as an `svg` element."""
         frame = _Frame(self)
         parts = [
             Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
@@ -78,14 +78,14 @@ class Chart:
             *(frame.mark(x, text) for x, text in self.marks),
         ]
         if self.best is not None:
-            parts.append(frame.kept(self.best))
+            parts.append(frame.band(self.best))
         for series in self.series:
             parts += frame.line(series)
         return Markup("").join([*parts, Markup("</svg>")])
 
 
 class _Frame:
-    """The axes of a chart: from values to places."""
+    """The axes of a chart: maps values to coordinates."""
 
     def __init__(self, chart: Chart) -> None:
         points = [point for series in chart.series for point in series.points]
@@ -118,7 +118,7 @@ class _Frame:
         )
 
     def grid(self) -> list[Markup]:
-        """Returns lines and numbers of both axes."""
+        """Returns grid lines and tick labels of both axes."""
         parts = []
         for y in self._y_ticks:
             _, place = self._place(self._x[0], y)
@@ -145,20 +145,20 @@ class _Frame:
         return parts
 
     def mark(self, x: float, text: str) -> Markup:
-        """Returns a vertical line with what stands beside it."""
+        """Returns a vertical line with a label."""
         place, _ = self._place(x, self._y[0] or 1)
         return Markup(
             '<path class="mark" d="M{0:.1f} {1}V{2}"/>'
             '<text class="mark-text" x="{3:.1f}" y="{4}">{5}</text>'
         ).format(place, 4, self._bottom, place + 4, 13, text)
 
-    def kept(self, x: float) -> Markup:
-        """Returns what marks the epoch whose weights are kept."""
+    def band(self, x: float) -> Markup:
+        """Returns the band that marks the best epoch."""
         place, _ = self._place(x, self._y[0] or 1)
-        return Markup('<path class="kept" d="M{0:.1f} {1}V{2}"/>').format(place, _TOP, self._bottom)
+        return Markup('<path class="best" d="M{0:.1f} {1}V{2}"/>').format(place, _TOP, self._bottom)
 
     def line(self, series: Series) -> list[Markup]:
-        """Returns a line, with dots where there is room for them."""
+        """Returns a line, with dots unless there are many."""
         places = [self._place(x, y) if self._shown(y) else None for x, y in series.points]
         path, pen = [], "M"
         for place in places:
@@ -183,7 +183,7 @@ class _Frame:
 
 
 def legend(series: Sequence[Series]) -> Markup:
-    """Returns the names of lines with a stroke of each."""
+    """Returns the names of the series, each with a sample of its line."""
     return Markup("").join(
         Markup(
             '<span class="legend"><svg viewBox="0 0 24 8" aria-hidden="true">'
@@ -194,7 +194,12 @@ def legend(series: Sequence[Series]) -> Markup:
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Returns round numbers that enclose a range, about so many of them, ascending."""
+    """Returns about `count` round numbers that enclose a range, ascending.
+
+    Examples:
+        >>> nice_ticks(0.94, 1.0)
+        [0.94, 0.96, 0.98, 1.0]
+    """
     span = (high - low) or abs(high) or 1.0
     rough = span / count
     power = 10 ** math.floor(math.log10(rough))
@@ -204,7 +209,12 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def whole_ticks(low: float, high: float, count: int = 8) -> list[float]:
-    """Returns whole numbers within a range, about so many of them, ascending."""
+    """Returns about `count` whole numbers within a range, ascending.
+
+    Examples:
+        >>> whole_ticks(0.5, 4.5)
+        [1.0, 2.0, 3.0, 4.0]
+    """
     step = max(1, round(nice_ticks(0, max(high - low, 1), count)[1]))
     first = math.ceil(low / step) * step
     return [float(number) for number in range(first, math.floor(high) + 1, step)]
@@ -217,7 +227,7 @@ def _powers(low: float, high: float) -> list[float]:
 
 
 def bars(shares: Sequence[tuple[str, float, str]]) -> Markup:
-    """Returns horizontal bars: names, lengths in [0, 1], and what stands behind each."""
+    """Returns horizontal bars of (name, length in [0, 1], label)."""
     return Markup("").join(
         Markup(
             '<div class="bar"><span>{}</span><i style="width:{:.1f}%"></i><b>{}</b></div>'
@@ -227,25 +237,25 @@ def bars(shares: Sequence[tuple[str, float, str]]) -> Markup:
 
 
 def reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
-    """Returns a chart of how often the model is right (up) where it is so sure (to the right).
+    """Draws a reliability diagram: accuracy (y axis) by confidence (x axis).
 
     Args:
-        bins: Mean confidence, accuracy and number of images of each; see `calibration.Calibration`.
+        bins: Mean confidence, accuracy and number of images; see `calibration.Calibration`.
     """
     total = sum(count for *_, count in bins)
-    ideal = Series("as sure as right", "ideal", [(0, 0), (1, 1)], ["", ""])
+    ideal = Series("perfect calibration", "ideal", [(0, 0), (1, 1)], ["", ""])
     found = Series(
-        "found",
+        "model",
         "validation",
         [(confidence, accuracy) for confidence, accuracy, _ in bins],
         [
-            f"{count:,} of {total:,} images: {confidence:.1%} sure, {accuracy:.1%} right"
+            f"{count:,} of {total:,} images: confidence {confidence:.1%}, accuracy {accuracy:.1%}"
             for confidence, accuracy, count in bins
         ],
-        [_DOT + _MOST_OF_ALL * math.sqrt(count / total) for *_, count in bins],
+        [_DOT + _ALL_IMAGES * math.sqrt(count / total) for *_, count in bins],
     )
     return Chart(
-        title="How often the model is right where it is so sure",
+        title="Reliability diagram: accuracy by confidence",
         x_label="confidence",
         series=[ideal, found],
         y_range=(0, 1),

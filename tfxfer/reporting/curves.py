@@ -1,4 +1,4 @@
-"""What happened from epoch to epoch of a run: charts of loss, accuracy and learning rate."""
+"""Training curves: charts of loss, accuracy and learning rate by epoch."""
 
 import math
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ from tfxfer.reporting.charts import Chart, Series
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import BestEpoch
 
-# Where the highest rates of the phases are further apart, the scale is logarithmic.
+# The scale is logarithmic if the peak learning rates of the phases differ by a larger factor.
 _WIDE_RATES = 50
 
 
 def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) -> dict[str, Any]:
-    """Returns the charts of loss, accuracy and learning rate over the epochs of all phases.
+    """Draws the charts of loss, accuracy and learning rate over the epochs of all phases.
 
     Args:
-        epochs: Of all phases, in their order.
-        config: Of the run.
-        best: The epoch whose weights are kept.
+        epochs: Epochs of all phases, in their order.
+        config: Settings of the run.
+        best: The epoch whose weights were saved.
 
     Returns:
-        What the template of the page takes: "charts" by name, their "legend", whether they show the
-        "best" epoch ("has_best"), and whether the head was "solved".
+        Variables of the page's template: "charts" by name, their "legend", "has_best" (whether the
+        best epoch is marked), and "solved" (whether L-BFGS solved the head).
     """
-    kept = [
+    at_best = [
         float(number)
         for number, epoch in enumerate(epochs, start=1)
         if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch)
@@ -36,7 +36,7 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
         "x_label": "epoch",
         "x_range": (0.5, len(epochs) + 0.5),
         "marks": [(i + 0.5, epochs[i].phase) for i in starts],
-        "best": kept[0] if kept else None,
+        "best": at_best[0] if at_best else None,
     }
     drawn = {}
     for what in ("loss", "accuracy"):
@@ -46,13 +46,13 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
     return {
         "charts": {name: chart.draw() for name, chart in drawn.items()},
         "legend": charts.legend(drawn["loss"].series),
-        "has_best": bool(kept),
+        "has_best": bool(at_best),
         "solved": config.head.epochs > 0 and config.head.optimizer == "lbfgs",
     }
 
 
 def _line(epochs: Sequence[Epoch], split: str, what: str) -> Series:
-    """Returns the line of a split's loss or accuracy."""
+    """Returns the series of a split's loss or accuracy."""
     values = [getattr(epoch, f"{split}_{what}") for epoch in epochs]
     return Series(
         split,
@@ -72,7 +72,7 @@ def _rate_chart(epochs: Sequence[Epoch], config: DecidedFit, frame: dict[str, An
         max(rate for (_, rate), epoch in zip(rates, epochs, strict=True) if epoch.phase == phase)
         for phase in dict.fromkeys(epoch.phase for epoch in epochs)
     ]
-    known = [peak for peak in peaks if peak > 0]  # a head that is solved has none
+    known = [peak for peak in peaks if peak > 0]  # L-BFGS has no learning rate
     notes = [f"{one.phase} epoch {one.epoch}: {one.learning_rate:.3g}" for one in epochs]
     return Chart(
         title="learning rate by epoch",
@@ -84,7 +84,7 @@ def _rate_chart(epochs: Sequence[Epoch], config: DecidedFit, frame: dict[str, An
 
 
 def _rates(epochs: Sequence[Epoch], config: DecidedFit) -> list[charts.Point]:
-    """Returns the learning rate after each epoch; L-BFGS has none."""
+    """Returns the learning rate after each epoch; NaN for L-BFGS, which has none."""
     solved = config.head.optimizer == "lbfgs"
     return [
         (number, math.nan if solved and epoch.phase == "head" else epoch.learning_rate)

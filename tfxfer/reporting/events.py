@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a finished run, beside the curves: confusion, and images."""
+"""TensorBoard summaries of a finished run: metrics, confusion matrix and mistakes."""
 
 import shutil
 
@@ -12,14 +12,15 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.markdown import table
-from tfxfer.reporting.pictures import read_pictures
+from tfxfer.reporting.thumbnails import read_thumbnails
 
-# More classes than these are no table that one can read.
+# With more classes the table lists the most frequent mistakes.
 _TABLE_CLASSES = 20
 
 _PAIRS = 50
 
-# Pixels of a side of the matrix; of more classes than these those with the most mistakes are shown.
+# Side of the image of the matrix in pixels. It shows at most as many classes: those with the most
+# mistakes.
 _MATRIX_SIDE = 512
 
 _IMAGES = 16
@@ -28,42 +29,43 @@ _SIDE = 224
 
 
 def write(findings: Findings) -> None:
-    """Writes the confusion matrix and the most telling images of a run for TensorBoard.
+    """Writes metrics, the confusion matrix and the most confident mistakes for TensorBoard.
 
-    The matrix is an image, rows true and columns predicted, the darker the larger the share of the
-    row, and a table in words, under "Text"; the images are the most confident mistakes, with their
-    labels there, too.
+    The matrix is written as an image (rows true, columns predicted, darker for a larger share of
+    the row) and as a table, under "Text". So are the labels of the mistakes.
 
     Raises:
-        RunError: They cannot be written.
+        RunError: The events cannot be written.
     """
     directory = findings.run.events / "evaluation"
     mistakes = findings.mistakes[:_IMAGES]
-    pictures = read_pictures(findings.images, mistakes, _SIDE)
+    thumbnails = read_thumbnails(findings.images, mistakes, _SIDE)
     shutil.rmtree(directory, ignore_errors=True)
     try:
         writer = tf.summary.create_file_writer(str(directory))
         with writer.as_default(step=len(findings.epochs)):
-            _summarise(findings.result)
+            _write_summaries(findings.result)
             if len(mistakes):
-                tf.summary.image("mistakes", pictures, max_outputs=_IMAGES)
-                tf.summary.text("labels of the mistakes", _mistakes_table(findings, mistakes))
+                tf.summary.image("most_confident_mistakes", thumbnails, max_outputs=_IMAGES)
+                tf.summary.text(
+                    "most_confident_mistakes/labels", _mistakes_table(findings, mistakes)
+                )
         writer.close()
     except tf.errors.OpError as error:
         reason = readable_reason(error)
         raise RunError(f"Cannot write to '{directory}': {reason}.") from error
 
 
-def _summarise(result: EvaluationResult) -> None:
-    """Writes the scores and the confusion matrix."""
+def _write_summaries(result: EvaluationResult) -> None:
+    """Writes loss, accuracy and the confusion matrix."""
     tf.summary.scalar("loss", result.loss)
     tf.summary.scalar("accuracy", result.accuracy)
-    tf.summary.image("confusion matrix", _as_image(result.pairs)[None])
-    tf.summary.text("confusion", _confusion_table(result.pairs, result.class_names))
+    tf.summary.image("confusion_matrix", _as_image(result.pairs)[None])
+    tf.summary.text("confusion_matrix/table", _confusion_table(result.pairs, result.class_names))
 
 
 def _mistakes_table(findings: Findings, mistakes: npt.NDArray[np.int64]) -> str:
-    """Returns what is said of some images in Markdown."""
+    """Returns a table of labels and predictions in Markdown."""
     result, names = findings.result, findings.result.class_names
     rows = [
         [
@@ -75,28 +77,28 @@ def _mistakes_table(findings: Findings, mistakes: npt.NDArray[np.int64]) -> str:
         ]
         for place, number in enumerate(mistakes)
     ]
-    return table(["sample", "label", "taken for", "confidence", "image"], rows)
+    return table(["sample", "label", "predicted as", "confidence", "image"], rows)
 
 
 def _as_image(pairs: Confusion) -> npt.NDArray[np.uint8]:
-    """Returns a matrix as grey squares, (height, width, 1), white for none of a row."""
+    """Returns the matrix as gray squares, shape (height, width, 1), uint8; white is 0."""
     shown = pairs.classes_with_most_mistakes(_MATRIX_SIDE)
     shares = pairs.among(shown) / np.maximum(pairs.support[shown], 1)[:, None]
     square = _MATRIX_SIDE // len(shown)
-    grey = (255 * (1 - shares)).round().astype(np.uint8)
-    return np.kron(grey, np.ones((square, square), np.uint8))[..., None]
+    gray = (255 * (1 - shares)).round().astype(np.uint8)
+    return np.kron(gray, np.ones((square, square), np.uint8))[..., None]
 
 
 def _confusion_table(pairs: Confusion, names: tuple[str, ...]) -> str:
-    """Returns a matrix in Markdown; where it is large, the pairs that are confused most."""
+    """Returns the matrix in Markdown or, with many classes, the most frequent mistakes."""
     if len(names) <= _TABLE_CLASSES:
         rows = [
             [name, *map(str, counts)]
             for name, counts in zip(names, pairs.dense().tolist(), strict=True)
         ]
-        return table(["label / taken for", *names], rows)
+        return table(["label / predicted as", *names], rows)
     rows = [
-        [names[label], names[taken], str(count)]
-        for label, taken, count in pairs.most_confused(_PAIRS)
+        [names[label], names[predicted], str(count)]
+        for label, predicted, count in pairs.most_confused(_PAIRS)
     ]
-    return table(["label", "taken for", "images"], rows)
+    return table(["label", "predicted as", "images"], rows)

@@ -1,4 +1,4 @@
-"""What is known of a finished run, from which its report is written."""
+"""Everything the report of a finished run is written from."""
 
 import functools
 import os
@@ -20,18 +20,18 @@ from tfxfer.system.run_layout import RunDirectory
 
 @dataclass(frozen=True)
 class Findings:
-    """A run and how it did on the split that judges it.
+    """A run with its metrics and predictions on the split that evaluates it.
 
     Attributes:
-        run: Where it lies.
-        config: Its settings, all decided.
-        metrics: What came out of it.
-        epochs: What happened, of all phases.
+        run: Directory of the run.
+        config: Settings, all decided.
+        metrics: Content of `metrics.json`.
+        epochs: Epochs of all phases.
         model: RGB in [0, 255] to probabilities.
-        result: How the model did on the split that judges it.
-        images: Of that split, in the order of the result.
-        labels: Class indices of each split, (num_examples,).
-        notes: What was noticed about the data as they were opened.
+        result: Metrics on test, or on validation if there is no test.
+        images: Images of that split, in the order of the result.
+        labels: Class indices by split, shape (num_examples,) each.
+        notes: Remarks on the data from when they were opened.
     """
 
     run: RunDirectory
@@ -46,7 +46,7 @@ class Findings:
 
     @functools.cached_property
     def counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Images by split and by class, (num_classes,) each."""
+        """Number of images of each class by split, shape (num_classes,) each."""
         num_classes = len(self.result.class_names)
         return {
             split: np.bincount(labels, minlength=num_classes)
@@ -55,56 +55,59 @@ class Findings:
 
     @functools.cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """The most probable class of each image, (num_examples,)."""
+        """The predicted (most probable) class of each image, shape (num_examples,)."""
         predicted: npt.NDArray[np.int64] = self.result.probabilities.argmax(axis=1)
         return predicted
 
     @functools.cached_property
     def confidence(self) -> npt.NDArray[np.float32]:
-        """The probability of that class, (num_examples,)."""
+        """The probability of the predicted class, in [0, 1], shape (num_examples,)."""
         confidence: npt.NDArray[np.float32] = self.result.probabilities.max(axis=1)
         return confidence
 
     @functools.cached_property
     def mistakes(self) -> npt.NDArray[np.int64]:
-        """The images that were taken for another class, the most confident first."""
+        """Indices of wrong predictions, most confident first."""
         wrong = np.flatnonzero(self.predicted != self.result.labels)
         ordered: npt.NDArray[np.int64] = wrong[np.argsort(-self.confidence[wrong], kind="stable")]
         return ordered
 
     @functools.cached_property
-    def hits(self) -> npt.NDArray[np.int64]:
-        """The images that were recognised, the least confident first."""
-        right = np.flatnonzero(self.predicted == self.result.labels)
-        ordered: npt.NDArray[np.int64] = right[np.argsort(self.confidence[right], kind="stable")]
+    def correct(self) -> npt.NDArray[np.int64]:
+        """Indices of correct predictions, least confident first."""
+        correct = np.flatnonzero(self.predicted == self.result.labels)
+        ordered: npt.NDArray[np.int64] = correct[
+            np.argsort(self.confidence[correct], kind="stable")
+        ]
         return ordered
 
     def describe(self, number: int) -> str:
-        """Returns the id of an image of the result: a path, "cifar10 test #5"."""
+        """Returns the id of an image of the result: a path, or as in "cifar10 test #5"."""
         return self.images.describe(Number(number))
 
     def short_ids(self, numbers: npt.NDArray[np.int64]) -> list[str]:
-        """Returns the ids of images, those of files without the folders that all are in."""
+        """Returns the ids of images; paths are relative to their common folder."""
         ids = [self.describe(int(number)) for number in numbers]
         if len(ids) > 1 and all(map(os.path.isabs, ids)):
             ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
         return ids
 
-    def behind_cells(
-        self, shown: npt.NDArray[np.int64], per_cell: int, in_all: int
+    def images_of_cells(
+        self, shown: npt.NDArray[np.int64], per_cell: int, total: int
     ) -> dict[tuple[int, int], list[int]]:
-        """Returns which images are shown for each cell of the confusion matrix of some classes.
+        """Selects the images to show for each cell of the confusion matrix of some classes.
 
-        Mistakes come with the most confident first, hits with the least confident. Where there are
-        too many each cell gets its first before any gets its second, the fullest cells first.
+        Wrong predictions are sorted by descending confidence, correct ones by ascending confidence.
+        If there are more than `total`, each cell gets its first image before any gets its second,
+        large cells first.
 
         Args:
-            shown: The classes, in the order of the rows and columns.
-            per_cell: The most images of a cell.
-            in_all: The most images of all cells.
+            shown: Class indices, in the order of the rows and columns.
+            per_cell: Maximum number of images of a cell.
+            total: Maximum number of images of all cells.
 
         Returns:
-            Images by cell, (row, column), in the order of the cells.
+            Indices of images by cell, (row, column), in the order of the cells.
         """
         labels, predicted = self.result.labels, self.predicted
         place = np.full(len(self.result.class_names), -1)
@@ -113,15 +116,15 @@ class Findings:
         numbers = np.flatnonzero((row >= 0) & (column >= 0))
         cell = row[numbers] * len(shown) + column[numbers]
         confidence = self.confidence[numbers]
-        telling = np.where(row[numbers] == column[numbers], confidence, -confidence)
-        order = np.lexsort((numbers, telling, cell))
+        rank_by = np.where(row[numbers] == column[numbers], confidence, -confidence)
+        order = np.lexsort((numbers, rank_by, cell))
         numbers, cell = numbers[order], cell[order]
         _, first, size = np.unique(cell, return_index=True, return_counts=True)
         rank = np.arange(len(cell)) - np.repeat(first, size)
         chosen = np.lexsort((-np.repeat(size, size), rank))
-        chosen = np.sort(chosen[rank[chosen] < per_cell][:in_all])
-        behind: dict[tuple[int, int], list[int]] = {}
+        chosen = np.sort(chosen[rank[chosen] < per_cell][:total])
+        selected: dict[tuple[int, int], list[int]] = {}
         for index in chosen:
             key = divmod(int(cell[index]), len(shown))
-            behind.setdefault(key, []).append(int(numbers[index]))
-        return behind
+            selected.setdefault(key, []).append(int(numbers[index]))
+        return selected

@@ -1,4 +1,4 @@
-"""The model card of a run, in Markdown, in the form that the Hugging Face hub reads."""
+"""The model card of a run: Markdown with the metadata of the Hugging Face hub."""
 
 import json
 from typing import Any
@@ -13,72 +13,73 @@ from tfxfer.reporting.markdown import as_text
 from tfxfer.system.names import class_lines
 from tfxfer.version import __version__
 
-# Classes that are listed one by one.
+# Maximum number of classes that are listed.
 _LISTED_CLASSES = 50
 
 
 def render(findings: Findings) -> str:
-    """Returns the card: facts for the hub, then what a person asks of a model.
+    """Returns the card: metadata for the hub, then text.
 
-    The facts name no licence: that is for whoever owns the images to decide. They are YAML; texts
-    stand in them as JSON writes them, which is YAML, too, whatever is in a name.
+    The metadata have no license: the owner of the images decides it. They are YAML. Strings are
+    written as JSON, which is valid YAML for any name.
     """
     name = findings.run.path.resolve().name
     lines = [
-        *_facts(findings, name),
+        *_metadata(findings, name),
         *("", f"# {as_text(name)}", "", *_introduction(findings)),
-        *("", "## How to use it", "", *_usage(findings)),
+        *("", "## How to get started", "", *_usage(findings)),
         *("", "## Classes", "", _classes(findings.result.class_names)),
         *("", "## Training", "", *_training(findings)),
         *("", "## Evaluation", "", *_evaluation(findings)),
-        *("", "## Limits", "", *_limits(findings.config)),
+        *("", "## Limitations", "", *_limitations(findings.config)),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _introduction(findings: Findings) -> list[str]:
-    """Returns what the model is, and how good."""
+    """Returns the architecture and the accuracy."""
     num_classes = len(findings.result.class_names)
     network = words.network(findings.config, findings.metrics.parameters, num_classes)
     transfer = words.transfer(findings.metrics.comparison)
     return [
-        f"An image classifier of {num_classes:,} classes, trained by tfxfer {__version__}. "
-        f"The network: {network}",
+        f"An image classifier with {num_classes:,} classes, trained with tfxfer {__version__}.",
         "",
-        *words.verdict(findings.result),
-        *([transfer] if transfer else []),
+        network,
+        "",
+        " ".join(words.verdict(findings.result)),
+        *(["", transfer] if transfer else []),
     ]
 
 
 def _classes(names: tuple[str, ...]) -> str:
-    """Returns the names of the classes; where there are many, the first ones."""
+    """Returns the names of the classes; if there are many, the first ones."""
     shown = ", ".join(map(as_text, names[:_LISTED_CLASSES]))
-    return shown + (", ... (`classes.txt`)" if len(names) > _LISTED_CLASSES else "")
+    return shown + (", ... (all in `classes.txt`)" if len(names) > _LISTED_CLASSES else "")
 
 
 def _training(findings: Findings) -> list[str]:
-    """Returns on what the model was trained, and how."""
+    """Returns the training data, the phases, and how to reproduce the run."""
     metrics = findings.metrics
     splits = ", ".join(f"{counts.sum():,} {split}" for split, counts in findings.counts.items())
+    phases = words.phases(findings.config, findings.epochs, metrics.penalty, metrics.best)
     return [
-        f"Data: {as_text(findings.result.data)}, {splits} images.",
+        f"- Dataset: {as_text(findings.result.data)}, {splits} images.",
         *(f"- {as_text(note)}" for note in findings.notes),
+        *(f"- {line}" for line in phases),
         "",
-        *words.phases(findings.config, findings.epochs, metrics.penalty, metrics.best),
-        "",
-        "`tfxfer fit --config config.toml` repeats it. It ran on Keras "
-        f"{keras.__version__} ({keras.backend.backend()}) and TensorFlow {tf.__version__}.",
+        "Reproduce with `tfxfer fit --config config.toml`. Versions: Keras "
+        f"{keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__}.",
     ]
 
 
 def _evaluation(findings: Findings) -> list[str]:
-    """Returns how good the model is, number by number."""
+    """Returns a table of the metrics."""
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
     return [
-        f"On {result.num_examples:,} {result.split} images; in brackets 95% of bootstrap samples.",
+        f"On {result.num_examples:,} {result.split} images, with 95% bootstrap intervals.",
         "",
-        "| | | |",
+        "| metric | value | 95% interval |",
         "|---|---|---|",
         *(
             f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"
@@ -88,21 +89,22 @@ def _evaluation(findings: Findings) -> list[str]:
     ]
 
 
-def _limits(config: DecidedFit) -> list[str]:
-    """Returns what nobody knows of the model."""
+def _limitations(config: DecidedFit) -> list[str]:
+    """Returns the limitations that hold for any classifier of this kind."""
     lines = [
-        "It answers with one of its classes whatever it is shown. It was judged on images of the "
-        "same origin as those it learnt from: of others nothing is known.",
+        "- The model predicts one of its classes whatever an image shows.",
+        "- It was evaluated on images from the same dataset as the training images. Its accuracy "
+        "on other images is unknown.",
     ]
     if config.weights != "none":
         lines.append(
-            "It has inherited the biases of what its pretrained weights were trained on: "
+            "- It may inherit biases from the data of its pretrained weights: "
             f"{as_text(config.weights)}."
         )
     return lines
 
 
-def _facts(findings: Findings, name: str) -> list[str]:
+def _metadata(findings: Findings, name: str) -> list[str]:
     """Returns the block of YAML at the top."""
     result = findings.result
     measured = [
@@ -124,25 +126,25 @@ def _facts(findings: Findings, name: str) -> list[str]:
         ],
     }
     tags = ["tfxfer", "keras", "tensorflow", "transfer-learning", findings.config.backbone]
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "library_name": "keras",
         "pipeline_tag": "image-classification",
         "tags": tags,
         "metrics": [kind for kind, *_ in measured],
         "model-index": [index],
     }
-    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in facts.items()), "---"]
+    return ["---", *(f"{key}: {json.dumps(value)}" for key, value in metadata.items()), "---"]
 
 
 def _usage(findings: Findings) -> list[str]:
-    """Returns how a script loads the model and asks it."""
+    """Returns code that loads the model and predicts."""
     size = findings.images.image_size
     names = findings.result.class_names
     read = 'pathlib.Path("classes.txt").read_text("utf-8")'
-    imports, told = ["import pathlib"], [f"class_names = {read}.splitlines()"]
+    imports, names_code = ["import pathlib"], [f"class_names = {read}.splitlines()"]
     if class_lines(names).splitlines() != list(names):  # see `class_lines`
         imports = ["import json", "import pathlib"]
-        told = [
+        names_code = [
             f'lines = {read}.removesuffix("\\n").split("\\n")',
             "class_names = [json.loads(line) if line[0] == '\"' else line for line in lines]",
         ]
@@ -153,13 +155,13 @@ def _usage(findings: Findings) -> list[str]:
         "import keras",
         "",
         'model = keras.models.load_model("model.keras")',
-        *told,
+        *names_code,
         f"images = ...  # (batch, {size}, {size}, 3), RGB in [0, 255]",
         "probabilities = model.predict(images)",
         "```",
         "",
-        "The middle square of a picture, turned as its EXIF orientation says and resized with "
-        "antialiasing, is what it was trained on. tfxfer does that by itself:",
+        "Preprocessing: apply the EXIF orientation, crop the center square, and resize it with "
+        "antialiasing. tfxfer does this for you:",
         "",
         "```python",
         "import tfxfer",

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting the tables, drawing the confusion matrix, and showing the pictures behind its cells.
+// Sorts the tables, draws the confusion matrix, and shows the images of its cells.
 
 const sortTable = (table, column, button) => {
   const header = button.closest("th");
@@ -37,18 +37,18 @@ if (source) {
   const matrix = JSON.parse(source.textContent);
   const table = document.getElementById("matrix");
   const [order, shares] = [document.getElementById("order"), document.getElementById("shares")];
-  const dialog = document.getElementById("behind");
+  const dialog = document.getElementById("cell");
   const byRow = matrix.names.map(() => new Map());
-  for (const [row, column, count, pictures] of matrix.cells) byRow[row].set(column, { count, pictures });
+  for (const [row, column, count, thumbnails] of matrix.cells) byRow[row].set(column, { count, thumbnails });
   table.classList.toggle("few", matrix.names.length <= 10);
   table.classList.toggle("many", matrix.names.length > 30);
   const sums = byRow.map((cells) => [...cells.values()].reduce((sum, cell) => sum + cell.count, 0));
 
   const titleOf = (row, column, count) => {
-    const [label, taken] = [matrix.names[row], matrix.names[column]];
+    const [label, predicted] = [matrix.names[row], matrix.names[column]];
     return row === column
-      ? `${count} of ${matrix.support[row]} '${label}' recognised`
-      : `${count} of ${matrix.support[row]} '${label}' taken for '${taken}'`;
+      ? `${count} of ${matrix.support[row]} images of '${label}' predicted correctly`
+      : `${count} of ${matrix.support[row]} images of '${label}' predicted as '${predicted}'`;
   };
 
   const tileOf = ([number, id, confidence], what) => {
@@ -58,18 +58,18 @@ if (source) {
     const tile = element("div", { className: `tile sheet-${Math.floor(number / (columns * rows))}`, role: "img", ariaLabel: id });
     tile.style.backgroundSize = `${columns * pitch * scale}px ${rows * pitch * scale}px`;
     tile.style.backgroundPosition = `${-(place % columns) * pitch * scale}px ${-Math.floor(place / columns) * pitch * scale}px`;
-    const share = `${(100 * confidence).toFixed(1)}% sure`;
-    return element("figure", { title: id }, tile, element("figcaption", {}, share, element("br"), id));
+    const text = `${(100 * confidence).toFixed(1)}%`;
+    return element("figure", { title: id }, tile, element("figcaption", {}, text, element("br"), id));
   };
 
   const show = (row, column) => {
-    const { count, pictures } = byRow[row].get(column);
-    document.getElementById("behind-title").textContent = titleOf(row, column, count);
-    const order = row === column ? "the least confident" : "the most confident";
-    document.getElementById("behind-note").textContent =
-      pictures.length === 0 ? "The page has room for the pictures of fuller cells only; predictions.csv names these." :
-      pictures.length < count ? `${pictures.length} of them, ${order} first` : `${order} first`;
-    document.getElementById("tiles").replaceChildren(...pictures.map(tileOf));
+    const { count, thumbnails } = byRow[row].get(column);
+    document.getElementById("cell-title").textContent = titleOf(row, column, count);
+    const order = row === column ? "lowest confidence first" : "highest confidence first";
+    document.getElementById("cell-note").textContent =
+      thumbnails.length === 0 ? "The report embeds a limited number of images. predictions.csv lists these." :
+      thumbnails.length < count ? `${thumbnails.length} of ${count} images with their confidence, ${order}` : `With their confidence, ${order}`;
+    document.getElementById("tiles").replaceChildren(...thumbnails.map(tileOf));
     dialog.showModal();
   };
 
@@ -100,7 +100,7 @@ if (source) {
   };
 
   order.replaceChildren(...Object.keys(matrix.orders).map((name) => element("option", { value: name }, name)));
-  order.value = matrix.names.length > 10 ? "confused ones side by side" : order.options[0].value;
+  order.value = matrix.names.length > 10 ? "confused classes together" : order.options[0].value;
   for (const control of [order, shares]) control.addEventListener("change", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   table.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-"""The page on one run: what its template is given."""
+"""The report of one run as an HTML page."""
 
 import datetime
 import pathlib
@@ -18,49 +18,50 @@ from markupsafe import Markup
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.evaluation.grad_cam import Explainer
+from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings
-from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
+from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.system.progress import readable_seconds
 from tfxfer.version import __version__
 
-# So many of the most confident mistakes, and of the least confident hits, are shown with heat.
-_LOOKED_AT = 12
+# Number of most confident mistakes, and of least confident correct predictions, with Grad-CAM.
+_NUM_EXPLAINED = 12
 
-_LOOKED_AT_SIDE = 176
+_EXPLAINED_SIDE = 176
 
-# Behind each cell of the confusion matrix lie at most so many pictures, and in all so many: at 64
-# pixels photographs take about 3 MB of the page.
+# Maximum number of images of each cell of the confusion matrix, and of all cells: at 64 pixels they
+# add about 3 MB to the page.
 _PER_CELL = 24
 
-_IN_CELLS = 2000
+_ALL_CELLS = 2000
 
 _SMALL_SIDE, _LARGE_SIDE = 64, 96
 
 _FEW = 300
 
-# More classes than these are no matrix to look at: those that are confused most are shown.
+# With more classes the matrix shows those with the most mistakes.
 _MATRIX_CLASSES = 100
 
 
 def render(findings: Findings) -> str:
-    """Returns the page of a run as HTML that needs nothing beside it."""
+    """Returns the page of a run as self-contained HTML."""
     return fill(
         "run.html",
         title=findings.run.path.name,
-        **_story(findings),
+        **_setup(findings),
         **curves(findings.epochs, findings.config, findings.metrics.best),
-        **_numbers(findings),
+        **_metrics(findings),
         **_matrix(findings),
-        **_looked_at(findings),
+        **_examples(findings),
         **_data(findings),
     )
 
 
 def fill(template: str, **content: Any) -> str:
-    """Returns a page: a template with its content, which is escaped, and a word on its origin."""
+    """Renders a template with content, which is escaped, and a footer with date and versions."""
     folder = pathlib.Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
@@ -71,24 +72,24 @@ def fill(template: str, **content: Any) -> str:
     )
     text = environment.get_template(template).render(
         **content,
-        style=_ours(folder / "style.css"),
-        script=_ours(folder / "page.js"),
+        style=_asset(folder / "style.css"),
+        script=_asset(folder / "page.js"),
         date=datetime.date.today().isoformat(),
         versions=f"tfxfer {__version__}, Keras {keras.__version__} on "
         f"{keras.backend.backend()}, TensorFlow {tf.__version__}, Python "
         f"{platform.python_version()}",
     )
-    # The name of a file need not be UTF-8; a page is.
+    # File names need not be UTF-8, but the page is.
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _ours(path: pathlib.Path) -> Markup:
-    """Returns a file of this package as it is to stand in the page."""
+def _asset(path: pathlib.Path) -> Markup:
+    """Returns a file of this package, to be embedded without escaping."""
     return Markup(path.read_text("utf-8"))
 
 
-def _story(findings: Findings) -> dict[str, Any]:
-    """Returns what was asked, what was done, and what came out."""
+def _setup(findings: Findings) -> dict[str, Any]:
+    """Returns the summary, the command, the description of the training, and its times."""
     config, metrics, result = findings.config, findings.metrics, findings.result
     asked = findings.run.asked
     return {
@@ -105,7 +106,7 @@ def _story(findings: Findings) -> dict[str, Any]:
 
 
 def _seconds(seconds: Mapping[str, float]) -> Markup | None:
-    """Returns bars of what the parts of the run took."""
+    """Returns bars with the time of each part of the run."""
     parts = {name: took for name, took in seconds.items() if name != "total"}
     if not parts or not seconds.get("total"):
         return None
@@ -115,14 +116,15 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
     )
 
 
-def _numbers(findings: Findings) -> dict[str, Any]:
-    """Returns the scores, the table of the classes, and the reliability."""
+def _metrics(findings: Findings) -> dict[str, Any]:
+    """Returns the metrics, the table of the classes, and the reliability diagram."""
     result = findings.result
     bins = result.calibration
     columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
     return {
         "split": result.split,
         "num_examples": result.num_examples,
+        "num_samples": BOOTSTRAP_SAMPLES,
         "scores": [
             {"name": name, "value": value, "low": low, "high": high}
             for name, value, (low, high) in result.rows()
@@ -136,10 +138,10 @@ def _numbers(findings: Findings) -> dict[str, Any]:
 def _classes(findings: Findings) -> list[dict[str, Any]]:
     """Returns a row for each class."""
     result, counts, scores = findings.result, findings.counts, findings.result.classes
-    mistaken = result.pairs.most_often_taken_for()
+    most_frequent = result.pairs.most_often_predicted_as()
     classes = []
     for index, name in enumerate(result.class_names):
-        taken_for, times = mistaken.get(index, (0, 0))
+        predicted, times = most_frequent.get(index, (0, 0))
         classes.append(
             {
                 "name": name,
@@ -148,7 +150,7 @@ def _classes(findings: Findings) -> list[dict[str, Any]]:
                 "precision": float(scores.precision[index]),
                 "recall": float(scores.recall[index]),
                 "f1": float(scores.f1[index]),
-                "confused": result.class_names[taken_for] if times else "",
+                "confused": result.class_names[predicted] if times else "",
                 "times": times,
             }
         )
@@ -156,14 +158,14 @@ def _classes(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _matrix(findings: Findings) -> dict[str, Any]:
-    """Returns the confusion matrix, the orders of its classes, and the pictures of its cells."""
+    """Returns the confusion matrix, the orders of its classes, and the images of its cells."""
     result = findings.result
     shown = result.pairs.classes_with_most_mistakes(_MATRIX_CLASSES)
     confusion = result.pairs.among(shown)
-    behind = findings.behind_cells(shown, _PER_CELL, _IN_CELLS)
-    numbers = np.array([number for some in behind.values() for number in some], np.int64)
+    images = findings.images_of_cells(shown, _PER_CELL, _ALL_CELLS)
+    numbers = np.array([number for some in images.values() for number in some], np.int64)
     side = _LARGE_SIDE if len(numbers) <= _FEW else _SMALL_SIDE
-    sheets = lay_out(read_pictures(findings.images, numbers, side))
+    sheets = lay_out(read_thumbnails(findings.images, numbers, side))
     tile = {
         "side": sheets.side,
         "pitch": sheets.pitch,
@@ -178,7 +180,7 @@ def _matrix(findings: Findings) -> dict[str, Any]:
             "names": [result.class_names[index] for index in shown],
             "support": result.classes.support[shown].tolist(),
             "orders": _orders(result, shown, confusion),
-            "cells": _cells(findings, confusion, behind),
+            "cells": _cells(findings, confusion, images),
             "tile": tile,
         },
     }
@@ -187,38 +189,38 @@ def _matrix(findings: Findings) -> dict[str, Any]:
 def _cells(
     findings: Findings,
     confusion: npt.NDArray[np.int64],
-    behind: Mapping[tuple[int, int], Sequence[int]],
+    images: Mapping[tuple[int, int], Sequence[int]],
 ) -> list[list[Any]]:
-    """Returns the cells that are not empty: row, column, how many images, and their pictures."""
-    numbers = np.array([number for some in behind.values() for number in some], np.int64)
+    """Returns the cells that are not zero, as [row, column, count, images]."""
+    numbers = np.array([number for some in images.values() for number in some], np.int64)
     tiles, ids = iter(range(len(numbers))), iter(findings.short_ids(numbers))
     cells = []
     for row, column in np.argwhere(confusion):
-        pictures = [
+        thumbnails = [
             [next(tiles), next(ids), round(float(findings.confidence[number]), 4)]
-            for number in behind.get((row, column), [])
+            for number in images.get((row, column), [])
         ]
-        cells.append([int(row), int(column), int(confusion[row, column]), pictures])
+        cells.append([int(row), int(column), int(confusion[row, column]), thumbnails])
     return cells
 
 
 def _orders(
     result: EvaluationResult, shown: npt.NDArray[np.int64], confusion: npt.NDArray[np.int64]
 ) -> dict[str, list[int]]:
-    """Returns the orders in which the classes of the matrix may stand."""
+    """Returns the orders of the classes in the matrix, by name."""
     names = [result.class_names[index] for index in shown]
     scores = result.classes
     return {
-        "as the model numbers them": list(range(len(shown))),
-        "by name": sorted(range(len(names)), key=lambda index: names[index].casefold()),
+        "class index": list(range(len(shown))),
+        "class name": sorted(range(len(names)), key=lambda index: names[index].casefold()),
         "lowest F1 first": np.argsort(scores.f1[shown], kind="stable").tolist(),
         "most images first": np.argsort(-scores.support[shown], kind="stable").tolist(),
-        "confused ones side by side": _alike_together(confusion),
+        "confused classes together": _confused_together(confusion),
     }
 
 
-def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:
-    """Returns an order of the classes in which those that are taken for each other are near."""
+def _confused_together(confusion: npt.NDArray[np.int64]) -> list[int]:
+    """Returns an order of the classes with confused ones next to each other."""
     if len(confusion) < 3:
         return list(range(len(confusion)))
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -227,12 +229,12 @@ def _alike_together(confusion: npt.NDArray[np.int64]) -> list[int]:
     return [int(index) for index in scipy.cluster.hierarchy.leaves_list(tree)]
 
 
-def _looked_at(findings: Findings) -> dict[str, Any]:
-    """Returns the most confident mistakes and the least confident hits, with their heat."""
+def _examples(findings: Findings) -> dict[str, Any]:
+    """Returns the most confident mistakes and the least confident correct predictions."""
     explainer = Explainer(findings.model)
     return {
-        "mistakes": _explained(findings, explainer, findings.mistakes[:_LOOKED_AT]),
-        "hits": _explained(findings, explainer, findings.hits[:_LOOKED_AT]),
+        "mistakes": _explained(findings, explainer, findings.mistakes[:_NUM_EXPLAINED]),
+        "correct": _explained(findings, explainer, findings.correct[:_NUM_EXPLAINED]),
         "can_explain": explainer.can_explain,
         "num_mistakes": len(findings.mistakes),
     }
@@ -241,45 +243,45 @@ def _looked_at(findings: Findings) -> dict[str, Any]:
 def _explained(
     findings: Findings, explainer: Explainer, numbers: npt.NDArray[np.int64]
 ) -> list[dict[str, Any]]:
-    """Returns what is shown of some images, in their order."""
+    """Returns images with label, prediction and heat maps, in their order."""
     if not len(numbers):
         return []
     result, predicted = findings.result, findings.predicted[numbers]
-    squares = read_pictures(findings.images, numbers, findings.images.image_size)
-    pictures = shrunk(squares, _LOOKED_AT_SIDE)
+    squares = read_thumbnails(findings.images, numbers, findings.images.image_size)
+    thumbnails = shrunk(squares, _EXPLAINED_SIDE)
     labels = result.labels[numbers]
-    said: Sequence[str | None] = [None] * len(numbers)
-    meant: Sequence[str | None] = [None] * len(numbers)
+    heat_predicted: Sequence[str | None] = [None] * len(numbers)
+    heat_label: Sequence[str | None] = [None] * len(numbers)
     if explainer.can_explain:
-        said = data_urls(warmed(pictures, explainer.heat(squares, predicted)))
+        heat_predicted = data_urls(with_heat(thumbnails, explainer.heat(squares, predicted)))
         if (labels != predicted).any():
-            meant = data_urls(warmed(pictures, explainer.heat(squares, labels)))
+            heat_label = data_urls(with_heat(thumbnails, explainer.heat(squares, labels)))
     return [
         {
-            "picture": picture,
-            "said": for_said,
-            "meant": for_meant,
+            "thumbnail": thumbnail,
+            "heat_predicted": for_predicted,
+            "heat_label": for_label,
             "label": result.class_names[label],
-            "predicted": result.class_names[taken],
-            "confidence": float(result.probabilities[number, taken]),
+            "predicted": result.class_names[chosen],
+            "confidence": float(result.probabilities[number, chosen]),
             "label_probability": float(result.probabilities[number, label]),
             "id": one,
         }
-        for number, one, label, taken, picture, for_said, for_meant in zip(
+        for number, one, label, chosen, thumbnail, for_predicted, for_label in zip(
             numbers,
             findings.short_ids(numbers),
             labels,
             predicted,
-            data_urls(pictures),
-            said,
-            meant,
+            data_urls(thumbnails),
+            heat_predicted,
+            heat_label,
             strict=True,
         )
     ]
 
 
 def _data(findings: Findings) -> dict[str, Any]:
-    """Returns what is known of the data."""
+    """Returns the splits, notes and fingerprint of the data."""
     data = findings.metrics.data
     return {
         "splits": {name: int(counts.sum()) for name, counts in findings.counts.items()},

@@ -1,4 +1,4 @@
-"""Several runs on one page: their scores, what they were asked that differs, curves and classes."""
+"""The comparison page of several runs: metrics, different settings, curves, F1 by class."""
 
 import csv
 import json
@@ -21,27 +21,27 @@ from tfxfer.runs.metrics_record import FitMetrics, read_metrics
 from tfxfer.system.progress import readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 
-# The style sheet has so many colours of lines.
-_COLOURS = 6
+# Number of line colors in the style sheet.
+_COLORS = 6
 
-# Where a run lies says nothing of what it does.
-_PLACES = ("run", "runs_dir", "export_dir", "cache_dir", "checkpoint_minutes")
+# Settings that do not change results, such as paths, are not compared.
+_PATHS = ("run", "runs_dir", "export_dir", "cache_dir", "checkpoint_minutes")
 
-# A difference that chance alone would give more seldom than this is called one.
-_SELDOM = 0.05
+# Significance level of McNemar's test.
+_SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A run that has been reported on.
+    """A run that has a report.
 
     Attributes:
-        name: Of its directory.
-        config: Its settings, all decided.
-        metrics: What came out of it.
-        epochs: What happened, of all phases.
-        scores: What `evaluation.json` holds.
-        right: Whether each image of the split that judges was recognised, by its id.
+        name: Name of its directory.
+        config: Settings, all decided.
+        metrics: Content of `metrics.json`.
+        epochs: Epochs of all phases.
+        scores: Content of `evaluation.json`.
+        is_correct: Whether the prediction for each image is correct, by the id of the image.
     """
 
     name: str
@@ -49,19 +49,21 @@ class Reported:
     metrics: FitMetrics
     epochs: list[Epoch]
     scores: Mapping[str, Any]
-    right: Mapping[str, bool]
+    is_correct: Mapping[str, bool]
 
 
 def read(run: RunDirectory) -> Reported:
-    """Returns what lies in the directory of a run.
+    """Reads the report files of a run.
 
     Raises:
-        UsageError: A file is missing or damaged.
+        UsageError: A file is missing or cannot be read.
     """
     try:
         scores = json.loads(run.evaluation.read_text("utf-8"))
         with run.predictions.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            right = {row["image"]: row["label"] == row["predicted"] for row in csv.DictReader(file)}
+            is_correct = {
+                row["image"]: row["label"] == row["predicted"] for row in csv.DictReader(file)
+            }
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"Cannot read the report of '{run.path}': {error}.") from None
     return Reported(
@@ -70,15 +72,15 @@ def read(run: RunDirectory) -> Reported:
         metrics=read_metrics(run),
         epochs=read_history(run),
         scores=scores,
-        right=right,
+        is_correct=is_correct,
     )
 
 
 def render(runs: Sequence[Reported]) -> str:
-    """Returns the page that shows runs side by side; the others are held against the first."""
+    """Returns the comparison page of runs; the others are tested against the first."""
     return fill(
         "comparison.html",
-        title=f"{len(runs)} runs side by side",
+        title=f"Comparison of {len(runs)} runs",
         names=[run.name for run in runs],
         same_images=_same_images(runs),
         scores=_scores(runs),
@@ -91,12 +93,12 @@ def render(runs: Sequence[Reported]) -> str:
 
 
 def _same_images(runs: Sequence[Reported]) -> bool:
-    """Tells whether all were judged on the same images."""
-    return all(run.right.keys() == runs[0].right.keys() for run in runs)
+    """Tells whether all runs were evaluated on the same images."""
+    return all(run.is_correct.keys() == runs[0].is_correct.keys() for run in runs)
 
 
 def _scores(runs: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Returns a row for each number, with what each run has."""
+    """Returns a row for each metric, with a cell for each run."""
 
     def interval(run: Reported, key: str) -> str:
         low, high = run.scores["intervals"][key]
@@ -104,8 +106,10 @@ def _scores(runs: Sequence[Reported]) -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = [
         {
-            "name": "judged on",
-            "cells": [(f"{r.scores['num_examples']:,} {r.scores['split']}", "") for r in runs],
+            "name": "evaluated on",
+            "cells": [
+                (f"{r.scores['num_examples']:,} {r.scores['split']} images", "") for r in runs
+            ],
         }
     ]
     measured = [("accuracy", "accuracy"), ("balanced accuracy", "balanced_accuracy")]
@@ -119,54 +123,59 @@ def _scores(runs: Sequence[Reported]) -> list[dict[str, Any]]:
         for run in runs
     ]
     rows.append({"name": "calibration error", "cells": cells})
-    for name, key in (("parameters", "total"), ("of these trained", "trained")):
+    for name, key in (("parameters", "total"), ("trainable parameters", "trained")):
         counts = [run.metrics.parameters for run in runs]
         cells = [(f"{getattr(count, key):,}" if count else "", "") for count in counts]
         rows.append({"name": name, "cells": cells})
     took = [run.metrics.seconds.get("total") for run in runs]
     cells = [("" if seconds is None else readable_seconds(seconds), "") for seconds in took]
-    rows.append({"name": "took", "cells": cells})
+    rows.append({"name": "total time", "cells": cells})
     return rows
 
 
 def _against(first: Reported, other: Reported) -> str:
-    """Returns whether two runs differ by more than chance, on the images that both were shown.
+    """Returns whether the accuracies of two runs differ significantly, on the images of both.
 
-    The exact form of McNemar's test: of the images that one of them alone recognised, either would
-    have half if they were alike (Dietterich 1998, Neural Computation 10(7), section 3.1).
+    The exact McNemar test: if the runs are equally accurate, each of the images on which only one
+    of them is correct is equally likely to be either's (Dietterich 1998, Neural Computation 10(7),
+    section 3.1).
     """
-    both = first.right.keys() & other.right.keys()
+    both = first.is_correct.keys() & other.is_correct.keys()
     if not both:
-        return f"{first.name} and {other.name} were judged on different images."
-    only_first = sum(first.right[one] and not other.right[one] for one in both)
-    only_other = sum(other.right[one] and not first.right[one] for one in both)
-    told = (
-        f"Of {len(both):,} images that both were shown, {first.name} alone recognises "
-        f"{only_first:,}, {other.name} alone {only_other:,}"
+        return f"{first.name} and {other.name} were evaluated on different images."
+    only_first = sum(first.is_correct[one] and not other.is_correct[one] for one in both)
+    only_other = sum(other.is_correct[one] and not first.is_correct[one] for one in both)
+    counts = (
+        f"Of {len(both):,} images, {only_first:,} {_are(only_first)} predicted correctly by "
+        f"{first.name} only, and {only_other:,} by {other.name} only"
     )
     if not only_first + only_other:
-        return f"{told}: they do not differ."
-    chance = float(scipy.stats.binomtest(only_first, only_first + only_other).pvalue)
-    verdict = "more than" if chance < _SELDOM else "no more than"
-    return f"{told}: {verdict} chance explains (p = {chance:.2g}, McNemar's exact test)."
+        return f"{counts}: no difference."
+    p = float(scipy.stats.binomtest(only_first, only_first + only_other).pvalue)
+    verdict = "significant" if p < _SIGNIFICANCE else "not significant"
+    return f"{counts}: the difference is {verdict} (p = {p:.2g}, exact McNemar test)."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _settings(runs: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Returns the settings in which the runs differ."""
+    """Returns the settings that differ between the runs."""
     rows = []
     for key in setting_keys(FitConfig):
         values = [run.config.get(key) for run in runs]
-        if key not in _PLACES and any(value != values[0] for value in values):
+        if key not in _PATHS and any(value != values[0] for value in values):
             rows.append({"name": key, "values": ["" if v is None else str(v) for v in values]})
     return rows
 
 
 def _lines(runs: Sequence[Reported], what: str) -> list[Series]:
-    """Returns one line for each run."""
+    """Returns one series for each run."""
     return [
         Series(
             run.name,
-            f"run-{number % _COLOURS}",
+            f"run-{number % _COLORS}",
             [(place, getattr(epoch, what)) for place, epoch in enumerate(run.epochs, start=1)],
             [
                 f"{run.name}, {epoch.phase} epoch {epoch.epoch}: {getattr(epoch, what):.4f}"
@@ -186,7 +195,7 @@ def _charts(runs: Sequence[Reported]) -> dict[str, Any]:
     ):
         chart = Chart(
             title=f"{name} by epoch",
-            x_label="epoch, of all phases",
+            x_label="epoch (all phases)",
             series=_lines(runs, what),
             x_range=(0.5, longest + 0.5),
         )
@@ -195,7 +204,7 @@ def _charts(runs: Sequence[Reported]) -> dict[str, Any]:
 
 
 def _classes(runs: Sequence[Reported]) -> list[dict[str, Any]]:
-    """Returns the F1 of each class in each run, and by how much they differ."""
+    """Returns the F1 of each class in each run, and the difference between highest and lowest."""
     found = [{one["name"]: one for one in run.scores["classes"]} for run in runs]
     names = list(dict.fromkeys(name for classes in found for name in classes))
     rows = []

@@ -1,4 +1,4 @@
-"""What was asked of a run, what it did and what came out, in sentences."""
+"""Sentences about a run, for the report and the model card: settings, training, metrics."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,13 +7,14 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of, setting_field
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
+from tfxfer.evaluation.calibration import NO_TEMPERATURE
+from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.description import (
     describe_changes,
     describe_head,
-    describe_regularisation,
+    describe_regularization,
     describe_schedule,
     describe_unfrozen,
     describe_weights,
@@ -21,68 +22,67 @@ from tfxfer.planning.description import (
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import BestEpoch, CalibrationRecord, ComparisonRecord, Parameters
 
-# Where the calibration error would be that much less, a temperature is worth its while.
+# --calibrate is suggested if it lowers the calibration error by more than this.
 _CALIBRATION_GAIN = 0.01
 
-# The interval of so few images says more than the number itself.
+# With fewer images the report says that the interval is wide.
 _FEW_IMAGES = 100
 
 
 def verdict(result: EvaluationResult) -> list[str]:
-    """Returns what came out, and how far it can be believed."""
-    low, high = result.intervals["accuracy"]
-    right = round(result.accuracy * result.num_examples)
+    """Returns sentences on the accuracy, how certain it is, and the majority-class baseline."""
+    low, high = (f"{100 * end:.1f}".removesuffix(".0") for end in result.intervals["accuracy"])
     lines = [
-        f"{right:,} of {result.num_examples:,} {result.split} images are recognised: "
-        f"{result.accuracy:.1%}. Other images of the same kind would give between {low:.1%} and "
-        f"{high:.1%} (95% of {BOOTSTRAP_SAMPLES:,} bootstrap samples)."
+        f"{result.split.capitalize()} accuracy {result.accuracy:.1%} "
+        f"({describe_correct(result.accuracy, result.num_examples)}; "
+        f"95% interval {low} to {high})."
     ]
     if result.split == "validation":
         lines.append(
-            "The data have no test split: the validation images also chose the epoch that was "
-            "kept, so that the number is a little better than new images would give."
+            "There is no test split. The validation images also selected the best epoch, so this "
+            "accuracy is slightly optimistic."
         )
     if result.num_examples < _FEW_IMAGES:
-        lines.append("These are few images to judge by.")
-    if result.uneven_classes:
+        lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")
+    if result.imbalanced:
         lines.append(
-            f"The classes are uneven: the balanced accuracy, in which each counts the same, is "
+            "The classes are imbalanced: balanced accuracy (mean recall of the classes) "
             f"{result.balanced_accuracy:.1%}."
         )
     common = int(result.classes.support.max()) / result.num_examples
-    lines.append(f"Always answering with the most frequent class would be right for {common:.1%}.")
+    lines.append(f"Baseline: always predicting the most frequent class gives {common:.1%}.")
     return lines
 
 
 def calibration(found: CalibrationRecord | None, split: str) -> str | None:
-    """Returns how far the probabilities can be believed, None where nothing is known of it."""
+    """Returns sentences on the calibration of a model; None if it was not measured."""
     if found is None or split not in found.errors:
         return None
     before, after = found.errors[split].error, found.errors[split].error_at_temperature
     temperature = found.temperature
     if temperature == 1:
-        return f"The calibration error is {before:.3f}; validation asks for no temperature."
+        return f"Expected calibration error {before:.3f}; {NO_TEMPERATURE}."
     if found.applied:
         return (
-            f"The model's probabilities are at temperature {temperature:.3g}, fitted on "
-            f"validation: the calibration error is {after:.3f}, without it {before:.3f}."
+            f"Expected calibration error {after:.3f} at temperature {temperature:.3g}, fitted on "
+            f"validation ({before:.3f} without)."
         )
-    sureness = "surer than it is right" if temperature > 1 else "less sure than it is right"
+    confident = "overconfident" if temperature > 1 else "underconfident"
     text = (
-        f"The calibration error is {before:.3f}. The temperature that suits validation is "
-        f"{temperature:.3g}: on these images the model is {sureness}."
+        f"Expected calibration error {before:.3f}. The temperature fitted on validation is "
+        f"{temperature:.3g}: the model is {confident}."
     )
     if before - after > _CALIBRATION_GAIN:
-        text += f" With --calibrate the error would be {after:.3f}, and every answer the same."
+        text += f" With --calibrate the error is {after:.3f}; predictions do not change."
     return text
 
 
 def asked(config: FitConfig) -> str:
-    """Returns the command that asks for settings, without those that have their default."""
+    """Returns the command line for settings, without those at their default."""
     words = ["tfxfer", "fit"]
     for key, value in changed_settings(config).items():
         option = option_of(key)
-        if setting_field(FitConfig, key).default is False:  # then it is on, by a switch
+        if setting_field(FitConfig, key).default is False:  # a flag
             words.append(option)
         elif isinstance(value, list | tuple):
             words += [word for one in value for word in (option, str(one))]
@@ -92,20 +92,19 @@ def asked(config: FitConfig) -> str:
 
 
 def network(config: DecidedFit, parameters: Parameters | None, num_classes: int) -> str:
-    """Returns what the classifier is."""
+    """Returns a description of the classifier: backbone, weights, head and parameters."""
     sizes = f"at {config.image_size} pixels"
     if config.input_size != config.image_size:
-        sizes += f", upsampled in the model from {config.input_size}"
+        sizes += f" (upsampled in the model from {config.input_size})"
     paper = BACKBONES[config.backbone].paper
     weights = describe_weights(config.weights, quote=True)
     text = (
-        f"{config.backbone} ({paper}) with {weights}, {sizes}; "
-        f"instead of its last layer {', '.join(describe_head(config.head))} and {num_classes} "
-        "outputs."
+        f"Backbone: {config.backbone} ({paper}), {weights}, {sizes}. "
+        f"Head: {', '.join(describe_head(config.head))}, {num_classes} outputs."
     )
     if parameters:
         text += (
-            f" {parameters.total:,} parameters, of which up to {parameters.trained:,} were trained."
+            f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
         )
     return text
 
@@ -116,62 +115,63 @@ def phases(
     penalty: float | None,
     best: BestEpoch | None,
 ) -> list[str]:
-    """Returns what each phase did.
+    """Returns a description of each phase, and of the best epoch.
 
     Args:
-        config: Of the run.
-        epochs: Of all phases.
-        penalty: Of the head, where L-BFGS solved it.
-        best: The one whose weights are kept.
+        config: Settings of the run.
+        epochs: Epochs of all phases.
+        penalty: L2 penalty of the head that L-BFGS solved; None if another optimizer trained it.
+        best: The epoch whose weights were saved.
     """
-    told = []
+    lines = []
     if config.head.epochs:
-        told.append(_head_phase(config, penalty))
+        lines.append(_head_phase(config, penalty))
     if config.finetune.epochs:
-        told.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
-    told += [
-        f"Kept was epoch {one.epoch} of the {one.phase} phase, the best on validation: accuracy "
-        f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}."
+        lines.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
+    lines += [
+        f"Best epoch: {one.epoch} of the {one.phase} phase (validation accuracy "
+        f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}). Its weights were saved."
         for one in epochs
         if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
-    return told
+    return lines
 
 
 def _head_phase(config: DecidedFit, penalty: float | None) -> str:
-    """Returns what the head phase did; the penalty is that of L-BFGS."""
-    text = "The head was trained with the backbone frozen, each image passing it once"
-    if config.head.augmented_views:
-        text += f", with {config.head.augmented_views} changed views of it"
-    text += f": {describe_schedule(config.head)}"
-    text += "".join(f", {part}" for part in describe_regularisation(config.head))
+    """Returns a description of the head phase; the penalty is that of L-BFGS."""
+    text = f"Head phase, backbone frozen: {describe_schedule(config.head)}"
     if penalty is not None and config.head.penalty is None:
-        text += f", which was {penalty:g}"
+        text += f" ({penalty:g})"
+    text += "".join(f", {part}" for part in describe_regularization(config.head))
+    views = config.head.augmented_views
+    if views:
+        text += f", {views} augmented view{'s' if views > 1 else ''} of each image"
     return text + "."
 
 
 def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
-    """Returns what the finetune phase did, in so many epochs."""
+    """Returns a description of the finetune phase, of which `num_epochs` were run."""
     finetune = config.finetune
     what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
-    text = f"Then {what}" if config.head.epochs else what[0].upper() + what[1:]
-    text += f": {describe_schedule(finetune)}, in batches of {config.batch_size:,}"
-    text += "".join(f", {part}" for part in describe_regularisation(finetune))
+    text = f"Finetune phase, training {what}: {describe_schedule(finetune)}"
+    text += f", batch size {config.batch_size:,}"
+    text += "".join(f", {part}" for part in describe_regularization(finetune))
     changes = describe_changes(config.augment)
-    text += f"; the images changed by {', '.join(changes)}" if changes else ""
+    text += f". Augmentation: {', '.join(changes)}" if changes else ""
     if num_epochs < finetune.epochs:
-        text += f"; {num_epochs} of the {finetune.epochs} epochs were run"
+        text += f". Ran {num_epochs} of {finetune.epochs} epochs"
     return text + "."
 
 
 def transfer(comparison: ComparisonRecord | None) -> str | None:
-    """Returns what pretraining was worth, None where that was not measured."""
+    """Returns how much pretraining helped; None if that was not measured."""
     if comparison is None:
         return None
     return (
-        f"Pretraining {comparison.verdict}: on {comparison.num_train:,} training images the "
-        f"{comparison.split} accuracy is {comparison.pretrained.accuracy:.4f}, from random weights "
-        f"after {comparison.epochs} epochs {comparison.scratch.accuracy:.4f}, a gain of "
-        f"{100 * comparison.gain:+.1f} points where chance explains "
-        f"{100 * comparison.margin:.1f}."
+        f"Pretraining {comparison.verdict}: {comparison.split} accuracy "
+        f"{comparison.pretrained.accuracy:.1%} with pretrained weights, "
+        f"{comparison.scratch.accuracy:.1%} from random weights ({comparison.epochs} epochs), both "
+        f"trained on {comparison.num_train:,} images. The difference is "
+        f"{100 * comparison.gain:+.1f} percentage points (95% margin of error "
+        f"{100 * comparison.margin:.1f})."
     )

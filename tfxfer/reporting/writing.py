@@ -1,7 +1,4 @@
-"""Report: a page that says what a run was asked, what it did, and how good it is; or several runs.
-
-Beside the page a run gets the numbers as JSON, what was said of each image, and a model card.
-"""
+"""Writes the report of a run: page, metrics, predictions, model card and TensorBoard events."""
 
 import pathlib
 
@@ -13,11 +10,11 @@ from tfxfer.system.tables import TableWriter
 
 
 def write_report(findings: Findings, output: str | pathlib.Path | None = None) -> pathlib.Path:
-    """Writes all that reports on a run, the page last, and returns the page's path.
+    """Writes all files of the report, the page last, and returns the path of the page.
 
     Args:
-        findings: What is known of the run.
-        output: Where the page goes; None is `report.html` in the run.
+        findings: Settings, metrics and predictions of the run.
+        output: Path of the page; None is `report.html` in the run.
     """
     run = findings.run
     write_json(run.evaluation, findings.result.as_json())
@@ -29,17 +26,19 @@ def write_report(findings: Findings, output: str | pathlib.Path | None = None) -
 
 
 def _write_predictions(findings: Findings) -> None:
-    """Writes what was said of each image, in the order of their names."""
+    """Writes the prediction for each image as CSV, sorted by image."""
     result, names = findings.result, findings.result.class_names
     rows = []
-    for number, (label, taken) in enumerate(zip(result.labels, findings.predicted, strict=True)):
+    for number, (label, predicted) in enumerate(
+        zip(result.labels, findings.predicted, strict=True)
+    ):
         shares = result.probabilities[number]
         rows.append(
             [
                 findings.describe(number),
                 names[label],
-                names[taken],
-                f"{shares[taken]:.6f}",
+                names[predicted],
+                f"{shares[predicted]:.6f}",
                 f"{shares[label]:.6f}",
             ]
         )

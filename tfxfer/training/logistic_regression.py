@@ -103,6 +103,12 @@ def solve_path(
         problem: What is solved.
         penalties: In descending order.
         before: The solutions under the first penalties, where they are known; they are not yielded.
+
+    Examples:
+        >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
+        >>> path = solve_path(Problem(points, points, 2, 100), (1.0, 0.1))
+        >>> [solution.penalty for solution in path]
+        [1.0, 0.1]
     """
     found: Solution | None = None
     least, worse = np.inf, 0
@@ -152,6 +158,14 @@ def solve(
             end it.
         start: Where to begin; None is zero logits.
         tolerance: The largest component of the gradient at the end.
+
+    Examples:
+        >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
+        >>> problem = Problem(points, points, 2, 100)
+        >>> solve(problem, 1.0).kernel.round(2)
+        array([[-0.34,  0.34]], dtype=float32)
+        >>> solve(problem, 0.1).kernel.round(2)
+        array([[-1.06,  1.06]], dtype=float32)
     """
     search = _Search(problem, penalty)
     if start is None:
@@ -249,6 +263,11 @@ def best_solution(path: Sequence[Solution]) -> Solution:
     """Returns the solution of the least validation loss.
 
     The loss tells more than the accuracy where validation images are few.
+
+    Examples:
+        >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
+        >>> best_solution(list(solve_path(Problem(points, points, 2, 100), (1.0, 0.1)))).penalty
+        0.1
     """
     return min(path, key=lambda solution: solution.scores.validation_loss)
 
@@ -265,6 +284,12 @@ def start_of_finetuning(path: Sequence[Solution], num_validation: float) -> Solu
         path: Solutions from the strongest penalty on.
         num_validation: How many examples the accuracies are of; of weighted ones the effective
             number.
+
+    Examples:
+        >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
+        >>> path = list(solve_path(Problem(points, points, 2, 100), (1.0, 0.1)))
+        >>> start_of_finetuning(path, 2).penalty  # as accurate as the other
+        1.0
     """
     highest = max(solution.scores.validation_accuracy for solution in path)
     error = (highest * (1 - highest) / num_validation) ** 0.5

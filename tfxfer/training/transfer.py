@@ -13,8 +13,8 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
-from tfxfer.evaluation.calibration import calibrate, temper, tempered
-from tfxfer.evaluation.metrics import summarise
+from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
+from tfxfer.evaluation.metrics import summarize
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
 from tfxfer.runs.journal import Journal
@@ -167,14 +167,16 @@ def evaluate(fitting: Fitting, judging: ActivationSource) -> Trained:
     calibration = calibrate(probabilities, labels)
     if config.calibrate:
         temperature = calibration.temperature
-        temper(run.classifier.head, temperature)
-        probabilities = {name: tempered(p, temperature) for name, p in probabilities.items()}
+        divide_logits(run.classifier.head, temperature)
+        probabilities = {
+            name: apply_temperature(p, temperature) for name, p in probabilities.items()
+        }
     model = run.classifier.with_probabilities()
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
     source, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
     metrics = FitMetrics(
-        splits={name: summarise(p, labels[name]) for name, p in probabilities.items()},
+        splits={name: summarize(p, labels[name]) for name, p in probabilities.items()},
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
         best=BestEpoch(best.phase, best.epoch) if best else None,
         data=DataRecord(source.name, run.fingerprint, list(source.notes)),

@@ -28,3 +28,23 @@ def test_reduced_widths_say_their_width_in_per_cent():
     }
     assert widths == {name: int(name.rpartition("_")[2]) / 100 for name in widths}
     assert len(widths) == 8
+
+
+def test_accuracies_are_those_of_the_table_of_keras():
+    # https://keras.io/api/applications/
+    for name, accuracy in {
+        "xception": 0.79,
+        "vgg16": 0.713,
+        "resnet50": 0.749,
+        "mobilenetv2": 0.713,
+        "nasnetlarge": 0.825,
+        "efficientnetb7": 0.843,
+        "efficientnetv2b0": 0.787,
+        "convnextxlarge": 0.867,
+    }.items():
+        assert BACKBONES[name].imagenet_top1 == accuracy
+    unknown = {row.name for row in KERAS_ROWS if row.imagenet_top1 is None}
+    assert unknown == {
+        *("mobilenetv3small", "mobilenetv3large"),
+        *(row.name for row in KERAS_ROWS if "_" in row.name),  # reduced widths
+    }

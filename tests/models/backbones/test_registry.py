@@ -10,7 +10,7 @@ import pytest
 
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.registry import BACKBONES, find_backbone
+from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_weights
 
 KERAS_ROWS = [row for row in BACKBONES.values() if row.module == "keras.applications"]
 
@@ -53,7 +53,7 @@ def test_a_row_is_complete_and_keyed_by_its_name(backbone):
     assert 8 <= backbone.min_size < backbone.native_size <= 600
     assert backbone.bundled == (backbone.weights_name != "imagenet")
     assert re.fullmatch(r".+ 20\d\d, arXiv:\d{4}\.\d{4,5}(, section [\d.]+)?", backbone.paper)
-    assert re.fullmatch(r"(Apache-2\.0|MIT|BSD-3-Clause|CC BY 4\.0) \(.+\)", backbone.licence)
+    assert re.fullmatch(r"(Apache-2\.0|MIT|BSD-3-Clause|CC BY 4\.0) \(.+\)", backbone.license)
     assert re.fullmatch(r"([0-9a-f]{32}|[0-9a-f]{64})?", backbone.weights_hash)
     assert hash(backbone) == hash(dataclasses.replace(backbone))
 
@@ -110,17 +110,14 @@ def test_no_two_names_are_told_apart_by_punctuation_alone():
 
 
 def test_an_unknown_name_gets_the_nearest_one():
-    message = (
-        "Unknown backbone 'resnet5'. Did you mean 'resnet50'? `tfxfer backbones` lists them all."
-    )
-    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(UsageError, match=r"'resnet5'. Did you mean 'resnet50'\?.*tfxfer backbones"):
         find_backbone("resnet5")
 
 
 def test_a_name_like_none_of_them_gets_no_guess():
-    message = "Unknown backbone 'zzz'. `tfxfer backbones` lists them all."
-    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(UsageError, match="'zzz'.*tfxfer backbones") as caught:
         find_backbone("zzz")
+    assert "Did you mean" not in str(caught.value)
 
 
 def normalised(pixels: str, images: np.ndarray) -> np.ndarray:
@@ -274,6 +271,17 @@ def test_the_weights_are_those_keras_would_fetch(backbone, monkeypatch):
         backbone.weights_url,
         backbone.weights_hash,
     )
+
+
+def test_weights_are_found_where_they_are_available(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert local_weights(BACKBONES["resnet10_small"]).is_file()
+    row = BACKBONES["vgg16"]
+    assert local_weights(row) is None
+    path = tmp_path / "models" / row.weights_file
+    path.parent.mkdir()
+    path.touch()
+    assert local_weights(row) == path
 
 
 def test_a_row_cannot_be_changed():

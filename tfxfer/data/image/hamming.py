@@ -35,6 +35,11 @@ def near_groups(hashes: Hashes, radius: int) -> Integers:
     Args:
         hashes: Of any number of words, (num_hashes, num_words).
         radius: Bits that may differ, at least 0.
+
+    Examples:
+        >>> hashes = np.array([[0b0000], [0b0001], [0b1111]], np.uint64)
+        >>> near_groups(hashes, 1)
+        array([0, 0, 1])
     """
     if not len(hashes):
         return np.zeros(0, np.int64)

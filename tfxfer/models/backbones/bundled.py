@@ -1,4 +1,4 @@
-"""The backbone whose weights come with the package."""
+"""The backbone whose weights are bundled with the package."""
 
 from tfxfer.models.backbones.backbone import Backbone, numbered
 
@@ -15,7 +15,7 @@ SMALL_RESNET = Backbone(
     stages=numbered(r"conv#_.*", 1, 5, "conv#"),
     last_resolution="conv5",
     batch_norm=True,
-    licence="Apache-2.0 (the authors of tfxfer)",
+    license="Apache-2.0 (the authors of tfxfer)",
     paper="He et al. 2015, arXiv:1512.03385, section 4.2",
     weights_file="resnet10_small.keras",
     weights_hash="2bf9262f9490bc481c480355cf5ff69d4e5a1fdb3464cc4e193c034a2d323abd",

@@ -1,7 +1,7 @@
-"""The backbones tfxfer knows: one frozen record each, and the look-up by name.
+"""The table of backbones: one frozen record each.
 
-Nothing here imports Keras, so that `tfxfer backbones` and a misspelt name answer at once;
-`weights.load_backbone` turns a record into a network.
+Nothing here imports Keras, so that `tfxfer backbones` and misspelled names are fast.
+`weights.load_backbone` builds the network of a record.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from tfxfer.models.backbones.backbone import STORAGE, Backbone, Stages, numbered
 from tfxfer.models.backbones.bundled import SMALL_RESNET
 
-# MD5 or SHA-256, as Keras publishes them; it has none for MobileNet V1 and V2.
+# MD5 or SHA-256, as published by Keras. There are none for MobileNet V1 and V2.
 _WEIGHTS_HASHES = {
     "vgg16": "6d6bbae143d832006294945121d1f1fc",
     "vgg19": "253f8cb515780f3b799900260a226db6",
@@ -52,6 +52,50 @@ _WEIGHTS_HASHES = {
 }
 
 
+# Top-1 accuracy on the ImageNet validation set in per cent, from the table "Available models" of
+# https://keras.io/api/applications/. It has no MobileNetV3, and no reduced widths of MobileNet.
+_IMAGENET_TOP1 = {
+    "xception": 79.0,
+    "vgg16": 71.3,
+    "vgg19": 71.3,
+    "resnet50": 74.9,
+    "resnet50v2": 76.0,
+    "resnet101": 76.4,
+    "resnet101v2": 77.2,
+    "resnet152": 76.6,
+    "resnet152v2": 78.0,
+    "inceptionv3": 77.9,
+    "inceptionresnetv2": 80.3,
+    "mobilenet": 70.4,
+    "mobilenetv2": 71.3,
+    "densenet121": 75.0,
+    "densenet169": 76.2,
+    "densenet201": 77.3,
+    "nasnetmobile": 74.4,
+    "nasnetlarge": 82.5,
+    "efficientnetb0": 77.1,
+    "efficientnetb1": 79.1,
+    "efficientnetb2": 80.1,
+    "efficientnetb3": 81.6,
+    "efficientnetb4": 82.9,
+    "efficientnetb5": 83.6,
+    "efficientnetb6": 84.0,
+    "efficientnetb7": 84.3,
+    "efficientnetv2b0": 78.7,
+    "efficientnetv2b1": 79.8,
+    "efficientnetv2b2": 80.5,
+    "efficientnetv2b3": 82.0,
+    "efficientnetv2s": 83.9,
+    "efficientnetv2m": 85.3,
+    "efficientnetv2l": 85.7,
+    "convnexttiny": 81.3,
+    "convnextsmall": 82.3,
+    "convnextbase": 85.3,
+    "convnextlarge": 86.3,
+    "convnextxlarge": 86.7,
+}
+
+
 def _row(
     family: dict[str, Any],
     name: str,
@@ -62,9 +106,9 @@ def _row(
     variant: str = "",
     **own: Any,
 ) -> Backbone:
-    """Returns one record: what its family shares, and what is its own.
+    """Returns one record, from the values of its family and its own.
 
-    In the family's file names `*` stands for the variant; a URL that ends in `/` is a folder.
+    In the file names of the family, `*` stands for the variant. A URL that ends in `/` is a folder.
     """
     values = family | own
     if "alpha" in values:
@@ -80,6 +124,7 @@ def _row(
         num_features=num_features,
         num_parameters=num_parameters,
         weights_hash=_WEIGHTS_HASHES.get(name, ""),
+        imagenet_top1=round(_IMAGENET_TOP1[name] / 100, 3) if name in _IMAGENET_TOP1 else None,
         **values,
     )
 
@@ -88,7 +133,7 @@ _COMMON: dict[str, Any] = {
     "pixels": "symmetric",
     "min_size": 32,
     "batch_norm": True,
-    "licence": "Apache-2.0 (Google)",
+    "license": "Apache-2.0 (Google)",
 }
 
 _VGG = _COMMON | {
@@ -96,7 +141,7 @@ _VGG = _COMMON | {
     "stages": numbered(r"block#_.*", 1, 5, "block#"),
     "last_resolution": "block5",
     "batch_norm": False,
-    "licence": "CC BY 4.0 (University of Oxford)",
+    "license": "CC BY 4.0 (University of Oxford)",
     "paper": "Simonyan and Zisserman 2014, arXiv:1409.1556",
     "weights_url": f"{STORAGE}/vgg*/",
     "weights_file": "vgg*_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -106,7 +151,7 @@ _RESNET = _COMMON | {
     "pixels": "caffe",
     "stages": (("conv1", "pool1_pool"), *numbered(r"conv#_.*", 2, 5, "conv#")),
     "last_resolution": "conv5",
-    "licence": "MIT (Kaiming He)",
+    "license": "MIT (Kaiming He)",
     "paper": "He et al. 2015, arXiv:1512.03385",
     "weights_url": f"{STORAGE}/resnet/",
     "weights_file": "resnet*_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -114,7 +159,7 @@ _RESNET = _COMMON | {
 
 _RESNET_V2 = _RESNET | {
     "pixels": "symmetric",
-    "licence": "BSD-3-Clause (Facebook)",
+    "license": "BSD-3-Clause (Facebook)",
     "paper": "He et al. 2016, arXiv:1603.05027",
 }
 
@@ -122,7 +167,7 @@ _DENSENET = _COMMON | {
     "pixels": "torch",
     "stages": (("conv1", "pool1"), *numbered(r"(conv|pool)#_.*", 2, 5, "conv#")),
     "last_resolution": "conv5",
-    "licence": "BSD-3-Clause (Zhuang Liu)",
+    "license": "BSD-3-Clause (Zhuang Liu)",
     "paper": "Huang et al. 2016, arXiv:1608.06993",
     "weights_url": f"{STORAGE}/densenet/",
     "weights_file": "densenet*_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -163,7 +208,7 @@ _XCEPTION = _INCEPTION_V3 | {
         ("block14", "block14_sepconv2_act"),
     ),
     "last_resolution": "block13",
-    "licence": "MIT (Keras)",
+    "license": "MIT (Keras)",
     "paper": "Chollet 2016, arXiv:1610.02357",
     "weights_url": f"{STORAGE}/xception/",
     "weights_file": "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -253,7 +298,7 @@ _CONVNEXT = _COMMON | {
     "stages": (("stem", r".*_stem"), *numbered(r".*_stage_#_.*", 0, 3, "stage#")),
     "last_resolution": "stage3",
     "batch_norm": False,
-    "licence": "MIT (Meta)",
+    "license": "MIT (Meta)",
     "paper": "Liu et al. 2022, arXiv:2201.03545",
     "weights_url": f"{STORAGE}/convnext/",
     "weights_file": "convnext_*_notop.h5",

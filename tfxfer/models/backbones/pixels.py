@@ -1,4 +1,4 @@
-"""How pixels are scaled for a backbone, from RGB in [0, 255]: the numbers, and what they mean."""
+"""How a backbone expects its pixels: the scaling from RGB in [0, 255], and its description."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,19 +11,19 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 
 _TORCH_MEAN = (0.485, 0.456, 0.406)
 
-_TORCH_DEVIATION = (0.229, 0.224, 0.225)
+_TORCH_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What a backbone was trained to see: pixels times `scale` plus `offset`.
+    """The input that a backbone was trained on: pixels times `scale` plus `offset`.
 
     Attributes:
-        short: What that is, in a few words.
-        meaning: In full, for whoever feeds the network by itself.
-        scale: One factor, or one for each of red, green and blue.
-        offset: Likewise.
-        is_bgr: Whether the channels then come in the order blue, green, red.
+        short: A short description.
+        meaning: The full description, for using the network without tfxfer.
+        scale: One factor, or one each for red, green and blue.
+        offset: One summand, or one each for red, green and blue.
+        is_bgr: Whether the channels are then reversed to blue, green, red.
     """
 
     short: str
@@ -34,7 +34,7 @@ class Scaling:
 
     @property
     def changes_pixels(self) -> bool:
-        """Whether it is other than RGB in [0, 255]."""
+        """Whether it differs from RGB in [0, 255]."""
         return self.is_bgr or self.scale != 1.0 or self.offset != 0.0
 
 
@@ -44,25 +44,23 @@ def _joined(numbers: tuple[float, ...]) -> str:
 
 SCALINGS: dict[Pixels, Scaling] = {
     "caffe": Scaling(
-        short="BGR, ImageNet's mean subtracted",
-        meaning=f"BGR, [0, 255] less the means {_joined(_CAFFE_MEAN[::-1])}",
+        short="BGR, ImageNet mean subtracted",
+        meaning=f"BGR in [0, 255] minus the ImageNet means {_joined(_CAFFE_MEAN[::-1])}",
         offset=tuple(-mean for mean in _CAFFE_MEAN),
         is_bgr=True,
     ),
     "symmetric": Scaling(
         short="[-1, 1]",
-        meaning="RGB in [-1, 1], that is [0, 255] / 127.5 - 1",
+        meaning="RGB in [-1, 1], computed as [0, 255] / 127.5 - 1",
         scale=1 / 127.5,
         offset=-1.0,
     ),
     "torch": Scaling(
-        short="ImageNet's mean and deviation",
-        meaning="RGB, ([0, 1] - mean) / deviation of ImageNet: "
-        f"{_joined(_TORCH_MEAN)} and {_joined(_TORCH_DEVIATION)}",
-        scale=tuple(1 / (255 * deviation) for deviation in _TORCH_DEVIATION),
-        offset=tuple(
-            -mean / deviation for mean, deviation in zip(_TORCH_MEAN, _TORCH_DEVIATION, strict=True)
-        ),
+        short="ImageNet mean and standard deviation",
+        meaning="RGB in [0, 1], normalized as (x - mean) / std with the ImageNet mean "
+        f"{_joined(_TORCH_MEAN)} and std {_joined(_TORCH_STD)}",
+        scale=tuple(1 / (255 * std) for std in _TORCH_STD),
+        offset=tuple(-mean / std for mean, std in zip(_TORCH_MEAN, _TORCH_STD, strict=True)),
     ),
-    "inside": Scaling(short="by the network's own first layers", meaning="RGB in [0, 255]"),
+    "inside": Scaling(short="by the first layers of the network", meaning="RGB in [0, 255]"),
 }

@@ -7,22 +7,22 @@ from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.keras_applications import ROWS
+from tfxfer.system.keras_settings import weights_home
 
-# Of files of weights.
-_SUFFIXES = (".h5", ".hdf5", ".keras")
+_WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
 def find_backbone(name: str) -> Backbone:
-    """Returns the backbone a user means; case, '-', '_' and '.' do not matter.
+    """Returns the backbone of a name, ignoring case, '-', '_', '.' and spaces.
 
     Raises:
-        UsageError: There is none of that name; the message has the nearest one.
+        UsageError: There is no such backbone. The message suggests the nearest name.
     """
     known = {_plain(row): row for row in BACKBONES}
     if _plain(name) in known:
         return BACKBONES[known[_plain(name)]]
     hint = did_you_mean(name.lower(), BACKBONES)
-    raise UsageError(f"Unknown backbone '{name}'.{hint} `tfxfer backbones` lists them all.")
+    raise UsageError(f"Unknown backbone '{name}'.{hint} Run `tfxfer backbones` to list all.")
 
 
 def _plain(name: str) -> str:
@@ -32,11 +32,21 @@ def _plain(name: str) -> str:
 BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
 
 
+def local_weights(backbone: Backbone) -> pathlib.Path | None:
+    """Returns the file of a backbone's own weights, None if it has to be downloaded first."""
+    if backbone.bundled:
+        folder = pathlib.Path(__file__).parent / "pretrained"
+    else:
+        folder = weights_home() / "models"
+    path = folder / backbone.weights_file
+    return path if path.is_file() else None
+
+
 def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
-    """Returns the file that the setting `weights` names, None for the backbone's own word.
+    """Returns the file that the setting `weights` names, None for the backbone's own weights.
 
     Raises:
-        UsageError: There is no such file, or it is of another kind.
+        UsageError: There is no such file, or it is not a weights file.
     """
     if weights == backbone.weights_name:
         return None
@@ -47,7 +57,7 @@ def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
             f"Unknown weights '{weights}'.{hint} For backbone '{backbone.name}' they are "
             f"'{backbone.weights_name}', 'none' or the path of a .h5, .weights.h5 or .keras file."
         )
-    if path.suffix not in _SUFFIXES or path.is_dir():
+    if path.suffix not in _WEIGHTS_SUFFIXES or path.is_dir():
         raise UsageError(
             f"Cannot load weights from '{weights}': it must be a .h5, .weights.h5 or .keras file."
         )

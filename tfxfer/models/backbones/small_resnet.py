@@ -1,11 +1,11 @@
-"""A compact residual network for small images, built in the manner of `keras.applications`."""
+"""A compact residual network for small images, in the style of `keras.applications`."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-# PyTorch's values; Keras' own momentum of 0.99 is made for longer training.
+# As in PyTorch. The default momentum of Keras, 0.99, suits longer training.
 _BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-5}
 
 
@@ -14,14 +14,14 @@ def small_resnet(
 ) -> keras.Model:
     """Returns a residual network without classifier: images in, feature maps out.
 
-    A 3 x 3 convolution at full resolution, no pooling, then stages of basic blocks, each of which
-    halves the resolution but the first (He et al. 2015, arXiv:1512.03385, section 4.2); widths are
+    A 3 x 3 convolution at full resolution, no pooling, then stages of basic blocks. Each stage but
+    the first halves the resolution (He et al. 2015, arXiv:1512.03385, section 4.2). Widths are
     free, as in wide residual networks (Zagoruyko & Komodakis 2016, arXiv:1605.07146). Where the
     shape changes, the shortcut is averaged 2 x 2 and then projected (He et al. 2019,
     arXiv:1812.01187, section 4.1).
 
-    Layers are called `conv1_*` for the first convolution and `conv2_block1_*` and so on for the
-    stages, as in Keras' ResNets.
+    Layers are named as in the ResNets of Keras: `conv1_*` for the first convolution, then
+    `conv2_block1_*` and so on.
 
     Args:
         input_shape: (height, width, 3) of images in [-1, 1]; sides may be None.

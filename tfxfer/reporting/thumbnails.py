@@ -1,4 +1,4 @@
-"""Pictures for a page that holds all of its content: thumbnails on sheets, and larger ones."""
+"""Thumbnails embedded in the report: sprite sheets, and larger ones with heat maps."""
 
 import base64
 import math
@@ -13,7 +13,7 @@ from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 
-# A JPEG is made of blocks of 16 pixels: tiles that begin with one do not bleed into each other.
+# JPEG blocks are 16 pixels: tiles aligned to them do not bleed into each other.
 _BLOCK = 16
 
 _SHEET_COLUMNS, _SHEET_ROWS = 16, 16
@@ -22,9 +22,9 @@ _QUALITY = 75
 
 _READ_TOGETHER = 64
 
-# From little heat to much: dark violet, red, orange, pale yellow; its lightness only rises, so that
-# it can be read without colours. Six anchors of matplotlib's inferno (Smith & van der Walt 2015).
-_HEAT_COLOURS = np.array(
+# Color map of the heat, from low to high: six anchors of matplotlib's inferno (Smith & van der Walt
+# 2015). Its lightness increases monotonically, so it is readable in grayscale.
+_HEAT_COLORS = np.array(
     [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]],
     np.float32,
 )
@@ -32,14 +32,14 @@ _HEAT_COLOURS = np.array(
 
 @dataclass(frozen=True)
 class Sheets:
-    """Many small pictures on few large ones.
+    """Sprite sheets: many small images on few large ones.
 
     Attributes:
         urls: The sheets, as `data:` URLs.
-        side: Pixels of a side of each picture.
-        pitch: Pixels from one picture to the next.
-        columns: Pictures side by side on a sheet.
-        rows: Likewise, one below the other.
+        side: Side of each image in pixels.
+        pitch: Distance between images in pixels.
+        columns: Images per row of a sheet.
+        rows: Rows of a sheet.
     """
 
     urls: tuple[str, ...]
@@ -49,18 +49,18 @@ class Sheets:
     rows: int = _SHEET_ROWS
 
 
-def read_pictures(
+def read_thumbnails(
     images: Images, numbers: npt.NDArray[np.int64], side: int
 ) -> npt.NDArray[np.uint8]:
-    """Returns images as the model sees them, but no larger than asked for.
+    """Reads images as the model sees them, resized if they are larger than `side`.
 
     Args:
-        images: Of a split.
+        images: Images of a split.
         numbers: Which of them, in any order.
-        side: Most pixels of a side.
+        side: Maximum side in pixels.
 
     Returns:
-        RGB, (num_pictures, side, side, 3), in the order of the numbers.
+        RGB, uint8, shape (num_thumbnails, side, side, 3), in the order of `numbers`.
     """
     side = min(side, images.image_size)
     found = [np.zeros((0, side, side, 3), np.uint8)]
@@ -72,7 +72,7 @@ def read_pictures(
 
 
 def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """Returns squares, (batch, size, size, 3), at a smaller size."""
+    """Returns squares, shape (batch, size, size, 3), resized to at most `side` pixels."""
     if squares.shape[1] <= side:
         return squares
     small = tf.image.resize(squares, (side, side), "area").numpy()
@@ -80,12 +80,12 @@ def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def lay_out(pictures: npt.NDArray[np.uint8]) -> Sheets:
-    """Returns pictures, (num_pictures, side, side, 3), on sheets, in their order, row by row."""
-    side = pictures.shape[1]
+def lay_out(thumbnails: npt.NDArray[np.uint8]) -> Sheets:
+    """Arranges thumbnails, shape (num_thumbnails, side, side, 3), on sheets, row by row."""
+    side = thumbnails.shape[1]
     pitch = math.ceil(side / _BLOCK) * _BLOCK
     margin = pitch - side
-    padded = np.pad(pictures, ((0, 0), (0, margin), (0, margin), (0, 0)), mode="edge")
+    padded = np.pad(thumbnails, ((0, 0), (0, margin), (0, margin), (0, 0)), mode="edge")
     urls = []
     per_sheet = _SHEET_COLUMNS * _SHEET_ROWS
     for start in range(0, len(padded), per_sheet):
@@ -97,30 +97,32 @@ def lay_out(pictures: npt.NDArray[np.uint8]) -> Sheets:
 
 
 def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
-    """Returns a picture, (height, width, 3), as a `data:` URL of a JPEG."""
+    """Returns a thumbnail, shape (height, width, 3), as a `data:` URL of a JPEG."""
     content = tf.io.encode_jpeg(pixels, quality=_QUALITY, optimize_size=True).numpy()
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
-def warmed(pictures: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Returns pictures with the heat of their places laid over them.
+def with_heat(
+    thumbnails: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]
+) -> npt.NDArray[np.uint8]:
+    """Overlays heat maps on thumbnails.
 
     Args:
-        pictures: RGB, (batch, side, side, 3).
-        heat: In [0, 1], (batch, rows, columns); it is interpolated between the places.
+        thumbnails: RGB, shape (batch, side, side, 3).
+        heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the thumbnails.
     """
-    side = pictures.shape[1]
+    side = thumbnails.shape[1]
     fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
     fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
-    anchors = np.linspace(0, 1, len(_HEAT_COLOURS))
-    colours = np.stack(
-        [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLOURS.T], axis=-1
+    anchors = np.linspace(0, 1, len(_HEAT_COLORS))
+    colors = np.stack(
+        [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLORS.T], axis=-1
     )
-    grey = pictures.astype(np.float32).mean(axis=-1, keepdims=True)
-    mixed: npt.NDArray[np.uint8] = (0.45 * grey + 0.55 * colours).round().astype(np.uint8)
+    gray = thumbnails.astype(np.float32).mean(axis=-1, keepdims=True)
+    mixed: npt.NDArray[np.uint8] = (0.45 * gray + 0.55 * colors).round().astype(np.uint8)
     return mixed
 
 
-def data_urls(pictures: npt.NDArray[np.uint8]) -> Sequence[str]:
-    """Returns pictures, (num_pictures, side, side, 3), as `data:` URLs."""
-    return [jpeg_url(picture) for picture in pictures]
+def data_urls(thumbnails: npt.NDArray[np.uint8]) -> Sequence[str]:
+    """Returns thumbnails, shape (num_thumbnails, side, side, 3), as `data:` URLs."""
+    return [jpeg_url(thumbnail) for thumbnail in thumbnails]

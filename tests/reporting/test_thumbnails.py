@@ -1,4 +1,4 @@
-"""Pictures lie where a page looks for them."""
+"""Thumbnails are where the page looks for them."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ import pytest
 from made import SIDE, guesses, made_findings
 from PIL import Image
 
-from tfxfer.reporting.pictures import data_urls, lay_out, read_pictures, shrunk, warmed
+from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 
 
 def opened(url):
@@ -18,7 +18,7 @@ def opened(url):
 
 
 @pytest.mark.parametrize("side", [8, 32, 33, 64])
-def test_each_picture_has_its_place_on_a_sheet(side):
+def test_each_thumbnail_has_its_place_on_a_sheet(side):
     colours = np.random.default_rng(0).integers(0, 256, (300, 3), dtype=np.uint8)
     pictures = np.tile(colours[:, None, None], (1, side, side, 1))
     sheets = lay_out(pictures)
@@ -34,35 +34,35 @@ def test_each_picture_has_its_place_on_a_sheet(side):
         assert np.abs(np.median(found, axis=(0, 1)) - colours[number]).max() < 8
 
 
-def test_no_pictures_need_no_sheet():
+def test_no_thumbnails_need_no_sheet():
     assert lay_out(np.zeros((0, 32, 32, 3), np.uint8)).urls == ()
 
 
-def test_images_are_read_in_the_order_they_are_asked_for(tmp_path):
+def test_images_are_read_in_the_requested_order(tmp_path):
     pictures = np.arange(7, dtype=np.uint8)[:, None, None, None] * 30 + np.zeros(
         (SIDE, SIDE, 3), np.uint8
     )
     findings = made_findings(tmp_path, ["a", "b"], *guesses(7, 2, 0.5), pictures=pictures)
-    found = read_pictures(findings.images, np.array([5, 1, 6, 1]), 32)
+    found = read_thumbnails(findings.images, np.array([5, 1, 6, 1]), 32)
     assert found.shape == (4, 32, 32, 3)
     np.testing.assert_array_equal(found[:, 0, 0, 0], [150, 30, 180, 30])
-    assert read_pictures(findings.images, np.array([3]), 500).shape == (1, SIDE, SIDE, 3)
-    assert read_pictures(findings.images, np.zeros(0, np.int64), 32).shape == (0, 32, 32, 3)
+    assert read_thumbnails(findings.images, np.array([3]), 500).shape == (1, SIDE, SIDE, 3)
+    assert read_thumbnails(findings.images, np.zeros(0, np.int64), 32).shape == (0, 32, 32, 3)
 
 
-def test_shrinking_averages_and_leaves_small_pictures_as_they_are():
+def test_shrinking_averages_and_leaves_small_images_unchanged():
     squares = np.zeros((1, 64, 64, 3), np.uint8)
     squares[:, ::2] = 200
     np.testing.assert_array_equal(shrunk(squares, 16), np.full((1, 16, 16, 3), 100))
     assert shrunk(squares, 64) is squares
 
 
-def test_what_is_warmer_is_brighter_and_where_there_is_no_heat_the_picture_is_grey():
+def test_heat_makes_an_image_brighter_and_no_heat_leaves_it_gray():
     pictures = np.full((1, 64, 64, 3), (200, 100, 0), np.uint8)
     heat = np.zeros((1, 4, 4), np.float32)
     heat[0, 0, 0], heat[0, 3, 3] = 1, 0.5
-    found = warmed(pictures, heat)[0].astype(float)
+    found = with_heat(pictures, heat)[0].astype(float)
     hot, warm, cold = found[4, 4], found[60, 60], found[4, 60]
     assert hot.sum() > warm.sum() > cold.sum()
     assert np.ptp(cold) <= 3
-    assert opened(data_urls(warmed(pictures, heat))[0]).shape == (64, 64, 3)
+    assert opened(data_urls(with_heat(pictures, heat))[0]).shape == (64, 64, 3)

@@ -1,30 +1,12 @@
-"""What there is: backbones, and what the cache keeps."""
+"""What `cache` lists and clears."""
 
-import dataclasses
 import re
 
 import numpy as np
 from command_line import run
 
 from tfxfer.data.cache import Cache
-from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.system.digests import ids_of
-
-
-def test_backbones_lists_every_row_and_shows_one_with_its_stages():
-    listed = run("backbones").output
-    assert all(f"\n{name} " in listed for name in BACKBONES)
-    shown = run("backbones", "resnet50").output
-    assert "conv1, conv2, conv3, conv4, conv5" in shown
-    assert "He et al. 2015" in shown
-    assert run("backbones", "resnet5").exit_code == 2
-
-
-def test_every_field_of_a_backbone_is_documented_for_the_eye():
-    shown = run("backbones", "vgg16").output
-    row = BACKBONES["vgg16"]
-    for name in ("builder", "licence", "paper"):
-        assert str(dataclasses.asdict(row)[name]) in shown
 
 
 def test_the_cache_is_listed_and_cleared(tmp_path):

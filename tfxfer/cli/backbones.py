@@ -1,0 +1,146 @@
+"""`backbones`: the pretrained networks to choose from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from tfxfer.cli.formatting import Command
+from tfxfer.cli.quiet import quiet_import
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.pixels import SCALINGS
+from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_weights
+from tfxfer.system import streams
+from tfxfer.system.keras_settings import weights_home
+from tfxfer.system.progress import Progress
+
+_TOP1_SOURCE = "keras.io/api/applications"
+
+_HOW_MEASURED = "median on this machine, one image at a time"
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer backbones resnet50",
+        "tfxfer backbones mobilenetv2 efficientnetb0 --measure",
+    ),
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Measure the time per image on this machine. For all backbones this takes minutes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with all facts.")
+def backbones(names: Sequence[str], measure: bool, as_json: bool) -> None:
+    """List the pretrained backbones, or show one in detail.
+
+    One NAME shows all about that backbone. Several compare these only.
+    """
+    rows = [find_backbone(name) for name in names] or list(BACKBONES.values())
+    times = _measured(rows) if measure else {}
+    if as_json:
+        facts = [_facts(backbone, times.get(backbone.name)) for backbone in rows]
+        streams.say(json.dumps(facts, indent=2))
+    elif len(names) == 1:
+        streams.say(_details(rows[0], times.get(rows[0].name)))
+    else:
+        streams.say(_table(rows, times))
+
+
+def _measured(rows: Sequence[Backbone]) -> dict[str, float]:
+    """Returns the milliseconds per image of each backbone by name."""
+    with quiet_import():
+        from tfxfer.models.backbones.latency import milliseconds_per_image
+    times = {}
+    with Progress("measured", len(rows)) as progress:
+        for number, backbone in enumerate(rows, start=1):
+            times[backbone.name] = milliseconds_per_image(backbone)
+            progress.update(number)
+    return times
+
+
+def _facts(backbone: Backbone, milliseconds: float | None) -> dict[str, Any]:
+    """Returns the facts on a backbone for JSON; null where unknown or not measured."""
+    path = local_weights(backbone)
+    return {
+        "name": backbone.name,
+        "imagenet_top1_accuracy": backbone.imagenet_top1,
+        "num_parameters": backbone.num_parameters,
+        "num_features": backbone.num_features,
+        "image_size": backbone.native_size,
+        "min_image_size": backbone.min_size,
+        "milliseconds_per_image": None if milliseconds is None else round(milliseconds, 2),
+        "weights": backbone.weights_name,
+        "weights_available": path is not None,
+        "weights_file": None if path is None else str(path),
+        "license": backbone.license,
+        "paper": backbone.paper,
+        "batch_norm": backbone.batch_norm,
+        "stages": list(backbone.stage_names),
+    }
+
+
+def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
+    """Returns a line for each backbone below a line of headings, with notes at the end."""
+    measured = f" {'ms/image':>9s}" if times else ""
+    lines = [
+        f"{'name':18s} {'top-1':>6s} {'parameters':>11s} {'pixels':>7s} {'features':>9s}{measured}"
+        f"  {'weights':10s}  license"
+    ]
+    for backbone in rows:
+        name, top1 = backbone.name, backbone.imagenet_top1
+        measured = f" {times[name]:9.1f}" if times else ""
+        lines.append(
+            f"{name:18s} {'' if top1 is None else f'{top1:.1%}':>6s} "
+            f"{backbone.num_parameters / 1e6:10.1f}M {backbone.native_size:7d} "
+            f"{backbone.num_features:9,d}{measured}  {_availability(backbone):10s}  "
+            f"{backbone.license.partition(' (')[0]}"
+        )
+    lines += [
+        "",
+        f"top-1: ImageNet validation accuracy, from {_TOP1_SOURCE}; empty if not listed there",
+        "parameters: without the classifier",
+        "weights: bundled with tfxfer, cached in the folder below, or downloaded when first used",
+        f"  {weights_home() / 'models'}",
+    ]
+    if times:
+        lines.append(f"ms/image: {_HOW_MEASURED}")
+    return "\n".join(lines)
+
+
+def _availability(backbone: Backbone) -> str:
+    """Returns whether the weights are available locally, in a word."""
+    if backbone.bundled:
+        return "bundled"
+    return "download" if local_weights(backbone) is None else "cached"
+
+
+def _details(backbone: Backbone, milliseconds: float | None) -> str:
+    """Returns all facts on one backbone, one a line."""
+    weights = {
+        "bundled": "bundled with tfxfer",
+        "cached": f"cached: {local_weights(backbone)}",
+        "download": f"downloaded when first used, to {weights_home() / 'models'}",
+    }[_availability(backbone)]
+    top1 = backbone.imagenet_top1
+    rows = {
+        "builder": f"{backbone.module}.{backbone.builder}",
+        "ImageNet top-1": "unknown" if top1 is None else f"{top1:.1%} ({_TOP1_SOURCE})",
+        "parameters": f"{backbone.num_parameters:,} without the classifier",
+        "features": f"{backbone.num_features:,}",
+        "image size": f"{backbone.native_size} x {backbone.native_size} pixels, at least "
+        f"{backbone.min_size} x {backbone.min_size}",
+        "normalization": f"{SCALINGS[backbone.pixels].short} "
+        "(part of the model, which takes RGB in [0, 255])",
+        "BatchNorm": "yes" if backbone.batch_norm else "no",
+        "stages": ", ".join(backbone.stage_names),
+        "weights": f"{backbone.weights_name}, {weights}",
+        "license": f"{backbone.license}, of the weights",
+        "paper": backbone.paper,
+    }
+    if milliseconds is not None:
+        rows["time per image"] = f"{milliseconds:.1f} ms ({_HOW_MEASURED})"
+    return "\n".join([backbone.name, *(f"  {name:16s}{text}" for name, text in rows.items())])
