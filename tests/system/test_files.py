@@ -77,8 +77,9 @@ def test_a_file_system_that_cannot_flush_is_told_of_once(tmp_path, monkeypatch, 
         flush(tmp_path)
         assert (tmp_path / name).read_text() == name
     files, directories = caplog.messages
-    assert f"'{tmp_path}' does not flush files" in files
-    assert "does not flush directories" in directories
+    assert str(tmp_path) in files
+    assert "flush files" in files
+    assert "flush directories" in directories
     assert os.strerror(number) in directories
 
 
