@@ -250,10 +250,10 @@ def test_a_second_fit_finds_the_features_of_the_first(
 
 def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
     result, lines = finished
-    solved = [line for line in lines if line.startswith("head      L2 ")]
+    solved = [line for line in lines if line.startswith("head      L2=")]
     assert len(solved) >= 3
     best = [line for line in solved if "  best  " in line]
-    assert f"  L2 {result.metrics['penalty']:g} " in best[-1]
+    assert f"  L2={result.metrics['penalty']:g} " in best[-1]
 
 
 def test_features_that_do_not_fit_cannot_be_solved(pictures, weights_file, tmp_path):
@@ -267,7 +267,7 @@ def test_one_penalty_can_be_asked_for(pictures, weights_file, tmp_path):
     settings = {"head": {"penalty": 0.5}, "finetune": {"unfreeze": "none"}}
     config = short_config(pictures, weights_file, tmp_path, **settings)
     assert trained_alone(config, lines.append).metrics.penalty == 0.5
-    assert sum(line.startswith("head      L2 0.5 ") for line in lines) == 1
+    assert sum(line.startswith("head      L2=0.5 ") for line in lines) == 1
 
 
 def test_settings_by_name_win_over_the_record(pictures, weights_file, tmp_path):

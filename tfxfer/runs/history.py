@@ -62,7 +62,7 @@ class History:
             run: The run. Its files lose epochs that are not in `earlier`: a resumed run repeats
                 them.
             rank: Sort key of an epoch; the greatest is the best.
-            earlier: The history up to the checkpoint, as `as_json` returned it; None starts anew.
+            earlier: The history up to the checkpoint, from `as_json`; None starts a new one.
         """
         self._run = run
         self._rank = rank

@@ -194,8 +194,8 @@ def is_work(path: pathlib.Path) -> bool:
     """
     run = RunDirectory(path)
     if run.config.is_file():
-        told = (run.classes, run.metrics, run.asked, run.history, run.best_weights)
-        return any(file.is_file() for file in told) or run.checkpoints.is_dir()
+        markers = (run.classes, run.metrics, run.asked, run.history, run.best_weights)
+        return any(file.is_file() for file in markers) or run.checkpoints.is_dir()
     if (path / "saved_model.pb").is_file():
         return True
     others = [run.classes.name, CACHE_INDEX, run.lock.name]

@@ -28,7 +28,7 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
     """Returns the settings for a fit on fewer training images; open settings stay open.
 
     Args:
-        asked: The settings that the user gave; those left open are decided anew.
+        asked: The settings that the user gave; those left open are decided again.
         num_train: Number of training images.
     """
     return dataclasses.replace(asked, train_examples=num_train, run=None, compare_examples=None)
@@ -40,7 +40,7 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
     There is no head phase: a head on random features teaches nothing. Of its settings only the
     architecture of the head is kept. The finetune phase keeps nothing but its length
     (`compare_epochs`, or as many passes over the images as the pretrained network): learning rate,
-    warm-up, decay, clipping, patience, `unfreeze` and `batch_norm` are decided anew for random
+    warm-up, decay, clipping, patience, `unfreeze` and `batch_norm` are decided again for random
     weights, since values that suit pretrained weights would cripple random ones. All other
     settings, such as augmentation and batch size, are those of the pretrained network.
 

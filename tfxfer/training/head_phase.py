@@ -53,7 +53,7 @@ class HeadOutcome:
 
 
 @dataclass(frozen=True)
-class _Standardised:
+class _Standardized:
     """The standardized features of the phase.
 
     Attributes:
@@ -96,7 +96,7 @@ def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | Non
     config, classifier, journal = given.config, given.classifiers.trained, given.journal
     checkpoint = journal.begin("head")
     given.note_trained()
-    features = _standardised_features(given, source)
+    features = _standardized_features(given, source)
     if features is None:
         _train_on_images(given, source, checkpoint)
         return None
@@ -128,7 +128,7 @@ def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Che
     train_on_images(given, Phase("head", config.head, augment), source, checkpoint)
 
 
-def _standardised_features(given: Materials, source: ActivationSource) -> _Standardised | None:
+def _standardized_features(given: Materials, source: ActivationSource) -> _Standardized | None:
     """Returns the features of training and validation images; None if they do not fit."""
     train = source.cached_with_views("train", given.config.head.augmented_views)
     validation = source.cached("validation")
@@ -137,12 +137,12 @@ def _standardised_features(given: Materials, source: ActivationSource) -> _Stand
     scale = Standardisation.of(train.features, train.weights)
     standardized = Examples(scale.apply(train.features), train.labels, train.weights)
     held_out = scale.apply(validation.features)
-    return _Standardised(
+    return _Standardized(
         scale, standardized, Examples(held_out, validation.labels, given.judging_weights())
     )
 
 
-def _solve(given: Materials, features: _Standardised, checkpoint: Checkpoint) -> list[np.ndarray]:
+def _solve(given: Materials, features: _Standardized, checkpoint: Checkpoint) -> list[np.ndarray]:
     """Fits the head by L-BFGS for each L2 penalty, and keeps the best on validation.
 
     Returns:
@@ -157,8 +157,8 @@ def _solve(given: Materials, features: _Standardised, checkpoint: Checkpoint) ->
     first, best = start_of_finetuning(path, num_validation), best_solution(path)
     if first is not best and config.finetune.epochs:
         journal.say(
-            f"finetune: starts from the head with L2 penalty {first.penalty:g}, the strongest "
-            "within one standard error of the best accuracy"
+            f"finetune: starts from the head with L2={first.penalty:g}, the strongest penalty "
+            "within one standard error of the best"
         )
     best = converged(best, problem)
     seconds = (time.perf_counter() - start) / len(best.iterations)
@@ -187,7 +187,7 @@ def _solved_path(given: Materials, problem: Problem, checkpoint: Checkpoint) -> 
 
 
 def _train_on_features(
-    given: Materials, phase: GradientHead, features: _Standardised, checkpoint: Checkpoint
+    given: Materials, phase: GradientHead, features: _Standardized, checkpoint: Checkpoint
 ) -> None:
     """Trains the head by gradient steps on features; `journal.best` gets its best weights."""
     config, classifier = given.config, given.classifiers.trained

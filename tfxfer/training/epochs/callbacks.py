@@ -175,7 +175,7 @@ def solution_line(solution: Solution, best: bool) -> str:
     """Returns the progress line of the head fitted with one L2 penalty."""
     count = len(solution.iterations)
     iterations = f"{count} iteration{'' if count == 1 else 's'}"
-    return _row("head", f"L2 {solution.penalty:g}", solution.scores, best, iterations)
+    return _row("head", f"L2={solution.penalty:g}", solution.scores, best, iterations)
 
 
 def _row(phase: str, place: str, scores: Epoch | Iteration, best: bool, rest: str) -> str:

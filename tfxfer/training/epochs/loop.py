@@ -89,7 +89,7 @@ class Batches:
         Args:
             images: Training images.
             config: Settings of the run; `batch_size` and `seed` are read.
-            augment: Augmentation, drawn anew in each epoch.
+            augment: Augmentation, drawn again in each epoch.
         """
 
         def between(first: int, end: int, step: int) -> tf.data.Dataset:
