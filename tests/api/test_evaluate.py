@@ -57,7 +57,7 @@ def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tm
     assert not evaluation.imbalanced
 
 
-def test_uneven_classes_are_told_with_the_mean_of_their_recalls(finished, pictures, tmp_path):
+def test_imbalanced_classes_are_reported_with_balanced_accuracy(finished, pictures, tmp_path):
     result, _ = finished
     folder = shutil.copytree(pictures, tmp_path / "data")
     # A picture of another colour, so that one of the two is wrong whatever the model says.
@@ -126,7 +126,7 @@ def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(finished):
 
 @pytest.fixture(scope="module")
 def coin(weights_file, tmp_path_factory):
-    """A run on noise with labels by coin: whoever tests it on what it learnt by heart is told."""
+    """A run on noise with labels by coin: testing on memorized images gives a warning."""
     directory = tmp_path_factory.mktemp("coin")
     generator = np.random.default_rng(0)
     for number in range(90):

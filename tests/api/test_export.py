@@ -202,7 +202,7 @@ def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path
     assert not (tmp_path / "exports").exists()
 
 
-def test_a_model_is_not_judged_by_images_that_it_may_have_seen(finished, pictures, tmp_path):
+def test_a_model_is_not_evaluated_on_images_that_it_may_have_seen(finished, pictures, tmp_path):
     result, _ = finished
     for name in ("model.keras", "classes.txt"):
         shutil.copy(result.run / name, tmp_path)
@@ -257,7 +257,7 @@ def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     }
 
 
-def test_a_run_without_its_metrics_is_told_of(finished, tmp_path):
+def test_a_run_without_metrics_is_reported(finished, tmp_path):
     result, _ = finished
     shutil.copytree(result.run, tmp_path / "run")
     (tmp_path / "run" / "metrics.json").unlink()
@@ -417,7 +417,7 @@ def test_other_formats_lie_beside_the_model_and_answer_as_it_does(
 
 
 @pytest.mark.slow
-def test_other_data_are_judged_by_the_names_of_their_classes(finished, pictures, tmp_path):
+def test_other_data_are_matched_by_class_names(finished, pictures, tmp_path):
     result, _ = finished
     for split in ("train", "validation", "test"):
         for name in ("green", "red"):  # the first and second here, the model's second and third

@@ -145,7 +145,7 @@ def test_the_plan_comes_first_and_the_next_commands_last(finished):
     assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-2]
 
 
-def test_what_was_asked_for_is_kept_as_a_recipe(finished, pictures):
+def test_the_asked_settings_are_kept_as_a_recipe(finished, pictures):
     result, _ = finished
     settings = tomllib.loads((result.run / "asked.toml").read_text())
     assert settings["data"] == str(pictures)
@@ -262,7 +262,7 @@ def test_features_that_do_not_fit_cannot_be_solved(pictures, weights_file, tmp_p
         fit(short_config(pictures, weights_file, tmp_path, **settings), say=lambda _: None)
 
 
-def test_one_penalty_can_be_asked_for(pictures, weights_file, tmp_path):
+def test_a_single_penalty_can_be_set(pictures, weights_file, tmp_path):
     lines = []
     settings = {"head": {"penalty": 0.5}, "finetune": {"unfreeze": "none"}}
     config = short_config(pictures, weights_file, tmp_path, **settings)
@@ -531,7 +531,7 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
 
 
 class Follower(keras.callbacks.Callback):
-    """Takes down what a callback of others is told."""
+    """Records what a user callback receives."""
 
     def __init__(self):
         super().__init__()
@@ -545,9 +545,7 @@ class Follower(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-def test_callbacks_of_others_are_told_of_each_epoch_what_the_history_has(
-    pictures, weights_file, tmp_path
-):
+def test_user_callbacks_receive_what_the_history_has(pictures, weights_file, tmp_path):
     config = short_config(pictures, weights_file, tmp_path, head={"optimizer": "adam"})
     follower = Follower()
     result = fit(config, finetune={"epochs": 1}, callbacks=[follower], say=lambda _: None)

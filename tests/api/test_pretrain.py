@@ -193,7 +193,7 @@ def test_any_backbone_can_be_pretrained(name, pictures, tmp_path):
     result = pretrain(**settings(pictures, tmp_path, label_smoothing=0.0, **others), say=quiet)
     with (result.run / "history.csv").open() as file:
         (row,) = csv.DictReader(file)
-    # It is judged in float32 after each epoch, as at the end.
+    # It is evaluated in float32 after each epoch, as at the end.
     loss = result.metrics["validation"]["loss"]
     assert float(row["validation_loss"]) == pytest.approx(loss, abs=1e-5)
     backbone = load_backbone(BACKBONES[name], 32, str(result.backbone))

@@ -246,7 +246,7 @@ def test_a_page_that_cannot_be_written_names_the_option(fitted, tmp_path):
         )
 
 
-def test_a_page_that_cannot_be_written_at_the_end_is_told_in_one_line(fitted, folder, tmp_path):
+def test_a_report_that_cannot_be_written_at_the_end_gives_one_line(fitted, folder, tmp_path):
     result, _ = fitted
     with pytest.raises(RunError, match=r"^Cannot write '/dev/full': No space left on device\.$"):
         tfxfer.report(result.run, output="/dev/full", say=[].append)

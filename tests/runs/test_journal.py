@@ -88,7 +88,7 @@ def test_a_run_started_on_other_data_or_weights_is_refused(tmp_path, name):
         journal_of(tmp_path, facts=FACTS | {name: "other"})
 
 
-def test_other_versions_are_told(tmp_path, monkeypatch):
+def test_other_versions_are_reported(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(keras, "__version__", "3.0.0")
         journal_of(tmp_path).begin("head")

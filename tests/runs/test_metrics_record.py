@@ -158,7 +158,7 @@ def test_a_pretraining_writes_its_parts_in_their_order():
     ]
 
 
-def test_the_test_split_judges_where_there_is_one():
+def test_the_evaluation_split_is_test_if_there_is_one():
     scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
     assert evaluation_split(scores) == "test"
     assert evaluation_split({"validation": {"accuracy": 0.9}}) == "validation"

@@ -94,7 +94,7 @@ def test_jax_must_be_installed(keras_home, monkeypatch):
         check_keras()
 
 
-def test_a_file_that_is_no_json_is_told_of_as_keras_takes_its_defaults(keras_home, caplog):
+def test_an_invalid_json_file_gives_a_warning_as_keras_takes_its_defaults(keras_home, caplog):
     (keras_home / "keras.json").write_text("{backend: torch")
     check_keras()
     assert f"'{keras_home}/keras.json' are not valid JSON" in caplog.text

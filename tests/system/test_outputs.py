@@ -91,7 +91,7 @@ def test_of_a_link_the_directory_that_it_leads_to_is_named(tmp_path):
         check_output(tmp_path / "link")
 
 
-def test_a_system_of_files_that_takes_none_is_told_of():
+def test_a_read_only_file_system_is_reported():
     assert why_unwritable(pathlib.Path("/proc")) is not None
 
 

@@ -47,7 +47,7 @@ def logits(opened):
 
 @pytest.mark.parametrize("unfreeze", ["none", "block_13", "all"])
 @pytest.mark.parametrize("memory_gigabytes", [2.0, 1e-6])
-def test_a_judge_gives_the_logits_of_the_model_wherever_it_is_cut(
+def test_a_predictor_gives_the_logits_of_the_model_wherever_it_is_cut(
     opened, logits, unfreeze, memory_gigabytes
 ):
     plan, classifier, images = opened(memory_gigabytes)

@@ -49,7 +49,7 @@ def test_it_begins_at_the_head_it_is_given_and_the_best_weights_of_all_else(mate
     assert np.abs(classifier.head.get_weights()[0] - 0.5).max() < 0.2
 
 
-def test_what_judges_gives_the_logits_of_the_classifier(materials):
+def test_the_predictor_gives_the_logits_of_the_classifier(materials):
     source = finetune(materials, Trainable("block_13", "frozen"), None)
     materials.classifiers.update_exact()
     pixels = np.array(materials.images["validation"].kept, "float32")

@@ -24,7 +24,7 @@ def materials(pictures, weights_file, tmp_path):
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_best_head_is_in_the_classifier_and_judged_as_the_history_says(optimizer, materials):
+def test_the_best_head_is_in_the_classifier_with_the_scores_of_the_history(optimizer, materials):
     given = materials(head={"epochs": 3, "optimizer": optimizer}, finetune={"epochs": 0})
     outcome = train_head(given)
     best = given.journal.history.best

@@ -32,7 +32,7 @@ def tiny_model():
 
 
 def only(dataset, steps):
-    """Returns the batches of a phase that is begun once."""
+    """Returns the batches of a phase that is started once."""
     return Batches(steps, lambda first, end, step: dataset)
 
 
@@ -74,7 +74,7 @@ def test_only_the_epochs_that_are_left_are_run():
     assert seen == [3]
 
 
-def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
+def test_a_predictor_gives_the_loss_and_accuracy_of_keras():
     model = tiny_model()
     examples = batches(1)
     labels = np.concatenate([labels for _, labels in examples])
@@ -114,7 +114,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         return Counting.calls
 
     least = tracings(9, 1)
-    # To train, to judge, and once for Keras to see the shapes.
+    # To train, to validate, and once for Keras to see the shapes.
     assert 2 <= least <= 3
     assert tracings(10, 4) == least
     assert tracings(16, 4) == least
