@@ -39,10 +39,10 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
 
     There is no head phase: a head on random features teaches nothing. Of its settings only the
     architecture of the head is kept. The finetune phase keeps nothing but its length
-    (`compare_epochs`, or as many passes over the images as the pretrained network): learning rate,
-    warm-up, decay, clipping, patience, `unfreeze` and `batch_norm` are decided again for random
-    weights, since values that suit pretrained weights would cripple random ones. All other
-    settings, such as augmentation and batch size, are those of the pretrained network.
+    (`compare_epochs`, or as many passes over the images as the pretrained network): optimizer,
+    learning rate, warm-up, decay, clipping, patience, `unfreeze` and `batch_norm` are decided again
+    for random weights, since values that suit pretrained weights would cripple random ones. All
+    other settings, such as augmentation and batch size, are those of the pretrained network.
 
     Args:
         decided: The settings of the pretrained network, all decided.

@@ -177,7 +177,9 @@ def _solved_path(given: Materials, problem: Problem, checkpoint: Checkpoint) -> 
     path = path_of_state(checkpoint.state, checkpoint.arrays)
     penalties = PENALTIES if penalty is None else (penalty,)
     if len(penalties) > 1 and not path:
-        journal.say("head: one fit per L2 penalty, strongest first; the lowest val_loss is best")
+        journal.say(
+            "head: one fit per L2 penalty, strongest first; 'best' marks the lowest val_loss so far"
+        )
     for solution in solve_path(problem, penalties, before=tuple(path)):
         path.append(solution)
         journal.say(solution_line(solution, best_solution(path) is solution))
