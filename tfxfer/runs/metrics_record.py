@@ -240,9 +240,6 @@ class PretrainMetrics:
 def read_metrics(run: RunDirectory) -> FitMetrics:
     """Reads the metrics of a fit.
 
-    Args:
-        run: The run.
-
     Raises:
         UsageError: `metrics.json` is missing or cannot be read.
     """
@@ -255,9 +252,6 @@ def read_metrics(run: RunDirectory) -> FitMetrics:
 
 def read_metrics_json(run: RunDirectory) -> dict[str, Any]:
     """Reads `metrics.json` of a fit or a pretraining as a dict.
-
-    Args:
-        run: The run.
 
     Raises:
         UsageError: `metrics.json` is missing or cannot be read.

@@ -162,13 +162,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a temporary path next to `path`, with the same suffix, that replaces it at the end.
 
     The file is flushed to disk before it is renamed, so `path` has either the old or the complete
-    new content. After an error nothing is left behind.
-
-    Args:
-        path: The file to write.
-
-    Raises:
-        RunError: It cannot be written.
+    new content. An error leaves nothing behind; an `OSError` is raised as a `RunError`.
     """
     temporary = temporary_beside(path)
     try:
@@ -241,9 +235,6 @@ def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
 
     The target of a symbolic link is replaced. Devices and pipes are written to directly.
 
-    Args:
-        path: The file to write.
-
     Raises:
         UsageError: It cannot be written.
         RunError: Writing failed later.
@@ -263,10 +254,6 @@ def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
 def write_text(path: str | pathlib.Path, text: str) -> None:
     """Writes a text file that the user named; bytes of file names that are not UTF-8 are kept.
 
-    Args:
-        path: The file to write.
-        text: Its content.
-
     Raises:
         UsageError: It cannot be written.
     """
@@ -275,12 +262,7 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
-    """Writes indented JSON; bytes of file names that are not UTF-8 are escaped.
-
-    Args:
-        path: The file to write.
-        content: JSON-serializable content.
-    """
+    """Writes indented JSON; bytes of file names that are not UTF-8 are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, "utf-8", "backslashreplace")
@@ -290,9 +272,6 @@ def flush(path: pathlib.Path) -> None:
     """Flushes a file, or the entries of a directory, to disk.
 
     If the file system does not support it, a warning is logged once.
-
-    Args:
-        path: File or directory.
 
     Raises:
         OSError: The file does not exist, or its content could not be written.
