@@ -79,7 +79,7 @@ def test_a_class_that_the_model_does_not_know_is_named(finished, pictures, tmp_p
     result, _ = finished
     folder = shutil.copytree(pictures / "train", tmp_path / "data")
     (folder / "red").rename(folder / "scarlet")
-    with pytest.raises(DataError, match="does not know: scarlet. The model knows blue, green, red"):
+    with pytest.raises(DataError, match="scarlet.*blue, green, red"):
         evaluate(result.run, data=str(folder))
 
 
@@ -87,7 +87,7 @@ def test_a_split_that_is_not_there_is_named(finished, pictures, tmp_path):
     result, _ = finished
     folder = shutil.copytree(pictures, tmp_path / "data")
     shutil.rmtree(folder / "test")
-    with pytest.raises(UsageError, match="has no split 'test'; it has train, validation"):
+    with pytest.raises(UsageError, match="no split 'test'.*train, validation"):
         evaluate(result.run, data=str(folder), split="test")
     assert evaluate(result.run, data=str(folder)).split == "validation"
 
@@ -169,16 +169,16 @@ def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):
         main, ["evaluate", str(tmp_path / "model.keras"), "--data", str(data)]
     )
     assert told.output.startswith("coin all, 90 images\n  note: ")
-    assert "not known whether the model was trained on some of these images" in told.output
-    with pytest.raises(UsageError, match=r"'coin' has no split 'test'.*--split all"):
+    assert "trained on" in told.output
+    with pytest.raises(UsageError, match=r"'coin'.* 'test'.*--split all"):
         evaluate(tmp_path / "model.keras", data=str(data), split="test")
 
 
 def test_all_says_how_much_of_it_was_trained_on(finished):
     result, _ = finished
     evaluation = evaluate(result.run, split="all")
-    assert "trained on 21 of these 42 images" in evaluation.describe()
-    assert "trained on 21 of these 42 images" in evaluation.as_json()["notes"][-1]
+    assert " 21 of these 42 images" in evaluation.describe()
+    assert " 21 of these 42 images" in evaluation.as_json()["notes"][-1]
 
 
 @pytest.mark.slow
@@ -197,9 +197,13 @@ def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_p
         evaluation = evaluate(model, data=str(tmp_path), split="test")
         assert evaluation.num_examples == 3
         told = evaluation.as_json()["notes"]
-        assert "left out of 'test': 3 images that the model was trained on" in told
-        assert "left out of 'test': 3 images that chose the model's best epoch" in told
-        assert "3 images that the model was trained on" in evaluation.describe()
+        trained_on, chosen_by = (
+            [note for note in told if "'test'" in note and part in note]
+            for part in ("3 images that the model was trained on", "best epoch")
+        )
+        assert trained_on
+        assert chosen_by
+        assert trained_on[0] in evaluation.describe()
         assert evaluate(model, data=str(tmp_path), split="all").num_examples == 12
 
 
