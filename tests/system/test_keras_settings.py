@@ -67,8 +67,8 @@ def test_what_keras_would_fail_at_is_named_with_its_file(keras_home, monkeypatch
     [
         ("KERAS_BACKEND", "torch", ["'torch'", "'tensorflow' and 'jax'"]),
         ("KERAS_BACKEND", "TensorFlow", ["Did you mean 'tensorflow'?"]),
-        ("KERAS_MAX_EPOCHS", "many", ["'many'", "a whole number"]),
-        ("KERAS_MAX_STEPS_PER_EPOCH", "1.5", ["'1.5'", "a whole number"]),
+        ("KERAS_MAX_EPOCHS", "many", ["'many'", "integer"]),
+        ("KERAS_MAX_STEPS_PER_EPOCH", "1.5", ["'1.5'", "integer"]),
     ],
 )
 def test_a_variable_that_does_not_do_is_named(keras_home, monkeypatch, name, value, parts):
