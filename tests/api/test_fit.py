@@ -496,7 +496,9 @@ def test_a_comparison_is_planned_and_answered_in_words(compared):
     scratch = result.metrics["comparison"]["scratch"]["accuracy"]
     assert re.search(rf"from scratch +{scratch:.4f}.* 2 epochs", said)
     assert re.search(r"Pretraining (helped|hurt|made no significant difference): .* points", said)
-    assert said.index("\nbest weights ") < said.index("comparison: pretrained") < said.index("Next:")
+    assert (
+        said.index("\nbest weights ") < said.index("comparison: pretrained") < said.index("Next:")
+    )
 
 
 @pytest.mark.slow
