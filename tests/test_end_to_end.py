@@ -212,7 +212,7 @@ def test_jax_trains_what_tensorflow_trains(pictures, weights_file, tmp_path):
 
 @needs_real_data
 @pytest.mark.slow
-def test_ants_and_bees_are_told_apart(tmp_path, monkeypatch):
+def test_ants_and_bees_are_distinguished(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", f"{REAL_DATA}/keras_home")
     result = fit(
         data=f"{REAL_DATA}/hymenoptera",

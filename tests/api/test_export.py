@@ -76,7 +76,7 @@ def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pic
     folder.mkdir()
     for name in ("model.keras", "classes.txt"):
         shutil.copy(result.run / name, folder)
-    with pytest.raises(UsageError, match=r"does not say what data it was trained on: name some"):
+    with pytest.raises(UsageError, match=r"what data it was trained on"):
         export(folder / "model.keras", export_dir=str(tmp_path))
     version = export(
         folder / "model.keras", export_dir=str(tmp_path), data=str(pictures), min_accuracy=0.5
@@ -192,24 +192,24 @@ def test_class_names_of_another_model_are_not_written_over(finished, tmp_path):
 
 def test_a_model_that_is_not_accurate_enough_is_not_published(finished, tmp_path):
     result, _ = finished
-    with pytest.raises(ExportError, match=r"accuracy of '.*' on test is .*, below the 1 asked for"):
+    with pytest.raises(ExportError, match=r"accuracy of '.*' on test is .* 1 "):
         check_accuracy(FitMetrics({"test": Summary(accuracy=0.9)}), 1.0, result.model)
     check_accuracy(FitMetrics({"validation": Summary(accuracy=0.9)}), 0.9, result.model)
     metrics = RunDirectory(tmp_path / "run").metrics
     shutil.copytree(result.run, tmp_path / "run")
     metrics.write_text(json.dumps({"test": {"accuracy": 0.5, "loss": 1.0}}))
-    with pytest.raises(ExportError, match=r"is 0.5000, below the 0.6 asked for \(--min-accuracy\)"):
+    with pytest.raises(ExportError, match=r"0.5000.* 0.6 .*--min-accuracy"):
         export(tmp_path / "run", export_dir=str(tmp_path / "exports"), min_accuracy=0.6)
     assert not (tmp_path / "exports").exists()
 
 
-def test_a_model_is_not_judged_by_images_that_it_may_have_seen(finished, pictures, tmp_path):
+def test_a_model_is_not_evaluated_on_images_that_it_may_have_seen(finished, pictures, tmp_path):
     result, _ = finished
     for name in ("model.keras", "classes.txt"):
         shutil.copy(result.run / name, tmp_path)
     whole = str(pictures / "train")  # without splits of its own
     for model in (tmp_path / "model.keras", result.run):
-        with pytest.raises(ExportError, match=r"Cannot check --min-accuracy: 'train' has neither"):
+        with pytest.raises(ExportError, match=r"Cannot check --min-accuracy.*'train'"):
             export(
                 model, export_dir=str(tmp_path / "x"), data=whole, min_accuracy=0.1, say=[].append
             )
@@ -258,11 +258,11 @@ def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     }
 
 
-def test_a_run_without_its_metrics_is_told_of(finished, tmp_path):
+def test_a_run_without_metrics_is_reported(finished, tmp_path):
     result, _ = finished
     shutil.copytree(result.run, tmp_path / "run")
     (tmp_path / "run" / "metrics.json").unlink()
-    with pytest.raises(UsageError, match=r"Cannot read '.*metrics.json', which the fit leaves"):
+    with pytest.raises(UsageError, match=r"Cannot read .*'.*metrics.json'"):
         export(tmp_path / "run", export_dir=str(tmp_path / "exports"))
 
 
@@ -276,9 +276,7 @@ def test_an_export_that_differs_from_the_model_is_not_published(
             tf.image.resize(tf.io.decode_jpeg(encoded), (size, size), "nearest"), tf.uint8
         ),
     )
-    with pytest.raises(
-        ExportError, match=r"probabilities differ by up to .* It was not published\."
-    ):
+    with pytest.raises(ExportError, match=r"probabilities differ by up to "):
         export_saved_model(trained, tmp_path / "x", files, FitMetrics())
     assert list(tmp_path.iterdir()) == []
 
@@ -420,7 +418,7 @@ def test_other_formats_lie_beside_the_model_and_answer_as_it_does(
 
 
 @pytest.mark.slow
-def test_other_data_are_judged_by_the_names_of_their_classes(finished, pictures, tmp_path):
+def test_other_data_are_matched_by_class_names(finished, pictures, tmp_path):
     result, _ = finished
     for split in ("train", "validation", "test"):
         for name in ("green", "red"):  # the first and second here, the model's second and third

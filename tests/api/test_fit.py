@@ -139,12 +139,13 @@ def test_the_plan_comes_first_and_the_next_commands_last(finished):
     result, lines = finished
     assert lines[0].startswith("data ")
     assert "3 classes: blue, green, red" in lines[0]
-    assert lines[1].startswith("head ")
+    assert "L2 penalty" in lines[1]
+    assert lines[2].startswith("head ")
     assert f"tfxfer predict {result.run} IMAGE..." in lines[-1]
     assert f"test accuracy {result.metrics['test']['accuracy']:.4f}" in lines[-2]
 
 
-def test_what_was_asked_for_is_kept_as_a_recipe(finished, pictures):
+def test_the_asked_settings_are_kept_as_a_recipe(finished, pictures):
     result, _ = finished
     settings = tomllib.loads((result.run / "asked.toml").read_text())
     assert settings["data"] == str(pictures)
@@ -249,24 +250,24 @@ def test_a_second_fit_finds_the_features_of_the_first(
 
 def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
     result, lines = finished
-    solved = [line for line in lines if line.startswith("head     penalty ")]
+    solved = [line for line in lines if line.startswith("head      L2=")]
     assert len(solved) >= 3
-    starred = [line for line in solved if " *  " in line]
-    assert f"penalty {result.metrics['penalty']:<6g}" in starred[-1]
+    best = [line for line in solved if "  best  " in line]
+    assert f"  L2={result.metrics['penalty']:g} " in best[-1]
 
 
 def test_features_that_do_not_fit_cannot_be_solved(pictures, weights_file, tmp_path):
     settings = {"head": {"optimizer": "lbfgs"}, "memory_gigabytes": 1e-6}
-    with pytest.raises(UsageError, match="'lbfgs', which needs the features in memory, but they"):
+    with pytest.raises(UsageError, match="'lbfgs'.*--memory-gigabytes"):
         fit(short_config(pictures, weights_file, tmp_path, **settings), say=lambda _: None)
 
 
-def test_one_penalty_can_be_asked_for(pictures, weights_file, tmp_path):
+def test_a_single_penalty_can_be_set(pictures, weights_file, tmp_path):
     lines = []
     settings = {"head": {"penalty": 0.5}, "finetune": {"unfreeze": "none"}}
     config = short_config(pictures, weights_file, tmp_path, **settings)
     assert trained_alone(config, lines.append).metrics.penalty == 0.5
-    assert sum(line.startswith("head     penalty") for line in lines) == 1
+    assert sum(line.startswith("head      L2=0.5 ") for line in lines) == 1
 
 
 def test_settings_by_name_win_over_the_record(pictures, weights_file, tmp_path):
@@ -299,7 +300,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
             "Unknown stage 'conv5' of backbone 'small'. .* may be all, none, stem, block_1",
         ),
         ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'small' needs at least"),
-        ({"run": "a/b"}, "it must be a plain name"),
+        ({"run": "a/b"}, "Setting 'run' is 'a/b'"),
         ({"runs_dir": "/dev/null/runs"}, "Cannot write to '/dev/null/runs'"),
         ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --export-dir"),
         ({"cache_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --cache-dir"),
@@ -419,7 +420,7 @@ def test_a_model_that_is_not_accurate_enough_is_trained_but_not_exported(
                 path.write_bytes(of_a_split(picture, split))
     settings = {"finetune": {"epochs": 0}, "min_accuracy": 0.6, "run": "poor"}
     config = small_config(tmp_path / "data", weights_file, tmp_path, **settings)
-    with pytest.raises(ExportError, match=r"poor/model.keras' on test is 0\.5000, below the 0.6"):
+    with pytest.raises(ExportError, match=r"poor/model.keras'.* test .*0\.5000.* 0\.6"):
         fit(config, say=lambda _: None)
     run = tmp_path / "runs" / "poor"
     metrics = json.loads((run / "metrics.json").read_text())
@@ -444,7 +445,7 @@ def test_early_stopping_ends_the_finetune_phase(pictures, weights_file, tmp_path
     lines = []
     left = trained_alone(short_config(pictures, weights_file, tmp_path, **settings), lines.append)
     assert len(rows_of(left.plan.run)) < 2 + 6
-    assert any("stopped, no better validation result in 1 epochs" in line for line in lines)
+    assert any(re.search("finetune: early stopping.* 1 epoch", line) for line in lines)
 
 
 def test_validation_and_test_examples_can_be_limited(pictures, weights_file, tmp_path):
@@ -490,15 +491,13 @@ def test_a_comparison_trains_both_on_the_same_images_in_the_same_budget(compared
 @pytest.mark.slow
 def test_a_comparison_is_planned_and_answered_in_words(compared):
     result, said = compared
-    assert "comparison      pretrained and random weights, each on 9 training images\n" in said
-    assert "What transfer was worth (9 training images, test accuracy on 12 images):" in said
+    assert re.search(r"\ncomparison .*\b9\b", said)
+    assert re.search(r"pretraining helped.*\b9 training images.*test.*\b12 images", said)
     scratch = result.metrics["comparison"]["scratch"]["accuracy"]
-    assert f"from scratch  {scratch:.4f} after 2 epochs" in said
-    assert re.search(r"Pretraining (helped|did not help|made no difference)", said)
+    assert re.search(rf"from scratch +{scratch:.4f}.* 2 epochs", said)
+    assert re.search(r"Pretraining (helped|hurt|made no significant difference): .* points", said)
     assert (
-        said.index(f"export  {result.export}")
-        < said.index("comparison: pretrained")
-        < said.index("Next:")
+        said.index("\nbest weights ") < said.index("comparison: pretrained") < said.index("Next:")
     )
 
 
@@ -525,7 +524,7 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
     for split in ("validation", "test"):
         assert result.metrics[split]["accuracy"] == plain.metrics[split]["accuracy"]
     assert result.metrics["validation"]["loss"] < plain.metrics["validation"]["loss"]
-    assert "at temperature" in lines[-2]
+    assert "temperature" in lines[-2]
     run, served = evaluate(result.run), evaluate(result.export, data=str(pictures))
     assert run.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
     assert served.probabilities == pytest.approx(run.probabilities, abs=1e-6)
@@ -534,7 +533,7 @@ def test_a_calibrated_fit_leaves_the_calibrated_model_everywhere(
 
 
 class Follower(keras.callbacks.Callback):
-    """Takes down what a callback of others is told."""
+    """Records what a user callback receives."""
 
     def __init__(self):
         super().__init__()
@@ -548,9 +547,7 @@ class Follower(keras.callbacks.Callback):
 
 
 @pytest.mark.slow
-def test_callbacks_of_others_are_told_of_each_epoch_what_the_history_has(
-    pictures, weights_file, tmp_path
-):
+def test_user_callbacks_receive_what_the_history_has(pictures, weights_file, tmp_path):
     config = short_config(pictures, weights_file, tmp_path, head={"optimizer": "adam"})
     follower = Follower()
     result = fit(config, finetune={"epochs": 1}, callbacks=[follower], say=lambda _: None)
@@ -587,5 +584,5 @@ def test_a_finished_run_that_was_never_exported_says_how_to(finished, tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     del metrics["export"]
     (run / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(UsageError, match=r"was never exported: `tfxfer export .*run` does that"):
+    with pytest.raises(UsageError, match=r"never exported.*`tfxfer export .*run`"):
         fit(resume=run, say=lambda _: None)

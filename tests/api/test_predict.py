@@ -90,7 +90,7 @@ def test_a_file_of_a_list_that_is_not_there_is_one_that_cannot_be_read(finished,
     assert not missing.ranked
 
 
-def test_unreadable_files_are_told_in_their_places_across_batches(finished, paths, tmp_path):
+def test_unreadable_files_keep_their_places_across_batches(finished, paths, tmp_path):
     result, _ = finished
     bad = tmp_path / "bad.jpg"
     bad.write_text("no image")

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,8 +147,8 @@ def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures,
     lines = []
     result = pretrain(**arguments, say=lines.append)
     assert result.run == run
-    assert any(line.startswith("goes on in the pretrain phase, after epoch ") for line in lines)
-    assert "resumes an interrupted run" in lines[0]
+    assert any(re.match("resuming the pretrain phase after epoch ", line) for line in lines)
+    assert "interrupted run" in lines[0]
     assert not (run / "checkpoints").exists()
 
     def rows(path):
@@ -171,7 +172,7 @@ def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_pa
         pretrain(**arguments, say=quiet)
     lines = []
     result = pretrain(**arguments, say=lines.append)
-    assert not any(line.startswith("pretrain 1/1") for line in lines)
+    assert not any(re.match("pretrain +epoch", line) for line in lines)
     assert result.backbone.is_file()
     assert result.metrics["epoch"] == 1
 
@@ -181,7 +182,7 @@ def test_a_finished_run_is_left_alone(pretrained, pictures):
     directory = result.run.parent
     again = describe_plan(PretrainConfig(**settings(pictures, directory)))
     assert again.endswith(f"{result.run.name}-2")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         describe_plan(PretrainConfig(**settings(pictures, directory, run=result.run.name)))
 
 
@@ -192,7 +193,7 @@ def test_any_backbone_can_be_pretrained(name, pictures, tmp_path):
     result = pretrain(**settings(pictures, tmp_path, label_smoothing=0.0, **others), say=quiet)
     with (result.run / "history.csv").open() as file:
         (row,) = csv.DictReader(file)
-    # It is judged in float32 after each epoch, as at the end.
+    # It is evaluated in float32 after each epoch, as at the end.
     loss = result.metrics["validation"]["loss"]
     assert float(row["validation_loss"]) == pytest.approx(loss, abs=1e-5)
     backbone = load_backbone(BACKBONES[name], 32, str(result.backbone))

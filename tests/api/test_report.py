@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -61,7 +62,7 @@ def table_of(path):
 
 def test_a_fit_ends_with_a_report_and_says_where(fitted):
     result, said = fitted
-    assert f"report  {result.run / 'report.html'}" in said
+    assert re.search(rf"^report +{re.escape(str(result.run))}/report.html$", said, re.MULTILINE)
     for name in ("report.html", "README.md", "evaluation.json", "predictions.csv"):
         assert (result.run / name).is_file()
     assert "report" in result.metrics["seconds"]
@@ -150,7 +151,8 @@ def test_a_page_that_goes_elsewhere_leaves_the_run_as_it_is(fitted, folder, tmp_
     arguments = ["report", str(result.run), "--output", str(page), "--data", str(moved)]
     done = CliRunner().invoke(app.main, arguments)
     assert done.exit_code == 0
-    assert f"Nothing was written into '{result.run}'" in done.output
+    assert f"'{result.run}'" in done.output
+    assert "evaluation.json, predictions.csv, README.md are unchanged" in done.output
     assert f"Wrote '{page}'.\n" in done.output
     assert page.is_file()
     assert before == {path: path.stat().st_mtime_ns for path in result.run.rglob("*")}
@@ -163,14 +165,14 @@ def test_a_page_does_not_replace_what_a_run_is_made_of(name, fitted, tmp_path):
         shutil.copytree(fitted[0].run, copy)
     before = (run / name).read_bytes()
     for runs in ([run], [run, other]):
-        with pytest.raises(UsageError, match=r"would be lost\. Choose another file with --output"):
+        with pytest.raises(UsageError, match=r"Cannot write .*--output"):
             tfxfer.report(*runs, output=run / name)
     assert (run / name).read_bytes() == before
 
 
 def test_data_for_several_runs_are_refused(fitted, folder):
     result, _ = fitted
-    with pytest.raises(UsageError, match="--data and --data-dir go with one run"):
+    with pytest.raises(UsageError, match="--data and --data-dir"):
         tfxfer.report(result.run, result.run, data=str(folder))
 
 
@@ -207,13 +209,13 @@ def test_several_runs_are_shown_side_by_side(fitted, folder, weights_file, brows
 def test_what_is_no_finished_run_is_refused(fitted, tmp_path):
     with pytest.raises(UsageError, match="No run was named"):
         tfxfer.report()
-    with pytest.raises(UsageError, match=r"is not a run: it has no 'config.toml'"):
+    with pytest.raises(UsageError, match=r"not a run.*'config.toml'"):
         tfxfer.report(tmp_path)
     result, _ = fitted
     run = tmp_path / "unfinished"
     shutil.copytree(result.run, run)
     (run / "model.keras").unlink()
-    with pytest.raises(UsageError, match=r"did not finish: it has no 'model.keras'"):
+    with pytest.raises(UsageError, match=r"did not finish.*'model.keras'"):
         tfxfer.report(run)
 
 
@@ -244,7 +246,7 @@ def test_a_page_that_cannot_be_written_names_the_option(fitted, tmp_path):
         )
 
 
-def test_a_page_that_cannot_be_written_at_the_end_is_told_in_one_line(fitted, folder, tmp_path):
+def test_a_report_that_cannot_be_written_at_the_end_gives_one_line(fitted, folder, tmp_path):
     result, _ = fitted
     with pytest.raises(RunError, match=r"^Cannot write '/dev/full': No space left on device\.$"):
         tfxfer.report(result.run, output="/dev/full", say=[].append)

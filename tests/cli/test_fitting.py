@@ -59,5 +59,5 @@ def test_a_run_that_exists_is_not_touched(finished, pictures):
         *("fit", "--data", pictures, "--run", "colours", "--runs-dir", done.run.parent),
     )
     assert result.exit_code == 2
-    assert f"The run '{done.run}' exists already. Choose another --run" in result.output
+    assert f"The run '{done.run}' already exists. Choose another --run" in result.output
     assert before == {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}

@@ -1,4 +1,4 @@
-"""A run's directory: begun, finished, found again."""
+"""A run's directory: started, finished, resumed."""
 
 import pytest
 
@@ -29,16 +29,16 @@ def test_a_run_is_finished_once_it_has_results_and_nothing_to_go_on_from(tmp_pat
 
 
 def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"is not a run: it has no 'config.toml'"):
+    with pytest.raises(UsageError, match=r"not a run.*'config.toml'"):
         open_run(tmp_path)
     RunDirectory(tmp_path).config.touch()
-    with pytest.raises(UsageError, match=r"did not finish: it has no 'model.keras'"):
+    with pytest.raises(UsageError, match=r"did not finish.*'model.keras'"):
         open_run(tmp_path)
     RunDirectory(tmp_path).model.touch()
     assert open_run(tmp_path).path == tmp_path
 
 
-def test_what_was_asked_for_first_stays_when_a_run_is_begun_again(tmp_path):
+def test_the_first_asked_settings_stay_when_a_run_is_resumed(tmp_path):
     run = RunDirectory(tmp_path / "run")
     start_run(run, "epochs = 3\n", ("cat", "dog"), "")
     start_run(run, "epochs = 3\n", ("cat", "dog"), "epochs = 3\n")

@@ -32,7 +32,7 @@ def test_the_first_of_equally_good_epochs_is_the_best(history):
     assert history.best is history.epochs[2]
 
 
-def test_what_is_better_is_told_by_the_rank(tmp_path):
+def test_the_rank_decides_which_epoch_is_best(tmp_path):
     history = History(RunDirectory(tmp_path), lambda loss, _: (loss,))
     assert [history.add(with_validation(0.5, loss)) for loss in (1.0, 0.9, 1.1)] == [
         *(True, False, True)
@@ -63,7 +63,7 @@ def test_a_history_is_read_back_as_it_was_written(history, tmp_path):
 def test_a_history_that_is_missing_or_damaged_is_named(tmp_path, text):
     if text is not None:
         (tmp_path / "history.csv").write_text(text)
-    with pytest.raises(UsageError, match=r"Cannot read '.*history.csv', which the fit leaves"):
+    with pytest.raises(UsageError, match=r"Cannot read .*'.*history.csv'"):
         read_history(RunDirectory(tmp_path))
 
 

@@ -32,7 +32,7 @@ def test_a_run_belongs_to_one_process_until_that_ends_however_it_does(tmp_path):
     command = [sys.executable, "-c", LOCKING, str(run.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"locked\n"
-        message = rf"on the run '.*a': process {other.pid} on .*\. Wait for it, or choose another"
+        message = rf"on the run '.*a': process {other.pid} on .*--run"
         with pytest.raises(UsageError, match=message), locked(run):
             pass
         # A run without a name steps aside.
@@ -103,7 +103,7 @@ def test_only_one_of_two_open_files_has_the_lock(tmp_path):
         assert take_lock(third)
 
 
-def test_without_locks_the_work_goes_on_and_that_is_said_once(tmp_path, no_locks, notes):
+def test_without_locks_work_continues_after_one_warning(tmp_path, no_locks, notes):
     run = RunDirectory(tmp_path / "run")
     for _ in range(2):
         with locked(run):

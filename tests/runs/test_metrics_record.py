@@ -13,7 +13,7 @@ from tfxfer.runs.metrics_record import (
     Parameters,
     PretrainMetrics,
     Summary,
-    judging_split,
+    evaluation_split,
     read_metrics,
     read_metrics_json,
 )
@@ -129,13 +129,13 @@ def test_a_later_version_may_have_said_more(run):
 )
 def test_what_is_something_else_is_refused(run, text):
     run.metrics.write_text(text)
-    with pytest.raises(UsageError, match=r"Cannot read '.*metrics.json', which the fit leaves: "):
+    with pytest.raises(UsageError, match=r"Cannot read .*'.*metrics.json': "):
         read_metrics(run)
 
 
 def test_what_is_not_there_is_refused(run):
     for read in (read_metrics, read_metrics_json):
-        with pytest.raises(UsageError, match=r"Cannot read '.*metrics.json', which the fit leaves"):
+        with pytest.raises(UsageError, match=r"Cannot read .*'.*metrics.json'"):
             read(run)
 
 
@@ -158,7 +158,7 @@ def test_a_pretraining_writes_its_parts_in_their_order():
     ]
 
 
-def test_the_test_split_judges_where_there_is_one():
+def test_the_evaluation_split_is_test_if_there_is_one():
     scores = {"validation": {"accuracy": 0.9}, "test": {"accuracy": 0.8}}
-    assert judging_split(scores) == "test"
-    assert judging_split({"validation": {"accuracy": 0.9}}) == "validation"
+    assert evaluation_split(scores) == "test"
+    assert evaluation_split({"validation": {"accuracy": 0.9}}) == "validation"

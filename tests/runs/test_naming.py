@@ -19,20 +19,20 @@ def test_a_run_named_by_the_user_must_be_new_or_interrupted(tmp_path):
     start_run(run, "epochs = 3\n", ("cat", "dog"))
     assert named_run(str(tmp_path), "a").is_interrupted
     write_json(run.metrics, {})
-    with pytest.raises(UsageError, match=r"The run '.*/a' exists already. Choose another --run"):
+    with pytest.raises(UsageError, match=r"'.*/a' already exists.*--run"):
         named_run(str(tmp_path), "a")
 
 
 def test_a_folder_that_is_no_run_is_not_taken_for_one(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "thesis.txt").touch()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         named_run(str(tmp_path), "a")
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", ".hidden", "-x"])
 def test_a_run_has_a_plain_name(tmp_path, name):
-    with pytest.raises(UsageError, match="it must be a plain name"):
+    with pytest.raises(UsageError, match="Setting 'run' is .*--runs-dir"):
         named_run(str(tmp_path), name)
 
 
@@ -53,5 +53,5 @@ def test_a_run_without_a_name_gets_the_first_number_that_is_free_or_goes_on(tmp_
 
 
 def test_a_directory_to_resume_must_be_a_run(tmp_path):
-    with pytest.raises(UsageError, match=r"Cannot resume '.*': it is not a run, as it has no 'co"):
+    with pytest.raises(UsageError, match=r"Cannot resume '.*'.* no 'config.toml'"):
         run_to_resume(tmp_path)

@@ -92,7 +92,7 @@ def test_names_of_data_are_no_places(project):
         assert missing_data(run, found) == []
 
 
-def test_data_that_are_gone_are_told_with_all_places(project, tmp_path):
+def test_missing_data_are_reported_with_all_places(project, tmp_path):
     run = RunDirectory(project / "runs" / "a")
     assert missing_data(run, run_settings(run, FitConfig)) == []
     (project / "photos").rename(project / "pictures")

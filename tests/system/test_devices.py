@@ -17,7 +17,7 @@ def test_auto_is_mixed_on_a_gpu():
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_a_policy_that_was_asked_for_is_kept(policy):
+def test_an_explicit_policy_is_kept(policy):
     assert choose_precision(policy) == policy
 
 
@@ -30,7 +30,7 @@ def test_the_policy_holds_inside_and_the_old_one_comes_back():
 
 
 @pytest.mark.parametrize(("chosen", "told"), [("7", True), ("GPU-0", True), ("-1", False)])
-def test_a_gpu_that_was_chosen_and_is_not_there_is_told_of(monkeypatch, caplog, chosen, told):
+def test_a_chosen_gpu_that_is_missing_gives_a_warning(monkeypatch, caplog, chosen, told):
     monkeypatch.setattr(notices, "_said", set())
     monkeypatch.setattr(devices, "_gpu_compute_capability", lambda: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
@@ -38,7 +38,7 @@ def test_a_gpu_that_was_chosen_and_is_not_there_is_told_of(monkeypatch, caplog, 
     assert (f"CUDA_VISIBLE_DEVICES is '{chosen}'" in caplog.text) == told
 
 
-def test_a_gpu_that_is_there_is_not_told_of(monkeypatch, caplog):
+def test_an_available_gpu_gives_no_warning(monkeypatch, caplog):
     monkeypatch.setattr(notices, "_said", set())
     monkeypatch.setattr(devices, "_gpu_compute_capability", lambda: (9, 0))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")

@@ -66,7 +66,7 @@ def test_json_is_written_for_people(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
-def test_a_file_system_that_cannot_flush_is_told_of_once(tmp_path, monkeypatch, caplog, number):
+def test_a_file_system_that_cannot_flush_gives_one_warning(tmp_path, monkeypatch, caplog, number):
     def fails(descriptor):
         raise OSError(number, os.strerror(number))
 
@@ -77,8 +77,9 @@ def test_a_file_system_that_cannot_flush_is_told_of_once(tmp_path, monkeypatch, 
         flush(tmp_path)
         assert (tmp_path / name).read_text() == name
     files, directories = caplog.messages
-    assert f"'{tmp_path}' does not flush files" in files
-    assert "does not flush directories" in directories
+    assert str(tmp_path) in files
+    assert "flush files" in files
+    assert "flush directories" in directories
     assert os.strerror(number) in directories
 
 

@@ -163,13 +163,13 @@ def test_a_graph_is_no_place_to_be_called_in():
         with own_globals():
             pass
 
-    with pytest.raises(UsageError, match="does not execute eagerly"):
+    with pytest.raises(UsageError, match="eagerly"):
         inside()
 
 
 def test_keras_must_have_a_backend_that_does(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    with pytest.raises(UsageError, match="imported with the backend 'torch'"), own_globals():
+    with pytest.raises(UsageError, match="'torch'.*KERAS_BACKEND"), own_globals():
         pass
     assert isolation._process.depth == 0
 

@@ -67,8 +67,8 @@ def test_what_keras_would_fail_at_is_named_with_its_file(keras_home, monkeypatch
     [
         ("KERAS_BACKEND", "torch", ["'torch'", "'tensorflow' and 'jax'"]),
         ("KERAS_BACKEND", "TensorFlow", ["Did you mean 'tensorflow'?"]),
-        ("KERAS_MAX_EPOCHS", "many", ["'many'", "a whole number"]),
-        ("KERAS_MAX_STEPS_PER_EPOCH", "1.5", ["'1.5'", "a whole number"]),
+        ("KERAS_MAX_EPOCHS", "many", ["'many'", "integer"]),
+        ("KERAS_MAX_STEPS_PER_EPOCH", "1.5", ["'1.5'", "integer"]),
     ],
 )
 def test_a_variable_that_does_not_do_is_named(keras_home, monkeypatch, name, value, parts):
@@ -94,7 +94,7 @@ def test_jax_must_be_installed(keras_home, monkeypatch):
         check_keras()
 
 
-def test_a_file_that_is_no_json_is_told_of_as_keras_takes_its_defaults(keras_home, caplog):
+def test_an_invalid_json_file_gives_a_warning_as_keras_takes_its_defaults(keras_home, caplog):
     (keras_home / "keras.json").write_text("{backend: torch")
     check_keras()
     assert f"'{keras_home}/keras.json' are not valid JSON" in caplog.text

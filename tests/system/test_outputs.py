@@ -18,8 +18,8 @@ from tfxfer.system.files import check_output, why_unwritable
         ("x" * 250, "File name too long"),  # there is no room for the name it is made under
         ("gone/x.json", "there is no directory"),
         ("circle", "ymlink"),
-        ("model.keras", "it is read for this"),
-        ("again.keras", "it is read for this"),
+        ("model.keras", "input file"),
+        ("again.keras", "input file"),
     ],
 )
 def test_what_keeps_a_file_from_being_written_is_said(name, reason, tmp_path):
@@ -53,18 +53,18 @@ def test_what_can_be_written_is_not_made(tmp_path):
 @pytest.mark.parametrize(
     ("content", "kind", "reason"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text", "is no text file"),
-        (b"\xff\xd8\xff\xe0\0\x10JFIF", "text", "is no text file"),
-        (b"PK\x03\x04\x14\0", "text", "is no text file"),
-        (b"PAR1\x15\x04", "text", "is no text file"),
-        (b"path,label\n", "parquet", "is no Parquet file"),
-        (b"\xff\xd8\xff\xe0\0\x10JFIF", "parquet", "is no Parquet file"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "text", "not a text file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "text", "not a text file"),
+        (b"PK\x03\x04\x14\0", "text", "not a text file"),
+        (b"PAR1\x15\x04", "text", "not a text file"),
+        (b"path,label\n", "parquet", "not a Parquet file"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "parquet", "not a Parquet file"),
     ],
 )
 def test_a_file_of_another_kind_is_not_replaced(content, kind, reason, tmp_path):
     path = tmp_path / "there"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=f"it is there, {reason}, and would be lost") as caught:
+    with pytest.raises(UsageError, match=rf"'{path}'.* {reason}") as caught:
         check_output(path, "--output", kind=kind)
     assert str(caught.value).endswith("Choose another file with --output.")
     assert path.read_bytes() == content
@@ -91,7 +91,7 @@ def test_of_a_link_the_directory_that_it_leads_to_is_named(tmp_path):
         check_output(tmp_path / "link")
 
 
-def test_a_system_of_files_that_takes_none_is_told_of():
+def test_a_read_only_file_system_is_reported():
     assert why_unwritable(pathlib.Path("/proc")) is not None
 
 

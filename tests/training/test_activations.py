@@ -48,16 +48,16 @@ def logits(opened):
 
 @pytest.mark.parametrize("unfreeze", ["none", "block_3", "all"])
 @pytest.mark.parametrize("memory_gigabytes", [2.0, 1e-6])
-def test_a_judge_gives_the_logits_of_the_model_wherever_it_is_cut(
+def test_a_predictor_gives_the_logits_of_the_model_wherever_it_is_cut(
     opened, logits, unfreeze, memory_gigabytes
 ):
     plan, classifier, images = opened(memory_gigabytes)
     classifier.unfreeze(unfreeze, "frozen")
     source = ActivationSource(plan.config, classifier.halves(), images)
     expects_kept = unfreeze != "all" and memory_gigabytes == 2.0
-    assert (source.kept("validation") is not None) == expects_kept
+    assert (source.cached("validation") is not None) == expects_kept
     for name, expected in logits.items():
-        assert source.judge(name).outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
+        assert source.predictor(name).outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
@@ -67,7 +67,7 @@ def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     weights = np.linspace(0, 2, 21, dtype=np.float32)
     images = images | {"train": images["train"].weighted(weights)}
     source = ActivationSource(plan.config, classifier.halves(), images, function)
-    plain, several = source.kept("train"), source.kept_with_views("train", 2)
+    plain, several = source.cached("train"), source.cached_with_views("train", 2)
     assert several.features.shape == (3 * 21, SMALL.num_features)
     np.testing.assert_array_equal(several.features[:21], plain.features)
     np.testing.assert_array_equal(several.labels, np.tile(plain.labels, 3))

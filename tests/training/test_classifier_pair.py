@@ -20,13 +20,13 @@ def paired(pictures, weights_file, tmp_path):
     return pair
 
 
-def test_in_float32_the_classifier_judges_itself(paired):
+def test_in_float32_both_classifiers_are_one(paired):
     pair = paired("float32")
     assert pair.exact is pair.trained
     assert not pair.is_mixed
 
 
-def test_the_copy_that_judges_has_the_weights_and_what_is_trained(paired):
+def test_the_float32_copy_has_the_same_weights_and_trainable_part(paired):
     pair = paired("mixed_bfloat16")
     assert pair.is_mixed
     whole = pair.trained.num_parameters()

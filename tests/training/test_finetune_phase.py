@@ -6,11 +6,11 @@ from small_network import SMALL
 from tfxfer.planning.plan import make_plan
 from tfxfer.runs.journal import BestWeights
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.beginning import Session
 from tfxfer.training.classifier_pair import HEAD_ALONE, Trainable
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.phases import Materials
-from tfxfer.training.transfer import begin_fit
+from tfxfer.training.preparation import Session
+from tfxfer.training.transfer import prepare_fit
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def materials(pictures, weights_file, tmp_path):
     settings = {"head": {"epochs": 0}, "finetune": {"epochs": 1, "learning_rate": 0.01}}
     plan = make_plan(small_config(pictures, weights_file, tmp_path, run="one", **settings))
     classifier = plan.build_classifier(plan.config.weights)
-    given = begin_fit(plan, classifier, Session(Interruptions(), lambda _: None)).materials
+    given = prepare_fit(plan, classifier, Session(Interruptions(), lambda _: None)).materials
     assert isinstance(given, Materials)
     return given
 
@@ -50,9 +50,9 @@ def test_it_begins_at_the_head_it_is_given_and_the_best_weights_of_all_else(mate
     assert np.abs(classifier.head.get_weights()[0] - 0.5).max() < 0.2
 
 
-def test_what_judges_gives_the_logits_of_the_classifier(materials):
+def test_the_predictor_gives_the_logits_of_the_classifier(materials):
     source = finetune(materials, Trainable("block_3", "frozen"), None)
     materials.classifiers.update_exact()
     pixels = np.array(materials.images["validation"].kept, "float32")
     expected = materials.classifiers.trained.model.predict(pixels, verbose=0)
-    assert source.judge("validation").outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    assert source.predictor("validation").outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)

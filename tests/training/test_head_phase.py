@@ -7,9 +7,9 @@ from tfxfer.errors import UsageError
 from tfxfer.models.objectives import accuracy
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.beginning import Session
 from tfxfer.training.head_phase import train_head
-from tfxfer.training.transfer import begin_fit
+from tfxfer.training.preparation import Session
+from tfxfer.training.transfer import prepare_fit
 
 
 @pytest.fixture
@@ -19,18 +19,18 @@ def materials(pictures, weights_file, tmp_path):
     def begin(say=lambda _: None, **settings):
         plan = make_plan(small_config(pictures, weights_file, tmp_path, run="one", **settings))
         classifier = plan.build_classifier(plan.config.weights)
-        return begin_fit(plan, classifier, Session(Interruptions(), say)).materials
+        return prepare_fit(plan, classifier, Session(Interruptions(), say)).materials
 
     return begin
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_the_best_head_is_in_the_classifier_and_judged_as_the_history_says(optimizer, materials):
+def test_the_best_head_is_in_the_classifier_with_the_scores_of_the_history(optimizer, materials):
     given = materials(head={"epochs": 3, "optimizer": optimizer}, finetune={"epochs": 0})
     outcome = train_head(given)
     best = given.journal.history.best
     validation = given.images["validation"]
-    found = outcome.source.judge("validation").outputs()
+    found = outcome.source.predictor("validation").outputs()
     assert accuracy(found, validation.labels) == pytest.approx(best.validation_accuracy)
     assert given.journal.best.part == "model"
     trained = given.classifiers.trained
@@ -45,7 +45,7 @@ def test_the_best_head_is_in_the_classifier_and_judged_as_the_history_says(optim
 
 def test_a_head_that_is_solved_needs_its_features_in_memory(materials):
     given = materials(head={"epochs": 3, "optimizer": "lbfgs"}, memory_gigabytes=0.0)
-    with pytest.raises(UsageError, match=r"is 'lbfgs', which needs the features in memory.* 0 GB"):
+    with pytest.raises(UsageError, match=r"'lbfgs'.* 0 GB.*--memory-gigabytes"):
         train_head(given)
 
 

@@ -6,11 +6,11 @@ from tfxfer.data.weighting import balanced_weights
 from tfxfer.training.examples import Examples
 from tfxfer.training.logistic_regression import (
     PENALTIES,
-    Pass,
+    Iteration,
     Problem,
     Solution,
     best_solution,
-    finished,
+    converged,
     solve,
     solve_path,
     start_of_finetuning,
@@ -75,7 +75,7 @@ def test_weights_of_one_give_the_same_solution_to_the_last_bit():
     )
     np.testing.assert_array_equal(ones.kernel, plain.kernel)
     np.testing.assert_array_equal(ones.bias, plain.bias)
-    assert ones.passes == plain.passes
+    assert ones.iterations == plain.iterations
 
 
 def test_an_example_of_weight_two_is_as_good_as_two():
@@ -156,8 +156,8 @@ def test_smoothed_labels_have_a_solution_of_bounded_logits():
 
 def test_the_number_of_passes_is_limited():
     train = examples(60, 3)
-    assert len(solve(Problem(train, train, 3, 4), 1e-4).passes) == 4
-    assert len(solve(Problem(train, train, 3, 500), 1e-4).passes) > 4
+    assert len(solve(Problem(train, train, 3, 4), 1e-4).iterations) == 4
+    assert len(solve(Problem(train, train, 3, 500), 1e-4).iterations) > 4
 
 
 def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse():
@@ -176,11 +176,11 @@ def test_the_path_goes_from_strong_to_weak_and_ends_when_validation_gets_worse()
 def test_a_path_that_begins_at_the_last_solution_ends_where_a_fresh_one_does():
     train, validation = examples(60, 3), examples(30, 3, seed=1)
     *_, near = solve_path(Problem(train, validation, 3, 500), penalties=(1.0, 0.1, 0.01))
-    warm = finished(near, Problem(train, validation, 3, 500))
-    assert warm.passes[: len(near.passes)] == near.passes
-    assert len(finished(near, Problem(train, validation, 3, len(near.passes))).passes) == len(
-        near.passes
-    )
+    warm = converged(near, Problem(train, validation, 3, 500))
+    assert warm.iterations[: len(near.iterations)] == near.iterations
+    assert len(
+        converged(near, Problem(train, validation, 3, len(near.iterations))).iterations
+    ) == len(near.iterations)
     cold = solve(Problem(train, validation, 3, 500), 0.01)
     assert warm.kernel == pytest.approx(cold.kernel, abs=0.02)
     again = solve(Problem(train, validation, 3, 500), 0.01, warm)
@@ -189,7 +189,7 @@ def test_a_path_that_begins_at_the_last_solution_ends_where_a_fresh_one_does():
 
 def solution(penalty, loss, accuracy):
     nothing = np.zeros((1, 2), "float32")
-    return Solution(penalty, nothing, nothing[0], (Pass(0.0, 1.0, loss, accuracy),))
+    return Solution(penalty, nothing, nothing[0], (Iteration(0.0, 1.0, loss, accuracy),))
 
 
 def test_the_best_has_the_least_loss_and_finetuning_begins_within_a_standard_error():

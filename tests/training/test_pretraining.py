@@ -5,7 +5,7 @@ from tfxfer.config.schema import PretrainConfig
 from tfxfer.models.objectives import accuracy
 from tfxfer.planning.plan import make_pretrain_plan
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.beginning import Session, begin_run
+from tfxfer.training.preparation import Session, prepare_run
 from tfxfer.training.pretraining import train_epochs
 
 
@@ -20,7 +20,7 @@ def test_the_classifier_and_the_run_have_the_best_weights(pictures, tmp_path):
     )
     plan = make_pretrain_plan(config)
     session = Session(Interruptions(), lambda _: None)
-    run = begin_run(plan, plan.build_classifier(), session)
+    run = prepare_run(plan, plan.build_classifier(), session)
     train_epochs(run)
     assert [epoch.phase for epoch in run.journal.history.epochs] == ["pretrain", "pretrain"]
     assert run.journal.found is None

@@ -1,1 +1,1 @@
-"""The verbs, one file each."""
+"""The public functions, one file each."""

@@ -1,4 +1,4 @@
-"""`check`: what a person would want to know of the data before training."""
+"""`check`: finds problems in data before training."""
 
 import numpy as np
 
@@ -14,17 +14,28 @@ from tfxfer.system.isolation import isolated
 def check(
     data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
 ) -> CheckResult:
-    """Returns what there is to say about data: every image of every split is read and decoded.
+    """Checks data for problems: reads and decodes every image of every split.
 
     Args:
-        data: As for `fit`.
-        data_dir: Where TFDS data lie.
-        bad_images: What `fit` would be told to do about images that cannot be read, "error" or
-            "skip".
+        data: The data, as for `fit`: a folder, a manifest, "digits", or a TFDS or Hugging Face
+            dataset.
+        data_dir: Directory of TFDS datasets.
+        bad_images: What `fit` would do about unreadable images, "error" or "skip".
+
+    Returns:
+        The number of images per class and split, and the findings, such as unreadable images,
+        duplicates across splits and class imbalance.
 
     Raises:
-        UsageError: There are no such data, or they are not laid out as a classifier needs them.
-        DataError: They are known, but neither here nor to be had.
+        UsageError: The data do not exist, or do not have the layout of a classification dataset.
+        DataError: The dataset is known, but neither available locally nor downloadable.
+
+    Example:
+        >>> import tfxfer
+        >>> found = tfxfer.check("digits")
+        >>> len(found.class_names)
+        10
+        >>> print(found.describe())  # doctest: +SKIP
     """
     config = RunConfig(data=data, data_dir=data_dir, bad_images=bad_images)
     source = open_as_it_is(config.data, config.data_dir)

@@ -1,4 +1,4 @@
-"""`convert`: writes a classifier as a file that another runtime reads."""
+"""`convert`: converts a classifier to a file for another runtime."""
 
 import pathlib
 from collections.abc import Callable
@@ -20,28 +20,35 @@ def convert(
     data_dir: str | None = None,
     say: Callable[[str], None] = print,
 ) -> Converted:
-    """Returns a file of a run or a `.keras` file in another format, and what it loses there.
+    """Converts a run or a `.keras` file to another format, and verifies the result.
 
-    The file takes images as the model does, RGB in [0, 255] of its own size; see `formats`. It
-    is asked about up to 500 images of the test split, or validation where there is no test, and is
-    there only if its answers are the model's: probabilities within 1e-4 or, of fewer bits, the same
-    class for nine of ten images.
+    The file takes the same input as the model: RGB in [0, 255], at the model's own size. It is
+    compared with the model on up to 500 images of the test split, or of validation without one, and
+    kept only if probabilities agree within 1e-4 or, if quantized, the class agrees for 90% of the
+    images.
 
     Args:
-        model: A run's directory, or a `.keras` file with `classes.txt` beside it.
-        kind: "keras", a copy that is loaded and asked; "litert"; or "onnx".
-        output: The file; None takes `model.tflite`, say, beside the model. Class names are written
-            beside it, as `classes.txt`.
+        model: A run's directory, or a `.keras` file with `classes.txt` next to it.
+        kind: "keras" (a verified copy), "litert" or "onnx".
+        output: Output file; by default next to the model, such as `model.tflite`. Class names are
+            written next to it, as `classes.txt`.
         quantization: For "litert"; "int8" is calibrated on 200 training images.
-        data: Where the images come from; None takes the run's own.
-        data_dir: Where TFDS data lie; None takes the run's own.
-        say: Takes what must be known of other data than the run's own, for the person who watches.
+        data: Data for the comparison; by default the run's own.
+        data_dir: Directory of TFDS datasets; by default the run's own.
+        say: Called with each note on data other than the run's own.
+
+    Returns:
+        The path of the file and its deviation from the model.
 
     Raises:
-        UsageError: The model or the data are not there, a package is missing, or the file's name is
-            none of this format.
-        DataError: The data's classes are not the model's, or images cannot be read.
-        ExportError: The model cannot be converted, or the file's answers are others.
+        UsageError: The model or the data do not exist, a package is missing, or the file name does
+            not match the format.
+        DataError: The data have other classes than the model, or unreadable images.
+        ExportError: The model cannot be converted, or the file's outputs differ.
+
+    Example:
+        >>> from tfxfer.api.convert import convert
+        >>> converted = convert("runs/digits-resnet10_small", "litert")  # doctest: +SKIP
     """
     target = Target(kind, quantization, output)
     trained = load_exportable(model)

@@ -1,4 +1,4 @@
-"""`export`: publishes a classifier for TensorFlow Serving."""
+"""`export`: exports a classifier for TensorFlow Serving."""
 
 import dataclasses
 import pathlib
@@ -35,20 +35,31 @@ def export(
     say: Callable[[str], None] = print,
     **settings: Unpack[PublicationSettings],
 ) -> pathlib.Path:
-    """Returns a new version of a run or a `.keras` file to serve; see `export_saved_model`.
+    """Exports a run or a `.keras` file as a new SavedModel version for TensorFlow Serving.
+
+    The SavedModel is reloaded and compared with the model before it is published; see
+    `export_saved_model`.
 
     Args:
-        model: A run's directory, or a `.keras` file with `classes.txt` beside it.
-        data: Where the images for the check come from; None takes the run's own.
-        data_dir: Where TFDS data lie; None takes the run's own.
-        say: Takes what must be known of other data than the run's own, for the person who watches.
-        **settings: How it is published, by keyword: name, export_dir, calibrate, min_accuracy and
-            keep; see `Publication`.
+        model: A run's directory, or a `.keras` file with `classes.txt` next to it.
+        data: Data for the comparison; by default the run's own.
+        data_dir: Directory of TFDS datasets; by default the run's own.
+        say: Called with each note on data other than the run's own.
+        **settings: `name`, `export_dir`, `calibrate`, `min_accuracy` and `keep`; see
+            `Publication`.
+
+    Returns:
+        The directory of the version, such as `saved_models/photos/2`.
 
     Raises:
-        UsageError: The model or the data are not there.
-        ExportError: The export cannot be written, differs from the model, or the model is not
-            accurate enough.
+        UsageError: The model or the data do not exist.
+        ExportError: The export cannot be written, differs from the model, or the model is less
+            accurate than `min_accuracy`.
+
+    Example:
+        >>> import tfxfer
+        >>> tfxfer.export("runs/photos", name="photos", min_accuracy=0.9)  # doctest: +SKIP
+        PosixPath('saved_models/photos/1')
     """
     wanted = Publication(**settings)
     trained = load_exportable(model)
@@ -60,11 +71,11 @@ def export(
     elif trained.config and data is None:
         metrics = read_metrics(RunDirectory(trained.path.parent))
     elif wanted.min_accuracy:
-        metrics = _judged(trained, source, wanted)
+        metrics = _evaluated(trained, source, wanted)
     else:
         metrics = FitMetrics()
-    shown = source.splits.get("validation") or next(iter(source.everything.values()))
-    examples = Images(shown, trained.input_size, memory_bytes=0).encoded(CHECK_IMAGES)
+    sample = source.splits.get("validation") or next(iter(source.everything.values()))
+    examples = Images(sample, trained.input_size, memory_bytes=0).encoded(CHECK_IMAGES)
     version = export_saved_model(trained, directory, examples, metrics, wanted.min_accuracy)
     if wanted.keep is not None:
         prune_versions(directory, wanted.keep)
@@ -74,23 +85,23 @@ def export(
 def _calibrated(
     trained: TrainedClassifier, source: BoundSource, wanted: Publication
 ) -> tuple[TrainedClassifier, FitMetrics]:
-    """Returns a classifier at the temperature that suits validation, and how good it is."""
+    """Returns a classifier at the temperature fitted on validation, and its metrics."""
     found = score(trained, source, "validation")
     temperature = fit_temperature(found.probabilities, found.labels)
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
     applied = CalibrationRecord(temperature, applied=True)
-    return trained, dataclasses.replace(_judged(trained, source, wanted), calibration=applied)
+    return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
 
 
-def _judged(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:
-    """Returns how good a classifier is on the split that judges it.
+def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:
+    """Returns the metrics of a classifier on its evaluation split.
 
     Raises:
-        ExportError: There is none, but an accuracy was asked for.
+        ExportError: There is no such split, but `min_accuracy` requires one.
     """
     if wanted.min_accuracy and source.judging == "all":
         raise ExportError(
-            f"Cannot check --min-accuracy: {why_not_evaluable(source)} It was not published."
+            f"Cannot check --min-accuracy: {why_not_evaluable(source)} The model was not exported."
         )
     found = score(trained, source, source.judging)
     summary = OtherDataSummary(

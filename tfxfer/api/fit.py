@@ -1,4 +1,4 @@
-"""`fit`: from data and a backbone to a classifier that is ready to serve."""
+"""`fit`: trains and exports an image classifier on a pretrained backbone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write_report
-from tfxfer.runs.history import History
-from tfxfer.runs.metrics_record import FitMetrics, judging_split, read_metrics
+from tfxfer.runs.history import Epoch, History
+from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, read_metrics
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
@@ -33,20 +33,20 @@ from tfxfer.system.progress import Clock, Say, readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
-from tfxfer.training.beginning import Session, holding
 from tfxfer.training.comparison import Comparison, compare_with_scratch
-from tfxfer.training.transfer import Trained, begin_fit, evaluate, train_phases
+from tfxfer.training.preparation import Session, holding
+from tfxfer.training.transfer import Trained, evaluate, prepare_fit, train_phases
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """Where a fit's results are, and what came out.
+    """The results of a fit.
 
     Attributes:
-        run: The run's directory.
+        run: Directory of the run.
         model: The `.keras` file: RGB in [0, 255] in, probabilities out.
-        export: The version directory of the SavedModel.
-        metrics: What `metrics.json` holds.
+        export: Version directory of the SavedModel.
+        metrics: Content of `metrics.json`.
     """
 
     run: Path
@@ -57,7 +57,15 @@ class FitResult:
 
 @isolated
 def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None = None) -> str:
-    """Returns what `fit` would do, as text; no weights are loaded and nothing is written."""
+    """Returns the plan of a fit as text, without loading weights or writing files.
+
+    Args:
+        config: Settings.
+        resume: An interrupted run to resume.
+
+    Raises:
+        UsageError: A setting is wrong, or differs from that of the run to resume.
+    """
     plan = make_plan(asked_settings(FitConfig, config, {}, resume))
     return plan.describe(plan.build_classifier(weights="none"))
 
@@ -71,38 +79,48 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> FitResult:
-    """Trains a classifier on a pretrained backbone, exports it, and returns where it is.
+    """Trains an image classifier on a pretrained backbone and exports it.
 
-    `tfxfer.fit(data="photos", backbone="resnet50", finetune={"epochs": 3})` does what
-    `tfxfer fit --data photos --backbone resnet50 --finetune-epochs 3` does. A run that was
-    interrupted goes on where it was when the same settings are given again; on a CPU it ends as it
-    would have, bit for bit.
+    An interrupted run is resumed when `fit` is called again with the same settings, or with
+    `resume`. It resumes exactly where it stopped; on a CPU the result is the same bit for bit.
 
     Args:
         config: Settings; None for the defaults.
-        resume: An interrupted run to go on with, under its own settings.
-        say: Takes each line for the person who watches.
-        callbacks: Keras' own, such as those of Weights & Biases or MLflow. Each phase is a `fit` of
-            its own for them; of a head that is solved they are not told. The logs of
-            an epoch have "loss", "accuracy", "val_loss", "val_accuracy" and "learning_rate".
-        **settings: Settings by name that win over `config`, sections as dictionaries.
+        resume: An interrupted run to resume with its own settings.
+        say: Called with each progress message.
+        callbacks: Keras callbacks, such as those of Weights & Biases or MLflow. Each phase calls
+            `model.fit` once; a head trained by L-BFGS does not. The logs of an epoch have "loss",
+            "accuracy", "val_loss", "val_accuracy" and "learning_rate".
+        **settings: Settings by name, which override `config`; sections are dicts.
+
+    Returns:
+        The paths of the run, the model and the export, and the metrics.
 
     Raises:
-        UsageError: A setting is wrong, or is not that of the run to go on with.
-        InterruptionError: Ctrl-C or SIGTERM; the message says how to go on.
+        UsageError: A setting is wrong, or differs from that of the run to resume.
+        InterruptionError: Ctrl-C or SIGTERM; the message says how to resume.
         RunError: Data, weights, training or export failed; the message says what.
+
+    Example:
+        >>> import tfxfer
+        >>> result = tfxfer.fit(  # doctest: +SKIP
+        ...     data="photos", backbone="resnet50", finetune={"epochs": 3}
+        ... )
+        >>> result.metrics["test"]["accuracy"]  # doctest: +SKIP
+        0.9916434540389972
+        >>> tfxfer.fit(resume="runs/photos-resnet50")  # doctest: +SKIP
     """
     leave_gpu_to_jax()
     say = keep_going(say)
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(FitConfig, config, settings, run)
     if run is not None and run.is_finished:
-        say(f"The run '{run.path}' is finished.")
+        say(f"The run '{run.path}' is already finished.")
         metrics = read_metrics(run)
         if metrics.export is None:
             raise UsageError(
-                f"The run '{run.path}' is finished, but was never exported: "
-                f"`tfxfer export {in_shell(run.path)}` does that."
+                f"The run '{run.path}' is finished, but was never exported. Export it with "
+                f"`tfxfer export {in_shell(run.path)}`."
             )
         export = _where_exported(metrics.export, asked)
         return FitResult(run.path, run.model, export, metrics.as_json())
@@ -113,13 +131,13 @@ def fit(
 
 
 def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
-    """Does what `fit` does, of a run that this process has."""
+    """Does what `fit` does, for a run that this process has locked."""
     say, clock = session.say, session.clock
     classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
     clock.lap("data")
     with naming_unreadable_images(*plan.source.splits.values()):
-        fitting = begin_fit(plan, classifier, session, asked)
+        fitting = prepare_fit(plan, classifier, session, asked)
         trained = evaluate(fitting, train_phases(fitting))
     version = _export(trained, clock)
     metrics = _write_metrics(plan, replace(trained.metrics, export=str(version)), clock)
@@ -137,12 +155,12 @@ def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
 
 
 def _export(trained: Trained, clock: Clock) -> Path:
-    """Exports what was trained, unless that was done before an interruption; returns where."""
+    """Exports a trained model, unless that was done before an interruption; returns the path."""
     plan = trained.plan
     version = _exported_before(plan)
     if version is not None:
         return version
-    # Before the export too: should it fail, `tfxfer export` tries again without training.
+    # Also before the export: if it fails, `tfxfer export` can retry without training.
     _write_metrics(plan, trained.metrics, clock)
     with naming_unreadable_images(*plan.source.splits.values()):
         examples = trained.images["validation"].encoded(CHECK_IMAGES)
@@ -158,16 +176,16 @@ def _export(trained: Trained, clock: Clock) -> Path:
 
 
 def _write_metrics(plan: Plan, metrics: FitMetrics, clock: Clock) -> FitMetrics:
-    """Writes what came out, with the seconds so far, and returns it."""
+    """Writes the metrics with the duration so far, and returns them."""
     metrics = replace(metrics, seconds=clock.seconds)
     write_json(plan.run.metrics, metrics.as_json())
     return metrics
 
 
 def _compare(trained: Trained, session: Session) -> Comparison:
-    """Returns what transfer was worth."""
+    """Returns how much pretraining helped."""
     config, run = trained.plan.config, trained.plan.run
-    # A run that is resumed is asked for by settings that are all decided.
+    # The settings of a resumed run are all decided; those the user gave are in the run.
     first_asked = replace(
         read_recipe(run.asked, FitConfig()),
         **{key: config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
@@ -178,28 +196,28 @@ def _compare(trained: Trained, session: Session) -> Comparison:
 
 
 def _exported_before(plan: Plan) -> Path | None:
-    """Returns the export that a run had published when it was interrupted."""
+    """Returns the export of a run that was interrupted after it."""
     if not plan.run.metrics.is_file():
         return None
-    said = read_metrics(plan.run).export
-    version = None if said is None else _where_exported(said, plan.config)
+    recorded = read_metrics(plan.run).export
+    version = None if recorded is None else _where_exported(recorded, plan.config)
     return version if version is not None and version.is_dir() else None
 
 
-def _where_exported(said: str, config: FitConfig) -> Path:
-    """Returns where an export lies, from the path that was written down in another directory.
+def _where_exported(recorded: str, config: FitConfig) -> Path:
+    """Returns the path of an export that was recorded in another working directory.
 
     Args:
-        said: The path, which may be relative to the directory in which the run was started.
-        config: The settings of the run, whose paths lead there from here.
+        recorded: The path, perhaps relative to the directory in which the run was started.
+        config: Settings of the run, with paths valid in the working directory.
     """
-    return Path(config.export_dir, *Path(said).parts[-2:])  # its name, and its version
+    return Path(config.export_dir, *Path(recorded).parts[-2:])  # its name, and its version
 
 
 def _report(trained: Trained, metrics: FitMetrics) -> Path:
-    """Writes the page that a person reads, from what is in memory, and returns where it is."""
+    """Writes the report from the results in memory, and returns its path."""
     plan, source, images = trained.plan, trained.plan.source, trained.images
-    name = judging_split(trained.probabilities)
+    name = evaluation_split(trained.probabilities)
     probabilities, labels = trained.probabilities[name], images[name].labels
     findings = Findings(
         run=plan.run,
@@ -217,11 +235,11 @@ def _report(trained: Trained, metrics: FitMetrics) -> Path:
 
 
 def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
-    """Returns what came out and where it is."""
+    """Returns the scores, and where the results are."""
     best = history.best
     calibration = []
     if metrics.calibration:
-        split = judging_split(metrics.splits)
+        split = evaluation_split(metrics.splits)
         calibration = [describe_calibration(metrics.calibration, split)]
     return "\n".join(
         [
@@ -229,21 +247,36 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *describe_scores(metrics.splits),
             *calibration,
             *describe_skipped(plan.run, skipped),
-            f"best epoch: {best.epoch} of the {best.phase} phase" if best else "",
-            f"took {readable_seconds(metrics.seconds['total'])}",
-            f"model   {plan.run.model}",
-            f"export  {metrics.export}",
+            *([_result("best weights", _where(best, metrics.penalty))] if best else []),
+            _result("duration", readable_seconds(metrics.seconds["total"])),
+            _result("model", plan.run.model),
+            _result("export", metrics.export),
         ]
     )
 
 
+def _where(best: Epoch, penalty: float | None) -> str:
+    """Returns where the best weights are from, as text."""
+    if best.phase == "head" and penalty is not None:
+        return f"head phase, L2 penalty {penalty:g}"
+    return f"{best.phase} phase, epoch {best.epoch}"
+
+
+def _result(name: str, value: object) -> str:
+    """Returns a line of the summary, aligned with the others and with the plan."""
+    return f"{name:16s}{value}"
+
+
 def _next_steps(plan: Plan, version: Path, page: Path) -> str:
-    """Returns where the report is, and the commands to type next."""
+    """Returns where the report is, and the next commands."""
     run = in_shell(plan.run.path)
-    commands = [
-        f"tfxfer predict {run} IMAGE...",
-        f"tfxfer evaluate {run}",
-        f"tensorboard --logdir {run}",
-        *how_to_try(version),
-    ]
-    return "\n".join([f"report  {page}", "", "Next:", *(f"  {command}" for command in commands)])
+    serve, ask = how_to_try(version)
+    steps = {
+        f"tfxfer predict {run} IMAGE...": "classify images",
+        f"tfxfer evaluate {run} --data DATA": "evaluate on other data",
+        f"tensorboard --logdir {run}": "plot the training curves",
+        serve: "serve the export with TensorFlow Serving",
+        ask: "send it an example request",
+    }
+    lines = [line for command, what in steps.items() for line in (f"  # {what}", f"  {command}")]
+    return "\n".join([_result("report", page), "", "Next:", *lines])

@@ -1,4 +1,4 @@
-"""Image files in, ranked labels out."""
+"""`predict`: classifies image files."""
 
 import glob
 import os
@@ -34,24 +34,34 @@ def predict(
     batch_size: int = 64,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Prediction]:
-    """Yields what a classifier says of each image file, in the order given, as they are done.
+    """Classifies image files; yields a prediction for each, in the given order.
 
-    A folder stands for the image files in it and below it, sorted, and so does a pattern with `*`,
-    `**` or `?`. A file that cannot be read gives a `Prediction` with an error and does not keep the
-    others back. Files are read and decoded while others are classified, a few batches ahead.
+    A folder stands for all image files in it and its subfolders, sorted, and a pattern with `*`,
+    `**` or `?` for all files that match. An unreadable file yields a `Prediction` with an error,
+    and the others are still classified.
 
     Args:
-        model: A run's directory, a `.keras` file with `classes.txt` beside it, or a SavedModel that
-            `tfxfer export` published.
+        model: A run's directory, a `.keras` file with `classes.txt` next to it, or a SavedModel
+            published by `tfxfer export`.
         paths: Image files, folders and patterns.
-        listed: More files, as a list has them: each is one file, and if it is not there it is one
-            that cannot be read.
-        top: How many classes are ranked; at most all of them.
-        batch_size: Images per step; no influence on the result.
-        say: Called with a line on what folders and patterns leave out, as no image of the user's.
+        listed: More image files, never folders or patterns; a missing one counts as unreadable.
+        top: Number of classes to rank, at most all of them.
+        batch_size: Images per step; does not change the result.
+        say: Called with each note on files that folders and patterns leave out.
+
+    Yields:
+        A `Prediction` with the path, the ranked classes with probabilities, and any error.
 
     Raises:
-        UsageError: The model is not there, a path does not exist, or a folder has no images.
+        UsageError: The model or a path does not exist, or a folder has no images.
+
+    Example:
+        >>> import tfxfer
+        >>> for prediction in tfxfer.predict(  # doctest: +SKIP
+        ...     "runs/photos", ["cat.jpg", "holiday/"], top=2
+        ... ):
+        ...     print(prediction.path, prediction.ranked)
+        cat.jpg (('cat', 0.98), ('dog', 0.02))
     """
     files = [file for path in paths for file in _expand(user_path(path), say)]
     files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
@@ -62,15 +72,15 @@ def predict(
 def _answers(
     trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
 ) -> Iterator[Prediction]:
-    """Yields the predictions of files that are all listed."""
-    # Their labels mean nothing.
+    """Yields the predictions of files."""
+    # The labels are placeholders.
     split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
     images = Images(split, trained.input_size, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-    following = 0  # the first file of which nothing was said yet
+    following = 0  # the first file without a prediction
     with Progress("files", len(files)) as progress:
         for indices, squares in batches.as_numpy_iterator():
-            # A smaller last batch would be another shape, for which models are compiled once more.
+            # Fill the last batch: another shape would be compiled again.
             filled = squares
             if len(squares) < batch_size:
                 filled = np.resize(squares, (batch_size, *squares.shape[1:]))
@@ -86,7 +96,7 @@ def _answers(
 def _unreadable(
     split: Split, files: list[pathlib.Path], first: int, end: int
 ) -> Iterator[Prediction]:
-    """Yields why the files from the first to before the end cannot be read."""
+    """Yields a prediction with an error for each file from `first` to before `end`."""
     places = Places(np.arange(first, end))
     for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
         yield Prediction(files[place], (), reason)
@@ -95,13 +105,13 @@ def _unreadable(
 def _rank(
     probabilities: np.ndarray, class_names: tuple[str, ...], top: int
 ) -> tuple[tuple[str, float], ...]:
-    """Returns the most probable classes with their probabilities; of equal ones the first wins."""
+    """Returns the most probable classes with their probabilities; ties go to the first."""
     order = np.argsort(-probabilities, kind="stable")[:top]
     return tuple((class_names[index], float(probabilities[index])) for index in order)
 
 
 def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]:
-    """Returns a file as it is, and the image files of a folder or of a pattern."""
+    """Returns a file itself, or the image files of a folder or a pattern."""
     if path.is_file():
         return [path]
     walk = Walk()
@@ -123,5 +133,5 @@ def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path
 
 
 def _before_pattern(path: pathlib.Path) -> pathlib.Path:
-    """Returns the folder that a pattern begins in."""
+    """Returns the folder before the first wildcard of a pattern."""
     return next(parent for parent in path.parents if not glob.has_magic(str(parent)))

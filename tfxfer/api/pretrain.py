@@ -1,4 +1,4 @@
-"""Pretrain: train a backbone from scratch on a source set, for later transfer."""
+"""`pretrain`: trains a backbone from scratch on a source dataset, for later transfer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
-from tfxfer.training.beginning import BegunRun, Session, begin_run, holding
 from tfxfer.training.epochs.validation import predict_splits
+from tfxfer.training.preparation import PreparedRun, Session, holding, prepare_run
 from tfxfer.training.pretraining import train_epochs
 
 
 @dataclass(frozen=True)
 class PretrainResult:
-    """Where a pretraining's results are, and what came out.
+    """The results of a pretraining.
 
     Attributes:
-        run: The run's directory.
+        run: Directory of the run.
         backbone: The `.keras` file of the backbone without classifier, for `--weights`.
-        metrics: What `metrics.json` holds.
+        metrics: Content of `metrics.json`.
     """
 
     run: Path
@@ -48,7 +48,15 @@ class PretrainResult:
 def describe_plan(
     config: PretrainConfig, *, resume: str | Path | RunDirectory | None = None
 ) -> str:
-    """Returns what `pretrain` would do, as text; nothing is written."""
+    """Returns the plan of a pretraining as text, without writing files.
+
+    Args:
+        config: Settings.
+        resume: An interrupted run to resume.
+
+    Raises:
+        UsageError: A setting is wrong, or differs from that of the run to resume.
+    """
     plan = make_pretrain_plan(asked_settings(PretrainConfig, config, {}, resume))
     return plan.describe(plan.build_classifier())
 
@@ -62,30 +70,39 @@ def pretrain(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **settings: Any,
 ) -> PretrainResult:
-    """Trains a backbone from random weights on a source set, saves it, and returns where it is.
+    """Trains a backbone from scratch on a source dataset and saves it.
 
-    `tfxfer.pretrain(data="photos", backbone="resnet50", epochs=90)` does what
-    `tfxfer pretrain --data photos --backbone resnet50 --epochs 90` does. A run that was interrupted
-    goes on where it was when the same settings are given again.
+    An interrupted run is resumed when `pretrain` is called again with the same settings, or with
+    `resume`.
 
     Args:
         config: Settings; None for the defaults.
-        resume: An interrupted run to go on with, under its own settings.
-        say: Takes each line for the person who watches.
-        callbacks: Keras' own, as for `fit`.
-        **settings: Settings by name that win over `config`, sections as dictionaries.
+        resume: An interrupted run to resume with its own settings.
+        say: Called with each progress message.
+        callbacks: Keras callbacks, as for `fit`.
+        **settings: Settings by name, which override `config`; sections are dicts.
+
+    Returns:
+        The paths of the run and the backbone, and the metrics.
 
     Raises:
-        UsageError: A setting is wrong, or is not that of the run to go on with.
-        InterruptionError: Ctrl-C or SIGTERM; the message says how to go on.
+        UsageError: A setting is wrong, or differs from that of the run to resume.
+        InterruptionError: Ctrl-C or SIGTERM; the message says how to resume.
         RunError: Data or training failed; the message says what.
+
+    Example:
+        >>> import tfxfer
+        >>> result = tfxfer.pretrain(data="photos", backbone="resnet50")  # doctest: +SKIP
+        >>> tfxfer.fit(  # doctest: +SKIP
+        ...     data="flowers", backbone="resnet50", weights=str(result.backbone)
+        ... )
     """
     leave_gpu_to_jax()
     say = keep_going(say)
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(PretrainConfig, config, settings, run)
     if run is not None and run.is_finished:
-        say(f"The run '{run.path}' is finished.")
+        say(f"The run '{run.path}' is already finished.")
         return PretrainResult(run.path, run.backbone, read_metrics_json(run))
     with Interruptions() as interruptions:
         plan = make_pretrain_plan(asked)
@@ -94,12 +111,12 @@ def pretrain(
 
 
 def _pretrain(plan: PretrainPlan, session: Session) -> PretrainResult:
-    """Does what `pretrain` does, of a run that this process has."""
+    """Does what `pretrain` does, for a run that this process has locked."""
     say, clock = session.say, session.clock
     classifier = plan.build_classifier()
     say(plan.describe(classifier) + "\n")
     with naming_unreadable_images(*plan.source.splits.values()):
-        run = begin_run(plan, classifier, session)
+        run = prepare_run(plan, classifier, session)
         clock.lap("data")
         train_epochs(run)
         clock.lap("training")
@@ -110,8 +127,8 @@ def _pretrain(plan: PretrainPlan, session: Session) -> PretrainResult:
     return PretrainResult(plan.run.path, plan.run.backbone, metrics.as_json())
 
 
-def _evaluate(run: BegunRun[PretrainPlan]) -> PretrainMetrics:
-    """Returns what came out."""
+def _evaluate(run: PreparedRun[PretrainPlan]) -> PretrainMetrics:
+    """Returns the metrics."""
     plan, classifier, history = run.plan, run.classifier, run.journal.history
     found = predict_splits(classifier.with_probabilities(), run.images, plan.config.batch_size)
     scores = {
@@ -129,8 +146,8 @@ def _evaluate(run: BegunRun[PretrainPlan]) -> PretrainMetrics:
     )
 
 
-def _save(run: BegunRun[PretrainPlan], metrics: PretrainMetrics) -> None:
-    """Saves the backbone, its card and what came out; the last says that the rest is whole."""
+def _save(run: PreparedRun[PretrainPlan], metrics: PretrainMetrics) -> None:
+    """Saves the backbone and its card, and last the metrics, which mark the run as complete."""
     directory = run.plan.run
     with replacing(directory.backbone) as temporary:
         in_float32(run.classifier.backbone).save(temporary)
@@ -140,15 +157,15 @@ def _save(run: BegunRun[PretrainPlan], metrics: PretrainMetrics) -> None:
 
 
 def _summary(plan: PretrainPlan, metrics: PretrainMetrics) -> str:
-    """Returns what came out, where it is, and the next command to type."""
+    """Returns the scores, where the results are, and the next command."""
     return "\n".join(
         [
             "",
             *describe_scores(metrics.splits),
-            f"best epoch: {metrics.epoch} of {plan.config.epochs}",
-            f"trained for {readable_seconds(metrics.training_seconds)}",
-            f"backbone  {plan.run.backbone}",
-            f"card      {plan.run.card}",
+            f"best            epoch {metrics.epoch} of {plan.config.epochs}",
+            f"training time   {readable_seconds(metrics.training_seconds)}",
+            f"backbone        {plan.run.backbone}",
+            f"card            {plan.run.card}",
             "",
             "Next:",
             f"  tfxfer fit --backbone {plan.backbone.name} "

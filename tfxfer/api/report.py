@@ -1,4 +1,4 @@
-"""`report`: writes the page of a run, or of several side by side."""
+"""`report`: writes the HTML report of a run, or a comparison of several runs."""
 
 import pathlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
 
-# What several runs side by side are written to unless it is said.
+# Default output of a comparison of several runs.
 _SIDE_BY_SIDE = "comparison.html"
 
 
@@ -33,26 +33,35 @@ def report(
     data_dir: str | None = None,
     say: Callable[[str], None] = print,
 ) -> pathlib.Path:
-    """Writes a page on a finished run, or one that shows several side by side; returns its path.
+    """Writes the HTML report of a finished run, or a comparison of several runs.
 
-    The page is a single file that needs no network nor anything beside it. For one run the
-    model is asked about all images of the test split, or of validation where there is no test; the
-    run's `evaluation.json`, `predictions.csv` and `README.md`, the model card, are written anew,
-    too, unless the page goes elsewhere: then nothing is written into the run, which may be
-    read-only. For several runs what lies in them is read, and neither images nor models are, but
-    for those that were never reported on.
+    The report is a single self-contained file. For one run, the model is evaluated on the test
+    split, or on validation without one, and the run's `evaluation.json`, `predictions.csv` and
+    `README.md` (the model card) are rewritten too. With `output` outside the run nothing is written
+    into the run, which may be read-only. For several runs their existing results are read; only
+    runs without a report are evaluated.
 
     Args:
         *runs: Directories of finished runs.
-        output: Where the page goes; None is `report.html` in the run and, for several runs,
+        output: Output file; by default `report.html` in the run or, for several runs,
             `comparison.html` in the working directory.
-        data: For one run: where its data are now, or other data; None takes the run's own.
-        data_dir: Likewise, where TFDS data lie.
-        say: Takes what must be known of the data, and what was not written.
+        data: For one run: the new location of its data, or other data; by default the run's own.
+        data_dir: For one run: directory of TFDS datasets.
+        say: Called with each note on the data, and on files that were not written.
+
+    Returns:
+        The path of the report.
 
     Raises:
-        UsageError: Something is no finished run, or nothing can be written there.
-        DataError: The data of a run are not where they were, or cannot be read.
+        UsageError: A directory is not a finished run, or the output cannot be written.
+        DataError: The data of a run were moved, or cannot be read.
+
+    Example:
+        >>> import tfxfer
+        >>> tfxfer.report("runs/photos")  # doctest: +SKIP
+        PosixPath('runs/photos/report.html')
+        >>> tfxfer.report("runs/resnet50", "runs/efficientnet_b0")  # doctest: +SKIP
+        PosixPath('comparison.html')
     """
     if not runs:
         raise UsageError("No run was named.")
@@ -63,15 +72,16 @@ def report(
     if len(opened) > 1:
         if data is not None or data_dir is not None:
             raise UsageError(
-                "Of several runs what lies in them is shown; --data and --data-dir go with one run."
+                "--data and --data-dir need a single run; a comparison of several shows their "
+                "existing results."
             )
-        text = side_by_side.render([_read_or_judge(run) for run in opened])
+        text = side_by_side.render([_read_or_evaluate(run) for run in opened])
         return write(output or _SIDE_BY_SIDE, text)
     (run,) = opened
     into_run = output is None or pathlib.Path(output).resolve().parent == run.path.resolve()
     if into_run:
         check_writable(run.path, "output")
-    findings = _judged(run, data, data_dir)
+    findings = _evaluated(run, data, data_dir)
     if data is not None:
         for note in findings.result.notes:
             say(f"note: {note}")
@@ -79,22 +89,22 @@ def report(
         return write_report(findings, output)
     page_path = write(output or run.report, page.render(findings))
     names = ", ".join(path.name for path in (run.evaluation, run.predictions, run.model_card))
-    say(f"Nothing was written into '{run.path}': its {names} are as they were.")
+    say(f"Nothing was written into '{run.path}': its {names} are unchanged.")
     return page_path
 
 
-def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = None) -> Findings:
-    """Returns what is known of a run after its model was asked about its data, or others."""
+def _evaluated(run: RunDirectory, data: str | None = None, data_dir: str | None = None) -> Findings:
+    """Returns the findings of a run after evaluating its model on its data, or on other data."""
     metrics = read_metrics(run)
     trained = load(run.path)
     source = trained.open_source(data, data_dir)
     name = source.judging
     if name == "all":
         raise UsageError(why_not_evaluable(source))
-    (judges,) = source.part(name).values()
-    told = metrics.data.notes if metrics.data else None
-    notes = (*(told or ()), *source.notes)
-    with naming_unreadable_images(judges):
+    (split,) = source.part(name).values()
+    recorded = metrics.data.notes if metrics.data else None
+    notes = (*(recorded or ()), *source.notes)
+    with naming_unreadable_images(split):
         return Findings(
             run=run,
             config=decided_fit(read_recipe(run.config, FitConfig())),
@@ -102,17 +112,17 @@ def _judged(run: RunDirectory, data: str | None = None, data_dir: str | None = N
             epochs=read_history(run),
             model=trained.model,
             result=score(trained, source, name),
-            images=Images(judges, trained.input_size, memory_bytes=0),
+            images=Images(split, trained.input_size, memory_bytes=0),
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
         )
 
 
-def _read_or_judge(run: RunDirectory) -> side_by_side.Reported:
-    """Returns what is known of a run: what its report left or, without one, what is found now."""
+def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
+    """Returns the results of a run: from its report or, without one, from an evaluation."""
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
-    findings = _judged(run)
+    findings = _evaluated(run)
     is_correct = findings.predicted == findings.result.labels
     return side_by_side.Reported(
         name=run.path.resolve().name,

@@ -25,7 +25,7 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
 from tfxfer.runs.class_names import write_class_names
-from tfxfer.runs.metrics_record import FitMetrics, Summary, judging_split
+from tfxfer.runs.metrics_record import FitMetrics, Summary, evaluation_split
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import classes_file, exported_seen_file
 from tfxfer.version import __version__
@@ -108,7 +108,7 @@ def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path)
     """
     if not min_accuracy:
         return
-    split = judging_split(metrics.splits)
+    split = evaluation_split(metrics.splits)
     found = metrics.splits[split].accuracy
     if found < min_accuracy:
         raise ExportError(

@@ -1,4 +1,4 @@
-"""Loads a finished classifier from a run, a file or an export."""
+"""`load`: loads a trained classifier from a run, a file or an export."""
 
 import pathlib
 
@@ -20,18 +20,27 @@ from tfxfer.system.run_layout import classes_file
 
 @isolated
 def load(path: str | pathlib.Path) -> TrainedClassifier:
-    """Returns the classifier of a run, of a `.keras` file, or of what `tfxfer export` published.
+    """Loads a trained classifier.
 
-    What is assumed of a model that was not built by tfxfer is said on standard error; `foreign`
-    describes what it may be.
+    Models that were not built by tfxfer are accepted too; `foreign` describes which. Assumptions
+    about them are written to standard error.
 
     Args:
-        path: A run's directory; a `.keras` or `.h5` file with `classes.txt` beside it; a version of
-            a SavedModel, or the directory of its versions, of which the newest is taken.
+        path: A run's directory; a `.keras` or `.h5` file with `classes.txt` next to it; a version
+            of a SavedModel, or the directory of its versions, of which the newest is loaded.
+
+    Returns:
+        The classifier: a Keras model with its class names.
 
     Raises:
-        UsageError: There is no such thing, or the class names are missing.
-        RunError: It is damaged, is no image classifier, or wants code of its own to run.
+        UsageError: The model or its class names do not exist.
+        RunError: The file is corrupt, is not an image classifier, or needs custom code.
+
+    Example:
+        >>> import tfxfer
+        >>> classifier = tfxfer.load("runs/photos")  # doctest: +SKIP
+        >>> classifier.class_names  # doctest: +SKIP
+        ('cat', 'dog')
     """
     path = user_path(path)
     published = versions(path)

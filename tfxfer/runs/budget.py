@@ -1,15 +1,15 @@
-"""How much time a run has, and how many epochs fit into it."""
+"""The time budget of a run, and how many epochs fit into it."""
 
 import math
 import time
 
 
 class Budget:
-    """The time that a run may take, over all the times that it was begun again.
+    """The time budget of a run, counted over all its interruptions.
 
     Args:
-        minutes: In all; None is no limit.
-        used: Seconds that were used before.
+        minutes: Minutes in total; None for no limit.
+        used: Seconds used before the run was resumed.
     """
 
     def __init__(self, minutes: float | None, used: float = 0.0) -> None:
@@ -23,8 +23,8 @@ class Budget:
         return math.isfinite(self._seconds)
 
     @property
-    def is_over(self) -> bool:
-        """Whether all of the time has passed."""
+    def is_exhausted(self) -> bool:
+        """Whether no time is left."""
         return self.left() <= 0
 
     def used(self) -> float:
@@ -32,32 +32,34 @@ class Budget:
         return self._used + time.monotonic() - self._start
 
     def left(self) -> float:
-        """Returns the seconds left; below 0 where more were used."""
+        """Returns the seconds left; negative if the budget is exceeded."""
         return self._seconds - self.used()
 
 
-def epochs_in(
+def affordable_epochs(
     seconds: float,
     step_seconds: float,
     pass_seconds: float,
     steps: int,
     epochs: int,
-    together: int = 1,
+    steps_per_execution: int = 1,
 ) -> tuple[int, int]:
-    """Returns how many epochs fit into some time, and how many steps each of them has.
+    """Returns the number of epochs that fit into the time, and of steps per epoch.
 
-    Where not one does, it is one epoch of as many steps as fit, and at least one execution.
+    If not even one epoch fits, it is shortened to the steps that do, at least one execution.
 
     Args:
-        seconds: The time.
-        step_seconds: What a step takes.
-        pass_seconds: What the pass over validation after an epoch takes.
-        steps: In an epoch.
-        epochs: At the most.
-        together: Steps in an execution, a divisor of `steps`.
+        seconds: Time available.
+        step_seconds: Duration of a step.
+        pass_seconds: Duration of the validation after an epoch.
+        steps: Steps per epoch.
+        epochs: Maximum number of epochs.
+        steps_per_execution: Steps per execution, a divisor of `steps`.
     """
     fit = math.floor(seconds / max(steps * step_seconds + pass_seconds, 1e-9))
     if fit >= 1:
         return min(fit, epochs), steps
-    part = math.floor((seconds - pass_seconds) / max(step_seconds, 1e-9)) // together * together
-    return 1, min(max(part, together), steps)
+    executions = math.floor((seconds - pass_seconds) / max(step_seconds, 1e-9)) // (
+        steps_per_execution
+    )
+    return 1, min(max(executions, 1) * steps_per_execution, steps)

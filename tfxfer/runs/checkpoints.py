@@ -1,10 +1,9 @@
-"""The state of a run in a file: whole, checked when it is read, and with one before it.
+"""Checkpoints of a run: written atomically, verified when read, the last two kept.
 
-A checkpoint is one `.npz` file, so its numbers and what is said of them cannot be of two moments.
-Keras' own ways to save leave out what an exact resumption needs: the states of random generators,
-the metrics within an epoch, the loss scale beside the optimizer's state. Orbax, which Keras offers
-too, is made for arrays spread over many hosts, and would be a dependency as large as TensorFlow's
-own for what are two hundred lines here.
+A checkpoint is one `.npz` file, so its arrays and its state always belong together. Keras' own
+formats leave out what resuming exactly needs: the states of random generators, the metrics within
+an epoch, and the loss scale. Orbax, which Keras also offers, is made for arrays sharded over many
+hosts, and would add a dependency as large as TensorFlow's own.
 """
 
 import json
@@ -19,16 +18,16 @@ import numpy as np
 
 from tfxfer.system.files import flush, remove_at_once, remove_half_written, replacing
 
-# So many are kept: the last one, and one before it in case that one was damaged on the disk.
+# Checkpoints kept: the last one, and the previous one in case the last is corrupt.
 _KEPT = 2
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run was at a moment.
+    """The state of a run at one moment.
 
     Attributes:
-        state: What JSON can write.
+        state: JSON-serializable state.
         arrays: Lists of arrays by name.
     """
 
@@ -40,17 +39,20 @@ class Checkpoints:
     """The checkpoints in a directory, numbered from 1.
 
     Args:
-        directory: Made when first written to.
+        directory: Created by the first `write`.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Writes the next checkpoint and removes all but the last two.
+        """Saves the next checkpoint and removes all but the last two.
+
+        Args:
+            checkpoint: The state to save.
 
         Raises:
-            RunError: It cannot be written; those that there were are still there.
+            RunError: It cannot be written; the existing checkpoints are kept.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         paths = self._paths()
@@ -68,24 +70,24 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def read(self) -> tuple[Checkpoint | None, list[pathlib.Path]]:
-        """Returns the last checkpoint that can be read, and the later ones that cannot.
+        """Returns the last readable checkpoint, and the paths of later ones that are corrupt.
 
-        Those are removed, and so is what a process that was killed had half written.
+        Corrupt checkpoints and partial files of killed processes are removed.
         """
         remove_half_written(self.directory)
-        damaged: list[pathlib.Path] = []
+        corrupt: list[pathlib.Path] = []
         found = None
         for path in reversed(self._paths()):
             found = _read(path)
             if found is not None:
                 break
-            damaged.append(path)
-        for path in damaged:
+            corrupt.append(path)
+        for path in corrupt:
             path.unlink()
-        return found, damaged
+        return found, corrupt
 
     def remove(self) -> None:
-        """Removes all of them and the directory."""
+        """Removes all checkpoints and the directory."""
         remove_at_once(self.directory)
 
     def _paths(self) -> list[pathlib.Path]:
@@ -101,10 +103,10 @@ def _number(path: pathlib.Path) -> int:
 
 
 def _read(path: pathlib.Path) -> Checkpoint | None:
-    """Returns what a file holds, or None if it is damaged: each part has a checksum in the file."""
+    """Returns the checkpoint in a file, or None if it is corrupt: its parts have checksums."""
     arrays: dict[str, list[np.ndarray]] = {}
     try:
-        # NumPy leaves a file open that is no archive.
+        # NumPy does not close a file that is not an archive.
         with path.open("rb") as file, np.load(file) as content:
             state = json.loads(str(content["state"]))
             for key in content.files:  # in the order in which they were written

@@ -14,23 +14,26 @@ def write_class_names(path: pathlib.Path, class_names: tuple[str, ...]) -> None:
 
 
 def read_class_names(path: pathlib.Path) -> tuple[str, ...]:
-    """Returns the class names that `write_class_names` wrote.
+    """Reads the class names written by `write_class_names`.
+
+    Args:
+        path: A `classes.txt`.
 
     Raises:
-        UsageError: There is no such file, or it is damaged.
+        UsageError: The file is missing, is not UTF-8, or has an invalid line.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
         raise UsageError(
-            f"There is no '{path}' with the names of the model's classes, one per line, in the "
+            f"There is no '{path}'. Write the model's class names there, one per line, in the "
             "order of its outputs."
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"'{path}' is not UTF-8 text: save it as UTF-8.") from None
+        raise UsageError(f"'{path}' is not UTF-8 text. Save it as UTF-8.") from None
     try:
         return tuple(parse_class_lines(text))
     except ValueError:
         raise UsageError(
-            f"A line of '{path}' begins with a quote, but is no text as JSON writes it."
+            f"A line of '{path}' starts with a quote, but is not a valid JSON string."
         ) from None

@@ -1,4 +1,4 @@
-"""Where everything of a run lies, and how files get there whole."""
+"""Creates and opens the directory of a run."""
 
 import pathlib
 
@@ -12,17 +12,23 @@ from tfxfer.system.run_layout import RunDirectory
 def start_run(
     run: RunDirectory, settings: str, class_names: tuple[str, ...], asked: str | None = None
 ) -> None:
-    """Makes the directory of a run with its settings, a TOML text, and its class names.
+    """Creates the directory of a run and writes its settings and class names.
 
-    What was asked for, another TOML text, stays what it was where the run was begun before.
+    Args:
+        run: The run.
+        settings: The decided settings as TOML.
+        class_names: The class names, in the order of the model's outputs.
+        asked: The settings that the user gave, as TOML; not overwritten when a run is resumed.
 
     Raises:
-        RunError: It cannot be made.
+        RunError: The directory cannot be created or written.
     """
     try:
         run.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"Cannot make the run '{run.path}': {error.strerror}.") from error
+        raise RunError(
+            f"Cannot create the run directory '{run.path}': {error.strerror}."
+        ) from error
     if asked is not None and not run.asked.is_file():
         with replacing(run.asked) as temporary:
             temporary.write_text(asked, encoding="utf-8")
@@ -32,10 +38,13 @@ def start_run(
 
 
 def open_run(path: str | pathlib.Path) -> RunDirectory:
-    """Returns a finished run.
+    """Returns a run whose training is finished.
+
+    Args:
+        path: The directory of the run.
 
     Raises:
-        UsageError: The directory is no run, or its fit did not come to an end.
+        UsageError: The directory is not a run, or its training did not finish.
     """
     run = RunDirectory(user_path(path))
     if not run.config.is_file():

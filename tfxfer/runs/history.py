@@ -1,4 +1,4 @@
-"""What happened, epoch by epoch: history.csv, TensorBoard, a line on the screen, the best epoch."""
+"""The history of a run, epoch by epoch: history.csv, TensorBoard, the best epoch."""
 
 import csv
 import dataclasses
@@ -15,26 +15,29 @@ from tfxfer.errors import UsageError
 from tfxfer.system.files import replacing
 from tfxfer.system.run_layout import RunDirectory
 
-# Of the loss and the metric of an epoch on validation: of what is greater the weights are kept.
+# Sort key of an epoch from its validation loss and metric; the weights of the greatest are kept.
 Rank = Callable[[float, float], tuple[float, ...]]
 
-# Epochs on kept features take milliseconds, and a file that is flushed to the disk as long.
+# Epochs on cached features take milliseconds, as does flushing a file to disk.
 _SAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of `history.csv`; losses are the training loss's, label smoothing included.
+    """One row of `history.csv`. Losses are cross-entropy with label smoothing.
 
-    Training's numbers are under the weights that its examples have. Those of validation count each
-    example the same or, with balanced class weights, each class: see `weighting.judging_weights`.
+    Training scores use the sample weights. Validation scores weigh all examples equally or, with
+    balanced class weights, all classes; see `weighting.judging_weights`.
 
     Attributes:
         phase: "head", "finetune" or "pretrain".
         epoch: Number within the phase, from 1.
-        learning_rate: Where the schedule stands after the epoch; 1 for lbfgs, its full step.
-        train_accuracy: Over the epoch's own batches, as the weights changed.
-        seconds: Training and validation together.
+        learning_rate: Learning rate after the epoch; 1 for L-BFGS, its full step.
+        train_loss: Mean over the batches of the epoch, as the weights changed.
+        train_accuracy: Mean over the batches of the epoch, as the weights changed.
+        validation_loss: Loss on validation after the epoch.
+        validation_accuracy: Accuracy on validation after the epoch, in [0, 1].
+        seconds: Duration of training and validation.
     """
 
     phase: str
@@ -48,18 +51,18 @@ class Epoch:
 
 
 class History:
-    """The epochs of a run over all its phases, written down as they happen."""
+    """The epochs of a run over all its phases, written as they finish."""
 
     def __init__(
         self, run: RunDirectory, rank: Rank, earlier: Mapping[str, Any] | None = None
     ) -> None:
-        """Begins a history, or goes on with one.
+        """Starts or resumes a history.
 
         Args:
-            run: Where it is written down; what is there of epochs that are not in `earlier`, which
-                a run that goes on repeats, is forgotten.
-            rank: Tells the best epoch.
-            earlier: What `as_json` returned.
+            run: The run. Its files lose epochs that are not in `earlier`: a resumed run repeats
+                them.
+            rank: Sort key of an epoch; the greatest is the best.
+            earlier: The history up to the checkpoint, from `as_json`; None starts a new one.
         """
         self._run = run
         self._rank = rank
@@ -74,26 +77,26 @@ class History:
         if earlier is None:
             return
         for values in earlier["epochs"]:
-            self._take_down(Epoch(**values))
+            self._append(Epoch(**values))
         if earlier["best"] is not None:
             self.best = self.epochs[earlier["best"]]
         self.save()
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the epochs so far, and which is the best, as JSON can write them."""
+        """Returns the epochs so far and the index of the best one, JSON-serializable."""
         best = self.epochs.index(self.best) if self.best else None
         return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
 
     def add(self, epoch: Epoch, kept: bool = True) -> bool:
-        """Takes an epoch down and tells whether it is the best so far.
+        """Adds an epoch and returns whether it is the best so far.
 
-        It is on the disk after `save`, or when the next epoch is added a second later or more.
+        The files are written at most once a second, and by `save`.
 
         Args:
-            epoch: What happened.
-            kept: Whether its weights are there to be kept; without them it cannot be the best.
+            epoch: The epoch.
+            kept: Whether its weights are available; otherwise it cannot be the best.
         """
-        self._take_down(epoch)
+        self._append(epoch)
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
         if kept and (self.best is None or self._rank_of(epoch) > self._rank_of(self.best)):
@@ -105,10 +108,10 @@ class History:
         return self._rank(epoch.validation_loss, epoch.validation_accuracy)
 
     def save(self) -> None:
-        """Writes down the epochs so far."""
+        """Writes the epochs so far."""
         self._saved = time.monotonic()
         names = [field.name for field in dataclasses.fields(Epoch)]
-        # The file is written anew each time: it is small, and so it is whole at any moment.
+        # The file is small: rewriting it each time keeps it complete.
         with replacing(self._run.history) as temporary, temporary.open("w", newline="") as file:
             rows = csv.DictWriter(file, names, lineterminator="\n")
             rows.writeheader()
@@ -117,12 +120,12 @@ class History:
             writer.flush()
 
     def close(self) -> None:
-        """Writes down what is not yet, and ends the TensorBoard files."""
+        """Writes the remaining epochs and closes the TensorBoard files."""
         self.save()
         for writer in self._writers.values():
             writer.close()
 
-    def _take_down(self, epoch: Epoch) -> None:
+    def _append(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
         for split, writer in self._writers.items():
             with writer.as_default(step=len(self.epochs)):
@@ -133,10 +136,13 @@ class History:
 
 
 def read_history(run: RunDirectory) -> list[Epoch]:
-    """Returns the epochs of a run, as `History` wrote them down.
+    """Reads the epochs of a run from `history.csv`.
+
+    Args:
+        run: The run.
 
     Raises:
-        UsageError: There is no such file, or it is damaged.
+        UsageError: The file is missing or corrupt.
     """
     kinds: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Epoch)}
     try:
@@ -144,4 +150,4 @@ def read_history(run: RunDirectory) -> list[Epoch]:
             rows = list(csv.DictReader(file))
         return [Epoch(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"Cannot read '{run.history}', which the fit leaves: {error}.") from None
+        raise UsageError(f"Cannot read the history '{run.history}': {error}.") from None

@@ -1,4 +1,4 @@
-"""Where a run is: written down as it goes on, found again after an interruption."""
+"""The state of a run: saved in checkpoints as it proceeds, restored when it is resumed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,19 +18,19 @@ from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__
 
-# What stands in a checkpoint; to be raised whenever an older one would be misunderstood.
+# Version of the checkpoint format; raise it when older checkpoints would be misread.
 FORMAT = 1
 
-# The phase that a run is in once its weights are final.
+# The phase of a run whose weights are final.
 TRAINED = "trained"
 
-# At the end of an epoch nothing is written before so many times as much time has passed as writing
-# takes: it then costs 5% at the most, also where an epoch takes milliseconds.
+# After an epoch a checkpoint is saved only if this many times its own duration has passed since the
+# last one: checkpoints then cost at most 5%, even if epochs take milliseconds.
 _TIMES_AS_LONG = 20
 
-# What a run depends on beside its settings, as messages call it.
+# What a run depends on besides its settings, and the name in messages.
 _FACTS = {
-    "format": "the form of its checkpoints",
+    "format": "the checkpoint format",
     "backend": "the Keras backend",
     "weights": "the backbone's initial weights",
     "data": "the data",
@@ -44,8 +44,8 @@ class BestWeights:
     """The weights of the best epoch so far.
 
     Attributes:
-        part: What they are of: the "head" while it is trained on features, else the whole "model".
-        arrays: As `get_weights` of it returns them.
+        part: "head" while it is trained on features, otherwise the whole "model".
+        arrays: The weights, as `get_weights` returns them.
     """
 
     part: Literal["head", "model"]
@@ -53,24 +53,24 @@ class BestWeights:
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Checkpoint) -> Self | None:
-        """Returns those that a checkpoint holds, if any."""
+        """Returns the best weights in a checkpoint, if any."""
         arrays = checkpoint.arrays.get("best")
         if not arrays:
             return None
         part: Literal["head", "model"] | None = checkpoint.state.get("best_of")
         if part is None:
-            # Older checkpoints do not say; only a backbone has kernels that go over images.
+            # Older checkpoints do not say; only a backbone has convolution kernels.
             part = "model" if any(array.ndim > 2 for array in arrays) else "head"
         return cls(part, arrays)
 
 
 @dataclass(frozen=True)
 class PhaseSize:
-    """How long a phase is.
+    """The length of a phase.
 
     Attributes:
-        epochs: At the most.
-        steps: In an epoch.
+        epochs: Maximum number of epochs.
+        steps: Steps per epoch.
     """
 
     epochs: int
@@ -79,12 +79,12 @@ class PhaseSize:
 
 @dataclass
 class Notes:
-    """What later phases and the results need of earlier phases.
+    """What later phases and the metrics need from earlier phases.
 
     Attributes:
-        num_trained: Parameters that were trained; of several phases, the most.
-        penalty: Of the head that was solved, None where none was.
-        sizes: What of a phase fits into the time, by its name, where the time is limited.
+        num_trained: Number of trained parameters, the maximum over phases.
+        penalty: L2 penalty of the head fitted by L-BFGS; None for other optimizers.
+        sizes: Length of each phase within the time budget, by name; empty without a budget.
     """
 
     num_trained: int = 0
@@ -93,12 +93,12 @@ class Notes:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the notes that `as_json` was given."""
+        """Returns the notes that `as_json` wrote."""
         sizes = {name: PhaseSize(*size) for name, size in content.get("sizes", {}).items()}
         return cls(content.get("num_trained", 0), content.get("penalty"), sizes)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what is noted, as JSON can write it."""
+        """Returns the notes, JSON-serializable."""
         content: dict[str, Any] = {}
         if self.num_trained:
             content["num_trained"] = self.num_trained
@@ -110,22 +110,21 @@ class Notes:
 
 
 class Journal:
-    """The checkpoints of a run, with all that the run has decided and found so far.
+    """The state of a run, and its checkpoints.
 
-    A run is its phases, one after the other, and `TRAINED` after them. Before each phase there is a
-    checkpoint, and within it there are more, so that at any moment the run can be ended and begun
-    again: `found` is then where it was.
+    A run goes through its phases and ends in `TRAINED`. A checkpoint is saved before each phase and
+    several within it, so the run can be interrupted at any moment and resumed.
 
     Attributes:
         history: The epochs so far.
         best: The weights of the best epoch so far, None before the first.
-        notes: What later phases and the results need of earlier ones.
-        phase: That it is in.
-        found: The last checkpoint of the interrupted run, or None where it begins.
-        budget: What time the run has.
-        interruptions: What signals have come.
-        say: Takes each line for the person who watches.
-        callbacks: Of others, who are told of each batch and epoch that is trained by steps.
+        notes: What later phases and the metrics need from earlier ones.
+        phase: Current phase.
+        found: The last checkpoint of an interrupted run; None in a new run.
+        budget: Time budget of the run.
+        interruptions: Signals received so far.
+        say: Called with each progress message.
+        callbacks: Keras callbacks of the caller, for phases trained by gradient steps.
     """
 
     def __init__(
@@ -139,19 +138,19 @@ class Journal:
         *,
         rank: Rank,
     ) -> None:
-        """Finds out where a run is.
+        """Reads the last checkpoint of a run, if there is one.
 
         Args:
-            run: Its directory.
-            config: Its settings; `checkpoint_minutes` and `max_minutes` are read.
-            facts: What decides the run beside the settings: "data" and "weights", as digests.
-            interruptions: What signals have come.
-            say: Takes each line for the person who watches.
-            callbacks: Of others, who are told of each batch and epoch that is trained by steps.
-            rank: Tells the best epoch.
+            run: The run.
+            config: Settings of the run; `checkpoint_minutes` and `max_minutes` are read.
+            facts: Digests of "data" and "weights", which determine the run besides its settings.
+            interruptions: Signals received so far.
+            say: Called with each progress message.
+            callbacks: Keras callbacks of the caller, for phases trained by gradient steps.
+            rank: Sort key of an epoch; the greatest is the best.
 
         Raises:
-            RunError: The run was begun with other facts.
+            RunError: The run was started with other data, weights, backend or checkpoint format.
         """
         self.interruptions = interruptions
         self.say = say
@@ -168,9 +167,10 @@ class Journal:
             **facts,
             **dict(zip(_VERSIONS, _versions(), strict=True)),
         }
-        self.found, damaged = self._files.read()
-        for path in damaged:
-            say(f"the checkpoint '{path}' is damaged: it was removed, the one before it serves")
+        self.found, corrupt = self._files.read()
+        instead = "falling back to the previous checkpoint" if self.found else "starting over"
+        for path in corrupt:
+            say(f"the checkpoint '{path}' is corrupt and was removed; {instead}")
         used, earlier = 0.0, None
         if self.found:
             state = self.found.state
@@ -182,15 +182,15 @@ class Journal:
         self.history = History(run, rank, earlier)
 
     def is_past(self, phase: str) -> bool:
-        """Tells whether the interrupted run had left a phase, given that it has reached it."""
+        """Tells whether the interrupted run had finished a phase, given that it reached it."""
         return self.found is not None and self.found.state["phase"] != phase
 
     def begin(self, phase: str, arrays: Mapping[str, list[np.ndarray]] | None = None) -> Checkpoint:
-        """Enters a phase, and returns the checkpoint that it begins at or goes on from.
+        """Starts or resumes a phase, and returns its checkpoint.
 
         Args:
-            phase: Its name.
-            arrays: What it begins with, beside `best`.
+            phase: Name of the phase.
+            arrays: Initial arrays of the phase, besides `best`.
         """
         self.phase = phase
         if self.found is not None:
@@ -199,11 +199,14 @@ class Journal:
         return self.write({"epoch": 0, "step": 0, "waited": 0}, arrays or {})
 
     def write(self, state: Mapping[str, Any], arrays: Mapping[str, list[np.ndarray]]) -> Checkpoint:
-        """Writes down where the run is.
+        """Saves a checkpoint and returns it.
 
         Args:
-            state: Within the phase.
-            arrays: Likewise.
+            state: JSON-serializable state of the phase.
+            arrays: Arrays of the phase, besides `best`.
+
+        Raises:
+            RunError: It cannot be written.
         """
         start = time.monotonic()
         best = self.best
@@ -224,27 +227,27 @@ class Journal:
         self._cost = self._written - start
         return checkpoint
 
-    def put_best(self, model: keras.Model) -> None:
-        """Gives a model the best weights so far; before the first it keeps its own."""
+    def restore_best(self, model: keras.Model) -> None:
+        """Loads the best weights so far into a model; without any it keeps its own."""
         if self.best is not None:
             model.set_weights(self.best.arrays)
 
     def close(self) -> None:
-        """Forgets the checkpoints: the run has come to its end."""
+        """Removes the checkpoints of a finished run."""
         self._files.remove()
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for a checkpoint within an epoch."""
+        """Whether a checkpoint within the epoch is due."""
         return bool(self._interval) and time.monotonic() - self._written >= self._interval
 
     @property
     def is_due_after_epoch(self) -> bool:
-        """Whether it is time for a checkpoint where an epoch ends."""
+        """Whether a checkpoint after the epoch is due."""
         return time.monotonic() - self._written >= _TIMES_AS_LONG * self._cost
 
     def _check_facts(self, run: RunDirectory, theirs: Mapping[str, Any]) -> None:
-        """Raises a RunError where the run was begun with other facts, warns of other versions."""
+        """Raises a RunError if the run was started with other facts; warns of other versions."""
         for name, what in _FACTS.items():
             was, now = theirs.get(name), self._facts[name]
             if was == now:
@@ -252,13 +255,13 @@ class Journal:
             if name == "format":
                 change = f"differs between tfxfer {theirs.get('tfxfer')} and this version"
             elif name == "backend":
-                change = f"was {was!r} when it was begun, now {now!r}"
+                change = f"was {was!r}, now {now!r}"
             else:
-                change = "changed since it was begun"
-            moved = ", say where it is now (--data)" if name == "data" else ""
+                change = "changed since the run was started"
+            moved = ", pass its new location with --data" if name == "data" else ""
             raise RunError(
-                f"Cannot resume '{run.path}': {what} {change}. Bring back what it was{moved}, or "
-                "choose another --run to begin anew."
+                f"Cannot resume '{run.path}': {what} {change}. Restore the original{moved}, or "
+                "choose another --run to start over."
             )
         others = [
             f"{name} {theirs.get(name)}"
@@ -267,8 +270,8 @@ class Journal:
         ]
         if others:
             self.say(
-                f"note: this run was begun with {', '.join(others)}; it may end a little "
-                "differently than it would have there"
+                f"note: this run was started with {', '.join(others)}; results may differ slightly "
+                "from those versions"
             )
 
 

@@ -1,4 +1,4 @@
-"""What came out of a run: what `metrics.json` holds."""
+"""The metrics of a run, as `metrics.json` holds them."""
 
 import dataclasses
 import functools
@@ -12,20 +12,20 @@ from tfxfer.system.run_layout import RunDirectory
 
 Record = TypeVar("Record")
 
-# The names under which `metrics.json` has a summary; what else it has is never called so.
+# The keys of `metrics.json` that hold a `Summary`; no other key has these names.
 _SPLITS = ("train", "validation", "test", "all")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How good a model is on a split. What a file does not say is None.
+    """Scores of a model on a split. Values missing in a file are None.
 
     Attributes:
         accuracy: Share of examples whose most probable class is the label, in [0, 1].
         balanced_accuracy: Mean recall of the classes that occur, in [0, 1].
         loss: Mean cross-entropy in nats, without label smoothing.
-        num_examples: How many there are.
-        uneven_classes: Whether their number differs much from class to class.
+        num_examples: Number of examples.
+        uneven_classes: Whether the classes are imbalanced.
     """
 
     accuracy: float
@@ -37,11 +37,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class CalibrationErrors:
-    """The expected calibration errors on a split.
+    """Expected calibration errors on a split.
 
     Attributes:
-        error: At temperature 1.
-        error_at_temperature: At the temperature that suits validation.
+        error: Error at temperature 1.
+        error_at_temperature: Error at the temperature fitted on validation.
     """
 
     error: float
@@ -50,12 +50,12 @@ class CalibrationErrors:
 
 @dataclass(frozen=True)
 class CalibrationRecord:
-    """The temperature that suits validation.
+    """The temperature fitted on validation.
 
     Attributes:
-        temperature: What logits are divided by.
-        errors: By split.
-        applied: Whether the model has the temperature.
+        temperature: Divisor of the logits.
+        errors: Calibration errors by split.
+        applied: Whether the saved model has this temperature.
     """
 
     temperature: float
@@ -64,7 +64,7 @@ class CalibrationRecord:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns what `as_json` returned."""
+        """Returns the record that `as_json` wrote."""
         errors = {
             name: _record(CalibrationErrors, found)
             for name, found in content.items()
@@ -73,7 +73,7 @@ class CalibrationRecord:
         return cls(content["temperature"], errors, content["applied"])
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `metrics.json` holds of it."""
+        """Returns its content in `metrics.json`."""
         errors = {name: dataclasses.asdict(found) for name, found in self.errors.items()}
         return {"temperature": self.temperature, **errors, "applied": self.applied}
 
@@ -84,7 +84,7 @@ class BestEpoch:
 
     Attributes:
         phase: "head" or "finetune".
-        epoch: Of that phase, from 1 on.
+        epoch: Number within that phase, from 1.
     """
 
     phase: str
@@ -93,12 +93,12 @@ class BestEpoch:
 
 @dataclass(frozen=True)
 class DataRecord:
-    """The data that a run was trained on. What a file does not say is None.
+    """The data that a run was trained on. Values missing in a file are None.
 
     Attributes:
-        name: Of the data set.
-        fingerprint: Of its content.
-        notes: What was noticed as it was opened.
+        name: Name of the dataset.
+        fingerprint: Digest of its content.
+        notes: Notes made when it was opened.
     """
 
     name: str | None = None
@@ -111,8 +111,8 @@ class Parameters:
     """Numbers of parameters.
 
     Attributes:
-        total: Of the whole classifier.
-        trained: Of those, the most that were trained in a phase.
+        total: Parameters of the whole classifier.
+        trained: Trained parameters, the maximum over phases.
     """
 
     total: int
@@ -121,16 +121,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class ComparisonRecord:
-    """What pretraining was worth.
+    """How much pretraining helped.
 
     Attributes:
-        num_train: Training images that both networks had.
-        epochs: Epochs from random weights.
-        split: The split on which they are compared.
+        num_train: Number of training images, the same for both networks.
+        epochs: Epochs of the network trained from scratch.
+        split: Split on which they are compared.
         pretrained: Scores of the pretrained network on it.
-        scratch: Scores of the other.
-        gain: The accuracy of the first less that of the other.
-        margin: The difference that chance explains.
+        scratch: Scores of the network trained from scratch.
+        gain: Accuracy of the pretrained network minus that of the other.
+        margin: 95% margin of error of the gain.
         verdict: "helped", "made no difference" or "hurt".
     """
 
@@ -145,28 +145,28 @@ class ComparisonRecord:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns what `as_json` returned."""
+        """Returns the record that `as_json` wrote."""
         scores = {name: _record(Summary, content[name]) for name in ("pretrained", "scratch")}
         return _record(cls, {**content, **scores})
 
 
 @dataclass(frozen=True)
 class FitMetrics:
-    """What came out of a fit. What a file of an earlier version does not say is None or empty.
+    """The metrics of a fit. Values missing in a file of an earlier version are None or empty.
 
     Attributes:
-        splits: How good the model is, by split.
-        calibration: How far its probabilities can be believed.
+        splits: Scores of the model by split.
+        calibration: Calibration of its probabilities.
         best: The epoch whose weights are kept.
-        data: What it was trained on.
-        num_classes: How many classes there are.
-        parameters: How many parameters.
-        skipped: By split, how many images were left out because they cannot be read.
-        penalty: Of the head, where L-BFGS solved it.
+        data: The data it was trained on.
+        num_classes: Number of classes.
+        parameters: Numbers of parameters.
+        skipped: Number of unreadable images left out, by split.
+        penalty: L2 penalty of the head, if it was fitted by L-BFGS.
         export: The version directory of the SavedModel.
-        seconds: What the parts of the run took, and "total".
-        comparison: What pretraining was worth, where that was measured.
-        further: What a later version has written, too, by key.
+        seconds: Duration of each part of the run, and "total".
+        comparison: How much pretraining helped, if that was measured.
+        further: Unknown keys, written by a later version.
     """
 
     splits: Mapping[str, Summary] = field(default_factory=dict)
@@ -184,10 +184,10 @@ class FitMetrics:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns what `as_json` returned, or a fit of an earlier or later version wrote.
+        """Returns the metrics that `as_json` of this, an earlier or a later version returned.
 
         Raises:
-            TypeError, KeyError, AttributeError: It is something else.
+            TypeError, KeyError, AttributeError: The content is something else.
         """
         names = {one.name for one in dataclasses.fields(cls)} - {"splits", "further"}
         known: dict[str, Any] = {key: value for key, value in content.items() if key in names}
@@ -200,11 +200,11 @@ class FitMetrics:
 
     @property
     def judged(self) -> Summary:
-        """How good the model is on the split that judges it."""
-        return self.splits[judging_split(self.splits)]
+        """Scores on the evaluation split; see `evaluation_split`."""
+        return self.splits[evaluation_split(self.splits)]
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `metrics.json` holds."""
+        """Returns the content of `metrics.json`."""
         parts = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         splits, further = parts.pop("splits"), parts.pop("further")
         kept = {key: part for key, part in parts.items() if key == "best" or part not in (None, {})}
@@ -213,15 +213,15 @@ class FitMetrics:
 
 @dataclass(frozen=True)
 class PretrainMetrics:
-    """What came out of a pretraining.
+    """The metrics of a pretraining.
 
     Attributes:
-        splits: How good the network is, by split.
-        seconds: What the parts of the run took, and "total".
-        num_classes: How many classes there are.
-        parameters: How many parameters.
-        epoch: The epoch whose weights are kept, from 1 on; 0 where no epoch was run.
-        training_seconds: What all epochs took, of all processes that ran some.
+        splits: Scores of the network by split.
+        seconds: Duration of each part of the run, and "total".
+        num_classes: Number of classes.
+        parameters: Numbers of parameters.
+        epoch: The epoch whose weights are kept, from 1; 0 if none was trained.
+        training_seconds: Duration of all epochs, including those before an interruption.
     """
 
     splits: Mapping[str, Summary]
@@ -232,16 +232,16 @@ class PretrainMetrics:
     training_seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `metrics.json` holds."""
+        """Returns the content of `metrics.json`."""
         content = _as_json(self)
         return {**content.pop("splits"), **content}
 
 
 def read_metrics(run: RunDirectory) -> FitMetrics:
-    """Returns what came out of a fit.
+    """Reads the metrics of a fit.
 
     Raises:
-        UsageError: It does not say, or not what can be read.
+        UsageError: `metrics.json` is missing or cannot be read.
     """
     content = read_metrics_json(run)
     try:
@@ -251,10 +251,10 @@ def read_metrics(run: RunDirectory) -> FitMetrics:
 
 
 def read_metrics_json(run: RunDirectory) -> dict[str, Any]:
-    """Returns what came out of a fit or a pretraining, as it stands in `metrics.json`.
+    """Reads `metrics.json` of a fit or a pretraining as a dict.
 
     Raises:
-        UsageError: It does not say, or not what can be read.
+        UsageError: `metrics.json` is missing or cannot be read.
     """
     try:
         return dict(json.loads(run.metrics.read_text("utf-8")))
@@ -262,19 +262,19 @@ def read_metrics_json(run: RunDirectory) -> dict[str, Any]:
         raise _unreadable(run, error) from None
 
 
-def judging_split(splits: Container[str]) -> str:
-    """Returns the split that judges a model: the test or, where there is none, validation."""
+def evaluation_split(splits: Container[str]) -> str:
+    """Returns the split that a model is evaluated on: "test" if there is one, else "validation"."""
     return "test" if "test" in splits else "validation"
 
 
 def _record(kind: type[Record], content: Mapping[str, Any]) -> Record:
-    """Returns a record of the keys that it has; others are of a later version."""
+    """Returns a record of the known keys; others were written by a later version."""
     names = {one.name for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in content.items() if name in names})
 
 
 def _as_json(value: Any) -> Any:
-    """Returns a record, or what is in one, as JSON has it; fields that are None are left out."""
+    """Returns a record, or a part of one, JSON-serializable; fields that are None are left out."""
     if isinstance(value, CalibrationRecord):
         return value.as_json()
     if isinstance(value, Mapping):
@@ -285,7 +285,7 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-# The parts of a fit's metrics that are records themselves.
+# Parts of the metrics that are records themselves.
 _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "calibration": CalibrationRecord.of_json,
     "best": functools.partial(_record, BestEpoch),
@@ -296,4 +296,4 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 
 
 def _unreadable(run: RunDirectory, error: Exception) -> UsageError:
-    return UsageError(f"Cannot read '{run.metrics}', which the fit leaves: {error}.")
+    return UsageError(f"Cannot read the metrics '{run.metrics}': {error}.")

@@ -12,16 +12,20 @@ from tfxfer.system.run_layout import RunDirectory
 
 
 def named_run(runs_dir: str, name: str) -> RunDirectory:
-    """Returns the directory of a run that the user named: new, or one that was interrupted.
+    """Returns the run that the user named: a new one, or an interrupted one.
+
+    Args:
+        runs_dir: Directory of the runs.
+        name: Name of the run.
 
     Raises:
-        UsageError: The name is no plain name, or there is something else of that name.
+        UsageError: The name is invalid, or a finished run or another directory has it.
     """
     check_run_name(name)
     run = RunDirectory(pathlib.Path(runs_dir, name))
     if not run.is_new and not run.is_interrupted:
         raise UsageError(
-            f"The run '{run.path}' exists already. Choose another --run, or remove it."
+            f"The run '{run.path}' already exists. Choose another --run, or remove it."
         )
     return run
 
@@ -32,12 +36,12 @@ def check_run_name(name: str) -> None:
 
 
 def numbered_run(runs_dir: str, name: str, same: Callable[[RunDirectory], bool]) -> RunDirectory:
-    """Returns the first of the runs `name`, `name-2`, ... that is new or can be gone on with.
+    """Returns the first of the runs `name`, `name-2`, ... that is new or can be resumed.
 
     Args:
-        runs_dir: Where runs are.
-        name: What the settings suggest.
-        same: Tells of an interrupted run whether it is of the same settings.
+        runs_dir: Directory of the runs.
+        name: Default name of the run.
+        same: Tells whether an interrupted run has the same settings.
     """
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     runs = (RunDirectory(pathlib.Path(runs_dir, candidate)) for candidate in names)
@@ -49,12 +53,13 @@ def numbered_run(runs_dir: str, name: str, same: Callable[[RunDirectory], bool])
 
 
 def run_to_resume(path: str | pathlib.Path | RunDirectory) -> RunDirectory:
-    """Returns a run that the user wants to go on with, finished or not.
+    """Returns the run to resume, finished or not.
 
-    One that was looked up before is returned as it is.
+    Args:
+        path: The directory of the run; a `RunDirectory` is returned as it is.
 
     Raises:
-        UsageError: The directory is no run.
+        UsageError: The directory is not a run.
     """
     if isinstance(path, RunDirectory):
         return path
@@ -62,7 +67,5 @@ def run_to_resume(path: str | pathlib.Path | RunDirectory) -> RunDirectory:
     if run.path.name in ("", ".."):  # "." and ".." have no name of their own
         run = RunDirectory(run.path.resolve())
     if not run.config.is_file():
-        raise UsageError(
-            f"Cannot resume '{path}': it is not a run, as it has no '{run.config.name}'."
-        )
+        raise UsageError(f"Cannot resume '{path}': it is not a run, it has no '{run.config.name}'.")
     return run

@@ -1,8 +1,8 @@
-"""Where the paths in a run's settings lead, whatever directory it is asked about from.
+"""Resolves the paths in a run's settings, whatever the working directory.
 
-Settings keep paths as the user typed them, often relative to the directory of that day. A run
-remembers that directory, so that its data and its exports are found from anywhere; and where a
-whole project was moved, the run's own place tells where the rest of it is now.
+Settings keep paths as the user typed them, often relative to the working directory. A run records
+that directory, so its data and exports are found from anywhere. If a whole project was moved, the
+location of the run tells where the rest of it is now.
 """
 
 import dataclasses
@@ -17,14 +17,19 @@ from tfxfer.config.settings import setting_keys
 from tfxfer.system.files import write_json
 from tfxfer.system.run_layout import RunDirectory
 
-# Settings that may be paths; the first two, and the weights, may be names of something else, too.
+# Settings that may be paths; `data`, `data_dir` and `weights` may also be names.
 _DATA = ("data", "data_dir")
 
 _KEYS = (*_DATA, "weights", "cache_dir", "export_dir")
 
 
 def note_places(run: RunDirectory, config: RunConfig) -> None:
-    """Writes down, in the run, what the relative paths of its settings are relative to."""
+    """Records in the run what the relative paths of its settings are relative to.
+
+    Args:
+        run: The run.
+        config: Settings of the run.
+    """
     path = os.path.abspath(os.path.expanduser("".join(_as_path(config.data))))
     data = path if config.data and os.path.exists(path) else None
     content = {"working_directory": os.getcwd(), "data": data}
@@ -32,7 +37,11 @@ def note_places(run: RunDirectory, config: RunConfig) -> None:
 
 
 def run_settings(run: RunDirectory, kind: type[AnyConfig]) -> AnyConfig:
-    """Returns the settings of a run, with paths that lead there from the working directory.
+    """Reads the settings of a run, with paths that are valid in the working directory.
+
+    Args:
+        run: The run.
+        kind: `FitConfig` or `PretrainConfig`.
 
     Raises:
         UsageError: The settings cannot be read.
@@ -41,7 +50,12 @@ def run_settings(run: RunDirectory, kind: type[AnyConfig]) -> AnyConfig:
 
 
 def settings_from_here(run: RunDirectory, config: AnyConfig) -> AnyConfig:
-    """Returns settings of a run likewise, given as they were typed."""
+    """Returns settings with paths that are valid in the working directory.
+
+    Args:
+        run: The run.
+        config: Its settings, as they were typed.
+    """
     changes: dict[str, Any] = {}
     for key in _keys(config):
         value = config.get(key)
@@ -55,12 +69,12 @@ def settings_from_here(run: RunDirectory, config: AnyConfig) -> AnyConfig:
 
 
 def with_unchanged_places(ours: AnyConfig, run: RunDirectory, theirs: AnyConfig) -> AnyConfig:
-    """Returns settings in which a path that is typed as in the run means what it means there.
+    """Returns settings whose paths, if typed as in the run, point to the same place as there.
 
     Args:
         ours: Settings to resume the run with.
-        run: Where it lies.
-        theirs: Its settings, of `run_settings`.
+        run: The run.
+        theirs: Settings of the run, from `run_settings`.
     """
     typed = read_recipe(run.config, type(theirs)())
     same = [key for key in _keys(ours) if ours.get(key) == typed.get(key)]
@@ -68,7 +82,7 @@ def with_unchanged_places(ours: AnyConfig, run: RunDirectory, theirs: AnyConfig)
 
 
 def absolute(config: AnyConfig) -> AnyConfig:
-    """Returns settings whose paths are absolute, as far as there is something at them."""
+    """Returns settings whose existing paths are absolute."""
     changes = {}
     for key in _keys(config):
         value = config.get(key)
@@ -78,13 +92,14 @@ def absolute(config: AnyConfig) -> AnyConfig:
 
 
 def missing_data(run: RunDirectory, config: RunConfig) -> list[str]:
-    """Returns the places where the data of a run were looked for in vain; none where they are.
-
-    None, too, where they have a name instead of a place.
+    """Returns where the data of a run were searched, if they are missing.
 
     Args:
-        run: Where it lies.
-        config: Its settings, of `run_settings`.
+        run: The run.
+        config: Settings of the run, from `run_settings`.
+
+    Returns:
+        Absolute paths; empty if the data exist, or are a name instead of a path.
     """
     places = data_places(run, config)
     recorded = _read(run).get("data")
@@ -96,7 +111,7 @@ def missing_data(run: RunDirectory, config: RunConfig) -> list[str]:
 
 
 def data_places(run: RunDirectory, config: RunConfig) -> list[str]:
-    """Returns where the data of a run may lie, the likeliest first, as absolute paths."""
+    """Returns where the data of a run may be, most likely first, as absolute paths."""
     typed = read_recipe(run.config, type(config)())
     (path,) = _as_path(typed.data) or ("",)
     places = [os.path.expanduser(path)]
@@ -107,7 +122,7 @@ def data_places(run: RunDirectory, config: RunConfig) -> list[str]:
 
 
 def is_relative(run: RunDirectory, key: str) -> bool:
-    """Tells whether a setting of a run was typed as a relative path, or as a name."""
+    """Tells whether a setting of a run was typed as a relative path or a name."""
     return _is_relative(read_recipe(run.config, FitConfig()).get(key))
 
 
@@ -116,7 +131,7 @@ def _keys(config: RunConfig) -> list[str]:
 
 
 def _as_path(value: str | None) -> tuple[str, ...]:
-    """Returns the path in the value of a setting, without what says which splits are meant."""
+    """Returns the path in the value of a setting, without its selection of splits."""
     if not value:
         return ()
     return (value,) if os.path.exists(value) else (value.partition("?")[0],)
@@ -127,10 +142,10 @@ def _is_relative(value: str | None) -> bool:
 
 
 def _bases(run: RunDirectory, config: RunConfig) -> list[pathlib.Path]:
-    """Returns the directories that relative paths may be meant from, the likeliest first.
+    """Returns the directories that paths may be relative to, most likely first.
 
-    These are the directory of the project that the run lies in now, that in which it was started,
-    and the working directory.
+    These are the project that contains the run, the directory in which the run was started, and the
+    working directory.
     """
     bases = []
     here = run.path.resolve()
@@ -149,7 +164,7 @@ def _is_same(one: pathlib.Path, other: pathlib.Path) -> bool:
 
 
 def _read(run: RunDirectory) -> dict[str, Any]:
-    """Returns what `note_places` wrote; nothing where it did not, or cannot be read."""
+    """Returns what `note_places` wrote; empty if it is missing or cannot be read."""
     try:
         content = json.loads(run.places.read_text("utf-8"))
     except (OSError, ValueError):

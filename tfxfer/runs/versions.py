@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tfxfer.system.files import flush, rename_away
 
-# No export takes as long: what is older was left by one that was killed.
+# No export takes this long: older directories were left by killed processes.
 _LEFT_BEHIND_SECONDS = 24 * 3600
 
 
@@ -19,15 +19,18 @@ _LEFT_BEHIND_SECONDS = 24 * 3600
 def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields an empty directory for a new version of an export; see `publish_version`.
 
-    It lies beside the directory of the versions, which so holds whole ones only, whenever the
-    process is killed. Directories that are made for it and stay empty are removed again. What
-    others left when they were killed is removed after a day.
+    It is a sibling of `parent`, so that `parent` only ever holds complete versions. Directories
+    created for it that stay empty are removed again. Leftovers of killed processes are removed
+    after a day.
+
+    Args:
+        parent: The directory of the versions.
     """
     made = [path for path in (parent, *parent.parents) if not path.exists()]
-    # The directory itself is made for a version that is whole; a file in its place fails now.
+    # The directory itself is created for a complete version; a file in its place fails now.
     (parent if parent.exists() else parent.parent).mkdir(parents=True, exist_ok=True)
     for left in parent.parent.glob(f"{glob.escape(_unfinished_prefix(parent))}*"):
-        with contextlib.suppress(OSError):  # another one may be removing it, too
+        with contextlib.suppress(OSError):  # another process may be removing it, too
             if time.time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
                 shutil.rmtree(left)
     temporary = _beside(parent)
@@ -35,28 +38,32 @@ def new_version(parent: pathlib.Path) -> Iterator[pathlib.Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):  # others may have filled it meanwhile
+        with contextlib.suppress(OSError):  # others may have written to it meanwhile
             for path in made:
                 if path.exists():
                     path.rmdir()
 
 
 def versions(parent: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the versions in a directory of exports, the oldest first."""
+    """Returns the versions in a directory of exports, oldest first."""
     found = parent.iterdir() if parent.is_dir() else ()
     numbered = [path for path in found if re.fullmatch(r"[0-9]+", path.name)]
     return sorted(numbered, key=lambda path: int(path.name))
 
 
 def next_version(parent: pathlib.Path) -> int:
-    """Returns the integer after the highest version in a directory of exports, 1 for none."""
+    """Returns the next version number in a directory of exports, from 1."""
     return max((int(path.name) for path in versions(parent)), default=0) + 1
 
 
 def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Path:
-    """Renames a complete directory to the next free integer version and returns its new path.
+    """Renames a complete directory to the next free version number and returns its new path.
 
-    Its files are flushed to the disk before: a server that polls sees all of a version or none.
+    Its files are flushed to disk first: a polling server sees a complete version or none.
+
+    Args:
+        temporary: The directory from `new_version`.
+        parent: The directory of the versions.
     """
     for path in temporary.rglob("*"):
         flush(path)
@@ -76,13 +83,13 @@ def publish_version(temporary: pathlib.Path, parent: pathlib.Path) -> pathlib.Pa
 
 
 def prune_versions(parent: pathlib.Path, keep: int) -> list[pathlib.Path]:
-    """Removes all versions but the newest, and returns which these were.
+    """Removes all versions but the newest, and returns the removed ones.
 
-    A version disappears by a rename before its files do: a server never reads half of it.
+    A version is renamed before its files are deleted: a server never reads half of it.
 
     Args:
-        parent: A directory of exports.
-        keep: How many stay, at least 1.
+        parent: The directory of the versions.
+        keep: Number of versions to keep, at least 1.
     """
     old = versions(parent)[:-keep]
     for version in old:
@@ -93,10 +100,10 @@ def prune_versions(parent: pathlib.Path, keep: int) -> list[pathlib.Path]:
 
 
 def _unfinished_prefix(parent: pathlib.Path) -> str:
-    """Returns how the names of directories begin of what is no version yet, or no more."""
+    """Returns the name prefix of directories that are not yet, or no longer, a version."""
     return f".unfinished-{parent.name}-"
 
 
 def _beside(parent: pathlib.Path) -> pathlib.Path:
-    """Returns a new empty directory beside that of the versions, on the same file system."""
+    """Creates an empty sibling of the directory of the versions, on the same file system."""
     return pathlib.Path(tempfile.mkdtemp(prefix=_unfinished_prefix(parent), dir=parent.parent))

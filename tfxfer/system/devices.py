@@ -1,4 +1,4 @@
-"""Which dtype policy on which device."""
+"""Dtype policy and XLA compilation by device."""
 
 import contextlib
 import os
@@ -11,30 +11,30 @@ from tfxfer.config.schema import Precision, Xla
 from tfxfer.errors import UsageError
 from tfxfer.system.notices import warn_once
 
-# Pixels of training images in all epochs from which on a compiled step wins back the minute that it
-# takes XLA. Measured on an H200 with ResNet50: compiled a step takes half its time, and what 10**10
-# pixels, 200,000 images at 224, save is that minute.
+# Training pixels over all epochs from which XLA compilation, which takes a minute, pays off.
+# Measured on an H200 with ResNet50: a compiled step takes half the time, which saves a minute on
+# 10**10 pixels (200,000 images at 224).
 _WORTH_COMPILING = 10**10
 
 
 def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
-    """Returns whether XLA compiles the train steps: "on" or "off".
+    """Returns whether XLA compiles the training steps: "on" or "off".
 
-    JAX compiles always. TensorFlow does under `auto` where it has a GPU and a long phase before it;
-    on a CPU Keras does not by itself, either.
+    JAX always compiles. With `auto`, TensorFlow compiles on a GPU if training is long enough, and
+    never on a CPU, like Keras.
 
     Args:
         xla: The setting.
-        num_images: Training images in all epochs.
-        image_size: Pixels of the square image that the backbone sees.
+        num_images: Training images over all epochs.
+        image_size: Side of the square input of the backbone, in pixels.
 
     Raises:
-        UsageError: JAX is asked to do without.
+        UsageError: XLA is "off" with JAX.
     """
     if keras.backend.backend() == "jax":
         if xla == "off":
             raise UsageError(
-                "Setting 'xla' is 'off', but JAX compiles whatever it runs. Leave it out, or use "
+                "Setting 'xla' is 'off', but JAX always compiles. Remove the setting, or use "
                 "TensorFlow (KERAS_BACKEND=tensorflow)."
             )
         return "on"
@@ -45,10 +45,10 @@ def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
 
 
 def without_xla(model: keras.Model) -> keras.Model:
-    """Returns a model whose `predict` TensorFlow does not have compiled by XLA.
+    """Returns a model whose `predict` is not compiled by XLA with TensorFlow.
 
-    On a GPU Keras would have it: half a minute for each model and shape, before the first image.
-    A pass without it waits for the images to be decoded.
+    On a GPU Keras would compile it: half a minute for each model and shape. Without XLA, decoding
+    the images is the bottleneck anyway.
     """
     if keras.backend.backend() == "tensorflow":
         model.jit_compile = False
@@ -56,11 +56,11 @@ def without_xla(model: keras.Model) -> keras.Model:
 
 
 def choose_precision(precision: Precision) -> Precision:
-    """Returns the Keras dtype policy that a `precision` setting means on this machine.
+    """Returns the Keras dtype policy for a `precision` setting on this machine.
 
-    `auto` is float32 on a CPU, where half precision is slower (ResNet50 at 224 pixels: 10 against
-    20 images a second on 2 cores without AMX), mixed_bfloat16 on a GPU of compute capability 8.0 or
-    more, and mixed_float16 on an older one. Any other setting is returned as it is.
+    `auto` is float32 on a CPU, where half precision is slower (ResNet50 at 224 pixels: 10 instead
+    of 20 images per second on 2 cores without AMX), mixed_bfloat16 on a GPU of compute capability
+    8.0 or higher, and mixed_float16 on an older GPU. Other settings are returned unchanged.
     """
     if precision != "auto":
         return precision
@@ -72,7 +72,7 @@ def choose_precision(precision: Precision) -> Precision:
 
 @contextlib.contextmanager
 def dtype_policy(policy: str) -> Iterator[None]:
-    """Builds whatever layers are made inside under a Keras dtype policy, then restores the old."""
+    """Sets the Keras dtype policy for layers built inside, and restores the previous one."""
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -82,29 +82,29 @@ def dtype_policy(policy: str) -> Iterator[None]:
 
 
 def leave_gpu_to_jax() -> None:
-    """Keeps TensorFlow off the GPU where it only reads data and JAX computes."""
+    """Hides the GPU from TensorFlow if JAX is the backend: TensorFlow then only reads data."""
     if keras.backend.backend() == "jax":
         tf.config.set_visible_devices([], "GPU")
 
 
 def tell_of_missing_gpus() -> None:
-    """Says so once where the user chose GPUs, and there is none to compute on."""
+    """Warns once if CUDA_VISIBLE_DEVICES names GPUs, but none is usable."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES", "").strip()
-    # By these words and numbers a GPU is kept out on purpose.
+    # These values hide the GPUs on purpose.
     if chosen in ("", "-1", "none", "None", "NoDevFiles") or _gpu_compute_capability() is not None:
         return
     warn_once(
         "missing GPUs",
-        f"CUDA_VISIBLE_DEVICES is '{chosen}', but no such GPU can be used here: the CPU computes. "
-        "`nvidia-smi -L` lists those that there are.",
+        f"CUDA_VISIBLE_DEVICES is '{chosen}', but no such GPU is usable: running on the CPU. "
+        "`nvidia-smi -L` lists the available GPUs.",
     )
 
 
 def _gpu_compute_capability() -> tuple[int, ...] | None:
-    """Returns the least compute capability among the GPUs the Keras backend sees, None for none."""
+    """Returns the lowest compute capability of the GPUs that the Keras backend sees, or None."""
     found: list[tuple[int, ...]]
     if keras.backend.backend() == "jax":
-        import jax  # an extra: there only where the user chose this backend
+        import jax  # an optional dependency
 
         found = [
             tuple(int(part) for part in device.compute_capability.split("."))
@@ -114,6 +114,6 @@ def _gpu_compute_capability() -> tuple[int, ...] | None:
     else:
         devices = tf.config.list_physical_devices("GPU")
         details = [tf.config.experimental.get_device_details(device) for device in devices]
-        # A GPU that does not tell (not NVIDIA's) is treated as one without bfloat16.
+        # A GPU that does not report it (not NVIDIA) is treated as one without bfloat16.
         found = [detail.get("compute_capability", (0, 0)) for detail in details]
     return min(found, default=None)

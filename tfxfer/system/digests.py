@@ -11,34 +11,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# 16 bytes: among 2**32 images the chance that two share an id is 1e-19.
+# 16 bytes: among 2**32 images the probability of a collision is 1e-19.
 ID_BYTES = 16
 
 Ids = npt.NDArray[np.uint8]  # (num_rows, ID_BYTES)
 
 
 def key_of(facts: Mapping[str, Any]) -> str:
-    """Returns the key of an entry: a digest of everything that its rows depend on but the images.
+    """Returns the key of a cache entry: a digest of all that its rows depend on but the images.
 
     Args:
-        facts: Names and values that JSON can write.
+        facts: Names and JSON-serializable values.
     """
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[: 2 * ID_BYTES]
 
 
 def code_digest(*modules: str) -> str:
-    """Returns a digest of the source of some modules, and of all of tfxfer that they import.
+    """Returns a digest of the source code of modules and of all tfxfer modules they import.
 
     Args:
-        modules: Dotted names without the package's, such as "data.image.decoding".
+        *modules: Dotted names without the package, such as "data.image.decoding".
     """
     return id_of(*(file.read_bytes() for file in sorted(_with_imports(frozenset(modules))))).hex()
 
 
 @functools.cache
 def _with_imports(modules: frozenset[str]) -> frozenset[pathlib.Path]:
-    """Returns the files of modules and of all of this package that they import, by any path."""
+    """Returns the files of modules and of all tfxfer modules they import, transitively."""
     found: set[pathlib.Path] = set()
     waiting = [_file_of(name) for name in modules]
     while waiting:
@@ -50,7 +50,7 @@ def _with_imports(modules: frozenset[str]) -> frozenset[pathlib.Path]:
 
 
 def _imported_files(file: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files of this package that a file imports, within functions too."""
+    """Returns the tfxfer files that a file imports, including imports within functions."""
     nodes = ast.walk(ast.parse(file.read_bytes()))
     from_imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
     names = [
@@ -63,12 +63,12 @@ def _imported_files(file: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _file_of(module: str) -> pathlib.Path:
-    """Returns where the file of a module of this package is, if there is one of that name."""
+    """Returns the path of the file of a tfxfer module; it may not exist."""
     return pathlib.Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
 
 
 def id_of(*parts: bytes) -> bytes:
-    """Returns the id of the content that the parts make up, in this order."""
+    """Returns the digest of the concatenated parts, in this order; 16 bytes."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -77,6 +77,6 @@ def id_of(*parts: bytes) -> bytes:
 
 
 def ids_of(contents: Iterable[tuple[bytes, ...]]) -> Ids:
-    """Returns the id of each content, as an array of them."""
+    """Returns the digest of each content, uint8, (num_contents, 16)."""
     found = [id_of(*parts) for parts in contents]
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, ID_BYTES)

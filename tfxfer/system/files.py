@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is written completely or not at all."""
 
 import contextlib
 import errno
@@ -18,17 +18,17 @@ from tfxfer.config.settings import option_of
 from tfxfer.errors import RunError, UsageError
 from tfxfer.system.notices import warn_once
 
-# The start of a file, which tells text from anything else by these characters that no text has.
+# The start of a file, which is binary if it has control characters that no text has.
 _LOOKED_AT_BYTES = 4096
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
-# More than file systems keep in their tables of files: a full one has no room for it.
+# More than file systems store inline: on a full disk, writing this fails.
 _TRIED_BYTES = 64 * 1024
 
 _ABANDONED_SECONDS = 24 * 3600
 
-# What a file system says that lost data when it was told to flush them. Any other error is that of
-# one that cannot: of directories many cannot, such as network shares and those of FUSE.
+# Errors of `fsync` that mean lost data. Any other error means that the file system does not support
+# it, as many do not for directories, such as network shares and FUSE.
 _LOST = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 
 
@@ -38,14 +38,17 @@ def check_output(
     read: Iterable[str | pathlib.Path] = (),
     kind: Literal["text", "parquet"] | None = None,
 ) -> None:
-    """Raises a UsageError unless a file that the user named can be written; it is not made.
+    """Checks that an output file can be written, without creating it.
 
     Args:
         path: The file.
-        option: That names it, for the message, if it is known.
-        read: What is read for it, and must stay.
-        kind: What is written. A file of another kind that is there, an image or a model, was named
-            by mistake and must stay, too; None takes any.
+        option: Option that names it, for the message, if known.
+        read: Input files, which must not be overwritten.
+        kind: Kind of the output. An existing file of another kind, such as an image or a model, was
+            probably named by mistake and must not be overwritten; None allows any.
+
+    Raises:
+        UsageError: The file cannot be written, or would overwrite something else.
     """
     reason = _why_not(os.fspath(path), read)
     if reason is None and kind is not None:
@@ -56,7 +59,7 @@ def check_output(
 
 
 def why_unwritable(directory: pathlib.Path) -> str | None:
-    """Returns why no file can be made in a directory, None where one can; nothing is left there."""
+    """Returns why no file can be created in a directory, or None; leaves nothing behind."""
     try:
         with tempfile.TemporaryFile(dir=directory) as file:
             file.write(bytes(_TRIED_BYTES))
@@ -69,12 +72,12 @@ def why_unwritable(directory: pathlib.Path) -> str | None:
 
 
 def is_stream(path: pathlib.Path) -> bool:
-    """Tells whether a path is a device or a pipe: written to where it is, and never replaced."""
+    """Tells whether a path is a device or a pipe, which is written to and never replaced."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
-    """Returns why a file cannot be written, None where it can."""
+    """Returns why a file cannot be written, or None."""
     if not name or name == "-":
         return "it is not a file name"
     path = user_path(name)
@@ -84,9 +87,9 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
         if is_stream(path):
             return None if os.access(path, os.W_OK) else "no permission to write to it"
         if path.exists() and any(same_file(path, other) for other in read):
-            return "it is read for this, and would be lost"
+            return "it is an input file and would be overwritten"
         target = _target(path)
-        # The name under which it is made; see `replacing`.
+        # The temporary name; see `replacing`.
         os.stat(target.parent)
         with contextlib.suppress(FileNotFoundError):
             os.lstat(temporary_beside(target))
@@ -94,7 +97,7 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
         return f"there is no directory '{_target(path).parent}'"
     except NotADirectoryError:
         return f"'{path.parent}' is not a directory"
-    except (OSError, ValueError, RuntimeError) as error:  # too long; with a NUL; links in a circle
+    except (OSError, ValueError, RuntimeError) as error:  # too long; with a NUL; circular links
         return getattr(error, "strerror", None) or str(error)
     if not target.parent.is_dir():
         return f"'{target.parent}' is not a directory"
@@ -102,28 +105,28 @@ def _why_not(name: str, read: Iterable[str | pathlib.Path]) -> str | None:
 
 
 def _target(path: pathlib.Path) -> pathlib.Path:
-    """Returns where a path leads, as it was typed where no link leads elsewhere."""
+    """Returns the target of a symbolic link, or the path itself."""
     return path.resolve() if path.is_symlink() else path
 
 
 def _why_not_replaced(path: pathlib.Path, kind: Literal["text", "parquet"]) -> str | None:
-    """Returns why the content of a file must stay, None where there is none, or it is replaced."""
+    """Returns why an existing file must not be overwritten, or None."""
     if not path.is_file():
         return None
     try:
         with path.open("rb") as file:
             start = file.read(_LOOKED_AT_BYTES)
     except OSError:
-        return None  # who cannot read it may still replace it
+        return None  # a file that cannot be read may still be replaced
     is_such = {"parquet": start.startswith(b"PAR1"), "text": not _NO_TEXT.search(start)}
     if is_such[kind] or not start:
         return None
     name = {"parquet": "Parquet", "text": "text"}[kind]
-    return f"it is there, is no {name} file, and would be lost"
+    return f"it exists, is not a {name} file, and would be overwritten"
 
 
 def same_file(path: pathlib.Path, other: str | pathlib.Path) -> bool:
-    """Tells whether two paths lead to one file, which is there."""
+    """Tells whether two paths lead to the same existing file."""
     try:
         return os.path.samefile(path, other)
     except (OSError, ValueError):
@@ -131,11 +134,14 @@ def same_file(path: pathlib.Path, other: str | pathlib.Path) -> bool:
 
 
 def check_writable(directory: str | pathlib.Path, setting: str) -> None:
-    """Raises a UsageError unless files can be made in the directory, there or yet to be made.
+    """Checks that files can be created in a directory, which need not exist yet.
 
     Args:
-        directory: Where results are to go.
-        setting: The setting that says so, for the message.
+        directory: The output directory.
+        setting: The setting that names it, for the message.
+
+    Raises:
+        UsageError: The directory is not writable.
     """
     path = user_path(directory).absolute()
     try:
@@ -153,10 +159,10 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a temporary path beside `path`, of the same suffix, that takes its place at the end.
+    """Yields a temporary path next to `path`, with the same suffix, that replaces it at the end.
 
-    The file is flushed to the disk before it is renamed, so that `path` holds either what it held
-    or all of the new content. After an error nothing is left.
+    The file is flushed to disk before it is renamed, so `path` has either the old or the complete
+    new content. An error leaves nothing behind; an `OSError` is raised as a `RunError`.
     """
     temporary = temporary_beside(path)
     try:
@@ -166,24 +172,24 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise RunError(f"Cannot write '{path}': {error.strerror or error}.") from error
     finally:
-        # Where the directory is not what it was any more, that was said above.
+        # If the directory is gone, the error above said so.
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
 def temporary_beside(path: pathlib.Path) -> pathlib.Path:
-    """Returns where what is to become a file is written first; see `remove_half_written`."""
-    # Threads of one process may write the same file, too.
+    """Returns the temporary path of a file; see `remove_half_written`."""
+    # Threads of one process may write the same file.
     return path.with_name(f".{os.getpid()}.{threading.get_ident()}.{path.name}")
 
 
 def remove_half_written(directory: pathlib.Path, *, shared: bool = False) -> None:
-    """Removes what processes that were killed left of files they were replacing.
+    """Removes temporary files left by killed processes; see `replacing`.
 
     Args:
-        directory: Where the files are.
-        shared: Whether other processes may be writing there. It cannot be told from what one of
-            them has just begun, and so it goes when it has not changed for a day.
+        directory: Directory of the files.
+        shared: Whether other processes may be writing there; then only files that have not changed
+            for a day are removed.
     """
     for path in directory.glob(".*"):
         if not re.match(r"\.[0-9]+\.", path.name) or (shared and not _is_abandoned(path)):
@@ -195,15 +201,15 @@ def remove_half_written(directory: pathlib.Path, *, shared: bool = False) -> Non
 
 
 def _is_abandoned(path: pathlib.Path) -> bool:
-    """Tells whether nobody can still be writing a file: it has not changed for a day."""
+    """Tells whether a file has not changed for a day, so that nobody is writing it."""
     try:
         return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
-    except OSError:  # it is gone
+    except OSError:  # already removed
         return False
 
 
 def remove_at_once(directory: pathlib.Path) -> None:
-    """Removes a directory: it is there with all its files or, from one moment to the next, gone."""
+    """Removes a directory atomically: by a rename, before its files are deleted."""
     if directory.exists():
         gone = directory.with_name(f".{os.getpid()}.{directory.name}")
         rename_away(directory, gone)
@@ -211,9 +217,9 @@ def remove_at_once(directory: pathlib.Path) -> None:
 
 
 def rename_away(directory: pathlib.Path, gone: pathlib.Path) -> None:
-    """Renames a directory that is to be removed, or removes it where it cannot be renamed.
+    """Renames a directory before its removal, or removes it if it cannot be renamed.
 
-    Overlay file systems, those of containers, do not rename the directories of their lower layers.
+    Overlay file systems of containers cannot rename directories of lower layers.
     """
     try:
         directory.rename(gone)
@@ -225,13 +231,13 @@ def rename_away(directory: pathlib.Path, gone: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
-    """Does what `replacing` does, of a file that the user named; see `check_output`.
+    """Does what `replacing` does for a file that the user named; see `check_output`.
 
-    What a link leads to is replaced, and a device or a pipe written to as it is.
+    The target of a symbolic link is replaced. Devices and pipes are written to directly.
 
     Raises:
         UsageError: It cannot be written.
-        RunError: It could, but not any more.
+        RunError: Writing failed later.
     """
     check_output(path)
     path = user_path(path)
@@ -246,39 +252,36 @@ def replacing_named(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: str | pathlib.Path, text: str) -> None:
-    """Writes a file that the user named; characters of file names that are no UTF-8 stay.
+    """Writes a text file that the user named; bytes of file names that are not UTF-8 are kept.
 
     Raises:
-        UsageError: There is no directory for it, or it is a directory.
+        UsageError: It cannot be written.
     """
     with replacing_named(path) as temporary:
         temporary.write_text(text, "utf-8", "surrogateescape")
 
 
 def write_json(path: pathlib.Path, content: Any) -> None:
-    """Writes JSON that a person can read.
-
-    What names of files have that is no UTF-8 is escaped as JSON does it, and read back the same.
-    """
+    """Writes indented JSON; bytes of file names that are not UTF-8 are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, "utf-8", "backslashreplace")
 
 
 def flush(path: pathlib.Path) -> None:
-    """Has the system write a file, or the names in a directory, to the disk.
+    """Flushes a file, or the entries of a directory, to disk.
 
-    A file system that cannot is told of once, and the work goes on.
+    If the file system does not support it, a warning is logged once.
 
     Raises:
-        OSError: There is no such file, or its content could not be written.
+        OSError: The file does not exist, or its content could not be written.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         if not path.is_dir():
             raise
-        return  # Windows opens no directory, and others not without the permission to list it
+        return  # Windows cannot open directories, others need the permission to list them
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -287,9 +290,9 @@ def flush(path: pathlib.Path) -> None:
         what = "directories" if path.is_dir() else "files"
         warn_once(
             f"flush {what} {os.fstat(descriptor).st_dev}",
-            f"The file system of '{path.parent}' does not flush {what} to the disk "
-            f"({error.strerror}). The work goes on; after a crash of the machine what was written "
-            "last may be missing there.",
+            f"The file system of '{path.parent}' does not flush {what} to disk "
+            f"({error.strerror}). Continuing; if the machine crashes, the latest changes may be "
+            "lost.",
         )
     finally:
         os.close(descriptor)

@@ -1,9 +1,8 @@
-"""Keras' and TensorFlow's global settings: tfxfer works under its own, and the user's stay.
+"""Isolates tfxfer from the global settings of Keras and TensorFlow.
 
-They come from `keras.json`, from variables and from the script that calls tfxfer: a default float
-type, mixed precision, the order of an image's axes, functions run eagerly, a limit on epochs, the
-state of Python's and NumPy's random numbers. Nothing that is built or computed here depends on
-them, and all are afterwards what they were.
+They come from `keras.json`, environment variables and the calling script: `floatx`, dtype policy,
+`image_data_format`, eager functions, limits on epochs, and the random state of Python and NumPy.
+tfxfer sets its own values while it works and restores the user's afterwards.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ from tfxfer.system.keras_settings import check_imported_backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# How each is read, how it is set, and what it is while tfxfer works.
+# Getter, setter, and the value while tfxfer works.
 _OURS: tuple[tuple[Callable[[], Any], Callable[[Any], None], Any], ...] = (
     (keras.config.floatx, keras.config.set_floatx, "float32"),
     (keras.config.image_data_format, keras.config.set_image_data_format, "channels_last"),
@@ -40,13 +39,13 @@ _as_it_is: Callable[[Function], Function] = tf.autograph.experimental.do_not_con
 
 
 class _Process:
-    """What all threads of a process share.
+    """State shared by all threads of a process.
 
     Attributes:
-        lock: Of the rest.
-        depth: How many contexts are entered; the first sets the globals, the last restores them.
-        restore: Gives the user's globals back.
-        user: The process that computed first; in another one TensorFlow's threads are missing.
+        lock: Lock of the other attributes.
+        depth: Number of active contexts; the first sets the globals, the last restores them.
+        restore: Restores the user's globals.
+        user: Id of the process that computed first; a forked process lacks TensorFlow's threads.
     """
 
     def __init__(self) -> None:
@@ -61,14 +60,14 @@ _process = _Process()
 
 @contextlib.contextmanager
 def own_globals() -> Iterator[None]:
-    """Sets the user's global settings aside, and gives them back at the end.
+    """Sets tfxfer's global settings and restores the user's at the end.
 
     Raises:
-        UsageError: TensorFlow does not run eagerly, or Keras has another backend.
-        RunError: The process was forked from one that had computed.
+        UsageError: TensorFlow does not run eagerly, or Keras has an unsupported backend.
+        RunError: The process was forked from one that had used TensorFlow.
     """
     _check_process()
-    # Keras has a policy for each thread, and the rest for all of them.
+    # In Keras the dtype policy is per thread, the other settings are global.
     with dtype_policy("float32"), contextlib.ExitStack() as stack:
         with _process.lock:
             if _process.depth == 0:
@@ -79,12 +78,15 @@ def own_globals() -> Iterator[None]:
 
 
 def isolated(function: Function) -> Function:
-    """Returns a function, or a generator, that runs under `own_globals`, and without AutoGraph.
+    """Returns a function or generator that runs within `own_globals` and without AutoGraph.
 
-    AutoGraph rewrites the source of each function that tf.data traces, over a second of work in a
-    fit. None of ours needs it: what depends on tensors uses `tf.cond`. Nor do Keras' own steps.
+    AutoGraph rewrites the source of each function that tf.data traces, which takes over a second in
+    a fit. None of ours needs it: control flow that depends on tensors uses `tf.cond`.
 
-    What a generator's user does between two values runs under the user's.
+    Between two values of a generator, the caller's settings are restored.
+
+    Args:
+        function: Function or generator function.
     """
     if inspect.isgeneratorfunction(function):
 
@@ -113,17 +115,19 @@ def isolated(function: Function) -> Function:
 
 
 def seed_initial_weights(seed: int) -> None:
-    """Seeds what Keras draws initial weights by.
+    """Seeds the random generators that Keras draws initial weights from.
 
-    These are the random numbers of Python. `keras.utils.set_random_seed` seeds TensorFlow's, too,
-    of which a caller's could not be restored.
+    `keras.utils.set_random_seed` would also seed TensorFlow, whose state could not be restored.
+
+    Args:
+        seed: The seed, at least 0.
     """
     random.seed(seed)
     np.random.seed(seed)
 
 
 def _set_aside() -> contextlib.ExitStack:
-    """Sets the globals, and returns what restores them when it is closed."""
+    """Sets the globals, and returns a stack that restores them when it is closed."""
     stack = contextlib.ExitStack()
     stack.callback(random.setstate, random.getstate())
     stack.callback(np.random.set_state, np.random.get_state())
@@ -143,18 +147,18 @@ def _leave() -> None:
 
 
 def _check_process() -> None:
-    """Raises an error where nothing can be computed, and notes that this process does."""
+    """Raises an error if this process cannot compute, and remembers its id."""
     check_imported_backend(keras.config.backend())
     if _process.user is None:
         _process.user = os.getpid()
     elif _process.user != os.getpid():
         raise RunError(
-            "This process was forked from one that had used TensorFlow, whose threads a fork "
-            "leaves behind: it would wait for them for ever. Start processes by spawn, as "
-            "multiprocessing.get_context('spawn') does, or before tfxfer is first used."
+            "This process was forked from one that had used TensorFlow, whose threads are lost in "
+            "a fork: it would hang. Start processes with multiprocessing.get_context('spawn'), or "
+            "before tfxfer is first used."
         )
     if not tf.executing_eagerly():
         raise UsageError(
             "TensorFlow does not execute eagerly here: tfxfer was called inside a tf.function, or "
-            "after tf.compat.v1.disable_eager_execution(). Call it outside, or leave that out."
+            "after tf.compat.v1.disable_eager_execution(). Call it outside, or remove that call."
         )

@@ -1,8 +1,8 @@
-"""What Keras reads while it is imported, its variables and its keras.json, looked at beforehand.
+"""Checks Keras' environment variables and `keras.json` before Keras is imported.
 
-Most of it is set aside while tfxfer works (`isolation`). What Keras itself refuses, and a backend
-that does not do, which cannot be changed afterwards, end in one line that names the file or the
-variable.
+tfxfer overrides most settings while it works (`isolation`). Values that Keras rejects, and
+unsupported backends, which cannot be changed after the import, give an error that names the file or
+the variable.
 """
 
 import importlib.util
@@ -19,20 +19,20 @@ from tfxfer.system.notices import warn_once
 
 BACKENDS = ("tensorflow", "jax")
 
-# What keras.json may say, as Keras 3.15 has it.
+# Allowed values in keras.json, as of Keras 3.15.
 _CHOICES = {
     "floatx": ("float32", "float16", "float64"),
     "image_data_format": ("channels_last", "channels_first"),
 }
 
-# Where Keras keeps its files for a user whose home directory cannot be written.
+# Keras' directory for users without a writable home directory.
 _MAKESHIFT = pathlib.Path("/tmp/.keras")
 
 _COUNTS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 
 
 def check_keras() -> None:
-    """Raises a UsageError where Keras cannot be imported, or has a backend that does not do."""
+    """Raises a UsageError if Keras cannot be imported, or its backend is not supported."""
     keras = sys.modules.get("keras")
     if keras is not None:
         if hasattr(keras, "config"):  # else it is being imported
@@ -52,22 +52,20 @@ def check_keras() -> None:
 
 
 def check_imported_backend(backend: str) -> None:
-    """Raises a UsageError unless tfxfer works with the backend that Keras was imported with."""
+    """Raises a UsageError unless the backend of the imported Keras is supported."""
     if backend not in BACKENDS:
         raise UsageError(
-            f"Keras was imported with the backend '{backend}'; tfxfer works with "
+            f"Keras was imported with the backend '{backend}'; tfxfer supports "
             f"{' and '.join(repr(name) for name in BACKENDS)}. Set KERAS_BACKEND=tensorflow before "
             "anything imports Keras."
         )
 
 
 def expand_variables() -> None:
-    """Expands `~` in the variables that Keras and TFDS would take literally.
+    """Expands `~` in environment variables that Keras and TFDS would take literally.
 
-    Where the user has no home directory TensorFlow's old Keras would make a directory that is
-    called `~`, unless it is given another.
-
-    For a process of one's own, before they are imported.
+    Without a home directory, TensorFlow's legacy Keras would create a directory named `~` unless
+    KERAS_HOME is set. Call this in a process of one's own, before they are imported.
     """
     if home() is None:
         os.environ.setdefault("KERAS_HOME", str(_MAKESHIFT))
@@ -77,10 +75,9 @@ def expand_variables() -> None:
 
 
 def weights_home() -> pathlib.Path:
-    """Returns the directory below which Keras keeps published weights.
+    """Returns the directory in which Keras stores downloaded weights.
 
-    It is KERAS_HOME, else ~/.keras; where the user has no home directory that can be written,
-    Keras' own makeshift, /tmp/.keras.
+    KERAS_HOME if it is set, else ~/.keras; /tmp/.keras for users without a writable home directory.
     """
     named = os.environ.get("KERAS_HOME")
     if named:
@@ -92,7 +89,7 @@ def weights_home() -> pathlib.Path:
 
 
 def _settings_file() -> pathlib.Path:
-    """Returns where Keras looks for its settings, by the rule that it has."""
+    """Returns the path of Keras' settings file, by Keras' own rule."""
     if "KERAS_HOME" in os.environ:
         folder = os.environ["KERAS_HOME"]
     else:
@@ -102,18 +99,18 @@ def _settings_file() -> pathlib.Path:
 
 
 def _read(path: pathlib.Path) -> Mapping[str, Any]:
-    """Returns what Keras' file of settings says, nothing where Keras takes its defaults."""
+    """Returns the content of Keras' settings file; empty if Keras takes its defaults."""
     try:
         with path.open(encoding="utf-8") as file:
             settings = json.load(file)
     except FileNotFoundError:
         return {}
     except OSError as error:
-        if not os.path.exists(path):  # in a folder that may not be looked into
+        if not os.path.exists(path):  # in a folder without read permission
             return {}
         raise UsageError(
-            f"Keras' settings in '{path}' cannot be read: {error.strerror}. Make it a file that "
-            "you can read, remove it, or set KERAS_HOME to another folder."
+            f"Keras' settings in '{path}' cannot be read: {error.strerror}. Make the file "
+            "readable, remove it, or set KERAS_HOME to another folder."
         ) from None
     except ValueError:
         warn_once(
@@ -124,20 +121,20 @@ def _read(path: pathlib.Path) -> Mapping[str, Any]:
     if not isinstance(settings, dict):
         raise UsageError(
             f"Keras' settings in '{path}' are a {type(settings).__name__}; they must be a JSON "
-            'object such as {"backend": "tensorflow"}. Mend or remove the file.'
+            'object such as {"backend": "tensorflow"}. Fix or remove the file.'
         )
     return settings
 
 
 def _check_values(path: pathlib.Path, settings: Mapping[str, Any]) -> None:
-    """Raises a UsageError for a value at which importing Keras fails."""
+    """Raises a UsageError for a value that makes importing Keras fail."""
     for name, allowed in _CHOICES.items():
         value = settings.get(name, allowed[0])
         if not isinstance(value, str) or value not in allowed:
             raise UsageError(
                 f"Setting '{name}' in '{path}' is {value!r}; Keras allows "
                 f"{', '.join(repr(word) for word in allowed)}.{did_you_mean(str(value), allowed)} "
-                f"Change it there; tfxfer itself works with '{allowed[0]}' in any case."
+                f"Change it there; tfxfer itself always uses '{allowed[0]}'."
             )
     epsilon = settings.get("epsilon", 1e-7)
     if not isinstance(epsilon, float):
@@ -155,8 +152,8 @@ def _check_count(name: str) -> None:
         int(value)
     except ValueError:
         raise UsageError(
-            f"The variable {name} is '{value}'; Keras allows a whole number. Unset it; tfxfer does "
-            "not go by it in any case."
+            f"The variable {name} is '{value}'; Keras allows an integer. Unset it; tfxfer ignores "
+            "it anyway."
         ) from None
 
 
@@ -164,7 +161,7 @@ def _check_backend(backend: Any, where: str, instead: str) -> None:
     if backend not in BACKENDS:
         allowed = " and ".join(repr(name) for name in BACKENDS)
         hint = did_you_mean(str(backend).lower(), BACKENDS)
-        raise UsageError(f"{where} is {backend!r}; tfxfer works with {allowed}.{hint} {instead}")
+        raise UsageError(f"{where} is {backend!r}; tfxfer supports {allowed}.{hint} {instead}")
     if backend == "jax" and importlib.util.find_spec("jax") is None:
         raise UsageError(
             f"{where} is 'jax', but JAX is not installed. Run `pip install 'tfxfer[jax]'`. "
@@ -173,7 +170,7 @@ def _check_backend(backend: Any, where: str, instead: str) -> None:
 
 
 def _check_nnx(path: pathlib.Path, settings: Mapping[str, Any]) -> None:
-    """Raises a UsageError where Keras would look for Flax while it is imported, and not find it."""
+    """Raises a UsageError if Keras would import Flax, which is not installed."""
     variable = os.environ.get("KERAS_NNX_ENABLED")
     if variable is not None:
         wanted, where = variable.lower() in ("true", "1"), "The variable KERAS_NNX_ENABLED"
@@ -181,5 +178,5 @@ def _check_nnx(path: pathlib.Path, settings: Mapping[str, Any]) -> None:
         wanted, where = bool(settings.get("nnx_enabled")), f"Setting 'nnx_enabled' in '{path}'"
     if wanted and importlib.util.find_spec("flax") is None:
         raise UsageError(
-            f"{where} is on, but Flax is not installed, and tfxfer has no use for it. Turn it off."
+            f"{where} is on, but Flax is not installed. Turn it off; tfxfer does not use Flax."
         )

@@ -1,4 +1,4 @@
-"""Names of runs and exports: one rule for the folder, the model server, the URL and the shell."""
+"""Names of runs and exports, valid as a folder, on a model server, in a URL and in a shell."""
 
 import json
 import os
@@ -10,12 +10,12 @@ import urllib.parse
 
 from tfxfer.errors import UsageError
 
-# Letters and digits of any script. A space is none: the entry point of TensorFlow Serving's image
-# does not quote MODEL_NAME. A colon or slash would end the name in a URL.
+# Letters and digits of any script. No spaces: the entry point of TensorFlow Serving's image does
+# not quote MODEL_NAME. A colon or slash would end the name in a URL.
 _PLAIN = re.compile(r"\w[\w.-]*")
 
-# With what is put around it, such as ".unfinished-" and "-resnet50-pretrain-2", it must fit into
-# the 255 bytes that a file system allows.
+# With prefixes and suffixes such as ".unfinished-" and "-resnet50-pretrain-2" it must fit into the
+# 255 bytes that file systems allow.
 _MOST_BYTES = 128
 
 
@@ -23,9 +23,12 @@ def check_name(name: str, setting: str, place: str) -> None:
     """Raises a UsageError unless a run or an export may have this name.
 
     Args:
-        name: What the user wrote.
-        setting: What the name is of, for the message: "run".
-        place: The option that says where the folder of that name goes.
+        name: The name that the user gave.
+        setting: The setting, for the message, such as "run".
+        place: The option for the parent folder, for the message, such as "--runs-dir".
+
+    Raises:
+        UsageError: The name is not allowed.
     """
     size = len(os.fsencode(name))
     if _PLAIN.fullmatch(unicodedata.normalize("NFC", name)) and size <= _MOST_BYTES:
@@ -34,17 +37,17 @@ def check_name(name: str, setting: str, place: str) -> None:
     example = safe_name(name, "my-model")
     raise UsageError(
         f"Setting '{setting}' is {shown}; it must be a plain name of letters, digits, '-', '_' and "
-        f"'.' that begins with a letter or digit, at most {_MOST_BYTES} bytes: '{example}', say. "
-        f"Choose where it goes with {place}."
+        f"'.' that starts with a letter or digit, at most {_MOST_BYTES} bytes, such as "
+        f"'{example}'. Choose its folder with {place}."
     )
 
 
 def safe_name(text: str, otherwise: str = "images") -> str:
-    """Returns the name nearest to a text that `check_name` allows, and that leaves room to add to.
+    """Returns a text turned into a name that `check_name` allows, short enough for suffixes.
 
     Args:
-        text: Such as the name of a folder.
-        otherwise: What is returned where nothing of the text is left.
+        text: Text such as the name of a folder.
+        otherwise: Name to return if no allowed character is left.
     """
     plain = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", text)).strip("-.")
     short = plain.encode()[: _MOST_BYTES - 64].decode(errors="ignore")
@@ -52,22 +55,22 @@ def safe_name(text: str, otherwise: str = "images") -> str:
 
 
 def in_url(name: str) -> str:
-    """Returns a name as one part of the path of a URL."""
+    """Returns a name percent-encoded as one segment of a URL path."""
     return urllib.parse.quote(name, safe="")
 
 
 def in_shell(path: str | pathlib.Path) -> str:
-    """Returns a path as an argument in a POSIX shell, which no command takes for an option."""
+    """Returns a path quoted for a POSIX shell, never mistaken for an option."""
     text = os.fspath(path)
     return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def class_lines(class_names: tuple[str, ...]) -> str:
-    """Returns class names as lines of text, which `read_class_names` reads.
+    """Returns class names as lines of text, which `parse_class_lines` reads.
 
-    A name that a line cannot hold, or that editors and other readers would change, stands as JSON
-    writes it: one with a control character or a line break of any kind, with white space at an end,
-    or that begins with a quote or a byte-order mark.
+    Names that editors or other readers would change are written as JSON strings: names with a
+    control character or a line break, with leading or trailing white space, or starting with a
+    quote or a byte-order mark.
     """
 
     def line(name: str) -> str:
@@ -83,10 +86,10 @@ def class_lines(class_names: tuple[str, ...]) -> str:
 
 
 def parse_class_lines(text: str) -> list[str]:
-    """Returns the class names that `class_lines` made a text of.
+    """Returns the class names in the text that `class_lines` returned.
 
     Raises:
-        ValueError: A line begins with a quote, but is no JSON.
+        ValueError: A line starts with a quote, but is not a JSON string.
     """
     lines = text.removeprefix("\ufeff").removesuffix("\n").split("\n")
     return [json.loads(line) if line.startswith('"') else line for line in lines]

@@ -1,7 +1,7 @@
-"""What the user should know and what stops nothing, said once.
+"""Warnings that are shown once.
 
-It is logged by the logger "tfxfer": scripts see it on standard error, or wherever they have their
-logs go; the command line prints it.
+They go to the logger "tfxfer": scripts see them on standard error or in their own log, and the
+command line prints them.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ _said: set[str] = set()
 
 
 def warn_once(about: str, message: str) -> None:
-    """Logs a warning unless this process has logged one about the same before.
+    """Logs a warning unless this process has logged one with the same key.
 
     Args:
-        about: What makes two warnings the same one.
-        message: For the user: what is wrong, what that means, what to do.
+        about: Key of the warning.
+        message: What is wrong, what it means, what to do.
     """
     if about not in _said:
         _said.add(about)
@@ -27,7 +27,7 @@ def warn_once(about: str, message: str) -> None:
 
 @contextlib.contextmanager
 def shown_by(show: Callable[[str], None]) -> Iterator[None]:
-    """Has a function show the notices in place of the handlers of the process."""
+    """Passes warnings to a function instead of the handlers of the process."""
 
     class Shown(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""How far a pass over many images is, on standard error, and how long each part of a run took."""
+"""Progress lines on standard error, remaining time, and the duration of each part of a run."""
 
 import sys
 import time
@@ -16,45 +16,50 @@ Say = Callable[[str], None]
 
 
 class Pace:
-    """How fast something goes on since it was begun, or begun anew.
+    """Estimates the remaining time from the progress since `begin`.
 
-    What comes once, such as the compilation within a first step, is no part of the pace when it is
-    begun anew after it.
+    Restart it after one-off work, such as the compilation in the first step, to exclude that.
     """
 
     def __init__(self, now: float, done: float = 0.0) -> None:
-        """Begins; see `begin`."""
+        """Starts; see `begin`."""
         self.begin(now, done)
 
     def begin(self, now: float, done: float) -> None:
-        """Counts from here on.
+        """Starts or restarts the measurement.
 
         Args:
-            now: In seconds.
-            done: How much is done by now, in whatever unit.
+            now: Current time in seconds.
+            done: Amount done so far, in any unit.
         """
         self._start, self._done = now, done
 
     def left(self, now: float, done: float, total: float) -> float:
-        """Returns the seconds that the rest takes, once more is done than when it was begun."""
+        """Returns the estimated seconds left; more must be done than at `begin`.
+
+        Args:
+            now: Current time in seconds.
+            done: Amount done so far.
+            total: Total amount.
+        """
         if done >= total:
             return 0.0
         return (now - self._start) / (done - self._done) * (total - done)
 
 
 class Progress:
-    """Shows "features 320/5000, 12 s left" while a pass runs; a terminal's line is then cleared.
+    """Shows "features 320/5000, 12 s left" during a pass, and clears the line of a terminal.
 
-    A pass of under fifteen seconds leaves nothing in a log file.
+    In a log file, a line is written every fifteen seconds.
     """
 
     def __init__(self, label: str, total: int, unit_size: int = 1) -> None:
-        """Makes the line.
+        """Prepares the line.
 
         Args:
-            label: What is being done.
-            total: How many examples there are.
-            unit_size: Examples per call of `update`, such as a batch size.
+            label: Label of the pass.
+            total: Number of examples.
+            unit_size: Examples per unit of `update`, such as the batch size.
         """
         self._label = label
         self._total = total
@@ -65,7 +70,7 @@ class Progress:
         self._is_first = True
 
     def update(self, units_done: int) -> None:
-        """Shows the state after so many units, unless it was shown a moment ago."""
+        """Shows the progress after this many units, unless it was shown a moment ago."""
         now = time.monotonic()
         done = min(units_done * self._unit_size, self._total)
         left = self._pace.left(now, done, self._total)
@@ -79,7 +84,7 @@ class Progress:
         write_to_stderr(f"\r\033[K{text}" if self._terminal else f"{text}\n")
 
     def clear(self) -> None:
-        """Takes the line off a terminal."""
+        """Clears the line of a terminal."""
         if self._terminal:
             write_to_stderr("\r\033[K")
 
@@ -96,26 +101,26 @@ class Progress:
 
 
 class Clock:
-    """Seconds since the last lap, by name, and in all."""
+    """A stopwatch with named laps."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
         self._laps: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
-        """Ends a lap."""
+        """Ends a lap under this name."""
         now = time.perf_counter()
         self._laps[name] = round(now - self._last, 2)
         self._last = now
 
     @property
     def seconds(self) -> dict[str, float]:
-        """The laps so far and their total."""
+        """Seconds of each lap so far, and "total" since the start."""
         return {**self._laps, "total": round(time.perf_counter() - self._start, 2)}
 
 
 def readable_seconds(seconds: float) -> str:
-    """Returns a duration as a person says it: "8 s", "3 min 20 s", "1 h 05 min"."""
+    """Returns a duration as text: "8 s", "3 min 20 s", "1 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -127,7 +132,7 @@ def readable_seconds(seconds: float) -> str:
 
 
 def readable_bytes(number: float) -> str:
-    """Returns a size as a person says it: "312 kB", "4.1 MB", "2.0 GB"."""
+    """Returns a size as text: "312 kB", "4.1 MB", "2.0 GB"."""
     for unit in ("bytes", "kB", "MB"):
         if number < 1000:
             return (

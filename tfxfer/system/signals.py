@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken at a moment at which nothing is lost."""
+"""Handles Ctrl-C and SIGTERM at a moment when nothing is lost."""
 
 import contextlib
 import signal
@@ -13,12 +13,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruptions:
-    """A context in which the first SIGINT or SIGTERM ends the work in an orderly way.
+    """A context in which the first SIGINT or SIGTERM raises `InterruptionError`.
 
-    It raises `InterruptionError` at once or, within `deferred`, where `check` is called next. After
-    it the system's own handling is back: a second signal ends the process there and then.
-
-    Only the main thread is told of signals: in another one the context changes nothing.
+    It is raised at once or, within `deferred`, at the next call of `check`. A second signal ends
+    the process immediately. Only the main thread receives signals: in another thread the context
+    does nothing.
     """
 
     def __init__(self) -> None:
@@ -29,7 +28,7 @@ class Interruptions:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                # Where a parent has us ignore a signal (nohup, a shell's background job) we do.
+                # Keep ignoring signals that the parent ignores (nohup, background jobs).
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous[number] = signal.signal(number, self._receive)
         return self
@@ -43,12 +42,12 @@ class Interruptions:
         for number, previous in self._previous.items():
             signal.signal(number, previous)  # type: ignore[arg-type]  # what `signal` returned
         if self.received is not None and not isinstance(error, InterruptionError | None):
-            # A library that was in between may have made another error of it.
+            # A library in between may have turned it into another error.
             raise InterruptionError(self.received) from None
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Has signals wait for the next `check`."""
+        """Defers signals to the next `check`."""
         self._deferred = True
         try:
             yield
@@ -56,7 +55,7 @@ class Interruptions:
             self._deferred = False
 
     def check(self) -> None:
-        """Raises `InterruptionError` if a signal has come."""
+        """Raises `InterruptionError` if a signal was received."""
         if self.received is not None:
             raise InterruptionError(self.received)
 

@@ -1,4 +1,4 @@
-"""The standard streams as they may be: of few characters, full, closed, or a pipe nobody reads."""
+"""Standard streams that may be ASCII only, full, closed, or a broken pipe."""
 
 import codecs
 import contextlib
@@ -12,21 +12,21 @@ from typing import TextIO
 
 from tfxfer.errors import OutputError, ReaderLeftError, UsageError
 
-# How streams write what their encoding lacks; see `_escape`.
+# Error handler for characters that the encoding of a stream lacks; see `_escape`.
 ESCAPED = "tfxfer-escaped"
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 def prepare() -> None:
-    """Makes the standard streams of a command such that no write to them ends in a traceback.
+    """Replaces the standard streams so that no write to them ends in a traceback.
 
-    Standard output that takes no more raises an `OutputError`, once: what follows, also when Python
-    flushes it at the end, is dropped. Standard error never raises: nobody could be told. A stream
-    that is closed is as one into `/dev/null`.
+    If standard output fails, an `OutputError` is raised once, and later output is dropped, also
+    when Python flushes it at exit. Standard error never raises. A closed stream acts like
+    `/dev/null`.
 
-    Where Python takes names of files for ASCII or Latin-1, which the locale says, the process is
-    begun anew with names in UTF-8, as other programs have them; the streams keep their encoding.
+    If the locale makes Python decode file names as ASCII or Latin-1, the process is restarted with
+    UTF-8 file names; the streams keep their encoding.
     """
     if sys.getfilesystemencoding().lower() != "utf-8":
         _restart_in_utf_8()
@@ -36,53 +36,53 @@ def prepare() -> None:
 
 
 def escape_what_cannot_be_encoded() -> None:
-    """Has the streams write characters that their encoding lacks as escapes."""
+    """Makes the streams escape characters that their encoding lacks."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=ESCAPED)
 
 
 def occupy_closed_descriptors() -> None:
-    """Opens `/dev/null` in the place of standard streams that are closed.
+    """Opens `/dev/null` in place of closed standard streams.
 
-    Else the next file that is opened, such as a checkpoint, takes their number, and what native
-    code writes to standard error ends up in it.
+    Otherwise the next opened file, such as a checkpoint, gets their descriptor, and native code
+    writes its messages into it.
     """
     for number in (_STDIN, _STDOUT, _STDERR):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest free number is taken, which is this one.
+            # `open` takes the lowest free descriptor, which is this one.
             os.open(os.devnull, os.O_RDONLY if number == _STDIN else os.O_WRONLY)
             os.set_inheritable(number, True)
 
 
 def say(line: str) -> None:
-    """Prints a line at once."""
-    # Not by `click.echo`, which writes UTF-8 to what says that it is ASCII.
+    """Prints a line and flushes it."""
+    # Not `click.echo`, which writes UTF-8 to ASCII streams.
     print(line, flush=True)
 
 
 def tell(line: str) -> None:
-    """Writes a line to standard error where that is possible."""
+    """Writes a line to standard error, if possible."""
     write_to_stderr(f"{line}\n")
 
 
 def note(text: str) -> None:
-    """Writes what the user should know and what stops nothing to standard error."""
+    """Writes a note, which stops nothing, to standard error."""
     tell(f"Note: {text}")
 
 
 def write_to_stderr(text: str) -> None:
-    """Writes to standard error where that is possible."""
-    with contextlib.suppress(OSError, ValueError):  # full or left; closed by `close`
+    """Writes to standard error, if possible."""
+    with contextlib.suppress(OSError, ValueError):  # full or broken; closed
         if sys.stderr is not None:
             sys.stderr.write(text)
             sys.stderr.flush()
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tells whether a person watches a stream, which may be closed."""
+    """Tells whether a stream, which may be closed, is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -90,10 +90,10 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
-    """Returns a way to print lines that never ends the work of hours that they tell of.
+    """Returns a print function whose failures do not end a long run.
 
-    Once a line cannot be printed standard error is told, and those that follow are dropped.
-    Characters that cannot be encoded are escaped.
+    The first failure is reported on standard error, and later lines are dropped. Characters that
+    cannot be encoded are escaped.
 
     Args:
         printing: Prints a line.
@@ -112,12 +112,12 @@ def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
                 printing(text.encode("ascii", "backslashreplace").decode())
         except (ReaderLeftError, BrokenPipeError):
             lost = True
-            note("nobody reads the output any more; the run goes on without it")
+            note("the reader of the output is gone; the run continues without output")
             _discard_output()
         except (OutputError, OSError) as error:
             lost = True
             what = error if isinstance(error, OutputError) else f"Cannot print: {error.strerror}."
-            tell(f"Error: {what} The run goes on without it.")
+            tell(f"Error: {what} The run continues without output.")
         except ValueError:
             if sys.stdout is None or not sys.stdout.closed:
                 raise
@@ -127,9 +127,9 @@ def keep_going(printing: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def check_printed() -> None:
-    """Raises an OutputError without a message where lines of `keep_going` were lost.
+    """Raises an OutputError without a message if `keep_going` dropped lines.
 
-    A reader who left has seen what they wanted: that is no error.
+    A closed pipe is not an error: its reader has seen enough.
     """
     raw = _raw(sys.stdout)
     if raw is not None and raw.failure is not None and raw.failure.errno != errno.EPIPE:
@@ -137,10 +137,10 @@ def check_printed() -> None:
 
 
 def read_list() -> list[str]:
-    """Returns the names of files that standard input lists, one on each line.
+    """Returns the file names listed on standard input, one per line.
 
-    A list may have a byte-order mark, lines that end as those of Windows do, and blank lines, which
-    are no names. Where it has null characters, as `find -print0` writes them, those divide it.
+    A byte-order mark, Windows line endings and blank lines are allowed. If the list has null
+    characters, as `find -print0` writes them, they separate the names.
 
     Raises:
         UsageError: Standard input is closed, or cannot be read.
@@ -157,7 +157,7 @@ def read_list() -> list[str]:
 
 
 def split_list(content: bytes) -> list[str]:
-    """Returns the names of files in a list; see `read_list`."""
+    """Returns the file names in a list; see `read_list`."""
     for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         if content.startswith(mark):  # what PowerShell's `>` writes
             content = content.decode("utf-16", "replace").encode()
@@ -165,30 +165,30 @@ def split_list(content: bytes) -> list[str]:
     if b"\0" in content:
         return [os.fsdecode(name) for name in content.split(b"\0") if name]
     if b"\n" not in content and not os.path.lexists(content):
-        content = content.replace(b"\r", b"\n")  # the line ends of old Macs
+        content = content.replace(b"\r", b"\n")  # line endings of classic Mac OS
     lines = (os.fsdecode(line) for line in content.split(b"\n"))
     return [name for name in map(_without_carriage_return, lines) if name.strip()]
 
 
 def _without_carriage_return(line: str) -> str:
-    """Returns a line without the end of one of Windows, unless that is part of a file's name."""
+    """Returns a line without a trailing carriage return, unless a file has that name."""
     if line.endswith("\r") and not os.path.lexists(line):
         return line[:-1]
     return line
 
 
 class _Output(io.FileIO):
-    """A descriptor that is written to until it fails, and swallows what comes after."""
+    """A descriptor that is written to until it fails; later output is dropped."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "wb", closefd=False)
         self.failure: OSError | None = None
 
     def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
-        """Writes all of the data, also where the other end is slow and must not be waited for.
+        """Writes all of the data, also to a non-blocking descriptor.
 
         Raises:
-            OutputError: Standard output takes no more.
+            OutputError: Writing to standard output failed.
         """
         content = memoryview(data).cast("B")
         written = 0
@@ -200,7 +200,7 @@ class _Output(io.FileIO):
                 if self.fileno() == _STDOUT:
                     raise _lost(error) from None
             else:
-                if count is None:  # a parent has made the descriptor one that does not wait
+                if count is None:  # the parent made the descriptor non-blocking
                     select.select([], [self], [])
                 written += count or 0
         return len(content)
@@ -213,7 +213,7 @@ def _lost(error: OSError) -> OutputError:
 
 
 def _reopened(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Returns a standard stream that writes by `_Output`, unless it was replaced by another."""
+    """Returns a standard stream that writes through `_Output`, unless it was replaced."""
     encoding, line_buffering, unbuffered = "utf-8", False, False
     if stream is not None:
         if not isinstance(stream, io.TextIOWrapper) or stream.fileno() != descriptor:
@@ -232,16 +232,16 @@ def _reopened(stream: TextIO | None, descriptor: int) -> TextIO:
 
 
 def _raw(stream: TextIO | None) -> _Output | None:
-    """Returns what a stream that `prepare` made writes by."""
+    """Returns the `_Output` of a stream that `prepare` made, or None."""
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     return raw if isinstance(raw, _Output) else None
 
 
 def _discard_output() -> None:
-    """Has standard output lead nowhere, once its reader left.
+    """Redirects standard output to `/dev/null` after its reader left.
 
-    What is still in its buffer would else fail again when Python exits.
+    Otherwise its buffer would fail again when Python exits.
     """
     if sys.stdout is None or _raw(sys.stdout) is not None:
         return
@@ -252,21 +252,20 @@ def _discard_output() -> None:
 
 
 def _restart_in_utf_8() -> None:
-    """Begins the process anew in Python's UTF-8 mode, with the streams' encoding as it is."""
+    """Restarts the process in Python's UTF-8 mode; the streams keep their encoding."""
     streams = (sys.stdout, sys.stderr, sys.stdin)
     encoding = next((stream.encoding for stream in streams if stream is not None), "ascii")
     environment = {"PYTHONIOENCODING": encoding, **os.environ, "PYTHONUTF8": "1"}
-    # The variable is for children of this process; -I and -E ignore it.
+    # The variable is for child processes; with -I and -E it is ignored.
     arguments = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
     with contextlib.suppress(OSError):
         os.execve(sys.executable, arguments, environment)
 
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
-    r"""Returns what stands for characters that cannot be encoded, and where the next one is.
+    r"""Error handler: returns the replacement of characters, and where to continue.
 
-    Bytes of the name of a file that are no characters are written as they are, other characters as
-    escapes: "\u043a".
+    Undecodable bytes of file names are written as they are, other characters as escapes: "\u043a".
     """
     if isinstance(error, UnicodeDecodeError):
         return codecs.lookup_error("surrogateescape")(error)

@@ -1,4 +1,4 @@
-"""Tables: columns that line up for people, and CSV that is read back as it was written."""
+"""Aligned columns for terminals, and CSV files."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -6,36 +6,36 @@ from typing import Any, Protocol
 
 
 def text_width(text: str) -> int:
-    """Returns how many columns of a terminal a text takes: two of 猫, one of é."""
+    """Returns the width of a text in terminal columns: 2 for 猫, 1 for é."""
     if text.isascii():
         return len(text)
-    # Here, so that `--help` need not wait for it.
+    # Imported here to keep `--help` fast.
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
 def padded(text: str, width: int) -> str:
-    """Returns a text with spaces after it, to as many columns of a terminal, if it is no wider."""
+    """Returns a text padded with spaces to a width in terminal columns."""
     return text + " " * (width - text_width(text))
 
 
 class TextSink(Protocol):
-    """What takes text: a file, or what stands for one."""
+    """Anything with `write`, such as a file."""
 
     def write(self, text: str, /) -> object:
-        """Takes it."""
+        """Writes text."""
 
 
 class TableWriter:
-    """Writes rows as CSV: lines end in a line feed, fields are in quotes where they need it.
+    r"""Writes rows as CSV with "\n" line endings; fields are quoted where needed.
 
-    Python's own writer leaves a carriage return without quotes where lines end in a line feed, and
-    every reader takes it for the end of a line.
+    With these line endings Python's own writer does not quote carriage returns, which every reader
+    takes for the end of a line.
 
     Args:
-        file: Opened with `newline=""`.
-        quote_all: Whether all fields are in quotes; see `needs_quotes`.
+        file: A file opened with `newline=""`.
+        quote_all: Whether to quote all fields; see `needs_quotes`.
     """
 
     def __init__(self, file: TextSink, *, quote_all: bool = False) -> None:
@@ -49,5 +49,5 @@ class TableWriter:
 
 
 def needs_quotes(texts: Iterable[str]) -> bool:
-    """Tells whether there is white space around a text, which belongs to it only inside quotes."""
+    """Tells whether any text has leading or trailing white space, which only quotes preserve."""
     return any(text != text.strip() for text in texts)

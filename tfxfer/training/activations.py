@@ -1,4 +1,4 @@
-"""What the frozen half gives of each split, computed once for a phase and its evaluation."""
+"""The activations of each split at the frozen half's output, computed once per phase."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,48 +12,52 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.models.halves import Halves
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
-from tfxfer.training.epochs.validation import Judge
+from tfxfer.training.epochs.validation import Predictor
 from tfxfer.training.examples import Examples
 from tfxfer.training.features import Changes, FeatureFunction
 
 
 @dataclass
 class ActivationSource:
-    """The activations that training begins with in one phase, of every split.
+    """The input of the trainable half in one phase, for every split.
 
-    They are kept in memory where they fit, so that no image passes the frozen half twice; and
-    features, the activations of the head phase, on the disk too.
+    Activations that fit into memory are cached there, so that no image passes the frozen half
+    twice. Features, the activations of the head phase, are also cached on disk.
 
     Attributes:
         config: Settings, all decided.
-        halves: The classifier, cut where training begins.
+        halves: The classifier, cut at the first trainable layer.
         images: The splits by name.
-        features: The frozen half with what tells it from others, where it gives features.
+        features: The frozen half with its cache key, if it computes features.
     """
 
     config: DecidedFit
     halves: Halves
     images: Mapping[str, Images]
     features: FeatureFunction | None = None
-    _kept: dict[str, Examples | None] = field(default_factory=dict)
+    _in_memory: dict[str, Examples | None] = field(default_factory=dict)
 
-    def kept(self, name: str) -> Examples | None:
-        """Returns the activations of a split, or None where they are not worth it or do not fit."""
-        if name not in self._kept:
-            self._kept[name] = self._compute(name) if self._fits(len(self.images[name])) else None
-        return self._kept[name]
+    def cached(self, name: str) -> Examples | None:
+        """Returns the activations of a split; None if they do not fit or save nothing."""
+        if name not in self._in_memory:
+            fits = self._fits(len(self.images[name]))
+            self._in_memory[name] = self._compute(name) if fits else None
+        return self._in_memory[name]
 
-    def kept_with_views(self, name: str, num_views: int) -> Examples | None:
-        """Returns the features of a split together with those of changed views of its images.
+    def cached_with_views(self, name: str, num_views: int) -> Examples | None:
+        """Returns the features of a split and of augmented views of its images.
 
         Args:
-            name: Of the split.
-            num_views: Of each image, beside the image itself.
+            name: Name of the split.
+            num_views: Augmented views per image, in addition to the image itself.
+
+        Returns:
+            The plain features first, then those of each view; None if they do not fit into memory.
         """
         images, config = self.images[name], self.config
         if not self._fits(len(images) * (1 + num_views)) or self.features is None:
             return None
-        plain = self.kept(name)
+        plain = self.cached(name)
         if plain is None or not num_views:
             return plain
         views = [
@@ -73,15 +77,15 @@ class ActivationSource:
             weights,
         )
 
-    def judge(self, name: str) -> Judge:
-        """Returns what judges the classifier, as it is trained, on a split."""
-        kept, labels = self.kept(name), self.images[name].labels
+    def predictor(self, name: str) -> Predictor:
+        """Returns the predictor of a split; its outputs follow the classifier as it trains."""
+        cached, labels = self.cached(name), self.images[name].labels
         batch_size = self.config.batch_size
-        if kept is None:
+        if cached is None:
             batches = evaluation_batches(self.images[name], batch_size)
-            return Judge(self.halves.whole, batches, labels, batch_size, name)
-        batches = array_batches(kept.features, labels, batch_size)
-        return Judge(self.halves.trained, batches, labels, batch_size, name)
+            return Predictor(self.halves.whole, batches, labels, batch_size, name)
+        batches = array_batches(cached.features, labels, batch_size)
+        return Predictor(self.halves.trained, batches, labels, batch_size, name)
 
     def _fits(self, num_examples: int) -> bool:
         activations = self.halves.frozen.output

@@ -1,4 +1,4 @@
-"""A classifier as it is trained, and as it is judged and saved."""
+"""A classifier in training precision, and its float32 twin for evaluation and saving."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from tfxfer.planning.plan import Plan
 
 @dataclass(frozen=True)
 class Trainable:
-    """What of a classifier is trained; see `Classifier.unfreeze`.
+    """The trainable part of a classifier; see `Classifier.unfreeze`.
 
     Attributes:
-        unfreeze: "all", "none", which is the head alone, or the first stage that is trained.
+        unfreeze: "all", "none" (the head alone), or the first trainable stage.
         batch_norm: "frozen" or "adapt".
     """
 
@@ -23,7 +23,7 @@ class Trainable:
 
     @classmethod
     def of(cls, finetune: DecidedFinetune) -> Self:
-        """Returns what the finetune phase trains."""
+        """Returns the trainable part in the finetune phase."""
         return cls(finetune.unfreeze, finetune.batch_norm)
 
 
@@ -32,13 +32,13 @@ HEAD_ALONE = Trainable("none", "frozen")
 
 @dataclass(frozen=True)
 class ClassifierPair:
-    """A classifier in the precision of its training, and the same in float32.
+    """A classifier in training precision, and the same classifier in float32.
 
-    What is saved is float32, and so that is what judges. What is frozen is the same in both.
+    The saved model is float32, so evaluation uses float32 too. Both freeze the same layers.
 
     Attributes:
-        trained: In the precision of the run.
-        exact: In float32; `trained` itself where that is the precision of the run.
+        trained: The classifier in the precision of the run.
+        exact: The classifier in float32; the same object as `trained` if the run is in float32.
     """
 
     trained: Classifier
@@ -49,27 +49,27 @@ class ClassifierPair:
         """Returns the pair of a plan.
 
         Args:
-            plan: Of the fit.
-            classifier: That of the plan, with its weights loaded.
+            plan: Plan of the fit.
+            classifier: The classifier of the plan with its weights loaded.
         """
         if plan.config.precision == "float32":
             return cls(classifier, classifier)
         config = dataclasses.replace(plan.config, precision="float32")
-        # Of the same weights' file, which decides of some networks what they do to the pixels.
+        # From the same weights file, which for some networks decides the preprocessing.
         exact = dataclasses.replace(plan, config=config).build_classifier(plan.config.weights)
         copy_weights(classifier.model, exact.model)
         return cls(classifier, exact)
 
     @property
     def is_mixed(self) -> bool:
-        """Whether the two are not one."""
+        """Whether training runs in another precision than float32."""
         return self.exact is not self.trained
 
     def set_trainable(self, trainable: Trainable) -> None:
-        """Makes this the only part of both that is trained; compile again after it."""
+        """Makes exactly this part of both classifiers trainable; compile again afterwards."""
         for each in (self.trained, self.exact):
             each.unfreeze(trainable.unfreeze, trainable.batch_norm)
 
     def update_exact(self) -> None:
-        """Gives the one that judges the weights that training has come to."""
+        """Copies the current weights of `trained` to `exact`."""
         copy_weights(self.trained.model, self.exact.model)

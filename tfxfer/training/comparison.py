@@ -1,4 +1,4 @@
-"""What transfer was worth: a pretrained network against the same one from random weights."""
+"""How much pretraining helped: a pretrained network against the same one trained from scratch."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ from tfxfer.runs.metrics_record import (
     ComparisonRecord,
     FitMetrics,
     Summary,
-    judging_split,
+    evaluation_split,
     read_metrics,
 )
 from tfxfer.system.progress import Say
@@ -20,16 +20,16 @@ from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.transfer import Trained, train
 
-# Two standard errors, the 95% interval of a normal distribution.
+# Two standard errors: the 95% interval of a normal distribution.
 _STANDARD_ERRORS = 2.0
 
 
 def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
-    """Returns the settings that fit fewer training images; what was open is decided for them.
+    """Returns the settings for a fit on fewer training images; open settings stay open.
 
     Args:
-        asked: What the user asked for, open settings included.
-        num_train: How many training images.
+        asked: The settings that the user gave; those left open are decided again.
+        num_train: Number of training images.
     """
     return dataclasses.replace(asked, train_examples=num_train, run=None, compare_examples=None)
 
@@ -37,9 +37,12 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
 def scratch_config(decided: DecidedFit) -> FitConfig:
     """Returns the settings that train the same network on the same data from random weights.
 
-    It has `compare_epochs` or, where that is open, as many passes over the images as the pretrained
-    one. Rates, decay and clipping are those that the recipe has for random weights; all else is as
-    decided.
+    There is no head phase: a head on random features teaches nothing. Of its settings only the
+    architecture of the head is kept. The finetune phase keeps nothing but its length
+    (`compare_epochs`, or as many passes over the images as the pretrained network): optimizer,
+    learning rate, warm-up, decay, clipping, patience, `unfreeze` and `batch_norm` are decided again
+    for random weights, since values that suit pretrained weights would cripple random ones. All
+    other settings, such as augmentation and batch size, are those of the pretrained network.
 
     Args:
         decided: The settings of the pretrained network, all decided.
@@ -62,12 +65,12 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
 
 
 def _scratch_finetune(decided: DecidedFit) -> FinetuneConfig:
-    """Returns the finetune phase from random weights: its epochs, and all else open.
+    """Returns the finetune phase from random weights: its epochs, everything else open.
 
-    Unless they are given, the epochs cost what the pretrained network's two phases do: the head
-    phase one pass of the images through the network, the finetune phase one an epoch. One pass
-    alone would teach random weights nothing: against a fit that trains only the head the epochs
-    stay open, too, for the recipe to decide.
+    By default the epochs cost as much as both phases of the pretrained network: one pass over the
+    images for the head phase, and one per epoch of the finetune phase. One pass alone would teach
+    random weights nothing: compared with a fit that trains only the head, the epochs are left
+    open too, and decided for random weights.
     """
     if decided.compare_epochs:
         return FinetuneConfig(epochs=decided.compare_epochs)
@@ -81,11 +84,11 @@ class Comparison:
     """The scores of the two networks.
 
     Attributes:
-        num_train: Training images that both had.
-        epochs: Epochs from random weights.
-        split: The split on which they are compared.
-        pretrained: How good the pretrained network is on it.
-        scratch: How good the other is.
+        num_train: Number of training images, the same for both.
+        epochs: Epochs of the network trained from scratch.
+        split: Split on which they are compared.
+        pretrained: Scores of the pretrained network on it.
+        scratch: Scores of the network trained from scratch.
     """
 
     num_train: int
@@ -96,12 +99,12 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """The accuracy of the pretrained network less that of the other."""
+        """Accuracy of the pretrained network minus that of the other, in [-1, 1]."""
         return self.pretrained.accuracy - self.scratch.accuracy
 
     @property
     def margin(self) -> float:
-        """The difference that chance explains: two standard errors of the gain on these images."""
+        """95% margin of error of the gain: two standard errors on these images."""
         num_examples = self.scratch.num_examples
         if not num_examples:
             return math.inf
@@ -111,13 +114,13 @@ class Comparison:
 
     @property
     def verdict(self) -> Literal["helped", "made no difference", "hurt"]:
-        """What pretraining did, as far as the images of the split can tell."""
+        """Whether the gain exceeds its margin of error, and in which direction."""
         if abs(self.gain) <= self.margin:
             return "made no difference"
         return "helped" if self.gain > 0 else "hurt"
 
     def record(self) -> ComparisonRecord:
-        """Returns what is kept of the comparison."""
+        """Returns the comparison as `metrics.json` stores it."""
         return ComparisonRecord(
             num_train=self.num_train,
             epochs=self.epochs,
@@ -130,40 +133,43 @@ class Comparison:
         )
 
     def describe(self) -> str:
-        """Returns the answer as a person reads it."""
-        lines = [
-            "",
-            f"What transfer was worth ({self.num_train:,} training images, "
-            f"{self.split} accuracy on {self.scratch.num_examples:,} images):",
-            f"  pretrained    {self.pretrained.accuracy:.4f}",
-            f"  from scratch  {self.scratch.accuracy:.4f} after {self.epochs} epochs",
-        ]
+        """Returns the scores and the verdict as text."""
         points, margin = 100 * self.gain, 100 * self.margin
-        if self.verdict == "helped":
-            lines.append(
-                f"Pretraining helped: {points:+.1f} points, more than the {margin:.1f} that chance "
-                "explains."
-            )
-        elif self.verdict == "hurt":
-            lines.append(
-                f"Pretraining did not help, it hurt: {points:+.1f} points, more than the "
-                f"{margin:.1f} that chance explains. Try --weights none, or another backbone."
-            )
-        else:
-            lines.append(
-                f"Pretraining made no difference that these images show: {points:+.1f} points, "
-                f"where chance explains {margin:.1f}."
-            )
-        return "\n".join(lines)
+        gain = f"{points:+.1f} percentage points, 95% margin of error {margin:.1f}"
+        verdict = {
+            "helped": f"Pretraining helped: {gain}.",
+            "hurt": f"Pretraining hurt: {gain}. Try --weights none, or another backbone.",
+            "made no difference": f"Pretraining made no significant difference: {gain}.",
+        }
+        return "\n".join(
+            [
+                "",
+                f"How much pretraining helped ({self.num_train:,} training images, "
+                f"{self.split} accuracy on {self.scratch.num_examples:,} images):",
+                f"  pretrained    {self.pretrained.accuracy:.4f}",
+                f"  from scratch  {self.scratch.accuracy:.4f} after {self.epochs} epochs",
+                verdict[self.verdict],
+            ]
+        )
 
 
 def compare_with_scratch(
     asked: FitConfig, trained: Trained, interruptions: Interruptions, say: Say
 ) -> Comparison:
-    """Trains the same network from random weights, too, and compares the two.
+    """Trains the same network from random weights and compares the two.
 
-    Where the comparison is on fewer training images, the pretrained network is trained on them too.
-    The runs lie in the run's directory; nothing of them is exported.
+    If `compare_examples` limits the training images, the pretrained network is trained again on
+    as many. Both runs are stored inside the run's directory; neither is exported.
+
+    Args:
+        asked: The settings that the user gave.
+        trained: The finished fit.
+        interruptions: Signals received so far.
+        say: Called with each progress message.
+
+    Raises:
+        InterruptionError: A signal was received; resuming the fit resumes the comparison.
+        RunError: Training failed.
     """
     transfer = plan = trained.plan
     num_train = len(plan.source.splits["train"])
@@ -171,13 +177,13 @@ def compare_with_scratch(
     pretrained = trained.metrics
     if limit < num_train:
         transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
-        say(f"\ncomparison: pretrained, on {limit:,} training images")
+        say(f"\ncomparison: pretrained, {limit:,} training images")
         pretrained = _scores(transfer, interruptions, say)
     scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
     num_train = len(scratch.source.splits["train"])
     epochs = scratch.config.finetune.epochs
-    say(f"\ncomparison: from random weights, on {num_train:,} images, {epochs} epochs")
-    split = judging_split(pretrained.splits)
+    say(f"\ncomparison: from scratch, {num_train:,} training images, {epochs} epochs")
+    split = evaluation_split(pretrained.splits)
     return Comparison(
         num_train=num_train,
         epochs=epochs,
@@ -188,13 +194,13 @@ def compare_with_scratch(
 
 
 def _part_of_run(whole: Plan, plan: Plan, name: str) -> Plan:
-    """Returns a plan whose run lies inside that of another."""
+    """Returns a plan whose run is a subdirectory of another run."""
     run = RunDirectory(whole.run.path / name)
     return dataclasses.replace(plan, run=run, config=dataclasses.replace(plan.config, run=name))
 
 
 def _scores(plan: Plan, interruptions: Interruptions, say: Say) -> FitMetrics:
-    """Returns the metrics of a run that a comparison needs; it is trained unless it was before."""
+    """Returns the metrics of one side of the comparison, trained unless it is finished."""
     if plan.run.is_finished:  # the comparison was interrupted after it
         return read_metrics(plan.run)
     return train(plan, interruptions, say).metrics

@@ -1,4 +1,4 @@
-"""Examples in memory, as what the frozen half of a classifier gives of them."""
+"""Examples in memory, as activations of the frozen half of a classifier."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Examples:
-    """What is trained on, or judged by, without its images.
+    """Training or validation examples, without their images.
 
     Attributes:
-        features: What the frozen half gives: pooled features, (num_examples, num_features), or the
-            activations where a part of the backbone is trained, (num_examples, ...).
+        features: Output of the frozen half: pooled features, (num_examples, num_features), or
+            activations if part of the backbone is trainable, (num_examples, ...).
         labels: Class indices, shape (num_examples,).
-        weights: How much each counts, float32, mean 1, shape (num_examples,); None is all alike.
+        weights: Sample weights, float32, mean 1, shape (num_examples,); None weighs all equally.
     """
 
     features: Floats
@@ -25,9 +25,9 @@ class Examples:
 
     @property
     def effective_number(self) -> float:
-        """How many examples of one weight would tell a share as exactly as these do.
+        """Effective sample size: `sum(weights)**2 / sum(weights**2)`.
 
-        It is `sum(weights)**2 / sum(weights**2)` (Kish 1965, Survey Sampling).
+        Kish 1965, Survey Sampling.
         """
         if self.weights is None:
             return len(self.labels)

@@ -1,4 +1,4 @@
-"""What the frozen half computes, each image once: kept in memory, or on the disk between runs."""
+"""Features of the frozen backbone, computed once per image and cached on disk between runs."""
 
 import itertools
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from tfxfer.models.prediction import predict_batches
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
 from tfxfer.system.progress import Progress
 
-# The modules whose code decides what a feature is, with all that they import, beside the versions
-# of Keras and TensorFlow.
+# The modules whose code, with all that they import, determines a feature. The versions of Keras
+# and TensorFlow do too.
 _CODE = (
     "data.image.augmentation",
     "data.image.decoding",
-    "models.backbones.small_resnet",  # which a record names, as a text
+    "models.backbones.small_resnet",  # its record names it as a string: no import shows it
     "models.classifier",
     "models.prediction",
 )
@@ -33,11 +33,11 @@ _CODE = (
 
 @dataclass(frozen=True)
 class FeatureFunction:
-    """The function from images to features, with what tells it from any other.
+    """The function from images to features, with its cache key.
 
     Attributes:
-        model: Images in [0, 255] to float32 features, (batch, num_features).
-        facts: All that a feature depends on beside the image, as JSON can write it.
+        model: Maps images in [0, 255] to float32 features, (batch, num_features).
+        facts: Everything that a feature depends on besides the image, JSON-serializable.
     """
 
     model: keras.Model
@@ -48,9 +48,9 @@ class FeatureFunction:
         """Returns the function of a classifier's frozen features.
 
         Args:
-            model: `Classifier.features`, with its weights loaded.
+            model: `Classifier.features` with its weights loaded.
             config: Settings, all decided.
-            pooling: From feature maps to features.
+            pooling: How feature maps are pooled.
         """
         return cls(
             model,
@@ -71,7 +71,7 @@ class FeatureFunction:
 
     @property
     def num_features(self) -> int:
-        """How many features an image has."""
+        """Number of features per image."""
         return int(self.model.output_shape[-1])
 
     def __call__(
@@ -84,14 +84,14 @@ class FeatureFunction:
     ) -> Rows:
         """Returns the features of images, (num_examples, num_features), in their order.
 
-        Those that the cache has are not computed, and those that are computed it has from then on.
+        Cached features are read; the others are computed and added to the cache.
 
         Args:
-            images: What they are of.
-            name: What the images are called while one waits.
-            batch_size: Images per step; of no influence.
-            cache: Where features are kept.
-            changes: Random changes before; None for none.
+            images: The images.
+            name: Name of the images in the progress line.
+            batch_size: Images per step; does not change the result.
+            cache: Where features are cached.
+            changes: Random augmentation before the backbone; None for none.
         """
         everything = Numbers(np.arange(len(images)))
         if not cache.max_bytes:
@@ -102,7 +102,7 @@ class FeatureFunction:
         place = places(ids, known_ids)
         missing = Numbers(everything[place < 0])
         if not len(missing):
-            # In the order of the file nothing is copied, and what is not asked for not even read.
+            # In the order of the file nothing is copied, and unused rows are not even read.
             whole = len(known) == len(ids) and np.array_equal(place, everything)
             return known if whole else known[place]
         computed = self._compute(images, missing, name, batch_size, changes)
@@ -133,7 +133,7 @@ class FeatureFunction:
         batch_size: int,
         changes: "Changes | None",
     ) -> np.ndarray:
-        """Returns the features of some of the images, by their numbers."""
+        """Computes the features of the images with these numbers."""
         batches = evaluation_batches(images, batch_size, wanted)
         if changes:
             draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)
@@ -147,11 +147,11 @@ class FeatureFunction:
 
 @dataclass(frozen=True)
 class Changes:
-    """Random changes to the images of a split, one for each.
+    """Random augmentation of a split, drawn once for each image.
 
     Attributes:
-        augment: How far they go.
-        draws: The random numbers that decide, a row for each image; see `augmentation.draw`.
+        augment: Ranges of the augmentation.
+        draws: The random numbers, one row per image; see `augmentation.draw`.
     """
 
     augment: DecidedAugment
@@ -159,12 +159,12 @@ class Changes:
 
     @classmethod
     def of(cls, num_examples: int, augment: DecidedAugment, seed: int, view: int) -> Self:
-        """Returns those of one view of a split; another view has others."""
+        """Returns the augmentation of one view of a split; each view has its own."""
         return cls(augment, draw(num_examples, tf.constant([seed, view], tf.int32)).numpy())
 
 
 def _ids(images: Images, changes: Changes | None) -> Ids:
-    """Returns the ids of the features of images: of the images, and of what is done to them."""
+    """Returns the cache ids of features: digests of the images and their augmentation."""
     digests = images.digests
     if changes is None:
         return digests

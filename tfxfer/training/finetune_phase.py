@@ -1,4 +1,4 @@
-"""The finetune phase: the head is trained together with what of the backbone is unfrozen."""
+"""The finetune phase: the head is trained together with the unfrozen part of the backbone."""
 
 import numpy as np
 
@@ -12,44 +12,44 @@ from tfxfer.training.phases import Materials, Phase, train_on_images
 def finetune(
     given: Materials, trainable: Trainable, start: list[np.ndarray] | None
 ) -> ActivationSource:
-    """Trains a part of the classifier on augmented images, unless the run is past that.
+    """Trains a part of the classifier on augmented images, unless the run is past this phase.
 
     Args:
-        given: With the best weights so far in its journal.
-        trainable: The part.
-        start: Weights of the head at which the phase begins; None is the best ones.
+        given: Materials of the fit, with the best weights so far in the journal.
+        trainable: The trainable part.
+        start: Initial weights of the head; None takes the best ones.
 
     Returns:
-        What judges the classifier.
+        The source of the classifier's outputs on each split.
     """
     config, classifiers, journal = given.config, given.classifiers, given.journal
-    begun = None
+    checkpoint = None
     if not journal.is_past("finetune"):
-        begun = _begin(given, start)
+        checkpoint = _begin(given, start)
     classifiers.set_trainable(trainable)
     source = ActivationSource(config, classifiers.exact.halves(), given.images)
-    if begun is not None:
+    if checkpoint is not None:
         given.note_trained()
         settings = config.finetune
         phase = Phase("finetune", settings, config.augment, settings.patience)
-        train_on_images(given, phase, source, begun)
+        train_on_images(given, phase, source, checkpoint)
     return source
 
 
 def _begin(given: Materials, start: list[np.ndarray] | None) -> Checkpoint:
-    """Begins the phase or finds it again, with the weights that it begins with in the classifier.
+    """Starts or resumes the phase, and loads its initial weights into the classifier.
 
-    Dropout goes on where the head phase left it.
+    The random state of dropout continues from the head phase.
     """
     classifier, journal = given.classifiers.trained, given.journal
     arrays = {"generators": generator_states(classifier.model)}
     if start is not None:
         arrays["start"] = start
-    # The best may be the head's, for none of the epochs that follow may be better.
-    begun = journal.begin("finetune", arrays)
-    journal.put_best(classifier.model)
-    if "generators" in begun.arrays:
-        restore_generators(classifier.model, begun.arrays["generators"])
-    if "start" in begun.arrays:
-        classifier.head.set_weights(begun.arrays["start"])
-    return begun
+    # The head's weights may stay the best: the epochs that follow may not improve on them.
+    checkpoint = journal.begin("finetune", arrays)
+    journal.restore_best(classifier.model)
+    if "generators" in checkpoint.arrays:
+        restore_generators(classifier.model, checkpoint.arrays["generators"])
+    if "start" in checkpoint.arrays:
+        classifier.head.set_weights(checkpoint.arrays["start"])
+    return checkpoint

@@ -1,4 +1,4 @@
-"""The head phase: the backbone is frozen, and each image passes it once."""
+"""The head phase: the backbone is frozen, so each image passes it once."""
 
 import dataclasses
 import time
@@ -27,7 +27,7 @@ from tfxfer.training.logistic_regression import (
     Problem,
     Solution,
     best_solution,
-    finished,
+    converged,
     path_as_state,
     path_of_state,
     solve_path,
@@ -35,17 +35,17 @@ from tfxfer.training.logistic_regression import (
 )
 from tfxfer.training.phases import Materials, Phase, train_on_images
 
-# Steps on features between which Python is not asked.
-_STEPS_TOGETHER = 32
+# Steps on cached features that Keras runs per call from Python.
+_MAX_STEPS_PER_EXECUTION = 32
 
 
 @dataclass(frozen=True)
 class HeadOutcome:
-    """What the head phase leaves, beside the best weights.
+    """Result of the head phase, besides the best weights.
 
     Attributes:
-        source: What judges the classifier.
-        start: Weights of the head at which a finetune phase begins; None is the best ones.
+        source: The source of the classifier's outputs on each split.
+        start: Initial weights of the head for the finetune phase; None takes the best ones.
     """
 
     source: ActivationSource
@@ -53,13 +53,13 @@ class HeadOutcome:
 
 
 @dataclass(frozen=True)
-class _Standardised:
-    """The features of the phase at one scale.
+class _Standardized:
+    """The standardized features of the phase.
 
     Attributes:
-        scale: By which they were standardised.
-        train: What the head learns from.
-        validation: What judges it.
+        scale: Mean and standard deviation of the training features.
+        train: Training examples.
+        validation: Validation examples.
     """
 
     scale: Standardisation
@@ -67,17 +67,20 @@ class _Standardised:
     validation: Examples
 
     def problem(self, given: Materials) -> Problem:
-        """Returns what the head of a fit is solved for."""
+        """Returns the optimization problem of the head."""
         num_classes = given.classifiers.trained.head.output_shape[-1]
-        passes, smoothing = given.config.head.epochs, given.config.label_smoothing
-        return Problem(self.train, self.validation, num_classes, passes, smoothing)
+        iterations, smoothing = given.config.head.epochs, given.config.label_smoothing
+        return Problem(self.train, self.validation, num_classes, iterations, smoothing)
 
 
 def train_head(given: Materials) -> HeadOutcome:
-    """Trains the head alone, unless the run is past that, and returns what the phase leaves.
+    """Trains the head alone, unless the run is past this phase.
+
+    Args:
+        given: Materials of the fit.
 
     Raises:
-        UsageError: The head is to be solved, and its features do not fit into the memory.
+        UsageError: The head is trained by L-BFGS, but its features do not fit into memory.
     """
     config, classifiers, journal = given.config, given.classifiers, given.journal
     classifiers.set_trainable(HEAD_ALONE)
@@ -89,73 +92,77 @@ def train_head(given: Materials) -> HeadOutcome:
 
 
 def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | None:
-    """Trains the head in the way of its settings, and returns `HeadOutcome.start`."""
+    """Trains the head with its optimizer, and returns `HeadOutcome.start`."""
     config, classifier, journal = given.config, given.classifiers.trained, given.journal
-    begun = journal.begin("head")
+    checkpoint = journal.begin("head")
     given.note_trained()
-    features = _standardised_features(given, source)
+    features = _standardized_features(given, source)
     if features is None:
-        _train_on_images(given, source, begun)
+        _train_on_images(given, source, checkpoint)
         return None
     start = None
     if isinstance(config.head, GradientHead):
-        _train_on_features(given, config.head, features, begun)
-        journal.put_best(classifier.head)
+        _train_on_features(given, config.head, features, checkpoint)
+        journal.restore_best(classifier.head)
         classifier.absorb(features.scale)
     else:
-        start = _solve(given, features, begun)
+        start = _solve(given, features, checkpoint)
     journal.best = BestWeights("model", classifier.model.get_weights())
     return start
 
 
-def _train_on_images(given: Materials, source: ActivationSource, begun: Checkpoint) -> None:
-    """Trains the head by steps where its features do not fit into the memory.
+def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Checkpoint) -> None:
+    """Trains the head by gradient steps on images, if its features do not fit into memory.
 
     Raises:
-        UsageError: It is to be solved.
+        UsageError: Its optimizer is L-BFGS.
     """
     config = given.config
     if config.head.optimizer == "lbfgs":
         raise UsageError(
-            "Setting 'head.optimizer' is 'lbfgs', which needs the features in memory, but "
+            "Setting 'head.optimizer' is 'lbfgs', which needs all features in memory, but "
             f"they take more than {config.memory_gigabytes:g} GB. Raise "
             "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
         )
     augment = config.augment if config.head.augmented_views else NO_CHANGES
-    train_on_images(given, Phase("head", config.head, augment), source, begun)
+    train_on_images(given, Phase("head", config.head, augment), source, checkpoint)
 
 
-def _standardised_features(given: Materials, source: ActivationSource) -> _Standardised | None:
-    """Returns the features of the training and validation images, None where they do not fit."""
-    train = source.kept_with_views("train", given.config.head.augmented_views)
-    validation = source.kept("validation")
+def _standardized_features(given: Materials, source: ActivationSource) -> _Standardized | None:
+    """Returns the features of training and validation images; None if they do not fit."""
+    train = source.cached_with_views("train", given.config.head.augmented_views)
+    validation = source.cached("validation")
     if train is None or validation is None:
         return None
     scale = Standardisation.of(train.features, train.weights)
-    learnt = Examples(scale.apply(train.features), train.labels, train.weights)
-    judged = scale.apply(validation.features)
-    return _Standardised(
-        scale, learnt, Examples(judged, validation.labels, given.judging_weights())
+    standardized = Examples(scale.apply(train.features), train.labels, train.weights)
+    held_out = scale.apply(validation.features)
+    return _Standardized(
+        scale, standardized, Examples(held_out, validation.labels, given.judging_weights())
     )
 
 
-def _solve(given: Materials, features: _Standardised, begun: Checkpoint) -> list[np.ndarray]:
-    """Solves the head by L-BFGS under each penalty, and keeps the best on validation.
+def _solve(given: Materials, features: _Standardized, checkpoint: Checkpoint) -> list[np.ndarray]:
+    """Fits the head by L-BFGS for each L2 penalty, and keeps the best on validation.
 
-    Where a finetune phase follows, it begins at another one, which is returned; see
-    `start_of_finetuning`.
+    Returns:
+        Initial weights of the head for a finetune phase, which starts from a stronger penalty; see
+        `start_of_finetuning`.
     """
     config, journal = given.config, given.journal
-    beginning = time.perf_counter()
+    start = time.perf_counter()
     problem = features.problem(given)
-    path = _solved_path(given, problem, begun)
+    path = _solved_path(given, problem, checkpoint)
     num_validation = features.validation.effective_number
     first, best = start_of_finetuning(path, num_validation), best_solution(path)
     if first is not best and config.finetune.epochs:
-        journal.say(f"the finetune phase begins at the head of penalty {first.penalty:g}")
-    best = finished(best, problem)
-    seconds = (time.perf_counter() - beginning) / len(best.passes)
-    for number, scores in enumerate(best.passes, start=1):
+        journal.say(
+            f"finetune: starts from the head with L2={first.penalty:g}, the strongest penalty "
+            "within one standard error of the best"
+        )
+    best = converged(best, problem)
+    seconds = (time.perf_counter() - start) / len(best.iterations)
+    for number, scores in enumerate(best.iterations, start=1):
         epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
         journal.history.add(epoch, kept=scores is best.scores)
     journal.notes.penalty = best.penalty
@@ -164,11 +171,15 @@ def _solve(given: Materials, features: _Standardised, begun: Checkpoint) -> list
     return list(scale.absorbed(first.kernel, first.bias))
 
 
-def _solved_path(given: Materials, problem: Problem, begun: Checkpoint) -> list[Solution]:
-    """Returns the head under each penalty; what was solved before is not solved again."""
+def _solved_path(given: Materials, problem: Problem, checkpoint: Checkpoint) -> list[Solution]:
+    """Returns the head for each L2 penalty; those in the checkpoint are not fitted again."""
     penalty, journal = given.config.head.penalty, given.journal
-    path = path_of_state(begun.state, begun.arrays)
+    path = path_of_state(checkpoint.state, checkpoint.arrays)
     penalties = PENALTIES if penalty is None else (penalty,)
+    if len(penalties) > 1 and not path:
+        journal.say(
+            "head: one fit per L2 penalty, strongest first; 'best' marks the lowest val_loss so far"
+        )
     for solution in solve_path(problem, penalties, before=tuple(path)):
         path.append(solution)
         journal.say(solution_line(solution, best_solution(path) is solution))
@@ -178,15 +189,15 @@ def _solved_path(given: Materials, problem: Problem, begun: Checkpoint) -> list[
 
 
 def _train_on_features(
-    given: Materials, phase: GradientHead, features: _Standardised, begun: Checkpoint
+    given: Materials, phase: GradientHead, features: _Standardized, checkpoint: Checkpoint
 ) -> None:
-    """Trains the head by steps on features in memory; `journal.best` has its best weights."""
+    """Trains the head by gradient steps on features; `journal.best` gets its best weights."""
     config, classifier = given.config, given.classifiers.trained
     head, objective = classifier.head, classifier.objective
     train, validation = features.train, features.validation
 
     def validate() -> Scores:
-        # Called as it is: to compile it, and to ask Keras for batches, takes far longer.
+        # Called directly: compiling it and Keras' own batching take far longer.
         logits = [np.asarray(head(x, training=False)) for x in in_blocks(validation.features)]
         return objective.scores(
             np.concatenate(logits), validation.labels, config.label_smoothing, validation.weights
@@ -203,6 +214,6 @@ def _train_on_features(
         batches=Batches.of_examples(train, config),
         validate=validate,
         objective=objective,
-        # A step on features takes less time than Python's part in it.
-        most_together=_STEPS_TOGETHER,
-    ).run(begun)
+        # A step on features takes less time than its Python overhead.
+        max_steps_per_execution=_MAX_STEPS_PER_EXECUTION,
+    ).run(checkpoint)

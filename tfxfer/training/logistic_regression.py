@@ -1,7 +1,7 @@
-"""The linear head, solved to its end: multinomial logistic regression on features.
+"""The linear head, fitted to convergence: multinomial logistic regression on features.
 
-NumPy and SciPy alone: with the features at hand the whole of it takes less time than to compile a
-gradient method's first step, and there is no rate to choose, no seed, and nothing left to converge.
+It needs only NumPy and SciPy. On cached features the whole fit takes less time than compiling the
+first step of a gradient method, and there is no learning rate or seed to choose.
 """
 
 import dataclasses
@@ -18,28 +18,28 @@ from tfxfer.models.losses import smoothed_cross_entropy_and_slope
 from tfxfer.models.objectives import accuracy
 from tfxfer.training.examples import Examples, Floats
 
-# From the strongest penalty to one that hardly binds on standardised features.
+# From the strongest penalty to one that hardly matters on standardized features.
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4)
 
-# After so many penalties in a row that made the validation loss worse, weaker ones do not help.
+# Penalties in a row without a lower validation loss, after which weaker ones do not help.
 _PATIENCE = 2
 
-# Where the largest component of the gradient is below this the solution is found: the loss is then
-# within about 1e-5 of the least. To tell which penalty is best, ten times as much is enough, and
-# takes half the passes (measured on 2,000 images of CIFAR-10: 80 instead of 197).
+# L-BFGS has converged when the largest component of the gradient is below this: the loss is then
+# within about 1e-5 of its minimum. Ten times as much is enough to compare penalties, and takes half
+# the iterations (measured on 2,000 images of CIFAR-10: 80 instead of 197).
 _TOLERANCE = 1e-4
 
 _PATH_TOLERANCE = 1e-3
 
-# Steps that L-BFGS remembers; SciPy's and scikit-learn's default.
+# History size of L-BFGS; the default of SciPy and scikit-learn.
 _MEMORY = 10
 
 
 @dataclass(frozen=True)
-class Pass:
-    """How a head does after one pass over the training examples.
+class Iteration:
+    """Scores of the head after one iteration of L-BFGS.
 
-    Losses are without the penalty; all four are means under the weights of the examples.
+    Losses exclude the L2 penalty. All four are means weighted by the sample weights.
     """
 
     train_loss: float
@@ -50,42 +50,42 @@ class Pass:
 
 @dataclass(frozen=True)
 class Solution:
-    """The head under one penalty.
+    """The head fitted with one L2 penalty.
 
     Attributes:
-        penalty: Of the squared kernel; see `solve`.
+        penalty: L2 penalty of the kernel; see `solve`.
         kernel: Shape (num_features, num_classes).
         bias: Shape (num_classes,).
-        passes: One record for each iteration; the last is that of the solution.
+        iterations: Scores after each iteration; the last are those of the solution.
     """
 
     penalty: float
     kernel: Floats
     bias: Floats
-    passes: tuple[Pass, ...]
+    iterations: tuple[Iteration, ...]
 
     @property
-    def scores(self) -> Pass:
-        """How the solution does."""
-        return self.passes[-1]
+    def scores(self) -> Iteration:
+        """Scores of the solution."""
+        return self.iterations[-1]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a head is solved for.
+    """The optimization problem of a head.
 
     Attributes:
-        train: What to learn from; standardised features.
-        validation: What judges; it does not enter the solutions.
-        num_classes: How many logits.
-        max_passes: Iterations under each penalty, at the most.
-        label_smoothing: Share of the target that is spread over all classes.
+        train: Training examples with standardized features.
+        validation: Validation examples; they do not affect the solutions.
+        num_classes: Number of logits.
+        max_iterations: Maximum number of iterations per penalty.
+        label_smoothing: Share of the target spread over all classes, in [0, 1).
     """
 
     train: Examples
     validation: Examples
     num_classes: int
-    max_passes: int
+    max_iterations: int
     label_smoothing: float = 0.0
 
 
@@ -94,15 +94,15 @@ def solve_path(
     penalties: tuple[float, ...] = PENALTIES,
     before: tuple[Solution, ...] = (),
 ) -> Iterator[Solution]:
-    """Yields the head under each penalty, from the strongest on, each begun at the one before.
+    """Yields the head for each L2 penalty, strongest first, each warm-started from the previous.
 
-    They are near enough to the solutions to tell which is best, for `finished` to bring to its end.
-    Ends when two penalties in a row made the validation loss worse.
+    Solutions are precise enough to choose the best, which `converged` then refines. Stops after two
+    penalties in a row without a lower validation loss.
 
     Args:
-        problem: What is solved.
-        penalties: In descending order.
-        before: The solutions under the first penalties, where they are known; they are not yielded.
+        problem: The problem to solve.
+        penalties: L2 penalties in descending order.
+        before: Known solutions for the first penalties; they are not yielded.
 
     Examples:
         >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
@@ -124,19 +124,19 @@ def solve_path(
             return
 
 
-def finished(solution: Solution, problem: Problem) -> Solution:
-    """Returns a solution of `solve_path` brought to its end, with all its passes.
+def converged(solution: Solution, problem: Problem) -> Solution:
+    """Returns a solution of `solve_path` refined to convergence, with all its iterations.
 
     Args:
-        solution: What to go on with.
-        problem: Of which it is a solution; the passes are in all.
+        solution: The solution to refine.
+        problem: Its problem; `max_iterations` includes the iterations so far.
     """
-    left = problem.max_passes - len(solution.passes)
+    left = problem.max_iterations - len(solution.iterations)
     if left <= 0:
         return solution
-    rest = dataclasses.replace(problem, max_passes=left)
+    rest = dataclasses.replace(problem, max_iterations=left)
     end = solve(rest, solution.penalty, solution)
-    return dataclasses.replace(end, passes=(*solution.passes, *end.passes))
+    return dataclasses.replace(end, iterations=(*solution.iterations, *end.iterations))
 
 
 def solve(
@@ -145,19 +145,18 @@ def solve(
     start: Solution | None = None,
     tolerance: float = _TOLERANCE,
 ) -> Solution:
-    """Returns the head of the least mean cross-entropy plus `penalty / 2` times the squared kernel.
+    """Returns the head that minimizes mean cross-entropy plus `penalty / 2` * ||kernel||^2.
 
-    L-BFGS (Liu & Nocedal 1989, Mathematical Programming 45); scikit-learn's
-    `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution where labels are not
-    smoothed. With weights the mean is `sum(weight * loss) / num_examples`, so that an example of
-    weight 2 is as good as two.
+    L-BFGS (Liu & Nocedal 1989, Mathematical Programming 45). Without label smoothing,
+    scikit-learn's `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution. With
+    sample weights the mean is `sum(weight * loss) / num_examples`: weight 2 counts as two examples.
 
     Args:
-        problem: What is solved.
-        penalty: At least 0; with 0, examples that a plane divides have no solution, and the passes
-            end it.
-        start: Where to begin; None is zero logits.
-        tolerance: The largest component of the gradient at the end.
+        problem: The problem to solve.
+        penalty: L2 penalty, at least 0. With 0, linearly separable examples have no solution, and
+            `max_iterations` ends the search.
+        start: Initial solution; None starts from zero.
+        tolerance: Largest component of the gradient at convergence.
 
     Examples:
         >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
@@ -172,9 +171,9 @@ def solve(
         first = np.zeros((problem.train.features.shape[1] + 1) * problem.num_classes)
     else:
         first = np.vstack([start.kernel, start.bias]).ravel().astype(np.float64)
-    options = {"maxiter": problem.max_passes, "maxcor": _MEMORY, "gtol": tolerance, "ftol": 0.0}
-    # Threads of BLAS wait for each other in a loop that keeps their cores busy: on matrices of this
-    # size, beside TensorFlow's own threads, two were up to ninety times slower than one (measured).
+    options = {"maxiter": problem.max_iterations, "maxcor": _MEMORY, "gtol": tolerance, "ftol": 0.0}
+    # BLAS threads spin while they wait for each other. On matrices of this size, next to the
+    # threads of TensorFlow, two were up to ninety times slower than one (measured).
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         found = scipy.optimize.minimize(
             search.objective,
@@ -184,25 +183,25 @@ def solve(
             callback=search.record,
             options=options,
         ).x
-        if not search.passes:  # the start was the solution
+        if not search.iterations:  # it started at the solution
             search.record(found)
     kernel, bias = search.unpack(found)
-    return Solution(penalty, kernel, bias, tuple(search.passes))
+    return Solution(penalty, kernel, bias, tuple(search.iterations))
 
 
 class _Search:
-    """What L-BFGS asks for, with a record of its passes.
+    """Objective and callback of L-BFGS, with the scores after each iteration.
 
     Args:
-        problem: What is solved.
-        penalty: Of the squared kernel.
+        problem: The problem to solve.
+        penalty: L2 penalty of the kernel.
     """
 
     def __init__(self, problem: Problem, penalty: float) -> None:
-        self.passes: list[Pass] = []
+        self.iterations: list[Iteration] = []
         self._problem = problem
         self._penalty = penalty
-        self._latest = (np.inf, 0.0)  # loss and accuracy where the objective was last looked at
+        self._latest = (np.inf, 0.0)  # loss and accuracy at the last evaluation
 
     def unpack(self, flat: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
         """Returns the kernel and the bias in a vector of both."""
@@ -211,7 +210,7 @@ class _Search:
         return matrix[:-1], matrix[-1]
 
     def objective(self, flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        """Returns what is to be least, and its gradient."""
+        """Returns the value to minimize and its gradient."""
         train = self._problem.train
         kernel, bias = self.unpack(flat)
         logits = train.features @ kernel + bias
@@ -223,14 +222,14 @@ class _Search:
         return loss + self._penalty / 2 * float(np.vdot(kernel, kernel)), gradient.ravel()
 
     def record(self, flat: npt.NDArray[np.float64]) -> None:
-        """Takes down a pass, which ends where the objective was looked at last."""
+        """Records an iteration, which ends at the last evaluation of the objective."""
         validation = self._problem.validation
         kernel, bias = self.unpack(flat)
         logits = validation.features @ kernel + bias
         loss, _ = self._loss(logits, validation)
         share = accuracy(logits, validation.labels, validation.weights)
         train_loss, train_accuracy = self._latest
-        self.passes.append(Pass(train_loss, train_accuracy, loss, share))
+        self.iterations.append(Iteration(train_loss, train_accuracy, loss, share))
 
     def _loss(self, logits: Floats, examples: Examples) -> tuple[float, Floats]:
         return smoothed_cross_entropy_and_slope(
@@ -239,8 +238,8 @@ class _Search:
 
 
 def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, list[Floats]]]:
-    """Returns solutions as what JSON can write, and lists of arrays."""
-    facts = [{"penalty": one.penalty, "passes": [vars(x) for x in one.passes]} for one in path]
+    """Returns solutions as a JSON-serializable dict, and lists of arrays."""
+    facts = [{"penalty": one.penalty, "passes": [vars(x) for x in one.iterations]} for one in path]
     arrays = {"kernels": [one.kernel for one in path], "biases": [one.bias for one in path]}
     return {"path": facts}, arrays
 
@@ -248,11 +247,11 @@ def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, l
 def path_of_state(
     state: Mapping[str, Any], arrays: Mapping[str, Sequence[Floats]]
 ) -> list[Solution]:
-    """Returns the solutions that `path_as_state` was given; none where there is no path."""
+    """Returns the solutions stored by `path_as_state`; an empty list if there is none."""
     if "path" not in state:
         return []
     return [
-        Solution(facts["penalty"], kernel, bias, tuple(Pass(**x) for x in facts["passes"]))
+        Solution(facts["penalty"], kernel, bias, tuple(Iteration(**x) for x in facts["passes"]))
         for facts, kernel, bias in zip(
             state["path"], arrays["kernels"], arrays["biases"], strict=True
         )
@@ -260,9 +259,9 @@ def path_of_state(
 
 
 def best_solution(path: Sequence[Solution]) -> Solution:
-    """Returns the solution of the least validation loss.
+    """Returns the solution with the lowest validation loss.
 
-    The loss tells more than the accuracy where validation images are few.
+    With few validation images the loss is less noisy than the accuracy.
 
     Examples:
         >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))
@@ -273,17 +272,17 @@ def best_solution(path: Sequence[Solution]) -> Solution:
 
 
 def start_of_finetuning(path: Sequence[Solution], num_validation: float) -> Solution:
-    """Returns the most penalised solution about as accurate as the best: within a standard error.
+    """Returns the solution with the strongest L2 penalty within one standard error of the best.
 
-    The rule is Breiman et al.'s (1984, Classification and Regression Trees, section 3.4.3). A head
-    that is sure of all training images has next to nothing to say to the backbone, and its first
-    steps harm more than they help: fine-tuned from here five flowers end at a validation loss of
-    0.30 rather than 0.35, and the digits at an accuracy of 0.97 rather than 0.95 (measured).
+    The one-standard-error rule of Breiman et al. (1984, Classification and Regression Trees,
+    section 3.4.3), applied to validation accuracy. An overconfident head has hardly any gradient
+    left for the backbone, and its first steps do more harm than good. Fine-tuned from this
+    solution, five flowers end at a validation loss of 0.30 instead of 0.35, and the digits at an
+    accuracy of 0.97 instead of 0.95 (measured).
 
     Args:
-        path: Solutions from the strongest penalty on.
-        num_validation: How many examples the accuracies are of; of weighted ones the effective
-            number.
+        path: Solutions, strongest penalty first.
+        num_validation: Number of validation examples; the effective number if they are weighted.
 
     Examples:
         >>> points = Examples(np.array([[-1.0], [1.0]]), np.array([0, 1]))

@@ -1,4 +1,4 @@
-"""What the phases of a fit share: what they are given, and training by steps."""
+"""What the phases of a fit share: their materials, and training by gradient steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from tfxfer.training.epochs.trainer import PhaseTraining
 
 @dataclass(frozen=True)
 class Materials:
-    """What every phase of a fit works with.
+    """The materials that every phase of a fit works with.
 
     Attributes:
         config: Settings, all decided.
-        classifiers: What is trained, and what judges it.
-        images: The splits by name; "train" with the weights of its examples.
-        journal: Of the run; after a phase `journal.best` has the best weights so far.
+        classifiers: The classifier in training precision and in float32.
+        images: The splits by name; "train" has sample weights.
+        journal: Journal of the run; after a phase `journal.best` has the best weights so far.
     """
 
     config: DecidedFit
@@ -36,24 +36,24 @@ class Materials:
     journal: Journal
 
     def judging_weights(self) -> np.ndarray | None:
-        """Returns what weighs the validation images that choose among epochs and penalties."""
+        """Returns the sample weights of validation, used to choose epochs and penalties."""
         return judging_weights(self.images["validation"].labels, self.config.class_weights)
 
     def note_trained(self) -> None:
-        """Notes how many parameters are trained; of several phases, the most."""
+        """Records the number of trainable parameters; the maximum over phases."""
         notes = self.journal.notes
         notes.num_trained = max(notes.num_trained, self.classifiers.trained.num_trainable())
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase that is trained by steps.
+    """A phase that is trained by gradient steps.
 
     Attributes:
         name: "head" or "finetune".
-        settings: All decided.
-        augment: Random changes to the images.
-        patience: Epochs without a new best after which the phase stops; 0 never stops it.
+        settings: Settings of the phase, all decided.
+        augment: Augmentation of the training images.
+        patience: Epochs without improvement before early stopping; 0 disables it.
     """
 
     name: str
@@ -63,35 +63,37 @@ class Phase:
 
 
 def train_on_images(
-    given: Materials, phase: Phase, judging: ActivationSource, begun: Checkpoint
+    given: Materials, phase: Phase, evaluated: ActivationSource, checkpoint: Checkpoint
 ) -> None:
-    """Trains on images or, where they do not change, on what the frozen half makes of them.
+    """Trains on images or, without augmentation, on their activations at the frozen half.
 
     Args:
-        given: Whose classifiers have been told what of them is trained.
-        phase: What is left of it is trained.
-        judging: Of the classifier that judges.
-        begun: Where the phase begins, or goes on.
+        given: Materials of the fit; the trainable part of its classifiers is set.
+        phase: The phase to train.
+        evaluated: Source of the float32 classifier's outputs.
+        checkpoint: Where the phase starts or resumes.
     """
     config, journal, classifiers = given.config, given.journal, given.classifiers
     train, whole = given.images["train"], classifiers.trained.model
     objective = classifiers.trained.objective
-    source = judging
+    source = evaluated
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
-    kept = None if changes_images(phase.augment) else source.kept("train")
-    judge, weights = judging.judge("validation"), given.judging_weights()
+    cached = None if changes_images(phase.augment) else source.cached("train")
+    predictor, weights = evaluated.predictor("validation"), given.judging_weights()
 
     def validate() -> Scores:
         classifiers.update_exact()
-        return objective.scores(judge.outputs(), judge.labels, config.label_smoothing, weights)
+        return objective.scores(
+            predictor.outputs(), predictor.labels, config.label_smoothing, weights
+        )
 
-    if kept is None:
+    if cached is None:
         model = source.halves.whole
         batches = Batches.of_images(train, config, phase.augment)
     else:
         model = source.halves.trained
-        batches = Batches.of_examples(kept, config)
+        batches = Batches.of_examples(cached, config)
     PhaseTraining(
         journal=journal,
         config=config,
@@ -103,4 +105,4 @@ def train_on_images(
         validate=validate,
         objective=objective,
         patience=phase.patience,
-    ).run(begun)
+    ).run(checkpoint)

@@ -7,33 +7,41 @@ from tfxfer.models.layers import in_float32
 from tfxfer.models.objectives import Scores
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.system.files import replacing
-from tfxfer.training.beginning import BegunRun
 from tfxfer.training.epochs.loop import Batches
-from tfxfer.training.epochs.trainer import PhaseTraining, finish, keeping_the_best
-from tfxfer.training.epochs.validation import Judge
+from tfxfer.training.epochs.trainer import PhaseTraining, finish, saving_best_weights
+from tfxfer.training.epochs.validation import Predictor
+from tfxfer.training.preparation import PreparedRun
 
 
-def train_epochs(run: BegunRun[PretrainPlan]) -> None:
-    """Trains everything for what is left; the best weights end up in the classifier."""
+def train_epochs(run: PreparedRun[PretrainPlan]) -> None:
+    """Trains the whole network; the best weights end up in the classifier.
+
+    Args:
+        run: A run that was started or resumed.
+
+    Raises:
+        DivergenceError: The loss became NaN or far too high; the best weights so far are saved.
+        InterruptionError: A signal was received; a checkpoint was saved.
+    """
     plan, images, journal = run.plan, run.images, run.journal
     config, model = plan.config, run.classifier.model
     labels, objective = images["validation"].labels, run.classifier.objective
     train = images["train"].weighted(training_weights(images["train"].split, "none"))
-    judged = evaluation_batches(images["validation"], config.batch_size)
+    batches = evaluation_batches(images["validation"], config.batch_size)
     exact = in_float32(model)  # as it is saved
-    judge = Judge(exact, judged, labels, config.batch_size, "validation")
+    predictor = Predictor(exact, batches, labels, config.batch_size, "validation")
 
     def validate() -> Scores:
         copy_weights(model, exact)
-        return objective.scores(judge.outputs(), labels, config.label_smoothing)
+        return objective.scores(predictor.outputs(), labels, config.label_smoothing)
 
     def save() -> None:
         with replacing(plan.run.best_weights) as temporary:
             model.save_weights(temporary)
 
     if not journal.is_past("pretrain"):
-        begun = journal.begin("pretrain")
-        with keeping_the_best(journal, model, save, plan.run.best_weights):
+        checkpoint = journal.begin("pretrain")
+        with saving_best_weights(journal, model, save, plan.run.best_weights):
             PhaseTraining(
                 journal=journal,
                 config=config,
@@ -44,5 +52,5 @@ def train_epochs(run: BegunRun[PretrainPlan]) -> None:
                 batches=Batches.of_images(train, config, config.augment),
                 validate=validate,
                 objective=objective,
-            ).run(begun)
+            ).run(checkpoint)
     finish(journal, model, plan.run.best_weights)

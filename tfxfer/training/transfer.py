@@ -1,4 +1,4 @@
-"""Transfer: a classifier is begun, goes through its phases, and is evaluated."""
+"""Transfer learning: a classifier is prepared, trained in phases, and evaluated."""
 
 import dataclasses
 from collections import Counter
@@ -23,39 +23,39 @@ from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.activations import ActivationSource
-from tfxfer.training.beginning import BegunRun, Session, begin_run
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
-from tfxfer.training.epochs.trainer import finish, keeping_the_best
+from tfxfer.training.epochs.trainer import finish, saving_best_weights
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.phases import Materials
+from tfxfer.training.preparation import PreparedRun, Session, prepare_run
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """A fit that is begun.
+class PreparedFit:
+    """A fit that is ready to be trained.
 
     Attributes:
-        run: What is fitted, and where that is written down.
-        materials: What its phases work with.
+        run: The run, started or resumed.
+        materials: The materials of its phases.
     """
 
-    run: BegunRun[Plan]
+    run: PreparedRun[Plan]
     materials: Materials
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves, beside the run's files.
+    """Result of training, besides the files of the run.
 
     Attributes:
-        plan: What was trained, and the run.
-        model: Images in [0, 255] to probabilities, float32.
-        journal: Of the run.
-        metrics: What `metrics.json` holds, but for the export and the seconds of what follows.
-        images: By split.
-        probabilities: Of the splits that judge, (num_examples, num_classes) each.
+        plan: The plan of the fit.
+        model: Maps images in [0, 255] to probabilities, float32.
+        journal: Journal of the run.
+        metrics: Content of `metrics.json`, except the export and the seconds of later steps.
+        images: Images by split.
+        probabilities: Probabilities by evaluated split, (num_examples, num_classes) each.
     """
 
     plan: Plan
@@ -67,25 +67,24 @@ class Trained:
 
 
 def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
-    """Trains the classifier of a plan as `fit` does; it is neither exported nor reported.
+    """Trains the classifier of a plan as `fit` does, without export and report.
 
-    The run's directory has all but what an export and a report leave. It is the caller's, as `fit`
-    makes sure by `holding`.
+    The caller must hold the lock of the run, as `fit` does with `holding`.
 
     Args:
-        plan: What is trained, and the run.
-        interruptions: What ends the training early.
-        say: Takes each line for the person who watches.
+        plan: The plan of the fit.
+        interruptions: Signals received so far.
+        say: Called with each progress message.
 
     Raises:
-        InterruptionError: Ctrl-C or SIGTERM; the same plan goes on where it was.
+        InterruptionError: Ctrl-C or SIGTERM; the same plan resumes where it stopped.
         RunError: Data, weights or training failed; the message says what.
     """
     session = Session(interruptions, say)
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
         session.clock.lap("data")
-        fitting = begin_fit(plan, classifier, session)
+        fitting = prepare_fit(plan, classifier, session)
         trained = evaluate(fitting, train_phases(fitting))
     metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
     trained = dataclasses.replace(trained, metrics=metrics)
@@ -94,28 +93,32 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
     return trained
 
 
-def begin_fit(
+def prepare_fit(
     plan: Plan, classifier: Classifier, session: Session, asked: FitConfig | None = None
-) -> Fitting:
-    """Begins the run of a fit, or finds it where it was; see `begin_run`."""
-    run = begin_run(plan, classifier, session, asked)
+) -> PreparedFit:
+    """Starts or resumes the run of a fit; see `prepare_run`."""
+    run = prepare_run(plan, classifier, session, asked)
     record_seen(plan.run, plan.source, run.images, plan.config)
     weights = training_weights(run.images["train"].split, plan.config.class_weights)
     images = {**run.images, "train": run.images["train"].weighted(weights)}
     pair = ClassifierPair.of(plan, classifier)
     session.clock.lap("images")
-    return Fitting(run, Materials(plan.config, pair, images, run.journal))
+    return PreparedFit(run, Materials(plan.config, pair, images, run.journal))
 
 
-def train_phases(fitting: Fitting) -> ActivationSource:
-    """Runs the phases that are left, and returns what judges the classifier.
+def train_phases(fitting: PreparedFit) -> ActivationSource:
+    """Runs the remaining phases, and loads and saves the best weights of all phases.
 
-    The classifier has the best weights of all phases then, and so has the run.
+    Args:
+        fitting: A fit that was started or resumed.
+
+    Returns:
+        The source of the classifier's outputs on each split.
 
     Raises:
-        DivergenceError: The loss is no number any more, or far too high; `model.keras` has the best
-            weights so far, if there are any.
-        InterruptionError: A signal has come.
+        DivergenceError: The loss became NaN or far too high; `model.keras` has the best weights so
+            far, if there are any.
+        InterruptionError: A signal was received; a checkpoint was saved.
     """
     run, classifier = fitting.run.plan.run, fitting.run.classifier
 
@@ -123,43 +126,43 @@ def train_phases(fitting: Fitting) -> ActivationSource:
         with replacing(run.model) as temporary:
             classifier.with_probabilities().save(temporary)
 
-    with keeping_the_best(fitting.run.journal, classifier.model, save, run.model):
-        judging = _run_phases(fitting)
+    with saving_best_weights(fitting.run.journal, classifier.model, save, run.model):
+        source = _run_phases(fitting)
     finish(fitting.run.journal, classifier.model, run.best_weights)
-    return judging
+    return source
 
 
-def _run_phases(fitting: Fitting) -> ActivationSource:
-    """Runs the head phase and the finetune phase, those of the two that there are."""
+def _run_phases(fitting: PreparedFit) -> ActivationSource:
+    """Runs the head phase and the finetune phase, as far as the settings have them."""
     given, clock = fitting.materials, fitting.run.clock
     config = given.config
     if not config.finetune.epochs:
-        judging = train_head(given).source
+        source = train_head(given).source
         clock.lap("head")
         clock.lap("finetune")
-        return judging
+        return source
     start = None
     if config.head.epochs and not given.journal.is_past("head"):
-        start = train_head(given).start  # its features leave the memory
+        start = train_head(given).start  # frees its features
     clock.lap("head")
-    judging = finetune(given, Trainable.of(config.finetune), start)
+    source = finetune(given, Trainable.of(config.finetune), start)
     clock.lap("finetune")
-    return judging
+    return source
 
 
-def evaluate(fitting: Fitting, judging: ActivationSource) -> Trained:
-    """Scores a classifier that is trained, calibrates it if that is set, and saves it.
+def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
+    """Evaluates a trained classifier, calibrates it if `calibrate` is set, and saves it.
 
     Args:
-        fitting: Whose phases have ended.
-        judging: What judges its classifier.
+        fitting: A fit whose phases are finished.
+        source: The source of its classifier's outputs.
     """
     run, images = fitting.run, fitting.materials.images
     config = run.plan.config
-    # What is saved is float32; the frozen half of this has done its work.
+    # The saved model is float32.
     fitting.materials.classifiers.update_exact()
     probabilities = {
-        name: run.classifier.objective.activate(judging.judge(name).outputs())
+        name: run.classifier.objective.activate(source.predictor(name).outputs())
         for name in SCORED_SPLITS
         if name in images
     }
@@ -174,13 +177,13 @@ def evaluate(fitting: Fitting, judging: ActivationSource) -> Trained:
     model = run.classifier.with_probabilities()
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    source, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
+    opened, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
     metrics = FitMetrics(
         splits={name: summarize(p, labels[name]) for name, p in probabilities.items()},
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
         best=BestEpoch(best.phase, best.epoch) if best else None,
-        data=DataRecord(source.name, run.fingerprint, list(source.notes)),
-        num_classes=len(source.class_names),
+        data=DataRecord(opened.name, run.fingerprint, list(opened.notes)),
+        num_classes=len(opened.class_names),
         parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
         skipped=dict(Counter(one.split for one in run.skipped)),
         penalty=notes.penalty,

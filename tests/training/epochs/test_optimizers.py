@@ -78,7 +78,7 @@ def test_without_weight_decay_a_weight_without_gradient_stays(optimizer):
     assert step(phase, [0.0, 0.0]) == pytest.approx([1.0, 1.0])
 
 
-def test_the_optimizer_is_the_one_that_was_asked_for():
+def test_the_optimizer_is_that_of_the_setting():
     kinds = {
         "sgd": keras.optimizers.SGD,
         "adam": keras.optimizers.Adam,

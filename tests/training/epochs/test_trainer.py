@@ -12,7 +12,7 @@ from tfxfer.data.opening import open_source
 from tfxfer.models.objectives import SOFTMAX
 from tfxfer.system.devices import dtype_policy
 from tfxfer.training.epochs.loop import Batches, compiled_view, run_epochs
-from tfxfer.training.epochs.validation import Judge, predict_splits
+from tfxfer.training.epochs.validation import Predictor, predict_splits
 
 PHASE = FinetuneConfig(
     epochs=4,
@@ -32,7 +32,7 @@ def tiny_model():
 
 
 def only(dataset, steps):
-    """Returns the batches of a phase that is begun once."""
+    """Returns the batches of a phase that is started once."""
     return Batches(steps, lambda first, end, step: dataset)
 
 
@@ -74,13 +74,15 @@ def test_only_the_epochs_that_are_left_are_run():
     assert seen == [3]
 
 
-def test_a_judge_gives_the_loss_and_accuracy_that_keras_gives():
+def test_a_predictor_gives_the_loss_and_accuracy_of_keras():
     model = tiny_model()
     examples = batches(1)
     labels = np.concatenate([labels for _, labels in examples])
     view = compiled_view(model, PHASE, SMOOTHED, 2)
     expected = view.evaluate(examples, verbose=0)
-    found = SOFTMAX.scores(Judge(model, examples, labels, 4, "validation").outputs(), labels, 0.1)
+    found = SOFTMAX.scores(
+        Predictor(model, examples, labels, 4, "validation").outputs(), labels, 0.1
+    )
     assert found == pytest.approx(expected, rel=1e-5)
 
 
@@ -103,7 +105,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         labels = np.arange(num_examples) % 2
         steps = -(-num_examples // 3)
         view = compiled_view(model, PHASE, SMOOTHED, steps, together)
-        judge = Judge(model, array_batches(features, labels, 3), labels, 3, "validation")
+        judge = Predictor(model, array_batches(features, labels, 3), labels, 3, "validation")
         validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: judge.outputs())
         Counting.calls = 0
         trained = feature_batches(features, labels, 3, seed=0, epochs=epochs)
@@ -112,7 +114,7 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         return Counting.calls
 
     least = tracings(9, 1)
-    # To train, to judge, and once for Keras to see the shapes.
+    # To train, to validate, and once for Keras to see the shapes.
     assert 2 <= least <= 3
     assert tracings(10, 4) == least
     assert tracings(16, 4) == least

@@ -1,1 +1,1 @@
-"""Trains a model for epochs."""
+"""Training by epochs: trainer, loop, callbacks, optimizers."""

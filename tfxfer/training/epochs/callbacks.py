@@ -1,4 +1,4 @@
-"""What happens at the end of each epoch."""
+"""Keras callbacks of a phase: history, early stopping, checkpoints, progress lines."""
 
 import math
 import time
@@ -13,45 +13,45 @@ from tfxfer.runs.history import Epoch, History
 from tfxfer.runs.journal import Journal
 from tfxfer.system.progress import Pace, Progress, readable_seconds
 from tfxfer.training.epochs.state import training_state
-from tfxfer.training.logistic_regression import Solution
+from tfxfer.training.logistic_regression import Iteration, Solution
 
-# A training loss of so many times that of a guess is not that of a network that learns.
+# A training loss this many times that of random guessing has diverged.
 _TIMES_A_GUESS = 10
 
 
 @dataclass(frozen=True)
 class Course:
-    """How far a phase goes, and how far it had got before.
+    """Length of a phase, and where it is resumed.
 
     Attributes:
         phase: "head", "finetune" or "pretrain".
-        epochs: How many the phase has.
-        guess_loss: The loss of a guess; one far above it is no training any more.
-        patience: Epochs without a new best after which the phase stops; 0 never stops it.
-        waited: Epochs without a new best, of a phase that is gone on with.
-        first_step: Steps that were taken before, of the epoch that is gone on with.
+        epochs: Number of epochs of the phase.
+        guess_loss: Loss of random guessing; far above it, training has diverged.
+        patience: Epochs without improvement before early stopping; 0 disables it.
+        wait: Epochs without improvement before the phase was interrupted.
+        first_step: Steps of the resumed epoch that were taken before.
     """
 
     phase: str
     epochs: int
     guess_loss: float
     patience: int = 0
-    waited: int = 0
+    wait: int = 0
     first_step: int = 0
 
 
 class PhaseRecorder(keras.callbacks.Callback):
-    """Follows one phase: records each epoch, keeps the best weights, stops when told to.
+    """Evaluates and records each epoch, keeps the best weights, and stops early.
 
-    Callbacks behind it find in an epoch's logs, beside training's "loss" and "accuracy", also
-    "val_loss", "val_accuracy" and "learning_rate", by the names that Keras gives them.
+    Adds "val_loss", "val_accuracy" and "learning_rate" to the epoch's logs, for the callbacks that
+    come after it.
 
     Args:
-        history: Where epochs are written down.
-        course: Of the phase.
-        validate: Returns loss and accuracy on validation, as the model is now.
+        history: History of the run.
+        course: Length of the phase.
+        validate: Returns the current loss and accuracy on validation.
         keep_best: Called after each epoch that is the best of the run so far.
-        say: Prints a line.
+        say: Called with each progress message.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         say: Callable[[str], None],
     ) -> None:
         super().__init__()
-        self.waited = course.waited
+        self.wait = course.wait
         self._history = history
         self._course = course
         self._phase = course.phase
@@ -73,12 +73,12 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._say = say
         self._before = course.first_step
         self._epoch = 0
-        self._is_first = True  # of the epochs that are run here
+        self._is_first = True  # epoch of this process
         self._epoch_start = time.perf_counter()
         self._pace = Pace(self._epoch_start)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Starts the epoch's clock."""
+        """Starts timing the epoch."""
         self._epoch_start = time.perf_counter()
         self._epoch = epoch
         self._steps = self._before + self.params["steps"]
@@ -87,34 +87,35 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self._steps)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Shows how far the epoch is.
+        """Shows the progress within the epoch.
 
         Raises:
-            DivergenceError: The loss is not a number any more.
+            DivergenceError: The loss became NaN or infinite.
         """
         step = self._before + batch + 1
         self._progress.update(step)
         if self._is_first and batch == 0 and step < self._steps:
             self._pace.begin(time.perf_counter(), self._epoch + step / self._steps)
-        # It is the mean over the epoch so far: once it is no number, it stays so.
+        # It is the mean over the epoch so far: once it is NaN, it stays NaN.
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             self._progress.clear()
-            raise self._diverged(f"became {loss} in step {step} of epoch", "")
+            what = "NaN" if math.isnan(loss) else "infinite"
+            raise self._diverged(f"became {what} in step {step} of epoch")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Records the epoch.
+        """Evaluates and records the epoch.
 
         Raises:
-            DivergenceError: The loss is far above that of a guess.
+            DivergenceError: The loss is far above that of random guessing.
         """
         self._progress.clear()
         values = {} if logs is None else logs
         loss = float(values["loss"])
         if loss > self._largest_loss:
             guess = self._course.guess_loss
-            raise self._diverged(f"is {loss:.4g} in epoch", f", where guessing gives {guess:.3g}")
-        record = self._judged(epoch + 1, loss, float(values["accuracy"]))
+            raise self._diverged(f"is {loss:.4g} in epoch", f" (random guessing: {guess:.3g})")
+        record = self._evaluated(epoch + 1, loss, float(values["accuracy"]))
         values |= {
             "val_loss": record.validation_loss,
             "val_accuracy": record.validation_accuracy,
@@ -124,7 +125,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         best = self._history.add(record)
         if best:
             self._keep_best()
-        self.waited = 0 if best else self.waited + 1
+        self.wait = 0 if best else self.wait + 1
         now = time.perf_counter()
         left = self._pace.left(now, epoch + 1, self._course.epochs)
         if self._is_first:
@@ -133,16 +134,17 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._say(_line(record, self._course.epochs, best, left))
         if (
             self._course.patience
-            and self.waited >= self._course.patience
+            and self.wait >= self._course.patience
             and epoch + 1 < self._course.epochs
         ):
             self._say(
-                f"{self._phase}: stopped, no better validation result in {self.waited} epochs"
+                f"{self._phase}: early stopping, no better validation result within the patience "
+                f"of {self._course.patience} epoch{'' if self._course.patience == 1 else 's'}"
             )
             self.model.stop_training = True
 
-    def _judged(self, number: int, train_loss: float, train_accuracy: float) -> Epoch:
-        """Returns an epoch of training with how the model does on validation after it."""
+    def _evaluated(self, number: int, train_loss: float, train_accuracy: float) -> Epoch:
+        """Returns the record of an epoch, with the model's scores on validation."""
         validation_loss, validation_accuracy = self._validate()
         return Epoch(
             phase=self._phase,
@@ -155,7 +157,7 @@ class PhaseRecorder(keras.callbacks.Callback):
             seconds=round(time.perf_counter() - self._epoch_start, 3),
         )
 
-    def _diverged(self, what: str, than: str) -> DivergenceError:
+    def _diverged(self, what: str, than: str = "") -> DivergenceError:
         options = "--" if self._phase == "pretrain" else f"--{self._phase}-"
         return DivergenceError(
             f"The training loss {what} {self._epoch + 1} of the {self._phase} phase{than}. Try a "
@@ -164,53 +166,58 @@ class PhaseRecorder(keras.callbacks.Callback):
 
 
 def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:
-    width = len(str(epochs))
-    return (
-        f"{epoch.phase:8s} {epoch.epoch:{width}d}/{epochs}"
-        f"  loss {epoch.train_loss:.4f}  accuracy {epoch.train_accuracy:.4f}"
-        f"  validation loss {epoch.validation_loss:.4f}"
-        f"  accuracy {epoch.validation_accuracy:.4f} {'*' if best else ' '}"
-        f"  {readable_seconds(seconds_left)} left"
-    )
+    number = f"epoch {epoch.epoch:{len(str(epochs))}d}/{epochs}"
+    left = f"{readable_seconds(seconds_left)} left" if epoch.epoch < epochs else ""
+    return _row(epoch.phase, number, epoch, best, left)
 
 
 def solution_line(solution: Solution, best: bool) -> str:
-    """Returns the line on the head under one penalty, as a person reads it."""
-    scores = solution.scores
-    return (
-        f"head     penalty {solution.penalty:<6g}"
-        f"  loss {scores.train_loss:.4f}  accuracy {scores.train_accuracy:.4f}"
-        f"  validation loss {scores.validation_loss:.4f}"
-        f"  accuracy {scores.validation_accuracy:.4f} {'*' if best else ' '}"
-        f"  {len(solution.passes)} pass{'' if len(solution.passes) == 1 else 'es'}"
-    )
+    """Returns the progress line of the head fitted with one L2 penalty."""
+    count = len(solution.iterations)
+    iterations = f"{count} iteration{'' if count == 1 else 's'}"
+    return _row("head", f"L2={solution.penalty:g}", solution.scores, best, iterations)
+
+
+def _row(phase: str, place: str, scores: Epoch | Iteration, best: bool, rest: str) -> str:
+    """Returns a progress line whose columns are aligned with those of all phases."""
+    columns = [
+        f"{phase:8s}",
+        f"{place:11s}",
+        f"loss {scores.train_loss:6.4f}",
+        f"accuracy {scores.train_accuracy:.4f}",
+        f"val_loss {scores.validation_loss:6.4f}",
+        f"val_accuracy {scores.validation_accuracy:.4f}",
+        "best" if best else "    ",
+        rest,
+    ]
+    return "  ".join(columns).rstrip()
 
 
 class Checkpointing(keras.callbacks.Callback):
-    """Takes down a phase as it is trained, and ends it where a signal or the budget says so.
+    """Saves checkpoints of a phase, and ends it on a signal or when the time budget is exhausted.
 
     Args:
-        journal: Of the run.
-        first_step: Of the epoch that is gone on with: steps that were taken before.
-        waited: Returns how many epochs have passed since the best one.
+        journal: Journal of the run.
+        first_step: Steps of the resumed epoch that were taken before.
+        wait: Returns the number of epochs since the best one.
     """
 
-    def __init__(self, journal: Journal, first_step: int, waited: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, first_step: int, wait: Callable[[], int]) -> None:
         super().__init__()
         self._journal = journal
         self._before = first_step
-        self._waited = waited
+        self._wait = wait
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Notes the epoch's number."""
+        """Remembers the number of the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Takes down the step if a signal has come or it is time, but for an epoch's last step.
+        """Saves a checkpoint if a signal was received or one is due, except on the last step.
 
         Raises:
-            InterruptionError: A signal has come.
+            InterruptionError: A signal was received.
         """
         journal = self._journal
         step = self._before + batch + 1
@@ -219,18 +226,17 @@ class Checkpointing(keras.callbacks.Callback):
         if journal.interruptions.received is not None or journal.is_due:
             self._write(self._epoch, step)
         journal.interruptions.check()
-        if journal.budget.is_over:
+        if journal.budget.is_exhausted:
             journal.say(
-                f"the time is over: epoch {self._epoch + 1} ends at step {step}, and the training "
-                "with it"
+                f"time budget exhausted: training ends at step {step} of epoch {self._epoch + 1}"
             )
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Takes down the epoch, unless epochs are shorter than that takes.
+        """Saves a checkpoint, unless that takes longer than the epochs do.
 
         Raises:
-            InterruptionError: A signal has come.
+            InterruptionError: A signal was received.
         """
         self._before = 0
         journal = self._journal
@@ -241,9 +247,9 @@ class Checkpointing(keras.callbacks.Callback):
         ):
             self._write(epoch + 1, 0)
         journal.interruptions.check()
-        if journal.budget.is_over:
+        if journal.budget.is_exhausted:
             self.model.stop_training = True
 
     def _write(self, epoch: int, step: int) -> None:
-        state = {"epoch": epoch, "step": step, "waited": self._waited()}
+        state = {"epoch": epoch, "step": step, "waited": self._wait()}
         self._journal.write(state, training_state(self.model))

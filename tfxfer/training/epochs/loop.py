@@ -23,29 +23,29 @@ def compiled_view(
     phase: GradientPhase,
     config: DecidedRun,
     steps: int,
-    most_together: int = 1,
+    max_steps_per_execution: int = 1,
     objective: Objective = SOFTMAX,
 ) -> keras.Model:
-    """Returns a model of the same layers that is compiled for a phase with a new optimizer.
+    """Returns a model of the same layers, compiled for a phase with a new optimizer.
 
-    A model's own compilation goes along into every file that it, or a model around it, is saved in:
-    its loss and its optimizer's state. The view's does not.
+    The loss and optimizer state of a compiled model are saved with it. Those of the view are not.
 
-    Under `mixed_float16` the loss is multiplied, and the gradients divided, by what keeps those
-    from vanishing (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2); Keras does so by
-    itself only where that is the global dtype policy.
+    With `mixed_float16` the loss is scaled so that gradients do not underflow (Micikevicius et al.
+    2018, arXiv:1710.03740, section 3.2). Keras does so by itself only if that is the global dtype
+    policy.
 
     Args:
-        model: Images or features to logits.
-        phase: A phase whose settings are all decided.
-        config: Of the run; `label_smoothing`, `precision` and `xla` are read.
-        steps: Batches in an epoch.
-        most_together: Steps between which Python is not asked, at the most; more than one where a
-            step is so short that this matters.
-        objective: What the model is trained for.
+        model: Maps images or features to logits.
+        phase: Settings of the phase, all decided.
+        config: Settings of the run; `label_smoothing`, `precision` and `xla` are read.
+        steps: Batches per epoch.
+        max_steps_per_execution: Upper limit of Keras' `steps_per_execution`; more than 1 for steps
+            so short that the Python overhead matters.
+        objective: Loss and metric of the training.
     """
-    # Keras would take more steps than an epoch has, had it to take a part of so many.
-    together = max(number for number in range(1, most_together + 1) if steps % number == 0)
+    # With a number that does not divide the epoch, Keras would take more steps than it has.
+    divisors = range(1, max_steps_per_execution + 1)
+    steps_per_execution = max(number for number in divisors if steps % number == 0)
     view = keras.Model(model.input, model.output)
     optimizer = build_optimizer(phase, steps)
     if config.precision == "mixed_float16":
@@ -53,15 +53,15 @@ def compiled_view(
     view.compile(
         optimizer=optimizer,
         loss=objective.loss(config.label_smoothing),
-        # Weighted as the loss is, where batches come with weights; Keras' `metrics` never are.
+        # Uses the sample weights, as the loss does; Keras' `metrics` never do.
         weighted_metrics=[objective.keras_metric()],
-        steps_per_execution=together,
+        steps_per_execution=steps_per_execution,
         jit_compile={"on": True, "off": False}.get(config.xla, "auto"),
     )
-    # All that a checkpoint holds is there from the start.
+    # Create all variables that a checkpoint holds.
     optimizer.build(view.trainable_variables)
     for metric in view.metrics:
-        if hasattr(metric, "build"):  # what holds those that `compile` was given
+        if hasattr(metric, "build"):  # the container of the compiled metrics
             metric.build(keras.KerasTensor((None,), "int32"), view.output)
     return view
 
@@ -71,11 +71,10 @@ class Batches:
     """The batches of a phase.
 
     Attributes:
-        steps: Batches in an epoch.
-        of: Returns those of the epochs from the first to before the second number, one after the
-            other, without the first so many of the first epoch: (x, labels), or with weights of
-            mean 1 as the third. A batch's loss is its weighted sum divided by its number of
-            examples, whatever their weights.
+        steps: Batches per epoch.
+        of: `of(first, end, step)` returns the batches of epochs `first` to `end - 1`, without the
+            first `step` batches of the first one: (x, y), or (x, y, sample_weight) with weights of
+            mean 1. The loss of a batch is its weighted sum divided by its number of examples.
     """
 
     steps: int
@@ -88,9 +87,9 @@ class Batches:
         """Returns the batches of a phase that is trained on images.
 
         Args:
-            images: What to train on.
-            config: Of the run; `batch_size` and `seed` are read.
-            augment: Random changes, others in each epoch.
+            images: Training images.
+            config: Settings of the run; `batch_size` and `seed` are read.
+            augment: Augmentation, drawn again in each epoch.
         """
 
         def between(first: int, end: int, step: int) -> tf.data.Dataset:
@@ -108,7 +107,7 @@ class Batches:
 
     @classmethod
     def of_examples(cls, examples: Examples, config: DecidedRun) -> Self:
-        """Returns the batches of a phase that is trained on what is in memory, likewise."""
+        """Returns the batches of a phase that is trained on examples in memory."""
 
         def between(first: int, end: int, step: int) -> tf.data.Dataset:
             return feature_batches(
@@ -134,16 +133,15 @@ def run_epochs(
     first_epoch: int = 0,
     first_step: int = 0,
 ) -> None:
-    """Trains what is trainable of a compiled model for the steps of a phase that are left.
+    """Trains a compiled model for the remaining steps of a phase.
 
     Args:
-        view: What `compiled_view` returned.
-        batches: Of the phase.
-        callbacks: Told of each batch and epoch; in the first epoch a step's number is counted from
-            the first that is left.
-        epochs: Of the whole phase.
-        first_epoch: Number of the first epoch, from 0.
-        first_step: Steps of that epoch which were taken before.
+        view: The model returned by `compiled_view`.
+        batches: Batches of the phase.
+        callbacks: Keras callbacks; in a resumed epoch they count only the remaining steps.
+        epochs: Number of epochs of the whole phase.
+        first_epoch: Index of the first epoch, from 0.
+        first_step: Steps of that epoch that were taken before.
     """
 
     def run(first: int, end: int, step: int) -> None:
@@ -153,7 +151,7 @@ def run_epochs(
             epochs=end,
             steps_per_epoch=batches.steps - step,
             callbacks=list(callbacks),
-            shuffle=False,  # the batches are in a new order in each epoch already
+            shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
 
@@ -166,8 +164,8 @@ def run_epochs(
         run(first_epoch, epochs, 0)
 
 
-def batch_size_of(epochs: int, steps: int) -> str:
-    """Returns how long a phase is, as a person says it."""
+def phase_length(epochs: int, steps: int) -> str:
+    """Returns the length of a phase as text: "3 epochs of 1,250 steps"."""
     return (
         f"{epochs} epoch{'' if epochs == 1 else 's'} of {steps:,} step{'' if steps == 1 else 's'}"
     )

@@ -1,4 +1,4 @@
-"""From a phase's settings to its optimizer, with the learning rate as a function of the step."""
+"""Optimizers and learning rate schedules from the settings of a phase."""
 
 import math
 
@@ -6,7 +6,7 @@ import keras
 
 from tfxfer.config.decided import GradientPhase
 
-# Decay pulls a weight towards zero; a bias or a normalisation's scale has no reason to go there
+# Biases and normalization scales are exempt from weight decay
 # (He et al. 2019, "Bag of Tricks", arXiv:1812.01187, section 3.1).
 _NOT_DECAYED = ["bias", "gamma", "beta"]
 
@@ -14,17 +14,17 @@ _NOT_DECAYED = ["bias", "gamma", "beta"]
 def learning_rate_schedule(
     phase: GradientPhase, steps_per_epoch: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate by step: a linear warm-up to the peak, then the phase's decay.
+    """Returns the learning rate schedule: linear warm-up to the peak, then decay.
 
-    `cosine` falls from the peak to zero at the phase's last step (Loshchilov & Hutter 2017,
-    arXiv:1608.03983, without restarts); `constant` stays at the peak.
+    `cosine` decays from the peak to zero at the last step of the phase (Loshchilov & Hutter 2017,
+    arXiv:1608.03983, without restarts). `constant` stays at the peak.
 
     Args:
-        phase: A phase whose settings are all decided.
-        steps_per_epoch: Optimizer updates in one epoch.
+        phase: Settings of the phase, all decided.
+        steps_per_epoch: Optimizer updates per epoch.
     """
     total_steps = phase.epochs * steps_per_epoch
-    # At least one step is left for the decay, also where the warm-up is as long as the phase.
+    # Leave at least one step for the decay, even if the warm-up is as long as the phase.
     warmup_steps = min(math.ceil(phase.warmup_epochs * steps_per_epoch), total_steps - 1)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup_steps > 0 else phase.learning_rate,
@@ -36,14 +36,15 @@ def learning_rate_schedule(
 
 
 def build_optimizer(phase: GradientPhase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Returns a new optimizer for a phase: its rule, rate, weight decay and clipping.
+    """Returns a new optimizer with learning rate schedule, weight decay and gradient clipping.
 
-    Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv:1711.05101) under
-    each rule, so `adam` with a weight decay is `adamw`; biases and normalisation scales are spared.
+    Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv:1711.05101) for
+    every optimizer, so `adam` with weight decay is `adamw`. Biases and normalization scales are
+    exempt.
 
     Args:
-        phase: A phase whose settings are all decided.
-        steps_per_epoch: Optimizer updates in one epoch.
+        phase: Settings of the phase, all decided.
+        steps_per_epoch: Optimizer updates per epoch.
     """
     common = {
         "learning_rate": learning_rate_schedule(phase, steps_per_epoch),

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model and its optimizer."""
+"""The state of a model and its optimizer, as a checkpoint holds it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,16 @@ import numpy as np
 
 
 def training_state(view: keras.Model) -> dict[str, list[np.ndarray]]:
-    """Returns everything that the next step of a compiled model depends on beside its batch.
+    """Returns everything that the next training step depends on besides its batch.
 
     Args:
-        view: What `loop.compiled_view` returned.
+        view: The model returned by `loop.compiled_view`.
+
+    Returns:
+        Variables by group: "model", "optimizer" and "metrics".
     """
     if hasattr(view, "jax_state_sync"):
-        view.jax_state_sync()  # within an epoch JAX has the state, and not the variables
+        view.jax_state_sync()  # within an epoch JAX keeps the state outside the variables
     return {
         name: [keras.ops.convert_to_numpy(variable) for variable in variables]
         for name, variables in _variables(view).items()
@@ -22,9 +25,9 @@ def training_state(view: keras.Model) -> dict[str, list[np.ndarray]]:
 
 
 def restore_training_state(view: keras.Model, arrays: Mapping[str, list[np.ndarray]]) -> None:
-    """Puts a compiled model into the state that `training_state` returned.
+    """Restores the state that `training_state` returned, except the metrics.
 
-    The metrics are left to `restore_metrics`, as Keras clears them when an epoch begins.
+    Keras resets metrics at the start of an epoch; `restore_metrics` restores them after that.
     """
     for name, variables in _variables(view).items():
         if name != "metrics":
@@ -32,17 +35,17 @@ def restore_training_state(view: keras.Model, arrays: Mapping[str, list[np.ndarr
 
 
 def generator_states(model: keras.Model) -> list[np.ndarray]:
-    """Returns where the random generators of a model's layers are, such as those of dropout."""
+    """Returns the states of a model's random generators, such as those of dropout."""
     return [keras.ops.convert_to_numpy(state) for state in _generators(model)]
 
 
 def restore_generators(model: keras.Model, states: list[np.ndarray]) -> None:
-    """Puts the random generators of a model's layers where `generator_states` found them."""
+    """Restores the states that `generator_states` returned."""
     _assign(_generators(model), states)
 
 
 def restore_metrics(view: keras.Model, arrays: Mapping[str, list[np.ndarray]]) -> None:
-    """Gives the metrics of a compiled model what they had counted of the epoch."""
+    """Restores the metrics of a partly trained epoch."""
     _assign(_variables(view)["metrics"], arrays["metrics"])
 
 
@@ -53,8 +56,8 @@ def _generators(model: keras.Model) -> list[Any]:
 
 def _variables(view: keras.Model) -> dict[str, list[Any]]:
     return {
-        "model": view.variables,  # with the states of random generators, unlike `weights`
-        "optimizer": view.optimizer.variables,  # with the loss scale
+        "model": view.variables,  # includes random generators, unlike `weights`
+        "optimizer": view.optimizer.variables,  # includes the loss scale
         "metrics": view.metrics_variables,
     }
 

@@ -1,4 +1,4 @@
-"""The passes over images that verbs share: the epochs of a phase, and the scores at the end."""
+"""Trains the epochs of a phase, within the time budget, and keeps the best weights."""
 
 import contextlib
 import dataclasses
@@ -15,22 +15,22 @@ import numpy as np
 from tfxfer.config.decided import DecidedRun, GradientPhase
 from tfxfer.errors import DivergenceError
 from tfxfer.models.objectives import Objective, Scores
-from tfxfer.runs.budget import epochs_in
+from tfxfer.runs.budget import affordable_epochs
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
 from tfxfer.system.files import replacing
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
-from tfxfer.training.epochs.loop import Batches, batch_size_of, compiled_view, run_epochs
+from tfxfer.training.epochs.loop import Batches, compiled_view, phase_length, run_epochs
 from tfxfer.training.epochs.state import restore_metrics, restore_training_state, training_state
 
-# What of the time is kept for the end: passes over validation images, in which the splits are
-# scored, and the export (measured: 6 s, and 30 s on a slow machine).
+# Time reserved for the end: passes over the validation images, for evaluating all splits, and the
+# export (measured: 6 s, and 30 s on a slow machine).
 _RESERVED_PASSES, _EXPORT_SECONDS = 2, 20.0
 
-# Steps, or executions of several, that are timed to see how many fit into the time.
+# Executions of one or more steps that are timed to see how many fit into the time budget.
 _TIMED_STEPS = 5
 
-# The part of the time that is left within which a pass over validation is timed once more.
+# A pass over validation that takes less than this share of the remaining time is timed again.
 _SHORT_PASS = 0.02
 
 
@@ -39,18 +39,18 @@ class PhaseTraining:
     """The training of one phase of a run.
 
     Attributes:
-        journal: Of the run; `journal.best` has the best weights after it.
-        config: Of the run.
-        name: Of the phase: "head", "finetune" or "pretrain".
-        phase: Its settings, all decided.
-        model: To logits; what of it is trainable is trained.
-        kept: The model of which the weights are kept when they are the best so far.
-        part: What that is of the classifier.
-        batches: Of the phase.
-        validate: Returns how the model does on validation as it is now.
-        objective: What the model is trained for.
-        most_together: See `compiled_view`.
-        patience: Epochs without a new best after which the phase stops; 0 never stops it.
+        journal: Journal of the run; afterwards `journal.best` has the best weights.
+        config: Settings of the run.
+        name: Name of the phase: "head", "finetune" or "pretrain".
+        phase: Settings of the phase, all decided.
+        model: The model to train; it gives logits.
+        kept: The model whose weights are kept when they are the best so far.
+        batches: Batches of the phase.
+        validate: Returns the current scores on validation.
+        objective: Loss and metric of the training.
+        part: The part of the classifier that `kept` is.
+        max_steps_per_execution: See `compiled_view`.
+        patience: Epochs without improvement before early stopping; 0 disables it.
     """
 
     journal: Journal
@@ -63,7 +63,7 @@ class PhaseTraining:
     validate: Callable[[], Scores]
     objective: Objective
     part: Literal["head", "model"] = "model"
-    most_together: int = 1
+    max_steps_per_execution: int = 1
     patience: int = 0
 
     @functools.cached_property
@@ -71,48 +71,48 @@ class PhaseTraining:
         """The model compiled for the phase."""
         steps = self.batches.steps
         return compiled_view(
-            self.model, self.phase, self.config, steps, self.most_together, self.objective
+            self.model, self.phase, self.config, steps, self.max_steps_per_execution, self.objective
         )
 
-    def run(self, begun: Checkpoint) -> None:
-        """Trains for what is left; in a budget of time, as many epochs as fit, at the most.
+    def run(self, checkpoint: Checkpoint) -> None:
+        """Trains the remaining epochs, or as many as fit into the time budget.
 
         Args:
-            begun: Where the phase begins, or goes on; the model is put into its state.
+            checkpoint: Where the phase starts or resumes; the model is restored to it.
 
         Raises:
-            DivergenceError: The loss is no number any more, or far too high.
-            InterruptionError: A signal has come; where the phase was is written down.
+            DivergenceError: The loss became NaN or far too high.
+            InterruptionError: A signal was received; a checkpoint was saved.
         """
         fitted = self._within_budget() if self.journal.budget.is_limited else self
-        fitted._train(begun)
+        fitted._train(checkpoint)
 
-    def _train(self, begun: Checkpoint) -> None:
+    def _train(self, checkpoint: Checkpoint) -> None:
         journal, view, epochs = self.journal, self.view, self.phase.epochs
-        epoch, step, waited = (begun.state[key] for key in ("epoch", "step", "waited"))
-        if "model" in begun.arrays:
-            restore_training_state(view, begun.arrays)
-            journal.say(f"goes on in the {self.name} phase, after {_place(epoch, step, epochs)}")
-        # A run has something to show for its time, however short that is.
-        out_of_time = journal.budget.is_over and journal.best is not None
-        if epoch >= epochs or (self.patience and waited >= self.patience) or out_of_time:
+        epoch, step, wait = (checkpoint.state[key] for key in ("epoch", "step", "waited"))
+        if "model" in checkpoint.arrays:
+            restore_training_state(view, checkpoint.arrays)
+            journal.say(f"resuming the {self.name} phase after {_place(epoch, step, epochs)}")
+        # However short the time budget, the run must end with trained weights.
+        out_of_time = journal.budget.is_exhausted and journal.best is not None
+        if epoch >= epochs or (self.patience and wait >= self.patience) or out_of_time:
             return
 
         def keep_best() -> None:
             journal.best = BestWeights(self.part, self.kept.get_weights())
 
-        def go_on(number: int, logs: Mapping[str, Any] | None = None) -> None:
-            if step and number == epoch:  # Keras has just cleared what was counted of it
-                restore_metrics(view, begun.arrays)
+        def restore_epoch(number: int, logs: Mapping[str, Any] | None = None) -> None:
+            if step and number == epoch:  # Keras has just reset them
+                restore_metrics(view, checkpoint.arrays)
 
         guess_loss = self.objective.guess_loss(view.output_shape[-1])
-        course = Course(self.name, epochs, guess_loss, self.patience, waited, step)
+        course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
         recorder = PhaseRecorder(journal.history, course, self.validate, keep_best, journal.say)
         callbacks = [
-            keras.callbacks.LambdaCallback(on_epoch_begin=go_on),
+            keras.callbacks.LambdaCallback(on_epoch_begin=restore_epoch),
             recorder,
-            # After the recorder: a checkpoint is of an epoch that is in the history.
-            Checkpointing(journal, step, lambda: recorder.waited),
+            # After the recorder: a checkpoint includes the epoch in its history.
+            Checkpointing(journal, step, lambda: recorder.wait),
             *journal.callbacks,
         ]
         with journal.interruptions.deferred():
@@ -122,15 +122,15 @@ class PhaseTraining:
         journal.interruptions.check()
 
     def _within_budget(self) -> Self:
-        """Returns the training of as many epochs, of as many steps, as fit into the time."""
+        """Returns the training shortened to the epochs and steps that fit into the time budget."""
         sizes = self.journal.notes.sizes
         if self.name not in sizes:
             sizes[self.name] = self._affordable()
         size = sizes[self.name]
         if size == PhaseSize(self.phase.epochs, self.batches.steps):
             return self
-        fitting = batch_size_of(size.epochs, size.steps)
-        self.journal.say(f"{self.name}: {fitting} fit into the time")
+        length = phase_length(size.epochs, size.steps)
+        self.journal.say(f"{self.name}: shortened to {length} to fit the time budget")
         return dataclasses.replace(
             self,
             phase=dataclasses.replace(self.phase, epochs=size.epochs),
@@ -138,9 +138,9 @@ class PhaseTraining:
         )
 
     def _affordable(self) -> PhaseSize:
-        """Returns how many epochs, of how many steps, the phase has in the time that is left.
+        """Returns how many epochs and steps fit into the remaining time.
 
-        For that some steps are taken and timed, and taken back.
+        Times a few steps and restores the state before them.
         """
         view, epochs, budget = self.view, self.phase.epochs, self.journal.budget
         before = training_state(view)
@@ -148,28 +148,29 @@ class PhaseTraining:
         clock = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
         )
-        together = view.steps_per_execution
+        steps_per_execution = view.steps_per_execution
         view.fit(
             self.batches.of(0, epochs, 0),
-            steps_per_epoch=min(_TIMED_STEPS * together, self.batches.steps * epochs),
+            steps_per_epoch=min(_TIMED_STEPS * steps_per_execution, self.batches.steps * epochs),
             callbacks=[clock],
             shuffle=False,
             verbose=0,
         )
         restore_training_state(view, before)
-        # The first step is the one for which the model is compiled, and so is the first pass over
-        # validation: where it is short, that is the most of it.
-        step_seconds = float(np.median(np.diff(ends))) / together if len(ends) > 1 else 0.0
+        # The first step and the first pass over validation include compilation, which dominates a
+        # short pass.
+        seconds = float(np.median(np.diff(ends))) if len(ends) > 1 else 0.0
+        step_seconds = seconds / steps_per_execution
         pass_seconds = self._seconds_to_validate()
         if pass_seconds < _SHORT_PASS * budget.left():
             pass_seconds = self._seconds_to_validate()
-        affordable = epochs_in(
+        affordable = affordable_epochs(
             budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
             step_seconds,
             pass_seconds,
             self.batches.steps,
             epochs,
-            together,
+            steps_per_execution,
         )
         return PhaseSize(*affordable)
 
@@ -180,15 +181,16 @@ class PhaseTraining:
 
 
 def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
-    """Gives a model the best weights of all phases, and writes down that they are final.
+    """Loads the best weights of all phases into a model, and saves them as final.
 
     Args:
-        journal: Of the run.
-        model: Whose weights `journal.best` has or, where the run had got so far before, the file.
-        path: Where they are, or will be.
+        journal: Journal of the run.
+        model: The model; its best weights are in `journal.best` or, if the run had got this far
+            before it was interrupted, in the file.
+        path: The weights file.
     """
     if journal.found is None:
-        journal.put_best(model)
+        journal.restore_best(model)
         with replacing(path) as temporary:
             model.save_weights(temporary)
         journal.best = None  # the file has them
@@ -199,32 +201,35 @@ def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def keeping_the_best(
+def saving_best_weights(
     journal: Journal, model: keras.Model, save: Callable[[], None], path: pathlib.Path
 ) -> Iterator[None]:
-    """Saves the best weights so far where a training inside diverges, and says so.
+    """Saves the best weights so far if training inside diverges, and says so.
 
     Args:
-        journal: Of the run.
-        model: It is given the weights.
-        save: Saves it.
-        path: Where to.
+        journal: Journal of the run.
+        model: Receives the best weights.
+        save: Saves the model.
+        path: Where `save` writes, for the message.
+
+    Raises:
+        DivergenceError: Training diverged; the message names the saved file, if any.
     """
     try:
         yield
     except DivergenceError as error:
         best = journal.history.best
-        # Of a head that is trained on features the model has not been given anything yet.
+        # While a head is trained on features, the model does not have its weights yet.
         if best is None or journal.best is None or journal.best.part != "model":
             raise
-        journal.put_best(model)
+        journal.restore_best(model)
         save()
         raise DivergenceError(
-            f"{error} The best so far, of epoch {best.epoch} of the {best.phase} phase with a "
-            f"validation accuracy of {best.validation_accuracy:.4f}, is kept: '{path}'."
+            f"{error} The best weights so far (epoch {best.epoch} of the {best.phase} phase, "
+            f"validation accuracy {best.validation_accuracy:.4f}) were saved to '{path}'."
         ) from None
 
 
 def _place(epoch: int, step: int, epochs: int) -> str:
-    """Returns where in a phase it goes on, as a person says it."""
+    """Returns where a phase is resumed, as text."""
     return f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch} of {epochs}"

@@ -1,4 +1,4 @@
-"""How an epoch is judged on validation."""
+"""Outputs of a model on a split, for validation and evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 
-# The splits that a run is judged by.
+# The splits that a run is evaluated on.
 SCORED_SPLITS = ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Judge:
-    """How a model does on the examples of a split, as often as one asks.
+class Predictor:
+    """A model with the examples of a split; its outputs follow the model as it trains.
 
     Attributes:
-        model: To logits or probabilities, (batch, num_classes).
-        batches: What the model takes, with labels: every example once.
+        model: Gives logits or probabilities, (batch, num_classes).
+        batches: Inputs of the model with labels, each example once.
         labels: Class indices, (num_examples,), in the order of the batches.
-        batch_size: Examples in a batch but the last.
-        name: Of the split.
+        batch_size: Examples per batch; the last one may have fewer.
+        name: Name of the split.
     """
 
     model: keras.Model
@@ -35,7 +35,7 @@ class Judge:
     name: str
 
     def outputs(self) -> np.ndarray:
-        """Returns what the model gives now, (num_examples, num_classes)."""
+        """Returns the current outputs of the model, (num_examples, num_classes)."""
         count = len(self.labels)
         with Progress(self.name, count, self.batch_size) as progress:
             return predict_batches(
@@ -46,21 +46,20 @@ class Judge:
 def predict_splits(
     model: keras.Model, images: Mapping[str, Images], batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Returns what a model gives of the validation and test splits that there are.
+    """Returns the outputs of a model on the validation and test splits, if they exist.
 
     Args:
-        model: Images in [0, 255] to probabilities.
+        model: Maps images in [0, 255] to probabilities.
         images: The splits by name.
-        batch_size: Images per batch; of no influence on the result.
+        batch_size: Images per batch; does not change the result.
 
     Returns:
-        By the name of the split, (num_examples, num_classes).
+        Probabilities by name of the split, (num_examples, num_classes).
     """
     found = {}
     for name in SCORED_SPLITS:
         if name in images:
             labels = images[name].labels
             batches = evaluation_batches(images[name], batch_size)
-            judge = Judge(model, batches, labels, batch_size, name)
-            found[name] = judge.outputs()
+            found[name] = Predictor(model, batches, labels, batch_size, name).outputs()
     return found

@@ -1,4 +1,4 @@
-"""The beginning that a fit and a pretraining share: a run that is ours, with its data open."""
+"""The start that `fit` and `pretrain` share: a locked run with its images open."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan, PretrainPlan
 from tfxfer.runs.directory import start_run
-from tfxfer.runs.failures import naming_trouble
+from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
 from tfxfer.runs.places import note_places
@@ -28,13 +28,13 @@ AnyPlan = TypeVar("AnyPlan", Plan, PretrainPlan)
 
 @dataclass(frozen=True)
 class Session:
-    """What a call brings along, beside its settings.
+    """What a call has besides its settings.
 
     Attributes:
-        interruptions: What ends the work early.
-        say: Takes each line for the person who watches.
-        callbacks: Keras' own, which are told of each epoch that is trained by steps.
-        clock: Runs from here on.
+        interruptions: Signals received so far.
+        say: Called with each progress message.
+        callbacks: Keras callbacks, called in each phase that is trained by gradient steps.
+        clock: Started with the call.
     """
 
     interruptions: Interruptions
@@ -44,17 +44,17 @@ class Session:
 
 
 @dataclass(frozen=True)
-class BegunRun(Generic[AnyPlan]):
-    """A run that this process has begun, or goes on with.
+class PreparedRun(Generic[AnyPlan]):
+    """A run that this process has started or resumed.
 
     Attributes:
-        plan: What is done.
-        classifier: With the weights that it begins with.
-        images: What is used of the data, by the names of the splits.
-        skipped: What of the data is not used because it cannot be read.
-        fingerprint: Of the data.
-        journal: Of the run.
-        clock: Of the call.
+        plan: The plan of the run.
+        classifier: The classifier with its initial weights.
+        images: The readable images of each split, by name.
+        skipped: The images left out because they are unreadable.
+        fingerprint: Digest of the data.
+        journal: Journal of the run.
+        clock: Clock of the call.
     """
 
     plan: AnyPlan
@@ -68,35 +68,35 @@ class BegunRun(Generic[AnyPlan]):
 
 @contextlib.contextmanager
 def holding(plan: Plan | PretrainPlan, command: str) -> Iterator[None]:
-    """Keeps other processes out of the run of a plan, and names what ends it.
+    """Locks the run of a plan and turns failures inside into messages that say what to do.
 
     Args:
-        plan: Whose run is held.
+        plan: The plan whose run is locked.
         command: "fit" or "pretrain".
 
     Raises:
-        UsageError: Another process has the run.
-        RunError: The directory cannot be made, or the memory or the disk is full.
-        InterruptionError: A signal came; the message says how to go on.
+        UsageError: Another process is working on the run.
+        RunError: The directory cannot be created, or memory or disk are full.
+        InterruptionError: A signal was received; the message says how to resume.
     """
-    with naming_trouble(plan.run, plan.config, command), locked(plan.run):
+    with describing_failures(plan.run, plan.config, command), locked(plan.run):
         yield
 
 
-def begin_run(
+def prepare_run(
     plan: AnyPlan, classifier: Classifier, session: Session, asked: FitConfig | None = None
-) -> BegunRun[AnyPlan]:
-    """Opens the images, finds where the run is, and writes down what it is of.
+) -> PreparedRun[AnyPlan]:
+    """Opens the images, finds the last checkpoint of the run, and writes its settings.
 
     Args:
-        plan: What is done; its run is held.
-        classifier: That of the plan, with the weights that it begins with.
-        session: Of the call.
-        asked: What the user asked for; written down as it was when the run was begun.
+        plan: The plan; its run is locked.
+        classifier: The classifier of the plan with its initial weights.
+        session: The call.
+        asked: The settings that the user gave; written only when the run is first started.
 
     Raises:
-        DataError: An image cannot be read.
-        RunError: The run was begun on something else, or cannot be written.
+        DataError: An image is unreadable.
+        RunError: The run was started on other data or weights, or cannot be written.
     """
     run, source = plan.run, plan.source
     images, skipped = open_images(source.splits, plan.config)
@@ -117,4 +117,4 @@ def begin_run(
     start_run(run, to_toml(plan.config), source.class_names, asked_toml)
     note_places(run, plan.config)
     record_data(run, source, images, skipped)
-    return BegunRun(plan, classifier, images, skipped, fingerprint, journal, session.clock)
+    return PreparedRun(plan, classifier, images, skipped, fingerprint, journal, session.clock)

@@ -4,7 +4,7 @@ from conftest import small_config
 from tfxfer.errors import InterruptionError, RunError, UsageError
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.beginning import Session, begin_run, holding
+from tfxfer.training.preparation import Session, holding, prepare_run
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def plan(pictures, weights_file, tmp_path):
 
 def begun(plan, lines, asked=None):
     session = Session(Interruptions(), lines.append)
-    return begin_run(plan, plan.build_classifier(plan.config.weights), session, asked)
+    return prepare_run(plan, plan.build_classifier(plan.config.weights), session, asked)
 
 
 def test_what_a_run_is_of_is_written_down_before_anything_is_trained(plan):
@@ -44,7 +44,7 @@ def test_a_run_that_has_got_somewhere_is_found_there(plan):
 
 
 def test_a_run_that_is_held_is_refused_to_others_and_given_free_again(plan):
-    refused = pytest.raises(UsageError, match="is working on the run")
+    refused = pytest.raises(UsageError, match="Another process.*--run")
     with holding(plan, "fit"), refused, holding(plan, "fit"):
         pass
     with holding(plan, "fit"):
@@ -56,6 +56,6 @@ def test_what_ends_a_held_run_is_named(plan):
     untrained = pytest.raises(InterruptionError, match="Nothing was trained yet")
     with untrained, holding(plan, "fit"):
         raise InterruptionError(2)
-    full = pytest.raises(RunError, match="The memory is not enough for batches of 8 images")
+    full = pytest.raises(RunError, match="memory.*--batch-size 4")
     with full, holding(plan, "pretrain"):
         raise MemoryError
