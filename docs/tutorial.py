@@ -233,7 +233,9 @@ print(answer["probabilities"].shape)
 #
 # ## Where to read on
 #
-# - [README](../README.md): all kinds of data, backbones and settings
+# - [Data](data.md): all kinds of datasets, splits, class imbalance
+# - [Fine-tuning](fine-tuning.md): what the two phases do, how much to unfreeze
+# - [Evaluate and predict](evaluation.md): intervals, calibration
 # - [Serving](serving.md): TensorFlow Serving, batching, Kubernetes
-# - [Tracking](tracking.md): Weights & Biases, MLflow, TensorBoard
+# - [FAQ](faq.md): which backbone, how few images are enough
 # - `tfxfer --help` and `tfxfer fit --help`

@@ -30,7 +30,7 @@ def check(
         UsageError: The data do not exist, or do not have the layout of a classification dataset.
         DataError: The dataset is known, but neither available locally nor downloadable.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> found = tfxfer.check("digits")
         >>> len(found.class_names)

@@ -46,7 +46,7 @@ def convert(
         DataError: The data have other classes than the model, or unreadable images.
         ExportError: The model cannot be converted, or the file's outputs differ.
 
-    Example:
+    Examples:
         >>> from tfxfer.api.convert import convert
         >>> converted = convert("runs/digits-resnet10_small", "litert")  # doctest: +SKIP
     """

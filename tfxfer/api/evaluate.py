@@ -39,7 +39,7 @@ def evaluate(
         UsageError: The model, the data or the split does not exist.
         DataError: The data have other classes than the model, or unreadable images.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> result = tfxfer.evaluate("runs/digits-resnet10_small")  # doctest: +SKIP
         >>> result.accuracy  # doctest: +SKIP

@@ -56,7 +56,7 @@ def export(
         ExportError: The export cannot be written, differs from the model, or the model is less
             accurate than `min_accuracy`.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> tfxfer.export("runs/photos", name="photos", min_accuracy=0.9)  # doctest: +SKIP
         PosixPath('saved_models/photos/1')

@@ -101,7 +101,7 @@ def fit(
         InterruptionError: Ctrl-C or SIGTERM; the message says how to resume.
         RunError: Data, weights, training or export failed; the message says what.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> result = tfxfer.fit(  # doctest: +SKIP
         ...     data="photos", backbone="resnet50", finetune={"epochs": 3}

@@ -55,7 +55,7 @@ def predict(
     Raises:
         UsageError: The model or a path does not exist, or a folder has no images.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> for prediction in tfxfer.predict(  # doctest: +SKIP
         ...     "runs/photos", ["cat.jpg", "holiday/"], top=2

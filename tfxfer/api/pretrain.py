@@ -90,7 +90,7 @@ def pretrain(
         InterruptionError: Ctrl-C or SIGTERM; the message says how to resume.
         RunError: Data or training failed; the message says what.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> result = tfxfer.pretrain(data="photos", backbone="resnet50")  # doctest: +SKIP
         >>> tfxfer.fit(  # doctest: +SKIP

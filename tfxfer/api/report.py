@@ -56,7 +56,7 @@ def report(
         UsageError: A directory is not a finished run, or the output cannot be written.
         DataError: The data of a run were moved, or cannot be read.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> tfxfer.report("runs/photos")  # doctest: +SKIP
         PosixPath('runs/photos/report.html')

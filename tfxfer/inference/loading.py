@@ -36,7 +36,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         UsageError: The model or its class names do not exist.
         RunError: The file is corrupt, is not an image classifier, or needs custom code.
 
-    Example:
+    Examples:
         >>> import tfxfer
         >>> classifier = tfxfer.load("runs/photos")  # doctest: +SKIP
         >>> classifier.class_names  # doctest: +SKIP
