@@ -86,5 +86,5 @@ def test_names_of_files_that_are_no_utf_8_are_printed_as_they_are(folder):
         file.write(b"no image")
     done = run(folder)
     assert done.exit_code == 1
-    assert b"caf\xe9.jpg: it is no JPEG" in done.stdout_bytes
+    assert b"caf\xe9.jpg: it is not a JPEG" in done.stdout_bytes
     assert run(folder, "--json", folder / "found.json").exit_code == 1

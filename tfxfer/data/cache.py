@@ -47,8 +47,8 @@ def default_cache_dir() -> pathlib.Path:
     users = home()
     if users is None:
         raise UsageError(
-            "There is no place for the cache: the user has no home directory, and TFXFER_CACHE_DIR "
-            "is not set. Set it to a directory that can be written, or give --cache-dir."
+            "No directory for the cache: the user has no home directory, and TFXFER_CACHE_DIR is "
+            "not set. Set it to a writable directory, or use --cache-dir."
         )
     return users / ".cache" / "tfxfer"
 
@@ -99,7 +99,7 @@ class Cache:
         try:
             return cls(default_cache_dir(), max_bytes)
         except UsageError as error:
-            warn_once("no cache", f"{error} Until then nothing is kept between runs.")
+            warn_once("no cache", f"{error} Until then nothing is cached between runs.")
             return cls(pathlib.Path(os.devnull), 0)
 
     def read(self, kind: str, key: str) -> tuple[Ids, Rows] | None:
@@ -172,9 +172,9 @@ class Cache:
         if isinstance(cause, OSError) and not cleared:
             warn_once(
                 f"cache {self.directory} {cause.errno}",
-                f"The cache '{self.directory}' cannot be written: {cause.strerror or cause}. The "
-                "work goes on without; what is not kept is computed again by the next run. Make "
-                "room (`tfxfer cache --clear`) or choose another place (--cache-dir, "
+                f"Cannot write the cache '{self.directory}': {cause.strerror or cause}. Continuing "
+                "without it; the next run computes again what is not cached. Free space "
+                "(`tfxfer cache --clear`) or choose another directory (--cache-dir, "
                 "TFXFER_CACHE_DIR).",
             )
 

@@ -23,7 +23,7 @@ def carve(
     seed: tuple[int, ...],
     groups: Sequence[str] | None = None,
 ) -> dict[str, Integers]:
-    """Returns the examples of "train" and of each part to carve from them.
+    """Returns the examples of "train" and of each part that is split off.
 
     Examples of the same content, or of the same group, stay together. Every class is divided as the
     whole is, as nearly as this allows. Each class keeps an example in "train"; the first part has

@@ -30,8 +30,8 @@ _CARVING = ("seed", "validation_fraction", "test_fraction")
 
 _LIMITS = ("train_examples", "validation_examples", "test_examples")
 
-# Of each digest in an export, which may be of millions of images. The chance that one of a million
-# new images is taken for one of a million others is 5e-8.
+# Bytes kept of each digest in an export, which may hold millions. The probability that one of a
+# million new images collides with one of a million others is 5e-8.
 EXPORTED_BYTES = 8
 
 # What has been done with an image that may not be in a split any more.
@@ -148,16 +148,16 @@ class BoundSource(Source):
         else:
             total = sum(len(one) for one in self.everything.values())
             told = f"the model was trained on {self.num_trained_on:,} of these {total:,} images"
-        return (*self.notes, f"{told}: on new ones it may do worse")
+        return (*self.notes, f"{told}: it may do worse on new images")
 
 
 def bound(source: Source, seen: Seen | None) -> BoundSource:
     """Returns data as they may judge a model.
 
-    What has to be carved is carved as the model's own data were: the same images are in the same
-    splits. Of other data, what the model was trained on is left out of validation and test, and of
-    the test what chose its epoch. Where it is not known what a model has seen, data have the splits
-    that they come with, for what one would carve may hold anything.
+    Missing splits are split off as in the model's run: the same images are in the same splits. Of
+    other data, what the model was trained on is left out of validation and test, and what chose its
+    epoch is left out of test. If it is not known what a model has seen, data keep the splits that
+    they come with, since any other could hold training images.
 
     Args:
         source: Data as they come.
@@ -171,12 +171,12 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
         return same
     if seen is None or not seen.digests:
         return _of_unknown_model(source)
-    if "train" not in source.splits:  # then nothing can be carved, and nothing need be
+    if "train" not in source.splits:  # nothing to split off, and no need
         return without_seen(as_it_comes(source), seen)
     limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
     try:
         return without_seen(divided(source, limitless), seen)
-    except UsageError:  # too few images to carve a split from are enough to be asked about
+    except UsageError:  # too few images to split, but enough to evaluate
         return without_seen(as_it_comes(source), seen)
 
 
@@ -200,12 +200,12 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
     splits = dict(again.splits)
     notes = [
         *source.notes,
-        "these are the data of the model's own run: its splits are used",
+        "these are the data the model was trained on: using its splits",
     ]
     for name in splits if seen.digests else ():
         used = _among(splits[name].digests(), seen.digests.get(name))
         if not used.all():  # images that could not be read
-            notes.append(f"left out of '{name}', as by the fit: {_images(~used)}")
+            notes.append(f"left out of '{name}', as in the run: {_images(~used)}")
             splits[name] = splits[name].select(np.flatnonzero(used))
     return _made(again, splits, splits, notes, len(splits["train"]))
 
@@ -231,8 +231,8 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
         if not len(left):
             del splits[name]
             absent[name] = (
-                f"The model has seen all {len(split):,} images of it in its training. Name data "
-                "with new images, or evaluate them all (--split all)."
+                f"The model has seen all {len(split):,} images of it in training. Use data with "
+                "new images, or evaluate all images (--split all)."
             )
     if trained_on is None and digests:
         trained_on = sum(
@@ -247,16 +247,16 @@ def _of_unknown_model(source: Source) -> BoundSource:
     given = as_it_comes(source)
     if set(given.splits) != {"train"}:
         note = (
-            "the model has no record of the images it was trained on: it cannot be checked whether "
-            "some of these are among them"
+            "the model has no record of its training images: it cannot be checked whether some of "
+            "these are among them"
         )
         return _made(given, given.splits, given.splits, [*given.notes, note], None)
     why = (
-        "The model has no record of the images it was trained on: a split carved from these data "
-        "could hold some of them. Evaluate all images (--split all), name the run that made "
-        "the model, or data that come with a 'test' split."
+        "The model has no record of its training images: a split held out from these data could "
+        "contain some of them. Evaluate all images (--split all), use the run that made the model, "
+        "or use data that have a 'test' split."
     )
-    note = "the data have no splits, and the model has no record of what it was trained on"
+    note = "the data have no splits, and the model has no record of its training images"
     return _made(given, {}, given.splits, [*given.notes, note], None, dict.fromkeys(SPLITS, why))
 
 

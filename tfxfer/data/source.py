@@ -94,7 +94,7 @@ class Split:
 class Source:
     """Images to learn from and to be judged by, and what is known of them."""
 
-    name: str  # of the data set or folder; safe as a file name
+    name: str  # of the dataset or folder; safe as a file name
     class_names: tuple[str, ...]  # the label is the index
     splits: Mapping[str, Split]  # "train", "validation" and, where there are such data, "test"
     image_height_width: tuple[int, int]  # the median of a sample of training images
@@ -111,16 +111,15 @@ class Source:
                 what_next = "Rename it."
                 encoding = sys.getfilesystemencoding()
                 if encoding != "utf-8":  # then the name may well be, and Python reads it so
-                    what_next = f"Python takes names of files for {encoding}: set PYTHONUTF8=1."
+                    what_next = f"Python reads file names as {encoding}: set PYTHONUTF8=1."
                 raise UsageError(
-                    f"The name of the class {name!r} is no UTF-8, which models and files of "
-                    f"others need. {what_next}"
+                    f"The class name {name!r} is not UTF-8, which model files need. {what_next}"
                 ) from None
             if not name.strip() or "\0" in name:
-                what = "holds a NUL" if name.strip() else "is white space alone"
+                what = "contains a NUL" if name.strip() else "is only white space"
                 raise UsageError(
-                    f"The name of the class {name!r} {what}, which files and programs do not "
-                    "keep. Rename it."
+                    f"The class name {name!r} {what}, which files and programs do not preserve. "
+                    "Rename it."
                 )
         self._check_distinct()
 
@@ -130,10 +129,10 @@ class Source:
         for name in self.class_names:
             other = spelled.get(canonical(name))
             if other is not None:
-                how = "" if other == name else ", written in two ways that Unicode holds for one"
+                how = "" if other == name else ", spelled in two equivalent ways in Unicode"
                 raise UsageError(
                     f"Two classes of '{self.name}' have the name '{name}'{how}. Rename one of "
-                    "them, or make them one class."
+                    "them, or merge them."
                 )
             spelled[canonical(name)] = name
 

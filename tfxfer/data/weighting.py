@@ -65,22 +65,22 @@ def without_weightless(source: Source) -> Source:
     chosen = np.flatnonzero(train.weights)
     if not len(chosen):
         raise DataError(
-            f"All training images of '{source.name}' have the weight 0: there is nothing to "
-            "learn from. Give some of them a weight above 0."
+            f"All training images of '{source.name}' have weight 0, so there is nothing to train "
+            "on. Give some of them a weight above 0."
         )
-    note = f"left out of 'train', for their weight is 0: {len(train) - len(chosen):,}"
+    note = f"left out of 'train', with weight 0: {len(train) - len(chosen):,}"
     splits = {**source.splits, "train": train.select(chosen)}
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, note))
 
 
 def training_weights(train: Split, class_weights: ClassWeights) -> npt.NDArray[np.float32] | None:
-    """Returns how much each training example counts, mean 1; None where all count the same.
+    """Returns sample weights with mean 1, (num_examples,); None if all are equal.
 
-    The product of what the data give it and of what its class has.
+    A sample weight is the product of the example's weight in the data and its class weight.
 
     Args:
-        train: With the weights that the data give.
-        class_weights: As set.
+        train: With the example weights of the data.
+        class_weights: The setting.
     """
     product = np.ones(len(train)) if train.weights is None else train.weights.astype(np.float64)
     if class_weights == "balanced":

@@ -39,7 +39,7 @@ class OtherDataSummary(Summary):
     """How good a model is on a split of other data than its own.
 
     Attributes:
-        data: The data set's name.
+        data: The dataset's name.
         notes: What must be known of its images.
     """
 
@@ -112,8 +112,8 @@ def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path)
     found = metrics.splits[split].accuracy
     if found < min_accuracy:
         raise ExportError(
-            f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "
-            "for (--min-accuracy). It was not published."
+            f"The accuracy of '{path}' on {split} is {found:.4f}, below the required "
+            f"{min_accuracy:g} (--min-accuracy). It was not published."
         )
 
 
@@ -155,7 +155,7 @@ def load_exportable(path: str | pathlib.Path) -> TrainedClassifier:
     """
     trained = load(path)
     if isinstance(trained, ServedClassifier):
-        raise UsageError(f"'{path}' is an export already: name the run, or its '.keras' file.")
+        raise UsageError(f"'{path}' is already an export: use the run, or its '.keras' file.")
     return trained
 
 
@@ -165,11 +165,20 @@ def open_and_tell(
     data_dir: str | None,
     say: Callable[[str], None],
 ) -> BoundSource:
-    """Returns data for a classifier, once what must be known of others than its own is told.
+    """Returns data to verify an export on, and reports notes on data other than the model's own.
 
-    Args, errors: As of `TrainedClassifier.open_source`.
+    Args:
+        trained: The classifier.
+        data: As for `TrainedClassifier.open_source`.
+        data_dir: As for `TrainedClassifier.open_source`.
+        say: Called with each note.
+
+    Raises:
+        UsageError: There are no such data.
+        DataError: The data are not available, or have classes that the model does not know.
     """
     source = trained.open_source(data, data_dir)
+    trained.check_classes(source)
     for note in source.notes if data is not None else ():
         say(f"note: {note}")
     return source

@@ -118,7 +118,7 @@ class TrainedClassifier:
         outputs = with_features(self.model).output
         if "features" not in outputs:
             raise UsageError(
-                f"The model '{self.path}' was not built by tfxfer: it has no features."
+                f"The model '{self.path}' was not built by tfxfer, so its features are unknown."
             )
         model = without_xla(keras.Model(self.model.input, outputs["features"]))
         found = [np.zeros((0, model.output_shape[-1]), np.float32)]
@@ -161,7 +161,15 @@ class TrainedClassifier:
         return open_own_data(run, data_dir, lambda: self.seen)
 
     def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:
-        """Returns the labels of a split of data as the model numbers its classes, by their names.
+        """Returns the labels of a split as the model numbers its classes, matched by name.
+
+        Raises:
+            DataError: The data have classes that the model does not know.
+        """
+        return self.check_classes(source)[split.labels]
+
+    def check_classes(self, source: Source) -> npt.NDArray[np.int64]:
+        """Returns the model's label of each class of the data, (num_classes,), matched by name.
 
         Raises:
             DataError: The data have classes that the model does not know.
@@ -175,8 +183,7 @@ class TrainedClassifier:
                 f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
                 f"The model knows {listed(self.class_names)}."
             )
-        table = np.array([place or 0 for place in places])
-        return table[split.labels]
+        return np.array([place or 0 for place in places])
 
     def _batch_by_batch(
         self,

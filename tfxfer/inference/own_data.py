@@ -46,7 +46,7 @@ def open_own_data(
         if moved is None:
             places = " or ".join(f"'{place}'" for place in data_places(run, config))
             raise DataError(
-                f"The data of the run '{run.path}' are not where they were. {error} The run was "
+                f"The data of the run '{run.path}' have moved. {error} The run was "
                 f"given {places}. Say where its data are now with --data."
             ) from None
         return moved
@@ -80,9 +80,7 @@ def _check_there(source: Source) -> None:
     for name, split in source.splits.items():
         sample = np.linspace(0, len(split) - 1, min(len(split), _SAMPLE)).round().astype(int)
         if not any(os.path.exists(split.describe(int(index))) for index in sample):
-            raise DataError(
-                f"None of the images of '{name}' is there, such as {split.describe(0)}."
-            )
+            raise DataError(f"None of the images of '{name}' exists, such as {split.describe(0)}.")
 
 
 def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:

@@ -27,7 +27,7 @@ from tfxfer.system.digests import id_of
 from tfxfer.system.isolation import seed_initial_weights
 
 # How much of BatchNorm's statistics each step keeps while they adapt. Keras' 0.99 to 0.999 is made
-# for a million images: in the few hundred steps of a small data set the statistics lag so far
+# for a million images: in the few hundred steps of a small dataset the statistics lag so far
 # behind that inference stays at chance (measured: MobileNet on the digits, 12 epochs). This is
 # PyTorch's default.
 _ADAPTING_MOMENTUM = 0.9

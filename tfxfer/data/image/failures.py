@@ -13,7 +13,7 @@ def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     if isinstance(error, tf.errors.NotFoundError):
         return "there is no such file"
     if isinstance(error, tf.errors.PermissionDeniedError):
-        return "it must not be read (permission denied)"
+        return "permission denied"
     if isinstance(error, UnicodeDecodeError):
         message = error.object.decode("utf-8", "replace")
     else:

@@ -162,4 +162,4 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
             decoding.decode(image, portable=False)
     except READ_ERRORS as error:
         return readable_reason(error)
-    return "it could not be read a moment ago, but can be now"
+    return "it could not be read at first, but can be now"

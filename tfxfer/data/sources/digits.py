@@ -1,10 +1,13 @@
-"""The embedded data: handwritten digits that come with scikit-learn, so nothing is downloaded."""
+"""The bundled data: handwritten digits from scikit-learn, which need no download."""
 
 import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.source import Source, in_any_order
 from tfxfer.system.digests import ids_of
+
+# Its name, as of the setting `data`.
+DIGITS = "digits"
 
 
 def open_digits() -> Source:
@@ -26,10 +29,10 @@ def open_digits() -> Source:
         lambda: ids_of((picture.tobytes(),) for picture in grey),
     )
     return Source(
-        name="digits",
+        name=DIGITS,
         class_names=tuple(str(name) for name in digits.target_names),
         splits={"train": split},
         image_height_width=(8, 8),
         mirrored=False,
-        origin="digits",
+        origin=DIGITS,
     )

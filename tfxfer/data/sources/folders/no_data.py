@@ -1,4 +1,4 @@
-"""What among files and folders is no data, and why not."""
+"""Which files and folders are not data, and why."""
 
 import os
 import pathlib
@@ -45,8 +45,8 @@ _NO_PICTURES = {
         *(".bak", ".old", ".orig", ".tmp", ".temp", ".swp"),
         *(".part", ".partial", ".filepart", ".crdownload", ".download"),
     ),
-    "previews of films": (".thm",),
-    "raw files of cameras, which are not read": (
+    "video thumbnails": (".thm",),
+    "camera raw files, which are not supported": (
         *(".3fr", ".arw", ".cr2", ".cr3", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos"),
         *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
     ),
@@ -54,11 +54,14 @@ _NO_PICTURES = {
 
 _KIND_OF_NO_PICTURE = {end: kind for kind, ends in _NO_PICTURES.items() for end in ends}
 
+# What CVS keeps in each of its folders. A class may have that name, too.
+_CVS_FILES = ("Entries", "Repository", "Root")
+
 _SYSTEM = "files of the system or of other programs"
 
 _WORK = "results of tfxfer (runs, exports)"
 
-_OTHER = f"being no {FORMATS} files"
+_OTHER = f"not {FORMATS}"
 
 _READ = {one.name for one in READ}
 
@@ -90,12 +93,12 @@ def is_folder(entry: "os.DirEntry[str]") -> bool:
 def why_no_folder(folder: pathlib.Path) -> str:
     """Returns why a folder is left out, "" where it may be data."""
     name = folder.name.lower()
-    if name in _SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(name):
+    if name in _SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(name) or _is_of_cvs(folder):
         return _SYSTEM
     if folder.name[0] == ".":
         return ""
     if folder.is_symlink() and _leads_back(folder):
-        return "links that lead back to a folder around them"
+        return "links to a parent folder"
     return _WORK if _holds_work(folder) else ""
 
 
@@ -113,8 +116,8 @@ def why_no_file(entry: "os.DirEntry[str]") -> str:
     if entry.is_symlink() and not os.path.exists(entry.path):
         # A picture that is missing is told by whoever reads it.
         is_picture = entry.name.lower().endswith(EXTENSIONS)
-        return "" if is_picture else "links that lead nowhere"
-    return "neither files nor folders"  # reading a pipe might wait for ever
+        return "" if is_picture else "broken links"
+    return "neither files nor folders"  # reading a pipe might block forever
 
 
 def why_no_image(file: pathlib.Path) -> str:
@@ -137,7 +140,12 @@ def why_no_image(file: pathlib.Path) -> str:
         return f"files that cannot be read ({error.strerror})"
     if name in _READ:
         return ""
-    return f"being {name} files, which are not read" if name else _OTHER
+    return f"{name} files, which are not supported" if name else _OTHER
+
+
+def _is_of_cvs(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is one in which CVS keeps its records."""
+    return folder.name == "CVS" and any((folder / name).is_file() for name in _CVS_FILES)
 
 
 def _leads_back(link: pathlib.Path) -> bool:

@@ -65,7 +65,7 @@ def open_manifest(
     origins = {row.source for row in rows}
     if len(origins) > 1:
         raise UsageError(
-            f"The manifest '{path}' names more than one source; allowed is one on all lines, or "
+            f"The manifest '{path}' has more than one source; allowed is one on all lines, or "
             "none. Make a manifest of each."
         )
     labels = sorted({row.label for row in rows}, key=canonical)
@@ -108,11 +108,11 @@ def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
     tried = [os.path.join(path.parent, row.path) for row in rows[:_TRIED]]
     if not any(os.path.exists(file) for file in tried):
         is_windows = re.match(r"[A-Za-z]:[\\/]", rows[0].path)
-        hint = " It is a path of Windows." if is_windows and os.sep == "/" else ""
+        hint = " It is a Windows path." if is_windows and os.sep == "/" else ""
         raise DataError(
-            f"Cannot read an image in the data: of the first {len(tried):,} files that the "
-            f"manifest '{path}' lists none is there; the first is '{tried[0]}'.{hint} Correct the "
-            "paths; those that are relative count from the directory of the manifest."
+            f"None of the first {len(tried):,} files in the manifest '{path}' exists; the first "
+            f"is '{tried[0]}'.{hint} Correct the paths; relative paths start at the directory of "
+            "the manifest."
         )
 
 
@@ -127,11 +127,11 @@ def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
         if row.label not in trained:
             raise UsageError(
                 f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
-                f"{row.split}, which no line has in train.{did_you_mean(row.label, trained)}"
+                f"{row.split}, which does not occur in train.{did_you_mean(row.label, trained)}"
             )
     if len(trained) < 2 and not rows[0].source:
         raise UsageError(
-            f"The manifest '{path}' has the label '{rows[0].label}' alone; a classifier needs at "
+            f"The manifest '{path}' has only the label '{rows[0].label}'; a classifier needs at "
             "least 2 classes."
         )
 

@@ -190,7 +190,7 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
         if not record[column].strip():
             raise UsageError(f"{where} has an empty '{column}'.")
     if "\0" in record["path"]:
-        raise UsageError(f"{where} has a path with a character that none can have.")
+        raise UsageError(f"{where} has a path with a NUL character.")
     word = record.get("split", "").strip().lower()
     if word and split_of(word) is None:
         raise UsageError(
