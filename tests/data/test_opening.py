@@ -285,7 +285,7 @@ def test_another_seed_carves_other_examples(config, source):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("", "No data were named."),
+        ("", "Missing setting 'data'."),
         ("photos/train", "There is no directory 'photos/train'."),
         ("./photos", "There is no directory './photos'."),
         ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
@@ -400,9 +400,9 @@ def prepared(tmp_path_factory):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("greys?tain=train", "Behind 'greys?' stands 'tain=train'; expected is which split of the"),
-        ("greys?train", "Behind 'greys?' stands 'train'; expected is which split of the data each"),
-        ("greys?train=", "Behind 'greys?' stands 'train='"),
+        ("greys?tain=train", "Cannot read 'tain=train' after 'greys?'; expected SPLIT=SLICE"),
+        ("greys?train", "Cannot read 'train' after 'greys?'; expected SPLIT=SLICE"),
+        ("greys?train=", "Cannot read 'train=' after 'greys?'"),
         ("greys?train=trian[:5]", "The dataset 'greys' has no 'trian[:5]': "),
         ("greys?train=train[:x]", "The dataset 'greys' has no 'train[:x]': "),
         ("digits?train=train", "'digits' is not a TFDS or Hugging Face"),

@@ -267,8 +267,8 @@ def test_a_damaged_imagenet_file_is_named_and_not_deleted(keras_home, no_network
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half of it")
     expected = (
-        f"The ImageNet weights of 'resnet50' in '{path}' are damaged: they are not what Keras "
-        "published. Delete the file to have it downloaded again."
+        f"The ImageNet weights of 'resnet50' in '{path}' are corrupt: they differ from those "
+        "that Keras published. Delete the file to download it again."
     )
     with pytest.raises(WeightsError, match=message(expected)):
         load_backbone(resnet, 224)

@@ -76,7 +76,7 @@ def divided(source: Source, config: RunConfig) -> Source:
 
 
 def as_it_comes(source: Source) -> Source:
-    """Returns data in the splits they come with, and no others; no image is in two of them.
+    """Returns data in the splits they come with; no image is in two of them.
 
     Raises:
         DataError: Every image of a split is in another one, too.
@@ -94,7 +94,7 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
         name: As of the setting `data`.
         data_dir: As of the setting `data_dir`.
         needs_train: Whether there must be a split to train on, with at least two classes; data
-            that a model is judged by may be of one class, and have a test alone.
+            to evaluate a model on may have one class, and only a test split.
 
     Raises:
         UsageError, DataError: As of `open_source`.
@@ -174,7 +174,7 @@ def _open_file(
 
 
 def _slices(name: str, query: str) -> dict[str, str]:
-    """Returns which splits are meant, from what stands behind the name of the data."""
+    """Returns the slice for each split, from the part of the name after '?'."""
     slices: dict[str, str] = {}
     for part in query.split("&") if query else ():
         split, equals, meant = part.partition("=")

@@ -1,8 +1,8 @@
-"""Which images a model has seen, so that no data can test it on what it was trained on.
+"""Records of the images a model has seen, so that it is not tested on its training images.
 
-The record lies beside the model and goes with its exports: the digests of the images in each of
-its splits, and how these were carved. Data that a model is evaluated on are bound to it: they are
-carved as the model's own were, and what it has seen is left out of the splits that judge it.
+The record is next to the model and is bundled with its exports: the digests of the images in each
+split, and the settings that divided them. Data to evaluate a model on are divided in the same way,
+and what it has seen is left out of validation and test.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ _LIMITS = ("train_examples", "validation_examples", "test_examples")
 # million new images collides with one of a million others is 5e-8.
 EXPORTED_BYTES = 8
 
-# What has been done with an image that may not be in a split any more.
+# Why an image that the model has seen in one split is left out of another.
 _SPOILT = {
     "validation": {"train": "the model was trained on"},
     "test": {
@@ -46,13 +46,13 @@ _SPOILT = {
 
 @dataclass(frozen=True)
 class Seen:
-    """The images of a model's splits, and how these came about.
+    """The images of a model's splits, and the settings that divided them.
 
     Attributes:
-        data: The name of the data.
+        data: Name of the data.
         fingerprint: Of the data in the model's splits; see `Source.fingerprint`.
         carving: The settings that decide which image is in which split.
-        digests: By split, (num_images, 8 or 16); none where they were not written down.
+        digests: By split, (num_images, 8 or 16); empty if they were not recorded.
     """
 
     data: str
@@ -92,7 +92,7 @@ def carving_of(config: RunConfig) -> RunConfig:
 
 
 def read_seen(path: pathlib.Path) -> Seen | None:
-    """Returns the record that `Seen.write` wrote; None where there is none, or it is damaged."""
+    """Returns the record that `Seen.write` wrote; None if it is missing or corrupt."""
     try:
         with path.open("rb") as file, np.load(file) as content:
             about = json.loads(str(content["about"]))
@@ -105,13 +105,13 @@ def read_seen(path: pathlib.Path) -> Seen | None:
 
 @dataclass(frozen=True, eq=False)
 class BoundSource(Source):
-    """Data as a model may be judged by them: what it has seen is in no split that judges it.
+    """Data to evaluate a model on: validation and test have no images it was trained on.
 
     Attributes:
-        everything: All images, by the splits they lie in.
-        num_trained_on: On how many of all images the model was trained; None where it has no record
-            of them.
-        absent: For splits that are not there, why they are not.
+        everything: All images, by the splits they are in.
+        num_trained_on: How many of all images the model was trained on; None if it has no record of
+            them.
+        absent: Why a split is missing, by split.
     """
 
     everything: Mapping[str, Split] = field(default_factory=dict)
@@ -120,11 +120,11 @@ class BoundSource(Source):
 
     @property
     def judging(self) -> str:
-        """The split that judges the model: the test, or validation, or else "all"."""
+        """The split to evaluate on: test, else validation, else "all"."""
         return next((name for name in ("test", "validation") if name in self.splits), "all")
 
     def part(self, split: str) -> Mapping[str, Split]:
-        """Returns the images of a split or of "all", by the splits they lie in.
+        """Returns the images of a split or of "all", by the splits they are in.
 
         Raises:
             UsageError: There is no such split.
@@ -138,7 +138,7 @@ class BoundSource(Source):
         return {split: self.splits[split]}
 
     def notes_on(self, split: str) -> tuple[str, ...]:
-        """Returns what must be said with a number that is found on a split, or on "all"."""
+        """Returns the notes that qualify a score on a split, or on "all"."""
         if split != "all":
             return self.notes
         if self.num_trained_on == 0:
@@ -152,7 +152,7 @@ class BoundSource(Source):
 
 
 def bound(source: Source, seen: Seen | None) -> BoundSource:
-    """Returns data as they may judge a model.
+    """Returns data to evaluate a model on.
 
     Missing splits are split off as in the model's run: the same images are in the same splits. Of
     other data, what the model was trained on is left out of validation and test, and what chose its
@@ -181,9 +181,9 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
 
 
 def rebound(source: Source, seen: Seen) -> BoundSource | None:
-    """Returns the model's own data in its own splits, None where these are other data.
+    """Returns the model's own data in its own splits, None if these are other data.
 
-    The data are known by their content, wherever they lie now and whatever they are called.
+    The data are recognized by content, whatever their location and name.
 
     Args:
         source: Data as they come.
@@ -211,12 +211,12 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
 
 
 def without_seen(source: Source, seen: Seen | None, trained_on: int | None = None) -> BoundSource:
-    """Returns data that are divided, without what a model has seen in the splits that judge it.
+    """Returns divided data without what a model has seen in validation and test.
 
     Args:
         source: The data; their splits are disjoint.
         seen: What the model has seen; None leaves all as it is.
-        trained_on: On how many of the images it was trained, where that is known.
+        trained_on: How many of the images it was trained on, if known.
     """
     splits, notes, absent = dict(source.splits), list(source.notes), {}
     digests = {} if seen is None else seen.digests

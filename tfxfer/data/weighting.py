@@ -1,4 +1,4 @@
-"""How much each training example counts: what its data say of it, and how rare its class is."""
+"""Sample weights: from the data, and from class frequencies."""
 
 import dataclasses
 
@@ -32,15 +32,15 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def judging_weights(
     labels: npt.NDArray[np.int64], class_weights: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
-    """Returns what weighs the examples that judge, while a model is trained; None is all alike.
+    """Returns the sample weights of validation during training; None weights all equally.
 
-    What judges must want what training wants. Under balanced weights a plain validation loss is
-    least, and a plain accuracy greatest, where the rare classes are given up again: the epoch and
-    the penalty that it chooses undo the weighting.
+    Validation must measure what training optimizes. Under balanced class weights, unweighted
+    validation loss and accuracy favor giving up the rare classes: the epoch and the L2 penalty they
+    choose would undo the weighting.
 
     Args:
         labels: Class indices, shape (num_examples,).
-        class_weights: As set.
+        class_weights: The setting.
 
     Examples:
         >>> judging_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
@@ -52,9 +52,9 @@ def judging_weights(
 
 
 def without_weightless(source: Source) -> Source:
-    """Returns the source without the training images to which the data give a weight of 0.
+    """Returns the source without training images of weight 0.
 
-    BatchNorm and the number of steps would notice them, too.
+    They would still affect BatchNorm and the number of steps.
 
     Raises:
         DataError: All weights are 0.

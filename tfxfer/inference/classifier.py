@@ -1,4 +1,4 @@
-"""A finished classifier: of a run, of a `.keras` file, or as it is served."""
+"""A trained classifier: of a run, of a `.keras` file, or of an export."""
 
 import functools
 import itertools
@@ -35,7 +35,7 @@ AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A model with what is known about it.
+    """A trained model with its class names and settings.
 
     Attributes:
         model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
@@ -65,11 +65,11 @@ class TrainedClassifier:
         Args:
             images: A path or an array, or several: files of JPEG, PNG, BMP, GIF, WebP or TIFF, and
                 uint8 RGB of shape (height, width, 3), any size.
-            batch_size: Images per step; no influence on the result.
+            batch_size: Images per step; does not change the result.
 
         Raises:
             DataError: A file cannot be read.
-            UsageError: An array is no uint8 RGB image.
+            UsageError: An array is not a uint8 RGB image.
         """
         outputs = [np.zeros((0, len(self.class_names)), np.float32)]
         outputs += self._batch_by_batch(self.predict_squares, images, batch_size)
@@ -106,14 +106,15 @@ class TrainedClassifier:
     def features(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
-        """Returns what the backbone pools for the head, (num_images, num_features).
+        """Returns the pooled features that the head takes, (num_images, num_features).
 
         Args:
             images: As for `predict`.
-            batch_size: Likewise.
+            batch_size: Images per step; does not change the result.
 
         Raises:
-            DataError, UsageError: As `predict`; a model that was not built by tfxfer has none.
+            DataError: A file cannot be read.
+            UsageError: An array is not a uint8 RGB image, or the model was not built by tfxfer.
         """
         outputs = with_features(self.model).output
         if "features" not in outputs:
@@ -136,17 +137,17 @@ class TrainedClassifier:
         return seen
 
     def open_source(self, data: str | None = None, data_dir: str | None = None) -> BoundSource:
-        """Returns the data it was trained on, in the very same splits, or others.
+        """Opens data to evaluate the model on: those of its run, in the same splits, or others.
 
-        What it was trained on is in no split that judges it; see `seen.bound`.
+        The splits for evaluation have no images that the model was trained on; see `seen.bound`.
 
         Args:
-            data: As for `fit`; None takes the run's own.
-            data_dir: Where TFDS data lie; None takes the run's own.
+            data: As for `fit`; None uses the data of the run.
+            data_dir: Directory of TFDS datasets; None uses that of the run.
 
         Raises:
-            UsageError: No data are named, or they are not there.
-            DataError: The run's own data are not where they were.
+            UsageError: No data are given, or there are no such data.
+            DataError: The data of the run have moved or changed.
         """
         run = RunDirectory(self.path.parent)
         if self.config is not None:

@@ -44,7 +44,7 @@ def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool 
     Raises:
         UsageError: There is no such dataset, it is not one of labelled images, or the library is
             not installed.
-        DataError: It is not here and cannot be downloaded.
+        DataError: It is not available locally and cannot be downloaded.
     """
     loaded = _load(name)
     opened = _chosen(name, loaded, slices, needs_train)
@@ -72,7 +72,7 @@ def _chosen(
     """Returns the rows of "train", and of "validation" and "test" where there are such.
 
     Raises:
-        UsageError: There is nothing to train on, or no split that was asked for.
+        UsageError: There is no training split, or a requested split is missing.
     """
     meant = {**splits_among(loaded), **slices}
     for chosen in (slices[split] for split in SPLITS if split in slices):
@@ -155,7 +155,7 @@ def _class_names(name: str, rows: Any, label: str) -> tuple[str, ...]:
 
 
 def _split(name: str, rows: Any, image: str, label: str, class_names: tuple[str, ...]) -> Split:
-    """Returns a split as it lies on the disk."""
+    """Returns a split as stored on disk."""
     import datasets
 
     number = {canonical(class_name): index for index, class_name in enumerate(class_names)}

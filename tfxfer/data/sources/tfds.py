@@ -1,4 +1,4 @@
-"""The datasets of TensorFlow Datasets (TFDS), used where they lie prepared."""
+"""TensorFlow Datasets (TFDS), prepared before or downloaded."""
 
 import functools
 import itertools
@@ -51,7 +51,7 @@ def open_tfds(
     Args:
         name: As TFDS has it: "cifar10", "emnist/letters", "cifar10:3.0.2"; or the directory of a
             prepared version.
-        data_dir: Where prepared data lie; None is TFDS's own place, which the environment variable
+        data_dir: Directory of prepared data; None is the default of TFDS, which the variable
             TFDS_DATA_DIR sets.
         slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
             "train[:80%]", "train+test"; where nothing is said, the split of that name.

@@ -9,8 +9,8 @@ from tfxfer.data.image.formats.recognition import EXTENSIONS, FORMATS
 from tfxfer.data.image.formats.table import HEAD_BYTES, READ, format_of
 from tfxfer.system.run_layout import is_work
 
-# Folders of file servers, archives, operating systems and notebooks, which hold thumbnails and
-# other copies of the pictures beside them. Names that begin with a dot are hidden anyway.
+# Folders of file servers, archives, operating systems and notebooks, which contain thumbnails and
+# other duplicates of the images. Names that start with a dot are hidden anyway.
 _SYSTEM_FOLDERS = {
     "__macosx",
     "network trash folder",
@@ -38,8 +38,8 @@ _SYSTEM_FILE = re.compile(
     r"synoindex_media_info|syno(photo|file)_thumb.*|.*@syno(eastream|resource)|~\$.*"
 )
 
-# By their content these may be images, but they are no pictures of their own: copies, halves of
-# downloads, previews of films, and raw files, of which only a preview would be read.
+# By content these may be images, but not images of their own: backups, partial downloads, video
+# thumbnails, and raw files, of which only a preview would be decoded.
 _NO_PICTURES = {
     "backup copies and unfinished downloads": (
         *(".bak", ".old", ".orig", ".tmp", ".temp", ".swp"),
@@ -68,7 +68,7 @@ _READ = {one.name for one in READ}
 # Where results go by default: what is empty there is no class.
 _RESULTS = {FitConfig.runs_dir, FitConfig.export_dir}
 
-# How deep results lie below a folder that holds nothing else: saved_models/NAME/VERSION.
+# Depth of results in a folder that contains nothing else: saved_models/NAME/VERSION.
 _DEPTH = 3
 
 
@@ -121,10 +121,10 @@ def why_no_file(entry: "os.DirEntry[str]") -> str:
 
 
 def why_no_image(file: pathlib.Path) -> str:
-    """Returns why a file is none of the images that are read, "" where it is one.
+    """Returns why a file is not a supported image, "" if it is one.
 
-    A name with one of their extensions is taken at its word, for whoever reads the file says
-    what is wrong with it. Other files are judged by how they begin.
+    A file with a known extension counts as an image; errors come up when it is read. Other files
+    are recognized by their first bytes.
     """
     suffix = file.suffix.lower()
     if suffix in EXTENSIONS:

@@ -1,4 +1,4 @@
-"""What the lines of a manifest say, column by column, whether it is CSV or JSON Lines."""
+"""The lines of a manifest as records, from CSV or JSON Lines."""
 
 import csv
 import io
