@@ -59,9 +59,9 @@ def test_a_class_whose_name_is_no_text_is_refused():
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (("a", " "), "white space alone"),
-        (("a", ""), "white space alone"),
-        (("a", "\u00a0\n"), "white space alone"),
+        (("a", " "), "only white space"),
+        (("a", ""), "only white space"),
+        (("a", "\u00a0\n"), "only white space"),
         (("a", "b\0"), "NUL"),
         (("a", "a"), "have the name 'a'"),
         (("caf\u00e9", "cafe\u0301"), "Unicode"),
