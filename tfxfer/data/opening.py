@@ -15,11 +15,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.config.paths import expand_user
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.schema import BUNDLED_DATA, RunConfig
 from tfxfer.data.carving import subset
 from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
-from tfxfer.data.sources.digits import DIGITS, open_digits
+from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
 from tfxfer.data.sources.tfds_builders import is_prepared_directory
@@ -102,7 +102,7 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
     if not name:
         raise UsageError(
             "Missing setting 'data'. It takes a directory of images, a manifest, the name of a "
-            f"TFDS dataset, or '{DIGITS}'."
+            f"TFDS dataset, or '{BUNDLED_DATA}'."
         )
     query, name = "", expand_user(name, "Setting 'data'")
     if not _exists(name):  # a directory may have a question mark in its name
@@ -114,7 +114,7 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
         return _open_file(name, path, slices, data_dir, needs_train)
     if name.startswith(huggingface.PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)
-    if name == DIGITS:
+    if name == BUNDLED_DATA:
         _refuse_slices(name, slices)
         return open_digits()
     # 'emnist/letters:3.1.0' is a name of TFDS: dataset, configuration, version.

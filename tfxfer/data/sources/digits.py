@@ -3,11 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.config.schema import BUNDLED_DATA
 from tfxfer.data.source import Source, in_any_order
 from tfxfer.system.digests import ids_of
-
-# Its name, as of the setting `data`.
-DIGITS = "digits"
 
 
 def open_digits() -> Source:
@@ -29,10 +27,10 @@ def open_digits() -> Source:
         lambda: ids_of((picture.tobytes(),) for picture in grey),
     )
     return Source(
-        name=DIGITS,
+        name=BUNDLED_DATA,
         class_names=tuple(str(name) for name in digits.target_names),
         splits={"train": split},
         image_height_width=(8, 8),
         mirrored=False,
-        origin=DIGITS,
+        origin=BUNDLED_DATA,
     )

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfxfer.config.paths import expand_user
-from tfxfer.data.sources.digits import DIGITS
+from tfxfer.config.schema import BUNDLED_DATA
 from tfxfer.errors import DataError, UsageError, did_you_mean
 
 # tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
@@ -127,7 +127,7 @@ def _unknown(name: str, data_dir: str | None) -> str:
         for info in place.glob(pattern)
     }
     # The community's datasets are left out: listing them needs the network.
-    known = {DIGITS, *prepared, *tfds.list_builders(with_community_datasets=False)}
+    known = {BUNDLED_DATA, *prepared, *tfds.list_builders(with_community_datasets=False)}
     if "/" in name:
         return f"There is no directory '{name}'.{did_you_mean(name, known)}"
     return (
