@@ -144,16 +144,16 @@ NO_IMAGES = [
     (FILES["gif"][:30], "it is a GIF file without a picture"),
     (
         b"BM" + bytes(100),
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (FILES["bmp"][:100], "it is an incomplete BMP file"),
     (
         FILES["bmp"][:30] + b"\x01" + FILES["bmp"][31:],
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (
         FILES["bmp"][:28] + b"\x10" + FILES["bmp"][29:],
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (FILES["webp"][:-3], "it is an incomplete WebP file"),
 ]
