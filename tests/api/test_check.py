@@ -32,7 +32,7 @@ def test_of_sound_data_there_is_nothing_to_say(folder):
     table = result.describe().splitlines()
     assert table[1].split() == ["cat", "4", "2", "2"]
     assert table[3].split() == ["all", "classes", "8", "4", "4"]
-    assert "STOPS" not in result.describe()
+    assert "ERROR" not in result.describe()
 
 
 def test_the_table_lines_up_whatever_the_names_are_written_in(folder):
@@ -55,11 +55,11 @@ def run(*arguments):
 def test_the_command_prints_a_table_and_exits_with_1_where_a_fit_would_stop(folder):
     done = run(folder)
     assert done.exit_code == 0
-    assert "STOPS" not in done.output
+    assert "ERROR" not in done.output
     (folder / "train" / "cat" / "0.jpg").write_bytes(b"")
     done = run(folder)
     assert done.exit_code == 1
-    assert re.search(r"STOPS +1 .*\n.*train/cat/0\.jpg", done.output)
+    assert re.search(r"ERROR +1 .*\n.*train/cat/0\.jpg", done.output)
     assert run(folder, "--bad-images", "skip").exit_code == 0
 
 
@@ -86,5 +86,5 @@ def test_names_of_files_that_are_no_utf_8_are_printed_as_they_are(folder):
         file.write(b"no image")
     done = run(folder)
     assert done.exit_code == 1
-    assert b"caf\xe9.jpg: it is no JPEG" in done.stdout_bytes
+    assert b"caf\xe9.jpg: it is not a JPEG" in done.stdout_bytes
     assert run(folder, "--json", folder / "found.json").exit_code == 1

@@ -183,7 +183,7 @@ def test_class_names_of_another_model_are_not_written_over(finished, tmp_path):
     result, _ = finished
     (tmp_path / "classes.txt").write_text("cat\ndog\n")
     with pytest.raises(
-        UsageError, match=r"classes.txt' names the classes of another model.*--output"
+        UsageError, match=r"classes.txt' has the classes of another model.*--output"
     ):
         convert(result.run, "litert", output=tmp_path / "model.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
@@ -461,7 +461,7 @@ def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path
     result, _ = finished
     with pytest.raises(UsageError, match=r"Format 'keras' copies the model: say where to"):
         convert(result.run, "keras")
-    with pytest.raises(UsageError, match=r"'.*a.onnx' is no '.tflite' file, as format 'litert' is"):
+    with pytest.raises(UsageError, match=r"'.*a.onnx' must end in '.tflite' for format 'litert'"):
         convert(result.run, "litert", output=tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"is the model itself"):
         convert(result.run, "keras", output=result.model)
@@ -563,7 +563,7 @@ def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, 
     for name, reason in {
         "none/a.tflite": "there is no directory",
         "folder.tflite": "it is a directory",
-        "other/a.tflite": "names the classes of another model",
+        "other/a.tflite": "has the classes of another model",
     }.items():
         with pytest.raises(UsageError, match=reason):
             convert(result.run, "litert", output=tmp_path / name, data="not looked at")

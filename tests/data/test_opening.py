@@ -285,12 +285,12 @@ def test_another_seed_carves_other_examples(config, source):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("", "No data were named."),
+        ("", "Missing setting 'data'."),
         ("photos/train", "There is no directory 'photos/train'."),
         ("./photos", "There is no directory './photos'."),
         ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
         ("/no/such/folder", "There is no directory '/no/such/folder'."),
-        ("no such data", "There is no directory or data set 'no such data'."),
+        ("no such data", "There is no directory or dataset 'no such data'."),
     ],
 )
 def test_data_that_are_nowhere_are_an_error(data, message):
@@ -400,16 +400,16 @@ def prepared(tmp_path_factory):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("greys?tain=train", "Behind 'greys?' stands 'tain=train'; expected is which split of the"),
-        ("greys?train", "Behind 'greys?' stands 'train'; expected is which split of the data each"),
-        ("greys?train=", "Behind 'greys?' stands 'train='"),
-        ("greys?train=trian[:5]", "The data set 'greys' has no 'trian[:5]': "),
-        ("greys?train=train[:x]", "The data set 'greys' has no 'train[:x]': "),
-        ("digits?train=train", "'digits' is no data set of TFDS or Hugging Face"),
+        ("greys?tain=train", "Cannot read 'tain=train' after 'greys?'; expected SPLIT=SLICE"),
+        ("greys?train", "Cannot read 'train' after 'greys?'; expected SPLIT=SLICE"),
+        ("greys?train=", "Cannot read 'train=' after 'greys?'"),
+        ("greys?train=trian[:5]", "The dataset 'greys' has no 'trian[:5]': "),
+        ("greys?train=train[:x]", "The dataset 'greys' has no 'train[:x]': "),
+        ("digits?train=train", "'digits' is not a TFDS or Hugging Face"),
         ("/dev/null", "'/dev/null' is neither a file nor a directory"),
         ("x" * 5000, "There is no directory"),
         ("~nobodyatall/photos", "'~nobodyatall/photos', but there is no user 'nobodyatall'"),
-        ("a\0b", "There is no directory or data set"),
+        ("a\0b", "There is no directory or dataset"),
     ],
 )
 def test_slices_that_cannot_be_are_an_error(prepared, data, message):

@@ -45,7 +45,7 @@ def test_what_is_used_and_what_is_not_are_written_down(damaged, tmp_path):
             "path": str(damaged / "train" / "red" / "3.jpg"),
             "label": "red",
             "split": "train",
-            "reason": "it is no JPEG, PNG, BMP, GIF, WebP or TIFF file",
+            "reason": "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF file",
         },
         {
             "path": str(damaged / "test" / "blue" / "0.jpg"),

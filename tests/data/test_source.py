@@ -52,18 +52,16 @@ def test_the_fingerprint_changes_with_every_image_label_and_split():
 
 def test_a_class_whose_name_is_no_text_is_refused():
     splits = {"train": black_split([(4, 4)], by_index=True)}
-    with pytest.raises(
-        UsageError, match=r"The name of the class 'a\\udcff' is no UTF-8.*Rename it"
-    ):
+    with pytest.raises(UsageError, match=r"class name 'a\\udcff' is not UTF-8.*Rename it"):
         Source("data", ("b", "a\udcff"), splits, (4, 4))
 
 
 @pytest.mark.parametrize(
     ("names", "told"),
     [
-        (("a", " "), "white space alone"),
-        (("a", ""), "white space alone"),
-        (("a", "\u00a0\n"), "white space alone"),
+        (("a", " "), "only white space"),
+        (("a", ""), "only white space"),
+        (("a", "\u00a0\n"), "only white space"),
         (("a", "b\0"), "NUL"),
         (("a", "a"), "have the name 'a'"),
         (("caf\u00e9", "cafe\u0301"), "Unicode"),

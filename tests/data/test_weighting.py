@@ -74,10 +74,10 @@ def test_examples_of_weight_zero_are_left_out_and_their_number_is_said():
     assert training_weights(train, "balanced") == pytest.approx(
         compute_sample_weight("balanced", LABELS[left])
     )
-    assert weighed.notes == ("left out of 'train', for their weight is 0: 3",)
+    assert weighed.notes == ("left out of 'train', with weight 0: 3",)
     assert len(weighed.splits["validation"]) == 8
 
 
 def test_weights_that_are_all_zero_are_a_clear_error():
-    with pytest.raises(DataError, match="All training images of 'letters' have the weight 0: "):
+    with pytest.raises(DataError, match="All training images of 'letters' have weight 0"):
         without_weightless(source(weights=[0] * 8))

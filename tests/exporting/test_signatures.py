@@ -97,7 +97,7 @@ def png_header(height, width):
     ("bad", "reason"),
     [
         (b"", r"it is empty"),
-        (b"hello", r"it is no JPEG, PNG, BMP, GIF or WebP file"),
+        (b"hello", r"it is not a JPEG, PNG, BMP, GIF or WebP file"),
         (b"\xff\xd8\xff", r"it is incomplete"),
         ("cut", r"it is an incomplete JPEG file"),
         (png_header(10_001, 10_000), r"it has 100010000 pixels; at most 100,000,000 are decoded"),

@@ -136,17 +136,17 @@ ACCEPTED = {
     "grey": (
         lambda: functional(Dense(3), shape=(8, 8, 1)),
         lambda model: softmax(logits(model, grey(PIXELS))),
-        "grey",
+        "gray",
     ),
     "grey without channels": (
         lambda: sequential(Dense(3, "softmax"), shape=(8, 8)),
         lambda model: softmax(logits(model, grey(PIXELS))),
-        "grey",
+        "gray",
     ),
     "grey bytes": (
         lambda: functional(Dense(3), shape=(8, 8, 1), dtype="uint8"),
         lambda model: softmax(logits(model, grey(PIXELS))),
-        "grey",
+        "gray",
     ),
     "bytes": (lambda: functional(Dense(3, "softmax"), dtype="uint8"), plain, ""),
     "half precision in": (lambda: functional(Dense(3), dtype="float16"), plain, "logits"),

@@ -79,7 +79,7 @@ def test_what_is_no_model_is_refused(tmp_path, finished):
     with pytest.raises(UsageError, match="is not a run: it has no 'config.toml'"):
         load(tmp_path)
     alone = shutil.copy(result.model, tmp_path / "alone.keras")
-    with pytest.raises(UsageError, match=r"There is no '.*classes.txt' with the names"):
+    with pytest.raises(UsageError, match=r"There is no '.*classes.txt'.*one per line"):
         load(alone)
 
 

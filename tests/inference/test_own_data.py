@@ -31,7 +31,7 @@ def test_data_that_are_not_there_any_more_are_named(finished, tmp_path):
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace(root, f"{root}/gone"))
     (run / "places.json").unlink(missing_ok=True)
-    with pytest.raises(DataError, match="are not where they were.*Say where.* with --data"):
+    with pytest.raises(DataError, match="The data of the run .*with --data"):
         open_own_data(RunDirectory(run), None, lambda: None)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfxfer.models.preprocessing import normalise
+from tfxfer.models.preprocessing import normalize
 
 PIXELS = np.array([[[[0, 127.5, 255], [255, 0, 51]]]], np.float32)  # (1, 1, 2, 3)
 
@@ -20,7 +20,7 @@ PIXELS = np.array([[[[0, 127.5, 255], [255, 0, 51]]]], np.float32)  # (1, 1, 2, 
 )
 def test_pixels_are_scaled_as_the_formula_says_and_survive_a_file(pixels, expected, tmp_path):
     image = keras.Input((1, 2, 3))
-    model = keras.Model(image, keras.layers.Flatten()(normalise(pixels, image)))
+    model = keras.Model(image, keras.layers.Flatten()(normalize(pixels, image)))
     np.testing.assert_allclose(model(PIXELS), expected.reshape(1, 6), rtol=1e-5, atol=1e-5)
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras", safe_mode=True)

@@ -25,4 +25,4 @@ def test_an_example_of_weight_two_is_standardised_by_as_two():
     copies = Standardisation.of(features[np.repeat(np.arange(50), counts)])
     assert ours.mean.dtype == copies.mean.dtype == np.float32
     assert ours.mean == pytest.approx(copies.mean, rel=1e-5)
-    assert ours.deviation == pytest.approx(copies.deviation, rel=1e-5)
+    assert ours.std == pytest.approx(copies.std, rel=1e-5)

@@ -267,8 +267,8 @@ def test_a_damaged_imagenet_file_is_named_and_not_deleted(keras_home, no_network
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half of it")
     expected = (
-        f"The ImageNet weights of 'resnet50' in '{path}' are damaged: they are not what Keras "
-        "published. Delete the file to have it downloaded again."
+        f"The ImageNet weights of 'resnet50' in '{path}' are corrupt: they differ from those "
+        "that Keras published. Delete the file to download it again."
     )
     with pytest.raises(WeightsError, match=message(expected)):
         load_backbone(resnet, 224)
@@ -279,7 +279,7 @@ def test_a_damaged_imagenet_file_without_a_checksum_is_named(keras_home, no_netw
     path, _ = put_published(keras_home, SMALL_MOBILENET, 128)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(WeightsError, match=re.escape(f"from '{path}': the file is damaged")):
+    with pytest.raises(WeightsError, match=re.escape(f"from '{path}': the file is corrupt")):
         load_backbone(SMALL_MOBILENET, 128)
 
 
@@ -380,7 +380,7 @@ def test_nothing_is_warned_of(tmp_path, keras_home, no_network):
         load_backbone(MOBILENET, 100, str(path))
 
 
-# The weights that come with tfxfer
+# The bundled weights
 
 
 def bundled_file():
@@ -410,7 +410,7 @@ def test_the_bundled_weights_are_the_backbones_own(weights):
     [
         (
             lambda path: path.write_bytes(path.read_bytes()[:-1]),
-            "damaged: their SHA-256 is not the",
+            "corrupt: their SHA-256",
         ),
         (lambda path: path.unlink(), "missing"),
     ],
@@ -424,7 +424,7 @@ def test_bundled_weights_that_are_not_what_they_were_are_refused(
     monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path)
     load_backbone(BUNDLED, 32)
     change(path)
-    expected = rf"The weights of 'resnet10_small' in '.*', which come with tfxfer, are {problem}.*"
-    with pytest.raises(WeightsError, match=expected + "Install tfxfer again: pip install"):
+    expected = rf"The bundled weights of 'resnet10_small' in '.*' are {problem}.*"
+    with pytest.raises(WeightsError, match=expected + "Reinstall tfxfer: pip install"):
         load_backbone(BUNDLED, 32)
     load_backbone(BUNDLED, 32, "none")

@@ -21,6 +21,9 @@ BadImages = Literal["error", "skip"]
 
 GIGABYTE = 10**9
 
+# The name of the data that need no download, for the setting `data`.
+BUNDLED_DATA = "digits"
+
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
@@ -140,7 +143,7 @@ class RunConfig:
     data: str = setting(
         "",
         "A folder with one subfolder per class, a manifest (.csv, .jsonl), TFRecord files, the "
-        "name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or 'digits'.",
+        f"name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or '{BUNDLED_DATA}'.",
         group=_DATA,
         common=True,
         is_path=True,

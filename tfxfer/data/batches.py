@@ -37,7 +37,7 @@ def feature_batches(
 ) -> tf.data.Dataset:
     """Returns batches of (features, labels) for several epochs, one after the other.
 
-    Where there are weights they are the third.
+    With weights, batches are (features, labels, weights).
 
     The examples come in the order in which `training_batches` has their images.
 
@@ -78,8 +78,8 @@ def training_batches(
     seed stopped, and what lies before is not read.
     An epoch has `ceil(num_examples / batch_size)` batches; the last may be smaller.
 
-    Images that are kept or lie in files of their own are shuffled as a whole. Those of a TFDS data
-    set for which there is no room pass through a buffer of 10,000.
+    Images that are cached or in files of their own are shuffled as a whole. Those of a TFDS dataset
+    that does not fit the cache are shuffled with a buffer of 10,000.
 
     Args:
         images: What to train on.
@@ -215,7 +215,7 @@ def _shuffling(images: Images) -> Callable[[tf.Tensor, tf.Tensor], tf.data.Datas
             )
 
         return by_number
-    # Opened here, once: what a graph function opens is opened anew for each epoch.
+    # Opened here, once: a graph function would open it again for each epoch.
     examples = images.split.open_images().enumerate()
 
     def by_buffer(seed: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:

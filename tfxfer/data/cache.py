@@ -1,10 +1,10 @@
-"""A content-addressed cache on the disk: rows of numbers, each under the id of what it was made of.
+"""A content-addressed cache on disk: rows of numbers by the id of the image they come from.
 
-An entry is a folder `<kind>/<key>`. The key stands for a function, with all that its results depend
-on but the image: `key_of`. The id of a row stands for the image: `id_of`. So an entry serves every
-run that computes the same of some of the same images, and grows where there are new ones.
+An entry is a folder `<kind>/<key>`. The key identifies a function with everything its results
+depend on except the image: `key_of`. The id of a row identifies the image: `id_of`. So an entry
+serves every run that computes the same from some of the same images, and grows with new images.
 
-What is in such a folder is said in `cache_entry`.
+`cache_entry` describes the files in such a folder.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ from tfxfer.system.files import remove_half_written
 from tfxfer.system.notices import warn_once
 from tfxfer.system.run_layout import CACHE_INDEX, is_cache_rows
 
-# What is kept: features of frozen backbones; decoded images; of which content it is known that it
-# can be decoded, where only the ids count.
+# What is cached: features of frozen backbones; decoded images; which contents are readable, where
+# only the ids matter.
 KINDS = ("features", "images", "readable")
 
 
@@ -47,22 +47,22 @@ def default_cache_dir() -> pathlib.Path:
     users = home()
     if users is None:
         raise UsageError(
-            "There is no place for the cache: the user has no home directory, and TFXFER_CACHE_DIR "
-            "is not set. Set it to a directory that can be written, or give --cache-dir."
+            "No directory for the cache: the user has no home directory, and TFXFER_CACHE_DIR is "
+            "not set. Set it to a writable directory, or use --cache-dir."
         )
     return users / ".cache" / "tfxfer"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What `tfxfer cache` tells of an entry.
+    """An entry as `tfxfer cache` lists it.
 
     Attributes:
         kind: One of `KINDS`.
-        key: Its folder's name.
-        about: What the rows are, as they were written.
-        num_rows: How many.
-        num_bytes: On the disk.
+        key: Name of its folder.
+        about: Description of the rows.
+        num_rows: Number of rows.
+        num_bytes: Size on disk.
         used: When it was last read or written, in seconds since 1970.
     """
 
@@ -75,12 +75,12 @@ class Entry:
 
 
 class Cache:
-    """The entries below one directory, kept within a size.
+    """The entries in one directory, limited in size.
 
     Args:
-        directory: Where they are; made when first written to.
-        max_bytes: After each write the entries used longest ago are removed until all of them take
-            no more. 0 keeps nothing and reads nothing.
+        directory: Of the cache; created on the first write.
+        max_bytes: After each write, the least recently used entries are removed until the rest is
+            no larger. 0 disables the cache.
     """
 
     def __init__(self, directory: pathlib.Path, max_bytes: int) -> None:
@@ -89,9 +89,9 @@ class Cache:
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
-        """Returns the cache that the settings of a run name.
+        """Returns the cache of a run's settings.
 
-        Where there is no place for one nothing is kept, and that is said once.
+        Without a directory for it the cache is disabled, with one warning.
         """
         max_bytes = int(config.cache_gigabytes * GIGABYTE)
         if config.cache_dir or not max_bytes:
@@ -99,13 +99,13 @@ class Cache:
         try:
             return cls(default_cache_dir(), max_bytes)
         except UsageError as error:
-            warn_once("no cache", f"{error} Until then nothing is kept between runs.")
+            warn_once("no cache", f"{error} Until then nothing is cached between runs.")
             return cls(pathlib.Path(os.devnull), 0)
 
     def read(self, kind: str, key: str) -> tuple[Ids, Rows] | None:
         """Returns the ids and the memory-mapped rows of an entry, None where there is none.
 
-        A damaged entry, whose rows are not those that were written, is removed.
+        A corrupt entry is removed.
         """
         if not self.max_bytes:
             return None
@@ -128,9 +128,9 @@ class Cache:
         shape: tuple[int, ...],
         about: Mapping[str, Any],
     ) -> Rows | None:
-        """Writes an entry in place of the one there was, and returns its rows, memory-mapped.
+        """Writes or replaces an entry, and returns its rows, memory-mapped.
 
-        Returns None where it is larger than the whole cache may be, or cannot be written.
+        Returns None if it is larger than the cache may be, or cannot be written.
 
         Args:
             kind: One of `KINDS`.
@@ -157,10 +157,10 @@ class Cache:
         return rows
 
     def _tell(self, error: Exception) -> None:
-        """Says why an entry could not be written.
+        """Warns that an entry could not be written.
 
-        Nothing is said where another process cleared the cache meanwhile, or of what is wrong with
-        the images.
+        There is no warning if another process has cleared the cache meanwhile, or if the images are
+        at fault.
         """
         if isinstance(error, DataError):
             return
@@ -172,14 +172,14 @@ class Cache:
         if isinstance(cause, OSError) and not cleared:
             warn_once(
                 f"cache {self.directory} {cause.errno}",
-                f"The cache '{self.directory}' cannot be written: {cause.strerror or cause}. The "
-                "work goes on without; what is not kept is computed again by the next run. Make "
-                "room (`tfxfer cache --clear`) or choose another place (--cache-dir, "
+                f"Cannot write the cache '{self.directory}': {cause.strerror or cause}. Continuing "
+                "without it; the next run computes again what is not cached. Free space "
+                "(`tfxfer cache --clear`) or choose another directory (--cache-dir, "
                 "TFXFER_CACHE_DIR).",
             )
 
     def entries(self) -> list[Entry]:
-        """Returns what there is, the entry used longest ago first."""
+        """Returns all entries, the least recently used first."""
         found = []
         for folder in self._folders():
             entry = EntryFolder(folder)
@@ -192,7 +192,7 @@ class Cache:
         return sorted(found, key=lambda entry: entry.used)
 
     def clear(self) -> int:
-        """Removes every entry, damaged and half-written ones too, and returns how many bytes."""
+        """Removes every entry, also corrupt and partial ones, and returns the bytes freed."""
         num_bytes = 0
         for folder in self._folders():
             num_bytes += _size(folder)
@@ -215,9 +215,9 @@ class Cache:
         ]
 
     def _evict(self, kept: pathlib.Path) -> None:
-        """Removes the entries used longest ago until the rest is small enough.
+        """Removes the least recently used entries until the rest is small enough.
 
-        What a process that was killed had half written goes, too; see `remove_half_written`.
+        Partial files of killed processes are removed, too; see `remove_half_written`.
         """
         for folder in self._folders():
             with contextlib.suppress(OSError):

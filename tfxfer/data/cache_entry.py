@@ -1,12 +1,12 @@
-"""One entry of the cache: a folder of rows of numbers, each under the id of what it was made of.
+"""One entry of the cache: a folder of rows of numbers by the id of the image they come from.
 
 ```
 rows-91ab....npy   the rows; their SHA-256 is in the name
 index.npz          the ids in the order of the rows, and what they are
 ```
 
-The index is written last, by a rename: a reader sees an entry as it was or as it is. Of two writers
-the last one wins; what the other one added is computed again when it is next wanted.
+The index is written last, by a rename, so a reader sees either the old or the new entry. Of two
+writers the last one wins; what the other one added is computed again when next needed.
 """
 
 import contextlib

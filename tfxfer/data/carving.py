@@ -1,8 +1,8 @@
-"""Which examples go where: stratified, seeded choices by content. NumPy and SciPy, no TensorFlow.
+"""Stratified, seeded splits and subsets by content. NumPy and SciPy, no TensorFlow.
 
-Chance is a number made of the seed and of what an example is: its content or its group. So a choice
-does not depend on the order of the examples, copies of an example go the same way, and with new
-examples beside them the old ones stay where they are, but for as many as the shares demand.
+Random numbers are a hash of the seed and of an example's content or group. So a split does not
+depend on the order of the examples, and duplicates stay together. When examples are added, the old
+ones stay in their splits, except for as many as the fractions require.
 """
 
 import heapq
@@ -23,7 +23,7 @@ def carve(
     seed: tuple[int, ...],
     groups: Sequence[str] | None = None,
 ) -> dict[str, Integers]:
-    """Returns the examples of "train" and of each part to carve from them.
+    """Returns the examples of "train" and of each part that is split off.
 
     Examples of the same content, or of the same group, stay together. Every class is divided as the
     whole is, as nearly as this allows. Each class keeps an example in "train"; the first part has
@@ -68,7 +68,7 @@ def carve(
 
 @dataclass(frozen=True, eq=False)
 class _Strata:
-    """Examples in units that are not divided, and these by class.
+    """Examples in indivisible units, by class.
 
     Attributes:
         units: Of each example, (num_examples,).

@@ -2,7 +2,7 @@
 
 `open_source` gives any of them the same form: class names, and for each split the labels in a
 stable order with a way to read the images in that order. Only `train` is required of the data: a
-validation split that is missing is carved from it, and so is a test split when the data have no
+validation split that is missing is split off it, and so is a test split when the data have no
 other split. No image is in two splits.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.config.paths import expand_user
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.schema import BUNDLED_DATA, RunConfig
 from tfxfer.data.carving import subset
 from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
@@ -31,20 +31,20 @@ from tfxfer.errors import UsageError, did_you_mean
 def open_source(config: RunConfig) -> Source:
     """Returns the images and labels that `config.data` names, divided into splits.
 
-    All files are read once, for what is carved, what is in two splits and what a limit keeps is
-    decided by content; nothing is decoded, but for a sample that tells the images' typical size.
+    All files are read once: splitting, duplicates and limits are decided by content. Nothing is
+    decoded but a sample that tells the typical size of the images.
 
     Reads the settings `data`, `data_dir`, `seed`, `*_fraction` and `*_examples`.
 
     Raises:
-        UsageError: There are no such data, or they are not laid out as a classifier needs them.
-        DataError: The data are known, but neither here nor to be had.
+        UsageError: There are no such data, or their layout does not suit a classifier.
+        DataError: The data are known, but not available locally and cannot be downloaded.
     """
     return divided(open_as_it_is(config.data, config.data_dir), config)
 
 
 def divided(source: Source, config: RunConfig) -> Source:
-    """Returns data that are open in the splits that settings ask for; see `open_source`.
+    """Returns an open source in the splits of the settings; see `open_source`.
 
     Raises:
         UsageError, DataError: They cannot be divided.
@@ -76,7 +76,7 @@ def divided(source: Source, config: RunConfig) -> Source:
 
 
 def as_it_comes(source: Source) -> Source:
-    """Returns data in the splits they come with, and no others; no image is in two of them.
+    """Returns data in the splits they come with; no image is in two of them.
 
     Raises:
         DataError: Every image of a split is in another one, too.
@@ -88,21 +88,21 @@ def as_it_comes(source: Source) -> Source:
 def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool = True) -> Source:
     """Returns data with the splits they come with.
 
-    A directory or file of that name comes first, then `digits`, then the data sets of TFDS.
+    A directory or file of that name comes first, then `digits`, then the TFDS datasets.
 
     Args:
         name: As of the setting `data`.
         data_dir: As of the setting `data_dir`.
         needs_train: Whether there must be a split to train on, with at least two classes; data
-            that a model is judged by may be of one class, and have a test alone.
+            to evaluate a model on may have one class, and only a test split.
 
     Raises:
         UsageError, DataError: As of `open_source`.
     """
     if not name:
         raise UsageError(
-            "No data were named. Setting 'data' takes a directory of images, a manifest, the name "
-            "of a TFDS data set, or 'digits'."
+            "Missing setting 'data'. It takes a directory of images, a manifest, the name of a "
+            f"TFDS dataset, or '{BUNDLED_DATA}'."
         )
     query, name = "", expand_user(name, "Setting 'data'")
     if not _exists(name):  # a directory may have a question mark in its name
@@ -114,14 +114,14 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
         return _open_file(name, path, slices, data_dir, needs_train)
     if name.startswith(huggingface.PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)
-    if name == "digits":
+    if name == BUNDLED_DATA:
         _refuse_slices(name, slices)
         return open_digits()
-    # 'emnist/letters:3.1.0' is a name of TFDS: data set, configuration, version.
+    # 'emnist/letters:3.1.0' is a name of TFDS: dataset, configuration, version.
     if not re.fullmatch(r"[A-Za-z]\w{,99}(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", name):
         if pathlib.Path(name).suffix.lower() in manifest.SUFFIXES:
             raise UsageError(f"There is no manifest '{name}'.")
-        what = "directory" if os.sep in name or name[0] in ".~" else "directory or data set"
+        what = "directory" if os.sep in name or name[0] in ".~" else "directory or dataset"
         raise UsageError(f"There is no {what} '{name}'.")
     return tfds.open_tfds(name, data_dir, slices, needs_train=needs_train)
 
@@ -168,20 +168,20 @@ def _open_file(
     if tfrecords.is_tfrecord_name(path.name):
         return tfrecords.open_tfrecords(path, needs_train=needs_train)
     raise UsageError(
-        f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor of "
+        f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor "
         "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."
     )
 
 
 def _slices(name: str, query: str) -> dict[str, str]:
-    """Returns which splits are meant, from what stands behind the name of the data."""
+    """Returns the slice for each split, from the part of the name after '?'."""
     slices: dict[str, str] = {}
     for part in query.split("&") if query else ():
         split, equals, meant = part.partition("=")
         if split not in SPLITS or not equals or not meant:
             raise UsageError(
-                f"Behind '{name}?' stands '{part}'; expected is which split of the data each one "
-                f"is, as in '{name}?train=train[:80%]&validation=train[80%:]'."
+                f"Cannot read '{part}' after '{name}?'; expected SPLIT=SLICE, as in "
+                f"'{name}?train=train[:80%]&validation=train[80%:]'."
                 f"{did_you_mean(split, SPLITS)}"
             )
         slices[split] = meant
@@ -191,5 +191,6 @@ def _slices(name: str, query: str) -> dict[str, str]:
 def _refuse_slices(name: str, slices: Mapping[str, str]) -> None:
     if slices:
         raise UsageError(
-            f"'{name}' is no data set of TFDS or Hugging Face, whose splits can be chosen by '?'."
+            f"'{name}' is not a TFDS or Hugging Face dataset; only their splits can be chosen with "
+            "'?'."
         )

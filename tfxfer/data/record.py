@@ -1,4 +1,4 @@
-"""The record of its data that a run keeps: which example was in which split, what was left out."""
+"""A run's record of its data: which example was in which split, and which were left out."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def record_data(
 def record_seen(
     run: RunDirectory, source: Source, images: Mapping[str, Images], config: RunConfig
 ) -> None:
-    """Writes which images a run uses, by their content, and how its splits were carved.
+    """Writes which images a run uses, by content, and the settings that divided them.
 
     Args:
         run: Where its directory is.

@@ -1,8 +1,8 @@
-"""Which images a model has seen, so that no data can test it on what it was trained on.
+"""Records of the images a model has seen, so that it is not tested on its training images.
 
-The record lies beside the model and goes with its exports: the digests of the images in each of
-its splits, and how these were carved. Data that a model is evaluated on are bound to it: they are
-carved as the model's own were, and what it has seen is left out of the splits that judge it.
+The record is next to the model and is bundled with its exports: the digests of the images in each
+split, and the settings that divided them. Data to evaluate a model on are divided in the same way,
+and what it has seen is left out of validation and test.
 """
 
 import dataclasses
@@ -30,11 +30,11 @@ _CARVING = ("seed", "validation_fraction", "test_fraction")
 
 _LIMITS = ("train_examples", "validation_examples", "test_examples")
 
-# Of each digest in an export, which may be of millions of images. The chance that one of a million
-# new images is taken for one of a million others is 5e-8.
+# Bytes kept of each digest in an export, which may hold millions. The probability that one of a
+# million new images collides with one of a million others is 5e-8.
 EXPORTED_BYTES = 8
 
-# What has been done with an image that may not be in a split any more.
+# Why an image that the model has seen in one split is left out of another.
 _SPOILT = {
     "validation": {"train": "the model was trained on"},
     "test": {
@@ -46,13 +46,13 @@ _SPOILT = {
 
 @dataclass(frozen=True)
 class Seen:
-    """The images of a model's splits, and how these came about.
+    """The images of a model's splits, and the settings that divided them.
 
     Attributes:
-        data: The name of the data.
+        data: Name of the data.
         fingerprint: Of the data in the model's splits; see `Source.fingerprint`.
         carving: The settings that decide which image is in which split.
-        digests: By split, (num_images, 8 or 16); none where they were not written down.
+        digests: By split, (num_images, 8 or 16); empty if they were not recorded.
     """
 
     data: str
@@ -92,7 +92,7 @@ def carving_of(config: RunConfig) -> RunConfig:
 
 
 def read_seen(path: pathlib.Path) -> Seen | None:
-    """Returns the record that `Seen.write` wrote; None where there is none, or it is damaged."""
+    """Returns the record that `Seen.write` wrote; None if it is missing or corrupt."""
     try:
         with path.open("rb") as file, np.load(file) as content:
             about = json.loads(str(content["about"]))
@@ -105,13 +105,13 @@ def read_seen(path: pathlib.Path) -> Seen | None:
 
 @dataclass(frozen=True, eq=False)
 class BoundSource(Source):
-    """Data as a model may be judged by them: what it has seen is in no split that judges it.
+    """Data to evaluate a model on: validation and test have no images it was trained on.
 
     Attributes:
-        everything: All images, by the splits they lie in.
-        num_trained_on: On how many of all images the model was trained; None where it has no record
-            of them.
-        absent: For splits that are not there, why they are not.
+        everything: All images, by the splits they are in.
+        num_trained_on: How many of all images the model was trained on; None if it has no record of
+            them.
+        absent: Why a split is missing, by split.
     """
 
     everything: Mapping[str, Split] = field(default_factory=dict)
@@ -120,11 +120,11 @@ class BoundSource(Source):
 
     @property
     def judging(self) -> str:
-        """The split that judges the model: the test, or validation, or else "all"."""
+        """The split to evaluate on: test, else validation, else "all"."""
         return next((name for name in ("test", "validation") if name in self.splits), "all")
 
     def part(self, split: str) -> Mapping[str, Split]:
-        """Returns the images of a split or of "all", by the splits they lie in.
+        """Returns the images of a split or of "all", by the splits they are in.
 
         Raises:
             UsageError: There is no such split.
@@ -138,7 +138,7 @@ class BoundSource(Source):
         return {split: self.splits[split]}
 
     def notes_on(self, split: str) -> tuple[str, ...]:
-        """Returns what must be said with a number that is found on a split, or on "all"."""
+        """Returns the notes that qualify a score on a split, or on "all"."""
         if split != "all":
             return self.notes
         if self.num_trained_on == 0:
@@ -148,16 +148,16 @@ class BoundSource(Source):
         else:
             total = sum(len(one) for one in self.everything.values())
             told = f"the model was trained on {self.num_trained_on:,} of these {total:,} images"
-        return (*self.notes, f"{told}: on new ones it may do worse")
+        return (*self.notes, f"{told}: it may do worse on new images")
 
 
 def bound(source: Source, seen: Seen | None) -> BoundSource:
-    """Returns data as they may judge a model.
+    """Returns data to evaluate a model on.
 
-    What has to be carved is carved as the model's own data were: the same images are in the same
-    splits. Of other data, what the model was trained on is left out of validation and test, and of
-    the test what chose its epoch. Where it is not known what a model has seen, data have the splits
-    that they come with, for what one would carve may hold anything.
+    Missing splits are split off as in the model's run: the same images are in the same splits. Of
+    other data, what the model was trained on is left out of validation and test, and what chose its
+    epoch is left out of test. If it is not known what a model has seen, data keep the splits that
+    they come with, since any other could hold training images.
 
     Args:
         source: Data as they come.
@@ -171,19 +171,19 @@ def bound(source: Source, seen: Seen | None) -> BoundSource:
         return same
     if seen is None or not seen.digests:
         return _of_unknown_model(source)
-    if "train" not in source.splits:  # then nothing can be carved, and nothing need be
+    if "train" not in source.splits:  # nothing to split off, and no need
         return without_seen(as_it_comes(source), seen)
     limitless = seen.carving.with_settings(dict.fromkeys(_LIMITS))
     try:
         return without_seen(divided(source, limitless), seen)
-    except UsageError:  # too few images to carve a split from are enough to be asked about
+    except UsageError:  # too few images to split, but enough to evaluate
         return without_seen(as_it_comes(source), seen)
 
 
 def rebound(source: Source, seen: Seen) -> BoundSource | None:
-    """Returns the model's own data in its own splits, None where these are other data.
+    """Returns the model's own data in its own splits, None if these are other data.
 
-    The data are known by their content, wherever they lie now and whatever they are called.
+    The data are recognized by content, whatever their location and name.
 
     Args:
         source: Data as they come.
@@ -200,23 +200,23 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
     splits = dict(again.splits)
     notes = [
         *source.notes,
-        "these are the data of the model's own run: its splits are used",
+        "these are the data the model was trained on: using its splits",
     ]
     for name in splits if seen.digests else ():
         used = _among(splits[name].digests(), seen.digests.get(name))
         if not used.all():  # images that could not be read
-            notes.append(f"left out of '{name}', as by the fit: {_images(~used)}")
+            notes.append(f"left out of '{name}', as in the run: {_images(~used)}")
             splits[name] = splits[name].select(np.flatnonzero(used))
     return _made(again, splits, splits, notes, len(splits["train"]))
 
 
 def without_seen(source: Source, seen: Seen | None, trained_on: int | None = None) -> BoundSource:
-    """Returns data that are divided, without what a model has seen in the splits that judge it.
+    """Returns divided data without what a model has seen in validation and test.
 
     Args:
         source: The data; their splits are disjoint.
         seen: What the model has seen; None leaves all as it is.
-        trained_on: On how many of the images it was trained, where that is known.
+        trained_on: How many of the images it was trained on, if known.
     """
     splits, notes, absent = dict(source.splits), list(source.notes), {}
     digests = {} if seen is None else seen.digests
@@ -231,8 +231,8 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
         if not len(left):
             del splits[name]
             absent[name] = (
-                f"The model has seen all {len(split):,} images of it in its training. Name data "
-                "with new images, or evaluate them all (--split all)."
+                f"The model has seen all {len(split):,} images of it in training. Use data with "
+                "new images, or evaluate all images (--split all)."
             )
     if trained_on is None and digests:
         trained_on = sum(
@@ -247,16 +247,16 @@ def _of_unknown_model(source: Source) -> BoundSource:
     given = as_it_comes(source)
     if set(given.splits) != {"train"}:
         note = (
-            "the model has no record of the images it was trained on: it cannot be checked whether "
-            "some of these are among them"
+            "the model has no record of its training images: it cannot be checked whether some of "
+            "these are among them"
         )
         return _made(given, given.splits, given.splits, [*given.notes, note], None)
     why = (
-        "The model has no record of the images it was trained on: a split carved from these data "
-        "could hold some of them. Evaluate all images (--split all), name the run that made "
-        "the model, or data that come with a 'test' split."
+        "The model has no record of its training images: a split held out from these data could "
+        "contain some of them. Evaluate all images (--split all), use the run that made the model, "
+        "or use data that have a 'test' split."
     )
-    note = "the data have no splits, and the model has no record of what it was trained on"
+    note = "the data have no splits, and the model has no record of its training images"
     return _made(given, {}, given.splits, [*given.notes, note], None, dict.fromkeys(SPLITS, why))
 
 

@@ -31,9 +31,9 @@ class Split:
     # One image by its index, a graph function of a scalar int64; None where the data can only be
     # read from the first to the last.
     read_image: Callable[[tf.Tensor], tf.Tensor] | None = None
-    # How much each example counts in training, (num_examples,), at least 0; None is all alike.
+    # Sample weights in training, (num_examples,), at least 0; None weights all equally.
     weights: npt.NDArray[np.float32] | None = None
-    # What must not be divided between splits, such as the patient; "" for an example of its own.
+    # Examples of one group, such as a patient, stay in one split; "" is a group of its own.
     groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
@@ -92,14 +92,14 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Images to learn from and to be judged by, and what is known of them."""
+    """Labelled images in splits, with their class names."""
 
-    name: str  # of the data set or folder; safe as a file name
+    name: str  # of the dataset or folder; safe as a file name
     class_names: tuple[str, ...]  # the label is the index
     splits: Mapping[str, Split]  # "train", "validation" and, where there are such data, "test"
     image_height_width: tuple[int, int]  # the median of a sample of training images
     mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
-    notes: tuple[str, ...] = ()  # what the user should know: what was left out, what was carved
+    notes: tuple[str, ...] = ()  # for the user: what was left out, which splits were held out
     # What opens the data in which the ids of examples are; None where they are paths of files.
     origin: str | None = None
 
@@ -111,16 +111,15 @@ class Source:
                 what_next = "Rename it."
                 encoding = sys.getfilesystemencoding()
                 if encoding != "utf-8":  # then the name may well be, and Python reads it so
-                    what_next = f"Python takes names of files for {encoding}: set PYTHONUTF8=1."
+                    what_next = f"Python reads file names as {encoding}: set PYTHONUTF8=1."
                 raise UsageError(
-                    f"The name of the class {name!r} is no UTF-8, which models and files of "
-                    f"others need. {what_next}"
+                    f"The class name {name!r} is not UTF-8, which model files need. {what_next}"
                 ) from None
             if not name.strip() or "\0" in name:
-                what = "holds a NUL" if name.strip() else "is white space alone"
+                what = "contains a NUL" if name.strip() else "is only white space"
                 raise UsageError(
-                    f"The name of the class {name!r} {what}, which files and programs do not "
-                    "keep. Rename it."
+                    f"The class name {name!r} {what}, which files and programs do not preserve. "
+                    "Rename it."
                 )
         self._check_distinct()
 
@@ -130,18 +129,18 @@ class Source:
         for name in self.class_names:
             other = spelled.get(canonical(name))
             if other is not None:
-                how = "" if other == name else ", written in two ways that Unicode holds for one"
+                how = "" if other == name else ", spelled in two equivalent ways in Unicode"
                 raise UsageError(
                     f"Two classes of '{self.name}' have the name '{name}'{how}. Rename one of "
-                    "them, or make them one class."
+                    "them, or merge them."
                 )
             spelled[canonical(name)] = name
 
     def fingerprint(self) -> str:
         """Returns a digest of all images with their labels and splits, and of the class names.
 
-        The same data give the same, wherever and in whatever order they lie; all of them are read
-        unless that was done before.
+        It does not depend on the location or order of the data. All of them are read unless that
+        was done before.
         """
         digest = hashlib.sha256("\n".join(map(canonical, self.class_names)).encode())
         for name, split in self.splits.items():
@@ -186,7 +185,7 @@ def places_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
 
 
 def look_alikes(class_names: Sequence[str]) -> list[str]:
-    """Returns notes on classes whose names people would take for one another."""
+    """Returns notes on classes with names that are easily confused."""
     alike: dict[str, list[str]] = {}
     for name in class_names:
         seen = (

@@ -1,4 +1,4 @@
-"""The splits of data: what is missing is carved from train, and no image is in two of them."""
+"""Splits: missing ones are split off train, and no image is in two of them."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from tfxfer.errors import DataError, UsageError
 def with_validation(
     splits: Mapping[str, Split], config: RunConfig
 ) -> tuple[dict[str, Split], list[str]]:
-    """Returns the splits, with those that had to be carved from `train`, and notes that say so."""
+    """Returns the splits, with missing ones split off `train`, and a note on each of these."""
     if "validation" in splits:
         return dict(splits), []
     train = splits["train"]
@@ -35,13 +35,13 @@ def with_validation(
     parts = carve(train.labels, train.digests(), fractions, (config.seed, 0), train.groups)
     if not len(parts["validation"]):
         raise UsageError(
-            "No images can be set aside for validation, as no class has more than one, or more "
-            "than one group. Add images, or a 'validation' folder beside 'train'."
+            "Cannot hold out images for validation: no class has more than one image, or more than "
+            "one group. Add images, or a 'validation' folder next to 'train'."
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
-        f"the data have no '{name}': {len(carved[name]):,} of the {len(train):,} training images, "
-        "stratified by class, were set aside"
+        f"no {name} split found: held out {len(carved[name]):,} of the {len(train):,} training "
+        "images, stratified by class"
         for name in fractions
     ]
     merged = {**splits, **carved}
@@ -51,9 +51,9 @@ def with_validation(
 def disjoint(
     splits: Mapping[str, Split], class_names: tuple[str, ...]
 ) -> tuple[dict[str, Split], list[str]]:
-    """Returns the splits without images that are also in a later one, and notes that say so.
+    """Returns the splits without images that are also in a later one, and notes on these.
 
-    The test stays as it is, so that it can be compared with what others found on it.
+    The test split stays as it is, so that its scores are comparable with published ones.
     """
     kept, notes = dict(splits), []
     names = list(splits)
@@ -71,16 +71,18 @@ def disjoint(
             if name == "train":
                 raise DataError(
                     f"Every image of class '{class_names[label]}' in 'train' is also in another "
-                    "split: nothing is left to learn it from. Remove the copies."
+                    "split, so none is left to train on. Remove the duplicates."
                 )
         if not len(split):
-            raise DataError(f"Every image of '{name}' is also in another split. Remove the copies.")
+            raise DataError(
+                f"Every image of '{name}' is also in another split. Remove the duplicates."
+            )
         kept[name] = split
     return kept, notes
 
 
 def default_fraction(num_examples: int) -> float:
-    """Returns the part of the examples that is set aside where no one chose one.
+    """Returns the fraction of the examples to hold out by default.
 
     AutoGluon's rule (Erickson et al. 2020, arXiv:2003.06505; `default_holdout_frac` in
     autogluon.core.utils): 500 examples but 10% to 20% below 5,000, and 2,500 but 1% to 10% above.

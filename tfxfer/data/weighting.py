@@ -1,4 +1,4 @@
-"""How much each training example counts: what its data say of it, and how rare its class is."""
+"""Sample weights: from the data, and from class frequencies."""
 
 import dataclasses
 
@@ -32,15 +32,15 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def judging_weights(
     labels: npt.NDArray[np.int64], class_weights: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
-    """Returns what weighs the examples that judge, while a model is trained; None is all alike.
+    """Returns the sample weights of validation during training; None weights all equally.
 
-    What judges must want what training wants. Under balanced weights a plain validation loss is
-    least, and a plain accuracy greatest, where the rare classes are given up again: the epoch and
-    the penalty that it chooses undo the weighting.
+    Validation must measure what training optimizes. Under balanced class weights, unweighted
+    validation loss and accuracy favor giving up the rare classes: the epoch and the L2 penalty they
+    choose would undo the weighting.
 
     Args:
         labels: Class indices, shape (num_examples,).
-        class_weights: As set.
+        class_weights: The setting.
 
     Examples:
         >>> judging_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
@@ -52,9 +52,9 @@ def judging_weights(
 
 
 def without_weightless(source: Source) -> Source:
-    """Returns the source without the training images to which the data give a weight of 0.
+    """Returns the source without training images of weight 0.
 
-    BatchNorm and the number of steps would notice them, too.
+    They would still affect BatchNorm and the number of steps.
 
     Raises:
         DataError: All weights are 0.
@@ -65,22 +65,22 @@ def without_weightless(source: Source) -> Source:
     chosen = np.flatnonzero(train.weights)
     if not len(chosen):
         raise DataError(
-            f"All training images of '{source.name}' have the weight 0: there is nothing to "
-            "learn from. Give some of them a weight above 0."
+            f"All training images of '{source.name}' have weight 0, so there is nothing to train "
+            "on. Give some of them a weight above 0."
         )
-    note = f"left out of 'train', for their weight is 0: {len(train) - len(chosen):,}"
+    note = f"left out of 'train', with weight 0: {len(train) - len(chosen):,}"
     splits = {**source.splits, "train": train.select(chosen)}
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, note))
 
 
 def training_weights(train: Split, class_weights: ClassWeights) -> npt.NDArray[np.float32] | None:
-    """Returns how much each training example counts, mean 1; None where all count the same.
+    """Returns sample weights with mean 1, (num_examples,); None if all are equal.
 
-    The product of what the data give it and of what its class has.
+    A sample weight is the product of the example's weight in the data and its class weight.
 
     Args:
-        train: With the weights that the data give.
-        class_weights: As set.
+        train: With the example weights of the data.
+        class_weights: The setting.
     """
     product = np.ones(len(train)) if train.weights is None else train.weights.astype(np.float64)
     if class_weights == "balanced":

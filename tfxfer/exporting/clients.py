@@ -1,4 +1,4 @@
-"""What clients of a model server send: warm-up requests, a REST body, and how to send them."""
+"""Requests to a model server: warm-up requests, a REST body, and commands that send them."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def rest_body(encoded_images: Sequence[bytes]) -> str:
 
 
 def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[bytes]) -> None:
-    """Writes the requests that come along with an export, into its `assets.extra`.
+    """Writes the requests that are bundled with an export, into its `assets.extra`.
 
     `tf_serving_warmup_requests` is what TensorFlow Serving runs before it serves a version, so that
     no user waits for the first run of a batch size. `request.json` is a REST body to try a server
@@ -59,7 +59,7 @@ def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[
 
 
 def how_to_try(version: pathlib.Path) -> tuple[str, str]:
-    """Returns the command that serves an export, and the one that asks it about an image.
+    """Returns the command that serves an export, and one that sends it an image.
 
     Args:
         version: The directory of the version, in the directory of the model's versions.
@@ -74,7 +74,7 @@ def how_to_try(version: pathlib.Path) -> tuple[str, str]:
 
 
 def how_to_serve(version: pathlib.Path) -> str:
-    """Returns how to serve an export, and how to ask it, for a person to copy.
+    """Returns commands that serve an export and send it requests, as text to copy.
 
     Args:
         version: As for `how_to_try`.
@@ -82,22 +82,22 @@ def how_to_serve(version: pathlib.Path) -> str:
     serve, ask = how_to_try(version)
     name = version.absolute().parent.name
     return f"""\
-Serve it, REST on port 8501 and gRPC on 8500:
+Serve the model, REST on port 8501 and gRPC on port 8500:
 
   {serve}
 
-Ask it about a validation image that lies with it, and about a file of your own:
+Classify a bundled validation image, and a file of your own:
 
   {ask}
   {curl_with_file("IMAGE", name)}
 
-Ask it from Python by gRPC (pip install tensorflow-serving-api):
+Classify from Python over gRPC (pip install tensorflow-serving-api):
 
 {grpc_snippet(name)}"""
 
 
 def curl_with_file(path: str, name: str) -> str:
-    """Returns a shell command that asks a model server about an image file."""
+    """Returns a shell command that sends an image file to a model server."""
     image = in_shell(path)
     body = (
         f'printf \'{{"instances": [{{"b64": "\'; '
@@ -107,7 +107,7 @@ def curl_with_file(path: str, name: str) -> str:
 
 
 def _mounted(versions: pathlib.Path, name: str) -> str:
-    """Returns the option that has a container see the versions where the server looks."""
+    """Returns the Docker option that mounts the versions where the server looks for them."""
     if ":" not in str(versions):
         return f"-v {shlex.quote(f'{versions}:/models/{name}:ro')}"
     # -v has colons between its parts, --mount commas: a part that has one is quoted as in CSV.
@@ -121,7 +121,7 @@ def _url(name: str) -> str:
 
 
 def grpc_snippet(name: str) -> str:
-    """Returns a Python program that asks a model server about an image file."""
+    """Returns a Python program that sends an image file to a model server."""
     return f"""\
 import grpc
 import tensorflow as tf

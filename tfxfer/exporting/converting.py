@@ -1,4 +1,4 @@
-"""A classifier as a file that another runtime reads, checked against the model."""
+"""A classifier as a file for another runtime, verified against the model."""
 
 import pathlib
 import shutil
@@ -26,16 +26,15 @@ from tfxfer.runs.class_names import read_class_names, write_class_names
 from tfxfer.system.files import check_output, replacing
 from tfxfer.system.run_layout import classes_file, seen_file
 
-# Images on which a file of another format is compared with the model, and those that tell int8 the
-# ranges of the activations.
+# Images for comparing a file with the model, and for calibrating the activation ranges of int8.
 _JUDGED_IMAGES, _CALIBRATION_IMAGES = 500, 200
 
-# How far the probabilities of a file of float32 may be from the model's: sums in another order.
-# Trained networks stay within 1e-5, those of random weights do not.
+# Tolerance for the probabilities of a float32 file, which sums in another order. Trained networks
+# stay within 1e-5, those with random weights do not.
 _CONVERTED_TOLERANCE = 1e-4
 
-# The least share of images that get the model's class from a file of fewer bits. Of photographs it
-# is 0.98 or more (measured: MobileNets, ants and bees, five flowers).
+# Minimum fraction of images that get the model's class from a quantized file. On photographs it is
+# 0.98 or more (measured: MobileNets, ants and bees, five flowers).
 _LEAST_AGREEMENT = 0.9
 
 Format = Literal["keras", "litert", "onnx"]
@@ -45,17 +44,17 @@ _SUFFIXES: Mapping[Format, str] = {"keras": ".keras", "litert": ".tflite", "onnx
 
 @dataclass(frozen=True)
 class Converted:
-    """A file in another format, and how it does beside the model it was made of.
+    """A file in another format, compared with the model it was made from.
 
     Attributes:
         path: The file.
-        split: On whose images both were asked.
-        num_images: How many.
-        accuracy: Of the file, in [0, 1].
-        model_accuracy: Of the model.
-        agreement: Share of images that get the same class from both.
-        difference: The largest between two probabilities.
-        num_bytes: The size of the file.
+        split: The split used for the comparison.
+        num_images: Number of images compared.
+        accuracy: Accuracy of the file, in [0, 1].
+        model_accuracy: Accuracy of the model, in [0, 1].
+        agreement: Fraction of images with the same predicted class.
+        difference: Largest absolute difference between two probabilities.
+        num_bytes: Size of the file.
     """
 
     path: pathlib.Path
@@ -70,15 +69,15 @@ class Converted:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be made of a model.
+    """The format and file to convert a model to.
 
     Attributes:
         kind: The format.
-        quantization: Of "litert".
-        output: The file; None lies beside the model.
+        quantization: For "litert".
+        output: The file; None puts it next to the model.
 
     Raises:
-        UsageError: The format has no quantization.
+        UsageError: The format does not support quantization.
     """
 
     kind: Format
@@ -87,7 +86,9 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.quantization != "none" and self.kind != "litert":
-            raise UsageError(f"Format '{self.kind}' has no quantization; only 'litert' has.")
+            raise UsageError(
+                f"Format '{self.kind}' does not support quantization; only 'litert' does."
+            )
 
     def path(self, trained: TrainedClassifier) -> pathlib.Path:
         """Returns the file, which can be written, with no other model's class names beside it.
@@ -102,8 +103,8 @@ class Target:
             return path
         if read_class_names(classes) != trained.class_names:
             raise UsageError(
-                f"'{classes}' names the classes of another model, and '{path}' would lie beside "
-                "it. Choose another directory with --output."
+                f"'{classes}' has the classes of another model, and '{path}' would share it. "
+                "Choose another directory with --output."
             )
         return path
 
@@ -111,13 +112,13 @@ class Target:
         suffix = _SUFFIXES[self.kind]
         if self.output is None:
             if self.kind == "keras":
-                raise UsageError("Format 'keras' copies the model: say where to with --output.")
+                raise UsageError("Format 'keras' copies the model: name the file with --output.")
             quantized = "" if self.quantization == "none" else f".{self.quantization}"
             return trained.path.with_name(f"{trained.path.stem}{quantized}{suffix}")
         path = user_path(self.output)
         if path.suffix != suffix:
             raise UsageError(
-                f"The output '{path}' is no '{suffix}' file, as format '{self.kind}' is."
+                f"The output '{path}' must end in '{suffix}' for format '{self.kind}'."
             )
         if path.resolve() == trained.path.resolve():
             raise UsageError(f"The output '{path}' is the model itself.")
@@ -127,20 +128,20 @@ class Target:
 def write_converted(
     trained: TrainedClassifier, source: BoundSource, target: Target, path: pathlib.Path
 ) -> Converted:
-    """Writes a classifier in another format, once the file was found to answer as the model does.
+    """Writes a classifier in another format, if the file predicts what the model predicts.
 
     Args:
         trained: The model.
-        source: Where the images come from about which both are asked.
-        target: What is made.
-        path: Of the file; see `Target.path`.
+        source: Images for the comparison.
+        target: The format.
+        path: The file; see `Target.path`.
 
     Raises:
-        DataError: The data's classes are not the model's, or images cannot be read.
-        ExportError: The model cannot be converted, or the file's answers are others.
+        DataError: The data have classes that the model does not know, or unreadable images.
+        ExportError: The model cannot be converted, or the predictions differ.
         RunError: The file cannot be written.
     """
-    # Two answers are compared: any images do where there are none to judge by.
+    # The comparison works on any images, so all serve where no split is new to the model.
     judges = source.splits.get(source.judging) or max(source.everything.values(), key=len)
     chosen = _spread(judges, _JUDGED_IMAGES)
     labels = trained.labels(source, judges)[chosen]
@@ -191,7 +192,7 @@ def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path
 
 
 def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]:
-    """Returns training images, (num_images, size, size, 3), that tell int8 its ranges.
+    """Returns training images for calibrating int8, (num_images, size, size, 3).
 
     Raises:
         UsageError: The data have none.
@@ -199,8 +200,8 @@ def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]
     train = source.everything.get("train")
     if train is None:
         raise UsageError(
-            f"Quantization 'int8' is calibrated on training images, and '{source.name}' has none. "
-            "Leave out --data for those of the run, or name data with a split 'train'."
+            f"Quantization 'int8' is calibrated on training images, but '{source.name}' has none. "
+            "Omit --data to use those of the run, or use data with a split 'train'."
         )
     return _pictures(train, _spread(train, _CALIBRATION_IMAGES), size)
 
@@ -242,17 +243,18 @@ def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Pre
 
 
 def _check(converted: Converted, quantization: Quantization) -> None:
-    """Raises an ExportError where a file does not answer as the model does."""
+    """Raises an ExportError where a file does not predict what the model predicts."""
     if quantization == "none":
         if not converted.difference <= _CONVERTED_TOLERANCE:
             raise ExportError(
-                f"Probabilities differ from the model's by up to {converted.difference:.2g}, "
+                f"Probabilities differ from the model's by up to {converted.difference:.2g}; "
                 f"allowed is {_CONVERTED_TOLERANCE:g}. '{converted.path}' was not written."
             )
     elif converted.agreement < _LEAST_AGREEMENT:
         raise ExportError(
-            f"In {quantization} only {converted.agreement:.1%} of {converted.num_images} "
-            f"{converted.split} images get the model's class, allowed is {_LEAST_AGREEMENT:.0%}; "
-            f"the accuracy is {converted.accuracy:.4f} instead of {converted.model_accuracy:.4f}. "
-            f"'{converted.path}' was not written. Convert with less or without --quantization."
+            f"With {quantization} quantization, only {converted.agreement:.1%} of "
+            f"{converted.num_images} {converted.split} images get the model's class; at least "
+            f"{_LEAST_AGREEMENT:.0%} must. The accuracy is {converted.accuracy:.4f} instead of "
+            f"{converted.model_accuracy:.4f}. '{converted.path}' was not written. Use less "
+            "--quantization, or none."
         )

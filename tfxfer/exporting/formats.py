@@ -1,4 +1,4 @@
-"""What classifiers have in common in the formats of other runtimes.
+"""Common parts of the conversions to other runtimes.
 
 Every file keeps the same contract, whatever its format and its weights: `image`, float32 RGB in
 [0, 255] of shape (batch, size, size, 3), to `probabilities`, float32 of shape (batch, num_classes).
@@ -92,7 +92,7 @@ def require_file(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Makes a UsageError that says what to install of a package that is missing."""
+    """Turns the ImportError of a missing package into a UsageError that says what to install."""
     try:
         yield
     except ImportError as error:
@@ -104,7 +104,7 @@ def extra(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failing_as(kind: type[RunError], what: str) -> Iterator[None]:
-    """Makes an error of ours, of one line, of whatever a converter or a runtime raises."""
+    """Turns any exception of a converter or a runtime into a one-line error of the given kind."""
     try:
         yield
     # They raise what they like: ValueError, RuntimeError, classes of their own, bare Exceptions.

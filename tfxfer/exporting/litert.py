@@ -68,7 +68,7 @@ def write_litert(
     if quantization not in QUANTIZATIONS:
         raise UsageError(
             f"Unknown quantization '{quantization}'.{did_you_mean(quantization, QUANTIZATIONS)} "
-            f"There are: {', '.join(QUANTIZATIONS)}."
+            f"Allowed: {', '.join(QUANTIZATIONS)}."
         )
     require_tensorflow()
     pictures = _calibration_pictures(model, calibration) if quantization == "int8" else []
@@ -87,7 +87,7 @@ def _calibration_pictures(
         batch = given[np.newaxis] if given.ndim == 3 else given
         pictures += [picture[np.newaxis] for picture in as_input(batch, model.input_shape[1:])]
     if not pictures:
-        raise UsageError("Quantization 'int8' needs images to calibrate with, but got none.")
+        raise UsageError("Quantization 'int8' needs calibration images, but got none.")
     return pictures
 
 

@@ -1,4 +1,4 @@
-"""What a user asks of a publication: under which name, where, and how good it must be."""
+"""Settings of a publication: name, directory, calibration, minimum accuracy."""
 
 import pathlib
 from dataclasses import dataclass

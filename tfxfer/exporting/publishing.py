@@ -1,4 +1,4 @@
-"""A trained model, published in the form that others run: a SavedModel that serves, or a file."""
+"""Publishes a trained model as a SavedModel for serving."""
 
 import contextlib
 import datetime
@@ -36,11 +36,11 @@ CHECK_IMAGES = 8
 
 @dataclass(frozen=True)
 class OtherDataSummary(Summary):
-    """How good a model is on a split of other data than its own.
+    """Scores of a model on a split of data other than its own.
 
     Attributes:
-        data: The data set's name.
-        notes: What must be known of its images.
+        data: Name of the dataset.
+        notes: Notes on its images.
     """
 
     data: str = ""
@@ -56,16 +56,16 @@ def export_saved_model(
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
-    `signatures.write_saved_model` says what is in it. The version is written beside its place,
-    asked about real images in a process that has TensorFlow and nothing else, its answers are
-    compared with the model's, and only then is it renamed to the next free integer.
+    `signatures.write_saved_model` describes its contents. The version is written to a temporary
+    directory, run on real images in a process with TensorFlow only, compared with the model, and
+    only then renamed to the next free integer.
 
     Args:
-        trained: The model; it gives probabilities.
-        directory: Where the versions of this model are.
-        encoded_images: Image files for the comparison and the warm-up, at least one.
-        metrics: How good it is, of which the accuracy is checked and the rest told.
-        min_accuracy: A model that is less accurate is not published.
+        trained: The model; it outputs probabilities.
+        directory: Directory of the versions of this model.
+        encoded_images: Image files for verification and warm-up, at least one.
+        metrics: Scores of the model; the accuracy is checked, all are written to the facts.
+        min_accuracy: Minimum accuracy for publication, in [0, 1].
 
     Raises:
         ExportError: The export cannot be written, differs from the model, or the model is not
@@ -102,9 +102,9 @@ def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path)
     """Raises an ExportError where a model is less accurate than it must be.
 
     Args:
-        metrics: How good it is.
-        min_accuracy: The least, in [0, 1]; 0 asks for nothing.
-        path: Of the model, for the message.
+        metrics: Scores of the model.
+        min_accuracy: Minimum accuracy, in [0, 1]; 0 accepts any.
+        path: The model, for the message.
     """
     if not min_accuracy:
         return
@@ -112,13 +112,13 @@ def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path)
     found = metrics.splits[split].accuracy
     if found < min_accuracy:
         raise ExportError(
-            f"The accuracy of '{path}' on {split} is {found:.4f}, below the {min_accuracy:g} asked "
-            "for (--min-accuracy). It was not published."
+            f"The accuracy of '{path}' on {split} is {found:.4f}, below the required "
+            f"{min_accuracy:g} (--min-accuracy). It was not published."
         )
 
 
 def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[str, Any]:
-    """Returns what the SavedModel's file of facts tells of the model."""
+    """Returns the facts about the model that the SavedModel bundles."""
     config = trained.config
     facts: dict[str, Any] = {
         "name": name,
@@ -141,8 +141,8 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.input_size,
-        "image": "the middle square of the picture, turned as its EXIF orientation says, resized "
-        "with antialiasing; RGB; normalised inside",
+        "image": "central square crop with EXIF orientation applied, resized with antialiasing; "
+        "RGB; normalized inside the model",
         "signatures": CONTRACT,
     }
 
@@ -155,7 +155,7 @@ def load_exportable(path: str | pathlib.Path) -> TrainedClassifier:
     """
     trained = load(path)
     if isinstance(trained, ServedClassifier):
-        raise UsageError(f"'{path}' is an export already: name the run, or its '.keras' file.")
+        raise UsageError(f"'{path}' is already an export: use the run, or its '.keras' file.")
     return trained
 
 
@@ -165,11 +165,20 @@ def open_and_tell(
     data_dir: str | None,
     say: Callable[[str], None],
 ) -> BoundSource:
-    """Returns data for a classifier, once what must be known of others than its own is told.
+    """Returns data to verify an export on, and reports notes on data other than the model's own.
 
-    Args, errors: As of `TrainedClassifier.open_source`.
+    Args:
+        trained: The classifier.
+        data: As for `TrainedClassifier.open_source`.
+        data_dir: As for `TrainedClassifier.open_source`.
+        say: Called with each note.
+
+    Raises:
+        UsageError: There are no such data.
+        DataError: The data are not available, or have classes that the model does not know.
     """
     source = trained.open_source(data, data_dir)
+    trained.check_classes(source)
     for note in source.notes if data is not None else ():
         say(f"note: {note}")
     return source
@@ -200,5 +209,5 @@ def _write_in_tensorflow(
             check=False,
         )
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        lines = done.stderr.strip().splitlines() or ["no error message"]
         raise ExportError(f"TensorFlow could not write the export: {lines[-1]}")

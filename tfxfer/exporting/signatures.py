@@ -29,11 +29,11 @@ CONTRACT = {
     },
     "pixels": {
         "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
-        "gives": "what serving_default gives",
+        "gives": "same as serving_default",
     },
     "features": {
-        "image_bytes": "as of serving_default",
-        "gives": "features (batch, num_features): what the backbone pools for the head",
+        "image_bytes": "same as serving_default",
+        "gives": "features (batch, num_features): pooled features, the input of the head",
     },
 }
 

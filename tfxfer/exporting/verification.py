@@ -1,4 +1,4 @@
-"""The gate before publication: a SavedModel must answer as the model that was evaluated."""
+"""Verification before publication: a SavedModel must predict what the evaluated model predicts."""
 
 import base64
 import json
@@ -30,9 +30,9 @@ _HALF_PRECISION = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
 
 
 class Gate:
-    """A fresh process with TensorFlow, without Keras and tfxfer, to try a SavedModel in.
+    """A new process with TensorFlow only, without Keras and tfxfer, that runs a SavedModel.
 
-    It is started when the gate is entered, and imports TensorFlow while the model is still written.
+    It starts on entry and imports TensorFlow while the model is still being written.
     """
 
     def __enter__(self) -> Self:
@@ -58,10 +58,10 @@ class Gate:
     def check(
         self, directory: pathlib.Path, model: keras.Model, encoded_images: Sequence[bytes]
     ) -> None:
-        """Raises an ExportError unless the SavedModel answers as the model does.
+        """Raises an ExportError unless the SavedModel predicts what the model predicts.
 
-        It is asked for all images at once, twice, and for each of them by itself, for the first one
-        by its pixels, and for the features; all in the fresh process.
+        The new process runs all images in one batch, twice, each image alone, the pixels of the
+        first one, and the features.
 
         Args:
             directory: Of the SavedModel.
@@ -70,23 +70,23 @@ class Gate:
         """
         half = half_precision_nodes(directory)
         if half:
-            raise _refused(f"{len(half)} of its nodes are of half precision, such as '{half[0]}'")
+            raise _refused(f"{len(half)} of its nodes use half precision, such as '{half[0]}'")
         outputs = _expected(model, encoded_images)
         expected = outputs["probabilities"]
         sums = expected.sum(axis=1)
         if not np.allclose(sums, 1, atol=1e-3):
             raise _refused(
-                f"the outputs of the model are no probabilities; one sums to {sums[0]:g}"
+                f"the outputs of the model are not probabilities; one sums to {sums[0]:g}"
             )
         answers = self._ask(directory, encoded_images)
         if answers["together"] != answers["again"]:
-            raise _refused("the same request got two different answers")
+            raise _refused("the same request gave two different results")
         singly = {
             name: [answer[name][0] for answer in answers["singly"]] for name in answers["together"]
         }
-        _compare("all images at once", answers["together"], expected)
+        _compare("all images in one batch", answers["together"], expected)
         _compare("one image at a time", singly, expected)
-        _compare("an image by its pixels", answers["pixels"], expected[:1])
+        _compare("decoded pixels", answers["pixels"], expected[:1])
         if "features" in outputs:
             features = outputs["features"]
             difference = np.abs(np.array(answers["features"]["features"]) - features).max()
@@ -103,8 +103,8 @@ class Gate:
         answer, _ = self._process.communicate(json.dumps(request) + "\n")
         if self._process.returncode != 0:
             self._errors.seek(0)
-            lines = self._errors.read().strip().splitlines() or ["it said nothing"]
-            raise _refused(f"plain TensorFlow could not use it: {lines[-1]}")
+            lines = self._errors.read().strip().splitlines() or ["no error message"]
+            raise _refused(f"plain TensorFlow cannot run it: {lines[-1]}")
         return json.loads(answer.splitlines()[-1])  # type: ignore[no-any-return]
 
 
@@ -135,14 +135,14 @@ def _compare(how: str, answer: dict[str, Any], expected: np.ndarray) -> None:
     """Raises an ExportError unless an answer has the expected probabilities and their classes."""
     difference = float(np.max(np.abs(np.array(answer["probabilities"]) - expected)))
     if not difference <= TOLERANCE:
-        raise _refused(f"asked for {how}, probabilities differ by up to {difference:.2g}")
+        raise _refused(f"for {how}, probabilities differ by up to {difference:.2g}")
     chosen = np.take_along_axis(expected, np.array(answer["class_id"])[:, None], axis=1)[:, 0]
     if not np.all(chosen >= expected.max(axis=1) - TOLERANCE):
-        raise _refused(f"asked for {how}, it gives other classes")
+        raise _refused(f"for {how}, the classes differ")
 
 
 def _refused(reason: str) -> ExportError:
     return ExportError(
-        f"The export does not answer as the model that was evaluated: {reason}. Allowed is a "
-        f"difference of {TOLERANCE:g}. It was not published."
+        f"The export does not match the evaluated model: {reason}. The tolerance is "
+        f"{TOLERANCE:g}. It was not published."
     )

@@ -1,4 +1,4 @@
-"""A finished classifier: of a run, of a `.keras` file, or as it is served."""
+"""A trained classifier: of a run, of a `.keras` file, or of an export."""
 
 import functools
 import itertools
@@ -35,7 +35,7 @@ AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A model with what is known about it.
+    """A trained model with its class names and settings.
 
     Attributes:
         model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
@@ -65,11 +65,11 @@ class TrainedClassifier:
         Args:
             images: A path or an array, or several: files of JPEG, PNG, BMP, GIF, WebP or TIFF, and
                 uint8 RGB of shape (height, width, 3), any size.
-            batch_size: Images per step; no influence on the result.
+            batch_size: Images per step; does not change the result.
 
         Raises:
             DataError: A file cannot be read.
-            UsageError: An array is no uint8 RGB image.
+            UsageError: An array is not a uint8 RGB image.
         """
         outputs = [np.zeros((0, len(self.class_names)), np.float32)]
         outputs += self._batch_by_batch(self.predict_squares, images, batch_size)
@@ -106,19 +106,20 @@ class TrainedClassifier:
     def features(
         self, images: AnyImage | Iterable[AnyImage], batch_size: int = 64
     ) -> npt.NDArray[np.float32]:
-        """Returns what the backbone pools for the head, (num_images, num_features).
+        """Returns the pooled features that the head takes, (num_images, num_features).
 
         Args:
             images: As for `predict`.
-            batch_size: Likewise.
+            batch_size: Images per step; does not change the result.
 
         Raises:
-            DataError, UsageError: As `predict`; a model that was not built by tfxfer has none.
+            DataError: A file cannot be read.
+            UsageError: An array is not a uint8 RGB image, or the model was not built by tfxfer.
         """
         outputs = with_features(self.model).output
         if "features" not in outputs:
             raise UsageError(
-                f"The model '{self.path}' was not built by tfxfer: it has no features."
+                f"The model '{self.path}' was not built by tfxfer, so its features are unknown."
             )
         model = without_xla(keras.Model(self.model.input, outputs["features"]))
         found = [np.zeros((0, model.output_shape[-1]), np.float32)]
@@ -136,17 +137,17 @@ class TrainedClassifier:
         return seen
 
     def open_source(self, data: str | None = None, data_dir: str | None = None) -> BoundSource:
-        """Returns the data it was trained on, in the very same splits, or others.
+        """Opens data to evaluate the model on: those of its run, in the same splits, or others.
 
-        What it was trained on is in no split that judges it; see `seen.bound`.
+        The splits for evaluation have no images that the model was trained on; see `seen.bound`.
 
         Args:
-            data: As for `fit`; None takes the run's own.
-            data_dir: Where TFDS data lie; None takes the run's own.
+            data: As for `fit`; None uses the data of the run.
+            data_dir: Directory of TFDS datasets; None uses that of the run.
 
         Raises:
-            UsageError: No data are named, or they are not there.
-            DataError: The run's own data are not where they were.
+            UsageError: No data are given, or there are no such data.
+            DataError: The data of the run have moved or changed.
         """
         run = RunDirectory(self.path.parent)
         if self.config is not None:
@@ -161,7 +162,15 @@ class TrainedClassifier:
         return open_own_data(run, data_dir, lambda: self.seen)
 
     def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:
-        """Returns the labels of a split of data as the model numbers its classes, by their names.
+        """Returns the labels of a split as the model numbers its classes, matched by name.
+
+        Raises:
+            DataError: The data have classes that the model does not know.
+        """
+        return self.check_classes(source)[split.labels]
+
+    def check_classes(self, source: Source) -> npt.NDArray[np.int64]:
+        """Returns the model's label of each class of the data, (num_classes,), matched by name.
 
         Raises:
             DataError: The data have classes that the model does not know.
@@ -175,8 +184,7 @@ class TrainedClassifier:
                 f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
                 f"The model knows {listed(self.class_names)}."
             )
-        table = np.array([place or 0 for place in places])
-        return table[split.labels]
+        return np.array([place or 0 for place in places])
 
     def _batch_by_batch(
         self,

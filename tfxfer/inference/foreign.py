@@ -127,10 +127,10 @@ def _notes(
     """Returns what is assumed of a model."""
     notes = []
     if shape[2:] != (3,):
-        notes.append("the model takes grey images: it is given the luma of RGB")
+        notes.append("the model takes grayscale images: RGB is converted to luma")
     second = f"'{class_names[1]}', the second class of two"
     assumed = {
-        "logits": "the model gives logits: a softmax is added",
+        "logits": "the model outputs logits: a softmax is added",
         "probability": f"the model has one sigmoid unit: it is the probability of {second}",
         "logit": f"the model has one linear unit: it is the logit of {second}",
     }

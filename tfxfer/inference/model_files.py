@@ -85,7 +85,7 @@ def _kind(path: pathlib.Path) -> str:
         )
     # The end of a zip file, where its contents are listed, is lost when a copy is cut short.
     if start.startswith(b"PK\x03\x04"):
-        raise RunError(f"Cannot load the model '{path}': the file is damaged or incomplete.")
+        raise RunError(f"Cannot load the model '{path}': the file is corrupt or incomplete.")
     if start == b"version ":
         raise UsageError(f"'{path}' is a pointer of Git LFS, not the file: `git lfs pull` gets it.")
     raise UsageError(

@@ -1,4 +1,4 @@
-"""What is predicted of files, as a table for people, or CSV, JSON Lines or Parquet for machines."""
+"""Predictions as a table, CSV, JSON Lines or Parquet."""
 
 import codecs
 import csv
@@ -24,7 +24,7 @@ _SPOOLED_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one file.
+    """The prediction for one file.
 
     Attributes:
         path: The image file.
@@ -56,7 +56,7 @@ def row(prediction: Prediction, top: int) -> list[Any]:
 
 
 def table_line(prediction: Prediction) -> str:
-    """Returns a line for people; what is no printable character is escaped."""
+    """Returns a line of text; unprintable characters are escaped."""
     ranked = "  ".join(f"{_shown(label)} {share:.4f}" for label, share in prediction.ranked)
     return f"{_shown(str(prediction.path))}  {ranked}"
 
@@ -80,7 +80,7 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSin
     Args:
         predictions: Each is one line, or one record.
         kind: "table", where those with an error are left out, "csv" or "jsonl".
-        top: How many classes each has at the most.
+        top: Maximum number of classes per file.
         file: Where to.
     """
     if kind == "csv":
@@ -108,10 +108,10 @@ def write_file(
     Args:
         predictions: Each is one line, or one record.
         kind: As for `write`, or "parquet".
-        top: How many classes each has at the most.
+        top: Maximum number of classes per file.
         path: What it held before is replaced.
-        otherwise: Where all of them go if the file cannot be written after all, so that the work
-            was not in vain; those for Parquet as CSV. None has the error raised at once.
+        otherwise: Fallback for all predictions if the file cannot be written, as CSV in place of
+            Parquet. With None the error is raised at once.
 
     Raises:
         UsageError: The file cannot be written, which is found out before the first prediction is

@@ -1,4 +1,4 @@
-"""The data that a finished classifier was trained on."""
+"""The data that a classifier was trained on."""
 
 import dataclasses
 import json
@@ -24,20 +24,20 @@ _SAMPLE = 64
 def open_own_data(
     run: RunDirectory, data_dir: str | None, seen: Callable[[], Seen | None]
 ) -> BoundSource:
-    """Returns the data of a run in its splits, from where they lie now.
+    """Opens the data of a run, in its splits, at their current location.
 
     Args:
-        run: Where it lies.
-        data_dir: Where TFDS data lie.
-        seen: Returns what the run has seen, for which a run of long ago reads all of its files.
+        run: Directory of the run.
+        data_dir: Directory of TFDS datasets.
+        seen: Returns the images the run has seen; for runs of older versions it reads all files.
 
     Raises:
-        DataError: They are not where they were, or are others now.
+        DataError: The data have moved or changed.
     """
     config = run_settings(run, FitConfig)
     told = _told_of_data(run)
     try:
-        if not run.splits.is_file():  # a run of long ago
+        if not run.splits.is_file():  # a run of an older version
             return bound(open_as_it_is(config.data, data_dir), seen())
         source = open_as_it_is(str(run.splits), data_dir)
         _check_there(source)
@@ -46,7 +46,7 @@ def open_own_data(
         if moved is None:
             places = " or ".join(f"'{place}'" for place in data_places(run, config))
             raise DataError(
-                f"The data of the run '{run.path}' are not where they were. {error} The run was "
+                f"The data of the run '{run.path}' have moved. {error} The run was "
                 f"given {places}. Say where its data are now with --data."
             ) from None
         return moved
@@ -56,7 +56,7 @@ def open_own_data(
 
 
 def _told_of_data(run: RunDirectory) -> DataRecord:
-    """Returns what a run says of its data; nothing where it is not finished, or of long ago."""
+    """Returns the record of a run's data; empty if it is unfinished or of an older version."""
     told = read_metrics(run).data if run.metrics.is_file() else None
     return told or DataRecord()
 
@@ -64,7 +64,7 @@ def _told_of_data(run: RunDirectory) -> DataRecord:
 def _open_moved_data(
     run: RunDirectory, config: FitConfig, data_dir: str | None, seen: Seen | None
 ) -> BoundSource | None:
-    """Returns the data of a run from where its project lies now, None where they are not there."""
+    """Returns the data of a run whose project has moved, None if they are not in the project."""
     if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
         return None
     try:
@@ -80,13 +80,11 @@ def _check_there(source: Source) -> None:
     for name, split in source.splits.items():
         sample = np.linspace(0, len(split) - 1, min(len(split), _SAMPLE)).round().astype(int)
         if not any(os.path.exists(split.describe(int(index))) for index in sample):
-            raise DataError(
-                f"None of the images of '{name}' is there, such as {split.describe(0)}."
-            )
+            raise DataError(f"None of the images of '{name}' exists, such as {split.describe(0)}.")
 
 
 def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
-    """Returns what a run has seen that has no record of it, as far as its files are still there."""
+    """Returns the images that a run without a record has seen, as far as its files still exist."""
     told = _told_of_data(run)
     try:
         source = open_as_it_is(str(run.splits), config.data_dir)
@@ -100,7 +98,7 @@ def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
 
 
 def seen_by_older_export(path: pathlib.Path) -> Seen | None:
-    """Returns the same of an export without a record: only its own data can be recognised."""
+    """Returns those of an export without a record: only its own data can be recognized."""
     try:
         told = json.loads((path / "assets" / FACTS_FILE).read_text("utf-8"))["data"]
         return Seen(told["name"], told["fingerprint"], FitConfig())

@@ -1,4 +1,4 @@
-"""A SavedModel that was published, asked by its own signatures."""
+"""A published SavedModel, run through its own signatures."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE, exported_seen_file
 
 @dataclass(frozen=True)
 class ServedClassifier(TrainedClassifier):
-    """A SavedModel that `tfxfer export` published, asked by its own signatures.
+    """A SavedModel published by `tfxfer export`, run through its own signatures.
 
     Attributes:
         model: The loaded SavedModel.

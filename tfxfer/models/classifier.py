@@ -1,8 +1,7 @@
-"""The classifier: normalise -> backbone -> pool -> head -> logits, and what of it is trained.
+"""The classifier: normalize -> backbone -> pool -> head -> logits, and what of it is trainable.
 
-What is saved is made of Keras' own layers. What is computed with, the two halves, is a view of the
-same weights in which BatchNorm is folded into the convolutions (`folding`): it gives the same
-numbers sooner.
+The saved model consists of Keras' own layers. Training and evaluation use two halves that share its
+weights, with BatchNorm folded into the convolutions (`folding`): same numbers, faster.
 """
 
 import dataclasses
@@ -19,7 +18,7 @@ from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
 from tfxfer.models.layers import in_float32
 from tfxfer.models.objectives import SOFTMAX, Objective
-from tfxfer.models.preprocessing import normalise
+from tfxfer.models.preprocessing import normalize
 from tfxfer.models.standardisation import Standardisation
 from tfxfer.models.weights import load_backbone, stage_layers
 from tfxfer.system.devices import dtype_policy
@@ -27,7 +26,7 @@ from tfxfer.system.digests import id_of
 from tfxfer.system.isolation import seed_initial_weights
 
 # How much of BatchNorm's statistics each step keeps while they adapt. Keras' 0.99 to 0.999 is made
-# for a million images: in the few hundred steps of a small data set the statistics lag so far
+# for a million images: in the few hundred steps of a small dataset the statistics lag so far
 # behind that inference stays at chance (measured: MobileNet on the digits, 12 epochs). This is
 # PyTorch's default.
 _ADAPTING_MOMENTUM = 0.9
@@ -96,25 +95,25 @@ class Classifier:
         return pool_features(self.pooling, keras.Model(start, self.folded.output)(activations))
 
     def freeze(self) -> None:
-        """Makes the head the only thing that is trained; compile again after it."""
+        """Makes only the head trainable; compile again afterwards."""
         self._train_from(None, "frozen")
 
     def unfreeze(self, unfreeze: str, batch_norm: str) -> None:
-        """Makes the head and part or all of the backbone trainable; compile again after it.
+        """Makes the head and part or all of the backbone trainable; compile again afterwards.
 
         Args:
-            unfreeze: "all", "none", or the first stage that is trained, with all that follow it.
+            unfreeze: "all", "none", or the first stage to train, with all stages after it.
             batch_norm: "frozen" keeps every BatchNormalization layer in inference mode: neither its
                 moving statistics nor its scale and offset change. "adapt" lets those of the
-                unfrozen stages normalise by batch and learn.
+                unfrozen stages use batch statistics and learn.
         """
         first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
         self._train_from(first, batch_norm)
 
     def absorb(self, standardisation: Standardisation) -> None:
-        """Makes a head that was trained on standardised features one of the features themselves.
+        """Folds the standardization of features into the head's first layer.
 
-        What it computes stays the same: its first layer takes over the scaling.
+        A head trained on standardized features then computes the same from raw features.
         """
         first = next(layer for layer in self.head.layers if layer.weights)
         first.set_weights(standardisation.absorbed(*first.get_weights()))
@@ -124,7 +123,7 @@ class Classifier:
         return id_of(*(weight.tobytes() for weight in self.backbone.get_weights())).hex()
 
     def num_trainable(self) -> int:
-        """Returns the number of parameters that training would change now."""
+        """Returns the number of trainable parameters."""
         return count_parameters(self.model.trainable_weights)
 
     def num_parameters(self) -> int:
@@ -186,7 +185,7 @@ def build_classifier(
             x = keras.layers.Resizing(
                 config.image_size, config.image_size, name="upsample", dtype="float32"
             )(x)
-        x = normalise(backbone.pixels, x)
+        x = normalize(backbone.pixels, x)
         entry = keras.Model(image, x, name="entry")
         features = pool_features(head.pooling, network(x))
         top = build_head(head, features.shape[-1], num_classes, config.seed)

@@ -1,4 +1,4 @@
-"""A network whose convolutions take over the BatchNorm behind them, for as long as it is frozen.
+"""BatchNorm folding: while frozen, BatchNorm is computed as part of the convolution before it.
 
 BatchNorm in inference mode multiplies and shifts each channel by constants. Multiplying the kernel
 of the convolution before it instead computes the same from weights, not from maps: two passes over
@@ -21,10 +21,10 @@ _CONVOLUTIONS = (
 
 
 class FoldedConvolution(keras.layers.Layer):
-    """A convolution and the BatchNorm behind it, as one.
+    """A convolution and the BatchNorm after it, as one layer.
 
-    It has no weights of its own: it computes with those of the two layers, and trains them. While
-    the BatchNorm is to be trained the two run one after the other.
+    It has no weights of its own: it uses and trains those of the two layers. While the BatchNorm is
+    trainable, the two run one after the other.
 
     Args:
         convolution: Conv2D, DepthwiseConv2D or SeparableConv2D without activation.

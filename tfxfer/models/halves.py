@@ -1,4 +1,4 @@
-"""A classifier cut where training begins: what is frozen, and what is trained."""
+"""A classifier split into a frozen and a trainable half."""
 
 import dataclasses
 import functools
@@ -10,8 +10,8 @@ import keras
 class FrozenLayer(keras.layers.Layer):
     """A model as a layer that runs in inference mode whatever it is called with.
 
-    What is trained behind it sees what it would see on values computed beforehand: without it, the
-    dropout and stochastic depth inside some backbones would act on frozen weights.
+    The layers after it get the same values as from cached activations. Without it, dropout and
+    stochastic depth inside some backbones would act on frozen weights.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -29,13 +29,13 @@ class FrozenLayer(keras.layers.Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Halves:
-    """A classifier cut where training begins.
+    """A classifier split into a frozen and a trainable half.
 
     Attributes:
         frozen: RGB images in [0, 255] to activations, in inference mode.
         trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
-        costly: Whether the frozen half has a part of the backbone, so that its activations are
-            worth keeping.
+        costly: Whether the frozen half has part of the backbone, so that caching its activations
+            pays.
     """
 
     frozen: keras.Model

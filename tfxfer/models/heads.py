@@ -15,19 +15,19 @@ _POOLS = {
 
 
 def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers of a saved classifier that make features of feature maps, in their order.
+    """Returns the pooling layers of a saved classifier, in order.
 
-    There are two where both kinds of pooling are joined, and none in a model of others.
+    There are two if average and maximum are concatenated, and none in a model not built by tfxfer.
     """
     names = {f"{name}_pool" for name in _POOLS}
     return [layer for layer in model.layers if layer.name in names]
 
 
 def with_features(model: keras.Model) -> keras.Model:
-    """Returns a model of the layers of a saved classifier that gives its features, too.
+    """Returns a model with the layers of a saved classifier that also outputs its features.
 
     Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
-    which are what the backbone pools for the head. A model that was not built here has none.
+    the pooled features that the head takes. A model not built by tfxfer has no `features`.
     """
     pools = find_pools(model)
     outputs = {"probabilities": model.output}

@@ -1,8 +1,8 @@
-"""The smoothed cross-entropy: of a batch in training, of many examples at once, and its slope.
+"""Cross-entropy with label smoothing: as a Keras loss, as a mean over a split, and its gradient.
 
-Three forms of one formula, which are tested against each other: Keras' for steps on any backend, a
-float64 one that is exact enough to tell epochs apart, and a float32 one with its slope for L-BFGS,
-which asks for both a thousand times.
+Three forms of one formula, tested against each other: a Keras loss for any backend, a float64 mean
+exact enough to compare epochs, and a float32 mean with its gradient for L-BFGS, which evaluates
+both up to a thousand times.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Probabilities that are worked on at a time: of thousands of classes the copies of all would take
-# many times the memory of what they are copied from.
+# Probabilities processed at a time: with thousands of classes, temporary arrays of all examples
+# would take many times the memory of their input.
 _BLOCK = 2**22
 
 
 def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
     """Returns a loss of integer labels, (batch,) or (batch, 1), and logits, (batch, num_classes).
 
-    A share `label_smoothing` of the target is spread evenly over all classes (Szegedy et al. 2016,
-    arXiv:1512.00567, section 7); Keras' sparse loss has no such argument.
+    A fraction `label_smoothing` of the target is spread evenly over all classes (Szegedy et al.
+    2016, arXiv:1512.00567, section 7); Keras' sparse loss has no such argument.
 
     Examples:
         >>> loss = smoothed_cross_entropy(0.0)
         >>> loss([0], [[0.0, 0.0]])  # ln(2)  # doctest: +SKIP
         <tf.Tensor: shape=(1,), dtype=float32, numpy=array([0.6931472], dtype=float32)>
     """
-    import keras  # what only reads results does not wait for it
+    import keras  # slow to import, and not needed to read results
 
     def loss(labels: Any, logits: Any) -> Any:
         log_probabilities = keras.ops.log_softmax(logits, axis=-1)  # (batch, num_classes)
@@ -50,8 +50,8 @@ def mean_smoothed_cross_entropy(
     Args:
         logits: Shape (num_examples, num_classes).
         labels: Class indices, shape (num_examples,).
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
-        weights: How much each example counts, shape (num_examples,); None is all alike.
+        label_smoothing: Fraction of the target that is spread over all classes, in [0, 1).
+        weights: Sample weights, shape (num_examples,); None weights all equally.
 
     Examples:
         >>> round(mean_smoothed_cross_entropy([[0.0, 0.0], [2.0, 0.0]], [0, 1], 0.0), 4)
@@ -59,7 +59,7 @@ def mean_smoothed_cross_entropy(
     """
     rows, classes = np.asarray(logits), np.asarray(labels)
     chosen = np.empty((len(rows), 1))
-    # All of them only where the mean of all is asked for.
+    # All classes are needed only with label smoothing.
     logarithms = np.empty(rows.shape if label_smoothing else (0, 0))
     for block in row_blocks(rows):
         some = rows[block].astype(np.float64)
@@ -78,15 +78,15 @@ def smoothed_cross_entropy_and_slope(
     label_smoothing: float,
     weights: npt.NDArray[np.float32] | None = None,
 ) -> tuple[float, npt.NDArray[np.float32]]:
-    """Returns the mean loss, and its slope by the logits, (num_examples, num_classes), by float32.
+    """Returns the mean loss and its gradient by the logits, (num_examples, num_classes), float32.
 
     With weights the mean is `sum(weight * loss) / num_examples`.
 
     Args:
         logits: Shape (num_examples, num_classes).
         labels: Class indices, shape (num_examples,).
-        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
-        weights: How much each example counts, mean 1, shape (num_examples,); None is all alike.
+        label_smoothing: Fraction of the target that is spread over all classes, in [0, 1).
+        weights: Sample weights with mean 1, shape (num_examples,); None weights all equally.
 
     Examples:
         >>> logits, labels = np.array([[0.0, 0.0]], np.float32), np.array([0])
@@ -99,7 +99,7 @@ def smoothed_cross_entropy_and_slope(
     shifted = logits - logits.max(axis=1, keepdims=True)
     slope = np.exp(shifted)
     sums = slope.sum(axis=1, keepdims=True)
-    # In place: of thousands of classes each of these is as large as all else together.
+    # In place: with thousands of classes, each of these arrays is as large as the rest together.
     shifted -= np.log(sums)
     logarithms = shifted
     slope /= sums

@@ -1,4 +1,4 @@
-"""What a head is trained for, and judged by: activation, loss, metric, and which is better."""
+"""Objectives of a head: activation, loss, metric, and ranking."""
 
 import math
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from tfxfer.models.losses import (
 
 
 class Scores(NamedTuple):
-    """How good outputs are on a split.
+    """Scores of outputs on a split.
 
     Attributes:
-        loss: That of training, label smoothing included.
-        metric: What a person reads.
+        loss: The training loss, with label smoothing.
+        metric: The reported metric, such as accuracy.
     """
 
     loss: float
@@ -30,19 +30,18 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """An objective: what turns logits into answers, and what tells good ones.
+    """An objective: activation, loss, metric and ranking.
 
     Attributes:
-        name: Of the objective, for a person.
-        activation: Returns the Keras layer from logits to what a saved model gives.
-        activate: The same of arrays, (num_examples, num_outputs).
-        loss: Takes the label smoothing, and returns Keras' loss of labels and logits.
-        mean_loss: The same of many examples at once: of logits, labels, the label smoothing, and
-            how much each example counts.
-        keras_metric: Returns Keras' metric of labels and logits, which is counted in training.
-        metric: The same of many examples at once: of logits, labels, and how much each counts.
-        guess_loss: The loss of a head that knows nothing, by its number of outputs.
-        rank: Of a loss and a metric on validation: what is greater is kept.
+        name: Display name.
+        activation: Returns the Keras layer from logits to the outputs of a saved model.
+        activate: The activation for arrays, (num_examples, num_outputs).
+        loss: From the label smoothing to a Keras loss of labels and logits.
+        mean_loss: The loss for arrays: of logits, labels, label smoothing and sample weights.
+        keras_metric: Returns the Keras metric of labels and logits used in training.
+        metric: The metric for arrays: of logits, labels and sample weights.
+        guess_loss: The loss of a uniform guess, by number of outputs.
+        rank: From validation loss and metric to a rank; the greatest is kept.
     """
 
     name: str
@@ -67,8 +66,8 @@ class Objective:
         Args:
             logits: Shape (num_examples, num_outputs).
             labels: Shape (num_examples,).
-            label_smoothing: Share of the target that is spread over all classes.
-            weights: How much each example counts, shape (num_examples,); None is all alike.
+            label_smoothing: Fraction of the target that is spread over all classes.
+            weights: Sample weights, shape (num_examples,); None weights all equally.
         """
         loss = self.mean_loss(logits, labels, label_smoothing, weights)
         return Scores(loss, self.metric(logits, labels, weights))
@@ -77,13 +76,13 @@ class Objective:
 def accuracy(
     probabilities: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike | None = None
 ) -> float:
-    """Returns the share of examples whose most probable class is the label, in [0, 1].
+    """Returns the fraction of examples whose most probable class is the label, in [0, 1].
 
     Args:
         probabilities: Or logits, shape (num_examples, num_classes). Of equal ones the first class
             wins.
         labels: Class indices, shape (num_examples,).
-        weights: How much each example counts, shape (num_examples,); None is all alike.
+        weights: Sample weights, shape (num_examples,); None weights all equally.
 
     Examples:
         >>> accuracy([[0.9, 0.1], [0.7, 0.3]], [0, 1])
@@ -123,7 +122,7 @@ def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def _softmax_layer() -> Any:
-    import keras  # what only reads results does not wait for it
+    import keras  # slow to import, and not needed to read results
 
     return keras.layers.Softmax(name="probabilities", dtype="float32")
 

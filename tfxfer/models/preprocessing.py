@@ -7,7 +7,7 @@ import keras
 from tfxfer.models.backbones.pixels import SCALINGS, Pixels
 
 
-def normalise(pixels: Pixels, x: Any) -> Any:
+def normalize(pixels: Pixels, x: Any) -> Any:
     """Returns RGB in [0, 255] as the backbone was trained to see it.
 
     Keras' own layers and operations only, in float32: a saved model needs nothing of ours.

@@ -5,53 +5,52 @@ from typing import Self
 
 import numpy as np
 
-# A feature that varies less than this part of the one that varies most is left at its own scale.
-_SMALLEST_DEVIATION = 1e-3
+# Features with a standard deviation below this fraction of the largest keep their own scale.
+_SMALLEST_STD = 1e-3
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Mean and deviation of each feature, (num_features,), over the training images.
+    """Mean and standard deviation of each feature, (num_features,), over the training images.
 
-    Features of one backbone differ in scale from those of another by orders of magnitude, and on
-    images far from its source by little among themselves. Standardised, one learning rate or
-    penalty suits them all: the head learns as fast, and reaches the same place, whatever their
-    scale.
+    The scale of features differs between backbones by orders of magnitude. After standardization
+    one learning rate and one L2 penalty suit all of them: the head converges as fast, and to the
+    same solution, whatever their scale.
     """
 
     mean: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
 
     @classmethod
     def of(cls, features: np.ndarray, weights: np.ndarray | None = None) -> Self:
-        """Returns that of training images.
+        """Computes the statistics of training features.
 
         Args:
             features: Shape (num_examples, num_features).
-            weights: How much each example counts, shape (num_examples,); one of weight 2 is two
-                here, too. None is all alike.
+            weights: Sample weights, shape (num_examples,); an example of weight 2 counts twice.
+                None weights all equally.
         """
         if weights is None:
-            mean, deviation = features.mean(axis=0), features.std(axis=0)
+            mean, std = features.mean(axis=0), features.std(axis=0)
         else:
             total = weights.sum(dtype=np.float64)
             mean = np.asarray(weights @ features / total, features.dtype)
-            deviation = np.sqrt(weights @ np.square(features - mean) / total)
-        # A feature that is the same on all training images says nothing, and must not explode where
-        # another image differs by a little.
-        floor = _SMALLEST_DEVIATION * deviation.max(initial=0.0)
-        return cls(mean, np.where(deviation > floor, deviation, 1.0))
+            std = np.sqrt(weights @ np.square(features - mean) / total)
+        # A feature that is constant on the training images must not explode on images where it
+        # differs a little.
+        floor = _SMALLEST_STD * std.max(initial=0.0)
+        return cls(mean, np.where(std > floor, std, 1.0))
 
     def apply(self, features: np.ndarray) -> np.ndarray:
-        """Returns features of mean 0 and deviation 1, float32."""
-        return np.asarray((features - self.mean) / self.deviation, "float32")
+        """Returns features of mean 0 and standard deviation 1, float32."""
+        return np.asarray((features - self.mean) / self.std, "float32")
 
     def absorbed(self, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the kernel and bias that do with features what these do with standardised ones.
+        """Returns the kernel and bias for raw features that match these for standardized ones.
 
         Args:
             kernel: Shape (num_features, num_outputs).
             bias: Shape (num_outputs,).
         """
-        kernel = kernel / self.deviation[:, None]
+        kernel = kernel / self.std[:, None]
         return kernel, bias - self.mean @ kernel

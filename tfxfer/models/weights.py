@@ -67,8 +67,8 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
             load_weights_file(model, backbone, path)
     except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            f"Cannot load weights of '{backbone.name}' from '{path}': the file is damaged, or is "
-            f"no weights file ({_first_line(error)}). Fetch or save it again."
+            f"Cannot load weights of '{backbone.name}' from '{path}': the file is corrupt or not a "
+            f"weights file ({_first_line(error)}). Download or save it again."
         ) from None
     _restore_stddev(model)
     return model
@@ -140,11 +140,11 @@ def _bundled_file(backbone: Backbone) -> pathlib.Path:
     if not path.is_file():
         problem = "missing"
     elif not _is_published(backbone, path):
-        problem = "damaged: their SHA-256 is not the one that tfxfer knows"
+        problem = "corrupt: their SHA-256 does not match"
     if problem:
         raise WeightsError(
-            f"The weights of '{backbone.name}' in '{path}', which come with tfxfer, are {problem}. "
-            "Install tfxfer again: pip install --force-reinstall --no-deps tfxfer."
+            f"The bundled weights of '{backbone.name}' in '{path}' are {problem}. "
+            "Reinstall tfxfer: pip install --force-reinstall --no-deps tfxfer."
         )
     return path
 
@@ -162,8 +162,8 @@ def _imagenet_file(backbone: Backbone) -> pathlib.Path:
     elif backbone.weights_hash and not _is_published(backbone, path):
         # Keras would download over the file, and delete it when that fails.
         raise WeightsError(
-            f"The ImageNet weights of '{backbone.name}' in '{path}' are damaged: they are not what "
-            "Keras published. Delete the file to have it downloaded again."
+            f"The ImageNet weights of '{backbone.name}' in '{path}' are corrupt: they differ from "
+            "those that Keras published. Delete the file to download it again."
         )
     return path
 

@@ -1,6 +1,6 @@
 """Checks of settings before TensorFlow is imported and data are opened."""
 
-from tfxfer.config.schema import FitConfig, RunConfig
+from tfxfer.config.schema import BUNDLED_DATA, FitConfig, RunConfig
 from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
@@ -26,7 +26,7 @@ def check_settings(config: RunConfig) -> Backbone:
     if not config.data:
         raise UsageError(
             "Missing setting 'data' (--data): a folder, a manifest, the name of a dataset, or "
-            "'digits'."
+            f"'{BUNDLED_DATA}'."
         )
     backbone = find_backbone(config.backbone)
     check_writable(config.runs_dir, "runs_dir")

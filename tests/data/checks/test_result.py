@@ -19,19 +19,21 @@ def test_of_a_large_group_the_first_are_told_and_the_others_counted():
 
 def test_a_result_says_what_stops_a_fit():
     counts = {"train": np.array([3, 1]), "test": np.array([1, 1])}
-    finding = Finding("unreadable", "1 image cannot be read", "stops", True)
+    finding = Finding("unreadable", "1 unreadable image", "stops", True)
     result = CheckResult("pets", ("cat", "dog"), counts, (finding,))
     assert result.blocks
-    assert result.describe().splitlines() == [
+    *lines, verdict = result.describe().splitlines()
+    assert verdict.startswith("1 ")
+    assert "stop" in verdict
+    assert lines == [
         "pets                train        test",
         "cat                     3           1",
         "dog                     1           1",
         "all classes             4           2",
         "",
-        "STOPS  1 image cannot be read",
+        "ERROR  1 unreadable image",
         "       fit: stops",
         "",
-        "1 of these would stop a fit.",
     ]
     assert result.as_json()["splits"]["train"] == {
         "num_examples": 4,

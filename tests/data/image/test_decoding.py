@@ -134,9 +134,9 @@ def test_a_damaged_exif_block_says_nothing(exif):
 
 NO_IMAGES = [
     (b"", "it is empty"),
-    (b"\xff", "it is no JPEG, PNG, BMP, GIF or WebP file"),
-    (b"hello", "it is no JPEG, PNG, BMP, GIF or WebP file"),
-    (b"RIFF0000WAVEfmt 0123456789", "it is no JPEG, PNG, BMP, GIF or WebP file"),
+    (b"\xff", "it is not a JPEG, PNG, BMP, GIF or WebP file"),
+    (b"hello", "it is not a JPEG, PNG, BMP, GIF or WebP file"),
+    (b"RIFF0000WAVEfmt 0123456789", "it is not a JPEG, PNG, BMP, GIF or WebP file"),
     (b"\xff\xd8\xff", "it is incomplete"),
     (FILES["jpeg"][:400], "it is an incomplete JPEG file"),
     (FILES["jpeg"][:-1], "it is an incomplete JPEG file"),
@@ -144,16 +144,16 @@ NO_IMAGES = [
     (FILES["gif"][:30], "it is a GIF file without a picture"),
     (
         b"BM" + bytes(100),
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (FILES["bmp"][:100], "it is an incomplete BMP file"),
     (
         FILES["bmp"][:30] + b"\x01" + FILES["bmp"][31:],
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (
         FILES["bmp"][:28] + b"\x10" + FILES["bmp"][29:],
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
     ),
     (FILES["webp"][:-3], "it is an incomplete WebP file"),
 ]
@@ -185,7 +185,7 @@ def test_what_can_be_no_image_is_told_without_decoding_and_is_not_decoded(
 
 
 def test_where_tiff_is_read_a_refusal_names_it():
-    reason = "it is no JPEG, PNG, BMP, GIF, WebP or TIFF file"
+    reason = "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF file"
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(b"hello"), "the third: ", portable=False)
     assert readable_reason(caught.value) == f"the third: {reason}"

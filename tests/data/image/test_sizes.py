@@ -28,5 +28,5 @@ def test_where_no_image_can_be_read_the_first_is_named_with_the_reason():
     split = in_any_order(
         np.zeros(3, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"#{i}", lambda: None
     )
-    with pytest.raises(DataError, match="tried were 3, the first of them #0: it is no JPEG"):
+    with pytest.raises(DataError, match="3 images tried; the first is #0: it is not a JPEG"):
         typical_height_and_width(split)

@@ -76,7 +76,7 @@ def test_files_belong_to_the_split_that_their_name_says(tmp_path):
     assert source.splits["train"].labels.tolist() == [0, 1, 0, 1, 0] * 2
     assert source.splits["train"].describe(7) == "train-00001-of-00002 #2"
     assert source.notes == (
-        f"left out of '{tmp_path}', being of no split by their names: 1 file: more.tfrecord",
+        f"left out of '{tmp_path}', whose names are not splits: 1 file: more.tfrecord",
     )
     assert source.origin == str(tmp_path)
 

@@ -1,4 +1,4 @@
-"""All examples of a source, as one table that rules go through."""
+"""All examples of a source in one table, the input of the check rules."""
 
 import functools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tfxfer.data.source import Source
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples of all splits, one after the other."""
+    """All examples of all splits, split by split."""
 
     source: Source
     splits: npt.NDArray[np.int8]  # their numbers
@@ -28,7 +28,7 @@ class Examples:
 
     @classmethod
     def of(cls, source: Source) -> "Examples":
-        """Returns those of a source, each of which is read."""
+        """Reads every example of a source."""
         facts = [inspect(split, name) for name, split in source.splits.items()]
         names = vars(facts[0])
         together = {name: np.concatenate([getattr(one, name) for one in facts]) for name in names}
@@ -46,12 +46,12 @@ class Examples:
 
     @property
     def readable(self) -> npt.NDArray[np.bool_]:
-        """Which of them can be read."""
+        """Which examples are readable, (num_examples,)."""
         return self.facts.readable
 
     @functools.cached_property
     def contents(self) -> npt.NDArray[np.int64]:
-        """A number for each content: copies of an image have the same."""
+        """Content numbers, (num_examples,): exact duplicates share one."""
         return inseparable(self.digests)
 
     @functools.cached_property
@@ -67,11 +67,11 @@ class Examples:
     def singly(
         self, indices: npt.NDArray[np.int64], tell: Callable[[int], str] | None = None
     ) -> Affected:
-        """Returns examples, each alone.
+        """Returns examples as groups of one.
 
         Args:
-            indices: Which.
-            tell: What stands behind the id of one, by its index; None is nothing.
+            indices: Of the examples.
+            tell: Returns a detail to append to an example's id, by its index; None appends none.
         """
 
         def name(place: int) -> str:
@@ -81,14 +81,14 @@ class Examples:
         return Affected.singly(len(indices), name)
 
     def together(self, groups: Groups, chosen: npt.NDArray[np.bool_]) -> Affected:
-        """Returns some groups of examples, the largest first.
+        """Returns the chosen groups of examples, the largest first.
 
         Args:
-            groups: All of them.
-            chosen: Which, (num_groups,).
+            groups: All groups.
+            chosen: Mask of the groups to return, (num_groups,).
         """
         named = groups.largest_first(chosen)[:NAMED_GROUPS]
-        # Of a large group each split and class has its first example named.
+        # Of a large group, name the first example of each split and class.
         kinds = self.labels * len(self.split_names) + self.splits
         telling = (groups.telling(group, kinds, NAMED_OF_GROUP) for group in named)
         return Affected(

@@ -1,4 +1,4 @@
-"""Groups of examples by a number that those of one group share: sizes, kinds, and whom to name."""
+"""Groups of examples: sizes, number of distinct values, and representatives."""
 
 import functools
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Examples in groups; all is counted by the array, however many or large the groups are.
+    """Examples in groups, counted with array operations at any number and size of groups.
 
     Attributes:
-        numbers: Of the group of each example, all from 0 on, (num_examples,).
+        numbers: Group number of each example, from 0 without gaps, (num_examples,).
     """
 
     numbers: Integers
 
     @functools.cached_property
     def sizes(self) -> Integers:
-        """How many examples each group has, (num_groups,)."""
+        """Number of examples per group, (num_groups,)."""
         return np.bincount(self.numbers)
 
     @functools.cached_property
     def _order(self) -> Integers:
-        """The examples, group by group; those of a group in their order."""
+        """The examples sorted by group, in their original order within each."""
         return np.argsort(self.numbers, kind="stable")
 
     @functools.cached_property
     def _ends(self) -> Integers:
-        """Where each group ends in that order."""
+        """End of each group in that order."""
         return np.cumsum(self.sizes)
 
     def members(self, group: int) -> Integers:
@@ -40,10 +40,10 @@ class Groups:
         return self._order[end - self.sizes[group] : end]
 
     def num_different(self, values: npt.NDArray[np.integer]) -> Integers:
-        """Returns how many different values each group has, (num_groups,).
+        """Returns the number of distinct values per group, (num_groups,).
 
         Args:
-            values: Of each example, at least 0, (num_examples,).
+            values: One per example, at least 0, (num_examples,).
         """
         if not len(values):
             return np.zeros(0, np.int64)
@@ -52,24 +52,24 @@ class Groups:
         return np.bincount(pairs // most, minlength=len(self.sizes))
 
     def largest_first(self, chosen: npt.NDArray[np.bool_]) -> Integers:
-        """Returns some groups, the largest first; of equal ones that of the first example.
+        """Returns the chosen groups, the largest first; ties by their first example.
 
         Args:
-            chosen: Whether a group is one of them, (num_groups,).
+            chosen: Mask of the groups, (num_groups,).
         """
         groups = np.flatnonzero(chosen)
         first = self._order[self._ends[groups] - self.sizes[groups]]
         return groups[np.lexsort((first, -self.sizes[groups]))]
 
     def telling(self, group: int, kinds: npt.NDArray[np.integer], limit: int) -> Integers:
-        """Returns the examples that a group is told by, ascending: all, or so many.
+        """Returns representative examples of a group, ascending, at most `limit`.
 
-        Where there are more, the first of each kind are among them, as far as there is room.
+        The first example of each kind is among them, as far as there is room.
 
         Args:
-            group: Which.
-            kinds: Of each example, such as its split, (num_examples,).
-            limit: The most.
+            group: Number of the group.
+            kinds: One per example, such as its split, (num_examples,).
+            limit: Maximum number of examples.
         """
         members = self.members(group)
         if len(members) <= limit:

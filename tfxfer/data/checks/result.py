@@ -1,4 +1,4 @@
-"""What a check has found: the record of it, as JSON and as a person reads it."""
+"""The result of a check, as a record, as JSON and as text."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ import numpy.typing as npt
 from tfxfer.data.source import shown
 from tfxfer.system.tables import padded, text_width
 
-# How much of it the table for people shows.
+# How much of it the text shows.
 _SHOWN_EXAMPLES, _SHOWN_CLASSES = 3, 20
 
 _SHOWN_OF_GROUP = 5
 
-# Of how many groups the JSON gives names, and how many of each: all are counted, but the names of
-# a million images that look alike help no one.
+# How many groups are named in the JSON, and how many images of each. All are counted, but the
+# names of a million near-duplicates help no one.
 NAMED_GROUPS, NAMED_OF_GROUP = 1000, 10
 
 
 @dataclass(frozen=True)
 class Affected:
-    """What a finding is about: all are counted, the first few are named.
+    """The examples that a finding is about: all are counted, the first few are named.
 
     Attributes:
-        count: How many examples or, where they belong together, groups of them.
-        num_examples: How many examples in all.
-        named: The ids of some of them, each alone or with those it belongs together with.
-        sizes: How many belong to each of those, named or not.
+        count: Number of groups; an example that belongs to no other is a group of one.
+        num_examples: Number of examples in total.
+        named: The ids of the examples of the first groups.
+        sizes: The size of each of these groups, including examples that are not named.
     """
 
     count: int = 0
@@ -38,18 +38,18 @@ class Affected:
 
     @classmethod
     def singly(cls, count: int, name: Callable[[int], str]) -> "Affected":
-        """Returns so many, each alone.
+        """Returns a number of items as groups of one.
 
         Args:
-            count: How many there are.
-            name: What each is called, by its place among them.
+            count: Number of items.
+            name: Returns the name of an item by its index, from 0.
         """
         num_named = min(count, NAMED_GROUPS)
         named = tuple((name(place),) for place in range(num_named))
         return cls(count, count, named, (1,) * num_named)
 
     def describe(self) -> list[str]:
-        """Returns lines on the first of them."""
+        """Returns a line for each of the first groups."""
         lines = []
         for names, size in zip(
             self.named[:_SHOWN_EXAMPLES], self.sizes[:_SHOWN_EXAMPLES], strict=True
@@ -64,14 +64,14 @@ class Affected:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that one should know about the data.
+    """A problem or fact found in the data.
 
     Attributes:
-        kind: One word or two for machines: "unreadable", "duplicates across splits".
+        kind: A stable, machine-readable name: "unreadable", "duplicates across splits".
         message: What was found.
         action: What `fit` does about it.
         blocks: Whether `fit` would stop.
-        affected: What it is about.
+        affected: The examples it is about.
     """
 
     kind: str
@@ -82,19 +82,19 @@ class Finding:
 
     @property
     def examples(self) -> tuple[tuple[str, ...], ...]:
-        """The examples that are named, each alone or with those it belongs together with."""
+        """The named examples, group by group."""
         return self.affected.named
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was found out about data.
+    """The result of checking data.
 
     Attributes:
-        data: Their name.
-        class_names: In the order of their numbers.
-        counts: How many readable examples each split has of each class.
-        findings: The worst first.
+        data: Name of the data.
+        class_names: In the order of the labels.
+        counts: Number of readable examples per class, by split.
+        findings: Those that stop `fit` first.
     """
 
     data: str
@@ -108,7 +108,7 @@ class CheckResult:
         return any(finding.blocks for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns all of it as JSON can write it."""
+        """Returns the result in types that JSON has."""
         return {
             "data": self.data,
             "blocks": self.blocks,
@@ -135,7 +135,7 @@ class CheckResult:
         }
 
     def describe(self) -> str:
-        """Returns it as a person reads it: a table of the examples, then the findings."""
+        """Returns the result as text: a table of class counts, then the findings."""
         return "\n".join([*self._table(), "", *self._findings()])
 
     def _table(self) -> list[str]:
@@ -146,18 +146,18 @@ class CheckResult:
             numbers = "".join(f"{counts[label]:12,d}" for counts in self.counts.values())
             lines.append(f"{padded(name, width)}{numbers}")
         if len(names) < len(self.class_names):
-            lines.append(f"... and {len(self.class_names) - len(names):,} classes more")
+            lines.append(f"... and {len(self.class_names) - len(names):,} more classes")
         totals = "".join(f"{counts.sum():12,d}" for counts in self.counts.values())
         return [*lines, f"{padded('all classes', width)}{totals}"]
 
     def _findings(self) -> list[str]:
         if not self.findings:
-            return ["Nothing to complain of."]
+            return ["No problems found."]
         lines = []
         for finding in self.findings:
-            lines.append(f"{'STOPS' if finding.blocks else 'note '}  {finding.message}")
+            lines.append(f"{'ERROR' if finding.blocks else 'note '}  {finding.message}")
             lines += [f"         {line}" for line in finding.affected.describe()]
             lines.append(f"       fit: {finding.action}")
         number = sum(finding.blocks for finding in self.findings)
-        verdict = f"{number} of these would stop a fit." if number else "None of these stops a fit."
+        verdict = f"{number} of these would stop fit." if number else "None of these stops fit."
         return [*lines, "", verdict]

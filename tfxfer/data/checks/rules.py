@@ -1,4 +1,4 @@
-"""The rules of a check: what in the data is worth a word, and what a fit does about it."""
+"""The rules of `check`: problems in the data, and what `fit` does about each."""
 
 import os
 
@@ -15,34 +15,34 @@ from tfxfer.data.image.inspection import look_alikes
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import reasons_unreadable
 
-# The middle square of a picture whose sides differ by more than this shows less than a third of it.
+# The center crop of an image with a larger aspect ratio shows less than a third of it.
 _EXTREME_ASPECT = 3.0
 
-# A picture whose shorter side is below this part of the typical one is tiny.
+# An image is tiny if its shorter side is below this fraction of the typical one.
 _TINY_PART = 0.25
 
-# Rare classes are worth a word where the largest has so many times the examples of the smallest.
-_UNEVEN = 3.0
+# Classes are imbalanced if the largest has more than this many times the images of the smallest.
+_IMBALANCED = 3.0
 
-# File name extensions by the format that they stand for.
+# File name extensions by format.
 _EXTENSIONS = {one.name: one.extensions for one in READ}
 
-# The largest value in an image whose samples are in the lowest 1/16 of the range.
+# The largest pixel value of an image with all samples in the lowest 1/16 of the range.
 _DARKEST = 15
 
 
 def findings_of(examples: Examples, bad_images: BadImages) -> tuple[Finding, ...]:
-    """Returns what there is to say of data, what stops a fit first.
+    """Returns the problems found in the data, those that stop `fit` first.
 
     Args:
-        examples: All of them, looked at.
-        bad_images: What `fit` would do about images that cannot be read.
+        examples: All examples of the source.
+        bad_images: What `fit` would do about unreadable images.
     """
     findings = [
         *_unreadable(examples, bad_images),
-        *_copies(examples),
+        *_exact_duplicates(examples),
         *_missing_classes(examples),
-        *_near_copies(examples),
+        *_near_duplicates(examples),
         *_misnamed(examples),
         *_shapes(examples),
         *_orientations(examples),
@@ -57,7 +57,7 @@ def _unreadable(examples: Examples, bad_images: BadImages) -> list[Finding]:
     bad = np.flatnonzero(~examples.readable)
     if not len(bad):
         return []
-    # The reason is found by reading the file again.
+    # Reading the file again gives the reason.
     named = bad[:NAMED_GROUPS]
     reasons: dict[int, str] = {}
     for number, split in enumerate(examples.source.splits.values()):
@@ -66,41 +66,41 @@ def _unreadable(examples: Examples, bad_images: BadImages) -> list[Finding]:
         reasons |= zip(here.tolist(), found, strict=True)
     skips = bad_images == "skip"
     action = (
-        "leaves them out, and lists them in skipped.csv"
+        "leaves them out and lists them in skipped.csv"
         if skips
         else "stops; replace or remove them, or leave them out with --bad-images skip"
     )
-    message = f"{_count(len(bad), 'image')} cannot be read"
+    message = _count(len(bad), "unreadable image")
     affected = examples.singly(bad, reasons.__getitem__)
     return [Finding("unreadable", message, action, not skips, affected)]
 
 
-def _copies(examples: Examples) -> list[Finding]:
-    """Returns what there is to say of images that are the same to the last bit."""
+def _exact_duplicates(examples: Examples) -> list[Finding]:
+    """Returns findings on images with the same content."""
     groups = Groups(examples.contents)
-    copied = groups.sizes > 1
-    copied[examples.contents[~examples.readable]] = False
+    duplicated = groups.sizes > 1
+    duplicated[examples.contents[~examples.readable]] = False
     num_splits = groups.num_different(examples.splits)
     findings = []
     for kind, chosen, what, action in (
         (
             "conflicting labels",
-            copied & (groups.num_different(examples.labels) > 1),
-            "copies of another label",
-            "learns and judges by each label in its place; correct them, for one is wrong",
+            duplicated & (groups.num_different(examples.labels) > 1),
+            "exact duplicates with another label",
+            "uses each label as given; correct the wrong one",
         ),
         (
             "duplicates across splits",
-            copied & (num_splits > 1),
-            "copies in more than one split",
-            "leaves the copy out of train that is in validation or test, and out of validation "
-            "what is in test",
+            duplicated & (num_splits > 1),
+            "exact duplicates in another split",
+            "leaves out of train what is also in validation or test, and out of validation what "
+            "is also in test",
         ),
         (
             "duplicates",
-            copied & (num_splits < groups.sizes),
-            "copies within a split",
-            "uses all of them, and never divides them between splits",
+            duplicated & (num_splits < groups.sizes),
+            "exact duplicates in the same split",
+            "uses all of them and keeps them in one split",
         ),
     ):
         if chosen.any():
@@ -111,39 +111,44 @@ def _copies(examples: Examples) -> list[Finding]:
     return findings
 
 
-def _near_copies(examples: Examples) -> list[Finding]:
-    """Returns what there is to say of images that look the same but are other files."""
+def _near_duplicates(examples: Examples) -> list[Finding]:
+    """Returns findings on images that look alike but differ in content."""
     groups = Groups(look_alikes(examples.facts.looks, examples.facts.contrasts))
     alike = groups.num_different(examples.contents) > 1
-    # A group in several splits has two other files in two of them that look the same: of a chain
-    # that links the splits, one link does.
+    # In a group that spans splits, at least one pair of different files in different splits looks
+    # alike: of a chain that links the splits, one link does.
     in_two = alike & (groups.num_different(examples.splits) > 1)
     differing = groups.num_different(examples.labels) > 1
     findings = []
-    for where, chosen, action in (
+    for kind, where, chosen, action in (
         (
-            "in two splits",
+            "near duplicates in two splits",
+            "across splits",
             in_two,
-            "uses all; a score on such images says little, so look at them",
+            "uses all of them; they can inflate the scores, so inspect them",
         ),
-        ("in one split", alike & ~in_two, "uses all"),
+        (
+            "near duplicates in one split",
+            "within a split",
+            alike & ~in_two,
+            "uses all of them",
+        ),
     ):
         if chosen.any():
             affected = examples.together(groups, chosen)
             message = (
-                f"{_count(affected.count, 'group')} of images {where} look the same, "
-                f"{affected.num_examples:,} images in all"
+                f"{_count(affected.count, 'group')} of near-duplicates {where}, "
+                f"{affected.num_examples:,} images in total"
             )
             num_differing = int(np.count_nonzero(chosen & differing))
             if num_differing:
                 message += f"; {_count(num_differing, 'group')} with more than one label"
-            kind = f"near duplicates {where}"
             findings.append(Finding(kind, message, action, affected=affected))
     return findings
 
 
 def _missing_classes(examples: Examples) -> list[Finding]:
-    """Returns what there is to say of classes of which a split has nothing that can be used."""
+    """Returns findings on classes without usable images in a split."""
     names, findings = examples.source.class_names, []
     for number, split in enumerate(examples.split_names):
         own = examples.splits == number
@@ -155,18 +160,18 @@ def _missing_classes(examples: Examples) -> list[Finding]:
         if not missing:
             continue
         stops = split == "train" or not there
-        action = "cannot judge how it does on them"
+        action = "cannot evaluate these classes"
         if stops:
-            action = "stops; add images that can be read and are in no other split"
-        message = f"'{split}' has no image of {_count(len(missing), 'class')} that can be used"
+            action = "stops; add readable images that are in no other split"
+        message = f"'{split}' has no usable images of {_count(len(missing), 'class')}"
         affected = Affected.singly(len(missing), missing.__getitem__)
         findings.append(Finding(f"classes missing in {split}", message, action, stops, affected))
     return findings
 
 
 def _misnamed(examples: Examples) -> list[Finding]:
-    """Returns what there is to say of files that are of another format than their name says."""
-    if examples.source.origin is not None:  # ids of examples are no names of files
+    """Returns findings on files whose extension does not match their format."""
+    if examples.source.origin is not None:  # ids of examples are not file names
         return []
     facts, wrong = examples.facts, []
     for index in np.flatnonzero(examples.readable).tolist():
@@ -176,10 +181,10 @@ def _misnamed(examples: Examples) -> list[Finding]:
             wrong.append(index)
     if not wrong:
         return []
-    verb = "is" if len(wrong) == 1 else "are"
-    message = f"{_count(len(wrong), 'file')} {verb} not what the name says"
+    message = f"{_count(len(wrong), 'file')} with an extension of another format"
     affected = examples.singly(np.array(wrong), lambda index: str(facts.formats[index]))
-    return [Finding("misnamed", message, "reads them as what they are", affected=affected)]
+    action = "decodes them by content and ignores the extension"
+    return [Finding("misnamed", message, action, affected=affected)]
 
 
 def _shapes(examples: Examples) -> list[Finding]:
@@ -192,23 +197,22 @@ def _shapes(examples: Examples) -> list[Finding]:
         (
             "extreme shapes",
             extreme,
-            f"more than {_EXTREME_ASPECT:g} times as long as wide, or as wide as long",
-            "uses the middle square, and loses the rest",
+            f"with an aspect ratio above {_EXTREME_ASPECT:g}:1",
+            "uses the central square crop and loses the rest",
         ),
         (
             "tiny images",
             tiny,
-            f"less than {_TINY_PART:.0%} of the typical size",
-            "enlarges them",
+            f"below {_TINY_PART:.0%} of the typical size",
+            "upscales them",
         ),
     ):
         indices = np.flatnonzero(chosen)
         if len(indices):
-            verb = "is" if len(indices) == 1 else "are"
             affected = examples.singly(
                 indices, lambda index: f"{int(sides[index][1])} x {int(sides[index][0])}"
             )
-            message = f"{_count(len(indices), 'image')} {verb} {what}"
+            message = f"{_count(len(indices), 'image')} {what}"
             findings.append(Finding(kind, message, action, affected=affected))
     return findings
 
@@ -217,30 +221,28 @@ def _orientations(examples: Examples) -> list[Finding]:
     turned = np.flatnonzero(examples.facts.orientations > 1)
     if not len(turned):
         return []
-    what = "has an EXIF orientation" if len(turned) == 1 else "have an EXIF orientation"
     return [
         Finding(
             "orientation",
-            f"{_count(len(turned), 'image')} {what}",
-            "turns them upright, as evaluate, predict and the export do",
+            f"{_count(len(turned), 'image')} with an EXIF orientation",
+            "rotates them upright, as evaluate, predict and exports do",
             affected=examples.singly(turned),
         )
     ]
 
 
 def _dark(examples: Examples) -> list[Finding]:
-    """Returns what there is to say of images that are all but black, as 12 of 16 bits are."""
+    """Returns a finding on nearly black images, such as 12-bit samples in 16-bit files."""
     dark = np.flatnonzero(examples.readable & (examples.facts.peaks <= _DARKEST))
     if not len(dark):
         return []
-    verb = "has" if len(dark) == 1 else "have"
     return [
         Finding(
             "dark images",
-            f"{_count(len(dark), 'image')} {verb} all pixels in the lowest 1/16 of the range, as "
-            "where samples of 12 bits are in a file of 16",
-            "keeps the upper 8 of 16 bits, so that such images are nearly black; multiply samples "
-            "of 12 bits by 16, for example with `magick FILE -evaluate multiply 16 FILE`",
+            f"{_count(len(dark), 'image')} with all pixels in the lowest 1/16 of the range, "
+            "typical of 12-bit samples in a 16-bit file",
+            "keeps the upper 8 of 16 bits, so such images are nearly black; multiply 12-bit "
+            "samples by 16, for example with `magick FILE -evaluate multiply 16 FILE`",
             affected=examples.singly(dark),
         )
     ]
@@ -251,25 +253,25 @@ def _imbalance(examples: Examples) -> list[Finding]:
     labels = examples.labels[in_train & examples.readable]
     counts = np.bincount(labels, minlength=len(examples.source.class_names))
     there = np.flatnonzero(counts)
-    if not len(there) or counts[there].max() <= _UNEVEN * counts[there].min():
+    if not len(there) or counts[there].max() <= _IMBALANCED * counts[there].min():
         return []
     names = examples.source.class_names
     most, least = there[counts[there].argmax()], there[counts[there].argmin()]
     return [
         Finding(
             "imbalance",
-            f"classes are uneven: {counts[most]:,} images of '{names[most]}', {counts[least]:,} of "
-            f"'{names[least]}'",
-            "counts each image the same; with --class-weights balanced each class",
+            f"classes are imbalanced: {counts[most]:,} images of '{names[most]}', "
+            f"{counts[least]:,} of '{names[least]}'",
+            "weights all images equally; --class-weights balanced weights all classes equally",
         )
     ]
 
 
 def _of_note(note: str) -> Finding:
-    """Returns what opening the data has told, of what is left out or how the rest is read."""
+    """Returns a note from opening the data as a finding."""
     if note.startswith(("left out", "not used")):
         return Finding("left out", note, "does not use them")
-    return Finding("assumed", note, "goes by that")
+    return Finding("assumed", note, "does the same")
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,7 @@
 """Random changes to training images: flip, shift, zoom and rotation, in tf.data.
 
-They are not part of the model, whose export would keep them random. What happens to an image is
-decided by numbers drawn for it from (seed, epoch, index), whatever its batch or the order of work.
+They are not part of the model, since its export would keep them. The changes of an image depend on
+(seed, epoch, index) only, not on its batch or the order of processing.
 """
 
 import math
@@ -32,17 +32,17 @@ def draw(num_examples: int, seed: tf.Tensor) -> tf.Tensor:
 
 
 def changes_images(config: AugmentConfig) -> bool:
-    """Tells whether any change is asked for."""
+    """Tells whether the settings change images at all."""
     return any((config.flip, config.shift, config.zoom, config.rotation))
 
 
 def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
-    """Returns the images, each changed as its random numbers say.
+    """Returns the images with random changes.
 
     Args:
         images: uint8 or float in [0, 255], shape (batch, height, width, 3).
         draws: A row of `draw` for each image, shape (batch, 5).
-        config: Which changes, and how far they go; a setting of None changes nothing.
+        config: Which changes, and their ranges; a setting of None changes nothing.
 
     Returns:
         float32 in [0, 255], of the shape of `images`; the images themselves where nothing changes.
@@ -83,18 +83,18 @@ def warp(
     rotation: tf.Tensor | None = None,
     interpolated: bool = True,
 ) -> tf.Tensor:
-    """Returns the images after one affine transform each, so that they blur only once.
+    """Returns the images after one affine transform each, with a single interpolation.
 
-    In this order: mirrored left to right, scaled and turned about the centre, shifted. What comes
-    into view is the mirror image of the picture at its border.
+    In this order: horizontal flip, zoom and rotation about the center, shift. Pixels outside the
+    image are filled by reflection.
 
     Args:
         images: Shape (batch, height, width, 3).
         flip: Which images are mirrored, shape (batch,).
         shift: Pixels to the right and down, shape (batch, 2).
-        zoom: Factors, shape (batch,); above 1 the picture grows.
-        rotation: Radians, shape (batch,); above 0 the picture turns counterclockwise. None, which
-            takes less time, turns none.
+        zoom: Factors, shape (batch,); above 1 zooms in.
+        rotation: Radians, shape (batch,); positive is counterclockwise. None is no rotation, and
+            faster.
         interpolated: Bilinear between the pixels of the image; otherwise the nearest one.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The images of a split as they are trained on and judged: numbered, read, decoded, kept."""
+"""The images of a split for training and evaluation: numbered, read, decoded, cached."""
 
 import copy
 import functools
@@ -25,18 +25,18 @@ from tfxfer.errors import DataError
 from tfxfer.system.digests import Ids
 from tfxfer.system.progress import Progress
 
-# The most that is kept in memory unless another limit is set: 13,000 images of 224 pixels.
+# Default limit of the cache in memory: 13,000 images of 224 pixels.
 MEMORY_BYTES = 2 * GIGABYTE
 
 
 class Images:
-    """The images of a split at one size, decoded only once where there is room for them.
+    """The images of a split at one size, decoded only once if the cache has room for them.
 
-    They are kept in memory if they fit, else on the disk, where a later run finds them again. For
-    that, every pipeline over a split should draw from the same object.
+    They are cached in memory if they fit, else on disk, where a later run finds them again. So
+    every pipeline over a split should use the same object.
 
-    They have numbers of their own; see `Order`. Where the images can be had in any order, the
-    content alone decides it: the same images give the same training, whatever order they lie in.
+    They have numbers of their own; see `Order`. With random access the order depends on content
+    only: the same images give the same training, whatever their order in the data.
     """
 
     def __init__(
@@ -48,16 +48,16 @@ class Images:
         *,
         by_content: bool = False,
     ) -> None:
-        """Describes the images; nothing is read until batches are.
+        """Describes the images; nothing is read before the first batch.
 
         Args:
             split: Where the images come from.
             image_size: Pixels of a side; see `decoding.resize`.
-            memory_bytes: Keep the images in memory if they take no more than this; 0, and no cache,
-                suit a single pass.
-            cache: Where they are kept if they take more.
-            by_content: Number them by their content, where they can be had in any order; otherwise
-                they have the order of the split.
+            memory_bytes: Cache the images in memory if they take no more than this; use 0 and no
+                cache for a single pass.
+            cache: On disk, for images that take more.
+            by_content: Number them by content if the split has random access; otherwise they have
+                the order of the split.
         """
         self.split = split
         self.image_size = image_size
@@ -89,10 +89,11 @@ class Images:
         return self._order.by_number(self.split.digests())
 
     def weighted(self, weights: npt.NDArray[np.float32] | None) -> "Images":
-        """Returns the same images, of which each counts so much in training.
+        """Returns the same images with sample weights.
 
         Args:
-            weights: In the order of the split, (num_examples,), at least 0; None is all alike.
+            weights: In the order of the split, (num_examples,), at least 0; None weights all
+                equally.
         """
         same = copy.copy(self)
         same.weights = None if weights is None else self._order.by_number(weights)
@@ -100,9 +101,9 @@ class Images:
 
     @functools.cached_property
     def kept(self) -> tf.Tensor | None:
-        """All images by number, uint8, (num_examples, size, size, 3); None without room.
+        """All images by number, uint8, (num_examples, size, size, 3); None if they are not cached.
 
-        What is on the disk is mapped into memory: the system reads of it what is asked for.
+        Images on disk are memory-mapped.
 
         Raises:
             DataError: Images cannot be read.
@@ -120,10 +121,10 @@ class Images:
         return self._on_disk.write(self._decoded_once()) if there is None else there
 
     def unreadable(self) -> Places:
-        """Reads and decodes every image, and returns which of the split cannot be, ascending.
+        """Reads and decodes every image, and returns the unreadable ones, ascending.
 
-        Those that are kept in memory are kept by this very pass. What could be decoded in an
-        earlier run can be in this one: where that holds of all images, nothing is decoded here.
+        The same pass fills the cache in memory. Images that an earlier run has decoded are known to
+        be readable: if that holds for all, nothing is decoded here.
         """
         digests = self.split.digests()
         known = known_readable(self._cache)
@@ -140,7 +141,7 @@ class Images:
         return missing
 
     def without(self, examples: Places) -> "Images":
-        """Returns the images without some, which are named by their place in the split."""
+        """Returns the images without some, given by their places in the split."""
         others = Places(np.setdiff1d(np.arange(len(self)), examples))
         rest = Images(
             self.split.select(others),
@@ -154,7 +155,7 @@ class Images:
         return rest
 
     def streamed(self, numbers: Numbers | None = None) -> tf.data.Dataset:
-        """Returns images one by one, uint8, decoded anew each time.
+        """Returns images one by one, uint8, decoded again each time.
 
         Args:
             numbers: Which of them, ascending; None for all.
@@ -188,13 +189,13 @@ class Images:
         return self.split.describe(int(place))
 
     def _decoded(self) -> InMemory:
-        """Returns all images, which are decoded when they are first asked for."""
+        """Returns all images, decoded on first use."""
         if self._in_memory is None:
             self._in_memory = InMemory.of(self.split, self._order, self.image_size, self.prepare)
         return self._in_memory
 
     def _decoded_once(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """Yields the images, some at a time, and shows how far that is."""
+        """Yields the images in batches, with a progress bar."""
         with Progress("images decoded", len(self), DECODED_TOGETHER) as progress:
             batches = self.streamed().batch(DECODED_TOGETHER).prefetch(tf.data.AUTOTUNE)
             for number, batch in enumerate(batches.as_numpy_iterator(), start=1):

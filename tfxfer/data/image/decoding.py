@@ -1,11 +1,11 @@
-"""Decode and resize: what every image goes through between its file and the model.
+"""Decode and resize: the steps between an image file and the model.
 
 The pipeline, prediction and the exported signature that takes encoded bytes all call
 `decode_and_resize`, so an image is the same array wherever it comes from. TensorFlow operations
 only: the functions run eagerly, in tf.data, and in a SavedModel on a machine without Python.
 
-Files are hostile until they are read: every loop is bounded, and what a header states is looked at
-before anything is decoded. What differs between the formats lies in modules of their own.
+Files are not trusted: every loop is bounded, and headers are checked before anything is decoded.
+Each format has a module of its own.
 """
 
 import functools
@@ -31,33 +31,32 @@ from tfxfer.data.image.formats.table import why_jpeg_is_not_read
 def decode_and_resize(
     encoded: tf.Tensor, image_size: int, prefix: tf.Tensor = "", *, portable: bool = True
 ) -> tf.Tensor:
-    """Returns the middle of a picture as a square of the given size; see `decode` and `resize`."""
+    """Returns the central square of an image, at the given size; see `decode` and `resize`."""
     return resize(decode(encoded, prefix, portable=portable), image_size)
 
 
 def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True) -> tf.Tensor:
-    """Returns an encoded image as uint8 RGB, the way up that it is looked at.
+    """Returns an encoded image as uint8 RGB, upright.
 
-    JPEG comes out bit for bit as from Pillow, whoever wrote the file, and so does all else: grey
-    images, palettes, CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. What is
-    transparent shows a white background (`picture.BACKGROUND`): alpha, a transparent colour, and
-    what the first picture of a GIF leaves free. Of an animation or a TIFF of several pages the
-    first picture is taken.
+    The result equals Pillow's bit for bit, for JPEG and all other formats: grayscale, palettes,
+    CMYK and YCCK become RGB. 16-bit samples keep their upper 8 bits. Transparent pixels (alpha, a
+    transparent color, or not covered by the first frame of a GIF) are put on white
+    (`picture.BACKGROUND`). The first frame of an animation and the first page of a TIFF are used.
 
-    The picture is turned as its EXIF orientation says; see `orientation`.
+    The EXIF orientation is applied; see `orientation`.
 
     Args:
         encoded: The content of a JPEG, PNG, BMP, GIF, WebP or TIFF file, a scalar string.
-        prefix: What the message of a refusal begins with, a scalar string.
-        portable: Whether it must do without Python, as in a SavedModel, and so without TIFF. Where
-            it need not, all but the plainest files are decoded by a function that is compiled once
-            in a process: to set it up anew for each pipeline takes half a second.
+        prefix: Start of the error message, a scalar string.
+        portable: Whether it must work without Python, as in a SavedModel, and so without TIFF.
+            Otherwise all but the simplest files are decoded by a function that is traced once per
+            process: to trace it for each pipeline takes half a second.
 
     Returns:
         Shape (height, width, 3).
 
     Raises:
-        tf.errors.InvalidArgumentError: `why_unreadable` says why not, or the file is damaged.
+        tf.errors.InvalidArgumentError: `why_unreadable` gives a reason, or the file is corrupt.
     """
     start = characters(tf.strings.substr(encoded, 0, jpeg.HEAD_BYTES))
     image = tf.cond(
@@ -73,12 +72,12 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
 
 
 def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Returns the largest square in the middle of a picture, antialiased, at the given size.
+    """Returns the largest central square of an image, resized with antialiasing.
 
-    The aspect ratio is kept, and what lies outside the square is lost: on photographs that is worth
-    half a point to a point of accuracy over squeezing all of it into a square (measured: logistic
+    The aspect ratio is kept, and pixels outside the square are lost: on photographs that gives half
+    a point to a point more accuracy than squeezing the image into a square (measured: logistic
     regression on MobileNetV2's features, ants and bees 0.961 against 0.954). The result is within
-    one grey level of Pillow's bilinear resize; a square that has the size is returned as it is.
+    one gray level of Pillow's bilinear resize; a square of the right size is returned as it is.
 
     Args:
         image: uint8, shape (height, width, 3).
@@ -101,7 +100,7 @@ def resize(image: tf.Tensor, image_size: int) -> tf.Tensor:
 
 
 def servable(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a file that a SavedModel reads: itself, or a PNG of what a TIFF shows."""
+    """Returns a file that a SavedModel can read: itself, or a TIFF re-encoded as PNG."""
     return tf.cond(
         is_tiff(encoded),
         lambda: tf.io.encode_png(decode(encoded, portable=False)),
@@ -112,9 +111,8 @@ def servable(encoded: tf.Tensor) -> tf.Tensor:
 def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """Returns the EXIF orientation of an encoded image, 1 to 8, a scalar int32.
 
-    1 is upright: what has no EXIF block, or a damaged one, is that. The block is looked for where
-    it belongs: in a JPEG or PNG before the pixels, in a WebP anywhere. What XMP alone states is not
-    seen.
+    1 is upright, also without an EXIF block or with a corrupt one. The block must be where it
+    belongs: in a JPEG or PNG before the pixels, in a WebP anywhere. XMP is not read.
     """
     if not portable:
         return tf.cond(
@@ -138,8 +136,8 @@ def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
 def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """Returns the (height, width) that the header of an encoded image states, int64.
 
-    Nothing is decoded, so that a picture that is too large can be refused before it takes memory.
-    The orientation is not applied, and a GIF's is that of its screen.
+    Nothing is decoded, so an image that is too large can be refused before it takes memory. The
+    orientation is not applied. For a GIF it is the size of the logical screen.
 
     Raises:
         tf.errors.InvalidArgumentError: There is no such header.
@@ -169,14 +167,13 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
 
 
 def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns why bytes can be no image, a scalar string; empty where they may be one.
+    """Returns why bytes cannot be an image, a scalar string; empty if they may be one.
 
-    What is found out without decoding: that it is one of the formats, and of a kind that is read;
-    that it has an end; that it has pixels, and at most `picture.MAX_PIXELS`. What passes may be
-    damaged all the same.
+    It checks without decoding: the format and its kind are supported, the file is complete, and it
+    has pixels, at most `picture.MAX_PIXELS`. A file that passes may still be corrupt.
 
     Raises:
-        tf.errors.InvalidArgumentError: It is a JPEG whose header is damaged.
+        tf.errors.InvalidArgumentError: It is a JPEG with a corrupt header.
     """
     return tf.switch_case(
         row_of(encoded),

@@ -1,4 +1,4 @@
-"""What TensorFlow raises where an image cannot be read, and what it means in plain words."""
+"""TensorFlow's errors on unreadable images, and their reasons in plain words."""
 
 import re
 
@@ -9,11 +9,11 @@ READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
-    """Returns why an image cannot be read, without the operation's name and place in the code."""
+    """Returns why an image is unreadable, without the operation's name and location in the code."""
     if isinstance(error, tf.errors.NotFoundError):
         return "there is no such file"
     if isinstance(error, tf.errors.PermissionDeniedError):
-        return "it must not be read (permission denied)"
+        return "permission denied"
     if isinstance(error, UnicodeDecodeError):
         message = error.object.decode("utf-8", "replace")
     else:

@@ -1,4 +1,4 @@
-"""Hashes that differ in few bits, joined into groups without comparing all with all."""
+"""Groups hashes that differ in few bits, without comparing all pairs."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What can be told of every image of a split in one pass: format, size, orientation, look."""
+"""Inspects every image of a split in one pass: format, size, orientation, perceptual hash."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from tfxfer.data.image.readability import readable
 from tfxfer.data.source import Split
 from tfxfer.system.progress import Progress
 
-# Pictures whose brightness varies by less than this on a grid of 9 x 9, of 255, look alike whatever
-# they show: a sky, a blank page.
+# Images whose brightness varies by less than this on a 9 x 9 grid, of 255, all have similar
+# perceptual hashes: a sky, a blank page.
 _LEAST_CONTRAST = 24.0
 
-# Of the 128 bits of two pictures that are the same in another size or quality, so many differ at
-# the most; of two different photographs about 64 do, and fewer than 30 seldom.
+# Maximum distance, of 128 bits, between an image and the same image in another size or quality. Two
+# different photographs differ in about 64 bits, and rarely in fewer than 30.
 NEAR_BITS = 5
 
 _BATCH = 256
@@ -26,17 +26,17 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Inspection:
-    """What the images of a split are.
+    """Properties of the images of a split.
 
     Attributes:
-        readable: Which can be read and decoded, (num_examples,). The rest is 0 for the others.
-        formats: As of `recognition.decoded_format`; "" for images that are kept as arrays.
-        heights_widths: In pixels, as they are shown, (num_examples, 2).
-        orientations: 1 to 8, as EXIF numbers them.
-        looks: Two difference hashes of each picture, along the rows and along the columns
-            (Krawetz 2013, "Kind of like that"), uint64, (num_examples, 2).
-        contrasts: How far the brightness of a picture varies on a grid of 9 x 9, in [0, 255].
-        peaks: The largest value of a picture's pixels, in [0, 255].
+        readable: Mask of the readable images, (num_examples,). The rest is 0 for the others.
+        formats: See `recognition.decoded_format`; "" for images stored as arrays.
+        heights_widths: In pixels, with EXIF orientation applied, (num_examples, 2).
+        orientations: EXIF orientations, 1 to 8.
+        looks: Perceptual hashes: two difference hashes of each image, along the rows and along the
+            columns (Krawetz 2013, "Kind of like that"), uint64, (num_examples, 2).
+        contrasts: Range of the brightness on a 9 x 9 grid, in [0, 255].
+        peaks: The largest pixel value, in [0, 255].
     """
 
     readable: npt.NDArray[np.bool_]
@@ -49,11 +49,11 @@ class Inspection:
 
 
 def inspect(split: Split, name: str) -> Inspection:
-    """Returns what the images of a split are, each of which is read and decoded.
+    """Reads and decodes every image of a split.
 
     Args:
         split: Any split.
-        name: What it is called while one waits.
+        name: Of the split, for the progress bar.
     """
     count = len(split)
     found = Inspection(
@@ -82,14 +82,14 @@ def inspect(split: Split, name: str) -> Inspection:
 def look_alikes(
     looks: npt.NDArray[np.uint64], contrasts: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int64]:
-    """Returns the number of the group of pictures that look the same, of each, from 0.
+    """Returns the group of near-duplicates of each image, numbered from 0.
 
-    Two pictures do where at most 5 of their 128 bits differ; a chain of such makes one group, too.
-    Pictures without contrast are each a group of its own.
+    Two images are near-duplicates if their perceptual hashes differ in at most 5 of 128 bits; a
+    chain of near-duplicates is one group. Images without contrast are groups of one.
 
     Args:
-        looks: As of `Inspection`, (num_pictures, 2).
-        contrasts: Likewise, (num_pictures,).
+        looks: Perceptual hashes; see `Inspection`, (num_images, 2).
+        contrasts: See `Inspection`, (num_images,).
     """
     compared = contrasts >= _LEAST_CONTRAST
     groups = np.arange(len(looks))
@@ -98,7 +98,7 @@ def look_alikes(
 
 
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns format, size, orientation, look, contrast and peak of an image; a graph function."""
+    """Returns format, size, orientation, perceptual hash, contrast and peak; a graph function."""
     if image.dtype == tf.string:
         picture, kind, turned = (
             decode(image, portable=False),

@@ -1,4 +1,4 @@
-"""Decoded images that are kept: all of a split in memory, or on the disk for later runs."""
+"""Caches of decoded images: all of a split in memory, or on disk for later runs."""
 
 import math
 import mmap
@@ -23,7 +23,7 @@ Pictures = npt.NDArray[np.uint8]  # (num_images, size, size, 3)
 
 
 def num_bytes(num_images: int, image_size: int) -> int:
-    """Returns what images take that are kept."""
+    """Returns the size of cached images in bytes."""
     return num_images * math.prod(_shape(image_size))
 
 
@@ -32,8 +32,8 @@ class InMemory:
     """All images of a split.
 
     Attributes:
-        pictures: By number; those that cannot be read are black.
-        missing: Those that cannot be read, ascending.
+        pictures: By number; unreadable ones are black.
+        missing: The unreadable ones, ascending.
     """
 
     pictures: Pictures
@@ -86,10 +86,10 @@ class InMemory:
 
 @dataclass(frozen=True, eq=False)
 class OnDisk:
-    """The images of a split in the cache, where an earlier run may have put them.
+    """The images of a split in the cache on disk.
 
     Attributes:
-        cache: Where they are kept.
+        cache: The cache.
         digests: Of the images by number.
         image_size: Pixels of a side.
     """

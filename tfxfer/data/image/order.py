@@ -1,4 +1,4 @@
-"""The two numberings of the images of a split, as types that are not taken for one another.
+"""The two numberings of the images of a split, as separate types.
 
 An image has a *place* in its split, by which it is read, listed and reported, and a *number*, by
 which it is trained on: a row of the decoded images, of labels, of features, of draws. `Order` is
@@ -26,7 +26,7 @@ Item = TypeVar("Item", bound=np.generic)
 
 
 class Order:
-    """Which example of a split each number means.
+    """The example of a split that each number stands for.
 
     Args:
         places: Of the images, by number: each place of the split once. None where the numbers are
@@ -38,7 +38,7 @@ class Order:
 
     @classmethod
     def of_content(cls, digests: Ids) -> Self:
-        """Returns the order that the content of the images alone decides.
+        """Returns an order that depends only on the content of the images.
 
         Args:
             digests: Of the examples by their places.

@@ -1,4 +1,4 @@
-"""Images that cannot be read: found, named, replaced."""
+"""Unreadable images: how they are found and reported."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,13 +24,13 @@ _CHECKED = 1024
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An image that was left out because it cannot be read.
+    """An unreadable image that was left out.
 
     Attributes:
-        split: In which it was.
+        split: Its split.
         example: Its id: a path, "cifar10 train #5".
         label: Its class index.
-        reason: Why it cannot be read.
+        reason: Why it is unreadable.
     """
 
     split: str
@@ -63,10 +63,9 @@ def keep_readable(cache: Cache | None, known: Ids, more: Ids) -> None:
 
 @contextmanager
 def naming_unreadable_images(*splits: Split) -> Iterator[None]:
-    """Turns the failure to read an image, which names no file, into one that does.
+    """Turns TensorFlow's error on an unreadable image into one that names the file.
 
-    Put it around whatever iterates over batches. Only after a failure are the splits read again,
-    in full.
+    Use it around iteration over batches. After an error the splits are read again, in full.
 
     Raises:
         DataError: Images of the splits cannot be read.
@@ -119,13 +118,13 @@ def unreadable_message(
     what_next: str,
     limit: int = 20,
 ) -> str:
-    """Returns which images cannot be read, what to do about it and, for the first few, why.
+    """Returns the message that names unreadable images, with reasons for the first few.
 
     Args:
         splits: By name.
-        bad: Where those images are in each of the splits.
-        what_next: What to do about it.
-        limit: So many are named.
+        bad: Places of the unreadable images, by split.
+        what_next: What the user can do.
+        limit: Maximum number of images named.
     """
     total = sum(len(places) for places in bad.values())
     lines = [f"Cannot read {total:,} {'image' if total == 1 else 'images'}; {what_next}:"]
@@ -162,4 +161,4 @@ def _reason(images: Iterator[tf.Tensor]) -> str:
             decoding.decode(image, portable=False)
     except READ_ERRORS as error:
         return readable_reason(error)
-    return "it could not be read a moment ago, but can be now"
+    return "it could not be read at first, but can be now"

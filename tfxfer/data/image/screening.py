@@ -1,4 +1,4 @@
-"""The images of a run's splits, all looked at once, without those that cannot be read."""
+"""Screens the images of a run: all are decoded once, and unreadable ones are left out."""
 
 from collections.abc import Mapping
 
@@ -19,10 +19,10 @@ from tfxfer.errors import DataError
 def open_images(
     splits: Mapping[str, Split], config: DecidedRun
 ) -> tuple[dict[str, Images], list[Unreadable]]:
-    """Returns the images of each split, at the size and in the room that a run has for them.
+    """Returns the images of each split, at the size and with the caches of a run.
 
-    All are read and decoded once, so that what cannot be is found before any work is done; what is
-    kept in memory is kept by that pass.
+    All are read and decoded once, so unreadable ones are found before training starts. The same
+    pass fills the cache in memory.
 
     Returns:
         The images by the names of the splits, and what was left out of them.

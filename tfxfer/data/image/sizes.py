@@ -27,8 +27,8 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     found = np.array(list(sizes.as_numpy_iterator()))
     if not len(found):
         raise DataError(
-            f"Cannot read an image in the data; tried were {min(len(split), _SAMPLE_SIZE)}, the "
-            f"first of them {split.describe(0)}: {_why_unreadable(sample.take(1))}."
+            f"Cannot read any of the {min(len(split), _SAMPLE_SIZE)} images tried; the first is "
+            f"{split.describe(0)}: {_why_unreadable(sample.take(1))}."
         )
     height, width = np.median(found, axis=0).round().astype(int)
     return int(height), int(width)
@@ -45,4 +45,4 @@ def _why_unreadable(sample: tf.data.Dataset) -> str:
             decoding.decode(encoded, portable=False)
     except READ_ERRORS as error:
         return readable_reason(error)
-    return "it could not be read a moment ago, but can be now"
+    return "it could not be read at first, but can be now"

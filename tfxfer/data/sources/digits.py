@@ -1,8 +1,9 @@
-"""The embedded data: handwritten digits that come with scikit-learn, so nothing is downloaded."""
+"""The bundled data: handwritten digits from scikit-learn, which need no download."""
 
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.config.schema import BUNDLED_DATA
 from tfxfer.data.source import Source, in_any_order
 from tfxfer.system.digests import ids_of
 
@@ -26,10 +27,10 @@ def open_digits() -> Source:
         lambda: ids_of((picture.tobytes(),) for picture in grey),
     )
     return Source(
-        name="digits",
+        name=BUNDLED_DATA,
         class_names=tuple(str(name) for name in digits.target_names),
         splits={"train": split},
         image_height_width=(8, 8),
         mirrored=False,
-        origin="digits",
+        origin=BUNDLED_DATA,
     )

@@ -1,4 +1,4 @@
-"""Image files as a split: read by their index, told apart by their content."""
+"""Image files as a split: read by index, identified by content."""
 
 import concurrent.futures
 import functools
@@ -19,7 +19,7 @@ _BLOCK = 1024
 
 
 def split_of_files(paths: Sequence[str], labels: npt.NDArray[np.int64]) -> Split:
-    """Returns image files as a split; none is read before it is asked for.
+    """Returns image files as a split, each read when needed.
 
     Args:
         paths: In their order; they are the ids of the examples.

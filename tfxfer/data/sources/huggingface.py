@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face `datasets` library: from its hub, or saved on the disk."""
+"""Datasets of the Hugging Face `datasets` library: from its hub, or saved on the disk."""
 
 import functools
 import itertools
@@ -32,19 +32,19 @@ def is_saved(path: pathlib.Path) -> bool:
 
 
 def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool = True) -> Source:
-    """Returns a data set of images with labels, in its order.
+    """Returns a dataset of images with labels, in its order.
 
     Args:
-        name: A directory that `save_to_disk` wrote, or "hf:" and the data set's name on the hub,
+        name: A directory that `save_to_disk` wrote, or "hf:" and the dataset's name on the hub,
             with a configuration after a colon: "hf:beans", "hf:owner/name:config".
         slices: For "train", "validation" and "test" the names of the splits that are meant, where
             they are not these.
         needs_train: Whether there must be a split to train on.
 
     Raises:
-        UsageError: There is no such data set, it is not one of labelled images, or the library is
+        UsageError: There is no such dataset, it is not one of labelled images, or the library is
             not installed.
-        DataError: It is not here and cannot be downloaded.
+        DataError: It is not available locally and cannot be downloaded.
     """
     loaded = _load(name)
     opened = _chosen(name, loaded, slices, needs_train)
@@ -72,30 +72,30 @@ def _chosen(
     """Returns the rows of "train", and of "validation" and "test" where there are such.
 
     Raises:
-        UsageError: There is nothing to train on, or no split that was asked for.
+        UsageError: There is no training split, or a requested split is missing.
     """
     meant = {**splits_among(loaded), **slices}
     for chosen in (slices[split] for split in SPLITS if split in slices):
         if chosen not in loaded:
             raise UsageError(
-                f"The data set '{name}' has no split '{chosen}'; its splits are "
+                f"The dataset '{name}' has no split '{chosen}'; its splits are "
                 f"{', '.join(loaded)}.{did_you_mean(chosen, loaded)}"
             )
     if not meant or (needs_train and "train" not in meant):
         raise UsageError(
-            f"The data set '{name}' has no split 'train'; its splits are {', '.join(loaded)}. Say "
-            f"which one it is: '{name}?train={next(iter(loaded), 'SPLIT')}'."
+            f"The dataset '{name}' has no split 'train'; its splits are {', '.join(loaded)}. "
+            f"Choose one: '{name}?train={next(iter(loaded), 'SPLIT')}'."
         )
     return {split: loaded[meant[split]] for split in SPLITS if split in meant}
 
 
 def _load(name: str) -> dict[str, Any]:
-    """Returns the splits of a data set by their names."""
+    """Returns the splits of a dataset by their names."""
     try:
         import datasets
     except ImportError:
         raise UsageError(
-            f"'{name}' is a data set of the Hugging Face library, which is not installed: "
+            f"'{name}' is a dataset of the Hugging Face library, which is not installed: "
             "pip install 'tfxfer[huggingface]'."
         ) from None
     if name.startswith(PREFIX):
@@ -103,10 +103,10 @@ def _load(name: str) -> dict[str, Any]:
         try:
             loaded = datasets.load_dataset(place, configuration or None)
         except (ValueError, datasets.exceptions.DatasetNotFoundError) as error:
-            raise UsageError(f"There is no data set '{name}': {_first_line(error)}.") from error
+            raise UsageError(f"There is no dataset '{name}': {_first_line(error)}.") from error
         except OSError as error:  # which all failures of the network are
             raise DataError(
-                f"The data set '{name}' is not here and cannot be downloaded: "
+                f"The dataset '{name}' is not available locally and cannot be downloaded: "
                 f'{_first_line(error)}. On a connected machine, run `python -c "import datasets; '
                 f"datasets.load_dataset('{place}').save_to_disk('FOLDER')\"`, copy FOLDER here, "
                 "and name it with --data."
@@ -116,7 +116,7 @@ def _load(name: str) -> dict[str, Any]:
             loaded = datasets.load_from_disk(name)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"Cannot read the data set in '{name}': {_first_line(error)}."
+                f"Cannot read the dataset in '{name}': {_first_line(error)}."
             ) from error
     return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"train": loaded}
 
@@ -138,8 +138,8 @@ def _image_and_label(name: str, rows: Any) -> tuple[str, str]:
     if len(images) != 1 or len(labels) != 1:
         described = ", ".join(f"{key} ({type(kind).__name__})" for key, kind in features.items())
         raise UsageError(
-            f"The data set '{name}' does not map an image to a class: of its columns one must be "
-            f"an Image and one a ClassLabel or called 'label'; they are {described}."
+            f"The dataset '{name}' does not map an image to a class: it needs one Image column "
+            f"and one column that is a ClassLabel or called 'label'; its columns are {described}."
         )
     return images[0], labels[0]
 
@@ -150,12 +150,12 @@ def _class_names(name: str, rows: Any, label: str) -> tuple[str, ...]:
     found = declared or {canonical(str(value)): str(value) for value in rows[label]}
     names = declared or [found[key] for key in sorted(found)]
     if len(names) < 2:
-        raise UsageError(f"The data set '{name}' has 1 class; a classifier needs at least 2.")
+        raise UsageError(f"The dataset '{name}' has 1 class; a classifier needs at least 2.")
     return tuple(names)
 
 
 def _split(name: str, rows: Any, image: str, label: str, class_names: tuple[str, ...]) -> Split:
-    """Returns a split as it lies on the disk."""
+    """Returns a split as stored on disk."""
     import datasets
 
     number = {canonical(class_name): index for index, class_name in enumerate(class_names)}

@@ -1,4 +1,4 @@
-"""The data sets of TensorFlow Datasets (TFDS), used where they lie prepared."""
+"""TensorFlow Datasets (TFDS), prepared before or downloaded."""
 
 import functools
 import itertools
@@ -25,7 +25,7 @@ from tfxfer.system.names import safe_name
 # tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
 # it.
 
-# Data sets of written characters, whose mirror images are other characters or none.
+# Datasets of written characters, whose mirror images are other characters or none.
 CHARACTERS = {
     "binarized_mnist",
     "binary_alpha_digits",
@@ -42,7 +42,7 @@ CHARACTERS = {
 def open_tfds(
     name: str, data_dir: str | None, slices: Mapping[str, str], *, needs_train: bool = True
 ) -> Source:
-    """Returns a data set of TFDS, prepared before or downloaded now.
+    """Returns a TFDS dataset, prepared before or downloaded now.
 
     Prepared data are opened without the network, also those that TFDS does not know by name. An
     example's number in messages is its place in the split as TFDS slices it: "cifar10 train #5" is
@@ -51,14 +51,14 @@ def open_tfds(
     Args:
         name: As TFDS has it: "cifar10", "emnist/letters", "cifar10:3.0.2"; or the directory of a
             prepared version.
-        data_dir: Where prepared data lie; None is TFDS's own place, which the environment variable
+        data_dir: Directory of prepared data; None is the default of TFDS, which the variable
             TFDS_DATA_DIR sets.
         slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
             "train[:80%]", "train+test"; where nothing is said, the split of that name.
         needs_train: Whether there must be a split to train on.
 
     Raises:
-        UsageError: There is no such data set, or it is not one of labelled images.
+        UsageError: There is no such dataset, or it is not one of labelled images.
         DataError: It is not prepared and cannot be downloaded.
     """
     builder, called, origin = _found(name, data_dir)
@@ -68,7 +68,7 @@ def open_tfds(
     splits = _labelled_splits(builder, called, slices, notes)
     if not splits or (needs_train and "train" not in splits):
         raise UsageError(
-            f"The data set '{name}' has no labelled images in a split 'train'; its splits are "
+            f"The dataset '{name}' has no labelled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
     stated, first = features[image].shape[:2], next(iter(splits.values()))
@@ -96,11 +96,11 @@ def _found(name: str, data_dir: str | None) -> tuple[Any, str, str]:
 def _labelled_splits(
     builder: Any, name: str, slices: Mapping[str, str], notes: list[str]
 ) -> dict[str, Split]:
-    """Returns the splits of a data set, without images that have no label.
+    """Returns the splits of a dataset, without images that have no label.
 
     Args:
         builder: Of TFDS.
-        name: Of the data set, for the ids of its examples.
+        name: Of the dataset, for the ids of its examples.
         slices: What is meant by a split where it is not that of its name.
         notes: Gets a line on what is left out.
     """
@@ -145,7 +145,7 @@ def _image_and_label(builder: Any) -> tuple[str, str]:
         f"{key} ({type(value).__name__})" for key, value in sorted(features.items())
     )
     raise UsageError(
-        f"The data set '{builder.info.name}' does not map an image to a class; its features are "
+        f"The dataset '{builder.info.name}' does not map an image to a class; its features are "
         f"{described}."
     )
 
@@ -179,7 +179,7 @@ def _open_split(builder: Any, name: str, split: str) -> Split:
     except (ValueError, KeyError) as error:  # of the slice; TFDS says what is wrong with it
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise UsageError(
-            f"The data set '{name}' has no '{split}': {reason}. Its splits are "
+            f"The dataset '{name}' has no '{split}': {reason}. Its splits are "
             f"{', '.join(builder.info.splits)}; a part of one is written 'train[:80%]'."
         ) from error
     return Split(

@@ -1,4 +1,4 @@
-"""From a name or a directory to a data set of TFDS that is ready to be read."""
+"""From a name or a directory to a TFDS dataset that is ready to be read."""
 
 import pathlib
 import re
@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfxfer.config.paths import expand_user
+from tfxfer.config.schema import BUNDLED_DATA
 from tfxfer.errors import DataError, UsageError, did_you_mean
 
 # tensorflow_datasets is imported inside the functions: it takes a second, and no other source needs
@@ -17,7 +18,7 @@ from tfxfer.errors import DataError, UsageError, did_you_mean
 
 
 def is_prepared_directory(path: pathlib.Path) -> bool:
-    """Tells whether a directory holds one version of a prepared data set."""
+    """Tells whether a directory holds one version of a prepared dataset."""
     return (path / "dataset_info.json").is_file() and (path / "features.json").is_file()
 
 
@@ -68,7 +69,7 @@ def _download(builder: Any, name: str) -> None:
 
     def failure(reason: str) -> DataError:
         return DataError(
-            f"The data set '{name}' is not prepared in '{builder.data_path}' and cannot be "
+            f"The dataset '{name}' is not prepared in '{builder.data_path}' and cannot be "
             f"downloaded: {reason}. On a connected machine, run "
             f"`python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}')"
             '.download_and_prepare()"`, copy the resulting folder of ~/tensorflow_datasets here, '
@@ -77,8 +78,8 @@ def _download(builder: Any, name: str) -> None:
 
     if str(builder.data_path).startswith("~"):
         raise UsageError(
-            f"The data set '{name}' has no place to be downloaded to: the user has no home "
-            "directory. Choose one with --data-dir or TFDS_DATA_DIR."
+            f"Cannot download the dataset '{name}': the user has no home directory. Choose a "
+            "download directory with --data-dir or TFDS_DATA_DIR."
         )
     unreachable = unreachable_host(list(builder.url_infos or ()))
     if unreachable:
@@ -115,7 +116,7 @@ def unreachable_host(urls: list[str]) -> str | None:
 
 
 def _unknown(name: str, data_dir: str | None) -> str:
-    """Returns the message for a name that is neither a directory nor a data set."""
+    """Returns the message for a name that is neither a directory nor a dataset."""
     import tensorflow_datasets as tfds
 
     place = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
@@ -125,24 +126,24 @@ def _unknown(name: str, data_dir: str | None) -> str:
         for pattern in ("*/*/dataset_info.json", "*/*/*/dataset_info.json")
         for info in place.glob(pattern)
     }
-    # The community's data sets are left out: listing them needs the network.
-    known = {"digits", *prepared, *tfds.list_builders(with_community_datasets=False)}
+    # The community's datasets are left out: listing them needs the network.
+    known = {BUNDLED_DATA, *prepared, *tfds.list_builders(with_community_datasets=False)}
     if "/" in name:
         return f"There is no directory '{name}'.{did_you_mean(name, known)}"
     return (
-        f"There is no directory, no TFDS data set and nothing in '{place}' that is called '{name}'."
+        f"There is no directory, TFDS dataset or prepared data in '{place}' called '{name}'."
         f"{did_you_mean(name, known)}"
     )
 
 
 def _unknown_variant(name: str) -> str:
-    """Returns the message for a configuration or version that a data set does not have."""
+    """Returns the message for a configuration or version that a dataset does not have."""
     import tensorflow_datasets as tfds
 
     base, _, variant = re.split("([/:])", name, maxsplit=1)
     builder_class = tfds.builder_cls(base)
     known = list(builder_class.builder_configs)
-    message = f"The data set '{base}' has no '{variant}'.{did_you_mean(variant, known)}"
+    message = f"The dataset '{base}' has no '{variant}'.{did_you_mean(variant, known)}"
     if known:
         message += f" Its configurations are {', '.join(known)}."
     return f"{message} The newest version is {builder_class.VERSION}."

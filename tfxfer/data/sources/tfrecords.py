@@ -157,7 +157,7 @@ def _by_split(
     notes = []
     if others:
         names = first_few([file.name for file in others], "file", "files")
-        notes.append(f"left out of '{path}', being of no split by their names: {names}")
+        notes.append(f"left out of '{path}', whose names are not splits: {names}")
     return {name: splits[name] for name in SPLITS if name in splits}, notes
 
 

@@ -249,6 +249,6 @@ def test_a_jpeg_of_a_kind_that_is_not_read_says_which(place, value, told):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(content), "the third: ", portable=False)
     message = readable_reason(caught.value)
-    assert message.startswith("the third: it is a JPEG of a kind that is not read")
+    assert message.startswith("the third: it is an unsupported kind of JPEG")
     assert told in message
     assert "convert" in message

@@ -31,7 +31,7 @@ from tfxfer.data.image.formats.recognition import (
         (b"<html>\n", "web page", "download"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS", "git lfs pull"),
         (b"%PDF-1.4", "PDF", "pdftoppm"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "film", "pictures"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video", "frames"),
         (b"PK\3\4" + bytes(30), "ZIP", "unpack"),
     ],
 )

@@ -83,10 +83,9 @@ def test_data_with_train_and_test_have_validation_carved_from_train(tmp_path):
     source = opened(root, validation_fraction=0.3)
     sizes = {name: len(split) for name, split in source.splits.items()}
     assert sizes == {"train": 14, "validation": 6, "test": 2}
-    assert source.notes == (
-        "the data have no 'validation': 6 of the 20 training images, stratified by class, were set "
-        "aside",
-    )
+    (note,) = source.notes
+    assert "validation" in note
+    assert "6 of the 20 training images" in note
 
 
 def test_a_class_may_have_the_name_of_a_split(tmp_path):
@@ -136,7 +135,7 @@ def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
         write(root, **{f"b__{number}.txt": b"cat"})
     (note, *_) = opened(root).notes
     assert note == (
-        f"left out of '{root}', being no {FORMATS} files: 7 files: b/0.txt, "
+        f"left out of '{root}', not {FORMATS}: 7 files: b/0.txt, "
         "b/1.txt, b/2.txt, b/3.txt, b/4.txt and 2 more"
     )
 
@@ -144,13 +143,13 @@ def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
 def test_files_beside_the_class_folders_are_left_out_with_a_note(tmp_path):
     root = write(tmp_path, a=[1, 2], b=[3, 4], **{"stray.png": png(0)})
     assert opened(root).notes[0] == (
-        f"left out of '{root}', beside its class folders: 1 file: stray.png"
+        f"left out of '{root}', next to its class folders: 1 file: stray.png"
     )
 
 
 def test_folders_beside_train_are_left_out_with_a_note(tmp_path):
     root = write(tmp_path, train__a=[1], train__b=[3], val__a=[2], val__b=[4], extra__a=[5])
-    assert opened(root).notes == (f"left out of '{root}', beside 'train': 1 folder: extra",)
+    assert opened(root).notes == (f"left out of '{root}', next to 'train': 1 folder: extra",)
 
 
 def test_a_class_without_validation_images_gets_a_note(tmp_path):
@@ -193,13 +192,11 @@ def test_digests_are_of_content_and_a_file_that_vanished_has_one_too(tmp_path):
 
 def test_data_of_which_no_image_can_be_read_are_an_error(tmp_path):
     root = write(tmp_path, **{"a__1.png": b"damaged", "a__2.png": b"too", "b__1.png": b"damaged"})
-    with pytest.raises(DataError, match=r"tried were 3, the first of them .*/a/1\.png: it is"):
+    with pytest.raises(DataError, match=r"3 images tried; the first is .*/a/1\.png: it is"):
         opened(root)
 
 
-LAYOUT = (
-    "Expected one folder of images for each class, or a folder 'train' that holds such folders."
-)
+LAYOUT = "Expected one folder of images per class, or a folder 'train' that contains such folders."
 
 
 def case(name, message, **files):
@@ -245,8 +242,17 @@ def case(name, message, **files):
         ),
         case("no train", "'{root}' has 'val' but no 'train'.", val__a=[1], val__b=[2]),
         case(
+            "train and validation in one",
+            "'{root}' has 'test' but no 'train'. It has 'TrainVal', training and validation images "
+            "in one folder. Rename '{root}/TrainVal' to 'train'",
+            TrainVal__a=[1],
+            TrainVal__b=[2],
+            test__a=[3],
+            test__b=[4],
+        ),
+        case(
             "two validations",
-            "'{root}' has 'val' and 'valid', which mean the same split. Keep one of them.",
+            "'{root}' has 'val' and 'valid', which are the same split. Keep one of them.",
             train__a=[1],
             train__b=[2],
             val__a=[1],
@@ -254,7 +260,7 @@ def case(name, message, **files):
         ),
         case(
             "nothing for validation",
-            "No images can be set aside for validation, as no class has more than one, or",
+            "for validation: no class has more than one image",
             a=[1],
             b=[2],
         ),

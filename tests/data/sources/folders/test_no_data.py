@@ -23,10 +23,10 @@ def test_other_names_are_no_names_of_systems(name):
         ("1", b"\xff\xd8\xff\xe0", ""),
         ("1.jpg.bak", b"\xff\xd8\xff\xe0", "backup copies and unfinished downloads"),
         ("1.jpg~", b"\xff\xd8\xff\xe0", "backup copies and unfinished downloads"),
-        ("1.thm", b"\xff\xd8\xff\xe0", "previews of films"),
-        ("1.nef", b"II*\0", "raw files of cameras, which are not read"),
-        ("1.heic", b"\0\0\0\x18ftypheic", "being HEIC files, which are not read"),
-        ("notes.txt", b"mine", "being no JPEG, PNG, BMP, GIF, WebP or TIFF files"),
+        ("1.thm", b"\xff\xd8\xff\xe0", "video thumbnails"),
+        ("1.nef", b"II*\0", "camera raw files, which are not supported"),
+        ("1.heic", b"\0\0\0\x18ftypheic", "HEIC files, which are not supported"),
+        ("notes.txt", b"mine", "not JPEG, PNG, BMP, GIF, WebP or TIFF"),
     ],
 )
 def test_a_file_is_an_image_by_its_name_or_by_how_it_begins(tmp_path, name, content, reason):
@@ -45,4 +45,13 @@ def test_a_folder_may_be_data_unless_a_system_or_a_link_made_it(tmp_path):
     (tmp_path / "cat" / "again").symlink_to(tmp_path)
     assert why_no_folder(tmp_path / "cat") == ""
     assert why_no_folder(tmp_path / "cat" / "@eaDir").startswith("files of the system")
-    assert why_no_folder(tmp_path / "cat" / "again").startswith("links that lead back")
+    assert why_no_folder(tmp_path / "cat" / "again").startswith("links to a parent")
+
+
+def test_a_folder_of_cvs_is_left_out_and_a_class_of_that_name_is_not(tmp_path):
+    folder = tmp_path / "CVS"
+    folder.mkdir()
+    (folder / "1.jpg").touch()
+    assert why_no_folder(folder) == ""
+    (folder / "Entries").touch()
+    assert why_no_folder(folder).startswith("files of the system")

@@ -138,7 +138,7 @@ def test_files_that_are_not_there_are_named_with_what_paths_count_from(folder):
     with pytest.raises(DataError) as caught:
         open_as_it_is(str(folder / "list.csv"))
     message = str(caught.value)
-    for part in ("C:\\photos\\1.png", "list.csv", "path of Windows", "relative", "Correct"):
+    for part in ("C:\\photos\\1.png", "list.csv", "Windows path", "relative", "Correct"):
         assert part in message
 
 

@@ -129,10 +129,10 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
         ),
         ("path,label\na.png,cat\n ,dog\n", "Line 3 of the manifest '{}' has an empty 'path'"),
         ("path,label\na.png,\n", "Line 2 of the manifest '{}' has an empty 'label'"),
-        ('path,label\n"a.png,cat\n', "of the manifest '{}' is no CSV: unexpected end of data"),
+        ('path,label\n"a.png,cat\n', "of the manifest '{}' is not CSV: unexpected end of data"),
         ("path,label\na\0.png,cat\n", "Line 2 of the manifest '{}'"),
         ("path,label\na.png,cat\na.png,dog\n", "lists 'a.png' again; it is on line 2"),
-        ("path,label\na.png,cat\nb.png,cat\n", "has the label 'cat' alone; a classifier needs at"),
+        ("path,label\na.png,cat\nb.png,cat\n", "has only the label 'cat'; a classifier needs at"),
         (
             ROWS.replace("val", "vall"),
             "has the split 'vall'; allowed are train, validation and test.",
@@ -141,7 +141,7 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
         (ROWS.replace("train", "test"), "has nothing to train on: no line has the split 'train'"),
         (
             ROWS.replace("b.png,dog", "b.png,cat"),
-            "has the label 'dog' in test, which no line has in",
+            "has the label 'dog' in test, which does not occur in",
         ),
         (
             "path,label,weight\na.png,cat,-1\n",
@@ -153,7 +153,7 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
             "path,label,split,group\na.png,cat,train,x\nb.png,dog,test,x\n",
             "The group 'x' of the manifest '{}' is in two splits: line 2 is in train, line 3 in",
         ),
-        ("path,label,source\na,1,digits\nb,2,\n", "names more than one source"),
+        ("path,label,source\na,1,digits\nb,2,\n", "has more than one source"),
         (
             "path,label,source\na,1,digits\n",
             "Line 2 of the manifest '{}' names 'a', which is not in",
@@ -169,20 +169,20 @@ def test_a_csv_that_cannot_be_used_is_an_error_that_names_the_line(folder, text,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "Line 1 of the manifest '{}' is no JSON: "),
-        ("[" * 100_000, "Line 1 of the manifest '{}' is no JSON: brackets are nested too deep."),
-        ('{"path": "a\tb"}', "is no JSON: Invalid control character at character 12."),
+        ("{", "Line 1 of the manifest '{}' is not JSON: "),
+        ("[" * 100_000, "Line 1 of the manifest '{}' is not JSON: brackets are nested too deep."),
+        ('{"path": "a\tb"}', "is not JSON: Invalid control character at character 12."),
         ('{"path": "a.png", "label": NaN}', "Line 1 of the manifest '{}' has an empty 'label'"),
         ('{"path": NaN, "label": "cat"}', "Line 1 of the manifest '{}' has an empty 'path'"),
         (
             '{"path": "\\ud800.png", "label": "cat"}',
-            "Line 1 of the manifest '{}' has a 'path' with half of a character",
+            "Line 1 of the manifest '{}' has a 'path' with an unpaired surrogate",
         ),
         (
             '{"path": "a.png", "label": "cat", "group": "\\udfff"}',
-            "Line 1 of the manifest '{}' has a 'group' with half of a character",
+            "Line 1 of the manifest '{}' has a 'group' with an unpaired surrogate",
         ),
-        ("[1, 2]", "Line 1 of the manifest '{}' is no JSON object such as"),
+        ("[1, 2]", "Line 1 of the manifest '{}' is not a JSON object such as"),
         ('{"label": "cat"}', "Line 1 of the manifest '{}' has no 'path'; its names are label."),
         ('{"path": 3, "label": "cat"}', "has a 'path' that is neither text nor a number"),
         ('{"path": "a.png", "label": ["cat"]}', "has a 'label' that is neither text nor a number"),

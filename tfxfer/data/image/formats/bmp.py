@@ -47,7 +47,7 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     complete = pixels + tf.abs(height) * row_bytes <= length(encoded)
     return tf.where(
         (header < 40) | ~known,
-        "it is a BMP file of a kind that is not read; convert it to PNG, for example",
+        "it is an unsupported kind of BMP file; convert it to PNG, for example",
         tf.where(
             fits(size),
             tf.where(complete, "", "it is an incomplete BMP file"),

@@ -13,7 +13,7 @@ def _listed(formats: tuple[Format, ...]) -> str:
 
 def no_file_of(formats: str) -> str:
     """Returns why a file of none of these formats is not read."""
-    return f"it is no {formats} file"
+    return f"it is not a {formats} file"
 
 
 # What is decoded at all, and what a SavedModel decodes, as messages say it.

@@ -34,7 +34,7 @@ class Format:
         """What is said of a file where the format is not read."""
         where = "by a SavedModel" if self.is_read else "here"
         return (
-            f"it is {self.name}, a format that is not read {where}; convert it to PNG or JPEG, "
+            f"it is {self.name}, which is not supported {where}; convert it to PNG or JPEG, "
             f"for example with `{self.converter}`"
         )
 
@@ -96,11 +96,11 @@ OTHERS = (
     ),
     (
         r"version https://git-lfs",
-        "it is a pointer of Git LFS, not the image; get the image with `git lfs pull`",
+        "it is a Git LFS pointer, not the image; get the image with `git lfs pull`",
     ),
     (r"%PDF-", "it is a PDF file, not an image; take its pages out with `pdftoppm -png`"),
     (r"PK\x03\x04", "it is a ZIP archive, not an image; unpack it"),
-    (r".{4}ftyp|\x1a\x45\xdf\xa3", "it is a film, not an image; take pictures out of it"),
+    (r".{4}ftyp|\x1a\x45\xdf\xa3", "it is a video, not an image; extract frames from it"),
 )
 
 # What is read, everywhere and in a SavedModel.
@@ -161,7 +161,7 @@ def why_jpeg_is_not_read(content: bytes) -> str:
             else "hierarchical"
         )
         return (
-            f"it is a JPEG of a kind that is not read ({told}); convert it to PNG, for example "
+            f"it is an unsupported kind of JPEG ({told}); convert it to PNG, for example "
             "with `magick FILE FILE.png`"
         )
     return ""

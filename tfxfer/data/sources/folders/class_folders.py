@@ -40,7 +40,7 @@ def read_class_folders(folder: pathlib.Path, walk: Walk, notes: list[str]) -> li
     Args:
         folder: That of a split, or of all data.
         walk: By which it is listed.
-        notes: Gets lines on what was taken for what.
+        notes: Gets lines on how the folders were read.
 
     Raises:
         UsageError: What is in the class folders may as well be splits, or classes of their own.
@@ -49,7 +49,7 @@ def read_class_folders(folder: pathlib.Path, walk: Walk, notes: list[str]) -> li
     folders, files = walk.entries(folder)
     if files and folders:
         names = first_few([file.name for file in files], "file", "files")
-        notes.append(f"left out of '{folder}', beside its class folders: {names}")
+        notes.append(f"left out of '{folder}', next to its class folders: {names}")
     members: dict[str, list[pathlib.Path]] = {}
     for path in folders:
         members.setdefault(canonical(path.name), []).append(path)
@@ -60,8 +60,8 @@ def read_class_folders(folder: pathlib.Path, walk: Walk, notes: list[str]) -> li
     if len(classes) > 1 and all(_holds_folders_only(one) and len(one.inner) > 1 for one in classes):
         name, inner = classes[0].names[0], classes[0].inner[0]
         notes.append(
-            f"the classes are the folders right in '{folder}'; images in folders below count for "
-            f"the class above, such as those of '{name}/{inner}' for '{name}'"
+            f"the classes are the top-level folders of '{folder}'; images in nested folders belong "
+            f"to them, such as those in '{name}/{inner}' to '{name}'"
         )
     return classes
 
@@ -102,7 +102,7 @@ def _refuse_splits_in_classes(
         return
     shown = [f"{name}/{inner}" for name, found in inside.items() for inner in found]
     if len(inside) == 1 and len(splits) == 1:
-        notes.append(f"'{folder / shown[0]}' counts for the class '{next(iter(inside))}'")
+        notes.append(f"images in '{folder / shown[0]}' belong to class '{next(iter(inside))}'")
         return
     moves = ", ".join(
         f"'{name}/{inner}' to '{split}/{name}'"
@@ -111,9 +111,8 @@ def _refuse_splits_in_classes(
     )
     raise UsageError(
         f"'{folder}' can be read in two ways: {quoted(shown)} are either splits of the classes "
-        f"{quoted(inside)}, or folders of images that all are to train on. For splits, move "
-        f"{moves}, and so on, or {OR_MANIFEST}. For the other, give those folders names that mean "
-        "no split."
+        f"{quoted(inside)}, or folders of training images. For splits, move {moves}, and so on, or "
+        f"{OR_MANIFEST}. For training images, give those folders names that are not splits."
     )
 
 
@@ -128,11 +127,11 @@ def _refuse_classes_below_train(
         return
     outer = [one.names[0] for one in classes]
     raise UsageError(
-        f"'{folder}' can be read in two ways, for all of its folders hold a folder "
+        f"'{folder}' can be read in two ways, because each of its folders contains a folder "
         f"'{below[0].name}' with more folders: the classes are {quoted(outer)}, or they are the "
-        f"folders in '{below[0]}'. For the latter, name one of them, such as --data "
-        f"'{below[0].parent}', or move the class folders of all into '{folder / 'train'}'. For the "
-        f"classes {quoted(outer)}, move the images right into these folders. For either, "
+        f"folders in '{below[0]}'. For the latter, use one of them, such as --data "
+        f"'{below[0].parent}', or move all class folders into '{folder / 'train'}'. For the "
+        f"classes {quoted(outer)}, move the images directly into these folders. For either, "
         f"{OR_MANIFEST}."
     )
 
@@ -147,11 +146,11 @@ def _refuse_two_readings(folder: pathlib.Path, classes: Sequence[ClassFolder]) -
     outer = [one.names[0] for one in classes]
     inner = sorted(common)
     raise UsageError(
-        f"'{folder}' can be read in two ways, for all of its folders hold folders of the same "
-        f"names: the classes are {quoted(outer)}, or they are {quoted(inner)}. For the classes "
-        f"{quoted(inner)}, name one folder alone, such as --data '{folder / outer[0]}', or name "
-        "the folders above them 'train', 'validation' and 'test'. For the classes "
-        f"{quoted(outer)}, move the images right into these folders. For either, or where the "
+        f"'{folder}' can be read in two ways, because each of its folders contains folders of the "
+        f"same names: the classes are {quoted(outer)}, or they are {quoted(inner)}. For the "
+        f"classes {quoted(inner)}, use one folder, such as --data '{folder / outer[0]}', or rename "
+        "the folders above them to 'train', 'validation' and 'test'. For the classes "
+        f"{quoted(outer)}, move the images directly into these folders. For either, or if the "
         f"folders are folds, {OR_MANIFEST}."
     )
 

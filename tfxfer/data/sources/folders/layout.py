@@ -1,6 +1,7 @@
 """How a directory of images is laid out: which folders are splits, and which are classes."""
 
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,8 +25,12 @@ _WRAPPERS = {
 
 
 _EXPECTED = (
-    "Expected one folder of images for each class, or a folder 'train' that holds such folders."
+    "Expected one folder of images per class, or a folder 'train' that contains such folders."
 )
+
+
+# Names of a folder with the images of both splits.
+_TRAIN_AND_VALIDATION = re.compile(r"(train|training)[\W_]*(and)?[\W_]*(val|valid|validation)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Layout:
     Attributes:
         class_names: In the order of their canonical names, as their folders in `train` spell them.
         images: The paths of each class's images by split; `train` has all of the classes.
-        notes: What was left out, and what was taken for what.
+        notes: What was left out, and how the folders were read.
     """
 
     class_names: tuple[str, ...]
@@ -79,8 +84,8 @@ def read_layout(root: pathlib.Path, *, needs_train: bool = True) -> Layout:
         if spelled_otherwise:
             names = first_few([ascii(name) for name in spelled_otherwise], "name", "names")
             notes.append(
-                f"names in '{folder}' that differ from a class's in Unicode normalization alone "
-                f"mean that class: {names}"
+                f"names in '{folder}' that differ from a class name only in Unicode normalization "
+                f"were read as that class: {names}"
             )
         images[split] = {spelled[one.key]: one.images for one in found if one.images}
     class_names = tuple(spelled[key] for key in sorted(spelled))
@@ -111,19 +116,31 @@ def _split_folders(
         found = [folder for folder in named if split[folder] == name]
         if len(found) > 1:
             both = " and ".join(f"'{folder.name}'" for folder in found)
-            raise UsageError(f"'{root}' has {both}, which mean the same split. Keep one of them.")
+            raise UsageError(f"'{root}' has {both}, which are the same split. Keep one of them.")
         if found:
             splits[name] = found[0]
     if "train" not in splits and needs_train:
-        raise UsageError(
-            f"'{root}' has '{named[0].name}' but no 'train'. Put the class folders with the images "
-            f"to learn from into '{root / 'train'}'."
-        )
+        raise UsageError(_no_train(root, named, others))
     if others:
         beside = first_few([folder.name for folder in others], "folder", "folders")
         first = next(iter(splits.values()))
-        notes.append(f"left out of '{root}', beside '{first.name}': {beside}")
+        notes.append(f"left out of '{root}', next to '{first.name}': {beside}")
     return splits
+
+
+def _no_train(
+    root: pathlib.Path, named: Sequence[pathlib.Path], others: Sequence[pathlib.Path]
+) -> str:
+    """Returns the message for a directory that has other splits, but none to train on."""
+    message = f"'{root}' has '{named[0].name}' but no 'train'."
+    both = [one.name for one in others if _TRAIN_AND_VALIDATION.fullmatch(one.name.lower())]
+    if both:
+        return (
+            f"{message} It has '{both[0]}', training and validation images in one folder. Rename "
+            f"'{root / both[0]}' to 'train'; validation is split off unless there is a folder "
+            "'validation'."
+        )
+    return f"{message} Put the class folders of the training images into '{root / 'train'}'."
 
 
 def _refuse_classes_beside_train(
@@ -139,9 +156,9 @@ def _refuse_classes_beside_train(
     if len(holding_images) < 2:
         return
     raise UsageError(
-        f"'{root}' can be read in two ways: '{named[0].name}' is the split to train on, whose "
+        f"'{root}' can be read in two ways: '{named[0].name}' is the training split, whose "
         f"folders are the classes, or it is a class like {quoted(holding_images)}. For the "
-        f"split, name it: --data '{named[0]}'. For the class, move its images right into "
+        f"split, use --data '{named[0]}'. For the class, move its images directly into "
         f"'{named[0]}', or {OR_MANIFEST}."
     )
 
@@ -196,8 +213,8 @@ def _check_known(
 ) -> None:
     """Raises a UsageError where a split has a class that is not trained on, or no images."""
     without_labels = (
-        "If these images have no labels, move them out of the data; `tfxfer predict RUN FOLDER` "
-        "classifies them when the model is trained."
+        "If these images have no labels, move them out of the data; after training, "
+        "`tfxfer predict RUN FOLDER` classifies them."
     )
     for one in found:
         if one.key not in spelled and one.images:
@@ -205,7 +222,7 @@ def _check_known(
             raise UsageError(
                 f"The class folder '{folder / one.names[0]}' has no counterpart in '{train}'."
                 f"{did_you_mean(one.names[0], names)} The classes are {quoted(names)}. Rename the "
-                f"folder, or add one of its name to '{train}'. {without_labels}"
+                f"folder, or add one of that name to '{train}'. {without_labels}"
             )
     if not any(one.images for one in found):
         direct = any(map(walk.is_image, walk.entries(folder)[1]))
@@ -222,7 +239,7 @@ def _too_few_classes(folder: pathlib.Path, found: Sequence[ClassFolder], walk: W
         hint = ""
         if len(inner) > 1:
             hint = (
-                f" For the classes {quoted(inner)}, name the folder that holds them: --data "
+                f" For the classes {quoted(inner)}, use the folder that contains them: --data "
                 f"'{folder / found[0].names[0]}'."
             )
         return (
@@ -249,6 +266,6 @@ def _refuse_run(root: pathlib.Path) -> None:
     run = RunDirectory(root)
     if is_work(root) and run.config.is_file():
         raise UsageError(
-            f"'{root}' is a run, and no data. The images that it used are listed in "
-            f"'{run.splits}', which --data takes."
+            f"'{root}' is a run, not data. The images it used are listed in '{run.splits}', which "
+            "--data accepts."
         )

@@ -1,4 +1,4 @@
-"""What among files and folders is no data, and why not."""
+"""Which files and folders are not data, and why."""
 
 import os
 import pathlib
@@ -9,8 +9,8 @@ from tfxfer.data.image.formats.recognition import EXTENSIONS, FORMATS
 from tfxfer.data.image.formats.table import HEAD_BYTES, READ, format_of
 from tfxfer.system.run_layout import is_work
 
-# Folders of file servers, archives, operating systems and notebooks, which hold thumbnails and
-# other copies of the pictures beside them. Names that begin with a dot are hidden anyway.
+# Folders of file servers, archives, operating systems and notebooks, which contain thumbnails and
+# other duplicates of the images. Names that start with a dot are hidden anyway.
 _SYSTEM_FOLDERS = {
     "__macosx",
     "network trash folder",
@@ -38,15 +38,15 @@ _SYSTEM_FILE = re.compile(
     r"synoindex_media_info|syno(photo|file)_thumb.*|.*@syno(eastream|resource)|~\$.*"
 )
 
-# By their content these may be images, but they are no pictures of their own: copies, halves of
-# downloads, previews of films, and raw files, of which only a preview would be read.
+# By content these may be images, but not images of their own: backups, partial downloads, video
+# thumbnails, and raw files, of which only a preview would be decoded.
 _NO_PICTURES = {
     "backup copies and unfinished downloads": (
         *(".bak", ".old", ".orig", ".tmp", ".temp", ".swp"),
         *(".part", ".partial", ".filepart", ".crdownload", ".download"),
     ),
-    "previews of films": (".thm",),
-    "raw files of cameras, which are not read": (
+    "video thumbnails": (".thm",),
+    "camera raw files, which are not supported": (
         *(".3fr", ".arw", ".cr2", ".cr3", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos"),
         *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
     ),
@@ -54,18 +54,21 @@ _NO_PICTURES = {
 
 _KIND_OF_NO_PICTURE = {end: kind for kind, ends in _NO_PICTURES.items() for end in ends}
 
+# What CVS keeps in each of its folders. A class may have that name, too.
+_CVS_FILES = ("Entries", "Repository", "Root")
+
 _SYSTEM = "files of the system or of other programs"
 
 _WORK = "results of tfxfer (runs, exports)"
 
-_OTHER = f"being no {FORMATS} files"
+_OTHER = f"not {FORMATS}"
 
 _READ = {one.name for one in READ}
 
 # Where results go by default: what is empty there is no class.
 _RESULTS = {FitConfig.runs_dir, FitConfig.export_dir}
 
-# How deep results lie below a folder that holds nothing else: saved_models/NAME/VERSION.
+# Depth of results in a folder that contains nothing else: saved_models/NAME/VERSION.
 _DEPTH = 3
 
 
@@ -90,12 +93,12 @@ def is_folder(entry: "os.DirEntry[str]") -> bool:
 def why_no_folder(folder: pathlib.Path) -> str:
     """Returns why a folder is left out, "" where it may be data."""
     name = folder.name.lower()
-    if name in _SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(name):
+    if name in _SYSTEM_FOLDERS or _SYSTEM_FOLDER.fullmatch(name) or _is_of_cvs(folder):
         return _SYSTEM
     if folder.name[0] == ".":
         return ""
     if folder.is_symlink() and _leads_back(folder):
-        return "links that lead back to a folder around them"
+        return "links to a parent folder"
     return _WORK if _holds_work(folder) else ""
 
 
@@ -113,15 +116,15 @@ def why_no_file(entry: "os.DirEntry[str]") -> str:
     if entry.is_symlink() and not os.path.exists(entry.path):
         # A picture that is missing is told by whoever reads it.
         is_picture = entry.name.lower().endswith(EXTENSIONS)
-        return "" if is_picture else "links that lead nowhere"
-    return "neither files nor folders"  # reading a pipe might wait for ever
+        return "" if is_picture else "broken links"
+    return "neither files nor folders"  # reading a pipe might block forever
 
 
 def why_no_image(file: pathlib.Path) -> str:
-    """Returns why a file is none of the images that are read, "" where it is one.
+    """Returns why a file is not a supported image, "" if it is one.
 
-    A name with one of their extensions is taken at its word, for whoever reads the file says
-    what is wrong with it. Other files are judged by how they begin.
+    A file with a known extension counts as an image; errors come up when it is read. Other files
+    are recognized by their first bytes.
     """
     suffix = file.suffix.lower()
     if suffix in EXTENSIONS:
@@ -137,7 +140,12 @@ def why_no_image(file: pathlib.Path) -> str:
         return f"files that cannot be read ({error.strerror})"
     if name in _READ:
         return ""
-    return f"being {name} files, which are not read" if name else _OTHER
+    return f"{name} files, which are not supported" if name else _OTHER
+
+
+def _is_of_cvs(folder: pathlib.Path) -> bool:
+    """Tells whether a folder is one in which CVS keeps its records."""
+    return folder.name == "CVS" and any((folder / name).is_file() for name in _CVS_FILES)
 
 
 def _leads_back(link: pathlib.Path) -> bool:

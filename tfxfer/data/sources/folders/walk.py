@@ -13,11 +13,11 @@ from tfxfer.errors import DataError
 
 
 class Walk:
-    """Lists directories without what is no data, of which it keeps account.
+    """Lists directories without what is not data, and records what was left out.
 
-    Hidden files and folders are passed over in silence; what systems and programs leave beside
-    pictures, results of tfxfer and files that are no images are left out, and `notes` says so.
-    Links are followed, but not those that lead back to a folder around them.
+    Hidden files and folders are skipped without a note. Files of systems and programs, results of
+    tfxfer and files that are not images are left out, and `notes` says so. Links are followed,
+    except those to a parent folder.
     """
 
     def __init__(self) -> None:

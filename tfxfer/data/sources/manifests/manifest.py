@@ -8,16 +8,16 @@ first bytes say so; what is no UTF-8 is read as Windows-1252. Columns, in any ca
   where the file is found so;
 - `label`: the name of the class;
 - `split`, optional, on every line or on none: train, validation or test; without it, or where a
-  split is missing, `open_source` carves as from a folder;
-- `weight`, optional: how much the example counts in training, at least 0, 1 where it is empty;
+  split is missing, `open_source` splits it off as for a folder;
+- `weight`, optional: sample weight in training, at least 0; 1 if empty;
 - `group`, optional: examples of one group are never divided between splits;
 - `source`, optional, as in the `splits.csv` of a run: what `--data` opens, and `path` is then
   the id of an example in there.
 
 Classes are in the order of their names. Names that differ in Unicode normalization alone are
-one, and so are those that differ in white space around them, but in JSON, in a CSV file whose
-header is in quotes, as that of programs that put all fields in quotes, and in the `splits.csv`
-of a run. Images are not looked at, nor whether they are there.
+one, and so are those that differ only in surrounding white space, except in JSON, in a CSV file
+with a quoted header (written by programs that quote all fields), and in the `splits.csv` of a
+run. Image files are not opened.
 """
 
 import dataclasses
@@ -48,7 +48,7 @@ def open_manifest(
 ) -> Source:
     """Returns the images that a manifest lists, in its order.
 
-    What it may say stands at the head of this module.
+    The docstring of this module describes its format.
 
     Args:
         path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
@@ -65,7 +65,7 @@ def open_manifest(
     origins = {row.source for row in rows}
     if len(origins) > 1:
         raise UsageError(
-            f"The manifest '{path}' names more than one source; allowed is one on all lines, or "
+            f"The manifest '{path}' has more than one source; allowed is one on all lines, or "
             "none. Make a manifest of each."
         )
     labels = sorted({row.label for row in rows}, key=canonical)
@@ -104,15 +104,15 @@ def _source_of_files(path: pathlib.Path, rows: Sequence[Row], class_names: Seque
 
 
 def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a DataError where not one of the first files of a manifest is there."""
+    """Raises a DataError where none of the first files of a manifest exists."""
     tried = [os.path.join(path.parent, row.path) for row in rows[:_TRIED]]
     if not any(os.path.exists(file) for file in tried):
         is_windows = re.match(r"[A-Za-z]:[\\/]", rows[0].path)
-        hint = " It is a path of Windows." if is_windows and os.sep == "/" else ""
+        hint = " It is a Windows path." if is_windows and os.sep == "/" else ""
         raise DataError(
-            f"Cannot read an image in the data: of the first {len(tried):,} files that the "
-            f"manifest '{path}' lists none is there; the first is '{tried[0]}'.{hint} Correct the "
-            "paths; those that are relative count from the directory of the manifest."
+            f"None of the first {len(tried):,} files in the manifest '{path}' exists; the first "
+            f"is '{tried[0]}'.{hint} Correct the paths; relative paths start at the directory of "
+            "the manifest."
         )
 
 
@@ -127,11 +127,11 @@ def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
         if row.label not in trained:
             raise UsageError(
                 f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
-                f"{row.split}, which no line has in train.{did_you_mean(row.label, trained)}"
+                f"{row.split}, which does not occur in train.{did_you_mean(row.label, trained)}"
             )
     if len(trained) < 2 and not rows[0].source:
         raise UsageError(
-            f"The manifest '{path}' has the label '{rows[0].label}' alone; a classifier needs at "
+            f"The manifest '{path}' has only the label '{rows[0].label}'; a classifier needs at "
             "least 2 classes."
         )
 
@@ -168,7 +168,7 @@ def _of_files(folder: pathlib.Path, rows: Sequence[Row], class_names: Sequence[s
 def _by_id(
     path: pathlib.Path, rows: Sequence[Row], opened: Source, class_names: Sequence[str]
 ) -> dict[str, Split]:
-    """Returns splits of examples that lie in another source, each found by its id."""
+    """Returns splits of examples of another source, each found by its id."""
     labels = [label or 0 for label in places_of([row.label for row in rows], class_names)]
     number = {row.label: label for row, label in zip(rows, labels, strict=True)}
     places = {

@@ -1,4 +1,4 @@
-"""What the lines of a manifest say, column by column, whether it is CSV or JSON Lines."""
+"""The lines of a manifest as records, from CSV or JSON Lines."""
 
 import csv
 import io
@@ -78,7 +78,7 @@ def _csv_records(
             yield line, record
     except csv.Error as error:
         raise UsageError(
-            f"Line {table.line_num + before} of the manifest '{path}' is no CSV: {error}."
+            f"Line {table.line_num + before} of the manifest '{path}' is not CSV: {error}."
         ) from error
 
 
@@ -94,10 +94,10 @@ def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str
             reason = "brackets are nested too deep"
             if isinstance(error, json.JSONDecodeError):
                 reason = f"{error.msg.removesuffix(' at')} at character {error.colno}"
-            raise UsageError(f"{where} is no JSON: {reason}.") from error
+            raise UsageError(f"{where} is not JSON: {reason}.") from error
         if not isinstance(record, dict):
             raise UsageError(
-                f'{where} is no JSON object such as {{"path": "cat/1.jpg", "label": "cat"}}.'
+                f'{where} is not a JSON object such as {{"path": "cat/1.jpg", "label": "cat"}}.'
             )
         record = {key.strip().lower(): value for key, value in record.items()}
         _check_columns(path, list(record), f"{where} ", "names")
@@ -114,7 +114,7 @@ def _text(where: str, key: str, value: Any) -> str:
         raise UsageError(f"{where} has a '{key}' that is neither text nor a number.")
     text = str(value)
     if key in (*REQUIRED, *OPTIONAL) and _LONE_SURROGATE.search(text):
-        raise UsageError(f"{where} has a '{key}' with half of a character, which no file can have.")
+        raise UsageError(f"{where} has a '{key}' with an unpaired surrogate, which is not text.")
     return text
 
 

@@ -69,7 +69,7 @@ def _check_splits(path: pathlib.Path, rows: Sequence[Row]) -> None:
 
 
 class _Reading:
-    """From what lines say to rows, and what is to be said of all of them.
+    """Turns records into rows, and collects notes on all of them.
 
     Args:
         path: Of the manifest.
@@ -85,11 +85,11 @@ class _Reading:
         self._unused: dict[str, None] = {}
 
     def row(self, line: int, written: Mapping[str, str]) -> Row:
-        """Returns the row that a line is.
+        """Returns the row of a line.
 
         Args:
             line: Its number.
-            written: What it says by column.
+            written: Its fields by column.
         """
         record = {
             key: value if key == "path" else repaired(value) for key, value in written.items()
@@ -185,12 +185,12 @@ def _stripped(record: Mapping[str, str]) -> dict[str, str]:
 
 
 def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
-    """Returns a row of what a line says, checked."""
+    """Returns a line's record as a row, checked."""
     for column in REQUIRED:
         if not record[column].strip():
             raise UsageError(f"{where} has an empty '{column}'.")
     if "\0" in record["path"]:
-        raise UsageError(f"{where} has a path with a character that none can have.")
+        raise UsageError(f"{where} has a path with a NUL character.")
     word = record.get("split", "").strip().lower()
     if word and split_of(word) is None:
         raise UsageError(
