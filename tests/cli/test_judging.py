@@ -37,11 +37,11 @@ def test_evaluate_prints_the_balanced_accuracy_of_imbalanced_classes(finished, p
     [
         (["evaluate", "none", "--json", "nodir/x.json"], "there is no directory 'nodir'"),
         (["evaluate", "none", "--json", "."], "it is a directory"),
-        (["evaluate", "m.keras", "--json", "m.keras"], "it is read for this"),
-        (["check", "list.csv", "--json", "list.csv"], "it is read for this"),
+        (["evaluate", "m.keras", "--json", "m.keras"], "is an input file"),
+        (["check", "list.csv", "--json", "list.csv"], "is an input file"),
         (["check", "digits", "--json", "m.keras/x.json"], "'m.keras' is not a directory"),
         (["predict", "none", "a.jpg", "--output", "nodir/x.csv"], "there is no directory 'nodir'"),
-        (["predict", "none", "a.jpg", "--output", "a.jpg"], "it is read for this"),
+        (["predict", "none", "a.jpg", "--output", "a.jpg"], "is an input file"),
         (["predict", "none", "-", "--output", "new/"], "it is a directory"),
     ],
 )

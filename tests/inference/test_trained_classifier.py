@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_network import SMALL
 
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.errors import DataError, UsageError
@@ -41,7 +42,7 @@ def test_features_are_those_the_head_is_given(finished, pictures):
     classifier = load(result.run)
     path = next((pictures / "test").rglob("*.jpg"))
     features = classifier.features(path)
-    assert features.shape == (1, 256)
+    assert features.shape == (1, SMALL.num_features)
     logits = np.asarray(classifier.model.get_layer("head")(features))
     assert softmax(logits) == pytest.approx(classifier.predict(path), abs=1e-6)
 
