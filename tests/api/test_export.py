@@ -452,27 +452,27 @@ def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):
     dense.set_weights([kernel, bias + 10_000])  # beside which 256 steps do not tell logits apart
     model.save(tmp_path / "run" / "model.keras")
     (tmp_path / "out").mkdir()
-    with pytest.raises(ExportError, match=r"In int8 only .* get the model's class, allowed is 90%"):
+    with pytest.raises(ExportError, match=r"int8 .* 33\.3% of 12 test images .* at least 90%"):
         convert(tmp_path / "run", "litert", quantization="int8", output=tmp_path / "out/x.tflite")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path):
     result, _ = finished
-    with pytest.raises(UsageError, match=r"Format 'keras' copies the model: say where to"):
+    with pytest.raises(UsageError, match=r"Format 'keras' .* --output"):
         convert(result.run, "keras")
     with pytest.raises(UsageError, match=r"'.*a.onnx' must end in '.tflite' for format 'litert'"):
         convert(result.run, "litert", output=tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"is the model itself"):
         convert(result.run, "keras", output=result.model)
-    with pytest.raises(UsageError, match=r"Format 'onnx' has no quantization; only 'litert' has"):
+    with pytest.raises(UsageError, match=r"Format 'onnx' .* quantization; only 'litert'"):
         convert(result.run, "onnx", quantization="int8")
 
 
 def test_int8_needs_training_images(finished, pictures, tmp_path):
     result, _ = finished
     shutil.copytree(pictures / "test", tmp_path / "data" / "test")
-    with pytest.raises(UsageError, match="calibrated on training images, and 'data' has none"):
+    with pytest.raises(UsageError, match="'int8' .* training images, but 'data' has none"):
         convert(result.run, "litert", quantization="int8", data=str(tmp_path / "data"))
     assert not (result.run / "model.int8.tflite").exists()
 

@@ -328,10 +328,10 @@ def test_a_damaged_file_is_named(tmp_path, name, damage):
     content = path.read_bytes()
     damaged = {"truncated": content[: len(content) // 2], "empty": b"", "text": b"<html>\n"}
     path.write_bytes(damaged[damage])
-    expected = f"Cannot load weights of 'mobilenet_025' from '{path}': the file is damaged, or is "
+    expected = f"Cannot load weights of 'mobilenet_025' from '{path}': the file is corrupt or "
     with pytest.raises(WeightsError, match=re.escape(expected)) as raised:
         load_backbone(SMALL_MOBILENET, 32, str(path))
-    assert str(raised.value).endswith("Fetch or save it again.")
+    assert "save it again" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -370,5 +370,5 @@ def test_nothing_is_read_from_other_files(tmp_path, name, kind):
         else:
             outside = [(secret, 0, h5py.h5f.UNLIMITED)]
             file.create_dataset(key, shape, dtype="float32", external=outside)
-    with pytest.raises(WeightsError, match=r"damaged|holds nothing|holds no"):
+    with pytest.raises(WeightsError, match=r"corrupt|holds nothing|holds no"):
         load_backbone(SMALL_MOBILENET, 32, path)
