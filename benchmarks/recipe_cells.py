@@ -127,7 +127,7 @@ def scores_of(probabilities: Mapping[str, Any], labels: Mapping[str, Any]) -> di
     "tempered" is the log loss at the temperature that suits validation, which is 1 where the
     network is neither over- nor underconfident.
     """
-    from tfxfer.evaluation.calibration import fit_temperature, tempered
+    from tfxfer.evaluation.calibration import apply_temperature, fit_temperature
     from tfxfer.evaluation.metrics import example_losses
     from tfxfer.models.objectives import accuracy
 
@@ -140,7 +140,7 @@ def scores_of(probabilities: Mapping[str, Any], labels: Mapping[str, Any]) -> di
             "loss": round(float(losses.mean()), 5),
             "error": round(float(losses.std() / len(losses) ** 0.5), 5),
             "tempered": round(
-                float(example_losses(tempered(rows, temperature), labels[name]).mean()), 5
+                float(example_losses(apply_temperature(rows, temperature), labels[name]).mean()), 5
             ),
         }
     return found
@@ -153,7 +153,7 @@ def _outcome(trained: Any, lines: list[str]) -> dict[str, Any]:
     for one in trained.journal.history.epochs:
         scores = one.train_loss, one.train_accuracy, one.validation_loss, one.validation_accuracy
         epochs[one.phase].append([float(f"{score:.5g}") for score in scores])
-    begun = re.search(r"begins at the head of penalty (\S+)", "\n".join(lines))
+    begun = re.search(r"starts from the head with L2=([^,\s]+)", "\n".join(lines))
     return {
         **scores_of(
             trained.probabilities, {name: one.labels for name, one in trained.images.items()}

@@ -99,6 +99,8 @@ def show(options: argparse.Namespace) -> None:
     ways = tuple(WAYS)[: options.ways]
     every = recipe_tables.instances(read()["cells"], ways, options.on_validation)
     every = [one for one in every if options.backbone in ("", one.backbone)]
+    if not every:
+        raise SystemExit(f"No dataset has all of the first {len(ways)} ways yet. Lower --ways.")
     options.print_them(every, ways)
 
 
