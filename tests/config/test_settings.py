@@ -177,6 +177,18 @@ def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
         FitConfig().with_settings({"head": head})
 
 
+@pytest.mark.parametrize("setting", [{"head_rate": 10.0}])
+@pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
+def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skipped):
+    (name,), (reason,) = setting, skipped
+    message = f"'finetune.{name}' is for the finetune phase, but 'finetune.{reason}' is "
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings({"finetune": setting | skipped})
+    FitConfig().with_settings({"finetune": setting})
+    defaults = {name: getattr(FitConfig().finetune, name) for name in setting}
+    FitConfig().with_settings({"finetune": defaults | skipped})
+
+
 @pytest.mark.parametrize("section", ["finetune", "pretrain"])
 def test_only_a_head_can_be_solved(section):
     with pytest.raises(UsageError, match="optimizer' is 'lbfgs'; allowed are 'sgd', 'adam', 'adam"):

@@ -72,6 +72,19 @@ def test_pooling_makes_the_features_it_is_named_for(pooling, num_features):
     assert features == pytest.approx(expected, abs=1e-5)
 
 
+def test_only_the_variables_of_the_head_get_the_rate_of_the_head():
+    classifier = build(head={"hidden_units": [8]})
+    classifier.unfreeze("all", "adapt")
+    assert classifier.rate_factors(1.0) == {}
+    factors = classifier.rate_factors(10.0)
+    trained = classifier.model.trainable_variables
+    assert len(trained) > len(factors) == 4
+    assert [factors.get(id(variable), 1.0) for variable in trained] == [
+        *[1.0] * (len(trained) - 4),
+        *[10.0] * 4,
+    ]
+
+
 def test_hidden_layers_have_the_units_asked_for():
     classifier = build(head={"hidden_units": [16, 8]})
     kernels = [weight.shape for weight in classifier.head.weights if len(weight.shape) == 2]

@@ -4,6 +4,7 @@ from conftest import SMALL_BACKBONE
 
 from tfxfer.config.decided import (
     DecidedAugment,
+    DecidedFinetune,
     DecidedHead,
     DecidedRun,
     GradientPhase,
@@ -73,6 +74,8 @@ def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
     (line,) = describe_regularization(PHASE)
     assert "weight decay 0.0001" in line
     assert line.endswith("clipped at 1")
+    faster = DecidedFinetune(**vars(PHASE), head_rate=10.0, unfreeze="all", batch_norm="frozen")
+    assert "learning rate 0.001 (head 0.01)" in describe_schedule(faster).split(", ")
     solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
     assert describe_schedule(solved).startswith("L-BFGS, up to 9 iterations, L2 penalty chosen")
     assert describe_regularization(solved) == []

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
 from tfxfer.config.paths import expand_user
-from tfxfer.config.settings import changed, check_value, fields_of, setting, setting_keys
+from tfxfer.config.settings import (
+    changed,
+    check_value,
+    fields_of,
+    setting,
+    setting_field,
+    setting_keys,
+)
 from tfxfer.errors import UsageError
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
@@ -26,6 +33,9 @@ BUNDLED_DATA = "digits"
 
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
+
+# The settings that only ever change how the backbone is fine-tuned.
+_OF_FINETUNING = ("head_rate",)
 
 # The headings of `--help`, in their order.
 _DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
@@ -114,6 +124,9 @@ class FinetuneConfig(PhaseConfig):
     )
     batch_norm: Literal["frozen", "adapt"] | None = setting(
         None, "BatchNorm: keep its statistics, or update them.", short="--batch-norm"
+    )
+    head_rate: float = setting(
+        1.0, "Learning rate of the head, as a multiple of the backbone's.", above=0
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
@@ -354,6 +367,7 @@ class FitConfig(RunConfig):
                 "trained. Set one of them to 1 or more."
             )
         self._check_head()
+        self._check_finetune()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -385,6 +399,21 @@ class FitConfig(RunConfig):
                 f"Setting 'head.penalty' is for optimizer 'lbfgs', but 'head.optimizer' is "
                 f"'{head.optimizer}'. Use 'head.weight_decay' instead."
             )
+
+    def _check_finetune(self) -> None:
+        """Raises a UsageError if a setting is for a finetune phase that there is not."""
+        if self.finetune.epochs == 0:
+            reason = "'finetune.epochs' is 0"
+        elif self.finetune.unfreeze == "none":
+            reason = "'finetune.unfreeze' is 'none'"
+        else:
+            return
+        for name in _OF_FINETUNING:
+            if getattr(self.finetune, name) != setting_field(FinetuneConfig, name).default:
+                raise UsageError(
+                    f"Setting 'finetune.{name}' is for the finetune phase, but {reason}. Leave one "
+                    "of them out."
+                )
 
 
 @dataclass(frozen=True)

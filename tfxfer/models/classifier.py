@@ -110,6 +110,15 @@ class Classifier:
         first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
         self._train_from(first, batch_norm)
 
+    def rate_factors(self, head_rate: float) -> dict[int, float]:
+        """Returns the factors of the learning rate that are not 1, by the `id` of the variable.
+
+        Args:
+            head_rate: Learning rate of the head, as a multiple of the backbone's.
+        """
+        factors = {id(variable): head_rate for variable in self.head.trainable_variables}
+        return {key: factor for key, factor in factors.items() if factor != 1}
+
     def absorb(self, standardisation: Standardisation) -> None:
         """Folds the standardization of features into the head's first layer.
 

@@ -6,6 +6,7 @@ import keras
 
 from tfxfer.config.decided import (
     DecidedAugment,
+    DecidedFinetune,
     DecidedFit,
     DecidedHead,
     DecidedRun,
@@ -163,11 +164,18 @@ def describe_schedule(phase: SolvedHead | GradientPhase) -> str:
     parts = [
         _OPTIMIZERS[phase.optimizer],
         _counted(phase.epochs, "epoch"),
-        f"learning rate {phase.learning_rate:g}",
+        f"learning rate {phase.learning_rate:g}{_describe_factors(phase)}",
     ]
     parts += [f"warmup {_counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
     parts += ["cosine decay"] if phase.decay == "cosine" else []
     return ", ".join(parts)
+
+
+def _describe_factors(phase: GradientPhase) -> str:
+    """Returns the learning rates that differ from the phase's own, in parentheses, if any do."""
+    if not isinstance(phase, DecidedFinetune) or phase.head_rate == 1:
+        return ""
+    return f" (head {phase.head_rate * phase.learning_rate:g})"
 
 
 def _counted(number: float, unit: str) -> str:

@@ -31,7 +31,8 @@ def finetune(
     if checkpoint is not None:
         given.note_trained()
         settings = config.finetune
-        phase = Phase("finetune", settings, config.augment, settings.patience)
+        factors = classifiers.trained.rate_factors(settings.head_rate)
+        phase = Phase("finetune", settings, config.augment, settings.patience, factors)
         train_on_images(given, phase, source, checkpoint)
     return source
 

@@ -54,12 +54,14 @@ class Phase:
         settings: Settings of the phase, all decided.
         augment: Augmentation of the training images.
         patience: Epochs without improvement before early stopping; 0 disables it.
+        rate_factors: See `build_optimizer`.
     """
 
     name: str
     settings: GradientPhase
     augment: AugmentConfig = NO_CHANGES
     patience: int = 0
+    rate_factors: Mapping[int, float] | None = None
 
 
 def train_on_images(
@@ -104,5 +106,6 @@ def train_on_images(
         batches=batches,
         validate=validate,
         objective=objective,
+        rate_factors=phase.rate_factors,
         patience=phase.patience,
     ).run(checkpoint)

@@ -4,6 +4,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfxfer.config.schema import PhaseConfig
 from tfxfer.training.epochs.optimizers import build_optimizer, learning_rate_schedule
@@ -86,4 +87,82 @@ def test_the_optimizer_is_that_of_the_setting():
     }
     for name, kind in kinds.items():
         assert type(build_optimizer(dataclasses.replace(PHASE, optimizer=name), 1)) is kind
+        assert type(build_optimizer(dataclasses.replace(PHASE, optimizer=name), 1, {})) is kind
     assert build_optimizer(PHASE, 1).momentum == 0.9
+
+
+def adam(gradients, rates, decay):
+    """Returns what Adam makes of a weight of 1 (Kingma & Ba 2015, algorithm 1), decay decoupled."""
+    weight, mean, square = np.ones(2), np.zeros(2), np.zeros(2)
+    for step, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
+        weight = weight * (1 - rate * decay)
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        # Keras' epsilon is the paper's "epsilon hat" of section 2.
+        size = rate * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        weight = weight - size * mean / (np.sqrt(square) + 1e-7)
+    return weight
+
+
+def sgd(gradients, rates, decay):
+    """Returns what SGD with momentum makes of a weight of 1, decay decoupled."""
+    weight, velocity = np.ones(2), np.zeros(2)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        weight = weight * (1 - rate * decay)
+        velocity = 0.9 * velocity - rate * gradient
+        weight = weight + velocity
+    return weight
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("optimizer", "formula"), [("sgd", sgd), ("adam", adam), ("adamw", adam)])
+def test_each_variable_has_its_own_learning_rate(optimizer, formula, compiled, precision):
+    phase = dataclasses.replace(
+        PHASE, optimizer=optimizer, weight_decay=0.2, clip_norm=2.0, epochs=1, learning_rate=0.1
+    )
+    weights = [keras.Variable(np.ones(2, "float32"), name=name) for name in ("a", "b", "c")]
+    factors = {id(weights[1]): 10.0, id(weights[2]): 0.25}
+    own = build_optimizer(phase, 5, factors)
+    optimizer = keras.optimizers.LossScaleOptimizer(own) if precision == "mixed_float16" else own
+    optimizer.build(weights)
+    gradients = np.random.default_rng(0).normal(size=(5, 3, 2)).astype("float32")
+    scale = 2.0**15 if precision == "mixed_float16" else 1.0
+
+    def apply(*gradients):
+        optimizer.apply([gradient * scale for gradient in gradients], weights)
+
+    step = tf.function(apply, jit_compile=True) if compiled else apply
+    for each in gradients:
+        step(*(tf.constant(gradient) for gradient in each))
+    norms = np.sqrt((gradients.astype("float64") ** 2).sum(axis=(1, 2), keepdims=True))
+    clipped = gradients * np.minimum(1, 2 / norms)
+    assert (norms > 2).any()
+    assert (norms < 2).any()
+    for index, factor in enumerate((1.0, 10.0, 0.25)):
+        expected = formula(clipped[:, index], factor * np.array(rates(phase, 5)), 0.2)
+        assert weights[index].numpy() == pytest.approx(expected, rel=1e-4)
+    assert own.weight_decay == 0.2
+    assert float(optimizer.learning_rate) == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_biases_are_not_decayed_whatever_their_learning_rate(optimizer):
+    phase = dataclasses.replace(PHASE, optimizer=optimizer, weight_decay=0.1)
+    bias, kernel = (keras.Variable(np.ones(2, "float32"), name=name) for name in ("bias", "kernel"))
+    own = build_optimizer(phase, 10, {id(bias): 2.0, id(kernel): 2.0})
+    own.apply([keras.ops.zeros(2)] * 2, [bias, kernel])
+    assert bias.numpy() == pytest.approx([1.0, 1.0])
+    assert kernel.numpy() == pytest.approx([1 - 2 * 0.5 * 0.1] * 2, abs=1e-6)
+
+
+def test_factors_of_one_are_the_same_bits_as_none():
+    phase = dataclasses.replace(PHASE, optimizer="adamw", weight_decay=0.2, clip_norm=1.0)
+    found = []
+    for factor in (None, 1.0):
+        weight = keras.Variable(np.ones(2, "float32"), name="kernel")
+        own = build_optimizer(phase, 4, factor and {id(weight): factor})
+        for gradient in np.random.default_rng(0).normal(size=(9, 2)).astype("float32"):
+            own.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+        found.append(weight.numpy())
+    np.testing.assert_array_equal(*found)

@@ -1,7 +1,7 @@
 """Runs the epochs of a phase."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,6 +25,7 @@ def compiled_view(
     steps: int,
     max_steps_per_execution: int = 1,
     objective: Objective = SOFTMAX,
+    rate_factors: Mapping[int, float] | None = None,
 ) -> keras.Model:
     """Returns a model of the same layers, compiled for a phase with a new optimizer.
 
@@ -42,12 +43,13 @@ def compiled_view(
         max_steps_per_execution: Upper limit of Keras' `steps_per_execution`; more than 1 for steps
             so short that the Python overhead matters.
         objective: Loss and metric of the training.
+        rate_factors: See `build_optimizer`.
     """
     # With a number that does not divide the epoch, Keras would take more steps than it has.
     divisors = range(1, max_steps_per_execution + 1)
     steps_per_execution = max(number for number in divisors if steps % number == 0)
     view = keras.Model(model.input, model.output)
-    optimizer = build_optimizer(phase, steps)
+    optimizer = build_optimizer(phase, steps, rate_factors)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(

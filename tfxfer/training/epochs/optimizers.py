@@ -1,6 +1,8 @@
 """Optimizers and learning rate schedules from the settings of a phase."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -9,6 +11,66 @@ from tfxfer.config.decided import GradientPhase
 # Biases and normalization scales are exempt from weight decay
 # (He et al. 2019, "Bag of Tricks", arXiv:1812.01187, section 3.1).
 _NOT_DECAYED = ["bias", "gamma", "beta"]
+
+
+class RateFactors(keras.optimizers.Optimizer):
+    """An optimizer whose learning rate is multiplied by a factor for each variable.
+
+    Scaling the gradients instead would do nothing: Adam divides by their size. Weight decay follows
+    the learning rate, as it does in Keras. A mixin; the optimizer comes after it.
+
+    Args:
+        factors: Factors of the learning rate by the `id` of the variable; 1 for all others.
+        **settings: Those of the optimizer.
+    """
+
+    weight_decay: float | None
+
+    def __init__(self, factors: Mapping[int, float], **settings: Any) -> None:
+        super().__init__(**settings)
+        # A method, as Keras would copy a mapping into one of its own.
+        self._factor_of = factors.get
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Creates the optimizer's variables, and finds the factor of each variable."""
+        super().build(variables)
+        self._factors = tuple(self._factor_of(id(variable), 1.0) for variable in variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Updates one variable."""
+        factor = self._factors[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        decay = self.weight_decay
+        if decay is None:
+            return
+        for variable in variables:
+            # Keras multiplies it by the learning rate, which has no factor there.
+            self.weight_decay = decay * self._factors[self._get_variable_index(variable)]
+            super()._apply_weight_decay([variable])
+        self.weight_decay = decay
+
+
+class SGDWithFactors(RateFactors, keras.optimizers.SGD):
+    """SGD with factors of the learning rate."""
+
+
+class AdamWithFactors(RateFactors, keras.optimizers.Adam):
+    """Adam with factors of the learning rate."""
+
+
+class AdamWWithFactors(RateFactors, keras.optimizers.AdamW):
+    """AdamW with factors of the learning rate."""
+
+
+# By the setting: the optimizer of Keras, and the one with factors. TensorFlow takes no leading
+# underscore in the name of an optimizer, which is that of its class.
+_KINDS = {
+    "sgd": (keras.optimizers.SGD, SGDWithFactors),
+    "adam": (keras.optimizers.Adam, AdamWithFactors),
+    "adamw": (keras.optimizers.AdamW, AdamWWithFactors),
+}
 
 
 def learning_rate_schedule(
@@ -35,7 +97,9 @@ def learning_rate_schedule(
     )
 
 
-def build_optimizer(phase: GradientPhase, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    phase: GradientPhase, steps_per_epoch: int, rate_factors: Mapping[int, float] | None = None
+) -> keras.optimizers.Optimizer:
     """Returns a new optimizer with learning rate schedule, weight decay and gradient clipping.
 
     Weight decay is decoupled from the gradient (Loshchilov & Hutter 2019, arXiv:1711.05101) for
@@ -45,18 +109,19 @@ def build_optimizer(phase: GradientPhase, steps_per_epoch: int) -> keras.optimiz
     Args:
         phase: Settings of the phase, all decided.
         steps_per_epoch: Optimizer updates per epoch.
+        rate_factors: Factors of the learning rate by the `id` of the variable; None if all are 1.
     """
-    common = {
+    settings = {
         "learning_rate": learning_rate_schedule(phase, steps_per_epoch),
         "weight_decay": phase.weight_decay or None,
         "global_clipnorm": phase.clip_norm or None,
     }
     if phase.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=phase.momentum, nesterov=phase.nesterov, **common)
-    elif phase.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(**common)
-    else:
-        optimizer = keras.optimizers.AdamW(**{**common, "weight_decay": phase.weight_decay or 0.0})
+        settings |= {"momentum": phase.momentum, "nesterov": phase.nesterov}
+    elif phase.optimizer == "adamw":
+        settings["weight_decay"] = phase.weight_decay or 0.0
+    plain, with_factors = _KINDS[phase.optimizer]
+    optimizer = with_factors(rate_factors, **settings) if rate_factors else plain(**settings)
     if phase.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer

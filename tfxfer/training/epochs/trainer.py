@@ -50,6 +50,7 @@ class PhaseTraining:
         objective: Loss and metric of the training.
         part: The part of the classifier that `kept` is.
         max_steps_per_execution: See `compiled_view`.
+        rate_factors: See `build_optimizer`.
         patience: Epochs without improvement before early stopping; 0 disables it.
     """
 
@@ -64,14 +65,20 @@ class PhaseTraining:
     objective: Objective
     part: Literal["head", "model"] = "model"
     max_steps_per_execution: int = 1
+    rate_factors: Mapping[int, float] | None = None
     patience: int = 0
 
     @functools.cached_property
     def view(self) -> keras.Model:
         """The model compiled for the phase."""
-        steps = self.batches.steps
         return compiled_view(
-            self.model, self.phase, self.config, steps, self.max_steps_per_execution, self.objective
+            self.model,
+            self.phase,
+            self.config,
+            self.batches.steps,
+            self.max_steps_per_execution,
+            self.objective,
+            self.rate_factors,
         )
 
     def run(self, checkpoint: Checkpoint) -> None:
