@@ -72,17 +72,23 @@ def test_pooling_makes_the_features_it_is_named_for(pooling, num_features):
     assert features == pytest.approx(expected, abs=1e-5)
 
 
-def test_only_the_variables_of_the_head_get_the_rate_of_the_head():
-    classifier = build(head={"hidden_units": [8]})
-    classifier.unfreeze("all", "adapt")
-    assert classifier.rate_factors(1.0) == {}
-    factors = classifier.rate_factors(10.0)
-    trained = classifier.model.trainable_variables
-    assert len(trained) > len(factors) == 4
-    assert [factors.get(id(variable), 1.0) for variable in trained] == [
-        *[1.0] * (len(trained) - 4),
-        *[10.0] * 4,
-    ]
+@pytest.mark.parametrize("batch_norm", ["frozen", "adapt"])
+@pytest.mark.parametrize("unfreeze", ["all", "conv4", "none"])
+def test_learning_rates_shrink_from_the_head_to_the_first_unfrozen_stage(unfreeze, batch_norm):
+    classifier = build("resnet10_small", head={"hidden_units": [8]})
+    classifier.unfreeze(unfreeze, batch_norm)
+    factors = classifier.rate_factors(unfreeze, 10.0, 0.5)
+    all_stages = {0.0625, 0.125, 0.25, 0.5, 1.0}
+    expected = {"all": {*all_stages, 10.0}, "conv4": {0.5, 1.0, 10.0}, "none": {10.0}}
+    trained = {id(variable): variable for variable in classifier.model.trainable_variables}
+    assert {factors.get(key, 1.0) for key in trained} == expected[unfreeze]
+    for variable in classifier.head.trainable_variables:
+        assert factors[id(variable)] == 10.0
+    places = {stage: place for place, stage in enumerate(reversed(classifier.stages))}
+    for stage, layers in classifier.stages.items():
+        for variable in (one for layer in layers for one in layer.trainable_variables):
+            assert factors.get(id(variable), 1.0) == 0.5 ** places[stage]
+    assert classifier.rate_factors(unfreeze, 1.0, 1.0) == {}
 
 
 def test_hidden_layers_have_the_units_asked_for():

@@ -74,11 +74,27 @@ def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
     (line,) = describe_regularization(PHASE)
     assert "weight decay 0.0001" in line
     assert line.endswith("clipped at 1")
-    faster = DecidedFinetune(**vars(PHASE), head_rate=10.0, unfreeze="all", batch_norm="frozen")
-    assert "learning rate 0.001 (head 0.01)" in describe_schedule(faster).split(", ")
     solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
     assert describe_schedule(solved).startswith("L-BFGS, up to 9 iterations, L2 penalty chosen")
     assert describe_regularization(solved) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, ""),
+        ({"head_rate": 10.0}, " (head 0.01)"),
+        # The small network has four stages.
+        ({"layer_decay": 0.5}, " (stages 0.000125 to 0.001)"),
+        ({"layer_decay": 0.5, "unfreeze": "block_2"}, " (stages 0.0005 to 0.001)"),
+        ({"layer_decay": 0.5, "unfreeze": "block_3"}, ""),
+        ({"layer_decay": 0.5, "head_rate": 0.1}, " (head 0.0001; stages 0.000125 to 0.001)"),
+    ],
+)
+def test_the_learning_rates_of_head_and_stages_are_told(settings, told):
+    phase = DecidedFinetune(**vars(PHASE) | {"unfreeze": "all", "batch_norm": "frozen"} | settings)
+    parts = describe_schedule(phase, find_backbone(SMALL_BACKBONE)).split(", ")
+    assert parts[2] == f"learning rate 0.001{told}"
 
 
 def test_changes_are_told_where_there_are_such():

@@ -16,7 +16,12 @@ from tfxfer.training.transfer import prepare_fit
 @pytest.fixture
 def materials(pictures, weights_file, tmp_path):
     """Returns what the phases of a fit of one epoch work with."""
-    settings = {"head": {"epochs": 0}, "finetune": {"epochs": 1, "learning_rate": 0.01}}
+    return materials_of(pictures, weights_file, tmp_path)
+
+
+def materials_of(pictures, weights_file, tmp_path, **finetune):
+    phase = {"epochs": 1, "learning_rate": 0.01} | finetune
+    settings = {"head": {"epochs": 0}, "finetune": phase}
     plan = make_plan(small_config(pictures, weights_file, tmp_path, run="one", **settings))
     classifier = plan.build_classifier(plan.config.weights)
     given = prepare_fit(plan, classifier, Session(Interruptions(), lambda _: None)).materials
@@ -56,3 +61,26 @@ def test_the_predictor_gives_the_logits_of_the_classifier(materials):
     pixels = np.array(materials.images["validation"].kept, "float32")
     expected = materials.classifiers.trained.model.predict(pixels, verbose=0)
     assert source.predictor("validation").outputs() == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_head_and_stages_are_trained_at_their_own_rates(pictures, weights_file, tmp_path):
+    given = materials_of(
+        pictures, weights_file, tmp_path, head_rate=0.1, layer_decay=1e-4, warmup_epochs=0.0
+    )
+    classifier = given.classifiers.trained
+    start = [np.full(weight.shape, 0.5, "float32") for weight in classifier.head.get_weights()]
+    before = {layer.name: layer.get_weights() for layer in classifier.backbone.layers}
+    finetune(given, Trainable("block_2", "frozen"), start)
+    # Three steps of Adam, of at most the learning rate each; weight decay is a thousandth of it.
+    most = {
+        name: max(
+            np.abs(ours - theirs).max()
+            for ours, theirs in zip(layer.get_weights(), before[name], strict=True)
+        )
+        for name in ("block_1_conv", "block_2_conv", "block_3_conv")
+        for layer in [classifier.backbone.get_layer(name)]
+    }
+    assert most["block_1_conv"] == 0
+    assert 0.1e-6 < most["block_2_conv"] < 3.1e-6
+    assert 0.1e-2 < most["block_3_conv"] < 3.1e-2
+    assert 0.1e-3 < np.abs(classifier.head.get_weights()[0] - 0.5).max() < 3.1e-3

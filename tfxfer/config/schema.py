@@ -35,7 +35,7 @@ BUNDLED_DATA = "digits"
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
 # The settings that only ever change how the backbone is fine-tuned.
-_OF_FINETUNING = ("head_rate",)
+_OF_FINETUNING = ("head_rate", "layer_decay")
 
 # The headings of `--help`, in their order.
 _DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
@@ -127,6 +127,12 @@ class FinetuneConfig(PhaseConfig):
     )
     head_rate: float = setting(
         1.0, "Learning rate of the head, as a multiple of the backbone's.", above=0
+    )
+    layer_decay: float = setting(
+        1.0,
+        "Factor of the learning rate from each stage to the one before it.",
+        above=0,
+        maximum=1,
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from tfxfer.config.decided import DecidedHead, DecidedRun
-from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
@@ -110,13 +110,18 @@ class Classifier:
         first = {"all": next(iter(self.stages)), "none": None}.get(unfreeze, unfreeze)
         self._train_from(first, batch_norm)
 
-    def rate_factors(self, head_rate: float) -> dict[int, float]:
+    def rate_factors(self, unfreeze: str, head_rate: float, layer_decay: float) -> dict[int, float]:
         """Returns the factors of the learning rate that are not 1, by the `id` of the variable.
 
         Args:
-            head_rate: Learning rate of the head, as a multiple of the backbone's.
+            unfreeze: What is trained, as for `unfreeze`.
+            head_rate: Learning rate of the head, as a multiple of that of the last stage.
+            layer_decay: Factor from each stage to the one before it.
         """
-        factors = {id(variable): head_rate for variable in self.head.trainable_variables}
+        factors = {id(variable): head_rate for variable in self.head.weights}
+        for place, stage in enumerate(reversed(unfrozen_stages(list(self.stages), unfreeze))):
+            for layer in self.stages[stage]:
+                factors |= {id(variable): layer_decay**place for variable in layer.weights}
         return {key: factor for key, factor in factors.items() if factor != 1}
 
     def absorb(self, standardisation: Standardisation) -> None:

@@ -74,14 +74,16 @@ def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifi
         if config.head.augmented_views:
             what += f", of each image and {config.head.augmented_views} augmented views"
         num_trained = count_trained(classifier, "none", "frozen")
-        lines += _describe_phase("head", config.head, what, num_trained, classifier, config)
+        lines += _describe_phase(
+            "head", config.head, what, num_trained, classifier, config, backbone
+        )
     else:
         lines.append(plan_row("head phase", "skipped"))
     phase = config.finetune
     if phase.epochs:
         what = describe_unfrozen(phase.unfreeze, phase.batch_norm, backbone)
         num_trained = count_trained(classifier, phase.unfreeze, phase.batch_norm)
-        lines += _describe_phase("finetune", phase, what, num_trained, classifier, config)
+        lines += _describe_phase("finetune", phase, what, num_trained, classifier, config, backbone)
     else:
         lines.append(plan_row("finetune phase", "skipped"))
     return lines
@@ -94,6 +96,7 @@ def _describe_phase(
     num_trained: int,
     classifier: Classifier,
     config: DecidedFit,
+    backbone: Backbone,
 ) -> list[str]:
     num_frozen = classifier.num_parameters() - num_trained
     details = [] if phase.optimizer == "lbfgs" else [f"batch size {config.batch_size:,}"]
@@ -101,7 +104,7 @@ def _describe_phase(
         details.append(f"label smoothing {config.label_smoothing:g}")
     details += describe_regularization(phase)
     return [
-        plan_row(f"{name} phase", describe_schedule(phase)),
+        plan_row(f"{name} phase", describe_schedule(phase, backbone)),
         *([plan_row("", ", ".join(details))] if details else []),
         plan_row("", f"trains {what}"),
         plan_row("", f"{num_trained:,} trainable parameters, {num_frozen:,} frozen"),
@@ -156,26 +159,37 @@ def describe_head(head: DecidedHead) -> list[str]:
     return [f"{head.pooling} pooling", *hidden, f"dropout {head.dropout:g}"]
 
 
-def describe_schedule(phase: SolvedHead | GradientPhase) -> str:
-    """Returns the optimizer of a phase, its epochs or iterations, and its learning rate."""
+def describe_schedule(phase: SolvedHead | GradientPhase, backbone: Backbone | None = None) -> str:
+    """Returns the optimizer of a phase, its epochs or iterations, and its learning rate.
+
+    Args:
+        phase: Settings of the phase, all decided.
+        backbone: The backbone that the finetune phase trains; None for other phases.
+    """
     if phase.optimizer == "lbfgs":
         penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
         return f"L-BFGS, up to {_counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
     parts = [
         _OPTIMIZERS[phase.optimizer],
         _counted(phase.epochs, "epoch"),
-        f"learning rate {phase.learning_rate:g}{_describe_factors(phase)}",
+        f"learning rate {phase.learning_rate:g}{_describe_rates(phase, backbone)}",
     ]
     parts += [f"warmup {_counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
     parts += ["cosine decay"] if phase.decay == "cosine" else []
     return ", ".join(parts)
 
 
-def _describe_factors(phase: GradientPhase) -> str:
-    """Returns the learning rates that differ from the phase's own, in parentheses, if any do."""
-    if not isinstance(phase, DecidedFinetune) or phase.head_rate == 1:
+def _describe_rates(phase: GradientPhase, backbone: Backbone | None) -> str:
+    """Returns the learning rates of head and stages that differ from the phase's, or nothing."""
+    if not isinstance(phase, DecidedFinetune) or backbone is None:
         return ""
-    return f" (head {phase.head_rate * phase.learning_rate:g})"
+    num_stages = len(backbone.unfrozen_stages(phase.unfreeze))
+    peak = phase.learning_rate
+    parts = [f"head {phase.head_rate * peak:.3g}"] if phase.head_rate != 1 else []
+    if phase.layer_decay != 1 and num_stages > 1:
+        least = phase.layer_decay ** (num_stages - 1) * peak
+        parts.append(f"stages {least:.3g} to {peak:.3g}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _counted(number: float, unit: str) -> str:
@@ -213,9 +227,8 @@ def describe_results(run: RunDirectory) -> list[str]:
 
 def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:
     """Returns what the finetune phase trains; the first two arguments are its settings."""
-    stages = list(backbone.stage_names)
-    if unfreeze in stages:
-        later = stages[stages.index(unfreeze) :]
+    if unfreeze in backbone.stage_names:
+        later = backbone.unfrozen_stages(unfreeze)
         what = f"the head and {later[0]}" + (f" to {later[-1]}" if len(later) > 1 else "")
     else:
         what = "the head and the whole backbone"

@@ -152,8 +152,9 @@ def _head_phase(config: DecidedFit, penalty: float | None) -> str:
 def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     """Returns a description of the finetune phase, of which `num_epochs` were run."""
     finetune = config.finetune
-    what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, BACKBONES[config.backbone])
-    text = f"Finetune phase, training {what}: {describe_schedule(finetune)}"
+    backbone = BACKBONES[config.backbone]
+    what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, backbone)
+    text = f"Finetune phase, training {what}: {describe_schedule(finetune, backbone)}"
     text += f", batch size {config.batch_size:,}"
     text += "".join(f", {part}" for part in describe_regularization(finetune))
     changes = describe_changes(config.augment)

@@ -31,7 +31,9 @@ def finetune(
     if checkpoint is not None:
         given.note_trained()
         settings = config.finetune
-        factors = classifiers.trained.rate_factors(settings.head_rate)
+        factors = classifiers.trained.rate_factors(
+            trainable.unfreeze, settings.head_rate, settings.layer_decay
+        )
         phase = Phase("finetune", settings, config.augment, settings.patience, factors)
         train_on_images(given, phase, source, checkpoint)
     return source

@@ -1,5 +1,6 @@
 """The record of a backbone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,22 @@ class Backbone:
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, from the image to the features."""
         return tuple(name for name, _ in self.stages)
+
+    def unfrozen_stages(self, unfreeze: str) -> tuple[str, ...]:
+        """Returns the trainable stages under a value of the setting `finetune.unfreeze`."""
+        return unfrozen_stages(self.stage_names, unfreeze)
+
+
+def unfrozen_stages(stages: Sequence[str], unfreeze: str) -> tuple[str, ...]:
+    """Returns the trainable ones of some stages.
+
+    Args:
+        stages: Their names, from the image to the features.
+        unfreeze: "all", "none", or the first trainable stage.
+    """
+    if unfreeze == "none":
+        return ()
+    return tuple(stages[0 if unfreeze == "all" else stages.index(unfreeze) :])
 
 
 def numbered(pattern: str, first: int, last: int, stage: str) -> Stages:
