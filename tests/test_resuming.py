@@ -63,6 +63,7 @@ CASES = {
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},
+    "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
 }
 MOMENTS = ["head  ", *(f"finetune  epoch {number}" for number in (1, 2, 3)), "\nvalidation acc"]

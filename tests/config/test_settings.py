@@ -177,7 +177,7 @@ def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
         FitConfig().with_settings({"head": head})
 
 
-@pytest.mark.parametrize("setting", [{"head_rate": 10.0}, {"layer_decay": 0.9}])
+@pytest.mark.parametrize("setting", [{"head_rate": 10.0}, {"layer_decay": 0.9}, {"ema": 0.9}])
 @pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
 def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skipped):
     (name,), (reason,) = setting, skipped

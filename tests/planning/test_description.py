@@ -74,6 +74,8 @@ def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
     (line,) = describe_regularization(PHASE)
     assert "weight decay 0.0001" in line
     assert line.endswith("clipped at 1")
+    averaged = DecidedFinetune(**vars(PHASE), ema=0.99, unfreeze="all", batch_norm="frozen")
+    assert describe_regularization(averaged) == [f"{line}, weights averaged over steps (EMA 0.99)"]
     solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
     assert describe_schedule(solved).startswith("L-BFGS, up to 9 iterations, L2 penalty chosen")
     assert describe_regularization(solved) == []

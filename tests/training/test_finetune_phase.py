@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from conftest import small_config
@@ -84,3 +85,38 @@ def test_head_and_stages_are_trained_at_their_own_rates(pictures, weights_file, 
     assert 0.1e-6 < most["block_2_conv"] < 3.1e-6
     assert 0.1e-2 < most["block_3_conv"] < 3.1e-2
     assert 0.1e-3 < np.abs(classifier.head.get_weights()[0] - 0.5).max() < 3.1e-3
+
+
+def test_the_average_of_the_weights_is_evaluated_and_kept(pictures, weights_file, tmp_path):
+    settings = {"epochs": 2, "unfreeze": "block_3", "batch_norm": "adapt"}
+    outcomes = {}
+    for name, more in {"own": {}, "average": {"ema": 0.9}}.items():
+        folder = tmp_path / name
+        given = materials_of(pictures, weights_file, folder, **settings, **more)
+        model, journal = given.classifiers.trained.model, given.journal
+        start, seen = model.get_weights(), []
+        note = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs, model=model, seen=seen: seen.append(
+                model.get_weights()
+            )
+        )
+        journal.callbacks = [note]
+        source = finetune(given, Trainable.of(given.config.finetune), None)
+        outcomes[name] = (model, seen)
+    (_, own), (model, seen) = outcomes.values()
+    # Training does not see the average.
+    for ours, theirs in zip(seen[-1], own[-1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    steps = {1: 3, 2: 6}[journal.history.best.epoch]
+    expected = [weight.astype("float64") for weight in start]
+    for step in range(steps):
+        kept = min(0.9, (2 + step) / (11 + step))
+        expected = [kept * a + (1 - kept) * w for a, w in zip(expected, seen[step], strict=True)]
+    for ours, theirs in zip(journal.best.arrays, expected, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-6)
+    # What is recorded is the score of the average.
+    journal.restore_best(model)
+    given.classifiers.update_exact()
+    predictor = source.predictor("validation")
+    loss, _ = given.classifiers.trained.objective.scores(predictor.outputs(), predictor.labels, 0.0)
+    assert loss == pytest.approx(journal.history.best.validation_loss, rel=1e-6)

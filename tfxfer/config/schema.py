@@ -35,7 +35,7 @@ BUNDLED_DATA = "digits"
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
 # The settings that only ever change how the backbone is fine-tuned.
-_OF_FINETUNING = ("head_rate", "layer_decay")
+_OF_FINETUNING = ("head_rate", "layer_decay", "ema")
 
 # The headings of `--help`, in their order.
 _DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
@@ -133,6 +133,12 @@ class FinetuneConfig(PhaseConfig):
         "Factor of the learning rate from each stage to the one before it.",
         above=0,
         maximum=1,
+    )
+    ema: float = setting(
+        0.0,
+        "Momentum of an average of the weights that is evaluated and kept; 0 disables it.",
+        minimum=0,
+        below=1,
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0

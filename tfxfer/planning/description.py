@@ -198,9 +198,11 @@ def _counted(number: float, unit: str) -> str:
 
 
 def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:
-    """Returns a line on weight decay and gradient clipping, or no line if there are none."""
+    """Returns a line on weight decay, clipping and averaging, or no line if there are none."""
     parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
     parts += [f"gradient norm clipped at {phase.clip_norm:g}"] if phase.clip_norm else []
+    if isinstance(phase, DecidedFinetune) and phase.ema:
+        parts.append(f"weights averaged over steps (EMA {phase.ema:g})")
     return [", ".join(parts)] if parts else []
 
 

@@ -34,7 +34,9 @@ def finetune(
         factors = classifiers.trained.rate_factors(
             trainable.unfreeze, settings.head_rate, settings.layer_decay
         )
-        phase = Phase("finetune", settings, config.augment, settings.patience, factors)
+        phase = Phase(
+            "finetune", settings, config.augment, settings.patience, factors, settings.ema
+        )
         train_on_images(given, phase, source, checkpoint)
     return source
 

@@ -55,6 +55,7 @@ class Phase:
         augment: Augmentation of the training images.
         patience: Epochs without improvement before early stopping; 0 disables it.
         rate_factors: See `build_optimizer`.
+        ema: See `PhaseTraining`.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Phase:
     augment: AugmentConfig = NO_CHANGES
     patience: int = 0
     rate_factors: Mapping[int, float] | None = None
+    ema: float = 0.0
 
 
 def train_on_images(
@@ -107,5 +109,6 @@ def train_on_images(
         validate=validate,
         objective=objective,
         rate_factors=phase.rate_factors,
+        ema=phase.ema,
         patience=phase.patience,
     ).run(checkpoint)

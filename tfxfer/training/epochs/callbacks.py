@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfxfer.errors import DivergenceError
 from tfxfer.runs.history import Epoch, History
@@ -200,13 +201,21 @@ class Checkpointing(keras.callbacks.Callback):
         journal: Journal of the run.
         first_step: Steps of the resumed epoch that were taken before.
         wait: Returns the number of epochs since the best one.
+        more: Returns what a checkpoint holds besides the state of model and optimizer.
     """
 
-    def __init__(self, journal: Journal, first_step: int, wait: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        first_step: int,
+        wait: Callable[[], int],
+        more: Callable[[], Mapping[str, list[np.ndarray]]] = dict,
+    ) -> None:
         super().__init__()
         self._journal = journal
         self._before = first_step
         self._wait = wait
+        self._more = more
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -252,4 +261,4 @@ class Checkpointing(keras.callbacks.Callback):
 
     def _write(self, epoch: int, step: int) -> None:
         state = {"epoch": epoch, "step": step, "waited": self._wait()}
-        self._journal.write(state, training_state(self.model))
+        self._journal.write(state, {**training_state(self.model), **self._more()})

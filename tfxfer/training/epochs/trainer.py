@@ -19,6 +19,7 @@ from tfxfer.runs.budget import affordable_epochs
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
 from tfxfer.system.files import replacing
+from tfxfer.training.epochs.averaging import NoAverage, WeightAverage
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, compiled_view, phase_length, run_epochs
 from tfxfer.training.epochs.state import restore_metrics, restore_training_state, training_state
@@ -51,6 +52,8 @@ class PhaseTraining:
         part: The part of the classifier that `kept` is.
         max_steps_per_execution: See `compiled_view`.
         rate_factors: See `build_optimizer`.
+        ema: Momentum of the average of the weights, which is evaluated and kept in their place; 0
+            for the weights themselves.
         patience: Epochs without improvement before early stopping; 0 disables it.
     """
 
@@ -66,6 +69,7 @@ class PhaseTraining:
     part: Literal["head", "model"] = "model"
     max_steps_per_execution: int = 1
     rate_factors: Mapping[int, float] | None = None
+    ema: float = 0.0
     patience: int = 0
 
     @functools.cached_property
@@ -104,9 +108,15 @@ class PhaseTraining:
         out_of_time = journal.budget.is_exhausted and journal.best is not None
         if epoch >= epochs or (self.patience and wait >= self.patience) or out_of_time:
             return
+        average = self._average(checkpoint)
+
+        def validate() -> Scores:
+            with average.applied():
+                return self.validate()
 
         def keep_best() -> None:
-            journal.best = BestWeights(self.part, self.kept.get_weights())
+            with average.applied():
+                journal.best = BestWeights(self.part, self.kept.get_weights())
 
         def restore_epoch(number: int, logs: Mapping[str, Any] | None = None) -> None:
             if step and number == epoch:  # Keras has just reset them
@@ -114,19 +124,28 @@ class PhaseTraining:
 
         guess_loss = self.objective.guess_loss(view.output_shape[-1])
         course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
-        recorder = PhaseRecorder(journal.history, course, self.validate, keep_best, journal.say)
+        recorder = PhaseRecorder(journal.history, course, validate, keep_best, journal.say)
         callbacks = [
             keras.callbacks.LambdaCallback(on_epoch_begin=restore_epoch),
+            average,
             recorder,
             # After the recorder: a checkpoint includes the epoch in its history.
-            Checkpointing(journal, step, lambda: recorder.wait),
+            Checkpointing(journal, step, lambda: recorder.wait, average.state),
             *journal.callbacks,
         ]
+        remaining = {"epochs": epochs, "first_epoch": epoch, "first_step": step}
         with journal.interruptions.deferred():
-            run_epochs(
-                view, self.batches, callbacks, epochs=epochs, first_epoch=epoch, first_step=step
-            )
+            run_epochs(view, self.batches, callbacks, **remaining)
         journal.interruptions.check()
+
+    def _average(self, checkpoint: Checkpoint) -> WeightAverage | NoAverage:
+        """Returns the average of the weights, as far as it was in a checkpoint."""
+        if not self.ema:
+            return NoAverage()
+        average = WeightAverage(self.kept, self.ema)
+        if "average" in checkpoint.arrays:
+            average.restore(checkpoint.arrays)
+        return average
 
     def _within_budget(self) -> Self:
         """Returns the training shortened to the epochs and steps that fit into the time budget."""
