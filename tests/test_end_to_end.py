@@ -181,12 +181,22 @@ def test_mixed_precision_trains_and_exports_float32(pictures, weights_file, tmp_
     assert found == []
 
 
+RATES_AND_AVERAGE = {
+    "finetune-head-rate": 10,
+    "finetune-layer-decay": 0.5,
+    "finetune-ema": 0.9,
+    "batch-norm": "adapt",
+}
+
+
 @pytest.mark.slow
-def test_jax_trains_what_tensorflow_trains(pictures, weights_file, tmp_path):
+@pytest.mark.parametrize("more", [{}, RATES_AND_AVERAGE])
+def test_jax_trains_what_tensorflow_trains(more, pictures, weights_file, tmp_path):
     pytest.importorskip("jax", reason="the extra 'jax' is not installed")
     metrics = {}
     for backend in ("tensorflow", "jax"):
-        command = [sys.executable, "-c", "from tfxfer.cli import main; main()", "fit"]
+        program = "import small_network; from tfxfer.cli import main; main()"
+        command = [sys.executable, "-c", program, "fit"]
         settings = {
             "data": pictures,
             "backbone": SMALL_BACKBONE,
@@ -198,10 +208,13 @@ def test_jax_trains_what_tensorflow_trains(pictures, weights_file, tmp_path):
             "run": backend,
             "runs-dir": tmp_path / "runs",
             "export-dir": tmp_path / "saved_models",
+            **more,
         }
         for name, value in settings.items():
             command += [f"--{name}", str(value)]
-        subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, check=True)
+        path = os.pathsep.join([*map(str, sys.path), str(pathlib.Path(__file__).parent)])
+        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path}
+        subprocess.run(command, env=environment, check=True)
         metrics[backend] = json.loads((tmp_path / "runs" / backend / "metrics.json").read_text())
         assert (tmp_path / "saved_models" / backend / "1" / "saved_model.pb").is_file()
     for split in ("validation", "test"):
