@@ -92,9 +92,9 @@ def workplace(finished, pictures, tmp_path_factory):
 
 def run(program, folder):
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", f"import small_network\n{program}"],  # the backbone of the run
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         text=True,
         check=False,

@@ -36,5 +36,5 @@ def test_an_option_of_another_format_is_refused(options, named):
 
 def test_what_is_a_default_is_no_option_of_another_format():
     done = CliRunner().invoke(app.main, ["export", "no-such-model", "--quantization", "none"])
-    assert "'no-such-model' is neither the directory of a run" in done.output
+    assert "There is no model 'no-such-model'" in done.output
     assert export.name == "export"

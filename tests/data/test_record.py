@@ -93,5 +93,5 @@ def test_an_evaluation_sees_the_splits_of_the_run_whatever_was_added_since(finis
     assert evaluation.data == result.metrics["data"]["name"]
     (tested,) = [row for row in used if row["split"] == "test"][:1]
     (data / "test" / tested["label"] / tested["path"].rpartition("/")[2]).unlink()
-    with pytest.raises(DataError, match="Cannot read 1 image; replace or remove what is listed"):
+    with pytest.raises(DataError, match="Cannot read 1 image; replace or remove them"):
         evaluate(run)

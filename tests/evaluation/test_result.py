@@ -59,6 +59,9 @@ def test_the_intervals_are_those_of_whole_matrices():
     labels = generator.integers(7, size=90)
     probabilities = generator.random((90, 7), dtype=np.float32)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
+    losses = metrics.example_losses(probabilities, labels)
+    order = np.lexsort((losses, probabilities.argmax(axis=1), labels))  # that of the samples
+    probabilities, labels = probabilities[order], labels[order]
     predicted = probabilities.argmax(axis=1)
 
     def numbers(chosen):
@@ -106,3 +109,15 @@ def test_the_json_grows_with_the_classes_and_not_with_their_square():
     sizes = [len(json.dumps(many_classes(number).as_json())) for number in (600, 1200)]
     assert sizes[1] < 2.2 * sizes[0]
     assert sizes[1] < 400_000
+
+
+def test_intervals_do_not_depend_on_the_order_of_the_images(predictions):
+    probabilities, labels = predictions
+    probabilities = probabilities.astype("float32")
+    order = np.random.default_rng(1).permutation(len(labels))
+    one, other = (
+        evaluate_predictions("flowers", "test", tuple("abcde"), probabilities[rows], labels[rows])
+        for rows in (np.arange(len(labels)), order)
+    )
+    for name, ends in one.intervals.items():
+        assert other.intervals[name] == pytest.approx(ends, abs=1e-9)

@@ -99,7 +99,7 @@ def png_header(height, width):
         (b"", r"it is empty"),
         (b"hello", r"it is not a JPEG, PNG, BMP, GIF or WebP file"),
         (b"\xff\xd8\xff", r"it is incomplete"),
-        ("cut", r"it is an incomplete JPEG file"),
+        ("cut", r"it is a truncated JPEG file"),
         (png_header(10_001, 10_000), r"it has 100010000 pixels; at most 100,000,000 are decoded"),
     ],
 )

@@ -73,7 +73,8 @@ def test_class_names_that_are_not_utf_8_are_refused(tmp_path):
 def test_what_is_no_model_is_refused(tmp_path, finished):
     result, _ = finished
     with pytest.raises(
-        UsageError, match="is neither the directory of a run or of a SavedModel nor a '.keras"
+        UsageError,
+        match="Give a run such as 'runs/NAME', the directory of a SavedModel, or a '.keras",
     ):
         load(tmp_path / "none.keras")
     with pytest.raises(UsageError, match="is not a run: it has no 'config.toml'"):

@@ -115,7 +115,7 @@ def fit(
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(FitConfig, config, settings, run)
     if run is not None and run.is_finished:
-        say(f"The run '{run.path}' is already finished.")
+        say(f"The run '{run.path}' is already finished. To train again, use another --run.")
         metrics = read_metrics(run)
         if metrics.export is None:
             raise UsageError(

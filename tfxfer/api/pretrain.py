@@ -102,7 +102,7 @@ def pretrain(
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(PretrainConfig, config, settings, run)
     if run is not None and run.is_finished:
-        say(f"The run '{run.path}' is already finished.")
+        say(f"The run '{run.path}' is already finished. To train again, use another --run.")
         return PretrainResult(run.path, run.backbone, read_metrics_json(run))
     with Interruptions() as interruptions:
         plan = make_pretrain_plan(asked)

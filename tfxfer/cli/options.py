@@ -25,7 +25,7 @@ from tfxfer.system.run_layout import RunDirectory
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 OTHER_DATA = (
-    "Another dataset, as for fit, or the new place of the run's data.  [default: the run's data]"
+    "Another dataset, as for fit, or the new location of the run's data.  [default: the run's data]"
 )
 
 CONFIG_FILE = "Recipe (TOML file) with settings. Command-line options override it."

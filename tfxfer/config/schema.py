@@ -97,7 +97,7 @@ class HeadConfig(PhaseConfig):
         None, "L2 penalty on the weights, for L-BFGS.", unset="chosen on validation", minimum=0
     )
     augmented_views: int = setting(
-        0, "Augmented views of each image to train on, besides the image itself.", minimum=0
+        0, "Augmented versions of each image to add to the training features.", minimum=0
     )
     pooling: Literal["average", "max", "both", "flatten"] = setting(
         "average", "How feature maps become a feature vector."
@@ -118,7 +118,7 @@ class FinetuneConfig(PhaseConfig):
     optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Optimizer.")
     unfreeze: str | None = setting(
         None,
-        "What to train: 'all', 'none', or a stage of the backbone and all after it.",
+        "Part of the backbone to train: 'all', 'none', or a stage and all after it.",
         common=True,
         short="--unfreeze",
     )
@@ -151,7 +151,7 @@ class AugmentConfig:
 
     flip: bool | None = setting(None, "Flip half of the images horizontally.")
     shift: float | None = setting(
-        None, "Maximum shift, as a fraction of the side.", minimum=0, below=1
+        None, "Maximum shift, as a fraction of the image side.", minimum=0, below=1
     )
     zoom: float | None = setting(None, "Maximum zoom in or out, as a fraction.", minimum=0, below=1)
     rotation: float | None = setting(None, "Maximum rotation in degrees.", minimum=0, maximum=180)
@@ -177,19 +177,19 @@ class RunConfig:
         None,
         "Folder of the TFDS datasets.",
         group=_DATA,
-        unset="TFDS_DATA_DIR, else that of TFDS",
+        unset="TFDS_DATA_DIR, else the default of TFDS",
         is_path=True,
     )
     validation_fraction: float | None = setting(
         None,
-        "Fraction of the training images to split off for validation, if the data have none.",
+        "Fraction of the training images to split off for validation, if there is no such split.",
         group=_DATA,
         above=0,
         below=1,
     )
     test_fraction: float | None = setting(
         None,
-        "Fraction to split off for testing, if the data have neither validation nor test.",
+        "Fraction to split off for testing, if there are no validation and test splits.",
         group=_DATA,
         above=0,
         below=1,
@@ -247,7 +247,7 @@ class RunConfig:
     )
     memory_gigabytes: float = setting(
         2.0,
-        "Maximum memory for decoded images, and as much again for features.",
+        "Maximum memory for decoded images, and the same amount for features.",
         group=_PERFORMANCE,
         minimum=0,
     )
@@ -273,7 +273,7 @@ class RunConfig:
     )
     checkpoint_minutes: float = setting(
         5.0,
-        "Minutes between checkpoints within an epoch; 0 saves only at its end.",
+        "Minutes between checkpoints within an epoch; 0 saves at its end only.",
         group=_RUN,
         minimum=0,
     )

@@ -205,10 +205,16 @@ class EvaluationResult:
 def _intervals(
     probabilities: npt.NDArray[np.float32], y_true: npt.NDArray[np.int64]
 ) -> dict[str, tuple[float, float]]:
-    """Returns the bootstrap intervals of all metrics, computed on the same samples."""
+    """Returns the bootstrap intervals of all metrics, computed on the same samples.
+
+    They do not depend on the order of the images, which a fit and a later evaluation may differ in.
+    """
     num_classes = probabilities.shape[1]
+    losses = metrics.example_losses(probabilities, y_true)
+    order = np.lexsort((losses, probabilities.argmax(axis=1), y_true))
+    probabilities, y_true, losses = probabilities[order], y_true[order], losses[order]
     y_pred, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    is_correct, losses = y_pred == y_true, metrics.example_losses(probabilities, y_true)
+    is_correct = y_pred == y_true
     in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
 
     def statistics(drawn: npt.NDArray[np.int64]) -> dict[str, float]:

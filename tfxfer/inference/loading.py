@@ -59,8 +59,8 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         return _load_model(run.model, config)
     if not path.is_file():
         raise UsageError(
-            f"'{path}' is neither the directory of a run or of a SavedModel nor a '.keras' or "
-            "'.h5' file."
+            f"There is no model '{path}'. Give a run such as 'runs/NAME', the directory of a "
+            "SavedModel, or a '.keras' or '.h5' file."
         )
     trained = _load_model(path, None)
     for note in trained.notes:

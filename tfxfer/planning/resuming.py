@@ -43,8 +43,8 @@ def asked_settings(
     if missing and not run.is_finished:
         places = " or ".join(f"'{place}'" for place in missing)
         raise UsageError(
-            f"Cannot resume '{run.path}': its data are no longer in {places}. Give their new place "
-            "with --data."
+            f"Cannot resume '{run.path}': its data are no longer in {places}. Give their new "
+            "location with --data."
         )
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
 
@@ -87,5 +87,5 @@ def _check_same(run: RunDirectory, theirs: RunConfig, ours: RunConfig) -> None:
         was, now = theirs.get(key), ours.get(key)
         raise UsageError(
             f"Cannot resume '{run.path}': it was started with {key} {was!r}, now {now!r}. Give the "
-            f"settings of '{run.config}' to resume it, or choose another --run."
+            f"settings of '{run.config}' to resume it, or start another run with --run."
         )

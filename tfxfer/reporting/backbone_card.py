@@ -57,7 +57,8 @@ def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
         *scores,
         f"| best epoch | {metrics.epoch} of {config.epochs}, on validation |",
         f"| training time | {readable_seconds(metrics.training_seconds)}, {config.precision}, "
-        f"Keras {keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__} |",
+        f"Keras {keras.__version__} (backend {keras.backend.backend()}), "
+        f"TensorFlow {tf.__version__} |",
     ]
 
 

@@ -68,7 +68,7 @@ def _training(findings: Findings) -> list[str]:
         *(f"- {line}" for line in phases),
         "",
         "Reproduce with `tfxfer fit --config config.toml`. Versions: Keras "
-        f"{keras.__version__} on {keras.backend.backend()}, TensorFlow {tf.__version__}.",
+        f"{keras.__version__} (backend {keras.backend.backend()}), TensorFlow {tf.__version__}.",
     ]
 
 

@@ -75,8 +75,8 @@ def fill(template: str, **content: Any) -> str:
         style=_asset(folder / "style.css"),
         script=_asset(folder / "page.js"),
         date=datetime.date.today().isoformat(),
-        versions=f"tfxfer {__version__}, Keras {keras.__version__} on "
-        f"{keras.backend.backend()}, TensorFlow {tf.__version__}, Python "
+        versions=f"tfxfer {__version__}, Keras {keras.__version__} "
+        f"(backend {keras.backend.backend()}), TensorFlow {tf.__version__}, Python "
         f"{platform.python_version()}",
     )
     # File names need not be UTF-8, but the page is.

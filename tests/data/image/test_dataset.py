@@ -393,5 +393,5 @@ def test_images_that_are_kept_without_having_been_looked_at_are_never_replaced(d
     assert images.unreadable().tolist() == [1, 4, 6]
     some = images.without(np.array([0, 4]))
     assert some.unreadable().tolist() == [0, 4]
-    with pytest.raises(DataError, match="Cannot read 2 images; replace or remove what is listed"):
+    with pytest.raises(DataError, match="Cannot read 2 images; replace or remove them"):
         some.kept  # noqa: B018

@@ -138,8 +138,8 @@ NO_IMAGES = [
     (b"hello", "it is not a JPEG, PNG, BMP, GIF or WebP file"),
     (b"RIFF0000WAVEfmt 0123456789", "it is not a JPEG, PNG, BMP, GIF or WebP file"),
     (b"\xff\xd8\xff", "it is incomplete"),
-    (FILES["jpeg"][:400], "it is an incomplete JPEG file"),
-    (FILES["jpeg"][:-1], "it is an incomplete JPEG file"),
+    (FILES["jpeg"][:400], "it is a truncated JPEG file"),
+    (FILES["jpeg"][:-1], "it is a truncated JPEG file"),
     (FILES["png"][:20], "it is incomplete"),
     (FILES["gif"][:30], "it is a GIF file without a picture"),
     (

@@ -37,7 +37,7 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
     with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
         collected(make_batches(images, 3, **settings))
     first, *named = str(caught.value).splitlines()
-    assert first == "Cannot read 3 images; replace or remove what is listed:"
+    assert first == "Cannot read 3 images; replace or remove them:"
     assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
     assert named[1] == f"  {tmp_path}/4.png: it is empty"
     assert named[2].startswith(f"  {tmp_path}/6.png: ")

@@ -58,7 +58,7 @@ def test_unreadable_images_are_left_out_of_all_that_is_kept(
 
 def test_unreadable_images_stop_everything_unless_they_may_be_left_out(damaged, tmp_path):
     split = numbered(damaged)
-    with pytest.raises(DataError, match="what is listed, or leave it out with --bad-images"):
+    with pytest.raises(DataError, match="or skip them with --bad-images"):
         open_images({"validation": split}, settings_of(tmp_path, "error"))
     with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
         open_images({"train": split}, settings_of(tmp_path, "skip"))

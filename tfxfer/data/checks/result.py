@@ -159,5 +159,6 @@ class CheckResult:
             lines += [f"         {line}" for line in finding.affected.describe()]
             lines.append(f"       fit: {finding.action}")
         number = sum(finding.blocks for finding in self.findings)
-        verdict = f"{number} of these would stop fit." if number else "None of these stops fit."
+        errors = f"{number} error" + "s" * (number != 1)
+        verdict = f"fit would stop: {errors}." if number else "fit would run: no errors."
         return [*lines, "", verdict]

@@ -68,7 +68,7 @@ def _unreadable(examples: Examples, bad_images: BadImages) -> list[Finding]:
     action = (
         "leaves them out and lists them in skipped.csv"
         if skips
-        else "stops; replace or remove them, or leave them out with --bad-images skip"
+        else "stops; replace or remove them, or skip them with --bad-images skip"
     )
     message = _count(len(bad), "unreadable image")
     affected = examples.singly(bad, reasons.__getitem__)

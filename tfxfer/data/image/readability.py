@@ -17,7 +17,7 @@ from tfxfer.system.digests import ID_BYTES, Ids, code_digest, key_of
 from tfxfer.system.progress import Progress
 
 # What to do about unreadable images.
-REPLACE = "replace or remove what is listed"
+REPLACE = "replace or remove them"
 
 _CHECKED = 1024
 

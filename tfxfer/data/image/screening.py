@@ -39,7 +39,7 @@ def open_images(
     bad = {name: one.unreadable() for name, one in images.items()}
     if config.bad_images == "error" and any(len(places) for places in bad.values()):
         raise DataError(
-            unreadable_message(splits, bad, f"{REPLACE}, or leave it out with --bad-images skip")
+            unreadable_message(splits, bad, f"{REPLACE}, or skip them with --bad-images skip")
         )
     skipped: list[Unreadable] = []
     for name, places in bad.items():

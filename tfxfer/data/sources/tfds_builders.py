@@ -128,11 +128,13 @@ def _unknown(name: str, data_dir: str | None) -> str:
     }
     # The community's datasets are left out: listing them needs the network.
     known = {BUNDLED_DATA, *prepared, *tfds.list_builders(with_community_datasets=False)}
+    hint = did_you_mean(name, known)
     if "/" in name:
-        return f"There is no directory '{name}'.{did_you_mean(name, known)}"
+        return f"There is no directory '{name}'.{hint}"
+    hint = hint or f" Check the path. For a Hugging Face dataset write 'hf:{name}'."
     return (
-        f"There is no directory, TFDS dataset or prepared data in '{place}' called '{name}'."
-        f"{did_you_mean(name, known)}"
+        f"There is no directory and no TFDS dataset, built in or prepared in '{place}', called "
+        f"'{name}'.{hint}"
     )
 
 

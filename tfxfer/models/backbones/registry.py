@@ -62,5 +62,5 @@ def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
             f"Cannot load weights from '{weights}': it must be a .h5, .weights.h5 or .keras file."
         )
     if not path.exists():
-        raise UsageError(f"There is no weights file '{weights}'.")
+        raise UsageError(f"There is no weights file '{weights}'. Check the path.")
     return path

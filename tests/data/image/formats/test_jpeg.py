@@ -30,4 +30,4 @@ def test_the_exif_of_a_jpeg_is_found_behind_other_segments():
 
 def test_a_jpeg_that_is_cut_off_says_so():
     reason = jpeg.why_unreadable(tf.constant(FILES["jpeg"][:-1])).numpy()
-    assert reason == b"it is an incomplete JPEG file"
+    assert reason == b"it is a truncated JPEG file"

@@ -135,7 +135,7 @@ def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
         write(root, **{f"b__{number}.txt": b"cat"})
     (note, *_) = opened(root).notes
     assert note == (
-        f"left out of '{root}', not {FORMATS}: 7 files: b/0.txt, "
+        f"left out of '{root}' (not {FORMATS}): 7 files: b/0.txt, "
         "b/1.txt, b/2.txt, b/3.txt, b/4.txt and 2 more"
     )
 

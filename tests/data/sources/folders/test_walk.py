@@ -72,7 +72,7 @@ def test_files_without_a_known_extension_are_judged_by_how_they_begin(tmp_path):
     told = "\n".join(notes)
     for name in ("raw.nef", "copy.jpg.bak", "copy~", "half.crdownload", "film.thm", "notes.txt"):
         assert name in told
-    assert "HEIC files, which are not supported: 1 file: real.heic" in told
+    assert "HEIC files, which are not supported): 1 file: real.heic" in told
 
 
 def test_a_folder_with_the_name_of_a_picture_is_a_folder(tmp_path):

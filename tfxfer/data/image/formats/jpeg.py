@@ -41,7 +41,7 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     return tf.cond(
         _has_end(encoded),
         lambda: why_no_picture(height_and_width(encoded)),
-        lambda: tf.constant("it is an incomplete JPEG file"),
+        lambda: tf.constant("it is a truncated JPEG file"),
     )
 
 

@@ -141,7 +141,7 @@ class Walk:
             names = sorted(os.path.relpath(path, root) for path in found)
             nouns = ("folder", "folders") if all(found.values()) else ("entry", "entries")
             nouns = nouns if any(found.values()) else ("file", "files")
-            lines.append(f"left out of '{root}', {reason}: {first_few(names, *nouns)}")
+            lines.append(f"left out of '{root}' ({reason}): {first_few(names, *nouns)}")
         self._left_out.clear()
         return lines
 
