@@ -61,7 +61,7 @@ def checked(kind: str, count: int) -> dict[str, float]:
         formats=np.full(count, "JPEG", "U4"),
         heights_widths=np.full((count, 2), 224, np.int32),
         orientations=np.ones(count, np.int32),
-        looks=hashes_of(kind, count),
+        perceptual_hashes=hashes_of(kind, count),
         contrasts=np.full(count, 255, np.float32),
         peaks=np.full(count, 255, np.uint8),
     )

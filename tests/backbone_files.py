@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import os
-import re
 
 import h5py
 import keras
@@ -157,10 +156,6 @@ def assert_same_weights(model, expected):
 
 def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
-
-
-def message(text):
-    return f"^{re.escape(text)}$"
 
 
 def rewrite_layer_names(path, rename, order=list):

@@ -12,7 +12,7 @@ from tfxfer.config.schema import FitConfig
 
 SMALL_BACKBONE = SMALL.name
 
-COLOURS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
+COLORS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
 
 
 def scene(seed, size=(80, 60)):
@@ -56,13 +56,13 @@ def tf_example(content, label, name):
 
 
 def write_pictures(folder, count, *, size=(40, 48), seed=0):
-    """Writes noisy JPEG pictures, one folder per colour, and returns their folder."""
+    """Writes noisy JPEG pictures, one folder per color, and returns their folder."""
     generator = np.random.default_rng(seed)
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (folder / name).mkdir(parents=True)
         for number in range(count):
             noise = generator.integers(-30, 30, (*size, 3))
-            pixels = np.clip(np.array(colour) + noise, 0, 255).astype("uint8")
+            pixels = np.clip(np.array(color) + noise, 0, 255).astype("uint8")
             encoded = tf.io.encode_jpeg(pixels, quality=95).numpy()
             (folder / name / f"{number}.jpg").write_bytes(encoded)
     return folder
@@ -103,7 +103,7 @@ def cache_directory(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """A folder of pictures with `train` (7 of each colour), `validation` (3) and `test` (4)."""
+    """A folder of pictures with `train` (7 of each color), `validation` (3) and `test` (4)."""
     folder = tmp_path_factory.mktemp("pictures")
     for seed, (split, count) in enumerate({"train": 7, "validation": 3, "test": 4}.items()):
         write_pictures(folder / split, count, seed=seed)
@@ -128,14 +128,14 @@ def write_weights(name, image_size, path):
             layer.momentum = 0.0
     generator = np.random.default_rng(0)
     noise = generator.normal(size=(32, image_size, image_size, 3))
-    colours = generator.normal(size=(32, 1, 1, 3))
-    centre, spread = {
+    colors = generator.normal(size=(32, 1, 1, 3))
+    center, spread = {
         "symmetric": (0, 0.5),
         "torch": (0, 1),
         "caffe": (0, 64),
         "inside": (128, 64),
     }[BACKBONES[name].pixels]
-    backbone((centre + spread * (noise + colours)).astype("float32"), training=True)
+    backbone((center + spread * (noise + colors)).astype("float32"), training=True)
     backbone.save_weights(path)
     return path
 
@@ -153,7 +153,7 @@ def finished(pictures, weights_file, tmp_path_factory):
     from tfxfer.api.fit import fit
 
     directory = tmp_path_factory.mktemp("finished")
-    settings = {"run": "colours", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
+    settings = {"run": "colors", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
     config = small_config(pictures, weights_file, directory, **settings)
     lines = []
     return fit(config, say=lines.append), lines

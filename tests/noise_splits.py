@@ -57,8 +57,8 @@ def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
     return [numbers[image.tobytes()] for image in shown]
 
 
-def damaged_split(folder):
-    """Returns a split of seven files: one that is damaged, one empty, one that vanishes."""
+def corrupt_split(folder):
+    """Returns a split of seven files: one that is corrupt, one empty, one that vanishes."""
     paths = [folder / f"{index}.png" for index in range(7)]
     for path, image in zip(paths, noise(7), strict=True):
         path.write_bytes(tf.io.encode_png(image).numpy())

@@ -54,7 +54,7 @@ def test_another_writing_takes_the_place_of_the_first(cache):
 
 @pytest.mark.parametrize("what", ["rows", "index"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "gone"])
-def test_a_damaged_entry_is_as_good_as_none_and_can_be_written_again(cache, what, damage):
+def test_a_corrupt_entry_is_as_good_as_none_and_can_be_written_again(cache, what, damage):
     write(cache)
     name = next(name for name in files(cache) if what in name)
     path = cache.directory / name

@@ -133,7 +133,7 @@ def test_another_zip_file_is_no_model(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("kept", [0.3, 0.9])
-def test_a_damaged_file_is_named(model, suffix, kept, tmp_path):
+def test_a_corrupt_file_is_named(model, suffix, kept, tmp_path):
     path = tmp_path / f"model{suffix}"
     model.save(path)
     content = path.read_bytes()
@@ -142,7 +142,7 @@ def test_a_damaged_file_is_named(model, suffix, kept, tmp_path):
         read_model(path)
 
 
-def test_an_archive_without_its_weights_is_damaged(model, tmp_path):
+def test_an_archive_without_its_weights_is_corrupt(model, tmp_path):
     model.save(tmp_path / "whole.keras")
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(path, "w") as part:

@@ -67,7 +67,7 @@ PHASE = GradientPhase(
 )
 
 
-def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
+def test_a_phase_is_told_by_its_epochs_rate_and_regularization():
     assert describe_schedule(PHASE).split(", ") == [
         *("AdamW", "1 epoch", "learning rate 0.001", "warmup 0.5 epochs", "cosine decay"),
     ]

@@ -42,7 +42,7 @@ def write_litert(
     `resize_tensor_input` or by calling the signature's runner with a larger array.
 
     Input and output are float32 with int8 weights, too: the same client code serves every file. The
-    first operation makes int8 of the image, in steps of about one grey level.
+    first operation makes int8 of the image, in steps of about one gray level.
 
     Measured on 150 validation pictures of ants and bees, MobileNetV2 at 224 pixels, 100 pictures
     for calibration: 8.9, 4.5 and 2.7 MB for "none", "float16" and "int8"; the model's class for
@@ -115,7 +115,7 @@ def read_litert(path: pathlib.Path) -> Predict:
 
     Raises:
         UsageError: There is no such file, or a package is missing.
-        RunError: The file is damaged.
+        RunError: The file is corrupt.
     """
     with extra("litert"):
         from ai_edge_litert.interpreter import Interpreter

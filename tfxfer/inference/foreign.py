@@ -2,7 +2,7 @@
 
 What such a model must be:
 
-- one input: square images of a fixed size, RGB or grey, the channels last, values in [0, 255];
+- one input: square images of a fixed size, RGB or gray, the channels last, values in [0, 255];
 - one output, (batch, num_outputs): probabilities of the classes (softmax), their logits (no
   activation), or, for two classes, one unit that is the probability (sigmoid) or the logit of the
   second, as the binary labels of `keras.utils.image_dataset_from_directory` have it.
@@ -25,7 +25,7 @@ from tfxfer.inference.meaning import (
     only_one,
     scales_pixels,
 )
-from tfxfer.inference.model_files import without_colours
+from tfxfer.inference.model_files import without_colors
 from tfxfer.models.layers import in_float32
 from tfxfer.system.devices import without_xla
 
@@ -92,7 +92,7 @@ def check_finite(probabilities: np.ndarray, path: pathlib.Path) -> np.ndarray:
     """Returns probabilities as they are, or raises a RunError where some are not numbers."""
     if not np.isfinite(probabilities).all():
         raise RunError(
-            f"The model '{path}' gives NaN instead of probabilities: its weights are damaged, its "
+            f"The model '{path}' gives NaN instead of probabilities: its weights are corrupt, its "
             "training diverged, or it is not made for RGB in [0, 255]."
         )
     return probabilities
@@ -185,7 +185,7 @@ def _adapted(model: keras.Model, shape: tuple[int, ...], meaning: str) -> keras.
 
 def _reason(error: Exception) -> str:
     """Returns the line of an error that says what is wrong, without its full stop."""
-    lines = [line.strip() for line in without_colours(str(error)).splitlines()]
+    lines = [line.strip() for line in without_colors(str(error)).splitlines()]
     where = ("[[", "Exception encountered when calling")
     lines = [line for line in lines if line and not line.startswith(where)] or [repr(error)]
     # TensorFlow tells first where, and then what.
@@ -194,7 +194,7 @@ def _reason(error: Exception) -> str:
 
 
 def _probe(size: int) -> np.ndarray:
-    """Returns two images to try a model on: noise, and plain grey."""
+    """Returns two images to try a model on: noise, and plain gray."""
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3))
     return np.stack([noise, np.full_like(noise, 128)]).astype(np.float32)
 

@@ -78,7 +78,7 @@ def _sides(
         path: Of the model, for messages.
         received: The shape in words, likewise.
     """
-    if len(shape) == 2:  # grey without channels, as MNIST has it
+    if len(shape) == 2:  # gray without channels, as MNIST has it
         return shape[0], shape[1], 1
     if len(shape) == 3 and shape[-1] in (1, 3):
         return shape[0], shape[1], 1 if shape[2] == 1 else 3
@@ -90,7 +90,7 @@ def _sides(
     if len(shape) == 3:
         raise RunError(
             f"The model '{path}' takes images of {shape[-1]} channels ({received}); allowed are 3 "
-            "(RGB) and 1 (grey)."
+            "(RGB) and 1 (gray)."
         )
     raise RunError(
         f"The model '{path}' does not take a batch of images: {received}; allowed are "

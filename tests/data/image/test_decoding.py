@@ -1,4 +1,4 @@
-"""What an image is, from its file to the square the model sees; Pillow is the judge."""
+"""What an image is, from its file to the square the model sees; compared with Pillow."""
 
 import io
 import struct
@@ -121,7 +121,7 @@ def test_format_orientation_and_size_are_told(name):
         b"Exif\0\0",
     ],
 )
-def test_a_damaged_exif_block_says_nothing(exif):
+def test_a_corrupt_exif_block_says_nothing(exif):
     jpeg = FILES["jpeg"]
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif
     for content in (
@@ -141,7 +141,7 @@ NO_IMAGES = [
     (FILES["jpeg"][:400], "it is an incomplete JPEG file"),
     (FILES["jpeg"][:-1], "it is an incomplete JPEG file"),
     (FILES["png"][:20], "it is incomplete"),
-    (FILES["gif"][:30], "it is a GIF file without a picture"),
+    (FILES["gif"][:30], "it is a GIF file without an image"),
     (
         b"BM" + bytes(100),
         "it is an unsupported kind of BMP file; convert it to PNG, for example",
@@ -195,7 +195,7 @@ def test_where_tiff_is_read_a_refusal_names_it():
 
 
 @pytest.mark.parametrize("content", [FILES["png"][:200], FILES["gif"][:300], FILES["png"][:-30]])
-def test_a_file_that_is_damaged_inside_raises_an_error_with_a_short_reason(content):
+def test_a_file_that_is_corrupt_inside_raises_an_error_with_a_short_reason(content):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(content))
     message = readable_reason(caught.value)
@@ -254,7 +254,7 @@ def test_whatever_happens_to_a_file_it_is_an_image_or_an_error():
     ("height", "width", "size"),
     [(53, 37, 20), (53, 37, 64), (200, 300, 224), (100, 100, 99), (500, 20, 32), (8, 8, 32)],
 )
-def test_the_middle_square_is_resized_within_one_grey_level_of_pillow(height, width, size):
+def test_the_middle_square_is_resized_within_one_gray_level_of_pillow(height, width, size):
     noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     side, top, left = min(height, width), max(height - width, 0) // 2, max(width - height, 0) // 2
     square = Image.fromarray(noise).crop((left, top, left + side, top + side))

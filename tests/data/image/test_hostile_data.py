@@ -1,4 +1,4 @@
-"""Damaged and hostile files through the commands: each is named, nothing else happens."""
+"""Corrupt and hostile files through the commands: each is named, nothing else happens."""
 
 import json
 import re
@@ -96,7 +96,7 @@ def check_mutated(folder, finished, count):
     assert set(re.findall(r"^Error: (/.*?): ", done.stderr, re.MULTILINE)) == bad
     done = run("fit", "--data", folder, "--backbone", "resnet10_small", "--runs-dir", folder)
     assert done.exit_code == 1
-    assert f"Cannot read {len(bad):,} images; replace or remove what is listed" in done.output
+    assert f"Cannot read {len(bad):,} images" in done.output
     # An image of the size that some headers state would take 13 GB.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_500_000
     return bad

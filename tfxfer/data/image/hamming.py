@@ -107,7 +107,7 @@ def _link(hashes: Hashes, members: Integers, radius: int, groups: _Groups) -> No
     if len(members) <= _SMALL:
         _compare_all(own, members, radius, groups)
         return
-    # Neighbouring bits say much the same of a picture: each band has some from everywhere.
+    # Neighboring bits say much the same of a picture: each band has some from everywhere.
     bands = [bits[start :: radius + 1] for start in range(radius + 1)]
     sizes = [np.unique(_keys(own, band), return_counts=True)[1] for band in bands]
     cost = sum(int(np.square(size, dtype=np.float64).sum()) for size in sizes)

@@ -63,7 +63,7 @@ def open_tfrecords(path: pathlib.Path, *, needs_train: bool = True) -> Source:
 
     Raises:
         UsageError: The examples are not of that form, or of one class.
-        DataError: A file is damaged; the message names it and the record.
+        DataError: A file is corrupt; the message names it and the record.
     """
     files, notes = _by_split(path, needs_train)
     shards = {name: _read(members) for name, members in files.items()}
@@ -109,7 +109,7 @@ class _Shards:
     digests: Ids
 
     def split(self, numbers: list[int]) -> Split:
-        """Returns the examples, labelled by the places of their numbers among all."""
+        """Returns the examples, labeled by the places of their numbers among all."""
         paths = [str(file) for file in self.files]
         compressions = [_compression(file) for file in self.files]
         starts = np.concatenate([[0], np.cumsum(self.counts)])

@@ -15,7 +15,8 @@ def test_lines_of_a_csv_are_numbered_as_they_stand_in_the_file():
         (3, {"path": "a.png", "label": "cat", "weight": "1.5"}),
         (5, {"path": "b.png", "label": "dog", "weight": ""}),
     ]
-    assert notes == ["fields of 'list.csv' are separated by semicolons"]
+    (note,) = notes
+    assert all(part in note for part in ("'list.csv'", "semicolons"))
 
 
 def test_values_of_json_are_text():

@@ -58,7 +58,7 @@ def test_an_output_that_cannot_be_is_found_out_before_anything_else(
 
 
 def test_a_result_that_cannot_be_written_in_the_end_is_printed(tmp_path):
-    from tfxfer.cli.judging import _print_result
+    from tfxfer.cli.evaluating import _print_result
 
     for place, reason in (
         (tmp_path / "gone" / "x.json", "no directory"),
