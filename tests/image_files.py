@@ -1,4 +1,4 @@
-"""Files of one picture in every format and of many kinds, and what Pillow shows of them."""
+"""One image as a file of every format and kind, and what Pillow decodes from it."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 
 def picture(height: int, width: int) -> Image.Image:
-    """Returns a smooth colorful picture, so that JPEG keeps most of it."""
+    """Returns a smooth, colorful image, which JPEG hardly changes."""
     coarse = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
@@ -77,14 +77,14 @@ FILES = {
 
 
 def exif_of(number: int, order: str = "<", size: int = 26) -> bytes:
-    """Returns a block of EXIF that states an orientation, or less of it."""
+    """Returns an EXIF block that states an orientation, or the start of one."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     table = struct.pack(order + "HHHIHH", 1, 0x112, 3, 1, number, 0)
     return b"Exif\0\0" + (mark + struct.pack(order + "I", 8) + table + bytes(4))[:size]
 
 
 def orientations():
-    """Yields files on their side, of every orientation in every format that can say so."""
+    """Yields files of every orientation in every format that can state it."""
     for number in range(1, 9):
         for order, name in (("<", "little"), (">", "big")):
             exif = exif_of(number, order)
@@ -94,7 +94,7 @@ def orientations():
         yield f"webp {number}", file_of(PICTURE, "WebP", lossless=True, exif=exif)
     jpeg = FILES["jpeg"]
     segment = b"\xff\xe1" + struct.pack(">H", 2 + len(exif_of(6))) + exif_of(6)
-    tables = jpeg.index(b"\xff\xdb")  # after JFIF, a comment and a byte that fills up
+    tables = jpeg.index(b"\xff\xdb")  # after JFIF, a comment and a fill byte
     comment = b"\xff\xfe\0\x05abc\xff"
     yield "jpeg 6 after others", jpeg[:tables] + comment + segment + jpeg[tables:]
 
@@ -104,13 +104,13 @@ MATRIX = FILES | TURNED
 
 
 def png_of_16_bits(channels: int, color_type: int) -> tuple[bytes, np.ndarray]:
-    """Returns a PNG of 16 bits, written by its own rules, and its samples."""
+    """Returns a 16-bit PNG, written without Pillow, and its samples."""
     samples = np.random.default_rng(channels).integers(0, 2**16, (37, 53, channels), np.uint16)
     return tf.io.encode_png(samples).numpy(), samples
 
 
 def eagerly_and_in_a_graph(function, content):
-    """Returns what a function of bytes gives in both ways; it is traced once for all tests."""
+    """Returns the results of a function of bytes, eager and traced; it is traced once."""
     graph = GRAPHS.setdefault(function, tf.function(function))
     return [call(tf.constant(content)).numpy() for call in (function, graph)]
 
@@ -122,7 +122,7 @@ FORMAT_NAMES = {name.upper(): name for name in ("JPEG", "PNG", "BMP", "GIF", "We
 
 
 def of_size(name: str, height: int, width: int) -> bytes:
-    """Returns a file whose header states another size than its picture has."""
+    """Returns a file whose header states a wrong size."""
     content = bytearray(FILES[name])
     kind, start = {
         "jpeg": (">HH", content.find(b"\xff\xc0") + 5),

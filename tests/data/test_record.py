@@ -54,9 +54,7 @@ def test_what_is_used_and_what_is_not_are_written_down(corrupt, tmp_path):
             "reason": "it is empty",
         },
     ]
-    assert describe_skipped(run, skipped) == [
-        f"left out 2 images that cannot be read: {run.skipped}"
-    ]
+    assert describe_skipped(run, skipped) == [f"left out 2 unreadable images: {run.skipped}"]
     again = open_as_it_is(str(run.splits))
     for name, one in images.items():
         assert (again.splits[name].digests() == one.split.digests()).all()

@@ -156,7 +156,7 @@ def test_a_record_without_digests_knows_the_data_of_its_run_and_no_others(coin, 
     assert bound(open_as_it_is(str(grown)), seen).evaluation_split == "all"
 
 
-def test_without_a_record_nothing_is_carved_and_called_a_test(coin):
+def test_without_a_record_no_test_is_split_off(coin):
     found = bound(open_as_it_is(str(coin)), None)
     assert (dict(found.splits), found.evaluation_split, found.num_trained_on) == ({}, "all", None)
     assert sum(len(split) for split in found.part("all").values()) == 80

@@ -250,7 +250,7 @@ def test_a_download_of_something_else_leaves_nothing(keras_home, serve, publishe
     assert list(keras_home.rglob("*")) == [keras_home / "models"]
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(keras_home, monkeypatch):
+def test_a_silent_server_times_out(keras_home, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(tfxfer.models.weights, "_DOWNLOAD_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:

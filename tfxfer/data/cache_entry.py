@@ -83,7 +83,7 @@ class EntryFolder:
         shape: tuple[int, ...],
         about: Mapping[str, Any],
     ) -> Rows:
-        """Writes the entry in place of the one there was, and returns its rows, memory-mapped.
+        """Writes the entry, replacing any older one, and returns its rows, memory-mapped.
 
         After an error there is what there was before.
 

@@ -380,7 +380,7 @@ def test_images_are_named_by_their_numbers(make_split, memory_bytes):
 
 @pytest.fixture
 def corrupt(tmp_path):
-    """A split of seven files: one that is corrupt, one empty, one that vanishes."""
+    """A split of seven files: one corrupt, one empty, one missing."""
     return corrupt_split(tmp_path)
 
 

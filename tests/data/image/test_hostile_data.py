@@ -121,7 +121,7 @@ def test_a_thousand_mutated_files_are_named_and_a_fit_can_leave_them_out(tmp_pat
     places = ("--runs-dir", tmp_path / "runs", "--export-dir", tmp_path / "exports", "--run", "it")
     done = run("fit", *arguments, *places, "--finetune-epochs", "0")
     assert done.exit_code == 0
-    assert f"left out {len(bad):,} images that cannot be read: " in done.output
+    assert f"left out {len(bad):,} unreadable images: " in done.output
     lines = (tmp_path / "runs" / "it" / "skipped.csv").read_text().splitlines()[1:]
     assert {line.partition(",")[0] for line in lines} == bad
 

@@ -1,4 +1,4 @@
-"""Images that cannot be read are named, each with its reason."""
+"""Unreadable images are named, each with its reason."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tfxfer.errors import DataError
 
 @pytest.fixture
 def corrupt(tmp_path):
-    """A split of seven files: one that is corrupt, one empty, one that vanishes."""
+    """A split of seven files: one corrupt, one empty, one missing."""
     return corrupt_split(tmp_path)
 
 

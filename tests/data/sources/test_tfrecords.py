@@ -1,4 +1,4 @@
-"""TFRecord files: the forms they have, and what is said of those that cannot be used."""
+"""TFRecord files: their forms, and the errors of others."""
 
 import numpy as np
 import pytest

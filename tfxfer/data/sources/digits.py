@@ -19,12 +19,12 @@ def open_digits() -> Source:
 
     digits = load_digits()
     gray = np.round(digits.images * (255 / 16)).astype(np.uint8)  # from 0..16
-    pictures = tf.constant(np.repeat(gray[..., np.newaxis], 3, axis=-1))  # (1797, 8, 8, 3)
+    images = tf.constant(np.repeat(gray[..., np.newaxis], 3, axis=-1))  # (1797, 8, 8, 3)
     split = in_any_order(
         digits.target.astype(np.int64),
-        lambda index: tf.gather(pictures, index),
+        lambda index: tf.gather(images, index),
         lambda index: f"digits #{index}",
-        lambda: ids_of((picture.tobytes(),) for picture in gray),
+        lambda: ids_of((image.tobytes(),) for image in gray),
     )
     return Source(
         name=BUNDLED_DATA,

@@ -1,4 +1,4 @@
-"""Folders of images: how they are read, and what is said of those that cannot be."""
+"""Folders of images: supported layouts, and the errors of others."""
 
 import os
 
@@ -39,7 +39,7 @@ def paths(root, split):
     return [os.path.relpath(split.describe(index), root) for index in range(len(split))]
 
 
-def test_a_flat_folder_has_its_folders_as_classes_and_all_splits_are_carved(tmp_path):
+def test_the_folders_of_a_flat_folder_are_classes_and_all_splits_are_split_off(tmp_path):
     root = write(tmp_path / "my photos!", bees=[*range(10)], ants=[*range(20, 30)])
     source = opened(root)
     assert source.name == "my-photos"
@@ -78,7 +78,7 @@ def test_data_with_train_and_validation_have_no_test(tmp_path):
     assert list(opened(root).splits) == ["train", "validation"]
 
 
-def test_data_with_train_and_test_have_validation_carved_from_train(tmp_path):
+def test_validation_is_split_off_train_if_data_have_train_and_test(tmp_path):
     root = write(tmp_path, train__a=[*range(10)], train__b=[*range(10)], test__a=[10], test__b=[11])
     source = opened(root, validation_fraction=0.3)
     sizes = {name: len(split) for name, split in source.splits.items()}

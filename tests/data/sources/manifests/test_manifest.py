@@ -1,4 +1,4 @@
-"""Manifests: what they may say, and what is said of those that cannot be read."""
+"""Manifests: their format, and the errors of invalid ones."""
 
 import dataclasses
 import json
@@ -99,7 +99,7 @@ def test_json_lines_say_the_same(folder):
     )
 
 
-def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
+def test_groups_are_not_divided_when_splits_are_split_off(tmp_path):
     files = [f"{number}.png" for number in range(100)]
     write_images(tmp_path, files)
     lines = [f"{file},{number % 2},{number // 5}" for number, file in enumerate(files)]
@@ -160,7 +160,7 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
         ),
     ],
 )
-def test_a_csv_that_cannot_be_used_is_an_error_that_names_the_line(folder, text, message):
+def test_an_invalid_csv_is_an_error_that_names_the_line(folder, text, message):
     path = manifest(folder, text)
     with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))
@@ -189,7 +189,7 @@ def test_a_csv_that_cannot_be_used_is_an_error_that_names_the_line(folder, text,
         ('{"path": "a.png", "label": null}', "has an empty 'label'"),
     ],
 )
-def test_json_that_cannot_be_used_is_an_error_that_names_the_line(folder, text, message):
+def test_invalid_json_is_an_error_that_names_the_line(folder, text, message):
     path = manifest(folder, text, "list.jsonl")
     with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))
