@@ -167,7 +167,7 @@ def _compare_all(own: Hashes, members: Integers, radius: int, groups: _Groups) -
         waiting = np.flatnonzero(labels[left] != largest)
         if not len(waiting):
             break
-        # Increasingly many before the groups are recomputed, which costs as much as many comparisons.
+        # Increasingly many before groups are recomputed, which costs as much as many comparisons.
         chosen = waiting[: 1 + (len(members) - len(left)) // 4]
         ones, others, num_compared = _near_pairs(own, left, chosen, labels, radius)
         if len(ones):

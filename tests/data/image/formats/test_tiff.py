@@ -92,13 +92,13 @@ def test_16_bits_keep_their_upper_8_also_where_white_is_zero():
     [
         (FILES["rgb"][:1000], "incomplete TIFF"),
         (FILES["lzw"][:1000], "TIFF"),
-        (FILES["rgb"][:4], "TIFF file that is corrupt"),
-        (FILES["rgb"][:8] + bytes(100), "TIFF file that is corrupt"),
+        (FILES["rgb"][:4], "corrupt TIFF file"),
+        (FILES["rgb"][:8] + bytes(100), "corrupt TIFF file"),
         (file_of(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"), "floating-point"),
         (file_of(Image.fromarray(np.ones((9, 9), np.int32)), "TIFF"), "32-bit"),
     ],
 )
-def test_a_tiff_that_cannot_be_read_says_why(content, reason):
+def test_an_unreadable_tiff_has_a_reason(content, reason):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(content), "the third: ", portable=False)
     message = readable_reason(caught.value)
