@@ -244,10 +244,10 @@ def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     version = export(run, data=str(tmp_path / "data"), min_accuracy=0.01, say=said.append)
     assert version == tmp_path / "project" / "saved_models" / "colors" / "1"
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    note = "left out of 'test': 3 images that the model was trained on"
-    assert f"note: {note}" in said
     facts = json.loads((version / "assets" / "tfxfer.json").read_text())
-    assert (facts["test"]["num_examples"], note in facts["test"]["notes"]) == (6, True)
+    assert facts["test"]["num_examples"] == 6
+    (note,) = [note for note in facts["test"]["notes"] if "left out of 'test': 3 images" in note]
+    assert f"note: {note}" in said
     seen = load(version).seen
     assert {name: len(rows) for name, rows in seen.digests.items()} == {
         "train": 21,
@@ -289,7 +289,7 @@ def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
 def test_a_place_that_is_read_only_is_named(finished, tmp_path):
     result, _ = finished
     tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match=r"no permission to write in '.*'. Choose another --expo"):
+    with pytest.raises(UsageError, match=r"no permission .*'.*'.* --expo"):
         export(result.run, export_dir=str(tmp_path / "exports"))
 
 
@@ -455,7 +455,7 @@ def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path):
+def test_invalid_outputs_of_a_conversion_are_refused_before_any_work(finished, tmp_path):
     result, _ = finished
     with pytest.raises(UsageError, match=r"Format 'keras' .* --output"):
         convert(result.run, "keras")
@@ -553,7 +553,7 @@ def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, p
         export(version)
 
 
-def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, tmp_path):
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(finished, tmp_path):
     result, _ = finished
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "classes.txt").write_text("cat\ndog\n")

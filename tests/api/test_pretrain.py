@@ -127,7 +127,7 @@ def test_it_is_transferred_with_its_weights_unchanged(pretrained, pictures, tmp_
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures, tmp_path):
+def test_a_killed_pretraining_resumes_to_the_same_result(pretrained, pictures, tmp_path):
     arguments = settings(pictures, tmp_path)
     options = [part for name, value in arguments.items() for part in (option_of(name), str(value))]
     command = [

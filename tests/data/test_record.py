@@ -60,7 +60,7 @@ def test_what_is_used_and_what_is_not_are_written_down(corrupt, tmp_path):
         assert (again.splits[name].digests() == one.split.digests()).all()
 
 
-def test_where_nothing_is_left_out_nothing_is_said(pictures, tmp_path):
+def test_without_skipped_images_there_is_no_note(pictures, tmp_path):
     config = small_config(pictures, "none", tmp_path, input_size=32)
     source = open_source(config)
     images, skipped = open_images(source.splits, config)

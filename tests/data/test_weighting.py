@@ -65,7 +65,7 @@ def test_weights_that_are_all_the_same_are_none(labels, weights, class_weights):
     assert training_weights(source(labels, weights).splits["train"], class_weights) is None
 
 
-def test_examples_of_weight_zero_are_left_out_and_their_number_is_said():
+def test_examples_of_weight_zero_are_left_out_with_a_note():
     weights = [1, 0, 1, 1, 0, 1, 0, 1]
     left = np.flatnonzero(weights)
     weighed = without_weightless(source(weights=weights))

@@ -263,8 +263,8 @@ def test_calibration_images_of_another_size_are_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("litert", r"to LiteRT: 'tf\.Erfinv' op is neither a custom op nor a flex op\.$"),
-        ("onnx", r"to ONNX: No Op registered for Erfinv with domain_version of 17\.$"),
+        ("litert", r"to LiteRT: .*'tf\.Erfinv'.*\.$"),
+        ("onnx", r"to ONNX: .*Erfinv.*\.$"),
     ],
 )
 def test_a_failed_conversion_is_one_line_and_leaves_all_as_it_was(tmp_path, name, reason):

@@ -23,7 +23,7 @@ def test_min_accuracy_applies_to_the_evaluation_split(tmp_path):
         check_accuracy(found, 0.6, tmp_path)
 
 
-def test_of_other_data_what_must_be_known_is_told(trained, pictures):
+def test_notes_on_other_data_are_printed(trained, pictures):
     said = []
     own = open_and_tell(trained, None, None, said.append)
     assert own.evaluation_split == "test"

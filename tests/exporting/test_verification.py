@@ -80,7 +80,7 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
     model = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(x))
     write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
     assert half_precision_nodes(tmp_path / "1")
-    with pytest.raises(ExportError, match=r"\d+ of its nodes use half precision, such as '"):
+    with pytest.raises(ExportError, match=r"\d+ of its nodes .*half precision.* '"):
         check(tmp_path / "1", model, files)
 
 

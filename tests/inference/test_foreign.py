@@ -197,7 +197,7 @@ def test_a_classifier_of_the_one_form_stays_itself():
     assert adapt(model).model is model
 
 
-def test_it_is_said_that_nothing_scales_the_pixels():
+def test_a_model_that_does_not_scale_pixels_has_a_note():
     image = keras.Input((8, 8, 3))
     x = Dense(3, "softmax")(keras.layers.Flatten()(image))
     (note,) = adapt(keras.Model(image, x)).notes
@@ -300,7 +300,7 @@ def test_a_model_that_does_not_run_is_refused_with_its_reason():
     assert "\n" not in str(error.value)
 
 
-def test_the_reason_of_keras_is_told_without_its_frame():
+def test_the_reason_of_keras_is_given_without_its_frame():
     cropped = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.RandomCrop(6, 6), keras.layers.Flatten(), Dense(3)]
     )

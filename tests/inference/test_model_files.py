@@ -92,7 +92,7 @@ def test_a_class_of_its_own_is_named(tmp_path):
         read_model(tmp_path / "model.keras")
 
 
-def test_what_this_keras_cannot_read_is_said_with_the_reason(model, tmp_path):
+def test_a_file_that_this_keras_cannot_read_is_named_with_the_reason(model, tmp_path):
     path = tmp_path / "model.h5"
     model.save(path)
     with h5py.File(path, "r+") as file:

@@ -129,7 +129,7 @@ def test_a_list_of_names_too_long_for_one_attribute_is_read(tmp_path):
     assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
-def test_layers_in_another_order_are_told_apart_by_name(tmp_path):
+def test_layers_in_another_order_are_matched_by_name(tmp_path):
     # conv_pw_7 to conv_pw_11 have equal shapes: by order alone they would be exchanged.
     original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.h5")
@@ -293,9 +293,7 @@ def test_a_file_with_two_such_networks_is_refused(tmp_path, name, problem):
         ("a.weights.h5", "which ... 'layers/normalization'"),
     ],
 )
-def test_a_second_normalization_of_the_same_shape_is_not_taken_for_the_first(
-    tmp_path, name, problem
-):
+def test_a_second_normalization_of_the_same_shape_is_ambiguous(tmp_path, name, problem):
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.Normalization()(inputs)
     builder = keras.src.applications.efficientnet.EfficientNet

@@ -100,7 +100,7 @@ def train(view, first, end):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("taken", [3, 4, 8])
-def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, taken, precision):
+def test_training_resumes_as_if_it_had_never_stopped(tmp_path, taken, precision):
     whole = build(precision=precision)
     expected = train(whole, 0, 9)
     first = build(precision=precision)

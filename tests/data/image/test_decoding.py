@@ -96,7 +96,7 @@ def test_the_exported_signature_sees_what_training_sees(signatures):
 
 
 @pytest.mark.parametrize("name", MATRIX)
-def test_format_orientation_and_size_are_told(name):
+def test_format_orientation_and_size_are_recognized(name):
     image = Image.open(io.BytesIO(MATRIX[name]))
     for found in eagerly_and_in_a_graph(decoded_format, MATRIX[name]):
         assert found.decode() == FORMAT_NAMES[image.format]

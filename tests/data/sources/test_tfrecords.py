@@ -124,7 +124,7 @@ def test_names_that_are_missing_in_the_labels_file_are_an_error(tmp_path):
         ([b"no example"], "'{}' ... #0 ... tf.train.Example"),
     ],
 )
-def test_records_that_cannot_be_used_are_an_error(tmp_path, records, message):
+def test_invalid_records_are_an_error(tmp_path, records, message):
     path = write(tmp_path / "all.tfrecord", *records)
     with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))

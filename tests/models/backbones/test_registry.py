@@ -105,7 +105,7 @@ def test_a_backbone_is_found_however_its_name_is_written(written, found):
     assert find_backbone(written) is BACKBONES[found]
 
 
-def test_no_two_names_are_told_apart_by_punctuation_alone():
+def test_no_two_names_differ_only_in_punctuation():
     assert all(find_backbone(name.upper().replace("_", "-")).name == name for name in BACKBONES)
 
 

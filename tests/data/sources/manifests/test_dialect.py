@@ -86,7 +86,7 @@ def opened(folder, content, name="list.csv"):
         (table() + ",,,\n\n", []),
     ],
 )
-def test_a_table_of_any_dialect_is_read_and_it_is_told_what_was_assumed(folder, content, notes):
+def test_a_table_of_any_dialect_is_read_with_notes_on_assumptions(folder, content, notes):
     source = opened(folder, content)
     told = "\n".join(note for note in source.notes if "not used" not in note)
     assert all(word in told for word in notes), told
