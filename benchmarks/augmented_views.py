@@ -43,7 +43,7 @@ def main() -> None:
                 config = config.with_settings({"finetune": {"unfreeze": "none"}})
                 with Interruptions() as interruptions:
                     metrics = train(make_plan(config), interruptions, say=lambda _: None).metrics
-            scores = metrics.judged
+            scores = metrics.evaluation_scores
             rows[f"{views} views"] = {
                 "accuracy": scores.accuracy,
                 "loss": scores.loss,

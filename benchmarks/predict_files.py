@@ -38,8 +38,8 @@ def write_files(folder: pathlib.Path, count: int) -> list[pathlib.Path]:
     paths = [folder / f"{number}.jpg" for number in range(count)]
     for path in paths:
         coarse = generator.integers(0, 256, (6, 6, 3)).astype("float32")
-        picture = tf.cast(tf.image.resize(coarse, (64, 64)), tf.uint8)
-        path.write_bytes(tf.io.encode_jpeg(picture).numpy())
+        image = tf.cast(tf.image.resize(coarse, (64, 64)), tf.uint8)
+        path.write_bytes(tf.io.encode_jpeg(image).numpy())
     return paths
 
 

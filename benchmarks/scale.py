@@ -61,7 +61,7 @@ def checked(kind: str, count: int) -> dict[str, float]:
         formats=np.full(count, "JPEG", "U4"),
         heights_widths=np.full((count, 2), 224, np.int32),
         orientations=np.ones(count, np.int32),
-        looks=hashes_of(kind, count),
+        perceptual_hashes=hashes_of(kind, count),
         contrasts=np.full(count, 255, np.float32),
         peaks=np.full(count, 255, np.uint8),
     )
@@ -117,8 +117,8 @@ def fitted(num_classes: int) -> dict[str, float]:
             for copy in range(2):
                 noise = generator.integers(-30, 30, coarse.shape)
                 pixels = np.clip(coarse + noise, 0, 255).astype(np.uint8)
-                picture = Image.fromarray(pixels).resize((16, 16), Image.Resampling.BICUBIC)
-                picture.save(own / f"{copy}.png")
+                image = Image.fromarray(pixels).resize((16, 16), Image.Resampling.BICUBIC)
+                image.save(own / f"{copy}.png")
         places = [f"--{name}={place / name}" for name in ("runs-dir", "export-dir", "cache-dir")]
         settings = ["--backbone", "resnet10_small", "--unfreeze", "none", "--run", "fit"]
         done = measuring.run(

@@ -1,9 +1,8 @@
-"""Backbones of random weights and the files that hold them, for the tests of loading."""
+"""Backbones with random weights and their files, for the tests of loading."""
 
 import dataclasses
 import functools
 import os
-import re
 
 import h5py
 import keras
@@ -19,7 +18,7 @@ EFFICIENTNET = BACKBONES["efficientnetb0"]
 
 
 def small_mobilenet(input_shape):
-    """A MobileNet of four blocks, with the names, the kinds and the order of its layers."""
+    """A MobileNet of four blocks with the layer names, types and order of the original."""
     inputs = x = keras.Input(input_shape)
     x = keras.layers.Conv2D(8, 3, 2, "same", use_bias=False, name="conv1")(x)
     x = keras.layers.BatchNormalization(name="conv1_bn")(x)
@@ -38,7 +37,7 @@ def small_mobilenet(input_shape):
 
 
 def small_xception(input_shape):
-    """An Xception of few channels and blocks: its shortcuts too have automatic names."""
+    """An Xception with few channels and blocks, and automatic names for its shortcuts."""
     inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(8, 3, 2, use_bias=False, name="block1_conv1")(inputs)
     x = keras.layers.BatchNormalization(name="block1_conv1_bn")(x)
@@ -65,7 +64,7 @@ def small_xception(input_shape):
 
 
 def smaller(backbone, builder, module=__name__, **arguments):
-    """Returns a backbone that is built with fewer layers and channels, in a tenth of the time."""
+    """Returns a backbone with fewer layers and channels, built in a tenth of the time."""
     return dataclasses.replace(
         backbone, builder=builder, module=module, builder_arguments=tuple(arguments.items())
     )
@@ -102,7 +101,7 @@ real_data = pytest.mark.skipif("TFXFER_REAL_DATA" not in os.environ, reason="nee
 
 
 def random_backbone(backbone, image_size=None, seed=0):
-    """A backbone no two of whose arrays are alike, batch statistics included."""
+    """Returns a backbone whose arrays all differ, including batch statistics."""
     model = load_backbone(backbone, image_size or backbone.min_size, weights="none")
     generator = np.random.default_rng(seed)
     model.set_weights([generator.uniform(0.5, 1.5, w.shape) for w in model.weights])
@@ -111,7 +110,7 @@ def random_backbone(backbone, image_size=None, seed=0):
 
 @functools.cache
 def shared_backbone(backbone, image_size=None):
-    """The same, but built once: for tests that do not change it."""
+    """Likewise, built once, for tests that do not change it."""
     return random_backbone(backbone, image_size)
 
 
@@ -141,7 +140,7 @@ def save(model, path):
 
 
 def use_up_automatic_names():
-    """Leaves the process-wide counters where other models of the process would."""
+    """Advances the process-wide name counters as other models would."""
     for _ in range(3):
         keras.layers.Conv2D(1, 1)
         keras.layers.BatchNormalization()
@@ -159,12 +158,8 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-def message(text):
-    return f"^{re.escape(text)}$"
-
-
 def rewrite_layer_names(path, rename, order=list):
-    """Gives the layers of a `.h5` file other names and another order, as other programs may."""
+    """Renames and reorders the layers of a `.h5` file, as other programs may."""
     with h5py.File(path, "r+") as file:
         group = file["model_weights"]
         names = [

@@ -1,4 +1,4 @@
-"""A headless Chromium that tells what a page asks for and what goes wrong in it."""
+"""A headless Chromium that records the requests and errors of a page."""
 
 import contextlib
 import shutil
@@ -11,7 +11,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 @dataclass
 class Seen:
-    """What a page did beside showing itself: what it printed, raised, asked for and popped up."""
+    """What a page did: console messages, errors, requests and dialogs."""
 
     messages: list = field(default_factory=list)
     errors: list = field(default_factory=list)
@@ -25,7 +25,7 @@ class Seen:
 
 @contextlib.contextmanager
 def open_browser():
-    """Yields a browser; the test is skipped where there is none."""
+    """Yields a browser, or skips the test if there is none."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.skip("there is no Chromium: install Debian's `chromium`, say")
@@ -41,7 +41,7 @@ def open_browser():
 
 @contextlib.contextmanager
 def open_page(browser, path, *, width=1400, scheme="light"):
-    """Yields a page that shows a file, and what it did beside."""
+    """Yields a page that shows a file, with its record."""
     seen = Seen()
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()

@@ -1,4 +1,4 @@
-"""The command line, as tests run it."""
+"""Runs the command line in tests."""
 
 import subprocess
 import sys

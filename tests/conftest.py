@@ -1,4 +1,4 @@
-"""Small real data and a small real backbone, for the tests of what is built on them."""
+"""Fixtures: small image data and a small backbone."""
 
 import io
 
@@ -12,29 +12,29 @@ from tfxfer.config.schema import FitConfig
 
 SMALL_BACKBONE = SMALL.name
 
-COLOURS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
+COLORS = {"blue": (30, 30, 200), "green": (30, 200, 30), "red": (200, 30, 30)}
 
 
 def scene(seed, size=(80, 60)):
-    """Returns a picture of soft patches, as photographs have them; the size is (width, height)."""
+    """Returns an image of soft patches, like a photograph; the size is (width, height)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
 def file_of(image, kind, **options):
-    """Returns the content of a picture's file, as Pillow writes it."""
+    """Returns the content of an image file written by Pillow."""
     content = io.BytesIO()
     image.save(content, kind, **options)
     return content.getvalue()
 
 
 def scene_file(seed, size=(80, 60), kind="JPEG", **options):
-    """Returns the file of such a picture."""
+    """Returns the file of such an image."""
     return file_of(scene(seed, size), kind, **options)
 
 
 def write_cats_and_dogs(folder):
-    """Writes scenes without fault: 4 of each class to train on, 2 to validate, 2 to test."""
+    """Writes valid scenes: 4 of each class in train, 2 in validation, 2 in test."""
     seed = 0
     for split, count in {"train": 4, "val": 2, "test": 2}.items():
         for name in ("cat", "dog"):
@@ -46,7 +46,7 @@ def write_cats_and_dogs(folder):
 
 
 def tf_example(content, label, name):
-    """Returns an image with the number and the name of its class, as TFRecord files have it."""
+    """Returns an image with its class number and name as a serialized TFRecord example."""
     values = {
         "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[content])),
         "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
@@ -56,20 +56,20 @@ def tf_example(content, label, name):
 
 
 def write_pictures(folder, count, *, size=(40, 48), seed=0):
-    """Writes noisy JPEG pictures, one folder per colour, and returns their folder."""
+    """Writes noisy JPEG images, one folder per color, and returns their folder."""
     generator = np.random.default_rng(seed)
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (folder / name).mkdir(parents=True)
         for number in range(count):
             noise = generator.integers(-30, 30, (*size, 3))
-            pixels = np.clip(np.array(colour) + noise, 0, 255).astype("uint8")
+            pixels = np.clip(np.array(color) + noise, 0, 255).astype("uint8")
             encoded = tf.io.encode_jpeg(pixels, quality=95).numpy()
             (folder / name / f"{number}.jpg").write_bytes(encoded)
     return folder
 
 
 def small_config(data, weights, directory, **settings):
-    """Returns the settings of a fit of seconds, with its results under a directory."""
+    """Returns the settings of a fit that takes seconds, with its results under a directory."""
     return FitConfig(
         data=str(data),
         backbone=SMALL_BACKBONE,
@@ -82,7 +82,7 @@ def small_config(data, weights, directory, **settings):
 
 
 def trained_alone(config, say=lambda _: None, **settings):
-    """Returns what training leaves of a fit; its export and report take longer."""
+    """Runs a fit without its export and report, which take longer."""
     from tfxfer.planning.plan import make_plan
     from tfxfer.planning.resuming import asked_settings
     from tfxfer.system.signals import Interruptions
@@ -95,7 +95,7 @@ def trained_alone(config, say=lambda _: None, **settings):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_directory(tmp_path_factory):
-    """Keeps the tests out of the user's cache."""
+    """Gives the tests a cache of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFXFER_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -103,7 +103,7 @@ def cache_directory(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
-    """A folder of pictures with `train` (7 of each colour), `validation` (3) and `test` (4)."""
+    """A folder of images with `train` (7 of each color), `validation` (3) and `test` (4)."""
     folder = tmp_path_factory.mktemp("pictures")
     for seed, (split, count) in enumerate({"train": 7, "validation": 3, "test": 4}.items()):
         write_pictures(folder / split, count, seed=seed)
@@ -111,7 +111,7 @@ def pictures(tmp_path_factory):
 
 
 def write_weights(name, image_size, path):
-    """Writes weights of a backbone whose features tell the pictures apart, and returns the path.
+    """Writes weights of a backbone whose features tell the images apart, and returns the path.
 
     They are random, and BatchNorm has the statistics of noise: without, the activations of a random
     network fade to nothing.
@@ -128,14 +128,14 @@ def write_weights(name, image_size, path):
             layer.momentum = 0.0
     generator = np.random.default_rng(0)
     noise = generator.normal(size=(32, image_size, image_size, 3))
-    colours = generator.normal(size=(32, 1, 1, 3))
-    centre, spread = {
+    colors = generator.normal(size=(32, 1, 1, 3))
+    center, spread = {
         "symmetric": (0, 0.5),
         "torch": (0, 1),
         "caffe": (0, 64),
         "inside": (128, 64),
     }[BACKBONES[name].pixels]
-    backbone((centre + spread * (noise + colours)).astype("float32"), training=True)
+    backbone((center + spread * (noise + colors)).astype("float32"), training=True)
     backbone.save_weights(path)
     return path
 
@@ -149,11 +149,11 @@ def weights_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished(pictures, weights_file, tmp_path_factory):
-    """A run that trained both phases on the pictures, in seconds, with all its files."""
+    """A finished run of both phases on the images, with all its files."""
     from tfxfer.api.fit import fit
 
     directory = tmp_path_factory.mktemp("finished")
-    settings = {"run": "colours", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
+    settings = {"run": "colors", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
     config = small_config(pictures, weights_file, directory, **settings)
     lines = []
     return fit(config, say=lines.append), lines
@@ -161,7 +161,7 @@ def finished(pictures, weights_file, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def signatures(finished):
-    """What the export of the finished run answers by."""
+    """The signatures of the export of the finished run."""
     result, _ = finished
     return tf.saved_model.load(str(result.export)).signatures
 
@@ -177,7 +177,7 @@ def trained(finished):
 
 @pytest.fixture(scope="session")
 def paths(pictures):
-    """The 12 test pictures."""
+    """The 12 test images."""
     return sorted((pictures / "test").rglob("*.jpg"))
 
 

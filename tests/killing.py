@@ -1,4 +1,4 @@
-"""Kill a real fit at a chosen moment, begin it again, and compare what comes out.
+"""Kill a real fit at a chosen moment, resume it, and compare the results.
 
 The moments are told from outside: by the clock, by what the command has printed, by the temporary
 files that it is writing. Nothing in tfxfer knows of it.
@@ -24,7 +24,7 @@ import numpy as np
 _POLL_SECONDS = 0.0005
 _LIMIT_SECONDS = 600.0
 
-# Kinds of moments: what is looked for, and up to how many seconds later the process is killed.
+# Kinds of moments, and the maximum delay in seconds before the process is killed.
 MOMENTS = {
     "while features are cached": 0.01,
     "as the phases change": 1.5,
@@ -37,7 +37,7 @@ MOMENTS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where one run has all that is its own: runs, exports, cache, and what it prints."""
+    """The directories of one run: runs, exports, cache, and its output."""
 
     folder: pathlib.Path
     name: str = "killed"
@@ -58,7 +58,7 @@ class Place:
         ]
 
     def has(self, kind):
-        """Tells whether it is the moment."""
+        """Tells whether the moment has come."""
         if kind == "while a checkpoint is written":
             return any((self.run / "checkpoints").glob(".*.npz"))
         if kind == "while features are cached":
@@ -85,7 +85,7 @@ def resume_command(place, verb):
 
 
 def begin(place, words, environment=None):
-    """Returns the process of a command whose output goes to a file of its own."""
+    """Starts a command with its output in a file, and returns its process."""
     place.folder.mkdir(parents=True, exist_ok=True)
     with place.output.open("w") as output:
         return subprocess.Popen(
@@ -93,13 +93,13 @@ def begin(place, words, environment=None):
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
-            # A shell has what it runs in the background ignore Ctrl-C, and so its children.
+            # Background processes of a shell, and their children, ignore Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
 def kill(place, words, kind, seconds, number=signal.SIGKILL):
-    """Runs a command until a moment, and tells whether it was killed there or ended before.
+    """Runs a command until a moment, and tells whether it was killed or had ended before.
 
     Args:
         place: Of the run.
@@ -108,7 +108,7 @@ def kill(place, words, kind, seconds, number=signal.SIGKILL):
         seconds: After the moment or, at any time, after the start.
         number: The signal.
     """
-    # Exports that were killed before have left something: only what is new counts.
+    # Ignore what killed exports have left: only new files count.
     for left in (place.folder / "exports").glob(".unfinished-*"):
         shutil.rmtree(left)
     process = begin(place, words)
@@ -136,7 +136,7 @@ def finish(place, words):
 
 
 def next_command(place, arguments, generator):
-    """Returns the same command again, or by chance one that resumes, where there is a run yet."""
+    """Returns the same command, or at random `--resume` if the run exists."""
     if (place.run / "config.toml").exists() and generator.random() < 0.5:
         return resume_command(place, arguments[0])
     return command(place, arguments)
@@ -147,7 +147,7 @@ def is_finished(place):
 
 
 def outcome(place):
-    """Returns all of a finished run that must not depend on when it was killed."""
+    """Returns everything in a finished run that must not depend on when it was killed."""
     metrics = json.loads((place.run / "metrics.json").read_text())
     for name in ("seconds", "export", "training_seconds"):
         metrics.pop(name, None)
@@ -163,7 +163,7 @@ def outcome(place):
 
 
 def differences(one, other):
-    """Returns what of two outcomes is not equal to the last bit."""
+    """Returns the names of the results that are not bit-identical."""
     found = [name for name in ("metrics", "history") if one[name] != other[name]]
     for name, arrays in one["weights"].items():
         theirs = other["weights"].get(name, {})
@@ -175,12 +175,12 @@ def differences(one, other):
 
 
 def leftovers(place):
-    """Returns what a run that has ended has no use for."""
+    """Returns the files that a finished run should not have."""
     return [path.name for path in place.run.rglob(".*")]
 
 
 def chain(place, arguments, moments, seed):
-    """Kills a run at each of the moments, one after the other, and lets it end; yields the kills.
+    """Kills and resumes a run at each of the moments, then lets it end; yields the kills.
 
     Args:
         place: Of the run.

@@ -1,4 +1,4 @@
-"""What is known of a run that never was: scores and pictures made to measure."""
+"""Synthetic findings of a run: scores and images."""
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,7 @@ def made_epochs():
 
 
 def made_findings(folder, names, labels, probabilities, *, pictures=None, describe=None):
-    """Returns findings on images that have these labels and were given these probabilities.
+    """Returns findings for images with these labels and predicted probabilities.
 
     Args:
         folder: Of the run.
@@ -106,7 +106,7 @@ def made_findings(folder, names, labels, probabilities, *, pictures=None, descri
 
 
 def guesses(num_images, num_classes, share_right, seed=0):
-    """Returns labels, and probabilities of which about such a share are right."""
+    """Returns labels and probabilities with about the given accuracy."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(num_classes, size=num_images)
     said = np.where(

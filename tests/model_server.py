@@ -1,4 +1,4 @@
-"""What TensorFlow Serving answers, from a SavedModel: its gRPC service, and its REST rules.
+"""A stand-in for TensorFlow Serving with a SavedModel: its gRPC service and REST rules.
 
 There is no model server to be had from PyPI, Debian or npm. The rules of REST are those of
 https://www.tensorflow.org/tfx/serving/api_rest, the messages and the service are the official ones.
@@ -50,7 +50,7 @@ def decoded(value):
 
 
 def as_json(value):
-    # Strings are text unless the name of the output ends with _bytes, which none of ours does.
+    # Strings are text unless the name of the output ends with _bytes.
     if isinstance(value, list):
         return [as_json(part) for part in value]
     return value.decode() if isinstance(value, bytes) else value
@@ -58,7 +58,7 @@ def as_json(value):
 
 @contextlib.contextmanager
 def grpc_server(signatures):
-    """Yields the port of a server that answers `Predict`."""
+    """Yields the port of a gRPC server with `Predict`."""
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request, context):  # noqa: N802, the name is the service's
@@ -76,7 +76,7 @@ def grpc_server(signatures):
 
 @contextlib.contextmanager
 def rest_server(signatures, name):
-    """Yields the port of a server that answers a post to the model's own address."""
+    """Yields the port of a server for POST requests to the model's address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):

@@ -1,6 +1,6 @@
-"""Names of classes that one file or another is prone to change."""
+"""Class names that are easily changed when written to files."""
 
-# No two are one by Unicode; some differ in white space alone.
+# All differ after Unicode normalization; some only in white space.
 NASTY_NAMES = (
     *("cat", "cat ", " cat", "cat\u00a0", "\u00a0cat", "\u3000cat", "ca t", "ca\u00a0t", "\tcat"),
     *("two\nlines", "two\rlines", "two\r\nlines", "two\x0blines", "two\x0clines", "two\x1clines"),

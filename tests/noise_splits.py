@@ -1,4 +1,4 @@
-"""Splits of noise, in all the ways that images can be had, and what batches of them show."""
+"""Splits of noise images, of every kind of source, and the contents of their batches."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ def noise(num_images: int, side: int = 8) -> np.ndarray:
 
 
 def counted(images: np.ndarray, reads: list[int]) -> tf.data.Dataset:
-    """Returns PNG files whose every reading is written down."""
+    """Returns a split of PNG files that records every read."""
 
     def read(index):
         reads.append(int(index))
@@ -31,7 +31,7 @@ def digests(images: np.ndarray):
 
 
 def encoded_split(images: np.ndarray, reads: list[int] | None = None) -> Split:
-    """Returns a split that can only be read from the first to the last, as a TFDS data set."""
+    """Returns a split that can only be read sequentially, like a TFDS dataset."""
     reads = [] if reads is None else reads
     labels = np.arange(len(images)) % 5
     return Split(
@@ -52,13 +52,13 @@ def collected(batches):
 
 
 def which(images: np.ndarray, shown: np.ndarray) -> list[int]:
-    """Returns the index of each image that is shown."""
+    """Returns the index of each image in the batches."""
     numbers = {image.tobytes(): index for index, image in enumerate(images)}
     return [numbers[image.tobytes()] for image in shown]
 
 
-def damaged_split(folder):
-    """Returns a split of seven files: one that is damaged, one empty, one that vanishes."""
+def corrupt_split(folder):
+    """Returns a split of seven files: one corrupt, one empty, one missing."""
     paths = [folder / f"{index}.png" for index in range(7)]
     for path, image in zip(paths, noise(7), strict=True):
         path.write_bytes(tf.io.encode_png(image).numpy())
@@ -77,7 +77,7 @@ def in_order_only(split: Split) -> Split:
 
 
 def numbered(split: Split) -> Split:
-    """Returns the split with digests, and labels that the numbers of its examples tell."""
+    """Returns the split with digests, and labels that are the numbers of its examples."""
     labels = np.arange(len(split)) % 5
     digests = ids_of((bytes([number]),) for number in range(len(split)))
     return dataclasses.replace(split, labels=labels, digests=lambda: digests)

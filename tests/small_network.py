@@ -1,4 +1,4 @@
-"""A network of seconds, for the tests of what is built on a backbone: fits, exports, reports.
+"""A tiny network, for the tests of fits, exports and reports.
 
 It has what the networks of the table have, in few layers: stages, BatchNorm, a depthwise
 convolution. The real ones have tests of their own.
@@ -27,12 +27,12 @@ SMALL = Backbone(
     weights_url="https://example.org/small.h5",
 )
 
-# As a backbone of the table, so that all that looks one up by its name finds it.
+# Registered as a backbone, so that it is found by name.
 BACKBONES[SMALL.name] = SMALL
 
 
 def build(input_shape):
-    """Returns the network: images in [-1, 1] in, maps of a 32nd of their size out."""
+    """Returns the network: images in [-1, 1] to feature maps of 1/32 of their size."""
     inputs = keras.Input(input_shape)
     x = _convolve(inputs, 16, "stem", stride=4)
     x = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="block_1_depthwise")(x)

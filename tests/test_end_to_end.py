@@ -302,7 +302,7 @@ def folder_manifest_tfrecords_and_tfds(root):
             example = tf_example(content, names.index(name), name)
             writer.write(example.SerializeToString())
     tfds.dataset_builders.store_as_tfds_dataset(
-        name="colours",
+        name="colors",
         version="1.0.0",
         data_dir=root,
         features=tfds.features.FeaturesDict(
@@ -317,7 +317,7 @@ def folder_manifest_tfrecords_and_tfds(root):
         },
         download_config=tfds.download.DownloadConfig(try_download_gcs=False),
     )
-    return [str(root / name) for name in ("folder", "list.csv", "all.tfrecord", "colours/1.0.0")]
+    return [str(root / name) for name in ("folder", "list.csv", "all.tfrecord", "colors/1.0.0")]
 
 
 @pytest.mark.slow
@@ -338,11 +338,11 @@ def test_the_same_data_give_the_same_weights_whatever_holds_them(tmp_path, weigh
 
 @pytest.mark.slow
 @needs_real_data
-def test_ants_and_bees_with_damaged_files_among_them_do_what_the_policy_says(tmp_path, monkeypatch):
+def test_ants_and_bees_with_corrupt_files_among_them_do_what_the_policy_says(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", os.path.join(str(REAL_DATA), "keras_home"))
     folder = shutil.copytree(os.path.join(str(REAL_DATA), "hymenoptera"), tmp_path / "hymenoptera")
-    damaged = folder / "train" / "bees" / "damaged.jpg"
-    damaged.write_bytes((folder / "train" / "ants" / "imageNotFound.gif").read_bytes()[:500])
+    corrupt = folder / "train" / "bees" / "corrupt.jpg"
+    corrupt.write_bytes((folder / "train" / "ants" / "imageNotFound.gif").read_bytes()[:500])
     config = FitConfig(
         data=str(folder),
         backbone="mobilenetv2",
@@ -350,7 +350,7 @@ def test_ants_and_bees_with_damaged_files_among_them_do_what_the_policy_says(tmp
         export_dir=str(tmp_path / "saved_models"),
         finetune=FinetuneConfig(epochs=0),
     )
-    with pytest.raises(DataError, match=r"Cannot read 1 image; .*\n.*bees/damaged\.jpg: "):
+    with pytest.raises(DataError, match=r"Cannot read 1 image; .*\n.*bees/corrupt\.jpg: "):
         fit(config, say=quiet)
     assert not (tmp_path / "runs").exists()
     result = fit(config, say=quiet, bad_images="skip", run="rest")
@@ -359,4 +359,4 @@ def test_ants_and_bees_with_damaged_files_among_them_do_what_the_policy_says(tmp
     used = (result.run / "splits.csv").read_text()
     # The picture that says "not found" is a picture.
     assert "imageNotFound.gif" in used
-    assert "damaged.jpg" not in used
+    assert "corrupt.jpg" not in used

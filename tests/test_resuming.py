@@ -185,7 +185,7 @@ def test_other_settings_than_the_run_s_are_refused_by_name(interrupted):
         for arguments in ({"resume": run, **others}, {"config": config, **others}):
             if "data" in others and "config" in arguments:
                 continue  # whose weights do not fit
-            expected = f"Cannot resume '.*killed': it was started with {message}"
+            expected = f"'.*killed': .*{message}"
             with pytest.raises(UsageError, match=expected):
                 fit(**arguments, say=lambda _: None)
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
@@ -235,7 +235,7 @@ def test_a_run_whose_data_are_gone_says_where_they_were(interrupted, tmp_path):
 def test_another_backend_or_checkpoint_format_is_refused(interrupted, monkeypatch):
     config, run = interrupted
     monkeypatch.setattr(tfxfer.runs.journal, "FORMAT", 2)
-    with pytest.raises(RunError, match=r"the checkpoint format differs between tfxfer .*--run"):
+    with pytest.raises(RunError, match=r"checkpoint format .*tfxfer .*--run"):
         fit(config, say=lambda _: None)
     monkeypatch.undo()
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
@@ -337,8 +337,8 @@ def test_a_signal_ends_the_step_and_says_how_to_resume(number, code, pictures, t
     said = place.output.read_text()
     assert f"\nInterrupted by {number.name}." in said
     assert said.endswith(f"\n  tfxfer fit --resume {place.run}\n")
-    found, damaged = Checkpoints(place.run / "checkpoints").read()
-    assert damaged == []
+    found, corrupt = Checkpoints(place.run / "checkpoints").read()
+    assert corrupt == []
     assert found.state["phase"] == "finetune"
     assert (found.state["epoch"], found.state["step"]) > (0, 0)
     assert not list(place.run.rglob(".*"))
@@ -358,9 +358,8 @@ def test_two_processes_cannot_have_one_run(pictures, tmp_path):
             threading.Event().wait(0.05)
         second = subprocess.run(words, capture_output=True, text=True, check=False)
         assert second.returncode == 2
-        assert f"Another process is working on the run '{place.run}': process {process.pid} on" in (
-            second.stderr
-        )
+        for part in ("Another process", f"'{place.run}'", f"process {process.pid} on"):
+            assert part in second.stderr
         assert process.poll() is None
     finally:
         process.kill()

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import COLOURS, file_of, scene, small_config, trained_alone
+from conftest import COLORS, file_of, scene, small_config, trained_alone
 from PIL import Image
 
 from tfxfer.api.evaluate import evaluate
@@ -60,7 +60,7 @@ def test_classes_are_matched_by_name_whatever_their_order(finished, pictures, tm
 def test_imbalanced_classes_are_reported_with_balanced_accuracy(finished, pictures, tmp_path):
     result, _ = finished
     folder = shutil.copytree(pictures, tmp_path / "data")
-    # A picture of another colour, so that one of the two is wrong whatever the model says.
+    # A picture of another color, so that one of the two is wrong whatever the model says.
     for name in ("0", "1", "2"):
         (folder / "test" / "blue" / f"{name}.jpg").unlink()
     shutil.copy(folder / "test" / "red" / "0.jpg", folder / "test" / "blue" / "0.jpg")
@@ -185,14 +185,14 @@ def test_all_says_how_much_of_it_was_trained_on(finished):
 def test_an_export_knows_what_its_model_was_trained_on(finished, pictures, tmp_path):
     result, _ = finished
     for split, number in (("train", 0), ("validation", 1), ("test", 2)):
-        for colour in COLOURS:
-            (tmp_path / "test" / colour).mkdir(parents=True, exist_ok=True)
+        for color in COLORS:
+            (tmp_path / "test" / color).mkdir(parents=True, exist_ok=True)
             shutil.copy(
-                pictures / split / colour / "0.jpg", tmp_path / "test" / colour / f"{number}.jpg"
+                pictures / split / color / "0.jpg", tmp_path / "test" / color / f"{number}.jpg"
             )
-    for seed, colour in enumerate(COLOURS):  # images that nobody has seen, to train on
-        (tmp_path / "train" / colour).mkdir(parents=True)
-        (tmp_path / "train" / colour / "a.jpg").write_bytes(file_of(scene(seed), "JPEG"))
+    for seed, color in enumerate(COLORS):  # images that nobody has seen, to train on
+        (tmp_path / "train" / color).mkdir(parents=True)
+        (tmp_path / "train" / color / "a.jpg").write_bytes(file_of(scene(seed), "JPEG"))
     for model in (result.run, result.export):
         evaluation = evaluate(model, data=str(tmp_path), split="test")
         assert evaluation.num_examples == 3

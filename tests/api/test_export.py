@@ -52,21 +52,21 @@ def whole_versions(directory):
 
 def test_a_run_is_exported_again_beside_its_first_version(finished, tmp_path):
     result, _ = finished
-    shutil.copytree(result.export.parent, tmp_path / "colours")
+    shutil.copytree(result.export.parent, tmp_path / "colors")
     version = export(result.run, export_dir=str(tmp_path))
-    assert version == tmp_path / "colours" / "2"
+    assert version == tmp_path / "colors" / "2"
     facts = json.loads((version / "assets" / "tfxfer.json").read_text())
     assert facts["test"] == result.metrics["test"]
-    assert whole_versions(tmp_path / "colours") == ["1", "2"]
+    assert whole_versions(tmp_path / "colors") == ["1", "2"]
 
 
 @pytest.mark.slow
 def test_all_versions_but_the_newest_few_are_removed(finished, tmp_path):
     result, _ = finished
     for number in range(1, 4):
-        shutil.copytree(result.export, tmp_path / "colours" / str(number))
+        shutil.copytree(result.export, tmp_path / "colors" / str(number))
     export(result.run, export_dir=str(tmp_path), keep=2)
-    assert whole_versions(tmp_path / "colours") == ["3", "4"]
+    assert whole_versions(tmp_path / "colors") == ["3", "4"]
 
 
 @pytest.mark.slow
@@ -87,8 +87,8 @@ def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pic
     assert "backbone" not in facts
 
 
-def grey_unit():
-    """Returns a model of grey images with one unit that is a logit, as its class does not say."""
+def gray_unit():
+    """Returns a model of gray images with one unit that is a logit, as its class does not say."""
     return keras.Sequential(
         [
             *[keras.Input((16, 16, 1)), keras.layers.Rescaling(1 / 255)],
@@ -118,15 +118,15 @@ def probabilities_by_hand(model, squares):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "name"),
-    [(grey_unit, "model.keras"), (augmented_logits, "model.keras"), (grey_unit, "model.h5")],
+    [(gray_unit, "model.keras"), (augmented_logits, "model.keras"), (gray_unit, "model.h5")],
 )
 def test_a_model_of_others_answers_the_same_in_whatever_it_becomes(
     make, name, pictures, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     for split in ("train", "validation", "test"):
-        for colour in ("blue", "red"):
-            shutil.copytree(pictures / split / colour, tmp_path / "data" / split / colour)
+        for color in ("blue", "red"):
+            shutil.copytree(pictures / split / color, tmp_path / "data" / split / color)
     model = make()
     model.save(tmp_path / name)
     (tmp_path / "classes.txt").write_text("blue\nred\n")
@@ -182,9 +182,7 @@ def test_a_model_that_cannot_be_exported_leaves_nothing(pictures, tmp_path):
 def test_class_names_of_another_model_are_not_written_over(finished, tmp_path):
     result, _ = finished
     (tmp_path / "classes.txt").write_text("cat\ndog\n")
-    with pytest.raises(
-        UsageError, match=r"classes.txt' has the classes of another model.*--output"
-    ):
+    with pytest.raises(UsageError, match=r"classes.txt'.* another model.*--output"):
         convert(result.run, "litert", output=tmp_path / "model.tflite")
     assert [path.name for path in tmp_path.iterdir()] == ["classes.txt"]
     assert (tmp_path / "classes.txt").read_text() == "cat\ndog\n"
@@ -221,7 +219,7 @@ def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     finished, pictures, tmp_path, monkeypatch
 ):
     result, _ = finished
-    run = shutil.copytree(result.run, tmp_path / "project" / "runs" / "colours")
+    run = shutil.copytree(result.run, tmp_path / "project" / "runs" / "colors")
     lines = (run / "config.toml").read_text().splitlines()
     places = {"runs_dir": "runs", "export_dir": "saved_models"}
     named = [line.split(" = ")[0] for line in lines]
@@ -234,22 +232,22 @@ def test_a_run_is_published_where_it_was_fitted_to_whatever_the_directory(
     monkeypatch.chdir(tmp_path / "elsewhere")
     # Of the test that is named a third was trained on.
     for split, name in (("train", "0"), ("test", "1"), ("test", "2")):
-        for colour in ("blue", "green", "red"):
-            folder = tmp_path / "data" / "test" / colour
+        for color in ("blue", "green", "red"):
+            folder = tmp_path / "data" / "test" / color
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(pictures / split / colour / f"{name}.jpg", folder / f"{name}.jpg")
+            shutil.copy(pictures / split / color / f"{name}.jpg", folder / f"{name}.jpg")
     shutil.copytree(pictures / "validation", tmp_path / "data" / "validation")
     shutil.copytree(pictures / "train", tmp_path / "data" / "train")
-    for colour in ("blue", "green", "red"):
-        (tmp_path / "data" / "train" / colour / "0.jpg").unlink()
+    for color in ("blue", "green", "red"):
+        (tmp_path / "data" / "train" / color / "0.jpg").unlink()
     said = []
     version = export(run, data=str(tmp_path / "data"), min_accuracy=0.01, say=said.append)
-    assert version == tmp_path / "project" / "saved_models" / "colours" / "1"
+    assert version == tmp_path / "project" / "saved_models" / "colors" / "1"
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    note = "left out of 'test': 3 images that the model was trained on"
-    assert f"note: {note}" in said
     facts = json.loads((version / "assets" / "tfxfer.json").read_text())
-    assert (facts["test"]["num_examples"], note in facts["test"]["notes"]) == (6, True)
+    assert facts["test"]["num_examples"] == 6
+    (note,) = [note for note in facts["test"]["notes"] if "left out of 'test': 3 images" in note]
+    assert f"note: {note}" in said
     seen = load(version).seen
     assert {name: len(rows) for name, rows in seen.digests.items()} == {
         "train": 21,
@@ -291,7 +289,7 @@ def test_a_place_that_cannot_be_written_to_is_named(trained, files, tmp_path):
 def test_a_place_that_is_read_only_is_named(finished, tmp_path):
     result, _ = finished
     tmp_path.chmod(0o500)
-    with pytest.raises(UsageError, match=r"no permission to write in '.*'. Choose another --expo"):
+    with pytest.raises(UsageError, match=r"no permission .*'.*'.* --expo"):
         export(result.run, export_dir=str(tmp_path / "exports"))
 
 
@@ -324,7 +322,7 @@ def test_a_full_disk_publishes_nothing_and_leaves_nothing(finished, tmp_path):
     result, _ = finished
     with exporting(result.run, tmp_path, max_bytes=200_000) as process:
         said = process.stdout.read()
-    assert said.startswith(f"Error: Cannot write the export to '{tmp_path}/colours'")
+    assert said.startswith(f"Error: Cannot write the export to '{tmp_path}/colors'")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -333,14 +331,14 @@ def test_two_exports_at_once_get_two_numbers(finished, tmp_path):
     result, _ = finished
     with exporting(result.run, tmp_path) as first, exporting(result.run, tmp_path) as second:
         said = {process.stdout.read().strip() for process in (first, second)}
-    assert said == {f"{tmp_path}/colours/1", f"{tmp_path}/colours/2"}
-    assert whole_versions(tmp_path / "colours") == ["1", "2"]
+    assert said == {f"{tmp_path}/colors/1", f"{tmp_path}/colors/2"}
+    assert whole_versions(tmp_path / "colors") == ["1", "2"]
 
 
 @pytest.mark.slow
 def test_an_export_killed_at_any_moment_leaves_whole_versions_only(finished, tmp_path):
     result, _ = finished
-    shutil.copytree(result.export.parent, tmp_path / "colours")
+    shutil.copytree(result.export.parent, tmp_path / "colors")
     # Each is killed as soon as a file is there that is written later than the one before.
     for number, pattern in enumerate(
         ("*", "*/variables/*", "*/saved_model.pb", "*/assets.extra/request.json")
@@ -359,12 +357,12 @@ def test_an_export_killed_at_any_moment_leaves_whole_versions_only(finished, tmp
                     break
                 time.sleep(0.005)
         assert process.returncode == -signal.SIGKILL, number
-        assert whole_versions(tmp_path / "colours") == ["1"]
+        assert whole_versions(tmp_path / "colors") == ["1"]
     assert len(list(tmp_path.glob(".unfinished-*"))) == 4
     for path in tmp_path.glob(".unfinished-*"):
         os.utime(path, (0, 0))  # as if it were left long ago
     export(result.run, export_dir=str(tmp_path))
-    assert whole_versions(tmp_path / "colours") == ["1", "2"]
+    assert whole_versions(tmp_path / "colors") == ["1", "2"]
     assert list(tmp_path.glob(".unfinished-*")) == []
 
 
@@ -375,7 +373,7 @@ def test_a_server_that_polls_sees_whole_versions_only(finished, tmp_path):
 
     def poll():
         while not done.is_set():
-            for path in (tmp_path / "colours").glob("*"):
+            for path in (tmp_path / "colors").glob("*"):
                 seen.append((path.name, (path / "assets.extra" / "request.json").is_file()))
 
     server = threading.Thread(target=poll)
@@ -429,7 +427,7 @@ def test_other_data_are_matched_by_class_names(finished, pictures, tmp_path):
     (tmp_path / "data" / "test" / "red").rename(tmp_path / "data" / "test" / "pink")
     (tmp_path / "data" / "train" / "red").rename(tmp_path / "data" / "train" / "pink")
     (tmp_path / "data" / "validation" / "red").rename(tmp_path / "data" / "validation" / "pink")
-    with pytest.raises(DataError, match=r"has classes that the model does not know: pink"):
+    with pytest.raises(DataError, match=r"not know: pink"):
         convert(result.run, "keras", output=tmp_path / "b.keras", data=str(tmp_path / "data"))
 
 
@@ -457,7 +455,7 @@ def test_a_file_that_answers_otherwise_is_not_written(finished, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_where_a_conversion_cannot_go_is_said_before_any_work(finished, tmp_path):
+def test_invalid_outputs_of_a_conversion_are_refused_before_any_work(finished, tmp_path):
     result, _ = finished
     with pytest.raises(UsageError, match=r"Format 'keras' .* --output"):
         convert(result.run, "keras")
@@ -551,11 +549,11 @@ def test_a_run_is_published_at_the_temperature_that_suits_validation(finished, p
         apply_temperature(run.probabilities, found), abs=1e-5
     )
     assert facts["test"]["loss"] == pytest.approx(served.loss, abs=1e-5)
-    with pytest.raises(UsageError, match="is an export already: name the run, or its '.keras'"):
+    with pytest.raises(UsageError, match="is an export.* run.*'.keras'"):
         export(version)
 
 
-def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, tmp_path):
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(finished, tmp_path):
     result, _ = finished
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "classes.txt").write_text("cat\ndog\n")
@@ -569,8 +567,8 @@ def test_a_file_that_cannot_be_written_is_found_out_before_it_is_made(finished, 
             convert(result.run, "litert", output=tmp_path / name, data="not looked at")
     assert (tmp_path / "other" / "classes.txt").read_text() == "cat\ndog\n"
     (tmp_path / "exports").mkdir()
-    (tmp_path / "exports" / "colours").touch()
-    with pytest.raises(UsageError, match="'.*exports/colours' is not a directory.*--export-dir"):
+    (tmp_path / "exports" / "colors").touch()
+    with pytest.raises(UsageError, match="'.*exports/colors' is not a directory.*--export-dir"):
         export(result.run, export_dir=str(tmp_path / "exports"), data="not looked at")
 
 

@@ -297,7 +297,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
         ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
         (
             {"finetune": {"unfreeze": "conv5"}},
-            "Unknown stage 'conv5' of backbone 'small'. .* may be all, none, stem, block_1",
+            "'conv5'.*'small'.* all, none, stem, block_1",
         ),
         ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'small' needs at least"),
         ({"run": "a/b"}, "Setting 'run' is 'a/b'"),
@@ -306,7 +306,7 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
         ({"cache_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --cache-dir"),
     ],
 )
-def test_what_cannot_be_is_said_before_any_work(
+def test_invalid_settings_are_refused_before_any_work(
     pictures, weights_file, tmp_path, settings, message
 ):
     config = short_config(pictures, weights_file, tmp_path)
@@ -325,10 +325,10 @@ def write_two_pictures(pictures, folder):
     for split in ("train", "validation", "test"):
         for name, counts in {"common": (9, 6), "rare": (1, 4)}.items():
             (folder / split / name).mkdir(parents=True)
-            for colour, count in zip(("blue", "red"), counts, strict=True):
-                content = of_a_split((pictures / "train" / colour / "0.jpg").read_bytes(), split)
+            for color, count in zip(("blue", "red"), counts, strict=True):
+                content = of_a_split((pictures / "train" / color / "0.jpg").read_bytes(), split)
                 for number in range(count):
-                    (folder / split / name / f"{colour}{number}.jpg").write_bytes(content)
+                    (folder / split / name / f"{color}{number}.jpg").write_bytes(content)
     return folder
 
 
@@ -461,7 +461,7 @@ def test_validation_and_test_examples_can_be_limited(pictures, weights_file, tmp
 @pytest.fixture(scope="module")
 def compared(pictures, weights_file, tmp_path_factory):
     """A fit that was compared with random weights on nine of the pictures, and what it said."""
-    settings = {"head": {"epochs": 2}, "finetune": {"epochs": 1}, "run": "colours"}
+    settings = {"head": {"epochs": 2}, "finetune": {"epochs": 1}, "run": "colors"}
     settings |= {"compare_scratch": True, "compare_examples": 9}
     lines = []
     directory = tmp_path_factory.mktemp("compared")

@@ -33,7 +33,7 @@ def test_a_folder_stands_for_its_images_and_top_for_at_most_all_classes(finished
     assert sum(share for _, share in predictions[0].ranked) == pytest.approx(1)
 
 
-def test_a_file_that_cannot_be_read_does_not_keep_the_others_back(finished, pictures, tmp_path):
+def test_an_unreadable_file_does_not_stop_the_others(finished, pictures, tmp_path):
     result, _ = finished
     good = pictures / "test" / "red" / "0.jpg"
     broken, text = tmp_path / "broken.jpg", tmp_path / "text.png"
@@ -80,7 +80,7 @@ def test_a_pattern_stands_for_the_images_that_match(finished, pictures):
         predict(result.run, [pictures / "*" / "x.jpg"])
 
 
-def test_a_file_of_a_list_that_is_not_there_is_one_that_cannot_be_read(finished, paths):
+def test_a_missing_file_of_a_list_is_unreadable(finished, paths):
     result, _ = finished
     listed = [paths[0], "none.jpg", paths[1]]
     first, missing, second = predict(result.run, [], listed=listed)

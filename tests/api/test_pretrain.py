@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import COLOURS, small_config
+from conftest import COLORS, small_config
 
 from tfxfer.api.fit import fit
 from tfxfer.api.pretrain import describe_plan, pretrain
@@ -127,7 +127,7 @@ def test_it_is_transferred_with_its_weights_unchanged(pretrained, pictures, tmp_
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_it_goes_on_and_ends_the_same(pretrained, pictures, tmp_path):
+def test_a_killed_pretraining_resumes_to_the_same_result(pretrained, pictures, tmp_path):
     arguments = settings(pictures, tmp_path)
     options = [part for name, value in arguments.items() for part in (option_of(name), str(value))]
     command = [
@@ -197,7 +197,7 @@ def test_any_backbone_can_be_pretrained(name, pictures, tmp_path):
     loss = result.metrics["validation"]["loss"]
     assert float(row["validation_loss"]) == pytest.approx(loss, abs=1e-5)
     backbone = load_backbone(BACKBONES[name], 32, str(result.backbone))
-    # EfficientNet's normalisation counts, too, what it was adapted to.
+    # EfficientNet's normalization counts, too, what it was adapted to.
     dtypes = {weight.dtype for weight in backbone.get_weights() if weight.dtype.kind == "f"}
     assert dtypes == {np.dtype("float32")}
-    assert len(COLOURS) == result.metrics["num_classes"]
+    assert len(COLORS) == result.metrics["num_classes"]

@@ -33,9 +33,8 @@ def test_a_folder_with_one_class_and_an_empty_class_are_named(tmp_path):
     (tmp_path / "one" / "a" / "x.jpg").touch()
     result = run("fit", "--data", tmp_path / "one")
     assert result.exit_code == 2
-    assert (
-        f"Found 1 class folder in '{tmp_path}/one'; a classifier needs at least 2." in result.output
-    )
+    for part in ("1 class folder ", f"'{tmp_path}/one'", "at least 2"):
+        assert part in result.output
     (tmp_path / "one" / "b").mkdir()
     result = run("fit", "--data", tmp_path / "one")
     assert result.exit_code == 2
@@ -56,8 +55,9 @@ def test_a_run_that_exists_is_not_touched(finished, pictures):
     done, _ = finished
     before = {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}
     result = run(
-        *("fit", "--data", pictures, "--run", "colours", "--runs-dir", done.run.parent),
+        *("fit", "--data", pictures, "--run", "colors", "--runs-dir", done.run.parent),
     )
     assert result.exit_code == 2
-    assert f"The run '{done.run}' already exists. Choose another --run" in result.output
+    for part in (f"'{done.run}'", "already exists", "--run"):
+        assert part in result.output
     assert before == {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}

@@ -202,7 +202,7 @@ def test_memory_is_counted_in_bytes():
     assert FitConfig(memory_gigabytes=0.5).memory_bytes == 5 * 10**8
 
 
-def test_settings_that_were_changed_are_told_by_their_dotted_keys():
+def test_changed_settings_are_named_by_their_dotted_keys():
     assert changed_settings(FitConfig()) == {}
     config = FitConfig(data="digits", seed=0).with_settings(
         {"head": {"hidden_units": [8]}, "augment": {"flip": False}}

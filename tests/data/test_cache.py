@@ -54,7 +54,7 @@ def test_another_writing_takes_the_place_of_the_first(cache):
 
 @pytest.mark.parametrize("what", ["rows", "index"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "gone"])
-def test_a_damaged_entry_is_as_good_as_none_and_can_be_written_again(cache, what, damage):
+def test_a_corrupt_entry_is_as_good_as_none_and_can_be_written_again(cache, what, damage):
     write(cache)
     name = next(name for name in files(cache) if what in name)
     path = cache.directory / name
@@ -181,7 +181,7 @@ def test_a_cache_of_no_size_keeps_nothing_not_even_rows_without_numbers(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_home_directory_nothing_is_kept_and_that_is_said(monkeypatch, caplog):
+def test_without_a_home_directory_nothing_is_cached_with_a_warning(monkeypatch, caplog):
     def unknown(number):
         raise KeyError(number)
 
@@ -215,7 +215,7 @@ def test_the_variables_of_the_cache_may_have_a_tilde(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("file", ["rows", "index"])
-def test_a_full_disk_leaves_nothing_half_written_and_is_told_of(
+def test_a_full_disk_leaves_no_partial_files_and_is_reported(
     cache, monkeypatch, caplog, number, file
 ):
     def full(*_, **__):

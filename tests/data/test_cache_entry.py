@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfxfer.data.cache_entry import DAMAGED, EntryFolder
+from tfxfer.data.cache_entry import CORRUPT, EntryFolder
 from tfxfer.system.digests import ids_of
 
 IDS = ids_of((bytes([number]),) for number in range(3))
@@ -24,14 +24,14 @@ def test_an_entry_holds_its_rows_and_an_index(tmp_path):
     np.testing.assert_array_equal(entry.read()[1], ROWS)
 
 
-def test_an_entry_that_is_not_there_is_no_damaged_one(tmp_path):
+def test_an_entry_that_is_not_there_is_no_corrupt_one(tmp_path):
     entry = EntryFolder(tmp_path / "a")
     with pytest.raises(FileNotFoundError):
         entry.read()
     entry.write(IDS, iter([ROWS]), np.float32, (2,), {})
     (rows,) = entry.path.glob("rows-*.npy")
     rows.write_bytes(rows.read_bytes()[:-1])
-    with pytest.raises(DAMAGED, match="other rows than were written"):
+    with pytest.raises(CORRUPT, match="other rows than were written"):
         entry.read()
 
 

@@ -9,7 +9,7 @@ from tfxfer.system.digests import ids_of
 CIFAR_LIKE = np.tile(np.arange(10), 5000)
 
 
-UNEVEN = np.repeat([0, 1, 2, 3, 4], [100, 50, 3, 2, 1])
+IMBALANCED = np.repeat([0, 1, 2, 3, 4], [100, 50, 3, 2, 1])
 
 
 def contents(*numbers):
@@ -41,27 +41,27 @@ def test_carving_divides_every_class_as_the_whole():
 
 @pytest.mark.parametrize("fractions", [{"validation": 0.2}, {"validation": 0.3, "test": 0.3}])
 def test_each_example_is_in_exactly_one_part_in_the_order_it_had(fractions):
-    parts = carved(UNEVEN, fractions, (3, 0))
+    parts = carved(IMBALANCED, fractions, (3, 0))
     for indices in parts.values():
         assert (np.diff(indices) > 0).all()
     together = np.sort(np.concatenate(list(parts.values())))
-    np.testing.assert_array_equal(together, np.arange(len(UNEVEN)))
+    np.testing.assert_array_equal(together, np.arange(len(IMBALANCED)))
 
 
 def test_small_classes_keep_one_to_train_on_and_give_one_to_validation_first():
-    parts = carved(UNEVEN, {"validation": 0.1, "test": 0.1}, (0, 0))
+    parts = carved(IMBALANCED, {"validation": 0.1, "test": 0.1}, (0, 0))
     # 156 examples, so 16 for each part; the shares of the large classes are 10.3 and 5.1, and one
     # of them makes room for the two small ones.
-    assert counts(UNEVEN, parts["validation"]) == [10, 4, 1, 1, 0]
-    assert counts(UNEVEN, parts["test"]) == [10, 5, 1, 0, 0]
-    assert counts(UNEVEN, parts["train"]) == [80, 41, 1, 1, 1]
+    assert counts(IMBALANCED, parts["validation"]) == [10, 4, 1, 1, 0]
+    assert counts(IMBALANCED, parts["test"]) == [10, 5, 1, 0, 0]
+    assert counts(IMBALANCED, parts["train"]) == [80, 41, 1, 1, 1]
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.5, 0.95])
 def test_every_class_has_a_training_example_and_where_it_can_one_of_each_part(fraction):
     fractions = {"validation": fraction, "test": 0.99 - fraction}
-    parts = carved(UNEVEN, fractions, (0, 0))
-    present = {name: set(UNEVEN[indices]) for name, indices in parts.items()}
+    parts = carved(IMBALANCED, fractions, (0, 0))
+    present = {name: set(IMBALANCED[indices]) for name, indices in parts.items()}
     assert present == {"train": {0, 1, 2, 3, 4}, "validation": {0, 1, 2, 3}, "test": {0, 1, 2}}
 
 
@@ -88,12 +88,12 @@ def test_labels_that_do_not_occur_do_not_matter():
 
 def test_a_subset_has_each_class_in_proportion():
     assert counts(CIFAR_LIKE, chosen(CIFAR_LIKE, 1000, (0, 1)), 10) == [100] * 10
-    assert counts(UNEVEN, chosen(UNEVEN, 78, (0, 1))) == [50, 25, 1, 1, 1]
+    assert counts(IMBALANCED, chosen(IMBALANCED, 78, (0, 1))) == [50, 25, 1, 1, 1]
 
 
 def test_a_subset_has_every_class_if_there_are_as_many_examples():
-    assert counts(UNEVEN, chosen(UNEVEN, 5, (0, 1))) == [1, 1, 1, 1, 1]
-    assert counts(UNEVEN, chosen(UNEVEN, 4, (0, 1))) == [3, 1, 0, 0, 0]
+    assert counts(IMBALANCED, chosen(IMBALANCED, 5, (0, 1))) == [1, 1, 1, 1, 1]
+    assert counts(IMBALANCED, chosen(IMBALANCED, 4, (0, 1))) == [3, 1, 0, 0, 0]
 
 
 def test_a_subset_keeps_the_order_and_depends_on_the_seed_alone():
@@ -104,7 +104,7 @@ def test_a_subset_keeps_the_order_and_depends_on_the_seed_alone():
 
 
 def test_a_subset_of_more_than_there_are_is_all():
-    np.testing.assert_array_equal(chosen(UNEVEN, 1000, (0, 1)), np.arange(len(UNEVEN)))
+    np.testing.assert_array_equal(chosen(IMBALANCED, 1000, (0, 1)), np.arange(len(IMBALANCED)))
 
 
 def test_apportioning_follows_the_largest_remainders():
@@ -141,13 +141,13 @@ def test_a_group_is_never_divided_even_where_copies_link_it_to_another():
 
 def test_the_order_of_the_examples_does_not_matter():
     order = np.random.default_rng(0).permutation(156)
-    parts = carve(UNEVEN, contents(*range(156)), {"validation": 0.2, "test": 0.1}, (0,))
-    moved = carve(UNEVEN[order], contents(*order), {"validation": 0.2, "test": 0.1}, (0,))
+    parts = carve(IMBALANCED, contents(*range(156)), {"validation": 0.2, "test": 0.1}, (0,))
+    moved = carve(IMBALANCED[order], contents(*order), {"validation": 0.2, "test": 0.1}, (0,))
     for name, indices in parts.items():
         assert sorted(order[moved[name]]) == indices.tolist()
     few, few_moved = (
-        subset(UNEVEN, contents(*range(156)), 40, (0,)),
-        subset(UNEVEN[order], contents(*order), 40, (0,)),
+        subset(IMBALANCED, contents(*range(156)), 40, (0,)),
+        subset(IMBALANCED[order], contents(*order), 40, (0,)),
     )
     assert sorted(order[few_moved]) == few.tolist()
 

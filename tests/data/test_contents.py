@@ -26,6 +26,6 @@ def test_the_canonical_order_is_that_of_the_contents_and_keeps_copies_in_theirs(
     assert canonical_order(digests).tolist() == [3, 1, 0, 2]
 
 
-def test_what_is_also_among_others_is_told():
+def test_members_of_both_sets_are_found():
     assert found_in(contents(1, 2, 3), contents(3, 5, 1)).tolist() == [True, False, True]
     assert found_in(contents(1), contents()).tolist() == [False]

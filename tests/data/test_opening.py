@@ -22,8 +22,8 @@ from tfxfer.system.digests import ID_BYTES
 REAL_DATA = os.environ.get("TFXFER_REAL_DATA")
 needs_real_data = pytest.mark.skipif(not REAL_DATA, reason="TFXFER_REAL_DATA is not set")
 
-CLASSES = ("black", "grey", "white")
-GREYS = {"black": range(40), "grey": range(100, 120), "white": range(240, 247)}
+CLASSES = ("black", "gray", "white")
+GRAYS = {"black": range(40), "gray": range(100, 120), "white": range(240, 247)}
 
 
 def label_of(image: np.ndarray) -> int:
@@ -31,16 +31,16 @@ def label_of(image: np.ndarray) -> int:
     return int(np.digitize(image[0, 0, 0], [90, 230]))
 
 
-def picture(grey: int) -> np.ndarray:
-    return np.full((5, 4, 3), grey, np.uint8)
+def picture(gray: int) -> np.ndarray:
+    return np.full((5, 4, 3), gray, np.uint8)
 
 
 def flat_folder(root: pathlib.Path, part: slice = slice(None)) -> FitConfig:
-    for name, greys in GREYS.items():
+    for name, grays in GRAYS.items():
         (root / name).mkdir(parents=True)
-        for grey in greys[part]:
-            content = tf.io.encode_png(picture(grey)).numpy()
-            (root / name / f"{grey}.png").write_bytes(content)
+        for gray in grays[part]:
+            content = tf.io.encode_png(picture(gray)).numpy()
+            (root / name / f"{gray}.png").write_bytes(content)
     return FitConfig(data=str(root))
 
 
@@ -55,12 +55,12 @@ def tfds_data_set(root: pathlib.Path) -> FitConfig:
     import tensorflow_datasets as tfds
 
     examples = [
-        (f"{name} {grey}", {"image": picture(grey), "label": CLASSES.index(name)})
-        for name, greys in GREYS.items()
-        for grey in greys
+        (f"{name} {gray}", {"image": picture(gray), "label": CLASSES.index(name)})
+        for name, grays in GRAYS.items()
+        for gray in grays
     ]
     tfds.dataset_builders.store_as_tfds_dataset(
-        name="greys",
+        name="grays",
         version="1.0.0",
         data_dir=root,
         features=tfds.features.FeaturesDict(
@@ -70,18 +70,18 @@ def tfds_data_set(root: pathlib.Path) -> FitConfig:
         # Google's bucket need not be asked whether it has the data.
         download_config=tfds.download.DownloadConfig(try_download_gcs=False),
     )
-    return FitConfig(data="greys", data_dir=str(root))
+    return FitConfig(data="grays", data_dir=str(root))
 
 
 def tfds_directory(root: pathlib.Path) -> FitConfig:
     tfds_data_set(root)
-    return FitConfig(data=str(root / "greys" / "1.0.0"))
+    return FitConfig(data=str(root / "grays" / "1.0.0"))
 
 
 def tfds_slices(root: pathlib.Path) -> FitConfig:
     """The same data, of which the last 20 have another role."""
     settings = tfds_data_set(root)
-    slices = "greys?train=train[:70%]&validation=train[70%:85%]&test=train[85%:]"
+    slices = "grays?train=train[:70%]&validation=train[70%:85%]&test=train[85%:]"
     return FitConfig(data=slices, data_dir=settings.data_dir)
 
 
@@ -89,9 +89,9 @@ def listed(root: pathlib.Path, **columns) -> list[dict[str, str]]:
     """Writes the files of a folder and returns a row for each of them."""
     flat_folder(root / "files")
     return [
-        {"path": f"files/{name}/{grey}.png", "label": name, **columns}
-        for name, greys in GREYS.items()
-        for grey in greys
+        {"path": f"files/{name}/{gray}.png", "label": name, **columns}
+        for name, grays in GRAYS.items()
+        for gray in grays
     ]
 
 
@@ -113,12 +113,12 @@ def json_manifest_with_splits(root: pathlib.Path) -> FitConfig:
 def tfrecords(root: pathlib.Path) -> FitConfig:
     examples = []
     for label, name in enumerate(CLASSES):
-        for grey in GREYS[name]:
-            content = tf.io.encode_png(picture(grey)).numpy()
+        for gray in GRAYS[name]:
+            content = tf.io.encode_png(picture(gray)).numpy()
             examples.append(tf_example(content, 1 + label, name).SerializeToString())
     root.mkdir(exist_ok=True)
     for shard in range(2):
-        path = root / f"greys-0000{shard}-of-00002"
+        path = root / f"grays-0000{shard}-of-00002"
         with tf.io.TFRecordWriter(str(path), "GZIP" if shard else "") as writer:
             for example in examples[shard::2]:
                 writer.write(example)
@@ -128,9 +128,9 @@ def tfrecords(root: pathlib.Path) -> FitConfig:
 def huggingface_on_disk(root: pathlib.Path) -> FitConfig:
     datasets = pytest.importorskip("datasets")
     rows = [
-        (tf.io.encode_png(picture(grey)).numpy(), CLASSES.index(name))
-        for name, greys in GREYS.items()
-        for grey in greys
+        (tf.io.encode_png(picture(gray)).numpy(), CLASSES.index(name))
+        for name, grays in GRAYS.items()
+        for gray in grays
     ]
     columns = {
         "image": [{"bytes": content, "path": None} for content, _ in rows],
@@ -290,7 +290,7 @@ def test_another_seed_carves_other_examples(config, source):
         ("./photos", "There is no directory './photos'."),
         ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
         ("/no/such/folder", "There is no directory '/no/such/folder'."),
-        ("no such data", "There is no directory or dataset 'no such data'."),
+        ("no such data", "no directory or dataset 'no such data'"),
     ],
 )
 def test_data_that_are_nowhere_are_an_error(data, message):
@@ -306,7 +306,7 @@ def test_a_directory_comes_before_a_data_set_of_the_same_name(tmp_path, monkeypa
 
 def test_fractions_that_leave_nothing_to_train_on_are_an_error():
     settings = FitConfig(data="digits", validation_fraction=0.5, test_fraction=0.5)
-    with pytest.raises(UsageError, match=r"they are 0\.5 and 0\.5; their sum must be below 1"):
+    with pytest.raises(UsageError, match=r"0\.5 and 0\.5.* below 1"):
         open_source(settings)
 
 
@@ -351,15 +351,15 @@ def test_ants_and_bees_are_opened_with_the_gif_among_them():
 
 def test_images_that_are_in_two_splits_are_left_out_of_the_earlier_one(tmp_path):
     root = pathlib.Path(flat_folder(tmp_path / "train", slice(0, 5)).data).parent
-    for split, name in (("val", "grey"), ("test", "black"), ("test", "grey")):
+    for split, name in (("val", "gray"), ("test", "black"), ("test", "gray")):
         (root / split / name).mkdir(parents=True)
-    shutil.copy(root / "train" / "grey" / "100.png", root / "val" / "grey" / "copy.png")
-    shutil.copy(root / "train" / "grey" / "101.png", root / "test" / "black" / "copy.png")
-    shutil.copy(root / "train" / "grey" / "102.png", root / "test" / "grey" / "copy.png")
-    for split, grey in (("val", 110), ("test", 111)):
-        content = tf.io.encode_png(picture(grey)).numpy()
-        (root / split / "grey" / "own.png").write_bytes(content)
-    shutil.copy(root / "val" / "grey" / "own.png", root / "test" / "grey" / "also.png")
+    shutil.copy(root / "train" / "gray" / "100.png", root / "val" / "gray" / "copy.png")
+    shutil.copy(root / "train" / "gray" / "101.png", root / "test" / "black" / "copy.png")
+    shutil.copy(root / "train" / "gray" / "102.png", root / "test" / "gray" / "copy.png")
+    for split, gray in (("val", 110), ("test", 111)):
+        content = tf.io.encode_png(picture(gray)).numpy()
+        (root / split / "gray" / "own.png").write_bytes(content)
+    shutil.copy(root / "val" / "gray" / "own.png", root / "test" / "gray" / "also.png")
     source = open_source(FitConfig(data=str(root)))
     assert [os.path.basename(name) for name in ids(source.splits["train"])] == [
         *("0.png", "1.png", "2.png", "3.png", "4.png"),
@@ -368,27 +368,30 @@ def test_images_that_are_in_two_splits_are_left_out_of_the_earlier_one(tmp_path)
     ]
     assert [os.path.basename(name) for name in ids(source.splits["validation"])] == ["copy.png"]
     assert len(source.splits["test"]) == 4
-    assert source.notes[:3] == (
-        "left out of 'train': 1 image that is also in 'validation'",
-        "left out of 'train': 2 images that are also in 'test'",
-        "left out of 'validation': 1 image that is also in 'test'",
-    )
+    for note, pattern in zip(
+        source.notes[:3],
+        (
+            "left out of 'train': 1 image .*'validation'",
+            "left out of 'train': 2 images .*'test'",
+            "left out of 'validation': 1 image .*'test'",
+        ),
+        strict=True,
+    ):
+        assert re.fullmatch(pattern, note)
 
 
 def test_a_class_of_which_nothing_is_left_to_learn_is_an_error(tmp_path):
     for split in ("train", "val"):
         flat_folder(tmp_path / split, slice(0, 2))
-    (tmp_path / "train" / "grey" / "102.png").write_bytes(tf.io.encode_png(picture(102)).numpy())
-    with pytest.raises(
-        DataError, match="Every image of class 'black' in 'train' is also in anothe"
-    ):
+    (tmp_path / "train" / "gray" / "102.png").write_bytes(tf.io.encode_png(picture(102)).numpy())
+    with pytest.raises(DataError, match="'black' in 'train' .*another"):
         open_source(FitConfig(data=str(tmp_path)))
 
 
 def test_a_split_of_which_nothing_is_left_is_an_error(tmp_path):
     for split, part in (("train", slice(0, 2)), ("val", slice(2, 4)), ("test", slice(2, 5))):
         flat_folder(tmp_path / split, part)
-    with pytest.raises(DataError, match="Every image of 'validation' is also in another split"):
+    with pytest.raises(DataError, match="'validation' .*another split"):
         open_source(FitConfig(data=str(tmp_path)))
 
 
@@ -400,11 +403,11 @@ def prepared(tmp_path_factory):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("greys?tain=train", "Cannot read 'tain=train' after 'greys?'; expected SPLIT=SLICE"),
-        ("greys?train", "Cannot read 'train' after 'greys?'; expected SPLIT=SLICE"),
-        ("greys?train=", "Cannot read 'train=' after 'greys?'"),
-        ("greys?train=trian[:5]", "The dataset 'greys' has no 'trian[:5]': "),
-        ("greys?train=train[:x]", "The dataset 'greys' has no 'train[:x]': "),
+        ("grays?tain=train", "'tain=train' after 'grays?'"),
+        ("grays?train", "'train' after 'grays?'; expected SPLIT=SLICE"),
+        ("grays?train=", "Cannot read 'train=' after 'grays?'"),
+        ("grays?train=trian[:5]", "The dataset 'grays' has no 'trian[:5]': "),
+        ("grays?train=train[:x]", "The dataset 'grays' has no 'train[:x]': "),
         ("digits?train=train", "'digits' is not a TFDS or Hugging Face"),
         ("/dev/null", "'/dev/null' is neither a file nor a directory"),
         ("x" * 5000, "There is no directory"),
@@ -412,7 +415,7 @@ def prepared(tmp_path_factory):
         ("a\0b", "There is no directory or dataset"),
     ],
 )
-def test_slices_that_cannot_be_are_an_error(prepared, data, message):
+def test_invalid_slices_are_an_error(prepared, data, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         open_source(FitConfig(data=data, data_dir=prepared.data_dir))
 

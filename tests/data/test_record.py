@@ -15,7 +15,7 @@ from tfxfer.system.run_layout import RunDirectory
 
 
 @pytest.fixture
-def damaged(pictures, tmp_path):
+def corrupt(pictures, tmp_path):
     """A copy of the pictures of which two cannot be read."""
     folder = shutil.copytree(pictures, tmp_path / "data")
     (folder / "train" / "red" / "3.jpg").write_bytes(b"no image")
@@ -28,8 +28,8 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_what_is_used_and_what_is_not_are_written_down(damaged, tmp_path):
-    config = small_config(damaged, "none", tmp_path, bad_images="skip", input_size=32)
+def test_what_is_used_and_what_is_not_are_written_down(corrupt, tmp_path):
+    config = small_config(corrupt, "none", tmp_path, bad_images="skip", input_size=32)
     source = open_source(config)
     images, skipped = open_images(source.splits, config)
     run = RunDirectory(tmp_path / "run")
@@ -42,27 +42,25 @@ def test_what_is_used_and_what_is_not_are_written_down(damaged, tmp_path):
     }
     assert rows(run.skipped) == [
         {
-            "path": str(damaged / "train" / "red" / "3.jpg"),
+            "path": str(corrupt / "train" / "red" / "3.jpg"),
             "label": "red",
             "split": "train",
             "reason": "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF file",
         },
         {
-            "path": str(damaged / "test" / "blue" / "0.jpg"),
+            "path": str(corrupt / "test" / "blue" / "0.jpg"),
             "label": "blue",
             "split": "test",
             "reason": "it is empty",
         },
     ]
-    assert describe_skipped(run, skipped) == [
-        f"left out 2 images that cannot be read: {run.skipped}"
-    ]
+    assert describe_skipped(run, skipped) == [f"left out 2 unreadable images: {run.skipped}"]
     again = open_as_it_is(str(run.splits))
     for name, one in images.items():
         assert (again.splits[name].digests() == one.split.digests()).all()
 
 
-def test_where_nothing_is_left_out_nothing_is_said(pictures, tmp_path):
+def test_without_skipped_images_there_is_no_note(pictures, tmp_path):
     config = small_config(pictures, "none", tmp_path, input_size=32)
     source = open_source(config)
     images, skipped = open_images(source.splits, config)
@@ -93,5 +91,5 @@ def test_an_evaluation_sees_the_splits_of_the_run_whatever_was_added_since(finis
     assert evaluation.data == result.metrics["data"]["name"]
     (tested,) = [row for row in used if row["split"] == "test"][:1]
     (data / "test" / tested["label"] / tested["path"].rpartition("/")[2]).unlink()
-    with pytest.raises(DataError, match="Cannot read 1 image; replace or remove them"):
+    with pytest.raises(DataError, match="Cannot read 1 image[^s]"):
         evaluate(run)

@@ -67,7 +67,7 @@ def test_a_class_whose_name_is_no_text_is_refused():
         (("caf\u00e9", "cafe\u0301"), "Unicode"),
     ],
 )
-def test_class_names_that_cannot_be_kept_apart_are_refused(names, told):
+def test_ambiguous_class_names_are_refused(names, told):
     splits = {"train": black_split([(4, 4)], by_index=True)}
     with pytest.raises(UsageError, match=f"{told}.*Rename"):
         Source("data", names, splits, (4, 4))

@@ -41,7 +41,7 @@ def test_the_usual_words_for_splits_are_known(split, names):
         (["train", "val_images"], {"train": "train", "validation": "val_images"}),
         (["train", "train2014"], {"train": "train"}),
         (["train2014", "train2017", "test"], {"test": "test"}),
-        (["extra", "unlabelled"], {}),
+        (["extra", "unlabeled"], {}),
     ],
 )
 def test_the_splits_that_data_come_with_are_found_by_the_words_for_them(names, found):

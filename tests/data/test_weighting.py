@@ -7,7 +7,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from tfxfer.data.source import Source, in_any_order
 from tfxfer.data.weighting import (
     balanced_weights,
-    judging_weights,
+    evaluation_weights,
     training_weights,
     without_weightless,
 )
@@ -38,9 +38,9 @@ def test_balanced_weights_are_those_of_scikit_learn():
     assert weights.mean() == pytest.approx(1)
 
 
-def test_validation_is_judged_as_training_is_weighed():
-    assert judging_weights(LABELS, "none") is None
-    np.testing.assert_array_equal(judging_weights(LABELS, "balanced"), balanced_weights(LABELS))
+def test_validation_uses_the_class_weights_of_training():
+    assert evaluation_weights(LABELS, "none") is None
+    np.testing.assert_array_equal(evaluation_weights(LABELS, "balanced"), balanced_weights(LABELS))
 
 
 def test_training_has_the_product_of_both_weights_with_a_mean_of_one():
@@ -65,7 +65,7 @@ def test_weights_that_are_all_the_same_are_none(labels, weights, class_weights):
     assert training_weights(source(labels, weights).splits["train"], class_weights) is None
 
 
-def test_examples_of_weight_zero_are_left_out_and_their_number_is_said():
+def test_examples_of_weight_zero_are_left_out_with_a_note():
     weights = [1, 0, 1, 1, 0, 1, 0, 1]
     left = np.flatnonzero(weights)
     weighed = without_weightless(source(weights=weights))
@@ -79,5 +79,5 @@ def test_examples_of_weight_zero_are_left_out_and_their_number_is_said():
 
 
 def test_weights_that_are_all_zero_are_a_clear_error():
-    with pytest.raises(DataError, match="All training images of 'letters' have weight 0"):
+    with pytest.raises(DataError, match="'letters' .*weight 0"):
         without_weightless(source(weights=[0] * 8))

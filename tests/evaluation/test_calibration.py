@@ -106,5 +106,5 @@ def test_a_copy_of_a_classifier_gives_calibrated_probabilities(trained, paths):
     assert np.asarray(copy(images)) == pytest.approx(apply_temperature(before, 2.5), abs=1e-6)
     assert trained.predict(paths) == pytest.approx(before, abs=1e-7)
     inputs = keras.Input((3,))
-    with pytest.raises(UsageError, match="Only a model that tfxfer built can be calibrated"):
+    with pytest.raises(UsageError, match="tfxfer built .*calibrated"):
         calibrated_copy(keras.Model(inputs, keras.layers.Dense(2)(inputs)), 2.0)

@@ -28,8 +28,8 @@ def classifier_of(name, *, size=SIZE, pooling="average", hidden_units=(), num_cl
     return build_classifier(BACKBONES[name], config, head, "none", num_classes)
 
 
-def see_colours_where_they_are(backbone):
-    """Gives a network weights by which each place of its maps has the colours that are there.
+def see_colors_where_they_are(backbone):
+    """Gives a network weights by which each place of its maps has the colors that are there.
 
     Every convolution passes its channels on, from the middle of its window: such a network has the
     shape of the real one, and it is known what each place of its maps has seen.
@@ -51,15 +51,15 @@ def see_colours_where_they_are(backbone):
             layer.set_weights([kernel, *(np.zeros_like(values) for values in bias)])
 
 
-def paint(square, quarter, colour):
+def paint(square, quarter, color):
     rows, columns = (slice(32 * one.start + 8, 32 * one.stop - 8) for one in QUARTERS[quarter])
-    square[rows, columns] = colour
+    square[rows, columns] = color
 
 
-def evidence(colour, quarter, decoy):
-    """Returns a dark square with a quarter of a colour, which decides, and a green one."""
+def evidence(color, quarter, decoy):
+    """Returns a dark square with a quarter of a color, which decides, and a green one."""
     square = np.full((SIZE, SIZE, 3), 20, np.uint8)
-    paint(square, quarter, colour)
+    paint(square, quarter, color)
     paint(square, decoy, GREEN)
     return square
 
@@ -74,9 +74,9 @@ def evidence(colour, quarter, decoy):
 )
 def test_heat_falls_where_the_evidence_is(name):
     classifier = classifier_of(name, num_classes=2)
-    see_colours_where_they_are(classifier.backbone)
+    see_colors_where_they_are(classifier.backbone)
     places = [(quarter, decoy) for quarter in range(4) for decoy in range(4) if decoy != quarter]
-    squares = np.stack([evidence(colour, *pair) for colour in (RED, BLUE) for pair in places])
+    squares = np.stack([evidence(color, *pair) for color in (RED, BLUE) for pair in places])
     labels = np.repeat([0, 1], len(places))
     features = np.asarray(classifier.features(squares.astype("float32"), training=False))
     scale = features.std(axis=0).max()
@@ -114,7 +114,7 @@ def scaled(heat):
 @pytest.mark.parametrize("pooling", ["average", "max", "both", "flatten"])
 def test_heat_is_the_published_formula(pooling, squares):
     classifier = classifier_of(SMALL_BACKBONE, pooling=pooling)
-    see_colours_where_they_are(classifier.backbone)
+    see_colors_where_they_are(classifier.backbone)
     kernel = np.random.default_rng(1).normal(size=classifier.head.layers[-1].kernel.shape)
     classifier.head.layers[-1].set_weights([kernel, np.zeros(3)])
     model = classifier.with_probabilities()
@@ -137,7 +137,7 @@ def test_heat_is_the_published_formula(pooling, squares):
 
 def test_heat_follows_a_head_with_hidden_layers(squares):
     classifier = classifier_of(SMALL_BACKBONE, hidden_units=(8,))
-    see_colours_where_they_are(classifier.backbone)
+    see_colors_where_they_are(classifier.backbone)
     generator = np.random.default_rng(2)
     for layer in classifier.head.layers:
         layer.set_weights([generator.normal(size=w.shape) for w in layer.get_weights()])

@@ -31,7 +31,7 @@ def test_a_split_is_scored_whatever_the_batches(trained):
     assert everything.num_examples == sum(len(split) for split in source.everything.values())
 
 
-def test_why_nothing_judges_is_one_sentence_or_two(trained):
+def test_why_no_split_evaluates_is_one_sentence_or_two(trained):
     source = trained.open_source()
     told = why_not_evaluable(dataclasses.replace(source, name="x", splits={}, absent={}))
     assert told.startswith("'x' ")

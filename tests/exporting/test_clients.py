@@ -35,8 +35,8 @@ def expected(signatures, paths):
 
 
 def test_a_grpc_request_gets_the_answer_of_the_signature(signatures, paths, expected):
-    request = predict_request("colours", [path.read_bytes() for path in paths])
-    assert request.model_spec.name == "colours"
+    request = predict_request("colors", [path.read_bytes() for path in paths])
+    assert request.model_spec.name == "colors"
     received = type(request).FromString(request.SerializeToString())
     answer = answer_grpc(signatures, received)
     assert set(answer.outputs) == set(expected)
@@ -59,7 +59,7 @@ def test_the_warm_up_runs_the_batch_sizes_of_a_server(export, signatures):
     for record in records:
         log = prediction_log_pb2.PredictionLog.FromString(record)
         assert log.WhichOneof("log_type") == "predict_log"
-        assert log.predict_log.request.model_spec.name == "colours"
+        assert log.predict_log.request.model_spec.name == "colors"
         answer = answer_grpc(signatures, log.predict_log.request)
         sizes.append(answer.outputs["probabilities"].tensor_shape.dim[0].size)
     assert tuple(sizes) == WARMUP_BATCH_SIZES
@@ -75,8 +75,8 @@ def test_a_rest_body_with_a_real_image_comes_along(export, signatures):
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_printed_curl_commands_are_right(export, signatures, paths, expected):
     _, ask = how_to_try(export)
-    with rest_server(signatures, "colours") as port:
-        for command in (ask, curl_with_file(str(paths[0]), "colours")):
+    with rest_server(signatures, "colors") as port:
+        for command in (ask, curl_with_file(str(paths[0]), "colors")):
             local = command.replace("localhost:8501", f"localhost:{port}")
             done = subprocess.run(local, shell=True, capture_output=True, check=True)
             (row,) = json.loads(done.stdout)["predictions"]
@@ -87,7 +87,7 @@ def test_the_printed_curl_commands_are_right(export, signatures, paths, expected
 
 @pytest.mark.slow
 def test_the_printed_grpc_program_is_right(signatures, paths, expected):
-    program = grpc_snippet("colours").replace("IMAGE", str(paths[0]))
+    program = grpc_snippet("colors").replace("IMAGE", str(paths[0]))
     with grpc_server(signatures) as port:
         program = program.replace("localhost:8500", f"localhost:{port}")
         done = subprocess.run(
@@ -98,11 +98,11 @@ def test_the_printed_grpc_program_is_right(signatures, paths, expected):
 
 def test_the_docker_line_mounts_the_versions_where_the_server_looks(export):
     serve, _ = how_to_try(export)
-    assert f"-v {export.parent.resolve()}:/models/colours:ro -e MODEL_NAME=colours" in serve
+    assert f"-v {export.parent.resolve()}:/models/colors:ro -e MODEL_NAME=colors" in serve
     text = how_to_serve(export)
     assert serve in text
-    assert grpc_snippet("colours") in text
-    compile(grpc_snippet("colours"), "snippet", "exec")
+    assert grpc_snippet("colors") in text
+    compile(grpc_snippet("colors"), "snippet", "exec")
 
 
 def test_commands_for_places_of_any_name_are_quoted(tmp_path):

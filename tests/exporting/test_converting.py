@@ -29,7 +29,7 @@ def test_without_another_place_a_file_lies_beside_the_model(copied, target, name
     assert target.path(copied) == copied.path.with_name(name)
 
 
-def test_a_file_that_cannot_be_is_refused_before_the_work(copied, tmp_path):
+def test_an_invalid_file_is_refused_before_any_work(copied, tmp_path):
     with pytest.raises(UsageError, match="Format 'keras' does not support quantization"):
         Target("keras", "int8")
     with pytest.raises(UsageError, match="Format 'keras'.*--output"):
@@ -54,13 +54,13 @@ def test_a_copy_has_the_model_its_names_and_what_it_has_seen_beside_it(trained, 
 
 
 @pytest.mark.parametrize("kind", ["keras", "onnx"])
-def test_a_directory_that_is_gone_at_the_end_is_told_in_one_line(trained, tmp_path, kind):
+def test_a_directory_missing_at_the_end_is_reported_in_one_line(trained, tmp_path, kind):
     folder = tmp_path / "converted"
     folder.mkdir()
     target = Target(kind, output=folder / f"x.{kind}")
     path = target.path(trained)
     shutil.rmtree(folder)
-    with pytest.raises(RunError, match=r"^Cannot write '.*': No such file or directory\.$"):
+    with pytest.raises(RunError, match=r"'.*': No such file or directory\.$"):
         write_converted(trained, trained.open_source(), target, path)
     folder.write_text("a file in its place")
     with pytest.raises(RunError, match=r"^Cannot write '.*': Not a directory\.$"):

@@ -81,7 +81,7 @@ def test_no_images_have_no_probabilities(files, images, name):
 
 @each_file
 def test_images_of_another_size_are_refused(files, name):
-    message = r"takes images of shape \(32, 32, 3\), but got an array of shape \(2, 40, 40, 3\)"
+    message = r"\(32, 32, 3\).*\(2, 40, 40, 3\)"
     with pytest.raises(UsageError, match=message):
         READ[name](files[name])(np.zeros((2, 40, 40, 3), "uint8"))
 
@@ -186,19 +186,19 @@ def test_operations_that_converters_stumble_over_are_converted(tmp_path):
         assert READ[name](path)(images) == pytest.approx(expected, abs=tolerance[name]), name
 
 
-def colour_classifier(backbone, image_size, weights, images):
-    """Returns a classifier of images by the nearest of three means; those of a colour follow."""
+def color_classifier(backbone, image_size, weights, images):
+    """Returns a classifier of images by the nearest of three means; those of a color follow."""
     config = FitConfig(image_size=image_size, input_size=image_size, precision="float32")
     config = config.with_settings({"head": {"dropout": 0.0}})
     classifier = build_classifier(BACKBONES[backbone], config, config.head, weights, 3)
     features = classifier.features.predict(images.astype("float32"), verbose=0)
     means = features.reshape(3, -1, features.shape[-1]).mean(axis=1)
-    centre = means.mean(axis=0)
+    center = means.mean(axis=0)
     # Squared distances, scaled: on its mean, a class is at least 2 above the others.
-    offsets = means - centre
+    offsets = means - center
     distances = np.square(means[:, np.newaxis] - means).sum(axis=-1)
     scale = 4 / distances[distances > 0].min()
-    bias = -offsets @ centre - np.square(offsets).sum(axis=1) / 2
+    bias = -offsets @ center - np.square(offsets).sum(axis=1) / 2
     classifier.head.layers[-1].set_weights([scale * offsets.T, scale * bias])
     return classifier.with_probabilities()
 
@@ -223,12 +223,12 @@ LARGE = ("mobilenetv2", "resnet50", "vgg16", "efficientnetv2b0", "densenet121", 
 def test_each_family_of_networks_is_converted(backbone, image_size, tolerance, tmp_path):
     generator = np.random.default_rng(0)
     noise = generator.integers(-30, 30, (36, image_size, image_size, 3))
-    colours = np.repeat(list(conftest.COLOURS.values()), 12, axis=0)[:, None, None]
-    images = np.clip(colours + noise, 0, 255).astype("uint8")
+    colors = np.repeat(list(conftest.COLORS.values()), 12, axis=0)[:, None, None]
+    images = np.clip(colors + noise, 0, 255).astype("uint8")
     weights = BACKBONES[backbone].weights_name
     if backbone != "resnet10_small":
         weights = str(conftest.write_weights(backbone, image_size, tmp_path / "x.weights.h5"))
-    model = colour_classifier(backbone, image_size, weights, images)
+    model = color_classifier(backbone, image_size, weights, images)
     expected = model.predict(images.astype("float32"), verbose=0)
     assert np.mean(expected.argmax(axis=1) == np.repeat([0, 1, 2], 12)) > 0.95
 
@@ -263,8 +263,8 @@ def test_calibration_images_of_another_size_are_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("litert", r"to LiteRT: 'tf\.Erfinv' op is neither a custom op nor a flex op\.$"),
-        ("onnx", r"to ONNX: No Op registered for Erfinv with domain_version of 17\.$"),
+        ("litert", r"to LiteRT: .*'tf\.Erfinv'.*\.$"),
+        ("onnx", r"to ONNX: .*Erfinv.*\.$"),
     ],
 )
 def test_a_failed_conversion_is_one_line_and_leaves_all_as_it_was(tmp_path, name, reason):
@@ -294,10 +294,10 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 
 @each_format
-def test_a_damaged_file_is_named(tmp_path, name):
-    (tmp_path / "damaged").write_bytes(b"no such model")
-    with pytest.raises(RunError, match=r"^Cannot load the model '.*damaged': .+\.$"):
-        READ[name](tmp_path / "damaged")
+def test_a_corrupt_file_is_named(tmp_path, name):
+    (tmp_path / "corrupt").write_bytes(b"no such model")
+    with pytest.raises(RunError, match=r"^Cannot load the model '.*corrupt': .+\.$"):
+        READ[name](tmp_path / "corrupt")
 
 
 @pytest.mark.parametrize(
@@ -313,10 +313,7 @@ def test_a_missing_package_is_named_by_its_extra(
     model, tmp_path, monkeypatch, package, extra, call
 ):
     monkeypatch.setitem(sys.modules, package, None)
-    message = (
-        rf"^The format '{extra}' needs packages that are not installed: "
-        rf"pip install 'tfxfer\[{extra}\]'\.$"
-    )
+    message = rf"'{extra}'.* pip install 'tfxfer\[{extra}\]'\.$"
     with pytest.raises(UsageError, match=message):
         call(model, tmp_path / "x")
 

@@ -15,7 +15,7 @@ def test_on_other_data_their_name_and_notes_stand_behind_the_scores():
     assert content["all"]["notes"] == ["a note"]
 
 
-def test_the_least_accuracy_is_asked_of_the_split_that_judges(tmp_path):
+def test_min_accuracy_applies_to_the_evaluation_split(tmp_path):
     found = FitMetrics({"validation": OtherDataSummary(0.9), "test": OtherDataSummary(0.5)})
     check_accuracy(found, 0.5, tmp_path)
     check_accuracy(FitMetrics(), 0.0, tmp_path)  # nothing is asked
@@ -23,10 +23,10 @@ def test_the_least_accuracy_is_asked_of_the_split_that_judges(tmp_path):
         check_accuracy(found, 0.6, tmp_path)
 
 
-def test_of_other_data_what_must_be_known_is_told(trained, pictures):
+def test_notes_on_other_data_are_printed(trained, pictures):
     said = []
     own = open_and_tell(trained, None, None, said.append)
-    assert own.judging == "test"
+    assert own.evaluation_split == "test"
     assert said == []
     other = open_and_tell(trained, str(pictures / "train"), None, said.append)
     assert said == [f"note: {note}" for note in other.notes]

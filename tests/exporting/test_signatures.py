@@ -100,7 +100,7 @@ def png_header(height, width):
         (b"hello", r"it is not a JPEG, PNG, BMP, GIF or WebP file"),
         (b"\xff\xd8\xff", r"it is incomplete"),
         ("cut", r"it is a truncated JPEG file"),
-        (png_header(10_001, 10_000), r"it has 100010000 pixels; at most 100,000,000 are decoded"),
+        (png_header(10_001, 10_000), r"it has 100010000 pixels; .*100,000,000"),
     ],
 )
 def test_what_is_no_image_is_refused_by_its_number(signatures, files, bad, reason):
@@ -121,7 +121,7 @@ def test_labels_and_facts_are_assets(export, finished):
     result, _ = finished
     assert (export / "assets" / "labels.txt").read_text() == "blue\ngreen\nred\n"
     facts = json.loads((export / "assets" / "tfxfer.json").read_text())
-    assert facts["name"] == "colours"
+    assert facts["name"] == "colors"
     assert facts["versions"]["keras"] == keras.__version__
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["backbone"]["name"] == SMALL.name

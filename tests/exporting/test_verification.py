@@ -41,7 +41,7 @@ def test_an_export_of_other_weights_is_refused(finished, trained, files):
     result, _ = finished
     other = keras.models.clone_model(trained.model)
     other.set_weights([weight + 0.01 for weight in trained.model.get_weights()])
-    with pytest.raises(ExportError, match=r"all images .*, probabilities differ by up to 0\.\d+"):
+    with pytest.raises(ExportError, match=r"all images .*differ .*0\.\d+"):
         check(result.export, other, files)
 
 
@@ -55,9 +55,7 @@ def classifier(activation):
 def test_outputs_that_are_no_probabilities_are_refused(files, tmp_path):
     model = classifier(None)
     write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
-    with pytest.raises(
-        ExportError, match=r"the outputs of the model are not probabilities; one su"
-    ):
+    with pytest.raises(ExportError, match=r"not probabilities; one su"):
         check(tmp_path / "1", model, files)
 
 
@@ -82,7 +80,7 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
     model = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(x))
     write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
     assert half_precision_nodes(tmp_path / "1")
-    with pytest.raises(ExportError, match=r"\d+ of its nodes use half precision, such as '"):
+    with pytest.raises(ExportError, match=r"\d+ of its nodes .*half precision.* '"):
         check(tmp_path / "1", model, files)
 
 

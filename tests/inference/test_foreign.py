@@ -45,7 +45,7 @@ def adapt(model, class_names=NAMES):
     return as_classifier(model, class_names, PATH, CLASSES)
 
 
-def grey(pixels):
+def gray(pixels):
     return np.stack([np.array(Image.fromarray(picture).convert("L")) for picture in pixels])
 
 
@@ -133,19 +133,19 @@ ACCEPTED = {
         lambda model: one_unit(logits(model)),
         "",
     ),
-    "grey": (
+    "gray": (
         lambda: functional(Dense(3), shape=(8, 8, 1)),
-        lambda model: softmax(logits(model, grey(PIXELS))),
+        lambda model: softmax(logits(model, gray(PIXELS))),
         "gray",
     ),
-    "grey without channels": (
+    "gray without channels": (
         lambda: sequential(Dense(3, "softmax"), shape=(8, 8)),
-        lambda model: softmax(logits(model, grey(PIXELS))),
+        lambda model: softmax(logits(model, gray(PIXELS))),
         "gray",
     ),
-    "grey bytes": (
+    "gray bytes": (
         lambda: functional(Dense(3), shape=(8, 8, 1), dtype="uint8"),
-        lambda model: softmax(logits(model, grey(PIXELS))),
+        lambda model: softmax(logits(model, gray(PIXELS))),
         "gray",
     ),
     "bytes": (lambda: functional(Dense(3, "softmax"), dtype="uint8"), plain, ""),
@@ -197,7 +197,7 @@ def test_a_classifier_of_the_one_form_stays_itself():
     assert adapt(model).model is model
 
 
-def test_it_is_said_that_nothing_scales_the_pixels():
+def test_a_model_that_does_not_scale_pixels_has_a_note():
     image = keras.Input((8, 8, 3))
     x = Dense(3, "softmax")(keras.layers.Flatten()(image))
     (note,) = adapt(keras.Model(image, x)).notes
@@ -216,7 +216,7 @@ class Subclassed(keras.Model):
 
 REFUSED = {
     "channels first": (lambda: functional(Dense(3), shape=(3, 8, 8)), r"channels first.*\(None, 3"),
-    "alpha": (lambda: functional(Dense(3), shape=(8, 8, 4)), r"4 channels.*3 \(RGB\) and 1 \(grey"),
+    "alpha": (lambda: functional(Dense(3), shape=(8, 8, 4)), r"4 channels.*3 \(RGB\) and 1 \(gray"),
     "oblong": (lambda: functional(Dense(3), shape=(8, 6, 3)), r"8 x 6 pixels.*Resizing\(8, 6\)"),
     "any size": (
         lambda: keras.Sequential(
@@ -294,13 +294,13 @@ def test_one_unit_that_is_neither_probability_nor_logit_is_refused(activation):
 
 def test_a_model_that_does_not_run_is_refused_with_its_reason():
     image = keras.Input((8, 8, 3))
-    x = keras.layers.Embedding(2, 3)(image)  # which has no row for a grey level above 1
+    x = keras.layers.Embedding(2, 3)(image)  # which has no row for a gray level above 1
     with pytest.raises(RunError, match="run on images of 8 x 8 pixels: .* is not in") as error:
         adapt(keras.Model(image, Dense(3)(keras.layers.Flatten()(x))))
     assert "\n" not in str(error.value)
 
 
-def test_the_reason_of_keras_is_told_without_its_frame():
+def test_the_reason_of_keras_is_given_without_its_frame():
     cropped = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.RandomCrop(6, 6), keras.layers.Flatten(), Dense(3)]
     )

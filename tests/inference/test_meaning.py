@@ -52,9 +52,9 @@ def test_square_images_of_one_size_are_taken(shape):
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((3, 8, 8), r"takes channels first \(its input has the shape \(None, 3, 8, 8\)\)"),
-        ((8, 8, 4), r"takes images of 4 channels \(its input has the shape \(None, 8, 8, 4\)\)"),
-        ((8,), "does not take a batch of images: its input has the shape"),
+        ((3, 8, 8), r"channels first.*\(None, 3, 8, 8\)"),
+        ((8, 8, 4), r"4 channels.*\(None, 8, 8, 4\)"),
+        ((8,), r"not .*batch of images: .*\(None, 8\)"),
         ((None, None, 1), r"images of any size \(its input.*keras.Input\(\(224, 224, 1\)\)"),
         ((8, 9, 3), r"takes images of 8 x 9 pixels \(height x width\)"),
     ],

@@ -92,7 +92,7 @@ def test_a_class_of_its_own_is_named(tmp_path):
         read_model(tmp_path / "model.keras")
 
 
-def test_what_this_keras_cannot_read_is_said_with_the_reason(model, tmp_path):
+def test_a_file_that_this_keras_cannot_read_is_named_with_the_reason(model, tmp_path):
     path = tmp_path / "model.h5"
     model.save(path)
     with h5py.File(path, "r+") as file:
@@ -133,7 +133,7 @@ def test_another_zip_file_is_no_model(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("kept", [0.3, 0.9])
-def test_a_damaged_file_is_named(model, suffix, kept, tmp_path):
+def test_a_corrupt_file_is_named(model, suffix, kept, tmp_path):
     path = tmp_path / f"model{suffix}"
     model.save(path)
     content = path.read_bytes()
@@ -142,7 +142,7 @@ def test_a_damaged_file_is_named(model, suffix, kept, tmp_path):
         read_model(path)
 
 
-def test_an_archive_without_its_weights_is_damaged(model, tmp_path):
+def test_an_archive_without_its_weights_is_corrupt(model, tmp_path):
     model.save(tmp_path / "whole.keras")
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(path, "w") as part:

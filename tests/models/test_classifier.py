@@ -10,7 +10,7 @@ from tfxfer.models.classifier import build_classifier, count_parameters
 from tfxfer.models.halves import FrozenLayer
 from tfxfer.models.layers import in_float32
 from tfxfer.models.losses import smoothed_cross_entropy
-from tfxfer.models.standardisation import Standardisation
+from tfxfer.models.standardization import Standardization
 
 CONFIG = FitConfig(image_size=32, input_size=32).with_settings({"head": {"dropout": 0.2}})
 IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
@@ -106,7 +106,7 @@ def test_hidden_layers_have_the_units_asked_for():
         "mobilenetv3small",
     ],
 )
-def test_the_model_normalises_as_keras_preprocess_input_does(name):
+def test_the_model_normalizes_as_keras_preprocess_input_does(name):
     backbone = BACKBONES[name]
     module = {
         "vgg16": keras.applications.vgg16,
@@ -124,10 +124,10 @@ def test_small_images_are_upsampled_in_the_model():
     classifier = build(input_size=8)
     assert classifier.model.input_shape == (None, 8, 8, 3)
     assert classifier.backbone.input_shape == (None, 32, 32, 3)
-    grey = np.full((1, 8, 8, 3), 77.0, "float32")
+    gray = np.full((1, 8, 8, 3), 77.0, "float32")
     large = np.full((1, 32, 32, 3), 77.0, "float32")
     expected = outputs(build().features, large)
-    assert outputs(classifier.features, grey) == pytest.approx(expected, abs=1e-5)
+    assert outputs(classifier.features, gray) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_float32_model_is_not_copied():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_a_float32_copy_of_a_network_with_its_own_normalisation_computes_the_same(policy):
+def test_a_float32_copy_of_a_network_with_its_own_normalization_computes_the_same(policy):
     classifier = build("efficientnetb0", policy)
     layer = next(x for x in classifier.backbone.layers if type(x).__name__ == "Normalization")
     layer.set_weights([np.full(3, 0.4), np.full(3, 0.05), np.array(0)])
@@ -327,7 +327,7 @@ def test_a_head_absorbs_the_scaling_it_was_trained_with(hidden_units):
     weights = [generator.normal(size=w.shape) for w in classifier.head.get_weights()]
     classifier.head.set_weights(weights)
     features = generator.normal(3, 50, (20, 256)).astype("float32")
-    scale = Standardisation.of(features)
+    scale = Standardization.of(features)
     before = outputs(classifier.head, scale.apply(features))
     classifier.absorb(scale)
     after = outputs(classifier.head, features)

@@ -3,7 +3,7 @@ import keras
 from tfxfer.models.layers import fresh_names, is_numbered, leaf_layers, split_number
 
 
-def test_a_name_and_its_number_are_told_apart():
+def test_a_name_is_separated_from_its_number():
     assert split_number("conv2d_7") == ("conv2d", 7)
     assert split_number("conv2d") == ("conv2d", 0)
     assert split_number("block1_conv1") == ("block1_conv1", 0)

@@ -15,7 +15,7 @@ def test_of_equal_probabilities_the_first_class_wins():
     assert is_right([[0.5, 0.5], [0.5, 0.5]], [0, 1]).tolist() == [True, False]
 
 
-def test_a_weighted_judgement_is_that_of_copies():
+def test_weighted_objectives_equal_those_of_repeated_examples():
     logits = np.random.default_rng(0).normal(size=(6, 3))
     labels, weights = np.array([0, 1, 2, 2, 1, 0]), np.array([1, 2, 0, 1, 3, 1])
     copies = np.repeat(np.arange(6), weights)

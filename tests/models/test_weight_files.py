@@ -14,7 +14,6 @@ from backbone_files import (
     alone,
     assert_same_weights,
     flat,
-    message,
     nested,
     random_backbone,
     rewrite_layer_names,
@@ -23,6 +22,7 @@ from backbone_files import (
     slow,
     use_up_automatic_names,
 )
+from messages import parts
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.registry import BACKBONES
@@ -129,7 +129,7 @@ def test_a_list_of_names_too_long_for_one_attribute_is_read(tmp_path):
     assert_same_weights(load_backbone(SMALL_MOBILENET, 32, path), original)
 
 
-def test_layers_in_another_order_are_told_apart_by_name(tmp_path):
+def test_layers_in_another_order_are_matched_by_name(tmp_path):
     # conv_pw_7 to conv_pw_11 have equal shapes: by order alone they would be exchanged.
     original = shared_backbone(SMALL_MOBILENET)
     path = save(original, tmp_path / "a.h5")
@@ -206,11 +206,8 @@ def test_the_dtype_policy_does_not_matter(tmp_path, name, policy):
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])
 def test_weights_of_another_width_are_refused_with_the_first_mismatch(tmp_path, name):
     path = save(nested(shared_backbone(MOBILENET)), tmp_path / name)
-    expected = (
-        f"The weights in '{path}' do not fit backbone 'mobilenet_050': layer 'conv1' has shape "
-        "(3, 3, 3, 16), in the file (3, 3, 3, 8)."
-    )
-    with pytest.raises(WeightsError, match=message(expected)):
+    expected = f"'{path}' ... 'mobilenet_050': ... 'conv1' ... (3, 3, 3, 16) ... (3, 3, 3, 8)"
+    with pytest.raises(WeightsError, match=parts(expected)):
         load_backbone(BACKBONES["mobilenet_050"], 32, path)
 
 
@@ -226,7 +223,7 @@ def test_the_mismatch_is_the_nested_networks_not_its_surroundings(tmp_path):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("a.h5", "the backbone has layer 'block1_conv1', the file none"),
+        ("a.h5", "'block1_conv1' ... the file none"),
         (
             "a.weights.h5",
             "layer 'block1_conv1' has shape (3, 3, 3, 64), in the file (3, 3, 3, 8)",
@@ -235,8 +232,8 @@ def test_the_mismatch_is_the_nested_networks_not_its_surroundings(tmp_path):
 )
 def test_weights_of_another_network_are_refused(tmp_path, name, problem):
     path = save(shared_backbone(MOBILENET), tmp_path / name)
-    expected = f"The weights in '{path}' do not fit backbone 'vgg16': {problem}."
-    with pytest.raises(WeightsError, match=message(expected)):
+    expected = f"'{path}' ... 'vgg16' ... {problem}"
+    with pytest.raises(WeightsError, match=parts(expected)):
         load_backbone(BACKBONES["vgg16"], 32, path)
 
 
@@ -245,9 +242,9 @@ def test_a_network_with_layers_left_out_is_refused(tmp_path):
     part = keras.Model(original.input, original.get_layer("block5_sepconv1").output)
     for name, problem in (
         ("a.weights.h5", "it holds nothing for layer 'block5_sepconv1_bn'"),
-        ("a.h5", "the backbone has layer 'block5_sepconv1_bn', the file none"),
+        ("a.h5", "'block5_sepconv1_bn', the file none"),
     ):
-        with pytest.raises(WeightsError, match=re.escape(problem)):
+        with pytest.raises(WeightsError, match=parts(problem)):
             load_backbone(SMALL_XCEPTION, 71, save(part, tmp_path / name))
 
 
@@ -258,9 +255,7 @@ def test_too_few_layers_with_automatic_names_are_refused(tmp_path):
         names = [str(name) for name in attributes["layer_names"]]
         last = max(name for name in names if name.startswith("conv2d"))
         attributes["layer_names"] = [name for name in names if name != last]
-    with pytest.raises(
-        WeightsError, match=r"the backbone has 4 layers like 'conv2d.*', the file 3"
-    ):
+    with pytest.raises(WeightsError, match=r"4 layers .*'conv2d.*', the file 3"):
         load_backbone(SMALL_XCEPTION, 71, path)
 
 
@@ -277,7 +272,7 @@ def test_a_layer_without_its_bias_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("a.h5", "it is not clear which of its layers 'conv1' is the backbone's"),
+        ("a.h5", "which ... 'conv1'"),
         ("a.weights.h5", "it holds 2 networks that do"),
     ],
 )
@@ -287,26 +282,24 @@ def test_a_file_with_two_such_networks_is_refused(tmp_path, name, problem):
     twins[1].name = "second"
     both = keras.layers.Add()([twin(inputs) for twin in twins])
     path = save(keras.Model(inputs, both), tmp_path / name)
-    with pytest.raises(WeightsError, match=re.escape(problem)):
+    with pytest.raises(WeightsError, match=parts(problem)):
         load_backbone(SMALL_MOBILENET, 32, path)
 
 
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("a.h5", "it is not clear which of its layers 'normalization"),
-        ("a.weights.h5", "it is not clear which of its layers 'layers/normalization' is"),
+        ("a.h5", "which ... 'normalization"),
+        ("a.weights.h5", "which ... 'layers/normalization'"),
     ],
 )
-def test_a_second_normalization_of_the_same_shape_is_not_taken_for_the_first(
-    tmp_path, name, problem
-):
+def test_a_second_normalization_of_the_same_shape_is_ambiguous(tmp_path, name, problem):
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.Normalization()(inputs)
     builder = keras.src.applications.efficientnet.EfficientNet
     model = builder(input_tensor=x, **dict(SMALL_EFFICIENTNET.builder_arguments))
     path = save(model, tmp_path / name)
-    with pytest.raises(WeightsError, match=re.escape(problem)):
+    with pytest.raises(WeightsError, match=parts(problem)):
         load_backbone(SMALL_EFFICIENTNET, 32, path)
 
 
@@ -317,19 +310,19 @@ def test_a_head_alone_is_no_backbone(tmp_path):
         load_backbone(SMALL_MOBILENET, 32, path)
 
 
-# Files that are damaged, or worse
+# Files that are corrupt, or worse
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5", "a.keras"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
-def test_a_damaged_file_is_named(tmp_path, name, damage):
+def test_a_corrupt_file_is_named(tmp_path, name, damage):
     path = tmp_path / name
     save(shared_backbone(SMALL_MOBILENET), path)
     content = path.read_bytes()
-    damaged = {"truncated": content[: len(content) // 2], "empty": b"", "text": b"<html>\n"}
-    path.write_bytes(damaged[damage])
-    expected = f"Cannot load weights of 'mobilenet_025' from '{path}': the file is corrupt or "
-    with pytest.raises(WeightsError, match=re.escape(expected)) as raised:
+    corrupt = {"truncated": content[: len(content) // 2], "empty": b"", "text": b"<html>\n"}
+    path.write_bytes(corrupt[damage])
+    expected = f"'mobilenet_025' ... '{path}': the file is corrupt"
+    with pytest.raises(WeightsError, match=parts(expected)) as raised:
         load_backbone(SMALL_MOBILENET, 32, str(path))
     assert "save it again" in str(raised.value)
     assert "\n" not in str(raised.value)

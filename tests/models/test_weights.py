@@ -22,7 +22,6 @@ from backbone_files import (
     STDDEV,
     XCEPTION,
     assert_same_weights,
-    message,
     real_data,
     rewrite_layer_names,
     save,
@@ -30,6 +29,7 @@ from backbone_files import (
     slow,
     use_up_automatic_names,
 )
+from messages import parts
 
 import tfxfer.models.weights
 from tfxfer.errors import RunError, UsageError, WeightsError
@@ -51,23 +51,23 @@ def test_none_gives_random_weights_of_the_right_shape():
 
 
 def test_images_below_the_least_size_are_refused():
-    expected = "Backbone 'xception' needs images of at least 71 pixels; received 70."
-    with pytest.raises(UsageError, match=message(expected)):
+    expected = "'xception' ... at least 71 pixels ... 70"
+    with pytest.raises(UsageError, match=parts(expected)):
         load_backbone(XCEPTION, 70, weights="none")
 
 
 def test_a_misspelt_word_gets_the_right_one():
     expected = (
-        "Unknown weights 'imagnet'. Did you mean 'imagenet'? For backbone 'mobilenet_025' they are "
-        "'imagenet', 'none' or the path of a .h5, .weights.h5 or .keras file."
+        "'imagnet' ... Did you mean 'imagenet'? ... 'mobilenet_025' ... 'imagenet', 'none' ... "
+        ".h5, .weights.h5 or .keras"
     )
-    with pytest.raises(UsageError, match=message(expected)):
+    with pytest.raises(UsageError, match=parts(expected)):
         load_backbone(MOBILENET, 32, weights="imagnet")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     path = str(tmp_path / "lost.weights.h5")
-    with pytest.raises(UsageError, match=message(f"There is no weights file '{path}'.")):
+    with pytest.raises(UsageError, match=parts(f"no weights file '{path}'")):
         load_backbone(MOBILENET, 32, weights=path)
 
 
@@ -75,8 +75,8 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_what_is_no_weights_file_is_refused(tmp_path, name):
     path = tmp_path / name
     path.mkdir() if name.startswith("folder") else path.touch()
-    expected = f"Cannot load weights from '{path}': it must be a .h5, .weights.h5 or .keras file."
-    with pytest.raises(UsageError, match=message(expected)):
+    expected = f"'{path}' ... .h5, .weights.h5 or .keras"
+    with pytest.raises(UsageError, match=parts(expected)):
         load_backbone(MOBILENET, 32, weights=str(path))
 
 
@@ -164,13 +164,12 @@ def test_missing_weights_that_cannot_be_fetched_are_explained(keras_home, no_net
     with pytest.raises(WeightsError) as raised:
         load_backbone(BACKBONES["nasnetmobile"], 224)
     url = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet/NASNet-mobile-no-top.h5"
-    assert str(raised.value) == (
-        "No ImageNet weights for 'nasnetmobile': there is no 'nasnet_mobile_no_top.h5' in "
-        f"'{keras_home}/models', and it could not be downloaded ([Errno 111] Connection refused). "
-        f"On a connected machine run `curl -fLo nasnet_mobile_no_top.h5 {url}`, then copy the file "
-        "to that folder, set KERAS_HOME to a folder that has it under models/, or pass --weights "
-        "PATH."
+    expected = (
+        f"'nasnetmobile' ... 'nasnet_mobile_no_top.h5' ... '{keras_home}/models' ... "
+        f"Connection refused ... `curl -fLo nasnet_mobile_no_top.h5 {url}` ... KERAS_HOME ... "
+        "--weights"
     )
+    assert re.search(parts(expected), str(raised.value))
     assert list(keras_home.rglob("*")) == [keras_home / "models"]
 
 
@@ -251,7 +250,7 @@ def test_a_download_of_something_else_leaves_nothing(keras_home, serve, publishe
     assert list(keras_home.rglob("*")) == [keras_home / "models"]
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(keras_home, monkeypatch):
+def test_a_silent_server_times_out(keras_home, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(tfxfer.models.weights, "_DOWNLOAD_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -261,21 +260,18 @@ def test_a_server_that_says_nothing_is_not_waited_for(keras_home, monkeypatch):
     assert list(keras_home.rglob("*")) == [keras_home / "models"]
 
 
-def test_a_damaged_imagenet_file_is_named_and_not_deleted(keras_home, no_network):
+def test_a_corrupt_imagenet_file_is_named_and_not_deleted(keras_home, no_network):
     resnet = BACKBONES["resnet50"]
     path = keras_home / "models" / resnet.weights_file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half of it")
-    expected = (
-        f"The ImageNet weights of 'resnet50' in '{path}' are corrupt: they differ from those "
-        "that Keras published. Delete the file to download it again."
-    )
-    with pytest.raises(WeightsError, match=message(expected)):
+    expected = f"'resnet50' ... '{path}' ... corrupt ... Delete the file"
+    with pytest.raises(WeightsError, match=parts(expected)):
         load_backbone(resnet, 224)
     assert path.read_bytes() == b"half of it"
 
 
-def test_a_damaged_imagenet_file_without_a_checksum_is_named(keras_home, no_network):
+def test_a_corrupt_imagenet_file_without_a_checksum_is_named(keras_home, no_network):
     path, _ = put_published(keras_home, SMALL_MOBILENET, 128)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -364,11 +360,8 @@ def test_a_copy_of_a_model_has_the_same_stages(tmp_path):
 
 def test_a_model_of_another_backbone_has_no_stages():
     model = load_backbone(MOBILENET, 32, weights="none")
-    expected = (
-        "Model 'mobilenet_0.25_32' has no stage 'block1' of backbone 'vgg16': no layer is called "
-        r"'block1_.*' where it should end."
-    )
-    with pytest.raises(RunError, match=message(expected)):
+    expected = r"'mobilenet_0.25_32' ... 'block1' ... 'vgg16': ... 'block1_.*'"
+    with pytest.raises(RunError, match=parts(expected)):
         stage_layers(model, BACKBONES["vgg16"])
 
 

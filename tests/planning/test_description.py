@@ -67,7 +67,7 @@ PHASE = GradientPhase(
 )
 
 
-def test_a_phase_is_told_by_its_epochs_rate_and_regularisation():
+def test_a_phase_is_described_by_its_epochs_rate_and_regularization():
     assert describe_schedule(PHASE).split(", ") == [
         *("AdamW", "1 epoch", "learning rate 0.001", "warmup 0.5 epochs", "cosine decay"),
     ]
@@ -99,7 +99,7 @@ def test_the_learning_rates_of_head_and_stages_are_told(settings, told):
     assert parts[2] == f"learning rate 0.001{told}"
 
 
-def test_changes_are_told_where_there_are_such():
+def test_augmentation_is_described_if_it_is_used():
     assert describe_changes(DecidedAugment(flip=False, shift=0.0, zoom=0.0, rotation=0.0)) == []
     some = DecidedAugment(flip=True, shift=0.1, zoom=0.0, rotation=5.0)
     assert describe_changes(some) == ["flip", "shift 10%", "rotation 5 degrees"]

@@ -66,12 +66,12 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
 
 
 def test_the_plan_says_from_what_to_what_the_classes_weigh(tmp_path):
-    greys = itertools.count()  # no two images are the same
+    grays = itertools.count()  # no two images are the same
     for name, count in {"cat": 12, "dog": 6, "lynx": 2}.items():
         for split in ("train", "validation"):
             (tmp_path / "data" / split / name).mkdir(parents=True)
             for number in range(count if split == "train" else 1):
-                picture = np.full((8, 8, 3), next(greys), np.uint8)
+                picture = np.full((8, 8, 3), next(grays), np.uint8)
                 encoded = tf.io.encode_png(picture).numpy()
                 (tmp_path / "data" / split / name / f"{number}.png").write_bytes(encoded)
     asked = config(tmp_path, data=str(tmp_path / "data"))

@@ -20,15 +20,15 @@ def browser():
         yield opened
 
 
-def colour_of(number):
+def color_of(number):
     return np.array([(37 * number) % 256, (91 * number) % 256, (151 * number) % 256])
 
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
-    """60 images, each of a colour of its own, in four classes of hostile names."""
+    """60 images, each of a color of its own, in four classes of hostile names."""
     pictures = np.stack(
-        [np.full((SIDE, SIDE, 3), colour_of(number), np.uint8) for number in range(60)]
+        [np.full((SIDE, SIDE, 3), color_of(number), np.uint8) for number in range(60)]
     )
     return made_findings(
         tmp_path_factory.mktemp("runs") / "made",
@@ -150,7 +150,7 @@ def test_a_click_on_a_cell_shows_its_images(browser, path, findings):
             for place, number in enumerate(numbers):
                 picture = Image.open(io.BytesIO(tiles.nth(place).screenshot())).convert("RGB")
                 middle = np.asarray(picture)[20:-20, 20:-20].mean(axis=(0, 1))
-                assert np.abs(middle - colour_of(number)).max() < 12, (number, middle)
+                assert np.abs(middle - color_of(number)).max() < 12, (number, middle)
             if row != column:
                 title = shown.text_content("#cell-title")
                 assert f"'{NAMES[row]}' predicted as '{NAMES[column]}'" in title

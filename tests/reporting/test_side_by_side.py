@@ -115,10 +115,10 @@ def test_classes_that_one_run_does_not_know_have_no_number_there(runs):
     assert "nan" not in side_by_side.render([good, fewer])
 
 
-def test_a_damaged_report_is_named(runs, tmp_path):
-    reported(tmp_path, "damaged")
-    (tmp_path / "damaged" / "evaluation.json").write_text("{")
+def test_a_corrupt_report_is_named(runs, tmp_path):
+    reported(tmp_path, "corrupt")
+    (tmp_path / "corrupt" / "evaluation.json").write_text("{")
     from tfxfer.system.run_layout import RunDirectory
 
-    with pytest.raises(UsageError, match=r"Cannot read the report of '.*damaged'"):
-        side_by_side.read(RunDirectory(tmp_path / "damaged"))
+    with pytest.raises(UsageError, match=r"Cannot read the report of '.*corrupt'"):
+        side_by_side.read(RunDirectory(tmp_path / "corrupt"))

@@ -19,8 +19,8 @@ def opened(url):
 
 @pytest.mark.parametrize("side", [8, 32, 33, 64])
 def test_each_thumbnail_has_its_place_on_a_sheet(side):
-    colours = np.random.default_rng(0).integers(0, 256, (300, 3), dtype=np.uint8)
-    pictures = np.tile(colours[:, None, None], (1, side, side, 1))
+    colors = np.random.default_rng(0).integers(0, 256, (300, 3), dtype=np.uint8)
+    pictures = np.tile(colors[:, None, None], (1, side, side, 1))
     sheets = lay_out(pictures)
     assert sheets.pitch % 16 == 0
     assert len(sheets.urls) == 2
@@ -30,8 +30,8 @@ def test_each_thumbnail_has_its_place_on_a_sheet(side):
         row, column = divmod(place, sheets.columns)
         top, left = row * sheets.pitch, column * sheets.pitch
         found = pixels[sheet][top : top + side, left : left + side]
-        # JPEG's colours are coarse, most of all where two pictures meet.
-        assert np.abs(np.median(found, axis=(0, 1)) - colours[number]).max() < 8
+        # JPEG's colors are coarse, most of all where two pictures meet.
+        assert np.abs(np.median(found, axis=(0, 1)) - colors[number]).max() < 8
 
 
 def test_no_thumbnails_need_no_sheet():

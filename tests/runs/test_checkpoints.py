@@ -29,14 +29,14 @@ def test_the_last_checkpoint_is_found_and_one_before_it_is_kept(tmp_path):
     for number in range(12):  # 10 comes after 9
         files.write(checkpoint(number))
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["11.npz", "12.npz"]
-    found, damaged = Checkpoints(tmp_path / "c").read()
-    assert (number_of(found), damaged) == (11, [])
+    found, corrupt = Checkpoints(tmp_path / "c").read()
+    assert (number_of(found), corrupt) == (11, [])
     files.remove()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped"])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
+def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
     files = Checkpoints(tmp_path)
     for number in (1, 2):
         files.write(checkpoint(number))
@@ -45,9 +45,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
     place = content.index(np.full(3, 2, "float32").tobytes())
     content[place] ^= 1
     path.write_bytes({"truncated": content[:200], "emptied": b"", "flipped": content}[damage])
-    found, damaged = files.read()
+    found, corrupt = files.read()
     assert number_of(found) == 1
-    assert damaged == [path]
+    assert corrupt == [path]
     assert not path.exists()
     files.write(checkpoint(3))
     assert number_of(files.read()[0]) == 3
@@ -100,7 +100,7 @@ def train(view, first, end):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("taken", [3, 4, 8])
-def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, taken, precision):
+def test_training_resumes_as_if_it_had_never_stopped(tmp_path, taken, precision):
     whole = build(precision=precision)
     expected = train(whole, 0, 9)
     first = build(precision=precision)

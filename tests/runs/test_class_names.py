@@ -28,7 +28,7 @@ def test_class_names_that_were_edited_on_windows_are_read(tmp_path):
     assert read_class_names(tmp_path / "classes.txt") == ("caf\u00e9", "tea")
 
 
-def test_class_names_are_lines_but_for_those_that_cannot_be(tmp_path):
+def test_class_names_are_lines_unless_they_need_json(tmp_path):
     write_class_names(tmp_path / "classes.txt", ("cat", 'a "b"', "two\nlines", '"quoted"'))
     lines = (tmp_path / "classes.txt").read_text().splitlines()
     assert lines == ["cat", 'a "b"', r'"two\nlines"', r'"\"quoted\""']

@@ -60,7 +60,7 @@ def test_a_history_is_read_back_as_it_was_written(history, tmp_path):
 
 
 @pytest.mark.parametrize("text", [None, "phase,epoch\nhead,1\n", "phase,epoch\nhead,x\n"])
-def test_a_history_that_is_missing_or_damaged_is_named(tmp_path, text):
+def test_a_history_that_is_missing_or_corrupt_is_named(tmp_path, text):
     if text is not None:
         (tmp_path / "history.csv").write_text(text)
     with pytest.raises(UsageError, match=r"Cannot read .*'.*history.csv'"):

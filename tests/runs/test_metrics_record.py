@@ -76,7 +76,7 @@ def test_what_was_written_is_read_and_written_again_byte_for_byte(run):
 def test_each_part_is_a_record(run):
     write_json(run.metrics, WHOLE)
     found = read_metrics(run)
-    assert found.splits["test"] == found.judged == Summary(0.75, 0.7, 0.5, 12, True)
+    assert found.splits["test"] == found.evaluation_scores == Summary(0.75, 0.7, 0.5, 12, True)
     errors = {"validation": CalibrationErrors(0.2, 0.1), "test": CalibrationErrors(0.25, 0.15)}
     assert found.calibration == CalibrationRecord(1.5, errors, applied=False)
     assert found.best == BestEpoch("finetune", 3)
@@ -104,7 +104,7 @@ def test_an_earlier_version_may_have_left_out_any_part(run, missing):
 def test_an_earlier_version_may_have_said_less_of_a_part(run):
     write_json(run.metrics, {"validation": {"accuracy": 0.5}, "data": {"name": "photos"}})
     found = read_metrics(run)
-    assert found.judged == Summary(accuracy=0.5)
+    assert found.evaluation_scores == Summary(accuracy=0.5)
     assert found.data == DataRecord(name="photos")
 
 

@@ -23,7 +23,7 @@ def test_a_run_named_by_the_user_must_be_new_or_interrupted(tmp_path):
         named_run(str(tmp_path), "a")
 
 
-def test_a_folder_that_is_no_run_is_not_taken_for_one(tmp_path):
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "thesis.txt").touch()
     with pytest.raises(UsageError, match="already exists"):
@@ -36,7 +36,7 @@ def test_a_run_has_a_plain_name(tmp_path, name):
         named_run(str(tmp_path), name)
 
 
-def test_a_run_without_a_name_gets_the_first_number_that_is_free_or_goes_on(tmp_path):
+def test_a_run_without_a_name_gets_the_first_free_number_or_resumes(tmp_path):
     def found(settings):
         def same(run):
             return run.config.read_text() == settings

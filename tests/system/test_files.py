@@ -35,9 +35,7 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_place_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(
-        UsageError, match=r"no permission to write in '.*'. Choose another --runs-di"
-    ):
+    with pytest.raises(UsageError, match=r"no permission .*'.*'.* --runs-di"):
         check_writable(tmp_path, "runs_dir")
 
 

@@ -22,7 +22,7 @@ from tfxfer.system.files import check_output, why_unwritable
         ("again.keras", "input file"),
     ],
 )
-def test_what_keeps_a_file_from_being_written_is_said(name, reason, tmp_path):
+def test_the_reason_why_a_file_cannot_be_written_is_given(name, reason, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")

@@ -15,7 +15,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
 
 
 class Pictures:
-    """Pictures whose readings are counted, and the mean colour as their features."""
+    """Pictures whose readings are counted, and the mean color as their features."""
 
     def __init__(self, pixels=PIXELS):
         self.reads = 0
@@ -38,7 +38,7 @@ class Pictures:
         return self.pixels.mean(axis=(1, 2))
 
 
-def mean_colour(scale=1.0, **settings):
+def mean_color(scale=1.0, **settings):
     image = keras.Input((8, 8, 3))
     weighted = keras.layers.Conv2D(3, 1, use_bias=False)
     model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(weighted(image)))
@@ -50,23 +50,23 @@ def mean_colour(scale=1.0, **settings):
 def test_features_are_computed_once_and_the_same_come_from_the_cache(tmp_path):
     cache, pictures = Cache(tmp_path, 10**6), Pictures()
     for _ in range(2):  # the second model is new, but the same function
-        found = mean_colour()(pictures.images, "train", 3, cache)
+        found = mean_color()(pictures.images, "train", 3, cache)
         np.testing.assert_allclose(found, pictures.means, rtol=1e-5)
     assert pictures.reads == 7
 
 
 def test_only_images_that_are_new_or_changed_are_computed(tmp_path):
     cache = Cache(tmp_path, 10**6)
-    mean_colour()(Pictures(PIXELS[[4, 1, 2]]).images, "train", 3, cache)
+    mean_color()(Pictures(PIXELS[[4, 1, 2]]).images, "train", 3, cache)
     changed = PIXELS.copy()
     changed[2, 0, 0, 0] += 1
     pictures = Pictures(changed)
-    found = mean_colour()(pictures.images, "train", 3, cache)
+    found = mean_color()(pictures.images, "train", 3, cache)
     np.testing.assert_allclose(found, pictures.means, rtol=1e-5)
     assert pictures.reads == 5
     # In another order, and a part of them: all are there now.
     part = Pictures(changed[[6, 2, 0]])
-    np.testing.assert_allclose(mean_colour()(part.images, "test", 3, cache), part.means, rtol=1e-5)
+    np.testing.assert_allclose(mean_color()(part.images, "test", 3, cache), part.means, rtol=1e-5)
     assert part.reads == 0
 
 
@@ -82,23 +82,23 @@ def test_only_images_that_are_new_or_changed_are_computed(tmp_path):
 )
 def test_another_function_finds_nothing(tmp_path, another):
     cache, pictures = Cache(tmp_path, 10**6), Pictures()
-    mean_colour()(pictures.images, "train", 3, cache)
-    mean_colour(**another)(pictures.images, "train", 3, cache)
+    mean_color()(pictures.images, "train", 3, cache)
+    mean_color(**another)(pictures.images, "train", 3, cache)
     assert pictures.reads == 14
 
 
 def test_other_code_and_other_versions_are_other_functions(monkeypatch):
-    key = dict(mean_colour().facts)
+    key = dict(mean_color().facts)
     assert key["keras"] == keras.__version__
     assert key["tensorflow"] == tf.__version__
     monkeypatch.setattr("tfxfer.training.features._CODE", ("data.image.decoding",))
-    assert mean_colour().facts["code"] != key["code"]
+    assert mean_color().facts["code"] != key["code"]
 
 
 def test_without_a_cache_nothing_is_kept(tmp_path):
     pictures = Pictures()
     for _ in range(2):
-        mean_colour()(pictures.images, "train", 3, Cache(tmp_path, 0))
+        mean_color()(pictures.images, "train", 3, Cache(tmp_path, 0))
     assert pictures.reads == 14
     assert not list(tmp_path.iterdir())
 
@@ -107,13 +107,13 @@ def test_a_changed_view_has_the_features_of_the_changed_images_and_is_kept_too(t
     cache, pictures = Cache(tmp_path, 10**6), Pictures()
     augment = AugmentConfig(shift=0.5, rotation=40.0)
     changes = [Changes.of(7, augment, 3, view) for view in (1, 2)]
-    plain = mean_colour()(pictures.images, "train", 3, cache)
-    views = [mean_colour()(pictures.images, "train", 3, cache, each) for each in changes]
+    plain = mean_color()(pictures.images, "train", 3, cache)
+    views = [mean_color()(pictures.images, "train", 3, cache, each) for each in changes]
     for view, each in zip(views, changes, strict=True):
         pixels = augment_batch(tf.constant(PIXELS), tf.constant(each.draws), augment)
         np.testing.assert_allclose(view, pixels.numpy().mean(axis=(1, 2)), rtol=1e-4)
     assert np.abs(views[0] - views[1]).max() > 1
     assert np.abs(views[0] - plain).max() > 1
-    again = mean_colour()(pictures.images, "train", 3, cache, Changes.of(7, augment, 3, 2))
+    again = mean_color()(pictures.images, "train", 3, cache, Changes.of(7, augment, 3, 2))
     np.testing.assert_array_equal(again, views[1])
     assert pictures.reads == 3 * 7

@@ -21,8 +21,8 @@ def examples(num_examples, num_classes, seed=0, noise=1.0):
     """Returns examples of classes that overlap, of 6 features."""
     generator = np.random.default_rng(seed)
     labels = np.arange(num_examples) % num_classes
-    centres = np.random.default_rng(99).normal(size=(num_classes, 6))
-    features = centres[labels] + noise * generator.normal(size=(num_examples, 6))
+    centers = np.random.default_rng(99).normal(size=(num_classes, 6))
+    features = centers[labels] + noise * generator.normal(size=(num_examples, 6))
     return Examples(features.astype("float32"), labels)
 
 
@@ -41,8 +41,8 @@ def test_the_solution_is_that_of_scikit_learn(num_classes, penalty):
         assert ours[:, 1] - ours[:, 0] == pytest.approx(expected, abs=0.02)
     else:
         expected = theirs.decision_function(validation.features)
-        centred = expected - expected.mean(axis=1, keepdims=True)
-        assert ours - ours.mean(axis=1, keepdims=True) == pytest.approx(centred, abs=0.02)
+        centerd = expected - expected.mean(axis=1, keepdims=True)
+        assert ours - ours.mean(axis=1, keepdims=True) == pytest.approx(centerd, abs=0.02)
     assert solution.scores.validation_accuracy == theirs.score(
         validation.features, validation.labels
     )
@@ -63,8 +63,8 @@ def test_weighted_examples_have_the_solution_of_scikit_learn():
     theirs.fit(train.features, train.labels, sample_weight=train.weights)
     expected = theirs.decision_function(train.features)
     ours = train.features @ solution.kernel + solution.bias
-    centred = ours - ours.mean(axis=1, keepdims=True)
-    assert centred == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
+    centerd = ours - ours.mean(axis=1, keepdims=True)
+    assert centerd == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
 
 
 def test_weights_of_one_give_the_same_solution_to_the_last_bit():

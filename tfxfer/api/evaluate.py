@@ -48,4 +48,4 @@ def evaluate(
     """
     trained = load(model)
     source = trained.open_source(data, data_dir)
-    return score(trained, source, split or source.judging, batch_size)
+    return score(trained, source, split or source.evaluation_split, batch_size)

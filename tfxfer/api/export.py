@@ -99,11 +99,11 @@ def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publicat
     Raises:
         ExportError: There is no such split, but `min_accuracy` requires one.
     """
-    if wanted.min_accuracy and source.judging == "all":
+    if wanted.min_accuracy and source.evaluation_split == "all":
         raise ExportError(
             f"Cannot check --min-accuracy: {why_not_evaluable(source)} The model was not exported."
         )
-    found = score(trained, source, source.judging)
+    found = score(trained, source, source.evaluation_split)
     summary = OtherDataSummary(
         accuracy=found.accuracy,
         balanced_accuracy=found.balanced_accuracy,

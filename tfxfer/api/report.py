@@ -98,7 +98,7 @@ def _evaluated(run: RunDirectory, data: str | None = None, data_dir: str | None 
     metrics = read_metrics(run)
     trained = load(run.path)
     source = trained.open_source(data, data_dir)
-    name = source.judging
+    name = source.evaluation_split
     if name == "all":
         raise UsageError(why_not_evaluable(source))
     (split,) = source.part(name).values()

@@ -1,11 +1,13 @@
 """The command line: `main` with all its commands, related ones in one file."""
 
-from tfxfer.cli import backbones, cache, export, fitting, judging, predict
+from tfxfer.cli import backbones, cache, evaluating, export, fitting, predict
 from tfxfer.cli.app import main
 
 __all__ = ["main"]
 
-main.add_section("Get started", judging.check, fitting.fit)
+main.add_section("Get started", evaluating.check, fitting.fit)
 main.add_section("Backbones", backbones.backbones, fitting.pretrain)
-main.add_section("Use a model", judging.evaluate, judging.report, predict.predict, export.export)
+main.add_section(
+    "Use a model", evaluating.evaluate, evaluating.report, predict.predict, export.export
+)
 main.add_section("Housekeeping", cache.cache)

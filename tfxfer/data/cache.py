@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from tfxfer.config.paths import home, user_path
 from tfxfer.config.schema import GIGABYTE, RunConfig
-from tfxfer.data.cache_entry import DAMAGED, EntryFolder, Rows
+from tfxfer.data.cache_entry import CORRUPT, EntryFolder, Rows
 from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
 from tfxfer.system.digests import Ids
 from tfxfer.system.files import remove_half_written
@@ -114,7 +114,7 @@ class Cache:
             return folder.read()
         except FileNotFoundError:
             return None
-        except DAMAGED:
+        except CORRUPT:
             shutil.rmtree(folder.path, ignore_errors=True)
             return None
 
@@ -183,7 +183,7 @@ class Cache:
         found = []
         for folder in self._folders():
             entry = EntryFolder(folder)
-            with contextlib.suppress(*DAMAGED):
+            with contextlib.suppress(*CORRUPT):
                 ids, about = entry.read_index()
                 used, num_bytes = entry.index.stat().st_mtime, _size(folder)
                 found.append(

@@ -28,8 +28,8 @@ from tfxfer.system.run_layout import CACHE_INDEX
 
 Rows = npt.NDArray[Any]  # (num_rows, ...)
 
-# What reading raises where an entry is damaged, or its rows are not those that were written.
-DAMAGED = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
+# What reading raises where an entry is corrupt, or its rows are not those that were written.
+CORRUPT = (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class EntryFolder:
 
         Raises:
             FileNotFoundError: There is no entry.
-            DAMAGED: It is damaged.
+            CORRUPT: It is corrupt.
         """
         with self.index.open("rb") as file, np.load(file) as content:
             return content["ids"], json.loads(str(content["about"]))
@@ -62,7 +62,7 @@ class EntryFolder:
 
         Raises:
             FileNotFoundError: There is no entry.
-            DAMAGED: It is damaged.
+            CORRUPT: It is corrupt.
         """
         ids, about = self.read_index()
         path = self.path / about["file"]
@@ -83,7 +83,7 @@ class EntryFolder:
         shape: tuple[int, ...],
         about: Mapping[str, Any],
     ) -> Rows:
-        """Writes the entry in place of the one there was, and returns its rows, memory-mapped.
+        """Writes the entry, replacing any older one, and returns its rows, memory-mapped.
 
         After an error there is what there was before.
 

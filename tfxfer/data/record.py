@@ -59,8 +59,8 @@ def record_seen(
 
 
 def describe_skipped(run: RunDirectory, skipped: Sequence[Unreadable]) -> list[str]:
-    """Returns a line on what was left out, or none where nothing was."""
+    """Returns a note on the skipped images, if any."""
     if not skipped:
         return []
-    what = "1 image that cannot" if len(skipped) == 1 else f"{len(skipped):,} images that cannot"
-    return [f"left out {what} be read: {run.skipped}"]
+    what = "1 unreadable image" if len(skipped) == 1 else f"{len(skipped):,} unreadable images"
+    return [f"left out {what}: {run.skipped}"]

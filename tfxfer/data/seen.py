@@ -119,7 +119,7 @@ class BoundSource(Source):
     absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def judging(self) -> str:
+    def evaluation_split(self) -> str:
         """The split to evaluate on: test, else validation, else "all"."""
         return next((name for name in ("test", "validation") if name in self.splits), "all")
 

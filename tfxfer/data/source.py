@@ -16,7 +16,7 @@ from tfxfer.errors import UsageError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Labelled images in an order that is the same each time the data are opened.
+    """Labeled images in an order that is the same each time the data are opened.
 
     An image is either a scalar string, the content of its file, or uint8 of shape
     (height, width, 3).
@@ -92,7 +92,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Labelled images in splits, with their class names."""
+    """Labeled images in splits, with their class names."""
 
     name: str  # of the dataset or folder; safe as a file name
     class_names: tuple[str, ...]  # the label is the index

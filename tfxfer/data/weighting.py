@@ -29,7 +29,7 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return of_classes[which].astype(np.float32)
 
 
-def judging_weights(
+def evaluation_weights(
     labels: npt.NDArray[np.int64], class_weights: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
     """Returns the sample weights of validation during training; None weights all equally.
@@ -43,9 +43,9 @@ def judging_weights(
         class_weights: The setting.
 
     Examples:
-        >>> judging_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
+        >>> evaluation_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
         array([0.67, 0.67, 0.67, 2.  ], dtype=float32)
-        >>> judging_weights(np.array([0, 0, 0, 1]), "none") is None
+        >>> evaluation_weights(np.array([0, 0, 0, 1]), "none") is None
         True
     """
     return balanced_weights(labels) if class_weights == "balanced" else None

@@ -27,7 +27,7 @@ from tfxfer.system.files import check_output, replacing
 from tfxfer.system.run_layout import classes_file, seen_file
 
 # Images for comparing a file with the model, and for calibrating the activation ranges of int8.
-_JUDGED_IMAGES, _CALIBRATION_IMAGES = 500, 200
+_EVALUATED_IMAGES, _CALIBRATION_IMAGES = 500, 200
 
 # Tolerance for the probabilities of a float32 file, which sums in another order. Trained networks
 # stay within 1e-5, those with random weights do not.
@@ -142,10 +142,12 @@ def write_converted(
         RunError: The file cannot be written.
     """
     # The comparison works on any images, so all serve where no split is new to the model.
-    judges = source.splits.get(source.judging) or max(source.everything.values(), key=len)
-    chosen = _spread(judges, _JUDGED_IMAGES)
-    labels = trained.labels(source, judges)[chosen]
-    images = _pictures(judges, chosen, trained.input_size)
+    evaluated = source.splits.get(source.evaluation_split) or max(
+        source.everything.values(), key=len
+    )
+    chosen = _spread(evaluated, _EVALUATED_IMAGES)
+    labels = trained.labels(source, evaluated)[chosen]
+    images = _decoded(evaluated, chosen, trained.input_size)
     calibration: npt.NDArray[np.uint8] | tuple[()] = ()
     if target.quantization == "int8":
         calibration = _calibration_images(source, trained.input_size)
@@ -155,7 +157,7 @@ def write_converted(
         found = _reader(target.kind, temporary, trained)(images)
         converted = Converted(
             path=path,
-            split=source.judging,
+            split=source.evaluation_split,
             num_images=len(images),
             accuracy=accuracy(found, labels),
             model_accuracy=accuracy(expected, labels),
@@ -203,7 +205,7 @@ def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]
             f"Quantization 'int8' is calibrated on training images, but '{source.name}' has none. "
             "Omit --data to use those of the run, or use data with a split 'train'."
         )
-    return _pictures(train, _spread(train, _CALIBRATION_IMAGES), size)
+    return _decoded(train, _spread(train, _CALIBRATION_IMAGES), size)
 
 
 def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
@@ -211,7 +213,7 @@ def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
 
 
-def _pictures(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
+def _decoded(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
     """Returns some of the images of a split, (num_chosen, size, size, 3)."""
     part = split.select(chosen)
     with naming_unreadable_images(part):

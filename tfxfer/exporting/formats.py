@@ -2,7 +2,7 @@
 
 Every file keeps the same contract, whatever its format and its weights: `image`, float32 RGB in
 [0, 255] of shape (batch, size, size, 3), to `probabilities`, float32 of shape (batch, num_classes).
-Normalising and upsampling are inside; decoding a file and resizing what is in it are not, as the
+Normalizing and upsampling are inside; decoding a file and resizing what is in it are not, as the
 formats have no operations for them: a client does what `decoding.decode_and_resize` does.
 
 Writing needs TensorFlow as the Keras backend. What else is needed comes with the extras `litert`

@@ -42,9 +42,9 @@ def write_litert(
     `resize_tensor_input` or by calling the signature's runner with a larger array.
 
     Input and output are float32 with int8 weights, too: the same client code serves every file. The
-    first operation makes int8 of the image, in steps of about one grey level.
+    first operation makes int8 of the image, in steps of about one gray level.
 
-    Measured on 150 validation pictures of ants and bees, MobileNetV2 at 224 pixels, 100 pictures
+    Measured on 150 validation images of ants and bees, MobileNetV2 at 224 pixels, 100 images
     for calibration: 8.9, 4.5 and 2.7 MB for "none", "float16" and "int8"; the model's class for
     all, 149 and 147; probabilities that differ by 1e-7, 7e-4 and 1.4e-2 on average. Activations
     that are hard to give one range (LayerNormalization over few channels) lose more in int8.
@@ -56,7 +56,7 @@ def write_litert(
         quantization: "none"; "float16" stores weights in half the space and computes in float32;
             "int8" stores weights in a quarter of it and computes in integers, with a range for each
             activation that is found by calibration.
-        calibration: For "int8", pictures such as the model will see, 100 to 500 of them: RGB in
+        calibration: For "int8", 100 to 500 typical images: RGB in
             [0, 255] of any type, (size, size, 3) or batches of these.
 
     Raises:
@@ -71,32 +71,32 @@ def write_litert(
             f"Allowed: {', '.join(QUANTIZATIONS)}."
         )
     require_tensorflow()
-    pictures = _calibration_pictures(model, calibration) if quantization == "int8" else []
+    images = _calibration_images(model, calibration) if quantization == "int8" else []
     with failing_as(ExportError, "Cannot convert the model to LiteRT"), quiet():
-        content = _converter(model, quantization, pictures).convert()
+        content = _converter(model, quantization, images).convert()
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def _calibration_pictures(
+def _calibration_images(
     model: keras.Model, calibration: Iterable[npt.NDArray[Any]]
 ) -> list[npt.NDArray[np.float32]]:
-    """Returns pictures to calibrate with, (1, size, size, 3) each, or raises a UsageError."""
-    pictures: list[npt.NDArray[np.float32]] = []
+    """Returns the calibration images, each (1, size, size, 3), or raises a UsageError."""
+    images: list[npt.NDArray[np.float32]] = []
     for given in calibration:
         batch = given[np.newaxis] if given.ndim == 3 else given
-        pictures += [picture[np.newaxis] for picture in as_input(batch, model.input_shape[1:])]
-    if not pictures:
+        images += [image[np.newaxis] for image in as_input(batch, model.input_shape[1:])]
+    if not images:
         raise UsageError("Quantization 'int8' needs calibration images, but got none.")
-    return pictures
+    return images
 
 
 def _converter(
-    model: keras.Model, quantization: str, pictures: Sequence[npt.NDArray[np.float32]]
+    model: keras.Model, quantization: str, images: Sequence[npt.NDArray[np.float32]]
 ) -> Any:
-    """Returns TensorFlow's converter of a model, set for a quantization."""
-    # The converter makes constants of the variables that hang on the object it is given, and does
-    # not find those of a Keras 3 model: it would write a file that gives NaN.
+    """Returns TensorFlow's converter for a model and a quantization."""
+    # The converter freezes the variables of the object it is given, but does not find those of a
+    # Keras 3 model: it would write a file that returns NaN.
     holder = tf.Module()
     holder.variables_of_the_model = [variable.value for variable in model.variables]
     converter = tf.lite.TFLiteConverter.from_concrete_functions([traced(model)], holder)
@@ -106,7 +106,7 @@ def _converter(
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: ([picture] for picture in pictures)
+        converter.representative_dataset = lambda: ([image] for image in images)
     return converter
 
 
@@ -115,7 +115,7 @@ def read_litert(path: pathlib.Path) -> Predict:
 
     Raises:
         UsageError: There is no such file, or a package is missing.
-        RunError: The file is damaged.
+        RunError: The file is corrupt.
     """
     with extra("litert"):
         from ai_edge_litert.interpreter import Interpreter

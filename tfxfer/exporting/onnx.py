@@ -80,7 +80,7 @@ def read_onnx(path: pathlib.Path) -> Predict:
 
     Raises:
         UsageError: There is no such file, or a package is missing.
-        RunError: The file is damaged.
+        RunError: The file is corrupt.
     """
     with extra("onnx"):
         import onnxruntime

@@ -1,8 +1,8 @@
-"""A model that was not made here, as the classifier that everything else takes.
+"""Wraps a Keras model from elsewhere as a classifier.
 
 What such a model must be:
 
-- one input: square images of a fixed size, RGB or grey, the channels last, values in [0, 255];
+- one input: square images of a fixed size, RGB or grayscale, channels last, values in [0, 255];
 - one output, (batch, num_outputs): probabilities of the classes (softmax), their logits (no
   activation), or, for two classes, one unit that is the probability (sigmoid) or the logit of the
   second, as the binary labels of `keras.utils.image_dataset_from_directory` have it.
@@ -25,20 +25,20 @@ from tfxfer.inference.meaning import (
     only_one,
     scales_pixels,
 )
-from tfxfer.inference.model_files import without_colours
+from tfxfer.inference.model_files import without_colors
 from tfxfer.models.layers import in_float32
 from tfxfer.system.devices import without_xla
 
 # Luma by ITU-R BT.601 in 16 bits, as Pillow's `convert("L")` computes it; in float32 it is exact.
 _LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
 
-# How far from 1 probabilities may sum to; the gate before an export allows as much.
+# Maximum distance of the sum of probabilities from 1, as in the verification of exports.
 _SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Adapted:
-    """A classifier with what had to be assumed to make one of the model.
+    """A classifier, with the assumptions made about the model.
 
     Attributes:
         model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes), both
@@ -55,7 +55,7 @@ class Adapted:
 def as_classifier(
     model: keras.Model, class_names: tuple[str, ...], path: pathlib.Path, classes: pathlib.Path
 ) -> Adapted:
-    """Returns a model as a classifier; one that is one already is returned as it is.
+    """Returns a model as a classifier; a tfxfer model is returned unchanged.
 
     Args:
         model: See the module's docstring for what it may be.
@@ -75,7 +75,7 @@ def as_classifier(
     notes = _notes(model, shape, meaning, class_names)
     if _is_plain(model, image, output):
         return Adapted(without_xla(model), class_names, notes)
-    # Keras' layers raise what they like when they are called with what they do not take.
+    # Keras layers raise exceptions of any type on unsupported input.
     try:
         adapted = _adapted(in_float32(model), shape, meaning)
         found = adapted.predict_on_batch(_probe(shape[0]))
@@ -89,17 +89,17 @@ def as_classifier(
 
 
 def check_finite(probabilities: np.ndarray, path: pathlib.Path) -> np.ndarray:
-    """Returns probabilities as they are, or raises a RunError where some are not numbers."""
+    """Returns probabilities unchanged, or raises a RunError if some are NaN."""
     if not np.isfinite(probabilities).all():
         raise RunError(
-            f"The model '{path}' gives NaN instead of probabilities: its weights are damaged, its "
+            f"The model '{path}' gives NaN instead of probabilities: its weights are corrupt, its "
             "training diverged, or it is not made for RGB in [0, 255]."
         )
     return probabilities
 
 
 def _checked_names(class_names: tuple[str, ...], classes: pathlib.Path) -> tuple[str, ...]:
-    """Returns the class names, without the byte-order mark that some editors begin a file with."""
+    """Returns the class names, without a leading byte-order mark."""
     names = (class_names[0].removeprefix("\ufeff"), *class_names[1:])
     if names == ("",):
         raise UsageError(
@@ -124,7 +124,7 @@ def _checked_names(class_names: tuple[str, ...], classes: pathlib.Path) -> tuple
 def _notes(
     model: keras.Model, shape: tuple[int, ...], meaning: str, class_names: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Returns what is assumed of a model."""
+    """Returns the assumptions about a model."""
     notes = []
     if shape[2:] != (3,):
         notes.append("the model takes grayscale images: RGB is converted to luma")
@@ -144,7 +144,7 @@ def _notes(
 
 
 def _is_plain(model: keras.Model, image: Any, output: Any) -> bool:
-    """Tells whether a model is of the one form already, as those that tfxfer makes are."""
+    """Tells whether a model already has the form of tfxfer models."""
     operation = output._keras_history.operation
     ends_in_softmax = type(operation).__name__ == "Softmax" or (
         getattr(getattr(operation, "activation", None), "__name__", None) == "softmax"
@@ -164,14 +164,14 @@ def _adapted(model: keras.Model, shape: tuple[int, ...], meaning: str) -> keras.
     """Returns a model around another one: RGB in [0, 255] to float32 probabilities."""
     if not isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0])  # in place of lists and dicts
-    # Names that no model of others has: within a model a name occurs once.
+    # Names that other models do not use: a layer name must be unique within a model.
     image = keras.Input((*shape[:2], 3), name="tfxfer_image")
     x = image
     if shape[2:] != (3,):
         x = keras.layers.Rescaling(_LUMA, name="tfxfer_luma", dtype="float32")(x)
         x = keras.ops.floor(keras.ops.sum(x, axis=-1, keepdims=True) + 0.5)
         x = keras.layers.Reshape(shape, name="tfxfer_grey")(x)
-    # Whatever is random in it, as augmentation and dropout are, is so in training alone.
+    # Augmentation and dropout are random only in training.
     x = model(x, training=False)
     x = keras.layers.Activation("linear", name="tfxfer_float32", dtype="float32")(x)
     if meaning == "logits":
@@ -184,23 +184,23 @@ def _adapted(model: keras.Model, shape: tuple[int, ...], meaning: str) -> keras.
 
 
 def _reason(error: Exception) -> str:
-    """Returns the line of an error that says what is wrong, without its full stop."""
-    lines = [line.strip() for line in without_colours(str(error)).splitlines()]
+    """Returns the line of an error with the reason, without the final period."""
+    lines = [line.strip() for line in without_colors(str(error)).splitlines()]
     where = ("[[", "Exception encountered when calling")
     lines = [line for line in lines if line and not line.startswith(where)] or [repr(error)]
-    # TensorFlow tells first where, and then what.
+    # TensorFlow states the location first, then the reason.
     line = lines[-1] if isinstance(error, tf.errors.OpError) else lines[0]
     return line.partition(" [[")[0].rstrip(". ")
 
 
 def _probe(size: int) -> np.ndarray:
-    """Returns two images to try a model on: noise, and plain grey."""
+    """Returns two images to test a model with: noise, and plain gray."""
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3))
     return np.stack([noise, np.full_like(noise, 128)]).astype(np.float32)
 
 
 def _check_probabilities(found: np.ndarray, output: Any, path: pathlib.Path) -> None:
-    """Raises a RunError where outputs are not probabilities."""
+    """Raises a RunError if outputs are not probabilities."""
     check_finite(found, path)
     sums = found.sum(axis=1)
     if found.min() < -_SUM_TOLERANCE or not np.allclose(sums, 1, atol=_SUM_TOLERANCE):

@@ -1,4 +1,4 @@
-"""What a model takes and what its output means, found out from its layers."""
+"""Infers the input format and the meaning of the output of a model from its layers."""
 
 import pathlib
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import keras
 
 from tfxfer.errors import RunError
 
-# Operations behind which values mean what they meant before: each is moved, averaged with others of
-# its kind, or left as it is in inference.
+# Operations that keep the meaning of values: they move them, average values of the same kind, or do
+# nothing in inference.
 _KEEPING_MEANING = {
     *("Activation", "ActivityRegularization", "AlphaDropout", "Average", "Cast", "Concatenate"),
     *("Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GetItem"),
@@ -17,21 +17,21 @@ _KEEPING_MEANING = {
     *("Reshape", "Squeeze", "Transpose"),
 }
 
-# Operations behind which logits are still logits.
+# Operations after which logits are still logits.
 _LINEAR = {"Add", "BatchNormalization", "Divide", "Multiply", "Rescaling", "Subtract", "TrueDivide"}
 
 _SCALING = {"Normalization", *_LINEAR}
 
 
 def only_one(model: keras.Model, what: str, path: pathlib.Path) -> Any:
-    """Returns the one input, or the one output, of a model.
+    """Returns the only input, or the only output, of a model.
 
     Raises:
         RunError: It has several, or none that is known.
     """
     try:
         tensors = list(getattr(model, what))
-    except (AttributeError, TypeError):  # a Sequential that was never built, or a class of its own
+    except (AttributeError, TypeError):  # an unbuilt Sequential, or a subclassed model
         raise RunError(
             f"The model '{path}' does not say what it takes. Call it on images, or begin it with "
             "keras.Input, and save it again."
@@ -62,7 +62,7 @@ def image_shape(image: Any, path: pathlib.Path) -> tuple[int, ...]:
     if height != width:
         raise RunError(
             f"The model '{path}' takes images of {height} x {width} pixels (height x width), but "
-            "tfxfer gives it the middle square of each picture. Begin it with a square input and "
+            "tfxfer gives it the central square of each image. Begin it with a square input and "
             f"keras.layers.Resizing({height}, {width})."
         )
     return shape
@@ -78,7 +78,7 @@ def _sides(
         path: Of the model, for messages.
         received: The shape in words, likewise.
     """
-    if len(shape) == 2:  # grey without channels, as MNIST has it
+    if len(shape) == 2:  # grayscale without a channel axis, like MNIST
         return shape[0], shape[1], 1
     if len(shape) == 3 and shape[-1] in (1, 3):
         return shape[0], shape[1], 1 if shape[2] == 1 else 3
@@ -90,7 +90,7 @@ def _sides(
     if len(shape) == 3:
         raise RunError(
             f"The model '{path}' takes images of {shape[-1]} channels ({received}); allowed are 3 "
-            "(RGB) and 1 (grey)."
+            "(RGB) and 1 (grayscale)."
         )
     raise RunError(
         f"The model '{path}' does not take a batch of images: {received}; allowed are "
@@ -140,14 +140,14 @@ def meaning_of(
 
 
 def name_of_end(output: Any) -> str:
-    """Returns how a message names the end of a model."""
+    """Returns a description of the last layer, for messages."""
     ending, operation = _ending(output), output._keras_history.operation
     what = f"layer '{operation.name}' ({type(operation).__name__})"
     return what if ending == "unknown" else f"{what}, activation '{ending}'"
 
 
 def _ending(tensor: Any) -> str:
-    """Returns by what a tensor is made: an activation such as "softmax", "linear", or "unknown"."""
+    """Returns what produces a tensor: an activation such as "softmax", "linear", or "unknown"."""
     operation, node_index, tensor_index = tensor._keras_history
     if isinstance(operation, keras.Model):
         return _ending(operation.outputs[tensor_index])
@@ -169,7 +169,7 @@ def _ending(tensor: Any) -> str:
 
 
 def scales_pixels(model: keras.Model) -> bool:
-    """Tells whether a model does something to pixels before the first layer that learnt from them.
+    """Tells whether a model preprocesses pixels before its first layer with weights.
 
     A guess, good for a note: what range a model was trained on is written nowhere.
     """
@@ -182,7 +182,7 @@ def scales_pixels(model: keras.Model) -> bool:
 
 
 def _operations(model: keras.Model) -> Iterator[Any]:
-    """Yields the layers and operations of a model and of those in it, in order."""
+    """Yields the layers and operations of a model and its nested models, in order."""
     for operation in getattr(model, "operations", None) or model.layers:
         if isinstance(operation, keras.Model):
             yield from _operations(operation)

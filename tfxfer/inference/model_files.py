@@ -42,7 +42,7 @@ def read_model(path: pathlib.Path) -> keras.Model:
 
     Raises:
         UsageError: The file is something else, such as weights without a model.
-        RunError: It is damaged, needs code that Keras does not have, or this Keras cannot read it.
+        RunError: It is corrupt, needs code that Keras does not have, or this Keras cannot read it.
     """
     try:
         kind = _kind(path)
@@ -57,7 +57,7 @@ def read_model(path: pathlib.Path) -> keras.Model:
             named.symlink_to(path.resolve())
         try:
             model = keras.models.load_model(named, compile=False, safe_mode=True)
-        # Layers raise what they like when they are built of a damaged or an old configuration.
+        # Layers raise what they like when they are built of a corrupt or an old configuration.
         except Exception as error:
             raise RunError(f"Cannot load the model '{path}': {_why(config, error)}") from error
     if not isinstance(model, keras.Model):
@@ -99,7 +99,7 @@ def _config(path: pathlib.Path, kind: str) -> Any:
 
     Raises:
         UsageError: It says nothing, as it holds weights alone.
-        OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile: It is damaged.
+        OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile: It is corrupt.
     """
     if kind == ".keras":
         with zipfile.ZipFile(path) as archive:
@@ -160,13 +160,13 @@ def _foreign_names(config: Any) -> Iterator[str]:
             yield from _foreign_names(value)
 
 
-def without_colours(text: str) -> str:
+def without_colors(text: str) -> str:
     """Returns a text of Keras without the escape sequences that make it bold on a terminal."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _first_line(error: Exception) -> str:
     """Returns the first sentence of an error, without its full stop."""
-    text = without_colours(str(error)).rpartition("Exception encountered: ")[2].strip()
+    text = without_colors(str(error)).rpartition("Exception encountered: ")[2].strip()
     lines = text.splitlines() or [type(error).__name__]
     return lines[0].split(". ")[0].strip().rstrip(".")

@@ -19,7 +19,7 @@ from tfxfer.models.heads import build_head, pool_features
 from tfxfer.models.layers import in_float32
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import normalize
-from tfxfer.models.standardisation import Standardisation
+from tfxfer.models.standardization import Standardization
 from tfxfer.models.weights import load_backbone, stage_layers
 from tfxfer.system.devices import dtype_policy
 from tfxfer.system.digests import id_of
@@ -124,13 +124,13 @@ class Classifier:
                 factors |= {id(variable): layer_decay**place for variable in layer.weights}
         return {key: factor for key, factor in factors.items() if factor != 1}
 
-    def absorb(self, standardisation: Standardisation) -> None:
+    def absorb(self, standardization: Standardization) -> None:
         """Folds the standardization of features into the head's first layer.
 
         A head trained on standardized features then computes the same from raw features.
         """
         first = next(layer for layer in self.head.layers if layer.weights)
-        first.set_weights(standardisation.absorbed(*first.get_weights()))
+        first.set_weights(standardization.absorbed(*first.get_weights()))
 
     def digest(self) -> str:
         """Returns a digest of the backbone's weights."""

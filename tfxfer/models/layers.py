@@ -58,7 +58,7 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 
 def _without_mixed_precision(config: Any) -> Any:
-    """Returns a layer's serialised configuration with float32 in place of every mixed policy.
+    """Returns a layer's serialized configuration with float32 in place of every mixed policy.
 
     And in place of the types of inputs and casts that are of another precision.
     """

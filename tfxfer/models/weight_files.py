@@ -1,7 +1,7 @@
 """Reading a user's weights file into a backbone.
 
 The file may come from a stranger: only numbers are read from it, with h5py. No model is ever
-deserialised, which could run code, and links that lead out of the file are not followed.
+deserialized, which could run code, and links that lead out of the file are not followed.
 """
 
 import pathlib
@@ -30,7 +30,7 @@ def load_weights_file(model: keras.Model, backbone: Backbone, path: pathlib.Path
 
     Raises:
         WeightsError: The file holds another network.
-        OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile: It is damaged.
+        OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile: It is corrupt.
     """
     with tempfile.TemporaryDirectory() as folder:
         h5_path = path

@@ -42,7 +42,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
 
     Raises:
         UsageError: The images are too small, or `weights` names nothing that can be loaded.
-        WeightsError: The weights cannot be found or downloaded, are damaged, or are those of
+        WeightsError: The weights cannot be found or downloaded, are corrupt, or are those of
             another network.
     """
     if image_size < backbone.min_size:

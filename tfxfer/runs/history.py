@@ -27,7 +27,7 @@ class Epoch:
     """One row of `history.csv`. Losses are cross-entropy with label smoothing.
 
     Training scores use the sample weights. Validation scores weigh all examples equally or, with
-    balanced class weights, all classes; see `weighting.judging_weights`.
+    balanced class weights, all classes; see `weighting.evaluation_weights`.
 
     Attributes:
         phase: "head", "finetune" or "pretrain".

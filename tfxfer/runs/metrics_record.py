@@ -199,7 +199,7 @@ class FitMetrics:
         return cls(**known, splits=splits, further=further)
 
     @property
-    def judged(self) -> Summary:
+    def evaluation_scores(self) -> Summary:
         """Scores on the evaluation split; see `evaluation_split`."""
         return self.splits[evaluation_split(self.splits)]
 

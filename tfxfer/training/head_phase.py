@@ -11,7 +11,7 @@ from tfxfer.data.cache import in_blocks
 from tfxfer.data.image.augmentation import NO_CHANGES
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import Scores
-from tfxfer.models.standardisation import Standardisation
+from tfxfer.models.standardization import Standardization
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.journal import BestWeights
@@ -62,7 +62,7 @@ class _Standardized:
         validation: Validation examples.
     """
 
-    scale: Standardisation
+    scale: Standardization
     train: Examples
     validation: Examples
 
@@ -134,11 +134,11 @@ def _standardized_features(given: Materials, source: ActivationSource) -> _Stand
     validation = source.cached("validation")
     if train is None or validation is None:
         return None
-    scale = Standardisation.of(train.features, train.weights)
+    scale = Standardization.of(train.features, train.weights)
     standardized = Examples(scale.apply(train.features), train.labels, train.weights)
     held_out = scale.apply(validation.features)
     return _Standardized(
-        scale, standardized, Examples(held_out, validation.labels, given.judging_weights())
+        scale, standardized, Examples(held_out, validation.labels, given.evaluation_weights())
     )
 
 

@@ -9,7 +9,7 @@ from tfxfer.config.decided import DecidedFit, GradientPhase
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.weighting import judging_weights
+from tfxfer.data.weighting import evaluation_weights
 from tfxfer.models.objectives import Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
@@ -35,9 +35,9 @@ class Materials:
     images: Mapping[str, Images]
     journal: Journal
 
-    def judging_weights(self) -> np.ndarray | None:
+    def evaluation_weights(self) -> np.ndarray | None:
         """Returns the sample weights of validation, used to choose epochs and penalties."""
-        return judging_weights(self.images["validation"].labels, self.config.class_weights)
+        return evaluation_weights(self.images["validation"].labels, self.config.class_weights)
 
     def note_trained(self) -> None:
         """Records the number of trainable parameters; the maximum over phases."""
@@ -84,7 +84,7 @@ def train_on_images(
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
     cached = None if changes_images(phase.augment) else source.cached("train")
-    predictor, weights = evaluated.predictor("validation"), given.judging_weights()
+    predictor, weights = evaluated.predictor("validation"), given.evaluation_weights()
 
     def validate() -> Scores:
         classifiers.update_exact()

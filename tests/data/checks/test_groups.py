@@ -38,7 +38,7 @@ def test_of_groups_the_largest_is_first_and_then_that_of_the_first_example(group
 @pytest.mark.parametrize(
     ("limit", "expected"), [(4, [0, 2, 5, 6]), (3, [0, 2, 6]), (2, [0, 6]), (1, [0])]
 )
-def test_a_large_group_is_told_by_some_of_each_kind(groups, limit, expected):
+def test_a_large_group_lists_some_of_each_kind(groups, limit, expected):
     assert groups.telling(2, KINDS, limit).tolist() == expected
 
 

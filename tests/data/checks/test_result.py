@@ -12,7 +12,7 @@ def test_of_many_examples_all_are_counted_and_the_first_are_named():
     assert affected.describe() == ["0.jpg", "1.jpg", "2.jpg", f"and {NAMED_GROUPS + 2:,} more"]
 
 
-def test_of_a_large_group_the_first_are_told_and_the_others_counted():
+def test_a_large_group_lists_the_first_and_counts_the_others():
     affected = Affected(1, 30, (("a", "b", "c", "d", "e", "f"),), (30,))
     assert affected.describe() == ["a = b = c = d = e and 25 others"]
 

@@ -47,7 +47,7 @@ def test_unreadable_files_stop_a_fit_or_are_left_out(folder):
     assert "leaves them out" in finding.action
 
 
-def test_copies_are_told_by_where_they_are_and_what_their_label_is(folder):
+def test_duplicates_are_reported_by_split_and_label(folder):
     shutil.copy(folder / "train/cat/0.jpg", folder / "train/cat/copy.jpg")
     shutil.copy(folder / "train/cat/1.jpg", folder / "test/cat/copy.jpg")
     shutil.copy(folder / "train/dog/2.jpg", folder / "val/cat/copy.jpg")
@@ -64,7 +64,7 @@ def test_copies_are_told_by_where_they_are_and_what_their_label_is(folder):
     assert len(open_source(FitConfig(data=str(folder))).splits["train"]) == 9 - 2
 
 
-def test_pictures_that_look_the_same_are_told(folder):
+def test_near_duplicates_are_reported(folder):
     (folder / "test/cat/small.png").write_bytes(scene_file(1, (40, 30), "PNG"))
     (folder / "train/dog/5.jpg").write_bytes(scene_file(8, quality=50))
     kinds = found(folder)
@@ -113,7 +113,7 @@ def test_of_many_pictures_that_look_the_same_a_few_are_named_and_all_counted(fol
     assert len(written["examples"][0]) == 10
 
 
-def test_groups_are_told_the_largest_first(folder):
+def test_the_largest_groups_are_reported_first(folder):
     for seed, count in ((61, 2), (62, 4), (63, 3)):
         for number in range(count):
             written_as_png(folder, f"train/dog/seed{seed} {number}.png", seed, number)
@@ -133,7 +133,7 @@ def test_files_that_are_not_what_their_name_says_are_read_all_the_same(folder):
     assert not finding.blocks
 
 
-def test_shapes_and_orientations_are_told(folder):
+def test_shapes_and_orientations_are_reported(folder):
     exif = Image.Exif()
     exif[0x0112] = 3
     (folder / "train/cat/0.jpg").write_bytes(scene_file(50, exif=exif))
@@ -145,7 +145,7 @@ def test_shapes_and_orientations_are_told(folder):
     assert kinds["tiny images"][1] == [("train/cat/2.jpg: 12 x 11",)]
 
 
-def test_imbalanced_classes_are_told(folder):
+def test_imbalanced_classes_are_reported(folder):
     for number in range(10, 20):
         (folder / f"train/cat/{number}.jpg").write_bytes(scene_file(100 + number))
     finding, _ = found(folder)["imbalance"]
@@ -153,7 +153,7 @@ def test_imbalanced_classes_are_told(folder):
     assert "--class-weights balanced" in finding.action
 
 
-def test_a_class_without_images_in_a_split_is_told_and_stops_where_it_is_learned(folder):
+def test_a_class_without_images_in_a_split_is_reported_and_is_an_error_in_train(folder):
     shutil.rmtree(folder / "test" / "dog")
     for path in (folder / "train" / "dog").iterdir():
         shutil.move(path, folder / "val" / "dog" / f"was {path.name}")
@@ -168,13 +168,13 @@ def test_a_class_without_images_in_a_split_is_told_and_stops_where_it_is_learned
     assert examples == [("dog",)]
 
 
-def test_notes_of_the_source_are_told(folder):
+def test_notes_of_the_source_are_reported(folder):
     (folder / "train" / "cat" / "notes.txt").write_text("mine")
     finding, _ = found(folder)["left out"]
     assert "cat/notes.txt" in finding.message
 
 
-def test_12_bit_samples_in_16_bit_files_are_told(folder):
+def test_12_bit_samples_in_16_bit_files_are_reported(folder):
     samples = (np.asarray(scene(1, (80, 60)).convert("L")).astype(np.uint16) * 16)[..., np.newaxis]
     path = folder / "train" / "cat" / "0.png"
     path.write_bytes(tf.io.encode_png(samples).numpy())
@@ -190,7 +190,7 @@ def test_12_bit_samples_in_16_bit_files_are_told(folder):
     assert not finding.blocks
 
 
-def test_files_of_other_formats_and_missing_files_are_told_with_what_to_do(folder):
+def test_unsupported_and_missing_files_are_reported_with_the_next_step(folder):
     train = folder / "train" / "cat"
     (train / "0.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(900))
     (train / "drawing.png").write_bytes(b"<?xml version='1.0'?><svg xmlns='x'/>")

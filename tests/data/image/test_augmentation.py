@@ -58,7 +58,7 @@ def test_a_quarter_turn_is_counterclockwise(images):
     np.testing.assert_allclose(result, np.rot90(images, axes=(1, 2)), atol=1e-2)
 
 
-def test_a_zoom_by_two_doubles_distances_from_the_centre(images):
+def test_a_zoom_by_two_doubles_distances_from_the_center(images):
     result = warped(images, zoom=2)
     np.testing.assert_allclose(result[:, ::2, ::2], images[:, 2:7, 2:7], atol=1e-3)
 
@@ -139,11 +139,11 @@ def test_draws_depend_on_their_seed_alone(request):
 def by_hand(image, flip, shift, zoom, rotation):
     """Returns what `warp` makes of an image, in NumPy and in float64."""
     height, width, _ = image.shape
-    centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
+    center_y, center_x = (height - 1) / 2, (width - 1) / 2
     y, x = np.mgrid[:height, :width].astype(np.float64)
-    x, y = (x - centre_x - shift[0]) / zoom, (y - centre_y - shift[1]) / zoom
+    x, y = (x - center_x - shift[0]) / zoom, (y - center_y - shift[1]) / zoom
     x, y = np.cos(rotation) * x - np.sin(rotation) * y, np.sin(rotation) * x + np.cos(rotation) * y
-    x, y = centre_x + (-x if flip else x), centre_y + y
+    x, y = center_x + (-x if flip else x), center_y + y
     border = 40 * max(height, width)  # further than anything comes from
     padded = np.pad(image.astype(np.float64), ((border,) * 2, (border,) * 2, (0, 0)), "symmetric")
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)

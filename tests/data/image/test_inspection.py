@@ -23,7 +23,7 @@ def test_format_size_and_orientation_are_those_of_the_files():
             [
                 file_of(scene(0), "JPEG"),
                 file_of(scene(0, (30, 20)), "PNG"),
-                b"damaged",
+                b"corrupt",
                 file_of(scene(0), "JPEG", exif=turned),
                 file_of(scene(0, (9, 9)), "GIF"),
             ]
@@ -53,23 +53,25 @@ def test_a_picture_looks_the_same_in_another_size_format_and_quality():
     contents += [file_of(copy, "JPEG", quality=60) for copy in copies[:10]]
     contents += [file_of(copy, "PNG") for copy in copies[10:]]
     found = inspect(split_of(contents), "train")
-    groups = look_alikes(found.looks, found.contrasts)
+    groups = look_alikes(found.perceptual_hashes, found.contrasts)
     assert groups[:20].tolist() == groups[20:].tolist()
     assert sorted(groups[:20]) == list(range(20))
 
 
 def test_pictures_without_contrast_are_not_compared():
     blank = [
-        file_of(Image.new("RGB", (40, 40), (grey, grey, grey)), "JPEG") for grey in (0, 90, 255)
+        file_of(Image.new("RGB", (40, 40), (gray, gray, gray)), "JPEG") for gray in (0, 90, 255)
     ]
     found = inspect(split_of(blank), "train")
     assert found.contrasts.max() < 0.001
-    assert sorted(look_alikes(found.looks, found.contrasts)) == [0, 1, 2]
+    assert sorted(look_alikes(found.perceptual_hashes, found.contrasts)) == [0, 1, 2]
 
 
 def test_up_to_five_bits_of_128_may_differ():
-    looks = np.array([[0, 0], [0b111, 0b11], [0b111111, 0b11], [2**63, 2**64 - 1]], np.uint64)
-    assert look_alikes(looks[[0, 1, 3]], np.full(3, 255.0)).tolist() == [0, 0, 1]
+    perceptual_hashes = np.array(
+        [[0, 0], [0b111, 0b11], [0b111111, 0b11], [2**63, 2**64 - 1]], np.uint64
+    )
+    assert look_alikes(perceptual_hashes[[0, 1, 3]], np.full(3, 255.0)).tolist() == [0, 0, 1]
     # The third is eight bits from the first, three from the second, which links them.
-    assert look_alikes(looks, np.full(4, 255.0)).tolist() == [0, 0, 0, 1]
-    assert look_alikes(looks[[0, 2]], np.full(2, 255.0)).tolist() == [0, 1]
+    assert look_alikes(perceptual_hashes, np.full(4, 255.0)).tolist() == [0, 0, 0, 1]
+    assert look_alikes(perceptual_hashes[[0, 2]], np.full(2, 255.0)).tolist() == [0, 1]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
-from noise_splits import array_split, damaged_split, noise
+from noise_splits import array_split, corrupt_split, noise
 
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.decoding import decode
@@ -17,14 +17,14 @@ def test_the_room_for_images_is_three_bytes_a_pixel():
 
 def test_images_in_memory_are_by_number_and_what_cannot_be_read_is_black(tmp_path):
     order = Order(Places(np.array([3, 6, 0, 1, 5, 4, 2])))
-    kept = InMemory.of(damaged_split(tmp_path), order, 8, lambda image: decode(image))
+    kept = InMemory.of(corrupt_split(tmp_path), order, 8, lambda image: decode(image))
     assert kept.missing.tolist() == [1, 4, 6]
     expected = noise(7)
     expected[[1, 4, 6]] = 0
     np.testing.assert_array_equal(kept.as_tensor(), expected[[3, 6, 0, 1, 5, 4, 2]])
     left = kept.select(order, Places(np.array([0, 2, 4, 5])))
     assert left.missing.tolist() == [2]
-    np.testing.assert_array_equal(left.pictures, expected[[0, 5, 4, 2]])
+    np.testing.assert_array_equal(left.images, expected[[0, 5, 4, 2]])
 
 
 def test_images_on_the_disk_are_found_by_their_content_and_size(tmp_path):
@@ -42,5 +42,5 @@ def test_images_on_the_disk_are_found_by_their_content_and_size(tmp_path):
 
 def test_the_pictures_in_memory_are_those_of_the_split():
     kept = InMemory.of(array_split(noise(5)), Order(), 8, lambda image: image)
-    np.testing.assert_array_equal(kept.pictures, noise(5))
+    np.testing.assert_array_equal(kept.images, noise(5))
     assert not len(kept.missing)

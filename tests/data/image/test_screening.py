@@ -8,7 +8,7 @@ import tensorflow as tf
 from noise_splits import (
     array_split,
     collected,
-    damaged_split,
+    corrupt_split,
     encoded_split,
     noise,
     numbered,
@@ -22,9 +22,9 @@ from tfxfer.errors import DataError
 
 
 @pytest.fixture
-def damaged(tmp_path):
-    """A split of seven files: one that is damaged, one empty, one that vanishes."""
-    return damaged_split(tmp_path)
+def corrupt(tmp_path):
+    """A split of seven files: one corrupt, one empty, one missing."""
+    return corrupt_split(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def damaged(tmp_path):
 )
 @pytest.mark.parametrize("can_be_chosen", [True, False])
 def test_unreadable_images_are_left_out_of_all_that_is_kept(
-    damaged, tmp_path, memory, cache, can_be_chosen
+    corrupt, tmp_path, memory, cache, can_be_chosen
 ):
-    split = numbered(damaged)
+    split = numbered(corrupt)
     if not can_be_chosen:  # then reading itself never fails
-        contents = [b"" if i == 6 else damaged.read_image(i).numpy() for i in range(7)]
+        contents = [b"" if i == 6 else corrupt.read_image(i).numpy() for i in range(7)]
         opened = tf.data.Dataset.from_tensor_slices(contents)
         split = dataclasses.replace(split, read_image=None, open_images=lambda: opened)
     sound = array_split(noise(5))
@@ -56,9 +56,9 @@ def test_unreadable_images_are_left_out_of_all_that_is_kept(
     assert sorted(which(expected, np.concatenate([x for x, _ in seen]))) == [0, 2, 3, 5]
 
 
-def test_unreadable_images_stop_everything_unless_they_may_be_left_out(damaged, tmp_path):
-    split = numbered(damaged)
-    with pytest.raises(DataError, match="or skip them with --bad-images"):
+def test_unreadable_images_stop_everything_unless_they_may_be_left_out(corrupt, tmp_path):
+    split = numbered(corrupt)
+    with pytest.raises(DataError, match="--bad-images"):
         open_images({"validation": split}, settings_of(tmp_path, "error"))
     with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
         open_images({"train": split}, settings_of(tmp_path, "skip"))

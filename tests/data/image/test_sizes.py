@@ -13,20 +13,20 @@ from tfxfer.errors import DataError
 def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
     sizes = [(10, 20)] * 100 + [(30, 40)] * 300
     assert typical_height_and_width(black_split(sizes, by_index=True)) == (30, 40)
-    # What can only be read in order is judged by its beginning.
+    # Sources that can only be read in order are sampled at their beginning.
     assert typical_height_and_width(black_split(sizes, by_index=False)) == (10, 20)
 
 
 def test_the_header_is_enough_and_what_has_none_has_no_say():
     whole = tf.io.encode_png(np.zeros((30, 40, 3), "uint8")).numpy()
-    files = tf.constant([whole[:45], b"damaged", whole[:45]])  # nothing of the pixels is there
+    files = tf.constant([whole[:45], b"corrupt", whole[:45]])  # nothing of the pixels is there
     split = in_any_order(np.zeros(3, np.int64), lambda i: tf.gather(files, i), str, lambda: None)
     assert typical_height_and_width(split) == (30, 40)
 
 
 def test_where_no_image_can_be_read_the_first_is_named_with_the_reason():
     split = in_any_order(
-        np.zeros(3, np.int64), lambda i: tf.constant(b"damaged"), lambda i: f"#{i}", lambda: None
+        np.zeros(3, np.int64), lambda i: tf.constant(b"corrupt"), lambda i: f"#{i}", lambda: None
     )
-    with pytest.raises(DataError, match="3 images tried; the first is #0: it is not a JPEG"):
+    with pytest.raises(DataError, match="3 images .*#0: .*not a JPEG"):
         typical_height_and_width(split)

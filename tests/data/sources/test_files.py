@@ -19,7 +19,7 @@ def test_files_are_read_by_their_index_and_named_by_their_path(tmp_path):
     assert [row.tobytes() for row in split.digests()] == [id_of(b"one"), id_of(b"two")]
 
 
-def test_a_file_that_cannot_be_read_has_the_digest_of_its_path(tmp_path):
+def test_an_unreadable_file_has_the_digest_of_its_path(tmp_path):
     (tmp_path / "there").write_bytes(b"one")
     paths = [str(tmp_path / name) for name in ("there", "gone", "also gone")]
     rows = [row.tobytes() for row in file_digests(paths)]

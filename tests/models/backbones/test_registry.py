@@ -105,7 +105,7 @@ def test_a_backbone_is_found_however_its_name_is_written(written, found):
     assert find_backbone(written) is BACKBONES[found]
 
 
-def test_no_two_names_are_told_apart_by_punctuation_alone():
+def test_no_two_names_differ_only_in_punctuation():
     assert all(find_backbone(name.upper().replace("_", "-")).name == name for name in BACKBONES)
 
 
@@ -120,7 +120,7 @@ def test_a_name_like_none_of_them_gets_no_guess():
     assert "Did you mean" not in str(caught.value)
 
 
-def normalised(pixels: str, images: np.ndarray) -> np.ndarray:
+def normalized(pixels: str, images: np.ndarray) -> np.ndarray:
     """The formula of each pixel range, with the constants of its origin."""
     if pixels == "caffe":  # Simonyan and Zisserman 2014: the mean of the training set, as BGR
         return images[..., ::-1] - np.array([103.939, 116.779, 123.68])
@@ -138,7 +138,7 @@ def test_pixels_agree_with_the_preprocessing_keras_has_for_the_family(backbone):
 
     family = sys.modules[getattr(keras.applications, backbone.builder).__module__]
     images = np.random.default_rng(0).uniform(0, 255, (2, 5, 5, 3))
-    expected = normalised(backbone.pixels, images)
+    expected = normalized(backbone.pixels, images)
     preprocessed = family.preprocess_input(images.copy())  # it may work in place
     np.testing.assert_allclose(preprocessed, expected, rtol=1e-5, atol=1e-4)
 
@@ -178,7 +178,7 @@ def test_a_network_is_what_its_row_says(backbone):
 
 
 def keras_histories(value: Any) -> Iterator[str]:
-    """Yields the names of the operations whose outputs occur in a serialised argument."""
+    """Yields the names of the operations whose outputs occur in a serialized argument."""
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             yield value["config"]["keras_history"][0]

@@ -93,7 +93,7 @@ def test_a_phase_without_improvement_stops_when_patience_ends(history):
 def test_a_nan_loss_stops_the_run_at_its_step_and_says_what_to_try(history):
     with pytest.raises(
         DivergenceError,
-        match="became NaN in step 2 of epoch 1 of the finetune phase.*--finetune-learning-rate",
+        match="NaN .*step 2 .*epoch 1 .*finetune phase.*--finetune-learning-rate",
     ):
         train(history, batch_size=1, learning_rate=float("inf"))
     assert not history.epochs
@@ -103,7 +103,7 @@ def test_a_loss_far_above_a_guess_stops_the_run(history):
     # The first step moves the logits of the other example by 50 each way: its loss is 100.
     with pytest.raises(
         DivergenceError,
-        match=r"50\.35 in epoch 1 of the finetune phase.* 0\.693.*--finetune-learning-rate",
+        match=r"50\.35 .*epoch 1 .*finetune phase.* 0\.693.*--finetune-learning-rate",
     ):
         train(history, batch_size=1, learning_rate=100.0)
 

@@ -105,8 +105,10 @@ def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
         labels = np.arange(num_examples) % 2
         steps = -(-num_examples // 3)
         view = compiled_view(model, PHASE, SMOOTHED, steps, together)
-        judge = Predictor(model, array_batches(features, labels, 3), labels, 3, "validation")
-        validate = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: judge.outputs())
+        predictor = Predictor(model, array_batches(features, labels, 3), labels, 3, "validation")
+        validate = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: predictor.outputs()
+        )
         Counting.calls = 0
         trained = feature_batches(features, labels, 3, seed=0, epochs=epochs)
         run_epochs(view, only(trained, steps), [validate], epochs=epochs)

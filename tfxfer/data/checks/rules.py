@@ -113,7 +113,7 @@ def _exact_duplicates(examples: Examples) -> list[Finding]:
 
 def _near_duplicates(examples: Examples) -> list[Finding]:
     """Returns findings on images that look alike but differ in content."""
-    groups = Groups(look_alikes(examples.facts.looks, examples.facts.contrasts))
+    groups = Groups(look_alikes(examples.facts.perceptual_hashes, examples.facts.contrasts))
     alike = groups.num_different(examples.contents) > 1
     # In a group that spans splits, at least one pair of different files in different splits looks
     # alike: of a chain that links the splits, one link does.

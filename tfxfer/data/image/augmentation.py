@@ -131,13 +131,13 @@ def _origins(
     def of_images(numbers: tf.Tensor) -> tf.Tensor:
         return numbers[:, None, None]  # (batch, 1, 1)
 
-    def from_centre(side: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
+    def from_center(side: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         side = tf.cast(side, tf.float32)
         return (tf.range(side) - (side - 1) / 2 - moved[:, None]) / zoom[:, None]
 
-    # The way back: (x, y) -> centre + mirror * rotate((x, y) - centre - shift) / zoom.
-    x = from_centre(width, shift[:, 0])[:, None, :]  # (batch, 1, width)
-    y = from_centre(height, shift[:, 1])[:, :, None]  # (batch, height, 1)
+    # The way back: (x, y) -> center + mirror * rotate((x, y) - center - shift) / zoom.
+    x = from_center(width, shift[:, 0])[:, None, :]  # (batch, 1, width)
+    y = from_center(height, shift[:, 1])[:, :, None]  # (batch, height, 1)
     if rotation is not None:
         cosine, sine = of_images(tf.cos(rotation)), of_images(tf.sin(rotation))
         x, y = cosine * x - sine * y, sine * x + cosine * y

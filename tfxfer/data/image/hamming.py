@@ -107,7 +107,7 @@ def _link(hashes: Hashes, members: Integers, radius: int, groups: _Groups) -> No
     if len(members) <= _SMALL:
         _compare_all(own, members, radius, groups)
         return
-    # Neighbouring bits say much the same of a picture: each band has some from everywhere.
+    # Neighboring bits are correlated: each band has bits from everywhere.
     bands = [bits[start :: radius + 1] for start in range(radius + 1)]
     sizes = [np.unique(_keys(own, band), return_counts=True)[1] for band in bands]
     cost = sum(int(np.square(size, dtype=np.float64).sum()) for size in sizes)
@@ -149,7 +149,7 @@ def _long_runs(
         groups.join(ones[near], others[near])
     for run in np.flatnonzero(~is_one & (sizes > _SHORT_RUN)):
         found = members[starts[run] : starts[run] + sizes[run]]
-        roots = groups.find(found)  # anew, for those before it have joined some
+        roots = groups.find(found)  # again: earlier runs may have joined some
         if (roots != roots[0]).any():
             yield found
 
@@ -167,7 +167,7 @@ def _compare_all(own: Hashes, members: Integers, radius: int, groups: _Groups) -
         waiting = np.flatnonzero(labels[left] != largest)
         if not len(waiting):
             break
-        # More and more before the groups are counted anew, which takes as long as many comparisons.
+        # Increasingly many before groups are recomputed, which costs as much as many comparisons.
         chosen = waiting[: 1 + (len(members) - len(left)) // 4]
         ones, others, num_compared = _near_pairs(own, left, chosen, labels, radius)
         if len(ones):

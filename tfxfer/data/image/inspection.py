@@ -33,7 +33,7 @@ class Inspection:
         formats: See `recognition.decoded_format`; "" for images stored as arrays.
         heights_widths: In pixels, with EXIF orientation applied, (num_examples, 2).
         orientations: EXIF orientations, 1 to 8.
-        looks: Perceptual hashes: two difference hashes of each image, along the rows and along the
+        perceptual_hashes: Two difference hashes of each image, along the rows and along the
             columns (Krawetz 2013, "Kind of like that"), uint64, (num_examples, 2).
         contrasts: Range of the brightness on a 9 x 9 grid, in [0, 255].
         peaks: The largest pixel value, in [0, 255].
@@ -43,7 +43,7 @@ class Inspection:
     formats: npt.NDArray[np.str_]
     heights_widths: npt.NDArray[np.int32]
     orientations: npt.NDArray[np.int32]
-    looks: npt.NDArray[np.uint64]
+    perceptual_hashes: npt.NDArray[np.uint64]
     contrasts: npt.NDArray[np.float32]
     peaks: npt.NDArray[np.uint8]
 
@@ -61,18 +61,18 @@ def inspect(split: Split, name: str) -> Inspection:
         formats=np.full(count, "", "U4"),
         heights_widths=np.zeros((count, 2), np.int32),
         orientations=np.zeros(count, np.int32),
-        looks=np.zeros((count, 2), np.uint64),
+        perceptual_hashes=np.zeros((count, 2), np.uint64),
         contrasts=np.zeros(count, np.float32),
         peaks=np.zeros(count, np.uint8),
     )
     with Progress(f"images of {name}", count) as progress:
         batches = readable(split, _facts).batch(_BATCH).prefetch(1).as_numpy_iterator()
-        for indices, (formats, sizes, orientations, looks, contrasts, peaks) in batches:
+        for indices, (formats, sizes, orientations, perceptual_hashes, contrasts, peaks) in batches:
             found.readable[indices] = True
             found.formats[indices] = formats.astype("U4")
             found.heights_widths[indices] = sizes
             found.orientations[indices] = orientations
-            found.looks[indices] = looks.view(np.uint64)
+            found.perceptual_hashes[indices] = perceptual_hashes.view(np.uint64)
             found.contrasts[indices] = contrasts
             found.peaks[indices] = peaks
             progress.update(int(np.count_nonzero(found.readable)))
@@ -80,7 +80,7 @@ def inspect(split: Split, name: str) -> Inspection:
 
 
 def look_alikes(
-    looks: npt.NDArray[np.uint64], contrasts: npt.NDArray[np.float32]
+    perceptual_hashes: npt.NDArray[np.uint64], contrasts: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int64]:
     """Returns the group of near-duplicates of each image, numbered from 0.
 
@@ -88,31 +88,31 @@ def look_alikes(
     chain of near-duplicates is one group. Images without contrast are groups of one.
 
     Args:
-        looks: Perceptual hashes; see `Inspection`, (num_images, 2).
+        perceptual_hashes: See `Inspection`, (num_images, 2).
         contrasts: See `Inspection`, (num_images,).
     """
     compared = contrasts >= _LEAST_CONTRAST
-    groups = np.arange(len(looks))
-    groups[compared] = len(looks) + near_groups(looks[compared], NEAR_BITS)
+    groups = np.arange(len(perceptual_hashes))
+    groups[compared] = len(perceptual_hashes) + near_groups(perceptual_hashes[compared], NEAR_BITS)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns format, size, orientation, perceptual hash, contrast and peak; a graph function."""
     if image.dtype == tf.string:
-        picture, kind, turned = (
+        pixels, kind, exif = (
             decode(image, portable=False),
             decoded_format(image),
             orientation(image, portable=False),
         )
     else:
-        picture, kind, turned = image, tf.constant(""), tf.constant(1)
-    grid = tf.image.resize(picture, (9, 9), method="area")  # (9, 9, 3)
-    grey = tf.reduce_mean(grid, axis=2)
-    along_rows = grey[:8, :8] < grey[:8, 1:]
-    along_columns = grey[:8, :8] < grey[1:, :8]
+        pixels, kind, exif = image, tf.constant(""), tf.constant(1)
+    grid = tf.image.resize(pixels, (9, 9), method="area")  # (9, 9, 3)
+    gray = tf.reduce_mean(grid, axis=2)
+    along_rows = gray[:8, :8] < gray[:8, 1:]
+    along_columns = gray[:8, :8] < gray[1:, :8]
     powers = tf.bitwise.left_shift(tf.constant(1, tf.int64), tf.range(64, dtype=tf.int64))
     bits = tf.reshape(tf.stack([along_rows, along_columns]), (2, 64))
-    look = tf.reduce_sum(tf.where(bits, powers, tf.zeros_like(powers)), axis=1)
-    contrast = tf.reduce_max(grey) - tf.reduce_min(grey)
-    return kind, tf.shape(picture)[:2], turned, look, contrast, tf.reduce_max(picture)
+    perceptual_hash = tf.reduce_sum(tf.where(bits, powers, tf.zeros_like(powers)), axis=1)
+    contrast = tf.reduce_max(gray) - tf.reduce_min(gray)
+    return kind, tf.shape(pixels)[:2], exif, perceptual_hash, contrast, tf.reduce_max(pixels)

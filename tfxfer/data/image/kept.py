@@ -19,7 +19,7 @@ from tfxfer.system.progress import Progress
 # Images at a time where all of a split are decoded, or only looked at.
 DECODED_TOGETHER = 64
 
-Pictures = npt.NDArray[np.uint8]  # (num_images, size, size, 3)
+Decoded = npt.NDArray[np.uint8]  # (num_images, size, size, 3)
 
 
 def num_bytes(num_images: int, image_size: int) -> int:
@@ -32,11 +32,11 @@ class InMemory:
     """All images of a split.
 
     Attributes:
-        pictures: By number; unreadable ones are black.
+        images: By number; unreadable ones are black.
         missing: The unreadable ones, ascending.
     """
 
-    pictures: Pictures
+    images: Decoded
     missing: Places
 
     @classmethod
@@ -55,16 +55,16 @@ class InMemory:
             image_size: Pixels of a side.
             prepare: From an image as the split gives it to one of that size; a graph function.
         """
-        pictures = _aligned_array((len(split), *_shape(image_size)))
+        images = _aligned_array((len(split), *_shape(image_size)))
         number_of = order.numbers(Places(np.arange(len(split))))
         missing = np.ones(len(split), np.bool_)
         batches = readable(split, prepare).batch(DECODED_TOGETHER).prefetch(1)
         with Progress("images decoded", len(split)) as progress:
             for places, batch in batches.as_numpy_iterator():
-                pictures[number_of[places]] = batch
+                images[number_of[places]] = batch
                 missing[places] = False
                 progress.update(int(np.count_nonzero(~missing)))
-        return cls(pictures, Places(np.flatnonzero(missing)))
+        return cls(images, Places(np.flatnonzero(missing)))
 
     def select(self, order: Order, left: Places) -> "InMemory":
         """Returns the images of the split that has only some of the examples.
@@ -73,15 +73,15 @@ class InMemory:
             order: That of all.
             left: Where those are that are left, ascending.
         """
-        places = order.places(Numbers(np.arange(len(self.pictures))))
-        pictures = _aligned_array((len(left), *self.pictures.shape[1:]))
-        np.compress(np.isin(places, left), self.pictures, axis=0, out=pictures)
+        places = order.places(Numbers(np.arange(len(self.images))))
+        images = _aligned_array((len(left), *self.images.shape[1:]))
+        np.compress(np.isin(places, left), self.images, axis=0, out=images)
         missing = np.searchsorted(left, np.intersect1d(self.missing, left))
-        return InMemory(pictures, Places(missing))
+        return InMemory(images, Places(missing))
 
     def as_tensor(self) -> tf.Tensor:
-        """Returns the pictures as a tensor."""
-        return _as_tensor(self.pictures)
+        """Returns the images as a tensor."""
+        return _as_tensor(self.images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class OnDisk:
         found = self.cache.read("images", self._key())
         return None if found is None else _as_tensor(found[1])
 
-    def write(self, batches: Iterable[Pictures]) -> tf.Tensor | None:
+    def write(self, batches: Iterable[Decoded]) -> tf.Tensor | None:
         """Writes the images, and returns them likewise; None where they cannot be kept.
 
         Args:
@@ -124,12 +124,12 @@ def _shape(image_size: int) -> tuple[int, int, int]:
     return (image_size, image_size, 3)
 
 
-def _aligned_array(shape: tuple[int, ...]) -> Pictures:
+def _aligned_array(shape: tuple[int, ...]) -> Decoded:
     """Returns uint8 in memory of its own, which begins at a page as TensorFlow wants it."""
     size = math.prod(shape)
     return np.frombuffer(mmap.mmap(-1, max(size, 1)), np.uint8, size).reshape(shape)
 
 
-def _as_tensor(pictures: Pictures) -> tf.Tensor:
+def _as_tensor(images: Decoded) -> tf.Tensor:
     """Returns a tensor that is the array, not a copy of it."""
-    return tf.experimental.dlpack.from_dlpack(pictures.__dlpack__())
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())

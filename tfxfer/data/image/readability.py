@@ -83,7 +83,7 @@ def naming_unreadable_images(*splits: Split) -> Iterator[None]:
 
 
 def find_unreadable(split: Split) -> Places:
-    """Returns where in a split the images are that cannot be read or decoded, ascending."""
+    """Returns the places of the unreadable images of a split, ascending."""
 
     def decode(image: tf.Tensor) -> tf.Tensor:
         if image.dtype == tf.string:

@@ -50,7 +50,7 @@ def open_images(
 
 
 def _unreadable(name: str, split: Split, places: Places) -> list[Unreadable]:
-    """Returns what is known of the examples of a split that cannot be read."""
+    """Returns the records of the unreadable examples of a split."""
     return [
         Unreadable(name, split.describe(int(place)), int(split.labels[place]), reason)
         for place, reason in zip(places, reasons_unreadable(split, places), strict=True)

@@ -18,13 +18,13 @@ def open_digits() -> Source:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    grey = np.round(digits.images * (255 / 16)).astype(np.uint8)  # from 0..16
-    pictures = tf.constant(np.repeat(grey[..., np.newaxis], 3, axis=-1))  # (1797, 8, 8, 3)
+    gray = np.round(digits.images * (255 / 16)).astype(np.uint8)  # from 0..16
+    images = tf.constant(np.repeat(gray[..., np.newaxis], 3, axis=-1))  # (1797, 8, 8, 3)
     split = in_any_order(
         digits.target.astype(np.int64),
-        lambda index: tf.gather(pictures, index),
+        lambda index: tf.gather(images, index),
         lambda index: f"digits #{index}",
-        lambda: ids_of((picture.tobytes(),) for picture in grey),
+        lambda: ids_of((image.tobytes(),) for image in gray),
     )
     return Source(
         name=BUNDLED_DATA,

@@ -37,7 +37,7 @@ def split_of_files(paths: Sequence[str], labels: npt.NDArray[np.int64]) -> Split
 
 
 def file_digests(paths: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Returns the digests of files by their content; a file that cannot be read has its path's."""
+    """Returns the digests of files by their content; an unreadable file has its path's."""
 
     def digest(path: str) -> bytes:
         try:

@@ -42,7 +42,7 @@ def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool 
         needs_train: Whether there must be a split to train on.
 
     Raises:
-        UsageError: There is no such dataset, it is not one of labelled images, or the library is
+        UsageError: There is no such dataset, it is not one of labeled images, or the library is
             not installed.
         DataError: It is not available locally and cannot be downloaded.
     """

@@ -58,17 +58,17 @@ def open_tfds(
         needs_train: Whether there must be a split to train on.
 
     Raises:
-        UsageError: There is no such dataset, or it is not one of labelled images.
+        UsageError: There is no such dataset, or it is not one of labeled images.
         DataError: It is not prepared and cannot be downloaded.
     """
     builder, called, origin = _found(name, data_dir)
     image, label = _image_and_label(builder)
     features = builder.info.features
     notes: list[str] = []
-    splits = _labelled_splits(builder, called, slices, notes)
+    splits = _labeled_splits(builder, called, slices, notes)
     if not splits or (needs_train and "train" not in splits):
         raise UsageError(
-            f"The dataset '{name}' has no labelled images in a split 'train'; its splits are "
+            f"The dataset '{name}' has no labeled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
     stated, first = features[image].shape[:2], next(iter(splits.values()))
@@ -93,7 +93,7 @@ def _found(name: str, data_dir: str | None) -> tuple[Any, str, str]:
     return prepared_builder(name, data_dir), name, name
 
 
-def _labelled_splits(
+def _labeled_splits(
     builder: Any, name: str, slices: Mapping[str, str], notes: list[str]
 ) -> dict[str, Split]:
     """Returns the splits of a dataset, without images that have no label.

@@ -120,7 +120,7 @@ def _unknown(name: str, data_dir: str | None) -> str:
     import tensorflow_datasets as tfds
 
     place = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR)
-    # With a configuration or without; no deeper, for downloads lie there too.
+    # With a configuration or without; no deeper, for downloads are there, too.
     prepared = {
         info.relative_to(place).parts[0]
         for pattern in ("*/*/dataset_info.json", "*/*/*/dataset_info.json")

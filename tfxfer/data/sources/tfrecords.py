@@ -19,7 +19,7 @@ from tfxfer.system.progress import Progress
 
 _IMAGE, _LABEL, _TEXT = "image/encoded", "image/class/label", "image/class/text"
 
-# What an example lacks is found out by its default, which no example has.
+# Missing features are recognized by their defaults, which no example has.
 _FEATURES = {
     _IMAGE: tf.io.FixedLenFeature((), tf.string, ""),
     _LABEL: tf.io.FixedLenFeature((), tf.int64, -1),
@@ -33,44 +33,44 @@ _BATCH = 256
 
 
 def is_tfrecord_name(name: str) -> bool:
-    """Tells whether a file is of TFRecords by its name: x.tfrecord, train-00000-of-00010, ..."""
+    """Tells whether a name is that of a TFRecord file: x.tfrecord, train-00000-of-00010, ..."""
     return bool(re.search(r"\.tfrecords?\b|-\d{5}-of-\d{5}(\.gz)?$", name))
 
 
 def holds_tfrecords(path: pathlib.Path) -> bool:
-    """Tells whether there are such files in a directory."""
+    """Tells whether a directory contains TFRecord files."""
     try:
         return any(is_tfrecord_name(file.name) and file.is_file() for file in path.iterdir())
     except OSError:
-        return False  # whoever lists it next will say why it cannot be
+        return False  # the next attempt to list it reports the reason
 
 
 def open_tfrecords(path: pathlib.Path, *, needs_train: bool = True) -> Source:
     """Returns the images of a TFRecord file, or of those in a directory, in the files' order.
 
     An example has `image/encoded`, an image file, and `image/class/label`, an integer from 0, and
-    may have `image/class/text`, the name of its class. The classes have the names that `labels.txt`
-    beside the files gives them, as "3:cat" or in a line for each number from 0, else those that
-    the examples give, else their numbers; they are in the order of the numbers. A file belongs to
-    the split that its name says (train-00000-of-00010, flowers_validation.tfrecord); where none
-    does, all are to train on. Files may be compressed by gzip.
+    may have `image/class/text`, the class name. Class names come from `labels.txt` in the same
+    directory ("3:cat", or a line for each number from 0), else from the examples, else they are
+    the numbers; classes are in the order of the numbers. A file belongs to the split in its name
+    (train-00000-of-00010, flowers_validation.tfrecord); if no name has one, all files are for
+    training. Files may be compressed with gzip.
 
-    All is read once when it is opened, for the labels lie among the images.
+    Opening reads all files once, because the labels are stored with the images.
 
     Args:
         path: A file, or a directory of files.
         needs_train: Whether there must be a split to train on, with at least two classes.
 
     Raises:
-        UsageError: The examples are not of that form, or of one class.
-        DataError: A file is damaged; the message names it and the record.
+        UsageError: The examples do not have that form, or have only one class.
+        DataError: A file is corrupt; the message names it and the record.
     """
     files, notes = _by_split(path, needs_train)
     shards = {name: _read(members) for name, members in files.items()}
     numbers = sorted({int(label) for shard in shards.values() for label in shard.labels})
     if len(numbers) < 2 and needs_train:
         raise UsageError(
-            f"The examples in '{path}' are of one class alone; a classifier needs at least 2."
+            f"The examples in '{path}' have only one class; a classifier needs at least 2."
         )
     first = next(iter(shards.values()))
     strange = set(numbers) - set(first.labels.tolist())
@@ -92,13 +92,13 @@ def open_tfrecords(path: pathlib.Path, *, needs_train: bool = True) -> Source:
 
 @dataclass(frozen=True)
 class _Shards:
-    """What is known of the files of a split.
+    """The files of a split and what they contain.
 
     Attributes:
         files: In order.
-        counts: How many records each of them has.
-        labels: The number of each example's class.
-        names: The name that the examples give to each number; "" where they give several.
+        counts: Number of records in each file.
+        labels: The class number of each example.
+        names: The class name for each number in the examples; "" if it is ambiguous.
         digests: Of each image.
     """
 
@@ -109,14 +109,14 @@ class _Shards:
     digests: Ids
 
     def split(self, numbers: list[int]) -> Split:
-        """Returns the examples, labelled by the places of their numbers among all."""
+        """Returns the examples; a label is the index of its number among `numbers`."""
         paths = [str(file) for file in self.files]
         compressions = [_compression(file) for file in self.files]
         starts = np.concatenate([[0], np.cumsum(self.counts)])
 
         def open_images() -> tf.data.Dataset:
             files = tf.data.Dataset.from_tensor_slices((paths, compressions))
-            # One after the other: their order is that of the labels.
+            # Sequentially: the order is that of the labels.
             records = files.flat_map(lambda file, kind: tf.data.TFRecordDataset(file, kind))
             return records.map(
                 lambda record: tf.io.parse_single_example(record, _FEATURES)[_IMAGE],
@@ -162,7 +162,7 @@ def _by_split(
 
 
 def _compression(file: pathlib.Path) -> str:
-    """Returns what TensorFlow calls the compression of a file, by how it begins."""
+    """Returns TensorFlow's name for the compression of a file, by its first bytes."""
     try:
         with file.open("rb") as content:
             return "GZIP" if content.read(2) == b"\x1f\x8b" else ""
@@ -171,7 +171,7 @@ def _compression(file: pathlib.Path) -> str:
 
 
 def _read(files: list[pathlib.Path]) -> _Shards:
-    """Returns what is known of files after reading all of them."""
+    """Reads files and returns what they contain."""
     counts: list[int] = []
     labels: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
     digests = [np.zeros((0, ids_of([(b"",)]).shape[1]), np.uint8)]
@@ -204,7 +204,7 @@ def _read(files: list[pathlib.Path]) -> _Shards:
 
 
 def _parsed(file: pathlib.Path, start: int, records: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns some records as examples that have what they must."""
+    """Returns records parsed as examples, checked."""
     try:
         examples: dict[str, tf.Tensor] = tf.io.parse_example(records, _FEATURES)
     except tf.errors.InvalidArgumentError as error:
@@ -221,14 +221,14 @@ def _parsed(file: pathlib.Path, start: int, records: tf.Tensor) -> dict[str, tf.
             example = tf.train.Example.FromString(records[int(missing[0])].numpy())
             has = ", ".join(sorted(example.features.feature)) or "nothing"
             raise UsageError(
-                f"Example #{start + missing[0]} of '{file}' has no '{feature}' of use; it has "
+                f"Example #{start + missing[0]} of '{file}' has no usable '{feature}'; it has "
                 f"{has}. Needed are '{_IMAGE}', an image file, and '{_LABEL}', an integer from 0."
             )
     return examples
 
 
 def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) -> tuple[str, ...]:
-    """Returns the names of the classes of some numbers."""
+    """Returns the class names for class numbers."""
     file = (path.parent if path.is_file() else path) / _LABELS_FILE
     if file.is_file():
         known = _read_labels(file)
@@ -243,7 +243,7 @@ def _class_names(path: pathlib.Path, numbers: list[int], shards: list[_Shards]) 
 
 
 def _read_labels(file: pathlib.Path) -> dict[int, str]:
-    """Returns the names that a `labels.txt` gives to numbers, without white space around them.
+    """Returns the names in a `labels.txt` by number, stripped.
 
     It may be one that an export has, too, in which some names stand as JSON writes them.
     """
@@ -254,7 +254,7 @@ def _read_labels(file: pathlib.Path) -> dict[int, str]:
         return {int(pair[1]): pair[2].strip() for pair in pairs if pair}
     try:
         names = parse_class_lines(text)
-    except ValueError:  # of somebody for whom a quote is a character like others
+    except ValueError:  # a quotation mark that is a plain character
         names = lines
     written = dict(enumerate(names))
     return {
@@ -265,6 +265,6 @@ def _read_labels(file: pathlib.Path) -> dict[int, str]:
 
 
 def _distinct(names: list[str], numbers: list[int]) -> tuple[str, ...]:
-    """Returns the names or, where two classes share one, the numbers."""
+    """Returns the names, or the numbers if two classes share a name."""
     distinct = len(set(map(canonical, names))) == len(names)
     return tuple(names if distinct else (str(number) for number in numbers))

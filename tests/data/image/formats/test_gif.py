@@ -28,6 +28,6 @@ def test_a_picture_that_does_not_fill_the_screen_is_shown_on_it():
     np.testing.assert_array_equal(shown[3:40, 5:58], as_pillow_shows(FILES["gif"]))
 
 
-def test_a_gif_without_a_picture_says_so():
+def test_a_gif_without_an_image_is_refused():
     reason = gif.why_unreadable(tf.constant(FILES["gif"][:30])).numpy()
-    assert reason == b"it is a GIF file without a picture"
+    assert b"GIF file without an image" in reason

@@ -96,7 +96,7 @@ def patched():
     yield "rgb of pillow", file_of(PICTURE, "JPEG", keep_rgb=True)
     yield "two markers of adobe", first(bare, adobe(1), adobe(0))
     yield "two markers the other way", first(bare, adobe(0), adobe(1))
-    yield "grey, adobe", first(file_of(PICTURE.convert("L"), "JPEG"), adobe(0))
+    yield "gray, adobe", first(file_of(PICTURE.convert("L"), "JPEG"), adobe(0))
     yield "mpo", file_of(PICTURE, "MPO", save_all=True, append_images=[INKS.convert("RGB")])
     yield "cmyk", inks
     yield "cmyk without adobe", bare_inks
@@ -219,15 +219,15 @@ def test_black_alone_and_every_mixture_of_two_inks_are_as_in_pillow():
 
 
 @pytest.mark.parametrize("name", ["cmyk without adobe", "ycck"])
-def test_a_damaged_file_of_four_inks_is_refused(name):
+def test_a_corrupt_file_of_four_inks_is_refused(name):
     content = MATRIX[name]
     found, rest = segments(content)
-    for damaged in (
+    for corrupt in (
         content[: len(content) // 2],
         b"\xff\xd8" + b"\0\0\0" + b"".join(found) + rest,  # what is between segments
     ):
         with pytest.raises(tf.errors.InvalidArgumentError):
-            decode(tf.constant(damaged))
+            decode(tf.constant(corrupt))
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ def test_a_16_bit_png_keeps_the_upper_8_bits(channels):
     content, samples = png_of_16_bits(channels, 0)
     assert content[24] == 16
     upper = (samples >> 8).astype(np.float64)
-    colours = upper[..., : 1 if channels < 3 else 3]
+    colors = upper[..., : 1 if channels < 3 else 3]
     if channels in (2, 4):
         alpha = upper[..., -1:] / 255
-        colours = alpha * colours + (1 - alpha) * 255
-    expected = np.broadcast_to(np.round(colours), (37, 53, 3))
+        colors = alpha * colors + (1 - alpha) * 255
+    expected = np.broadcast_to(np.round(colors), (37, 53, 3))
     (in_pipeline,) = tf.data.Dataset.from_tensors(content).map(decode)
     for decoded in (decode(tf.constant(content)), in_pipeline):
         difference = np.abs(decoded.numpy() - expected)

@@ -48,7 +48,7 @@ GRAPH = tf.function(why_unreadable)
 
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "bmp", "gif", "webp"])
-def test_a_format_that_graphs_read_is_told_by_its_first_bytes(name):
+def test_a_format_that_graphs_read_is_recognized_by_its_first_bytes(name):
     for found in eagerly_and_in_a_graph(decoded_format, FILES[name][:20]):
         assert found.decode() == FORMAT_NAMES[name.upper()]
 

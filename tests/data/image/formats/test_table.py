@@ -48,5 +48,5 @@ from tfxfer.data.image.formats.table import format_of
         (bytes(1024), None),
     ],
 )
-def test_a_format_is_told_by_the_first_bytes_of_a_file(head, expected):
+def test_a_format_is_recognized_by_the_first_bytes_of_a_file(head, expected):
     assert format_of(head) == expected

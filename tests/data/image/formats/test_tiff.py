@@ -27,19 +27,19 @@ from tfxfer.errors import DataError
 
 CLEAR = PICTURE.copy()
 CLEAR.putalpha(PICTURE.convert("L"))
-GREY_16 = np.arange(37 * 53, dtype=np.uint16).reshape(37, 53) * 33
+GRAY_16 = np.arange(37 * 53, dtype=np.uint16).reshape(37, 53) * 33
 TURNED = Image.Exif()
 TURNED[0x112] = 6
 OTHER = Image.new("RGB", (20, 20), "red")
 FILES = {
     "rgb": file_of(PICTURE, "TIFF"),
-    "grey": file_of(PICTURE.convert("L"), "TIFF"),
+    "gray": file_of(PICTURE.convert("L"), "TIFF"),
     "1 bit": file_of(PICTURE.convert("1"), "TIFF"),
     "1 bit, fax": file_of(PICTURE.convert("1"), "TIFF", compression="group4"),
     "palette": file_of(PICTURE.convert("P"), "TIFF"),
     "cmyk": file_of(PICTURE.convert("CMYK"), "TIFF"),
     "alpha": file_of(CLEAR, "TIFF"),
-    "grey with alpha": file_of(CLEAR.convert("LA"), "TIFF"),
+    "gray with alpha": file_of(CLEAR.convert("LA"), "TIFF"),
     "ycbcr": file_of(PICTURE.convert("YCbCr"), "TIFF"),
     "lzw": file_of(PICTURE, "TIFF", compression="tiff_lzw"),
     "deflate": file_of(PICTURE, "TIFF", compression="tiff_adobe_deflate"),
@@ -78,8 +78,8 @@ def test_other_formats_are_servable_as_they_are():
 
 
 def test_16_bits_keep_their_upper_8_also_where_white_is_zero():
-    image = Image.fromarray(GREY_16)
-    expected = np.repeat((GREY_16 >> 8)[:, :, np.newaxis], 3, axis=2)
+    image = Image.fromarray(GRAY_16)
+    expected = np.repeat((GRAY_16 >> 8)[:, :, np.newaxis], 3, axis=2)
     for content in (file_of(image, "TIFF"), file_of(image, "TIFF", compression="tiff_lzw")):
         np.testing.assert_array_equal(shown(content), expected)
     negative = file_of(image, "TIFF", tiffinfo={262: 0})
@@ -92,13 +92,13 @@ def test_16_bits_keep_their_upper_8_also_where_white_is_zero():
     [
         (FILES["rgb"][:1000], "incomplete TIFF"),
         (FILES["lzw"][:1000], "TIFF"),
-        (FILES["rgb"][:4], "TIFF file that is damaged"),
-        (FILES["rgb"][:8] + bytes(100), "TIFF file that is damaged"),
+        (FILES["rgb"][:4], "corrupt TIFF file"),
+        (FILES["rgb"][:8] + bytes(100), "corrupt TIFF file"),
         (file_of(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF"), "floating-point"),
         (file_of(Image.fromarray(np.ones((9, 9), np.int32)), "TIFF"), "32-bit"),
     ],
 )
-def test_a_tiff_that_cannot_be_read_says_why(content, reason):
+def test_an_unreadable_tiff_has_a_reason(content, reason):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(content), "the third: ", portable=False)
     message = readable_reason(caught.value)
@@ -151,6 +151,6 @@ def test_a_truncated_tiff_is_named(folder):
     (folder / "a" / "rgb.tif").write_bytes(FILES["rgb"][:1000])
     source = open_source(FitConfig(data=str(folder)))
     images = {name: Images(split, 32) for name, split in source.splits.items()}
-    with pytest.raises(DataError, match=r"rgb\.tif: it is a damaged or incomplete TIFF"):
+    with pytest.raises(DataError, match=r"rgb\.tif: it is a corrupt or incomplete TIFF"):
         for one in images.values():
             assert one.kept is not None

@@ -1,11 +1,11 @@
-"""Folders of images: how they are read, and what is said of those that cannot be."""
+"""Folders of images: supported layouts, and the errors of others."""
 
 import os
-import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from messages import parts
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.formats.recognition import FORMATS
@@ -13,12 +13,12 @@ from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.errors import DataError, UsageError
 
 
-def png(grey: int, height: int = 5, width: int = 4) -> bytes:
-    return tf.io.encode_png(tf.fill((height, width, 3), tf.cast(grey, tf.uint8))).numpy()
+def png(gray: int, height: int = 5, width: int = 4) -> bytes:
+    return tf.io.encode_png(tf.fill((height, width, 3), tf.cast(gray, tf.uint8))).numpy()
 
 
 def write(root, **files: bytes | list[int]):
-    """Writes files by their path with `/` as `__`; a list of greys as that many PNG files."""
+    """Writes files by their path with `/` as `__`; a list of grays as that many PNG files."""
     for name, content in files.items():
         path = root / name.replace("__", "/")
         if isinstance(content, bytes):
@@ -26,8 +26,8 @@ def write(root, **files: bytes | list[int]):
             path.write_bytes(content)
             continue
         path.mkdir(parents=True, exist_ok=True)
-        for grey in content:
-            (path / f"{grey:03}.png").write_bytes(png(grey))
+        for gray in content:
+            (path / f"{gray:03}.png").write_bytes(png(gray))
     return root
 
 
@@ -39,7 +39,7 @@ def paths(root, split):
     return [os.path.relpath(split.describe(index), root) for index in range(len(split))]
 
 
-def test_a_flat_folder_has_its_folders_as_classes_and_all_splits_are_carved(tmp_path):
+def test_the_folders_of_a_flat_folder_are_classes_and_all_splits_are_split_off(tmp_path):
     root = write(tmp_path / "my photos!", bees=[*range(10)], ants=[*range(20, 30)])
     source = opened(root)
     assert source.name == "my-photos"
@@ -78,7 +78,7 @@ def test_data_with_train_and_validation_have_no_test(tmp_path):
     assert list(opened(root).splits) == ["train", "validation"]
 
 
-def test_data_with_train_and_test_have_validation_carved_from_train(tmp_path):
+def test_validation_is_split_off_train_if_data_have_train_and_test(tmp_path):
     root = write(tmp_path, train__a=[*range(10)], train__b=[*range(10)], test__a=[10], test__b=[11])
     source = opened(root, validation_fraction=0.3)
     sizes = {name: len(split) for name, split in source.splits.items()}
@@ -142,9 +142,8 @@ def test_other_files_are_left_out_with_a_note_that_names_the_first(tmp_path):
 
 def test_files_beside_the_class_folders_are_left_out_with_a_note(tmp_path):
     root = write(tmp_path, a=[1, 2], b=[3, 4], **{"stray.png": png(0)})
-    assert opened(root).notes[0] == (
-        f"left out of '{root}', next to its class folders: 1 file: stray.png"
-    )
+    note = opened(root).notes[0]
+    assert all(part in note for part in (f"left out of '{root}'", "1 file: stray.png"))
 
 
 def test_folders_beside_train_are_left_out_with_a_note(tmp_path):
@@ -175,7 +174,7 @@ def test_reading_reaches_every_image_by_its_index(tmp_path):
 def test_the_typical_size_is_the_median_and_does_not_mind_an_unreadable_image(tmp_path):
     root = write(tmp_path, val__a=[1], val__b=[1])
     write(root, **{"train__a__0.png": png(0, 10, 100), "train__a__1.png": png(0, 20, 50)})
-    write(root, **{"train__b__0.png": png(0, 90, 60), "train__b__1.png": b"damaged"})
+    write(root, **{"train__b__0.png": png(0, 90, 60), "train__b__1.png": b"corrupt"})
     assert opened(root).image_height_width == (20, 60)
 
 
@@ -191,12 +190,9 @@ def test_digests_are_of_content_and_a_file_that_vanished_has_one_too(tmp_path):
 
 
 def test_data_of_which_no_image_can_be_read_are_an_error(tmp_path):
-    root = write(tmp_path, **{"a__1.png": b"damaged", "a__2.png": b"too", "b__1.png": b"damaged"})
-    with pytest.raises(DataError, match=r"3 images tried; the first is .*/a/1\.png: it is"):
+    root = write(tmp_path, **{"a__1.png": b"corrupt", "a__2.png": b"too", "b__1.png": b"corrupt"})
+    with pytest.raises(DataError, match=r"3 images .*/a/1\.png: it is"):
         opened(root)
-
-
-LAYOUT = "Expected one folder of images per class, or a folder 'train' that contains such folders."
 
 
 def case(name, message, **files):
@@ -206,45 +202,41 @@ def case(name, message, **files):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        case("empty", "The directory '{root}' is empty. " + LAYOUT),
-        case(
-            "one class", "Found 1 class folder in '{root}'; a classifier needs at least 2.", a=[1]
-        ),
-        case("no class", "Found 1 images but no class folders in '{root}'.", **{"x.png": png(0)}),
-        case("neither", "Found neither class folders nor images in '{root}'.", **{"x.txt": b""}),
-        case("empty class", "The class folder '{root}/b' has no images. Add", a=[1], b=[]),
+        case("empty", "'{root}' is empty ... folder of images per class ... 'train'"),
+        case("one class", "1 class folder ... '{root}' ... at least 2", a=[1]),
+        case("no class", "1 images ... no class folders ... '{root}'", **{"x.png": png(0)}),
+        case("neither", "neither class folders nor images ... '{root}'", **{"x.txt": b""}),
+        case("empty class", "'{root}/b' ... no images", a=[1], b=[]),
         case(
             "one class in train",
-            "Found 1 class folder in '{root}/train'; a classifier needs at least 2.",
+            "1 class folder ... '{root}/train' ... at least 2",
             train__a=[1],
             val__a=[2],
         ),
         case(
             "images right in the splits",
-            "Found 2 images but no class folders in '{root}/train'.",
+            "2 images ... no class folders ... '{root}/train'",
             train=[1, 2],
             val=[3],
         ),
         case(
             "unknown class",
-            "The class folder '{root}/val/bee' has no counterpart in '{root}/train'. "
-            "Did you mean 'bees'?",
+            "'{root}/val/bee' ... '{root}/train' ... Did you mean 'bees'?",
             train__ants=[1],
             train__bees=[2],
             val__bee=[3],
         ),
         case(
             "empty split",
-            "Found no images in class folders in '{root}/val'.",
+            "no images in class folders ... '{root}/val'",
             train__a=[1],
             train__b=[2],
             val__a=[],
         ),
-        case("no train", "'{root}' has 'val' but no 'train'.", val__a=[1], val__b=[2]),
+        case("no train", "'{root}' ... 'val' ... no 'train'", val__a=[1], val__b=[2]),
         case(
             "train and validation in one",
-            "'{root}' has 'test' but no 'train'. It has 'TrainVal', training and validation images "
-            "in one folder. Rename '{root}/TrainVal' to 'train'",
+            "'{root}' ... no 'train' ... 'TrainVal' ... Rename '{root}/TrainVal' to 'train'",
             TrainVal__a=[1],
             TrainVal__b=[2],
             test__a=[3],
@@ -252,7 +244,7 @@ def case(name, message, **files):
         ),
         case(
             "two validations",
-            "'{root}' has 'val' and 'valid', which are the same split. Keep one of them.",
+            "'{root}' ... 'val' and 'valid' ... same split",
             train__a=[1],
             train__b=[2],
             val__a=[1],
@@ -260,15 +252,15 @@ def case(name, message, **files):
         ),
         case(
             "nothing for validation",
-            "for validation: no class has more than one image",
+            "validation ... no class has more than one image",
             a=[1],
             b=[2],
         ),
     ],
 )
-def test_a_folder_that_is_laid_out_otherwise_is_an_error_that_says_so(tmp_path, files, message):
+def test_an_unsupported_folder_layout_is_an_error_that_names_the_folder(tmp_path, files, message):
     write(tmp_path, **files)
-    with pytest.raises(UsageError, match=re.escape(message.format(root=tmp_path))):
+    with pytest.raises(UsageError, match=parts(message.format(root=tmp_path))):
         opened(tmp_path)
 
 

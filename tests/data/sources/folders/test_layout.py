@@ -167,7 +167,7 @@ def test_images_right_in_a_folder_train_of_each_class_are_of_that_class(tmp_path
     assert len(layout.images["train"]["cat"]) == 2
 
 
-def test_data_to_judge_by_may_have_no_images_to_train_on_and_one_class(tmp_path):
+def test_evaluation_data_may_lack_train_and_have_one_class(tmp_path):
     layout = read_layout(write(tmp_path, "test/a", "val/b"), needs_train=False)
     assert layout.class_names == ("a", "b")
     assert {name: list(split) for name, split in layout.images.items()} == {

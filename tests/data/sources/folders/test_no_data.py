@@ -35,9 +35,7 @@ def test_a_file_is_an_image_by_its_name_or_by_how_it_begins(tmp_path, name, cont
 
 
 def test_a_file_that_is_not_there_cannot_be_read(tmp_path):
-    assert why_no_image(tmp_path / "gone") == (
-        "files that cannot be read (No such file or directory)"
-    )
+    assert "No such file or directory" in why_no_image(tmp_path / "gone")
 
 
 def test_a_folder_may_be_data_unless_a_system_or_a_link_made_it(tmp_path):

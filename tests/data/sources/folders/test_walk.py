@@ -61,7 +61,7 @@ def test_hidden_files_are_passed_over_in_silence(tmp_path):
     assert images(tmp_path) == (["1.jpg"], [])
 
 
-def test_files_without_a_known_extension_are_judged_by_how_they_begin(tmp_path):
+def test_files_without_a_known_extension_are_recognized_by_their_first_bytes(tmp_path):
     write(tmp_path, "A.JPG", "bare", "x.dat", "photo.heic", content=JPEG)
     write(tmp_path, "png", content=PNG)
     write(tmp_path, "raw.nef", "copy.jpg.bak", "copy~", "half.crdownload", "film.thm")

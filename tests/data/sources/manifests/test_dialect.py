@@ -86,7 +86,7 @@ def opened(folder, content, name="list.csv"):
         (table() + ",,,\n\n", []),
     ],
 )
-def test_a_table_of_any_dialect_is_read_and_it_is_told_what_was_assumed(folder, content, notes):
+def test_a_table_of_any_dialect_is_read_with_notes_on_assumptions(folder, content, notes):
     source = opened(folder, content)
     told = "\n".join(note for note in source.notes if "not used" not in note)
     assert all(word in told for word in notes), told
@@ -144,7 +144,7 @@ def test_files_that_are_not_there_are_named_with_what_paths_count_from(folder):
 
 def test_a_table_that_is_cut_off_within_a_character_is_refused(folder):
     (folder / "list.csv").write_bytes(table().encode("utf-16")[:-1])
-    with pytest.raises(UsageError, match=r"list\.csv' is UTF-16 .* damaged.* UTF-8"):
+    with pytest.raises(UsageError, match=r"list\.csv' is UTF-16 .* corrupt.* UTF-8"):
         open_as_it_is(str(folder / "list.csv"))
 
 

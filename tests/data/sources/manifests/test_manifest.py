@@ -1,12 +1,12 @@
-"""Manifests: what they may say, and what is said of those that cannot be read."""
+"""Manifests: their format, and the errors of invalid ones."""
 
 import dataclasses
 import json
-import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from messages import parts
 from nasty_names import NASTY_NAMES
 
 from tfxfer.config.schema import FitConfig
@@ -19,7 +19,7 @@ from tfxfer.runs.class_names import write_class_names
 
 
 def write_images(folder, names):
-    """Writes an image of a grey of its own for each name."""
+    """Writes an image of a gray of its own for each name."""
     for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         pixels = tf.fill((5, 4, 3), tf.cast(number, tf.uint8))
@@ -99,7 +99,7 @@ def test_json_lines_say_the_same(folder):
     )
 
 
-def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
+def test_groups_are_not_divided_when_splits_are_split_off(tmp_path):
     files = [f"{number}.png" for number in range(100)]
     write_images(tmp_path, files)
     lines = [f"{file},{number % 2},{number // 5}" for number, file in enumerate(files)]
@@ -115,83 +115,83 @@ def test_groups_are_not_divided_when_splits_are_carved(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no 'path'; its columns are none."),
-        ("file,label\na.png,cat\n", "has no 'path'; its columns are file, label."),
+        ("", "no 'path' ... columns ... none"),
+        ("file,label\na.png,cat\n", "no 'path' ... columns ... file, label"),
         (
             "path,lable\na.png,cat\n",
-            "has no 'label'; its columns are path, lable. Should 'lable' be 'label'?",
+            "no 'label' ... path, lable ... 'lable' ... 'label'?",
         ),
         ("path,label,label\na.png,cat,cat\n", "has the column 'label' twice"),
         ("path,label\n", "lists no images"),
         (
             "path,label\na.png,cat\nb.png\n",
-            "Line 3 of the manifest '{}' has 1 fields, but there are 2",
+            "Line 3 ... '{}' ... 1 fields ... 2",
         ),
-        ("path,label\na.png,cat\n ,dog\n", "Line 3 of the manifest '{}' has an empty 'path'"),
-        ("path,label\na.png,\n", "Line 2 of the manifest '{}' has an empty 'label'"),
-        ('path,label\n"a.png,cat\n', "of the manifest '{}' is not CSV: unexpected end of data"),
+        ("path,label\na.png,cat\n ,dog\n", "Line 3 ... '{}' ... empty 'path'"),
+        ("path,label\na.png,\n", "Line 2 ... '{}' ... empty 'label'"),
+        ('path,label\n"a.png,cat\n', "'{}' ... not CSV: unexpected end of data"),
         ("path,label\na\0.png,cat\n", "Line 2 of the manifest '{}'"),
-        ("path,label\na.png,cat\na.png,dog\n", "lists 'a.png' again; it is on line 2"),
-        ("path,label\na.png,cat\nb.png,cat\n", "has only the label 'cat'; a classifier needs at"),
+        ("path,label\na.png,cat\na.png,dog\n", "'a.png' again ... line 2"),
+        ("path,label\na.png,cat\nb.png,cat\n", "only the label 'cat' ... at least 2"),
         (
             ROWS.replace("val", "vall"),
-            "has the split 'vall'; allowed are train, validation and test.",
+            "split 'vall' ... train, validation and test",
         ),
-        (ROWS.replace("dog,train", "dog,"), "Line 3 of the manifest '{}' has no split, but others"),
-        (ROWS.replace("train", "test"), "has nothing to train on: no line has the split 'train'"),
+        (ROWS.replace("dog,train", "dog,"), "Line 3 ... '{}' ... no split"),
+        (ROWS.replace("train", "test"), "no line has the split 'train'"),
         (
             ROWS.replace("b.png,dog", "b.png,cat"),
-            "has the label 'dog' in test, which does not occur in",
+            "'dog' in test ... train",
         ),
         (
             "path,label,weight\na.png,cat,-1\n",
-            "has the weight '-1'; it must be a number, at least 0",
+            "weight '-1' ... at least 0",
         ),
         ("path,label,weight\na.png,cat,nan\n", "has the weight 'nan'"),
         ("path,label,weight\na.png,cat,much\n", "has the weight 'much'"),
         (
             "path,label,split,group\na.png,cat,train,x\nb.png,dog,test,x\n",
-            "The group 'x' of the manifest '{}' is in two splits: line 2 is in train, line 3 in",
+            "group 'x' ... '{}' ... line 2 is in train, line 3 in test",
         ),
         ("path,label,source\na,1,digits\nb,2,\n", "has more than one source"),
         (
             "path,label,source\na,1,digits\n",
-            "Line 2 of the manifest '{}' names 'a', which is not in",
+            "Line 2 ... '{}' ... 'a' ... not in ... digits",
         ),
     ],
 )
-def test_a_csv_that_cannot_be_used_is_an_error_that_names_the_line(folder, text, message):
+def test_an_invalid_csv_is_an_error_that_names_the_line(folder, text, message):
     path = manifest(folder, text)
-    with pytest.raises(UsageError, match=re.escape(message.format(path))):
+    with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "Line 1 of the manifest '{}' is not JSON: "),
-        ("[" * 100_000, "Line 1 of the manifest '{}' is not JSON: brackets are nested too deep."),
-        ('{"path": "a\tb"}', "is not JSON: Invalid control character at character 12."),
-        ('{"path": "a.png", "label": NaN}', "Line 1 of the manifest '{}' has an empty 'label'"),
-        ('{"path": NaN, "label": "cat"}', "Line 1 of the manifest '{}' has an empty 'path'"),
+        ("{", "Line 1 ... '{}' ... not JSON: "),
+        ("[" * 100_000, "Line 1 ... '{}' ... not JSON: ... nested too deep"),
+        ('{"path": "a\tb"}', "not JSON: Invalid control character ... character 12"),
+        ('{"path": "a.png", "label": NaN}', "Line 1 ... '{}' ... empty 'label'"),
+        ('{"path": NaN, "label": "cat"}', "Line 1 ... '{}' ... empty 'path'"),
         (
             '{"path": "\\ud800.png", "label": "cat"}',
-            "Line 1 of the manifest '{}' has a 'path' with an unpaired surrogate",
+            "Line 1 ... '{}' ... 'path' ... unpaired surrogate",
         ),
         (
             '{"path": "a.png", "label": "cat", "group": "\\udfff"}',
-            "Line 1 of the manifest '{}' has a 'group' with an unpaired surrogate",
+            "Line 1 ... '{}' ... 'group' ... unpaired surrogate",
         ),
-        ("[1, 2]", "Line 1 of the manifest '{}' is not a JSON object such as"),
-        ('{"label": "cat"}', "Line 1 of the manifest '{}' has no 'path'; its names are label."),
-        ('{"path": 3, "label": "cat"}', "has a 'path' that is neither text nor a number"),
-        ('{"path": "a.png", "label": ["cat"]}', "has a 'label' that is neither text nor a number"),
+        ("[1, 2]", "Line 1 ... '{}' ... not a JSON object"),
+        ('{"label": "cat"}', "Line 1 ... '{}' ... no 'path' ... label"),
+        ('{"path": 3, "label": "cat"}', "'path' ... neither text nor a number"),
+        ('{"path": "a.png", "label": ["cat"]}', "'label' ... neither text nor a number"),
         ('{"path": "a.png", "label": null}', "has an empty 'label'"),
     ],
 )
-def test_json_that_cannot_be_used_is_an_error_that_names_the_line(folder, text, message):
+def test_invalid_json_is_an_error_that_names_the_line(folder, text, message):
     path = manifest(folder, text, "list.jsonl")
-    with pytest.raises(UsageError, match=re.escape(message.format(path))):
+    with pytest.raises(UsageError, match=parts(message.format(path))):
         open_as_it_is(str(path))
 
 

@@ -15,7 +15,8 @@ def test_lines_of_a_csv_are_numbered_as_they_stand_in_the_file():
         (3, {"path": "a.png", "label": "cat", "weight": "1.5"}),
         (5, {"path": "b.png", "label": "dog", "weight": ""}),
     ]
-    assert notes == ["fields of 'list.csv' are separated by semicolons"]
+    (note,) = notes
+    assert all(part in note for part in ("'list.csv'", "semicolons"))
 
 
 def test_values_of_json_are_text():
@@ -25,7 +26,7 @@ def test_values_of_json_are_text():
     ]
 
 
-def test_a_line_that_cannot_be_read_is_named():
+def test_an_unreadable_line_is_named():
     with pytest.raises(UsageError, match=r"Line 2 of the manifest 'list\.csv' has 1 fields, but"):
         list(records_of(pathlib.Path("list.csv"), "path,label\na.png\n", []))
     with pytest.raises(UsageError, match=r"Line 1 of the manifest 'list\.jsonl' is not JSON: "):

@@ -3,13 +3,13 @@
 import tensorflow as tf
 
 from tfxfer.data.image.formats.content import apart, cut, length, read
-from tfxfer.data.image.formats.picture import fits, on_white, why_no_picture
+from tfxfer.data.image.formats.picture import fits, on_white, why_not_decoded
 
 
 def _header(encoded: tf.Tensor) -> list[tf.Tensor]:
-    """Returns where the pixels begin, header bytes, width, height, bits a pixel, compression.
+    """Returns the pixel offset, header size, width, height, bits per pixel and compression.
 
-    Where the height is negative the first row is the top.
+    A negative height means that the first row is the top.
     """
     pixels, header, width, height, bits, kind = tf.unstack(read(encoded, 10, 6, tf.int32))
     return [pixels % 2**32, header % 2**32, width, height, bits % 2**32 // 2**16, kind % 2**32]
@@ -24,7 +24,7 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
 def _masks(encoded: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     """Returns which byte of a pixel is red, green, blue and alpha: (channel, byte), int64.
 
-    A byte that is the channel has 255. Where the header is short, no byte is alpha.
+    A byte that is the channel has 255. With a short header, no byte is alpha.
     """
     padded = tf.strings.join([tf.strings.substr(encoded, 54, 16), bytes(16)])
     masks = tf.reshape(read(padded, 0, 16), (4, 4))
@@ -36,7 +36,7 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with a BMP, or the empty string."""
     pixels, header, width, height, bits, compression = _header(encoded)
     masks = _masks(encoded, header)
-    # One byte of its own for each colour, and perhaps one for alpha.
+    # One byte of its own for each color, and perhaps one for alpha.
     is_byte = tf.reduce_all((masks == 0) | (masks == 255))
     sums = tf.reduce_sum(masks, axis=1)
     masked = is_byte & tf.reduce_all(sums[:3] == 255) & (sums[3] <= 255) & (bits == 32)
@@ -51,7 +51,7 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
         tf.where(
             fits(size),
             tf.where(complete, "", "it is an incomplete BMP file"),
-            why_no_picture(size),
+            why_not_decoded(size),
         ),
     )
 
@@ -77,18 +77,18 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         palette = tf.reshape(tf.io.decode_raw(table, tf.uint8), (-1, 4))  # blue, green, red, unused
         return tf.gather(tf.reverse(palette[:, :3], [1]), tf.cast(indices, tf.int32))
 
-    # It wants no byte after the pixels.
+    # The operation accepts no bytes after the pixels.
     whole = cut(encoded, 0, pixels_at + num_bytes)
 
     def from_masks() -> tf.Tensor:
         masks = _masks(encoded, header)
-        # The operation has turned bytes 0 to 3 to channels 2, 1, 0 and 3.
+        # The operation maps bytes 0 to 3 to channels 2, 1, 0 and 3.
         channels = tf.gather([2, 1, 0, 3], tf.argmax(masks, axis=1))
-        colours = tf.gather(tf.io.decode_bmp(whole, channels=4), channels, axis=2)
+        colors = tf.gather(tf.io.decode_bmp(whole, channels=4), channels, axis=2)
         has_alpha = tf.reduce_any(masks[3] > 0)
-        return tf.cond(has_alpha, lambda: on_white(colours), lambda: colours[:, :, :3])
+        return tf.cond(has_alpha, lambda: on_white(colors), lambda: colors[:, :, :3])
 
-    def from_colours() -> tf.Tensor:
+    def from_colors() -> tf.Tensor:
         return tf.cond(compression == 3, from_masks, lambda: tf.io.decode_bmp(whole, channels=3))
 
-    return tf.cond(bits <= 8, from_palette, from_colours)
+    return tf.cond(bits <= 8, from_palette, from_colors)

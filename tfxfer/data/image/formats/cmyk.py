@@ -27,7 +27,7 @@ def decode(encoded: tf.Tensor, frame: tf.Tensor, scan: tf.Tensor, is_ycck: tf.Te
         is_ycck: Whether cyan, magenta and yellow are stored as luma and chroma.
     """
     # The decoder must not see any marker but the one that it is shown, nor undo YCCK itself. A
-    # text "Adobe" in EXIF or a colour profile has no influence on pixels.
+    # text "Adobe" in EXIF or a color profile has no influence on pixels.
     header = tf.strings.regex_replace(cut(encoded, 2, scan - 2), "Adobe", "adobe")
     pixels = cut(encoded, scan, ALL)
 
@@ -49,7 +49,7 @@ def decode(encoded: tf.Tensor, frame: tf.Tensor, scan: tf.Tensor, is_ycck: tf.Te
 
 
 def _without_black(encoded: tf.Tensor, frame: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    """Returns segments by which black is the same everywhere: its coefficients count nothing.
+    """Returns segments that make black constant: its coefficients are multiplied by zero.
 
     Args:
         encoded: The file.
@@ -74,7 +74,7 @@ def _without_black(encoded: tf.Tensor, frame: tf.Tensor, header: tf.Tensor) -> t
 
 
 def _from_luma_and_chroma(inks: tf.Tensor) -> tf.Tensor:
-    """Returns cyan, magenta and yellow of YCC, with the whole numbers of libjpeg."""
+    """Returns cyan, magenta and yellow of YCC, with the integer arithmetic of libjpeg."""
     luma, blue, red = tf.unstack(tf.cast(inks, tf.int32), axis=2)
     blue, red = blue - 128, red - 128
     added = [
@@ -87,7 +87,7 @@ def _from_luma_and_chroma(inks: tf.Tensor) -> tf.Tensor:
 
 
 def _rgb(inks: tf.Tensor, black: tf.Tensor) -> tf.Tensor:
-    """Returns RGB of what is stored of the inks, with the rounding of Pillow."""
+    """Returns RGB from the stored inks, rounded as Pillow does."""
     away = tf.cast(255 - inks, tf.uint16) * tf.cast(black, tf.uint16) + 128  # at most 65,153
     # That divides by 255.
     away = tf.bitwise.right_shift(away + tf.bitwise.right_shift(away, 8), 8)

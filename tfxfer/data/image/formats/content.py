@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-# Segments, chunks or blocks that are looked at in one file, where there are seldom more than ten.
+# Maximum number of segments, chunks or blocks read in one file; most files have under ten.
 MAX_BLOCKS = 1_000
 
 # More bytes than a file has.
@@ -13,7 +13,7 @@ ALL = 2**31 - 1
 
 
 def apart(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """Keeps the operations of a function out of the graph of its caller, where it is one call.
+    """Keeps the operations of a function out of its caller's graph, which gets a single call.
 
     In a graph the branch that is not taken costs as much as the one that is, an operation at a
     time: 0.5 ms an image for all of them. A call costs 20 microseconds if it is made. What runs
@@ -29,7 +29,7 @@ def apart(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
 
 def characters(content: tf.Tensor) -> tf.Tensor:
-    """Returns a string that has a character for each byte: one operation then looks at much."""
+    """Returns a string with a character for each byte, for regular expressions."""
     return tf.strings.unicode_transcode(content, "ISO-8859-1", "UTF-8", errors="ignore")
 
 
@@ -40,25 +40,25 @@ def read(
     kind: tf.DType = tf.uint8,
     big_endian: bool = False,
 ) -> tf.Tensor:
-    """Returns so many numbers that must be there, int64."""
+    """Returns `count` numbers, which must exist, int64."""
     content = cut(encoded, start, count * kind.size)
     numbers = tf.io.decode_raw(content, kind, little_endian=not big_endian)
     return tf.cast(tf.ensure_shape(numbers, count), tf.int64)
 
 
 def cut(content: tf.Tensor, start: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns so many bytes from a place on, or as many as there are."""
-    # The operation wants both numbers to be of one kind.
+    """Returns up to `size` bytes from a position on."""
+    # The operation requires both numbers to have the same type.
     return tf.strings.substr(content, tf.cast(start, tf.int64), tf.cast(size, tf.int64))
 
 
 def length(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns how many bytes there are, int64."""
+    """Returns the number of bytes, int64."""
     return tf.cast(tf.strings.length(encoded), tf.int64)
 
 
 def accepted(encoded: tf.Tensor, reason: tf.Tensor, prefix: tf.Tensor = "") -> tf.Tensor:
-    """Returns the bytes if there is no reason against them, and fails with it if there is."""
+    """Returns the bytes if `reason` is empty, and fails with it as message otherwise."""
     # The plain operation, for `tf.debugging.Assert` has a message of its own when it runs eagerly.
     message = tf.strings.join([prefix, reason])
     check = tf.raw_ops.Assert(condition=tf.equal(reason, ""), data=[message], summarize=1)
@@ -78,13 +78,13 @@ def find_chunk(
     Args:
         encoded: The file, a PNG or a RIFF file.
         start: Where its first chunk begins, int64.
-        names: Of the chunks that are looked for.
-        ends: Of the chunks that nothing is looked for behind.
-        is_riff: Which of them it is.
+        names: Names of the wanted chunks.
+        ends: Names of the chunks that end the search.
+        is_riff: Whether it is a RIFF file.
     """
     last = length(encoded) - 8
 
-    def goes_on(position: tf.Tensor, over: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    def continues(position: tf.Tensor, over: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         return ~over & (position <= last)
 
     def step(position: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -97,7 +97,7 @@ def find_chunk(
         return tf.where(over, position, position + size), over, found
 
     position, _, found = tf.while_loop(
-        goes_on,
+        continues,
         step,
         (start, tf.constant(False), tf.constant(False)),
         maximum_iterations=MAX_BLOCKS,

@@ -1,9 +1,9 @@
-"""GIF files: what their headers state, and their first picture as RGB."""
+"""GIF files: what their headers state, and their first image as RGB."""
 
 import tensorflow as tf
 
 from tfxfer.data.image.formats.content import ALL, apart, cut, length, read
-from tfxfer.data.image.formats.picture import BACKGROUND, why_no_picture
+from tfxfer.data.image.formats.picture import BACKGROUND, why_not_decoded
 
 # Blocks that are looked at in one file: they have 255 bytes at most, so that there are many.
 _MAX_BLOCKS = 100_000
@@ -14,20 +14,20 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
     return read(encoded, 6, 2, tf.uint16)[::-1]
 
 
-def _colours(flags: tf.Tensor) -> tf.Tensor:
-    """Returns how many bytes a table of colours has, by the byte that tells of it."""
+def _colors(flags: tf.Tensor) -> tf.Tensor:
+    """Returns the size in bytes of a color table, from its flags byte."""
     return tf.where(flags >= 128, 3 * 2 ** (flags % 8 + 1), 0)
 
 
 @apart
 def _frame(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns where the first picture of a GIF is described, and the index that is transparent.
+    """Returns the position of the first image descriptor, and the transparent index.
 
-    Shape (2,), int64; -1 where there is none.
+    Shape (2,), int64; -1 for none.
     """
     last = length(encoded) - 10  # of a description, which is longer than what is read of others
 
-    def goes_on(position: tf.Tensor, over: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+    def continues(position: tf.Tensor, over: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         return ~over & (position <= last)
 
     def step(
@@ -47,10 +47,10 @@ def _frame(encoded: tf.Tensor) -> tf.Tensor:
         )
 
     position, over, _, transparent = tf.while_loop(
-        goes_on,
+        continues,
         step,
         (
-            13 + _colours(read(encoded, 10, 1)[0]),
+            13 + _colors(read(encoded, 10, 1)[0]),
             tf.constant(False),
             tf.constant(False),
             tf.constant(-1, tf.int64),
@@ -62,7 +62,7 @@ def _frame(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _canvas(encoded: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns (top, left), (height, width) of a picture, and those of the screen it may leave.
+    """Returns (top, left), (height, width) of an image, and (height, width) of the canvas.
 
     All int64.
     """
@@ -78,13 +78,13 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
 
     def why() -> tf.Tensor:
         _, size, canvas = _canvas(encoded, position)
-        return why_no_picture(tf.where(tf.reduce_min(size) == 0, size, canvas))
+        return why_not_decoded(tf.where(tf.reduce_min(size) == 0, size, canvas))
 
-    return tf.cond(position < 0, lambda: tf.constant("it is a GIF file without a picture"), why)
+    return tf.cond(position < 0, lambda: tf.constant("it is a GIF file without an image"), why)
 
 
 def _end_of_pixels(encoded: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    """Returns where the pixels of a picture end that begin at a place, int64."""
+    """Returns where the pixel data that begin at a position end, int64."""
     # They are one byte, then blocks that begin with their length; 0 ends them.
     content = tf.io.decode_raw(encoded, tf.uint8)
     end, _ = tf.while_loop(
@@ -98,21 +98,21 @@ def _end_of_pixels(encoded: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
 
 @apart
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the first picture of a GIF, on its screen, as RGB.
+    """Returns the first image of a GIF, on its screen, as RGB.
 
-    TensorFlow's own operation decodes all of an animation, makes what is transparent or free black,
-    and forgets the screen. So it is given a file that has the first picture alone, with no word of
-    transparency, and that colour changed.
+    TensorFlow's operation decodes the whole animation, makes transparent and uncovered pixels
+    black, and ignores the screen. So it gets a file with the first image only, without
+    transparency, and with the transparent color replaced by white.
     """
     position, transparent = tf.unstack(_frame(encoded))
     before, size, canvas = _canvas(encoded, position)
-    shared = _colours(read(encoded, 10, 1)[0])
-    own = _colours(read(encoded, position + 9, 1)[0])
+    shared = _colors(read(encoded, 10, 1)[0])
+    own = _colors(read(encoded, position + 9, 1)[0])
 
     end = _end_of_pixels(encoded, position + 10 + own)
     header = cut(encoded, 0, 13 + shared)
-    picture = cut(encoded, position + 5, end - position - 5)
-    alone = tf.strings.join([header, b",\0\0\0\0", picture, b";"])
+    image = cut(encoded, position + 5, end - position - 5)
+    alone = tf.strings.join([header, b",\0\0\0\0", image, b";"])
 
     table = tf.where(own > 0, 13 + shared + 10, 13)
     is_free = (transparent >= 0) & (3 * transparent < tf.where(own > 0, own, shared))
@@ -124,7 +124,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     pixels = tf.io.decode_gif(tf.strings.join([before_it, white, after_it]))[0]
 
     def on_canvas() -> tf.Tensor:
-        # Where there is no picture Pillow shows what is transparent, or else the first colour.
+        # Where there is no image Pillow shows what is transparent, or else the first color.
         first = tf.cast(read(alone, table, 3), tf.uint8)
         free = tf.where(transparent >= 0, tf.constant(3 * [BACKGROUND], tf.uint8), first)
         around = tf.pad(tf.stack([before, canvas - before - size], axis=1), [(0, 1), (0, 0)])

@@ -12,7 +12,7 @@ from tfxfer.data.image.formats.content import (
     length,
     read,
 )
-from tfxfer.data.image.formats.picture import exif_orientation, fits, upright, why_no_picture
+from tfxfer.data.image.formats.picture import exif_orientation, fits, upright, why_not_decoded
 
 # Any bytes among which "Exi" is not: a pattern cannot say it more shortly.
 _NO_EXIF = r"(?:[^E]|E(?:E|xE)*(?:[^Ex]|x[^Ei]))*"
@@ -40,20 +40,20 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with a JPEG, or the empty string."""
     return tf.cond(
         _has_end(encoded),
-        lambda: why_no_picture(height_and_width(encoded)),
+        lambda: why_not_decoded(height_and_width(encoded)),
         lambda: tf.constant("it is a truncated JPEG file"),
     )
 
 
 @apart
 def _has_end(encoded: tf.Tensor) -> tf.Tensor:
-    """Tells whether a JPEG has the mark that ends it, wherever that is."""
+    """Tells whether a JPEG has an end marker, anywhere."""
     content = tf.io.decode_raw(encoded, tf.uint8)
     return tf.reduce_any((content[:-1] == 0xFF) & (content[1:] == 0xD9))
 
 
 def is_plain(start: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
-    """Tells whether a file is an RGB or grey JPEG without EXIF, with its end where it should be.
+    """Tells whether a file is an RGB or grayscale JPEG without EXIF that ends with its end marker.
 
     Args:
         start: A character for each of the first `HEAD_BYTES`.
@@ -69,7 +69,7 @@ def is_plain(start: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
 def decode_plain(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns such a JPEG as RGB."""
     size = height_and_width(encoded)
-    reason = tf.cond(fits(size), lambda: tf.constant(""), lambda: why_no_picture(size))
+    reason = tf.cond(fits(size), lambda: tf.constant(""), lambda: why_not_decoded(size))
     return _rgb(accepted(encoded, reason, prefix))
 
 
@@ -87,7 +87,7 @@ def _as_stored(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _rgb(encoded: tf.Tensor) -> tf.Tensor:
-    # The default, faster transform differs from Pillow's by up to 6 grey levels.
+    # The default, faster transform differs from Pillow's by up to 6 gray levels.
     return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
 
 
@@ -95,8 +95,8 @@ def _rgb(encoded: tf.Tensor) -> tf.Tensor:
 def _from_inks(encoded: tf.Tensor) -> tf.Tensor:
     """Returns a JPEG of four components, CMYK or YCCK, as RGB."""
     _, frame, scan, transform = tf.unstack(_segments(encoded))
-    damaged = tf.where((frame < 0) | (scan < 0), "it is a damaged JPEG file", "")
-    return cmyk.decode(accepted(encoded, damaged), frame, scan, transform > 0)
+    corrupt = tf.where((frame < 0) | (scan < 0), "it is a corrupt JPEG file", "")
+    return cmyk.decode(accepted(encoded, corrupt), frame, scan, transform > 0)
 
 
 @apart
@@ -129,18 +129,18 @@ def orientation(encoded: tf.Tensor) -> tf.Tensor:
 
 @apart
 def _segments(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns where things are before the pixels of a JPEG, int64, -1 for what is not there.
+    """Returns the positions of segments before the pixels of a JPEG, int64, -1 for none.
 
     Returns:
         Where the first segment of EXIF begins, the one that states the size and the first one with
-        pixels; and of the last marker of Adobe's what it says of the colours: 0, 1 or 2.
+        pixels; and the color transform of the last Adobe marker: 0, 1 or 2.
     """
     last = length(encoded) - 16
 
     def step(
         position: tf.Tensor, _: tf.Tensor, found: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        mark, kind, high, low, *_, colours = tf.unstack(read(encoded, position, 16))
+        mark, kind, high, low, *_, colors = tf.unstack(read(encoded, position, 16))
         exif, frame, _, transform = tf.unstack(found)
         begins = cut(encoded, position + 4, 6)
         size = 256 * high + low
@@ -155,7 +155,7 @@ def _segments(encoded: tf.Tensor) -> tf.Tensor:
                 tf.where(is_exif, position, exif),
                 tf.where(is_frame & (frame < 0), position, frame),
                 tf.where(is_scan, position, -1),
-                tf.where(is_adobe, colours, transform),
+                tf.where(is_adobe, colors, transform),
             ]
         )
         more = (mark == 0xFF) & (kind >= 0xC0) & ~is_scan

@@ -1,14 +1,14 @@
-"""What a picture may be, and how it is to be seen, whatever the format of its file."""
+"""Size limit, background and EXIF orientation: the same for all formats."""
 
 import tensorflow as tf
 
 from tfxfer.data.image.formats.content import ALL, apart, characters, cut, length, read
 
-# A picture of more is refused before it takes memory: 3 bytes a pixel, as much again for the middle
-# square or a turned picture, and 20 where there is alpha.
+# A larger image is refused before it takes memory: 3 bytes a pixel, as much again for the central
+# square or a rotated image, and 20 with alpha.
 MAX_PIXELS = 100_000_000
 
-# The grey level that transparent pixels show: paper is white, and so is a web page.
+# The gray level that transparent pixels show: paper is white, and so is a web page.
 BACKGROUND = 255
 
 # The row of an EXIF table that states the orientation, after the mark that tells the order of bytes
@@ -21,7 +21,7 @@ _ORIENTATION_ROW = (
 
 
 def fits(size: tf.Tensor) -> tf.Tensor:
-    """Tells whether a picture of a (height, width), int64, is decoded."""
+    """Tells whether an image of a (height, width), int64, is decoded."""
     return (tf.reduce_min(size) > 0) & (_num_pixels(size) <= MAX_PIXELS)
 
 
@@ -30,15 +30,15 @@ def _num_pixels(size: tf.Tensor) -> tf.Tensor:
 
 
 @apart
-def why_no_picture(size: tf.Tensor) -> tf.Tensor:
-    """Returns why a picture of a (height, width), int64, is not decoded, or the empty string."""
+def why_not_decoded(size: tf.Tensor) -> tf.Tensor:
+    """Returns why an image of a (height, width), int64, is not decoded, or the empty string."""
     count = tf.strings.as_string(_num_pixels(size))
     many = tf.strings.join(["it has ", count, f" pixels; at most {MAX_PIXELS:,} are decoded"])
     return tf.where(fits(size), "", tf.where(tf.reduce_min(size) <= 0, "it has no pixels", many))
 
 
 def on_white(image: tf.Tensor) -> tf.Tensor:
-    """Returns RGB with alpha, uint8, over the background, rounded to the nearest grey level."""
+    """Returns RGB with alpha, uint8, over the background, rounded to the nearest gray level."""
     alpha = tf.cast(image[:, :, 3:], tf.uint16)
     away = tf.cast(BACKGROUND - image[:, :, :3], tf.uint16) * alpha + 128  # at most 65,153
     # That divides by 255.
@@ -48,14 +48,14 @@ def on_white(image: tf.Tensor) -> tf.Tensor:
 
 @apart
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Returns a picture of an EXIF orientation as it is to be looked at."""
+    """Applies an EXIF orientation to an image."""
 
     def turned() -> tf.Tensor:
         sides_change = orientation >= 5
-        picture = tf.cond(sides_change, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        rotated = tf.cond(sides_change, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
         # Upside down are 3, 4, 7 and 8; the left is on the right in 2, 3, 6 and 7.
         reverse = tf.stack([orientation - 1, orientation]) % 4 >= 2
-        return tf.reverse(picture, tf.reshape(tf.where(reverse), (-1,)))
+        return tf.reverse(rotated, tf.reshape(tf.where(reverse), (-1,)))
 
     return tf.cond(orientation == 1, lambda: image, turned)
 
@@ -70,7 +70,7 @@ def exif_orientation(block: tf.Tensor) -> tf.Tensor:
     marked = tf.strings.substr(block, 0, 6) == b"Exif\0\0"
     block = tf.strings.substr(block, tf.where(marked, 6, 0), ALL)
     order = tf.strings.substr(block, 0, 4)
-    # What is beyond the end reads as 0, so that a damaged block has a table without rows.
+    # What is beyond the end reads as 0, so that a corrupt block has a table without rows.
     padded, end = tf.strings.join([block, bytes(8)]), length(block)
 
     def number(start: tf.Tensor, kind: tf.DType) -> tf.Tensor:

@@ -3,10 +3,10 @@
 import tensorflow as tf
 
 from tfxfer.data.image.formats.content import apart, cut, find_chunk, read
-from tfxfer.data.image.formats.picture import exif_orientation, on_white, upright, why_no_picture
+from tfxfer.data.image.formats.picture import exif_orientation, on_white, upright, why_not_decoded
 
-# How most small PNG files begin: fewer than 9,984 pixels in each direction, 8 bits, grey or RGB,
-# then the pixels: there is neither alpha nor EXIF, and `why_unreadable` has nothing against them.
+# How most small PNG files begin: fewer than 9,984 pixels a side, 8 bits, grayscale or RGB,
+# then the pixels: there is neither alpha nor EXIF, and `why_unreadable` finds nothing wrong.
 SMALL_PLAIN = (
     r"(?s)\x{89}PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
     r"(\x00\x00(\x00[^\x00]|[\x01-\x26].)){2}\x08[\x00\x02].{7}....IDAT"
@@ -20,12 +20,12 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
 
 def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with a PNG, or the empty string."""
-    return why_no_picture(height_and_width(encoded))
+    return why_not_decoded(height_and_width(encoded))
 
 
 @apart
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a PNG as RGB, whose alpha is a channel or a chunk that names colours."""
+    """Returns a PNG as RGB; alpha may be a channel or a chunk of transparent colors."""
     has_channel = read(encoded, 25, 1)[0] // 4 % 2 == 1
     translucent = has_channel | (_find(encoded, b"tRNS") >= 0)
     image = tf.cond(

@@ -1,4 +1,4 @@
-"""Which format bytes are of, by how they begin: the lists of formats, in words and in graphs."""
+"""Recognizes image formats by their first bytes, in graphs."""
 
 import tensorflow as tf
 
@@ -16,19 +16,18 @@ def no_file_of(formats: str) -> str:
     return f"it is not a {formats} file"
 
 
-# What is decoded at all, and what a SavedModel decodes, as messages say it.
+# The formats that are decoded, and those that a SavedModel decodes, for messages.
 FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
 
 # File name extensions of these formats. `decode` looks at the bytes, not at the name.
 EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
 
-# How many bytes the shortest file of each format that graphs decode has at least; "" is none of
-# them.
+# Minimum size of a file of each format that graphs decode, in bytes; "" is none of them.
 _SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
 
 
 def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the format of what is decoded, such as "JPEG", by how bytes begin, or "".
+    """Returns the format of an encoded image by its first bytes, such as "JPEG", or "".
 
     A scalar string, for "TIFF" too.
     """

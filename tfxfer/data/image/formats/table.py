@@ -12,14 +12,14 @@ class Format:
     """An image format.
 
     Attributes:
-        name: As messages say it.
+        name: As in messages.
         pattern: What the first bytes of a file match, a character for each byte; in the syntax that
             Python and RE2 have in common, where `.` is any byte.
-        extensions: That its files have, in lower case.
-        is_read: Whether its files are decoded. The others are recognised so that messages can say
+        extensions: Of its files, in lower case.
+        is_read: Whether its files are decoded. The others are recognized so that messages can say
             what a file is.
-        in_graphs: Whether that is so in a SavedModel, too.
-        converter: A command that makes one that is read of a file that is not.
+        in_graphs: Whether a SavedModel decodes them, too.
+        converter: A command that converts an unsupported file.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Format:
 
     @property
     def refusal(self) -> str:
-        """What is said of a file where the format is not read."""
+        """The message on a file of this format where it is not supported."""
         where = "by a SavedModel" if self.is_read else "here"
         return (
             f"it is {self.name}, which is not supported {where}; convert it to PNG or JPEG, "
@@ -62,7 +62,7 @@ FORMATS = (
     ),
     Format(
         "HEIC",
-        # A file that says no more than that it is such an image is taken for the commonest kind.
+        # A file with only a general brand is assumed to be of the most common kind.
         _BRAND.format("hei[cxms]|hev[cxms]") + r"|.{4}ftyp(?:mif1|msf1)",
         (".heic", ".heif", ".hif"),
         converter="heif-convert FILE FILE.png",
@@ -88,7 +88,7 @@ FORMATS = (
     Format("QOI", r"qoif", (".qoi",)),
 )
 
-# What is no image, and yet often has the name of one: a pattern, and what is said of the file.
+# Files that are not images but often named like one: a pattern, and the message.
 OTHERS = (
     (
         _BEFORE_ELEMENT + r"<(?i:!DOCTYPE html|html|head|body)[ \t\r\n>]",
@@ -134,7 +134,7 @@ _LOSSLESS_FRAMES = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "JPEG-LS"}
 
 
 def why_jpeg_is_not_read(content: bytes) -> str:
-    """Returns what is said of a JPEG of a kind that is not decoded, "" of others and damaged ones.
+    """Returns why a JPEG of an unsupported kind is not decoded, "" of other and corrupt ones.
 
     Args:
         content: Of the file.

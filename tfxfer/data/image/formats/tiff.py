@@ -11,10 +11,10 @@ from PIL import Image, TiffImagePlugin
 from tfxfer.data.image.formats.picture import BACKGROUND, MAX_PIXELS
 from tfxfer.data.image.formats.table import HEAD_BYTES, format_of
 
-# Whoever decodes the picture says what is wrong with it, not each odd entry of its header.
+# Decoding reports what is wrong with an image; warnings on each odd header entry are noise.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
-# What Pillow raises where a file is damaged, or is of a kind that it does not know.
+# What Pillow raises for a corrupt file, or one of an unknown kind.
 _FAILURES = (
     OSError,
     SyntaxError,
@@ -48,37 +48,39 @@ def is_tiff(content: bytes) -> bool:
 def decode(content: bytes) -> npt.NDArray[np.uint8]:
     """Returns the first page of a TIFF as RGB, (height, width, 3), upright.
 
-    What is transparent shows a white background, and samples of more than 8 bits keep their upper
-    8, as in the other formats.
+    Transparent pixels are put on white, and samples of more than 8 bits keep their upper 8, as in
+    the other formats.
 
     Raises:
-        TiffError: It is damaged, too large, or of a kind that is not read.
+        TiffError: It is corrupt, too large, or of an unsupported kind.
     """
-    picture = _open(content)
+    image = _open(content)
     # Before it takes memory.
-    if picture.width * picture.height > MAX_PIXELS:
-        many = picture.width * picture.height
+    if image.width * image.height > MAX_PIXELS:
+        many = image.width * image.height
         raise TiffError(f"it has {many} pixels; at most {MAX_PIXELS:,} are decoded")
-    bits = picture.tag_v2.get(_BITS, (8,))
+    bits = image.tag_v2.get(_BITS, (8,))
     bits = bits[0] if isinstance(bits, tuple) else bits
-    is_negative = picture.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    is_negative = image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     try:
-        picture.load()
-        if picture.mode.startswith("I;16"):
-            grey = np.asarray(picture).astype(np.uint16) >> max(0, int(bits) - 8)
-            if is_negative:  # which Pillow sees to where there are 8 bits
-                grey = 255 - grey
-            return np.repeat(grey[:, :, np.newaxis].astype(np.uint8), 3, axis=2)
-        if picture.mode in ("I", "F", "LAB"):
-            kind = {"I": "32-bit", "F": "floating-point", "LAB": "Lab"}[picture.mode]
-            raise TiffError(f"it is a TIFF file with {kind} samples, which is not read; {_CONVERT}")
-        if picture.has_transparency_data:
-            with_alpha = picture.convert("RGBA")
-            white = Image.new("RGBA", picture.size, 3 * (BACKGROUND,) + (255,))
+        image.load()
+        if image.mode.startswith("I;16"):
+            gray = np.asarray(image).astype(np.uint16) >> max(0, int(bits) - 8)
+            if is_negative:  # Pillow does it for 8 bits
+                gray = 255 - gray
+            return np.repeat(gray[:, :, np.newaxis].astype(np.uint8), 3, axis=2)
+        if image.mode in ("I", "F", "LAB"):
+            kind = {"I": "32-bit", "F": "floating-point", "LAB": "Lab"}[image.mode]
+            raise TiffError(
+                f"it is a TIFF file with {kind} samples, which is not supported; {_CONVERT}"
+            )
+        if image.has_transparency_data:
+            with_alpha = image.convert("RGBA")
+            white = Image.new("RGBA", image.size, 3 * (BACKGROUND,) + (255,))
             return np.asarray(Image.alpha_composite(white, with_alpha).convert("RGB"))
-        return np.asarray(picture.convert("RGB"))
+        return np.asarray(image.convert("RGB"))
     except _FAILURES as error:
-        raise TiffError(f"it is a damaged or incomplete TIFF file ({_first_line(error)})") from None
+        raise TiffError(f"it is a corrupt or incomplete TIFF file ({_first_line(error)})") from None
 
 
 def height_and_width(content: bytes) -> npt.NDArray[np.int64]:
@@ -87,8 +89,8 @@ def height_and_width(content: bytes) -> npt.NDArray[np.int64]:
     Raises:
         TiffError: It states none.
     """
-    picture = _open(content)
-    return np.array([picture.height, picture.width], np.int64)
+    image = _open(content)
+    return np.array([image.height, image.width], np.int64)
 
 
 def orientation(content: bytes) -> np.int32:
@@ -101,13 +103,13 @@ def orientation(content: bytes) -> np.int32:
 
 
 def _open(content: bytes) -> TiffImagePlugin.TiffImageFile:
-    """Returns a file of which the header was read."""
+    """Returns a file whose header has been read."""
     try:
-        # `Image.open` warns of large pictures, by a limit that is the process's.
+        # `Image.open` warns of large images, by a limit of the whole process.
         return TiffImagePlugin.TiffImageFile(io.BytesIO(content))
     except _FAILURES as error:
         raise TiffError(
-            f"it is a TIFF file that is damaged, or of a kind that is not read "
+            f"it is a corrupt TIFF file, or of an unsupported kind "
             f"({_first_line(error)}); {_CONVERT}"
         ) from None
 

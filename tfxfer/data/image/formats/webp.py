@@ -1,9 +1,9 @@
-"""WebP files: what their headers state, and their first picture as RGB."""
+"""WebP files: what their headers state, and their first image as RGB."""
 
 import tensorflow as tf
 
 from tfxfer.data.image.formats.content import ALL, apart, cut, find_chunk, length, read
-from tfxfer.data.image.formats.picture import exif_orientation, on_white, upright, why_no_picture
+from tfxfer.data.image.formats.picture import exif_orientation, on_white, upright, why_not_decoded
 
 
 def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
@@ -24,12 +24,12 @@ def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
 def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     """Returns what is wrong with a WebP, or the empty string."""
     incomplete = read(encoded, 4, 1, tf.int32)[0] % 2**32 + 8 > length(encoded)
-    reason = why_no_picture(height_and_width(encoded))
+    reason = why_not_decoded(height_and_width(encoded))
     return tf.where(incomplete, "it is an incomplete WebP file", reason)
 
 
 def _flags(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns what an extended WebP says that it has, int64: 2 animation, 8 EXIF, 16 alpha."""
+    """Returns the flags of an extended WebP, int64: 2 animation, 8 EXIF, 16 alpha."""
     extended = cut(encoded, 12, 4) == b"VP8X"
     return tf.where(extended, read(encoded, 20, 1)[0], 0)
 
@@ -42,12 +42,12 @@ def _find(encoded: tf.Tensor, names: list[bytes]) -> tf.Tensor:
 
 @apart
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a WebP, of an animation the first picture, as RGB.
+    """Returns a WebP, or the first image of an animation, as RGB.
 
-    The operation for all formats, for it has the name it had in TensorFlow before WebP: a server
-    that is older loads the SavedModel, and refuses these files alone. It must be told how many
-    channels there are. Left to find out itself, TensorFlow 2.21 writes the 4 of an animation to
-    where there is room for 3, if the header says that there is no alpha.
+    It uses the operation for all formats, which existed before TensorFlow could read WebP: an older
+    server loads the SavedModel, and refuses only these files. The number of channels must be
+    given. Otherwise TensorFlow 2.21 writes the 4 channels of an animation into memory for 3, if
+    the header says that there is no alpha.
     """
     flags = _flags(encoded)
 
@@ -59,7 +59,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         before, after = cut(encoded, 0, 20), cut(encoded, 21, ALL)
         return on_white(decoded(4, tf.strings.join([before, stated, after])))
 
-    def of_picture() -> tf.Tensor:
+    def of_image() -> tf.Tensor:
         position = tf.maximum(_find(encoded, [b"VP8 ", b"VP8L", b"ALPH"]), 0)
         name = cut(encoded, position, 4)
         # Lossless pixels say it themselves, whatever the header does.
@@ -71,7 +71,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
             lambda: decoded(3, encoded),
         )
 
-    image = tf.cond(flags // 2 % 2 == 1, of_animation, of_picture)
+    image = tf.cond(flags // 2 % 2 == 1, of_animation, of_image)
     return upright(image, orientation(encoded))
 
 

@@ -40,7 +40,7 @@ _SYSTEM_FILE = re.compile(
 
 # By content these may be images, but not images of their own: backups, partial downloads, video
 # thumbnails, and raw files, of which only a preview would be decoded.
-_NO_PICTURES = {
+_NOT_IMAGES = {
     "backup copies and unfinished downloads": (
         *(".bak", ".old", ".orig", ".tmp", ".temp", ".swp"),
         *(".part", ".partial", ".filepart", ".crdownload", ".download"),
@@ -52,7 +52,7 @@ _NO_PICTURES = {
     ),
 }
 
-_KIND_OF_NO_PICTURE = {end: kind for kind, ends in _NO_PICTURES.items() for end in ends}
+_KIND_OF_NOT_IMAGE = {end: kind for kind, ends in _NOT_IMAGES.items() for end in ends}
 
 # What CVS keeps in each of its folders. A class may have that name, too.
 _CVS_FILES = ("Entries", "Repository", "Root")
@@ -114,9 +114,9 @@ def why_no_file(entry: "os.DirEntry[str]") -> str:
     except OSError:
         pass
     if entry.is_symlink() and not os.path.exists(entry.path):
-        # A picture that is missing is told by whoever reads it.
-        is_picture = entry.name.lower().endswith(EXTENSIONS)
-        return "" if is_picture else "broken links"
+        # A missing image is reported when it is read.
+        is_image = entry.name.lower().endswith(EXTENSIONS)
+        return "" if is_image else "broken links"
     return "neither files nor folders"  # reading a pipe might block forever
 
 
@@ -129,15 +129,15 @@ def why_no_image(file: pathlib.Path) -> str:
     suffix = file.suffix.lower()
     if suffix in EXTENSIONS:
         return ""
-    if suffix in _KIND_OF_NO_PICTURE:
-        return _KIND_OF_NO_PICTURE[suffix]
+    if suffix in _KIND_OF_NOT_IMAGE:
+        return _KIND_OF_NOT_IMAGE[suffix]
     if file.name.endswith("~"):
-        return _KIND_OF_NO_PICTURE[".bak"]
+        return _KIND_OF_NOT_IMAGE[".bak"]
     try:
         with file.open("rb") as content:
             name = format_of(content.read(HEAD_BYTES))
     except OSError as error:
-        return f"files that cannot be read ({error.strerror})"
+        return f"unreadable files ({error.strerror})"
     if name in _READ:
         return ""
     return f"{name} files, which are not supported" if name else _OTHER

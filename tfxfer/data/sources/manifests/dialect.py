@@ -1,4 +1,4 @@
-"""How tables are written: encodings, separators and paths, as programs of all systems do."""
+"""Encodings, separators and path styles of manifests from any system."""
 
 import codecs
 import csv
@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from tfxfer.errors import UsageError
 
-# The longest marks first, for that of UTF-32 begins as that of UTF-16 does.
+# The longest byte-order marks first: that of UTF-32 begins like that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -20,21 +20,21 @@ _MARKS = (
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
-# A first line by which spreadsheets are told what separates the fields.
+# A first line that tells spreadsheets the separator.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t ]*(?:\r\n|\r|\n)', re.IGNORECASE)
 
-# What bytes become that are no UTF-8.
+# Surrogates, which stand for bytes that are not UTF-8.
 _NO_UTF_8 = re.compile("[\udc80-\udcff]")
 
 
 def text_of(path: pathlib.Path, notes: list[str]) -> str:
-    """Returns the text of a file in UTF-8, or in UTF-16 or UTF-32 as its first bytes tell.
+    """Returns the text of a file in UTF-8, UTF-16 or UTF-32; the first bytes tell which.
 
-    What is no UTF-8 becomes surrogates, as in the names of files; see `repaired`.
+    Bytes that are not UTF-8 become surrogates, as in file names; see `repaired`.
 
     Args:
         path: Of the file.
-        notes: Gets a line where the encoding is another than UTF-8.
+        notes: Gets a line if the encoding is not UTF-8.
 
     Raises:
         UsageError: The file cannot be read, or ends within a character.
@@ -56,7 +56,7 @@ def text_of(path: pathlib.Path, notes: list[str]) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise UsageError(
-            f"The manifest '{path}' is {name} by its first bytes, but damaged: {error.reason} at "
+            f"The manifest '{path}' is {name} by its first bytes, but corrupt: {error.reason} at "
             f"byte {error.start:,}. Save it again, best as UTF-8."
         ) from error
     notes.append(f"'{path.name}' was read as {name}")
@@ -64,7 +64,7 @@ def text_of(path: pathlib.Path, notes: list[str]) -> str:
 
 
 def repaired(field: str) -> str:
-    """Returns a text whose bytes are no UTF-8 as Windows-1252, which has all letters of Latin-1.
+    """Returns a text that is not UTF-8 decoded as Windows-1252, a superset of Latin-1's letters.
 
     Other texts are returned as they are.
     """

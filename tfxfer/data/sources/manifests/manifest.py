@@ -1,8 +1,8 @@
 """Manifests as sources: tables, CSV or JSON Lines, of images with their labels.
 
 A CSV file has a line of column names, and its fields are separated by commas, semicolons, tabs
-or vertical bars; JSON Lines has an object on each line. Both are UTF-8, or UTF-16 where the
-first bytes say so; what is no UTF-8 is read as Windows-1252. Columns, in any case and order:
+or vertical bars; JSON Lines has an object on each line. Both are UTF-8, or UTF-16 if the
+first bytes say so; other text is read as Windows-1252. Columns, in any case and order:
 
 - `path`: of the image file, absolute or from the manifest's directory; backslashes are slashes
   where the file is found so;
@@ -39,7 +39,7 @@ from tfxfer.system.names import safe_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
-# Of so many first files one at least must be there.
+# At least one of the first this many files must exist.
 _TRIED = 64
 
 
@@ -89,7 +89,7 @@ def _source_of_files(path: pathlib.Path, rows: Sequence[Row], class_names: Seque
     """Returns the image files that a manifest lists.
 
     Raises:
-        DataError: None of them is there.
+        DataError: None of them exists.
     """
     _check_there(path, rows)
     splits = {
@@ -104,7 +104,7 @@ def _source_of_files(path: pathlib.Path, rows: Sequence[Row], class_names: Seque
 
 
 def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a DataError where none of the first files of a manifest exists."""
+    """Raises a DataError if none of the first files of a manifest exists."""
     tried = [os.path.join(path.parent, row.path) for row in rows[:_TRIED]]
     if not any(os.path.exists(file) for file in tried):
         is_windows = re.match(r"[A-Za-z]:[\\/]", rows[0].path)
@@ -117,7 +117,7 @@ def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
 
 
 def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a UsageError where there are not at least two classes to train on, and no others."""
+    """Raises a UsageError unless train has at least two classes and all classes of the others."""
     if not any(row.split in ("", "train") for row in rows):
         raise UsageError(
             f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
@@ -137,7 +137,7 @@ def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
 
 
 def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a UsageError where a group is divided between splits."""
+    """Raises a UsageError if a group is in more than one split."""
     first: dict[str, Row] = {}
     for row in rows:
         other = first.setdefault(row.group, row)
@@ -149,7 +149,7 @@ def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
 
 
 def _by_split(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Yields each split that there is with its rows; rows without one are to train on."""
+    """Yields each split with its rows; rows without a split are for training."""
     members: dict[str, list[Row]] = {}
     for row in rows:
         members.setdefault(row.split or "train", []).append(row)

@@ -24,19 +24,19 @@ OPTIONAL = ("split", "weight", "group", "source")
 # Half of a character of UTF-16. Others like it stand for bytes that are no UTF-8, as in file names.
 _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
-# A field as long as this is no path and no label; Python's own limit is below that of a long path.
+# Maximum field length: longer than any path or label. Python's default is below that of long paths.
 _LONGEST_FIELD = 1_000_000
 
 
 def records_of(
     path: pathlib.Path, text: str, notes: list[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the number of each line of a manifest, from 1, with what it says by column.
+    """Yields the line number, from 1, and the fields by column, for each line of a manifest.
 
     Args:
-        path: Of the file, whose name tells what it is.
+        path: Of the file; its suffix tells the format.
         text: Its content.
-        notes: Gets a line where fields are separated by something else than commas.
+        notes: Gets a line if the separator is not a comma.
 
     Raises:
         UsageError: The file is no such table; the message names the line.
@@ -52,7 +52,7 @@ def is_csv(path: pathlib.Path) -> bool:
 def _csv_records(
     path: pathlib.Path, text: str, notes: list[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields the number of each line of a CSV file with what it says by column."""
+    """Yields the line number and the fields by column for each line of a CSV file."""
     csv.field_size_limit(_LONGEST_FIELD)
     rest, stated = without_separator_line(text)
     separator = separator_of(rest, stated, REQUIRED)
@@ -83,7 +83,7 @@ def _csv_records(
 
 
 def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields likewise what the lines of a JSON Lines file say."""
+    """Yields the line number and the fields by name for each line of a JSON Lines file."""
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if not line.strip():
             continue
@@ -105,8 +105,8 @@ def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str
 
 
 def _text(where: str, key: str, value: Any) -> str:
-    """Returns a value of JSON as a field of CSV would have it."""
-    if value is None or value != value:  # NaN is what pandas writes where there is nothing
+    """Returns a JSON value as the text of a CSV field."""
+    if value is None or value != value:  # pandas writes NaN for a missing value
         return ""
     if key in (*REQUIRED, *OPTIONAL) and (
         isinstance(value, dict | list | bool) or (key == "path" and not isinstance(value, str))
@@ -121,7 +121,7 @@ def _text(where: str, key: str, value: Any) -> str:
 def _check_columns(
     path: pathlib.Path, columns: Sequence[str], subject: str = "", noun: str = "columns"
 ) -> None:
-    """Raises a UsageError unless the columns are what a manifest must have."""
+    """Raises a UsageError unless the required columns exist."""
     subject = subject or f"The manifest '{path}' "
     for column in REQUIRED:
         if column not in columns:

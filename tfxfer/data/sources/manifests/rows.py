@@ -24,7 +24,7 @@ class Row:
     """A line of a manifest."""
 
     line: int  # in the file, from 1
-    path: str  # as it is written
+    path: str  # as in the file
     label: str
     split: str  # "train", "validation", "test" or ""
     weight: float | None
@@ -33,10 +33,10 @@ class Row:
 
 
 def read_rows(path: pathlib.Path) -> tuple[list[Row], list[str]]:
-    """Returns the rows of a manifest, and notes on what is not used and what is one class.
+    """Returns the rows of a manifest, and notes on unused columns and merged class names.
 
     Raises:
-        UsageError: The file is no such table; the message names the line.
+        UsageError: The file is not a valid manifest; the message names the line.
     """
     notes: list[str] = []
     text = text_of(path, notes)
@@ -59,7 +59,7 @@ def read_rows(path: pathlib.Path) -> tuple[list[Row], list[str]]:
 
 
 def _check_splits(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a UsageError where some rows have a split and others have none."""
+    """Raises a UsageError if some rows have a split and others do not."""
     without = next((row for row in rows if not row.split), None)
     if without and any(row.split for row in rows):
         raise UsageError(
@@ -107,7 +107,7 @@ class _Reading:
         return dataclasses.replace(row, label=label)
 
     def notes(self) -> list[str]:
-        """Returns lines on what was read otherwise than it is written, or not used."""
+        """Returns notes on repaired text and paths, and on unused columns."""
         name, notes = self._path.name, []
         if self._is_repaired:
             notes.append(f"'{name}' is not UTF-8: what is not was read as Windows-1252 (Latin-1)")
@@ -119,20 +119,20 @@ class _Reading:
 
 
 class _Paths:
-    """The paths of a manifest, and how many are found with slashes alone."""
+    """The paths of a manifest; counts those found only with slashes for backslashes."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
         self._num_slashed = 0
 
     def found(self, written: str) -> str:
-        """Returns a path in the form in which it is found, or as it is written."""
+        """Returns a path in the form that exists, or unchanged."""
         path = found_path(self._folder, written)
         self._num_slashed += "\\" in written and "\\" not in path
         return path
 
     def notes(self, name: str) -> list[str]:
-        """Returns a line on paths that are found with slashes only."""
+        """Returns a note on paths whose backslashes were read as slashes."""
         if not self._num_slashed:
             return []
         paths = "1 path" if self._num_slashed == 1 else f"{self._num_slashed:,} paths"
@@ -140,25 +140,25 @@ class _Paths:
 
 
 class _Spellings:
-    """The labels of a manifest, and in how many ways each class is written."""
+    """The labels of a manifest, with the spellings of each class."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}  # the first spelling, by the canonical one
         self._written: dict[str, dict[str, None]] = {}
 
     def one_of(self, label: str, written: str) -> str:
-        """Returns the name of the class that a label means.
+        """Returns the class name for a label.
 
         Args:
-            label: As it is read.
-            written: As it stands in the file.
+            label: Stripped, unless white space counts.
+            written: As in the file.
         """
         key = canonical(label)
         self._written.setdefault(key, {})[written] = None
         return self._names.setdefault(key, label)
 
     def notes(self) -> list[str]:
-        """Returns a line on each class that is written in several ways."""
+        """Returns a note on each class with several spellings."""
         return [
             f"one class are {', '.join(map(ascii, written))}, which differ in white space around "
             "them or in Unicode normalization alone"
@@ -168,10 +168,10 @@ class _Spellings:
 
 
 def _is_exact(path: pathlib.Path, text: str) -> bool:
-    """Tells whether white space around the fields of a CSV file belongs to them.
+    """Tells whether white space around the fields of a CSV file is part of them.
 
-    It does where a program has put all fields in quotes, the header too, as `write_manifest` does
-    where it matters, and in the `splits.csv` of a run, which earlier versions wrote without.
+    It is if all fields are quoted, including the header, as `write_manifest` does where it matters,
+    and in the `splits.csv` of a run, which earlier versions wrote without quotes.
     """
     run = RunDirectory(path.parent)
     if path == run.splits and run.config.is_file() and run.classes.is_file():
@@ -180,7 +180,7 @@ def _is_exact(path: pathlib.Path, text: str) -> bool:
 
 
 def _stripped(record: Mapping[str, str]) -> dict[str, str]:
-    """Returns fields without white space around them, but for the path, which is as it is."""
+    """Returns stripped fields, except for the path, which is unchanged."""
     return {key: value if key == "path" else value.strip() for key, value in record.items()}
 
 

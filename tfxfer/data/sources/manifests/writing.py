@@ -13,8 +13,8 @@ def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Spli
     """Writes splits of a source as a manifest that `open_manifest` opens again.
 
     Args:
-        path: Where, a .csv file.
-        source: Whose class names, and whose origin, count.
+        path: The file, .csv.
+        source: Its class names and origin are written.
         splits: Some or all of its examples.
     """
     columns = ["path", "label", "split"]

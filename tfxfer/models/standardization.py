@@ -10,7 +10,7 @@ _SMALLEST_STD = 1e-3
 
 
 @dataclass(frozen=True)
-class Standardisation:
+class Standardization:
     """Mean and standard deviation of each feature, (num_features,), over the training images.
 
     The scale of features differs between backbones by orders of magnitude. After standardization

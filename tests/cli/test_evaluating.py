@@ -45,9 +45,7 @@ def test_evaluate_prints_the_balanced_accuracy_of_imbalanced_classes(finished, p
         (["predict", "none", "-", "--output", "new/"], "it is a directory"),
     ],
 )
-def test_an_output_that_cannot_be_is_found_out_before_anything_else(
-    arguments, message, tmp_path, monkeypatch
-):
+def test_an_invalid_output_is_refused_before_any_work(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("m.keras", "list.csv", "a.jpg"):
         (tmp_path / name).touch()
@@ -57,8 +55,8 @@ def test_an_output_that_cannot_be_is_found_out_before_anything_else(
     assert all(path.stat().st_size == 0 for path in tmp_path.iterdir())
 
 
-def test_a_result_that_cannot_be_written_in_the_end_is_printed(tmp_path):
-    from tfxfer.cli.judging import _print_result
+def test_a_result_that_cannot_be_written_is_printed(tmp_path):
+    from tfxfer.cli.evaluating import _print_result
 
     for place, reason in (
         (tmp_path / "gone" / "x.json", "no directory"),
