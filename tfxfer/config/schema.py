@@ -137,6 +137,11 @@ class AugmentConfig:
         above=0,
         maximum=1,
     )
+    policy: Literal["none", "trivial"] = setting(
+        "none",
+        "'trivial' is TrivialAugment: one more random change to each image, of its colors, "
+        "sharpness, angle, place or shape.",
+    )
 
     def check(self) -> None:
         """Raises a UsageError if two settings contradict each other."""

@@ -10,6 +10,7 @@ from tfxfer.data.image.augmentation import augment_batch, crop_boxes, draw, warp
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
 CROPS = AugmentConfig(flip=True, rotation=20.0, crop=0.2)
+POLICY = AugmentConfig(flip=True, crop=0.2, policy="trivial")
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +94,21 @@ def test_shifts_reach_the_setting_in_whole_pixels_and_no_further():
         assert set(moved[:, axis]) == {-3, -2, -1, 0, 1, 2, 3}
 
 
-@pytest.mark.parametrize("config", [EVERYTHING, CROPS])
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_changed_images_stay_within_the_range_of_pixels(images, config):
     result = augment_batch(tf.constant(images), draw(7, tf.constant([1, 2])), config).numpy()
     assert result.min() >= 0
     assert result.max() <= 255
 
 
-@pytest.mark.parametrize("config", [EVERYTHING, CROPS])
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_each_image_is_changed_in_its_own_way(config):
     same = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 9, 9, 3)), 7, axis=0)
     result = augment_batch(tf.constant(same), draw(7, tf.constant([1, 2])), config).numpy()
     assert len({image.tobytes() for image in result}) == 7
 
 
-@pytest.mark.parametrize("config", [EVERYTHING, CROPS])
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_an_image_is_changed_the_same_way_in_any_batch(images, config):
     draws = draw(7, tf.constant([1, 2]))
     together = augment_batch(tf.constant(images), draws, config).numpy()
@@ -116,7 +117,7 @@ def test_an_image_is_changed_the_same_way_in_any_batch(images, config):
         np.testing.assert_allclose(alone[0], together[index], atol=1e-3)
 
 
-@pytest.mark.parametrize("config", [EVERYTHING, AugmentConfig(flip=True, shift=0.2), CROPS])
+@pytest.mark.parametrize("config", [EVERYTHING, AugmentConfig(flip=True, shift=0.2), CROPS, POLICY])
 def test_changes_inside_tf_data_are_those_made_eagerly(images, config):
     draws = draw(7, tf.constant([1, 2]))
     dataset = tf.data.Dataset.from_tensors((images, draws))

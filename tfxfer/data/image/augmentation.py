@@ -1,4 +1,4 @@
-"""Random changes to training images: flip, shift, zoom, rotation and crop, in tf.data.
+"""Random changes to training images: where pixels go, and what becomes of them, in tf.data.
 
 They are not part of the model, since its export would keep them. The changes of an image depend on
 (seed, epoch, index) only, not on its batch or the order of processing.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig
+from tfxfer.data.image.policy import POLICY_DRAWS, Choices, movements, recolored
 
 NO_CHANGES = AugmentConfig()
 
@@ -29,19 +30,26 @@ def draw(num_examples: int, seed: tf.Tensor) -> tf.Tensor:
         seed: Two integers made from the seed of the run and the epoch.
 
     Returns:
-        Uniform in [0, 1), float32, shape (num_examples, 9).
+        Uniform in [0, 1), float32, shape (num_examples, 12).
     """
     # All at once, as it takes 25 microseconds to draw for one example alone. Two calls, as one for
     # all columns would change the first ones, and so the runs that only use these.
     first = tf.random.stateless_uniform((num_examples, _DRAWS), seed, alg="philox")
     seed = tf.random.fold_in(seed, 1, alg="philox")
-    others = tf.random.stateless_uniform((num_examples, _CROP_DRAWS), seed, alg="philox")
+    columns = _CROP_DRAWS + POLICY_DRAWS
+    others = tf.random.stateless_uniform((num_examples, columns), seed, alg="philox")
     return tf.concat([first, others], axis=1)
 
 
 def changes_images(config: AugmentConfig) -> bool:
     """Tells whether the settings change images at all."""
-    return any((config.flip, config.shift, config.zoom, config.rotation, config.crop < 1))
+    simple = config.flip, config.shift, config.zoom, config.rotation
+    return any(simple) or _is_strong(config)
+
+
+def _is_strong(config: AugmentConfig) -> bool:
+    """Tells whether there is more to do than flip, shift, zoom and rotation."""
+    return config.crop < 1 or config.policy != "none"
 
 
 def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
@@ -49,7 +57,7 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
 
     Args:
         images: uint8 or float in [0, 255], shape (batch, height, width, 3).
-        draws: A row of `draw` for each image, shape (batch, 9).
+        draws: A row of `draw` for each image, shape (batch, 12).
         config: Which changes, and their ranges; a setting of None changes nothing.
 
     Returns:
@@ -58,8 +66,8 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
     if not changes_images(config):
         return images
     images = tf.convert_to_tensor(images)
-    if config.crop < 1:
-        return _with_crops(images, draws, config)
+    if _is_strong(config):
+        return _strongly_changed(images, draws, config)
     balanced = 2 * draws - 1  # in [-1, 1)
     size = _size(images)
     return warp(
@@ -79,20 +87,29 @@ def _size(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.shape(images)[2:0:-1], tf.float32)
 
 
-def _with_crops(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
-    """Returns a crop of each image, flipped and turned in the same pass; see `augment_batch`."""
-    shares, places = crop_boxes(draws[:, _DRAWS : _DRAWS + _CROP_DRAWS], config.crop)
-    flip = (draws[:, 0] < 0.5) & bool(config.flip)
-    rotation = (2 * draws[:, 4] - 1) * math.radians(config.rotation or 0)
-    # From the result to the image: turned back, mirrored, made smaller, moved to the place.
-    turned = tf.linalg.diag(tf.stack([tf.where(flip, -1.0, 1.0), tf.ones_like(rotation)], axis=1))
-    turned @= rotations(rotation)
-    return warp_affine(
-        images,
-        tf.linalg.diag(shares) @ turned,
-        (places - 0.5) * _size(images),
-        turns=bool(config.rotation),
-    )
+def _strongly_changed(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+    """Returns the images of `augment_batch` with crops, a policy or both, all in one warp."""
+    first, crop, policy = tf.split(draws, [_DRAWS, _CROP_DRAWS, POLICY_DRAWS], axis=1)
+    size = _size(images)
+    balanced = 2 * first - 1
+    # From the result to the image: turned back, mirrored, scaled, moved to its place.
+    mirror = tf.where((first[:, 0] < 0.5) & bool(config.flip), -1.0, 1.0)
+    matrix = tf.linalg.diag(tf.stack([mirror, tf.ones_like(mirror)], axis=1))
+    matrix @= rotations(balanced[:, 4] * math.radians(config.rotation or 0))
+    if config.crop < 1:
+        shares, places = crop_boxes(crop, config.crop)
+        matrix = tf.linalg.diag(shares) @ matrix
+        offset = (places - 0.5) * size
+    else:
+        matrix /= (1 + balanced[:, 3] * (config.zoom or 0))[:, None, None]
+        shift = tf.round(balanced[:, 1:3] * (config.shift or 0) * size)
+        offset = -tf.linalg.matvec(matrix, shift)
+    if config.policy == "none":
+        return warp_affine(images, matrix, offset, turns=bool(config.rotation))
+    choices = Choices.of(policy)
+    turn, move = movements(choices, size)
+    offset += tf.linalg.matvec(matrix, move)
+    return recolored(warp_affine(images, matrix @ turn, offset), choices)
 
 
 def crop_boxes(draws: tf.Tensor, smallest: float) -> tuple[tf.Tensor, tf.Tensor]:
