@@ -60,6 +60,9 @@ CASES = {
         "cache_gigabytes": 0.0,
     },
     "adapting": {"head": {"epochs": 0}, "finetune": {"epochs": 3, "batch_norm": "adapt"}},
+    "strongly_augmented": {
+        "augment": {"flip": True, "rotation": 5.0, "crop": 0.2, "policy": "trivial"}
+    },
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},

@@ -74,11 +74,23 @@ def test_whole_numbers_serve_as_numbers_and_lists_as_tuples():
             {"head": {"epochs": 0}, "finetune": {"epochs": 0}},
             "'head.epochs' and 'finetune.epochs' are both 0",
         ),
+        ({"augment": {"crop": 0}}, "'augment.crop' is 0.0.* above 0"),
+        ({"augment": {"crop": 1.1}}, "'augment.crop' is 1.1.* at most 1"),
+        ({"augment": {"policy": "triv"}}, "'augment.policy' is 'triv'.* 'none', 'trivial'"),
     ],
 )
 def test_an_unknown_key_or_impossible_value_is_named_with_what_is_allowed(settings, message):
     with pytest.raises(UsageError, match=message):
         FitConfig().with_settings(settings)
+
+
+@pytest.mark.parametrize("kind", [FitConfig, PretrainConfig])
+@pytest.mark.parametrize("name", ["shift", "zoom"])
+def test_crops_are_refused_with_a_shift_or_a_zoom_but_not_without(kind, name):
+    with pytest.raises(UsageError, match=rf"'augment.crop' is 0\.2.*'augment.{name}' is 0\.1"):
+        kind().with_settings({"augment": {"crop": 0.2, name: 0.1}})
+    kind().with_settings({"augment": {"crop": 0.2, name: 0.0, "rotation": 5.0}})
+    kind().with_settings({"augment": {"crop": 1.0, name: 0.1}})
 
 
 def test_a_record_made_directly_is_checked_too():

@@ -193,3 +193,12 @@ def test_images_are_mirrored_only_where_that_keeps_the_label(mirrored):
 @pytest.mark.parametrize(("side", "rotation"), [(95, 10.0), (96, 0.0)])
 def test_only_small_images_are_turned(side, rotation):
     assert decided(side=side).augment.rotation == rotation
+
+
+def test_crops_replace_shift_and_zoom():
+    config = FitConfig().with_settings({"augment": {"crop": 0.2}})
+    augment = decided(config, side=32).augment
+    assert (augment.crop, augment.shift, augment.zoom, augment.rotation) == (0.2, 0.0, 0.0, 10.0)
+    config = PretrainConfig().with_settings({"augment": {"crop": 0.2}})
+    assert decide_pretraining(config, PHOTOS).augment.shift == 0.0
+    assert decide_pretraining(PretrainConfig(), PHOTOS).augment.shift == 0.125

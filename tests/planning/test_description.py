@@ -103,3 +103,9 @@ def test_augmentation_is_described_if_it_is_used():
     assert describe_changes(DecidedAugment(flip=False, shift=0.0, zoom=0.0, rotation=0.0)) == []
     some = DecidedAugment(flip=True, shift=0.1, zoom=0.0, rotation=5.0)
     assert describe_changes(some) == ["flip", "shift 10%", "rotation 5 degrees"]
+    some = DecidedAugment(flip=True, shift=0.0, zoom=0.0, rotation=0.0, crop=0.08, policy="trivial")
+    assert describe_changes(some) == [
+        "flip",
+        "crops of 8 to 100% of the area (no shift, no zoom)",
+        "TrivialAugment",
+    ]

@@ -155,6 +155,28 @@ class AugmentConfig:
     )
     zoom: float | None = setting(None, "Maximum zoom in or out, as a fraction.", minimum=0, below=1)
     rotation: float | None = setting(None, "Maximum rotation in degrees.", minimum=0, maximum=180)
+    crop: float = setting(
+        1.0,
+        "Train on random crops, resized: the smallest share of the image's area that a crop may "
+        "have, such as 0.2. Instead of shift and zoom. 1 crops nothing.",
+        above=0,
+        maximum=1,
+    )
+    policy: Literal["none", "trivial"] = setting(
+        "none",
+        "'trivial' is TrivialAugment: one more random change to each image, of its colors, "
+        "sharpness, angle, place or shape.",
+    )
+
+    def check(self) -> None:
+        """Raises a UsageError if two settings contradict each other."""
+        for name in ("shift", "zoom"):
+            if self.crop < 1 and getattr(self, name):
+                raise UsageError(
+                    f"Setting 'augment.crop' is {self.crop:g}, and random crops replace shift and "
+                    f"zoom, but 'augment.{name}' is {getattr(self, name):g}. Leave it out or set "
+                    "it to 0, or set 'augment.crop' to 1."
+                )
 
 
 @dataclass(frozen=True)
@@ -373,6 +395,7 @@ class FitConfig(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.augment.check()
         if self.head.epochs == 0 and self.finetune.epochs == 0:
             raise UsageError(
                 "Settings 'head.epochs' and 'finetune.epochs' are both 0, so nothing would be "
@@ -438,3 +461,7 @@ class PretrainConfig(PhaseConfig, RunConfig):
     optimizer: Literal["sgd", "adam", "adamw"] = setting("sgd", "Optimizer.", group=_TRAINING)
     nesterov: bool = setting(True, "Use Nesterov momentum with SGD.", group=_TRAINING)
     augment: AugmentConfig = setting(AugmentConfig(), "Random augmentation.", group=_AUGMENTATION)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.augment.check()

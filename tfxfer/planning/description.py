@@ -244,5 +244,8 @@ def describe_changes(augment: DecidedAugment) -> list[str]:
     parts = ["flip"] if augment.flip else []
     parts += [f"shift {100 * augment.shift:g}%"] if augment.shift else []
     parts += [f"zoom {100 * augment.zoom:g}%"] if augment.zoom else []
+    if augment.crop < 1:
+        parts.append(f"crops of {100 * augment.crop:g} to 100% of the area (no shift, no zoom)")
+    parts += ["TrivialAugment"] if augment.policy == "trivial" else []
     parts += [f"rotation {augment.rotation:g} degrees"] if augment.rotation else []
     return parts

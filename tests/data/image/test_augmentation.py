@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation import augment_batch, draw, warp
+from tfxfer.data.image.augmentation import augment_batch, crop_boxes, draw, warp, warp_affine
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
+CROPS = AugmentConfig(flip=True, rotation=20.0, crop=0.2)
+POLICY = AugmentConfig(flip=True, crop=0.2, policy="trivial")
 
 
 @pytest.fixture(scope="module")
@@ -91,27 +94,30 @@ def test_shifts_reach_the_setting_in_whole_pixels_and_no_further():
         assert set(moved[:, axis]) == {-3, -2, -1, 0, 1, 2, 3}
 
 
-def test_changed_images_stay_within_the_range_of_pixels(images):
-    result = augment_batch(tf.constant(images), draw(7, tf.constant([1, 2])), EVERYTHING).numpy()
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
+def test_changed_images_stay_within_the_range_of_pixels(images, config):
+    result = augment_batch(tf.constant(images), draw(7, tf.constant([1, 2])), config).numpy()
     assert result.min() >= 0
     assert result.max() <= 255
 
 
-def test_each_image_is_changed_in_its_own_way():
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
+def test_each_image_is_changed_in_its_own_way(config):
     same = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 9, 9, 3)), 7, axis=0)
-    result = augment_batch(tf.constant(same), draw(7, tf.constant([1, 2])), EVERYTHING).numpy()
+    result = augment_batch(tf.constant(same), draw(7, tf.constant([1, 2])), config).numpy()
     assert len({image.tobytes() for image in result}) == 7
 
 
-def test_an_image_is_changed_the_same_way_in_any_batch(images):
+@pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
+def test_an_image_is_changed_the_same_way_in_any_batch(images, config):
     draws = draw(7, tf.constant([1, 2]))
-    together = augment_batch(tf.constant(images), draws, EVERYTHING).numpy()
+    together = augment_batch(tf.constant(images), draws, config).numpy()
     for index in range(7):
-        alone = augment_batch(images[index : index + 1], draws[index : index + 1], EVERYTHING)
+        alone = augment_batch(images[index : index + 1], draws[index : index + 1], config)
         np.testing.assert_allclose(alone[0], together[index], atol=1e-3)
 
 
-@pytest.mark.parametrize("config", [EVERYTHING, AugmentConfig(flip=True, shift=0.2)])
+@pytest.mark.parametrize("config", [EVERYTHING, AugmentConfig(flip=True, shift=0.2), CROPS, POLICY])
 def test_changes_inside_tf_data_are_those_made_eagerly(images, config):
     draws = draw(7, tf.constant([1, 2]))
     dataset = tf.data.Dataset.from_tensors((images, draws))
@@ -136,14 +142,30 @@ def test_draws_depend_on_their_seed_alone(request):
     assert not np.isin(draw(7, tf.constant([2, 2])), first).any()
 
 
-def by_hand(image, flip, shift, zoom, rotation):
-    """Returns what `warp` makes of an image, in NumPy and in float64."""
+def test_the_first_numbers_of_an_image_are_those_that_runs_without_crops_have():
+    alone = tf.random.stateless_uniform((7, 5), [1, 2], alg="philox")
+    np.testing.assert_array_equal(draw(7, tf.constant([1, 2]))[:, :5], alone)
+
+
+def centered(image):
+    """Returns x and y of the pixels from the center, and the center."""
     height, width, _ = image.shape
     center_y, center_x = (height - 1) / 2, (width - 1) / 2
     y, x = np.mgrid[:height, :width].astype(np.float64)
-    x, y = (x - center_x - shift[0]) / zoom, (y - center_y - shift[1]) / zoom
+    return x - center_x, y - center_y, center_x, center_y
+
+
+def by_hand(image, flip, shift, zoom, rotation):
+    """Returns what `warp` makes of an image, in NumPy and in float64."""
+    x, y, center_x, center_y = centered(image)
+    x, y = (x - shift[0]) / zoom, (y - shift[1]) / zoom
     x, y = np.cos(rotation) * x - np.sin(rotation) * y, np.sin(rotation) * x + np.cos(rotation) * y
-    x, y = center_x + (-x if flip else x), center_y + y
+    return bilinear(image, center_x + (-x if flip else x), center_y + y)
+
+
+def bilinear(image, x, y):
+    """Returns what stands at some points of an image that is mirrored at its border."""
+    height, width, _ = image.shape
     border = 40 * max(height, width)  # further than anything comes from
     padded = np.pad(image.astype(np.float64), ((border,) * 2, (border,) * 2, (0, 0)), "symmetric")
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
@@ -194,3 +216,67 @@ def test_batches_of_all_sizes_and_pipelines_share_one_graph(images):
         for _ in dataset.map(lambda batch, numbers: augment_batch(batch, numbers, EVERYTHING)):
             pass
     assert warp.experimental_get_tracing_count() - before <= 1
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_any_affine_transform_is_bilinear_and_mirrored_at_the_border(turns):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 12, 9, 3), dtype=np.uint8)
+    matrices = generator.uniform(-2, 2, (40, 2, 2)).astype(np.float32)
+    matrices *= 1 if turns else np.eye(2, dtype=np.float32)
+    offsets = generator.uniform(-20, 20, (40, 2)).astype(np.float32)
+    found = warp_affine(images, tf.constant(matrices), tf.constant(offsets), turns=turns)
+    assert found.dtype == tf.float32
+    for image, matrix, offset, ours in zip(images, matrices, offsets, found, strict=True):
+        x, y, center_x, center_y = centered(image)
+        x, y = np.einsum("ij,jhw->ihw", matrix, np.stack([x, y])) + offset[:, None, None]
+        np.testing.assert_allclose(ours, bilinear(image, center_x + x, center_y + y), atol=0.05)
+
+
+def test_crops_have_the_area_and_the_aspect_ratio_asked_for_and_lie_within_the_image():
+    shares, centers = (
+        found.numpy() for found in crop_boxes(draw(20_000, tf.constant([1, 2]))[:, 5:9], 0.2)
+    )
+    area, ratio = shares.prod(axis=1), shares[:, 0] / shares[:, 1]
+    # Even between 0.2 and 1: the bounds below are four standard deviations.
+    parts, _ = np.histogram(area, 8, (0.2 - 1e-6, 1 + 1e-6))
+    assert parts.sum() == 20_000
+    assert abs(parts - 2_500).max() < 190
+    assert ratio.min() > 3 / 4 - 1e-5
+    assert ratio.max() < 4 / 3 + 1e-5
+    # Where any ratio has room its logarithm is even, too.
+    small = np.log(ratio[area < 0.75])
+    parts, _ = np.histogram(small, 4, (-np.log(4 / 3) - 1e-5, np.log(4 / 3) + 1e-5))
+    assert abs(parts - len(small) / 4).max() < 4 * np.sqrt(len(small) * 3 / 16)
+    assert (centers - shares / 2).min() > -1e-6
+    assert (centers + shares / 2).max() < 1 + 1e-6
+    free = ((centers - shares / 2) / (1 - shares))[area < 0.9]
+    parts = np.histogram2d(*free.T, 2, ((0, 1), (0, 1)))[0]
+    assert abs(parts - len(free) / 4).max() < 4 * np.sqrt(len(free) * 3 / 16)
+
+
+def test_a_crop_is_what_pillow_resizes_of_the_image():
+    image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    draws = draw(30, tf.constant([1, 2]))
+    found = augment_batch(np.repeat(image[None], 30, axis=0), draws, AugmentConfig(crop=0.1))
+    shares, centers = (part.numpy() for part in crop_boxes(draws[:, 5:9], 0.1))
+    for ours, share, center in zip(found, shares, centers, strict=True):
+        box = 24 * np.concatenate([center - share / 2, center + share / 2]).clip(0, 1)
+        theirs = Image.fromarray(image).resize((24, 24), Image.Resampling.BILINEAR, box=tuple(box))
+        # At its edges a crop sees half a pixel further than its box, which Pillow does not.
+        inside = (slice(3, -3), slice(3, -3))
+        np.testing.assert_allclose(ours[inside], np.asarray(theirs)[inside], atol=1)
+
+
+def test_a_crop_may_be_flipped_and_turned_in_the_same_pass(images):
+    draws = draw(7, tf.constant([1, 2])).numpy()
+    draws[:, :5] = [[0.9, 0, 0, 0, 0.5]]
+    mirrored = draws.copy()
+    mirrored[:, 0] = 0.1
+    plain = augment_batch(images, draws, CROPS)
+    flipped = augment_batch(images, mirrored, CROPS)
+    np.testing.assert_allclose(flipped, np.flip(plain, axis=2), atol=1e-2)
+    turned = draws.copy()
+    turned[:, 4] = 1  # 90 degrees counterclockwise
+    found = augment_batch(images, turned, AugmentConfig(crop=0.2, rotation=90.0))
+    np.testing.assert_allclose(found, np.rot90(plain, axes=(1, 2)), atol=1e-2)
