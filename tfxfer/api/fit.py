@@ -138,7 +138,7 @@ def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
     clock.lap("data")
     with naming_unreadable_images(*plan.source.splits.values()):
         fitting = prepare_fit(plan, classifier, session, asked)
-        trained = evaluate(fitting, train_phases(fitting))
+        trained = evaluate(*train_phases(fitting))
     version = _export(trained, clock)
     metrics = _write_metrics(plan, replace(trained.metrics, export=str(version)), clock)
     say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))

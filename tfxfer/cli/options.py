@@ -105,7 +105,7 @@ def with_settings(
     they name may have been moved.
     """
     if run is not None:
-        defaults = read_recipe(run.config, defaults)
+        defaults = read_recipe(run.to_resume, defaults)
     config = read_recipe(recipe, defaults) if recipe else defaults
     config = config.with_settings(context.ensure_object(dict))
     if run is None:

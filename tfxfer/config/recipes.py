@@ -45,6 +45,12 @@ def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
     return None
 
 
+def setting_changes(theirs: RunConfig, ours: RunConfig) -> dict[str, Any]:
+    """Returns our settings that differ from theirs, by their dotted keys."""
+    keys = setting_keys(type(theirs))
+    return {key: ours.get(key) for key in keys if theirs.get(key) != ours.get(key)}
+
+
 def changed_settings(config: RunConfig) -> dict[str, Any]:
     """Returns the settings that differ from their default, by their dotted keys."""
     kind = type(config)

@@ -25,6 +25,7 @@ Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Xla = Literal["auto", "on", "off"]
 ClassWeights = Literal["none", "balanced"]
 BadImages = Literal["error", "skip"]
+Effort = Literal["quick", "standard"]
 
 GIGABYTE = 10**9
 
@@ -362,6 +363,13 @@ class FitConfig(RunConfig):
         group=_TRAINING,
         common=True,
     )
+    effort: Effort = setting(
+        "quick",
+        "'quick' fine-tunes once, as decided; 'standard' first tries several ways for a short "
+        "time, and takes the best on validation.",
+        group=_FINETUNING,
+        common=True,
+    )
     export_dir: str = setting("saved_models", "Folder of the exports.", group=_RUN, is_path=True)
     calibrate: bool = setting(
         False, "Export calibrated probabilities (temperature scaling).", group=_RUN
@@ -403,6 +411,7 @@ class FitConfig(RunConfig):
             )
         self._check_head()
         self._check_finetune()
+        self._check_effort()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -413,6 +422,22 @@ class FitConfig(RunConfig):
                 "Setting 'compare_scratch' compares pretrained weights with random ones, but "
                 "'weights' is 'none'. Leave one of them out."
             )
+
+    def _check_effort(self) -> None:
+        """Raises a UsageError if there is nothing to search for, or no trained head to start at."""
+        if self.effort == "quick":
+            return
+        for key, value, why in (
+            ("finetune.epochs", 0, "there is no fine-tuning to choose settings for"),
+            ("finetune.unfreeze", "none", "there is no fine-tuning to choose settings for"),
+            ("head.epochs", 0, "there is no trained head to start each trial from"),
+            ("weights", "none", "there is no trained head to start each trial from"),
+        ):
+            if self.get(key) == value:
+                raise UsageError(
+                    f"Setting 'effort' is '{self.effort}', but '{key}' is {value!r}, so {why}. Set "
+                    f"'effort' to 'quick', or leave '{key}' out."
+                )
 
     def _check_head(self) -> None:
         """Raises a UsageError if a setting of the head belongs to another optimizer."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tfxfer.models.losses import (
     mean_smoothed_cross_entropy,
     row_blocks,
+    smoothed_cross_entropies,
     smoothed_cross_entropy,
     weighted_mean,
 )
@@ -38,6 +39,7 @@ class Objective:
         activate: The activation for arrays, (num_examples, num_outputs).
         loss: From the label smoothing to a Keras loss of labels and logits.
         mean_loss: The loss for arrays: of logits, labels, label smoothing and sample weights.
+        losses: The loss of each example: of logits, labels and label smoothing.
         keras_metric: Returns the Keras metric of labels and logits used in training.
         metric: The metric for arrays: of logits, labels and sample weights.
         guess_loss: The loss of a uniform guess, by number of outputs.
@@ -49,6 +51,7 @@ class Objective:
     activate: Callable[[npt.ArrayLike], npt.NDArray[np.float32]]
     loss: Callable[[float], Callable[[Any, Any], Any]]
     mean_loss: Callable[[npt.ArrayLike, npt.ArrayLike, float, npt.ArrayLike | None], float]
+    losses: Callable[[npt.ArrayLike, npt.ArrayLike, float], npt.NDArray[np.float64]]
     keras_metric: Callable[[], Any]
     metric: Callable[[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None], float]
     guess_loss: Callable[[int], float]
@@ -145,6 +148,7 @@ SOFTMAX = Objective(
     activate=softmax,
     loss=smoothed_cross_entropy,
     mean_loss=mean_smoothed_cross_entropy,
+    losses=smoothed_cross_entropies,
     keras_metric=_keras_accuracy,
     metric=accuracy,
     guess_loss=math.log,

@@ -27,7 +27,7 @@ from tfxfer.config.schema import (
 
 # Below this side an image is "small" (BiT-HyperRule, Kolesnikov et al. 2020, arXiv:1912.11370,
 # section 3.3: area under 96 x 96) and is upsampled to 128 pixels, as there.
-_SMALL_IMAGE = 96
+SMALL_IMAGE = 96
 
 _UPSAMPLED = 128
 
@@ -160,7 +160,7 @@ def _image_size(facts: Facts) -> int:
     Training far below the native size costs accuracy. Going far above the size of the images costs
     time and adds nothing. Photographs smaller than 224 pixels still use 224 if that is native.
     """
-    wanted = _UPSAMPLED if facts.side < _SMALL_IMAGE else max(224, -(-facts.side // 32) * 32)
+    wanted = _UPSAMPLED if facts.side < SMALL_IMAGE else max(224, -(-facts.side // 32) * 32)
     return max(min(facts.native_size, wanted), facts.min_size)
 
 
@@ -242,7 +242,7 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
             "learning_rate": 1e-3,  # the default of AdamW, as there are no weights to preserve
             "warmup_epochs": 1.0,
         }
-    if facts.native_size < _SMALL_IMAGE:
+    if facts.native_size < SMALL_IMAGE:
         return common | {
             "unfreeze": "all",
             "batch_norm": "frozen",
@@ -266,6 +266,6 @@ def _augment(augment: AugmentConfig, facts: Facts) -> dict[str, Any]:
     ants and bees and on five flowers. On CIFAR-10 it lowers the loss a little (measured).
     Random crops replace shift and zoom.
     """
-    rotation = 10.0 if facts.side < _SMALL_IMAGE else 0.0
+    rotation = 10.0 if facts.side < SMALL_IMAGE else 0.0
     moved = 0.1 if augment.crop == 1 else 0.0
     return {"flip": facts.mirrored, "shift": moved, "zoom": moved, "rotation": rotation}

@@ -16,6 +16,7 @@ from tfxfer.config.decided import (
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
+from tfxfer.planning.portfolio import Portfolio
 from tfxfer.system.run_layout import RunDirectory
 
 # Optimizers by the names that papers use.
@@ -195,6 +196,28 @@ def _describe_rates(phase: GradientPhase, backbone: Backbone | None) -> str:
 def _counted(number: float, unit: str) -> str:
     """Returns a number with its unit: "1 epoch", "0.5 epochs"."""
     return f"{number:g} {unit}" + ("" if number == 1 else "s")
+
+
+def describe_epochs(number: int) -> str:
+    """Returns a number of epochs as text: "1 epoch", "2 epochs"."""
+    return _counted(number, "epoch")
+
+
+def describe_search(portfolio: Portfolio) -> list[str]:
+    """Returns the lines on the ways among which a search chooses, and what it costs."""
+    ways = portfolio.ways
+    text = f"chooses on validation, trains at most {describe_epochs(portfolio.epochs)} in all"
+    if len(ways) == 1:
+        text = "has one way to fine-tune, as the settings leave no other"
+    lines = [plan_row("search", f"{text}:"), plan_row("", "head alone")]
+    for way in ways:
+        augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
+        lines.append(plan_row("", f"{way.name} ({augmentation})"))
+    length = describe_epochs(ways[0].finetune.epochs)
+    return [
+        *lines,
+        plan_row("", f"the chosen way is then trained for {length} instead of the phase above"),
+    ]
 
 
 def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:

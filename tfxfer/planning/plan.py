@@ -25,10 +25,12 @@ from tfxfer.planning.description import (
     describe_regularization,
     describe_results,
     describe_schedule,
+    describe_search,
     plan_row,
 )
+from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
-from tfxfer.planning.resuming import choose_run
+from tfxfer.planning.resuming import choose_run, first_asked
 from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import next_version
 from tfxfer.system.devices import choose_precision, choose_xla, tell_of_missing_gpus
@@ -45,12 +47,14 @@ class Plan:
         source: The opened data.
         backbone: The record of the backbone.
         run: The directory of the results, which may not exist yet.
+        portfolio: The ways among which a search chooses; None without a search.
     """
 
     config: DecidedFit
     source: Source
     backbone: Backbone
     run: RunDirectory
+    portfolio: Portfolio | None = None
 
     @property
     def export_directory(self) -> pathlib.Path:
@@ -69,6 +73,7 @@ class Plan:
             *describe_data(self.source, self.config),
             *describe_model(self.backbone, self.config, classifier),
             *describe_phases(self.backbone, self.config, classifier),
+            *(describe_search(self.portfolio) if self.portfolio else []),
             *self._describe_class_weights(),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
@@ -180,11 +185,16 @@ def make_plan(config: FitConfig) -> Plan:
     backbone = check_settings(config)
     source = without_weightless(open_source(config))
     _check_content(FitConfig, config, source)
-    decided = decide(config, _facts(source, backbone))
+    facts = _facts(source, backbone)
+    decided = decide(config, facts)
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
-    plan = Plan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
+    decided = dataclasses.replace(decided, run=run.path.name)
+    portfolio = None
+    if decided.effort == "standard":
+        portfolio = make_portfolio(decided, first_asked(run, config), facts)
+    plan = Plan(decided, source, backbone, run, portfolio)
     check_writable(plan.export_directory, "export_dir")
     return plan
 

@@ -5,11 +5,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from tfxfer.config.recipes import differing_setting
+from tfxfer.config.recipes import differing_setting, read_recipe
 from tfxfer.config.schema import AnyConfig, RunConfig
 from tfxfer.errors import UsageError
 from tfxfer.runs.naming import named_run, numbered_run, run_to_resume
-from tfxfer.runs.places import absolute, missing_data, run_settings, with_unchanged_places
+from tfxfer.runs.places import absolute, missing_data, settings_to_resume, with_unchanged_places
 from tfxfer.system.run_layout import RunDirectory
 
 
@@ -33,7 +33,7 @@ def asked_settings(
     if resume is None:
         return (config or kind()).with_settings(settings)
     run = run_to_resume(resume)
-    theirs = run_settings(run, kind)
+    theirs = settings_to_resume(run, kind)
     ours = with_unchanged_places((config or theirs).with_settings(settings), run, theirs)
     for name in ("precision", "xla"):  # decided when the run started, on any machine
         if ours.get(name) == "auto":
@@ -47,6 +47,18 @@ def asked_settings(
             "location with --data."
         )
     return dataclasses.replace(ours, run=run.path.name, runs_dir=str(run.path.parent))
+
+
+def first_asked(run: RunDirectory, config: AnyConfig) -> AnyConfig:
+    """Returns the settings that the user gave when a run was started.
+
+    Args:
+        run: A run to start or to resume.
+        config: The settings given now; those of a run that is resumed by name are all decided.
+    """
+    if run.is_interrupted and run.asked.is_file():
+        return read_recipe(run.asked, type(config)())
+    return config
 
 
 def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> RunDirectory:
@@ -63,7 +75,7 @@ def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> 
 
     def same(run: RunDirectory) -> bool:
         try:
-            theirs = absolute(run_settings(run, kind))
+            theirs = absolute(settings_to_resume(run, kind))
             return differing_setting(theirs, absolute(decided)) is None
         except UsageError:  # written by another version or another command
             return False
@@ -72,7 +84,7 @@ def choose_run(kind: type[RunConfig], decided: RunConfig, default_name: str) -> 
         return numbered_run(decided.runs_dir, default_name, same)
     run = named_run(decided.runs_dir, decided.run)
     if run.is_interrupted:
-        _check_same(run, run_settings(run, kind), decided)
+        _check_same(run, settings_to_resume(run, kind), decided)
     return run
 
 

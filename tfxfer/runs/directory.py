@@ -37,6 +37,24 @@ def start_run(
     write_class_names(run.classes, class_names)
 
 
+def replace_settings(run: RunDirectory, settings: str) -> None:
+    """Replaces the settings of an interrupted run by those that it is finished with.
+
+    Those that it was started with are kept until it is finished, so that it can be resumed.
+
+    Args:
+        run: The run; it has checkpoints.
+        settings: The new settings as TOML.
+
+    Raises:
+        RunError: A file cannot be written.
+    """
+    started = run.config.read_text(encoding="utf-8")
+    for path, text in ((run.started, started), (run.config, settings)):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
 def open_run(path: str | pathlib.Path) -> RunDirectory:
     """Returns a run whose training is finished.
 

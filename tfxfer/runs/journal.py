@@ -1,5 +1,6 @@
 """The state of a run: saved in checkpoints as it proceeds, restored when it is resumed."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tfxfer.errors import RunError
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
 from tfxfer.runs.history import History, Rank
+from tfxfer.runs.trials import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__
@@ -85,17 +87,21 @@ class Notes:
         num_trained: Number of trained parameters, the maximum over phases.
         penalty: L2 penalty of the head fitted by L-BFGS; None for other optimizers.
         sizes: Length of each phase within the time budget, by name; empty without a budget.
+        search: The way to fine-tune that was chosen, once a search is finished.
     """
 
     num_trained: int = 0
     penalty: float | None = None
     sizes: dict[str, PhaseSize] = field(default_factory=dict)
+    search: SearchRecord | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
         """Returns the notes that `as_json` wrote."""
         sizes = {name: PhaseSize(*size) for name, size in content.get("sizes", {}).items()}
-        return cls(content.get("num_trained", 0), content.get("penalty"), sizes)
+        found = content.get("search")
+        search = None if found is None else SearchRecord.of_json(found)
+        return cls(content.get("num_trained", 0), content.get("penalty"), sizes, search)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the notes, JSON-serializable."""
@@ -106,6 +112,8 @@ class Notes:
             content["penalty"] = self.penalty
         if self.sizes:
             content["sizes"] = {name: [s.epochs, s.steps] for name, s in self.sizes.items()}
+        if self.search is not None:
+            content["search"] = dataclasses.asdict(self.search)
         return content
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
+from tfxfer.runs.trials import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 
 Record = TypeVar("Record")
@@ -166,6 +167,7 @@ class FitMetrics:
         export: The version directory of the SavedModel.
         seconds: Duration of each part of the run, and "total".
         comparison: How much pretraining helped, if that was measured.
+        search: The way to fine-tune that was chosen, if there was a search.
         further: Unknown keys, written by a later version.
     """
 
@@ -180,6 +182,7 @@ class FitMetrics:
     export: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     comparison: ComparisonRecord | None = None
+    search: SearchRecord | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -251,11 +254,7 @@ def read_metrics(run: RunDirectory) -> FitMetrics:
 
 
 def read_metrics_json(run: RunDirectory) -> dict[str, Any]:
-    """Reads `metrics.json` of a fit or a pretraining as a dict.
-
-    Raises:
-        UsageError: `metrics.json` is missing or cannot be read.
-    """
+    """Reads `metrics.json` of a fit or a pretraining as a dict, as `read_metrics` does a fit's."""
     try:
         return dict(json.loads(run.metrics.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -292,6 +291,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "data": functools.partial(_record, DataRecord),
     "parameters": functools.partial(_record, Parameters),
     "comparison": ComparisonRecord.of_json,
+    "search": SearchRecord.of_json,
 }
 
 

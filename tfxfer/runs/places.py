@@ -49,6 +49,15 @@ def run_settings(run: RunDirectory, kind: type[AnyConfig]) -> AnyConfig:
     return settings_from_here(run, read_recipe(run.config, kind()))
 
 
+def settings_to_resume(run: RunDirectory, kind: type[AnyConfig]) -> AnyConfig:
+    """Reads the settings that a run was started with, as `run_settings` reads those it has now.
+
+    Raises:
+        UsageError: The settings cannot be read.
+    """
+    return settings_from_here(run, read_recipe(run.to_resume, kind()))
+
+
 def settings_from_here(run: RunDirectory, config: AnyConfig) -> AnyConfig:
     """Returns settings with paths that are valid in the working directory.
 

@@ -62,6 +62,11 @@ class RunDirectory:
         return self.path / "history.csv"
 
     @property
+    def trials(self) -> pathlib.Path:
+        """The trials of the search, one row per trial; missing if there was no search."""
+        return self.path / "trials.csv"
+
+    @property
     def events(self) -> pathlib.Path:
         """TensorBoard event files, one directory per split."""
         return self.path / "tensorboard"
@@ -75,6 +80,19 @@ class RunDirectory:
     def checkpoints(self) -> pathlib.Path:
         """Checkpoints from which the run is resumed; removed when it is finished."""
         return self.path / "checkpoints"
+
+    @property
+    def started(self) -> pathlib.Path:
+        """The settings that an interrupted run was started with, if `config` has others by now.
+
+        A search replaces those by the settings that it chose. Removed with the checkpoints.
+        """
+        return self.checkpoints / "started.toml"
+
+    @property
+    def to_resume(self) -> pathlib.Path:
+        """The settings to resume the run with, as a recipe."""
+        return self.started if self.started.is_file() else self.config
 
     @property
     def lock(self) -> pathlib.Path:
@@ -131,7 +149,7 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(self.history, self.best_weights, self.backbone, self.card, self.model),
+            *(self.history, self.trials, self.best_weights, self.backbone, self.card, self.model),
             *(self.classes, self.metrics, self.evaluation, self.predictions, self.model_card),
         ]
 

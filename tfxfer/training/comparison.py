@@ -28,10 +28,12 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
     """Returns the settings for a fit on fewer training images; open settings stay open.
 
     Args:
-        asked: The settings that the user gave; those left open are decided again.
+        asked: The settings that the user gave; those left open are decided again, without a search.
         num_train: Number of training images.
     """
-    return dataclasses.replace(asked, train_examples=num_train, run=None, compare_examples=None)
+    return dataclasses.replace(
+        asked, train_examples=num_train, run=None, compare_examples=None, effort="quick"
+    )
 
 
 def scratch_config(decided: DecidedFit) -> FitConfig:
@@ -50,6 +52,7 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
     return reopened(
         decided,
         weights="none",
+        effort="quick",
         run=None,
         compare_scratch=False,
         compare_examples=None,

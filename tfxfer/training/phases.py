@@ -50,7 +50,7 @@ class Phase:
     """A phase that is trained by gradient steps.
 
     Attributes:
-        name: "head" or "finetune".
+        name: "head", "finetune", or "search" for a trial.
         settings: Settings of the phase, all decided.
         augment: Augmentation of the training images.
         patience: Epochs without improvement before early stopping; 0 disables it.
@@ -69,13 +69,24 @@ class Phase:
 def train_on_images(
     given: Materials, phase: Phase, evaluated: ActivationSource, checkpoint: Checkpoint
 ) -> None:
-    """Trains on images or, without augmentation, on their activations at the frozen half.
+    """Trains a phase; see `phase_training`.
 
     Args:
         given: Materials of the fit; the trainable part of its classifiers is set.
         phase: The phase to train.
         evaluated: Source of the float32 classifier's outputs.
         checkpoint: Where the phase starts or resumes.
+    """
+    phase_training(given, phase, evaluated).run(checkpoint)
+
+
+def phase_training(given: Materials, phase: Phase, evaluated: ActivationSource) -> PhaseTraining:
+    """Returns the training on images or, without augmentation, on their frozen activations.
+
+    Args:
+        given: Materials of the fit; the trainable part of its classifiers is set.
+        phase: The phase to train.
+        evaluated: Source of the float32 classifier's outputs.
     """
     config, journal, classifiers = given.config, given.journal, given.classifiers
     train, whole = given.images["train"], classifiers.trained.model
@@ -98,7 +109,7 @@ def train_on_images(
     else:
         model = source.halves.trained
         batches = Batches.of_examples(cached, config)
-    PhaseTraining(
+    return PhaseTraining(
         journal=journal,
         config=config,
         name=phase.name,
@@ -111,4 +122,4 @@ def train_on_images(
         rate_factors=phase.rate_factors,
         ema=phase.ema,
         patience=phase.patience,
-    ).run(checkpoint)
+    )

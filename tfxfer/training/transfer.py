@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
@@ -17,6 +18,7 @@ from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_l
 from tfxfer.evaluation.metrics import summarize
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
+from tfxfer.runs.directory import replace_settings
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
 from tfxfer.system.files import replacing, write_json
@@ -30,6 +32,7 @@ from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.phases import Materials
 from tfxfer.training.preparation import PreparedRun, Session, prepare_run
+from tfxfer.training.search.phase import search
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
         classifier = plan.build_classifier(plan.config.weights)
         session.clock.lap("data")
         fitting = prepare_fit(plan, classifier, session)
-        trained = evaluate(fitting, train_phases(fitting))
+        trained = evaluate(*train_phases(fitting))
     metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
     trained = dataclasses.replace(trained, metrics=metrics)
     write_json(plan.run.metrics, metrics.as_json())
@@ -106,14 +109,15 @@ def prepare_fit(
     return PreparedFit(run, Materials(plan.config, pair, images, run.journal))
 
 
-def train_phases(fitting: PreparedFit) -> ActivationSource:
+def train_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
     """Runs the remaining phases, and loads and saves the best weights of all phases.
 
     Args:
         fitting: A fit that was started or resumed.
 
     Returns:
-        The source of the classifier's outputs on each split.
+        The fit with the settings that it was trained with, which a search may have chosen, and the
+        source of the classifier's outputs on each split.
 
     Raises:
         DivergenceError: The loss became NaN or far too high; `model.keras` has the best weights so
@@ -127,27 +131,47 @@ def train_phases(fitting: PreparedFit) -> ActivationSource:
             classifier.with_probabilities().save(temporary)
 
     with saving_best_weights(fitting.run.journal, classifier.model, save, run.model):
-        source = _run_phases(fitting)
+        fitting, source = _run_phases(fitting)
     finish(fitting.run.journal, classifier.model, run.best_weights)
-    return source
+    return fitting, source
 
 
-def _run_phases(fitting: PreparedFit) -> ActivationSource:
-    """Runs the head phase and the finetune phase, as far as the settings have them."""
+def _run_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
+    """Runs the head phase, the search and the finetune phase, as far as the settings have them."""
     given, clock = fitting.materials, fitting.run.clock
     config = given.config
     if not config.finetune.epochs:
         source = train_head(given).source
         clock.lap("head")
         clock.lap("finetune")
-        return source
+        return fitting, source
     start = None
     if config.head.epochs and not given.journal.is_past("head"):
         start = train_head(given).start  # frees its features
     clock.lap("head")
-    source = finetune(given, Trainable.of(config.finetune), start)
+    portfolio = fitting.run.plan.portfolio
+    if portfolio is not None:
+        start = search(given, portfolio, fitting.run.plan.run, start)
+        fitting = _with_choice(fitting)
+        clock.lap("search")
+    source = finetune(fitting.materials, Trainable.of(fitting.materials.config.finetune), start)
     clock.lap("finetune")
-    return source
+    return fitting, source
+
+
+def _with_choice(fitting: PreparedFit) -> PreparedFit:
+    """Returns a fit with the settings that its search chose, and writes them into the run.
+
+    They say "quick": as a recipe they repeat the result without searching.
+    """
+    plan, record = fitting.run.plan, fitting.materials.journal.notes.search
+    changes = {} if record is None else record.nested_changes()
+    config = plan.config.with_settings({**changes, "effort": "quick"})
+    replace_settings(plan.run, to_toml(config))
+    return PreparedFit(
+        dataclasses.replace(fitting.run, plan=dataclasses.replace(plan, config=config)),
+        dataclasses.replace(fitting.materials, config=config),
+    )
 
 
 def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
@@ -187,6 +211,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
         skipped=dict(Counter(one.split for one in run.skipped)),
         penalty=notes.penalty,
+        search=notes.search,
     )
     run.clock.lap("evaluation")
     return Trained(run.plan, model, run.journal, metrics, images, probabilities)

@@ -151,7 +151,7 @@ class PhaseTraining:
         """Returns the training shortened to the epochs and steps that fit into the time budget."""
         sizes = self.journal.notes.sizes
         if self.name not in sizes:
-            sizes[self.name] = self._affordable()
+            sizes[self.name] = self.affordable()
         size = sizes[self.name]
         if size == PhaseSize(self.phase.epochs, self.batches.steps):
             return self
@@ -163,7 +163,7 @@ class PhaseTraining:
             batches=dataclasses.replace(self.batches, steps=size.steps),
         )
 
-    def _affordable(self) -> PhaseSize:
+    def affordable(self) -> PhaseSize:
         """Returns how many epochs and steps fit into the remaining time.
 
         Times a few steps and restores the state before them.

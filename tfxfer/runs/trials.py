@@ -1,0 +1,106 @@
+"""The trials of a search: trials.csv, and what was chosen."""
+
+import csv
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tfxfer.errors import UsageError
+from tfxfer.system.files import replacing
+from tfxfer.system.run_layout import RunDirectory
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One row of `trials.csv`. Losses are those of training, with label smoothing.
+
+    Attributes:
+        way: Name of the way to fine-tune.
+        unfreeze: What it trains: "all", "none" for the head alone, or the first trainable stage.
+        learning_rate: Peak learning rate; 0 for the head alone.
+        augmentation: The random changes to training images.
+        rung: Number of the rung, from 1; 0 for the head alone, which is not trained.
+        epochs: Epochs of the trial.
+        validation_loss: Validation loss of its best epoch.
+        standard_error: Standard error of that loss.
+        accuracy: Validation accuracy of that epoch, in [0, 1].
+        seconds: Duration.
+        kept: "yes" if it was trained on or chosen, "no" if it was dropped, empty until then.
+    """
+
+    way: str
+    unfreeze: str
+    learning_rate: float
+    augmentation: str
+    rung: int
+    epochs: int
+    validation_loss: float
+    standard_error: float
+    accuracy: float
+    seconds: float
+    kept: str
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What a search chose, and why.
+
+    Attributes:
+        way: Name of the way whose whole schedule was trained.
+        num_trials: Number of trials.
+        epochs: Epochs of all trials together.
+        reason: Why it was chosen, as a sentence.
+        changes: The settings in which it differs from the default, by dotted keys.
+    """
+
+    way: str
+    num_trials: int
+    epochs: int
+    reason: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the record of the known keys; others were written by a later version."""
+        names = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in names})
+
+    def nested_changes(self) -> dict[str, Any]:
+        """Returns the changes, nested as in a recipe."""
+        nested: dict[str, Any] = {}
+        for key, value in self.changes.items():
+            section, _, name = key.rpartition(".")
+            inner = nested.setdefault(section, {}) if section else nested
+            inner[name] = value
+        return nested
+
+
+def write_trials(run: RunDirectory, rows: Sequence[TrialRow]) -> None:
+    """Writes the trials of a run so far.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    names = [one.name for one in dataclasses.fields(TrialRow)]
+    with replacing(run.trials) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(dataclasses.asdict, rows))
+
+
+def read_trials(run: RunDirectory) -> list[TrialRow]:
+    """Reads the trials of a run; an empty list if there was no search.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
+    kinds: dict[str, Any] = {one.name: one.type for one in dataclasses.fields(TrialRow)}
+    try:
+        with run.trials.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [TrialRow(**{name: kind(row[name]) for name, kind in kinds.items()}) for row in rows]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"Cannot read the trials '{run.trials}': {error}.") from None
