@@ -159,12 +159,16 @@ def outcome(place):
             with zipfile.ZipFile(place.run / name) as archive:
                 weights[name] = _arrays(io.BytesIO(archive.read("model.weights.h5")))
     weights["best"] = _arrays(place.run / "best.weights.h5")
-    return {"metrics": metrics, "history": history, "weights": weights}
+    trials = []
+    if (place.run / "trials.csv").exists():
+        with (place.run / "trials.csv").open() as file:
+            trials = [{**row, "seconds": ""} for row in csv.DictReader(file)]
+    return {"metrics": metrics, "history": history, "trials": trials, "weights": weights}
 
 
 def differences(one, other):
     """Returns the names of the results that are not bit-identical."""
-    found = [name for name in ("metrics", "history") if one[name] != other[name]]
+    found = [name for name in ("metrics", "history", "trials") if one[name] != other[name]]
     for name, arrays in one["weights"].items():
         theirs = other["weights"].get(name, {})
         same = arrays.keys() == theirs.keys() and all(

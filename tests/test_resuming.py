@@ -68,7 +68,19 @@ CASES = {
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},
     "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
+    # A strong penalty leaves the head a loss that fine-tuning can lower.
+    "searching": {"effort": "standard", "head": {"epochs": 3, "penalty": 3.0}},
 }
+# After the first trial, at the end of the first rung, at that of the search, and when the settings
+# of the run are already those of the way that was chosen.
+SEARCHING = [
+    "search    block_2 at 3e-05",
+    "search    block_2 at 0.0003, no",
+    "search: kept",
+    "search: chose",
+    "finetune  epoch 2",
+    "\nvalidation acc",
+]
 MOMENTS = ["head  ", *(f"finetune  epoch {number}" for number in (1, 2, 3)), "\nvalidation acc"]
 
 
@@ -128,11 +140,28 @@ def test_a_fit_that_died_in_each_of_its_parts_ends_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [case for case in CASES if case != "lbfgs"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in ("lbfgs", "searching")])
 def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file, tmp_path):
     # Without a head phase it cannot die in one.
     moments = MOMENTS[1:4:2] if case == "adapting" else MOMENTS[::2]
     check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
+    whole, pictures, weights_file, tmp_path
+):
+    lines = check_it_ends_the_same("searching", SEARCHING, whole, pictures, weights_file, tmp_path)
+    resumed = [line for line in lines if line.startswith("resuming the search")]
+    assert [line.rpartition("after ")[2] for line in resumed] == [
+        *("1 trial", "5 trials", "5 trials", "7 trials"),
+    ]
+    # No trial was run twice: each was in a checkpoint before it was printed.
+    assert sum(line.startswith("search    block_2 at 3e-05") for line in lines) == 1
+    run = RunDirectory(tmp_path / "runs" / "killed")
+    assert [read_recipe(path, FitConfig()).effort for path in (run.asked, run.config)] == [
+        *("standard", "quick"),
+    ]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from tfxfer.evaluation.metrics import cross_entropy
 from tfxfer.models import losses
 from tfxfer.models.losses import (
     mean_smoothed_cross_entropy,
+    smoothed_cross_entropies,
     smoothed_cross_entropy,
     smoothed_cross_entropy_and_slope,
 )
@@ -34,6 +35,20 @@ def test_an_example_of_weight_two_counts_as_two(predictions):
     )
     assert mean_smoothed_cross_entropy(logits, labels, 0.1, weights) == pytest.approx(
         mean_smoothed_cross_entropy(logits[copies], labels[copies], 0.1)
+    )
+
+
+def test_the_loss_of_each_example_is_that_of_keras_and_their_mean_is_the_mean(predictions):
+    probabilities, labels = predictions
+    logits = np.log(probabilities)
+    dense = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.1, reduction=None
+    )
+    expected = keras.ops.convert_to_numpy(dense(np.eye(5)[labels], logits))
+    found = smoothed_cross_entropies(logits, labels, 0.1)
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert found.mean() == pytest.approx(
+        mean_smoothed_cross_entropy(logits, labels, 0.1), rel=1e-12
     )
 
 

@@ -1,12 +1,18 @@
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
+from conftest import small_config
 from small_network import SMALL
 
+from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
 from tfxfer.models.layers import leaf_layers
 from tfxfer.planning.plan import make_plan
+from tfxfer.planning.resuming import asked_settings
+from tfxfer.runs.directory import start_run
 
 
 def config(tmp_path, **settings):
@@ -108,3 +114,33 @@ def test_the_plan_says_how_a_head_is_solved(tmp_path):
     ):
         plan = make_plan(config(tmp_path, head=settings))
         assert f"head phase      {text}\n" in plan.describe(plan.build_classifier("none"))
+
+
+def test_the_plan_of_a_search_has_its_ways_and_what_they_cost(pictures, weights_file, tmp_path):
+    plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="standard"))
+    text = plan.describe(plan.build_classifier("none"))
+    rows = text[text.index("\nsearch  ") :].splitlines()[1:8]
+    # 21 images in batches of 8: three steps an epoch, so a trial has six epochs, then ten.
+    assert rows[0].endswith("trains at most 50 epochs in all:")
+    assert [row.strip().partition(" (")[0] for row in rows[1:]] == [
+        *("head alone", "block_2 at 3e-05", "block_2 at 0.0003", "all at 0.0001"),
+        *("all at 0.0003", "block_2 at 0.0003, no shift or zoom"),
+    ]
+    plan = make_plan(small_config(pictures, weights_file, tmp_path))
+    assert plan.portfolio is None
+    assert "\nsearch" not in plan.describe(plan.build_classifier("none"))
+
+
+def test_a_run_that_is_resumed_by_name_has_the_portfolio_of_its_first_settings(
+    pictures, weights_file, tmp_path
+):
+    asked = small_config(pictures, weights_file, tmp_path, effort="standard", run="one")
+    plan = make_plan(asked)
+    names = plan.source.class_names
+    start_run(plan.run, to_toml(plan.config), names, changed_to_toml(asked))
+    # Its settings are all decided: without those asked for, nothing would be left to vary.
+    resumed = make_plan(asked_settings(FitConfig, None, {}, plan.run))
+    assert resumed.config == plan.config
+    assert resumed.portfolio == plan.portfolio
+    with pytest.raises(UsageError, match="effort 'standard', now 'quick'"):
+        asked_settings(FitConfig, None, {"effort": "quick"}, plan.run)

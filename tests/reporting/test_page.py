@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from made import SIDE, guesses, made_epochs, made_findings
 from PIL import Image
 
 from tfxfer.reporting import page
+from tfxfer.runs.search.record import SearchRecord
+from tfxfer.runs.search.trials import TrialRow, write_trials
+from tfxfer.system.run_layout import RunDirectory
 
 NAMES = ['<img src=x onerror=alert(1)>"q"', "two\nlines", "</script>熊 & 'Bär', {{ x }}", "plain"]
 
@@ -179,6 +183,26 @@ def test_the_curves_mark_the_phases_and_the_best_epoch(path):
     assert text.count('class="mark-text"') == 6  # two phases on three charts
     assert text.count('class="best"') == 3
     assert "iteration of L-BFGS" in text
+
+
+def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):
+    assert 'id="trials"' not in page.render(findings)
+    run = RunDirectory(shutil.copytree(findings.run.path, tmp_path / "searched"))
+    write_trials(
+        run,
+        [
+            TrialRow("head alone", "none", 0.0, "", 0, 0, 0.5125, 0.01, 0.9, 1.5, "no"),
+            TrialRow("all at 0.001", "all", 1e-3, "flip", 1, 2, 0.2575, 0.02, 0.95, 9.0, "yes"),
+        ],
+    )
+    record = SearchRecord("all at 0.001", 1, 2, "its loss gains 0.255 over <b>")
+    metrics = dataclasses.replace(findings.metrics, search=record)
+    text = page.render(dataclasses.replace(findings, run=run, metrics=metrics))
+    table = text.partition('id="trials"')[2].partition("</table>")[0]
+    assert table.count("<tr>") == 3
+    for word in ("head alone", "0.5125", "all at 0.001", "flip", "0.2575", "0.0200", "0.9500"):
+        assert f">{word}</td>" in table
+    assert "chose all at 0.001: its loss gains 0.255 over &lt;b&gt;." in text
 
 
 def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):

@@ -2,9 +2,12 @@
 
 import pytest
 
+from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
-from tfxfer.runs.directory import open_run, start_run
+from tfxfer.runs.checkpoints import Checkpoints
+from tfxfer.runs.directory import open_run, replace_settings, start_run
 from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.places import run_settings, settings_to_resume
 from tfxfer.system.files import (
     check_output,
     write_json,
@@ -26,6 +29,20 @@ def test_a_run_is_finished_once_it_has_results_and_nothing_to_go_on_from(tmp_pat
         states.append((run.is_new, run.is_interrupted, run.is_finished))
     interrupted = (False, True, False)
     assert states == [(True, False, False), *[interrupted] * 3, (False, False, True)]
+
+
+def test_replaced_settings_come_back_while_the_run_can_be_resumed(tmp_path):
+    run = RunDirectory(tmp_path / "a")
+    start_run(run, "seed = 1\n", ("cat", "dog"))
+    run.checkpoints.mkdir()
+    assert run.to_resume == run.config
+    replace_settings(run, "seed = 2\n")
+    assert run.config.read_text() == "seed = 2\n"
+    assert run.to_resume.read_text() == "seed = 1\n"
+    assert settings_to_resume(run, FitConfig).seed == 1
+    assert run_settings(run, FitConfig).seed == 2
+    Checkpoints(run.checkpoints).remove()
+    assert run.to_resume.read_text() == "seed = 2\n"
 
 
 def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):

@@ -83,6 +83,12 @@ def test_with_fewer_images_open_settings_stay_open():
     assert config.batch_size is None
 
 
+def test_neither_side_of_a_comparison_searches():
+    asked = FitConfig(effort="standard")
+    assert transfer_config(asked, 50).effort == "quick"
+    assert scratch_config(decide(asked, FACTS)).effort == "quick"
+
+
 @pytest.mark.parametrize(
     ("settings", "epochs"),
     [

@@ -209,7 +209,7 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     text = f"chooses on validation, trains at most {describe_epochs(portfolio.epochs)} in all"
     if len(ways) == 1:
         text = "has one way to fine-tune, as the settings leave no other"
-    lines = [plan_row("search", f"{text}:"), plan_row("", "head alone")]
+    lines = [plan_row("search", f"{text}:"), plan_row("", portfolio.head_alone.name)]
     for way in ways:
         augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
         lines.append(plan_row("", f"{way.name} ({augmentation})"))

@@ -11,6 +11,7 @@ from typing import Any
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune, DecidedFit
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import SMALL_IMAGE, Facts
+from tfxfer.runs.search.record import HEAD_ALONE
 
 # Epochs of the way that is chosen. On six sets, near and far, 10 do better than 5 (measured).
 _EPOCHS = 10
@@ -46,7 +47,7 @@ class Way:
     def name(self) -> str:
         """What is trained, how fast, and on which images: "block_13 at 0.0003"."""
         if not self.finetune.epochs:
-            return "head alone"
+            return HEAD_ALONE
         name = f"{self.finetune.unfreeze} at {self.finetune.learning_rate:g}"
         return f"{name}, no shift or zoom" if self.is_plain else name
 

@@ -24,6 +24,7 @@ from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
+from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.progress import readable_seconds
 from tfxfer.version import __version__
 
@@ -99,6 +100,8 @@ def _setup(findings: Findings) -> dict[str, Any]:
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
         "phases": words.phases(config, findings.epochs, metrics.penalty, metrics.best),
+        "search": metrics.search,
+        "trials": read_trials(findings.run),
         "repeat": shlex.join(["tfxfer", "fit", "--config", str(findings.run.config)]),
         "settings": to_toml(config),
         "seconds": _seconds(metrics.seconds),

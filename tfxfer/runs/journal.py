@@ -15,7 +15,7 @@ from tfxfer.errors import RunError
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
 from tfxfer.runs.history import History, Rank
-from tfxfer.runs.trials import SearchRecord
+from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
-from tfxfer.runs.trials import SearchRecord
+from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 
 Record = TypeVar("Record")

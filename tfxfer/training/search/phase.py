@@ -10,7 +10,8 @@ from tfxfer.planning.description import describe_changes, describe_epochs
 from tfxfer.planning.portfolio import Portfolio, Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import PhaseSize
-from tfxfer.runs.trials import SearchRecord, TrialRow, write_trials
+from tfxfer.runs.search.record import SearchRecord
+from tfxfer.runs.search.trials import TrialRow, write_trials
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.training.epochs.state import generator_states
 from tfxfer.training.phases import Materials
@@ -85,12 +86,13 @@ class _Search:
         coming: tuple[Way, int] | Choice = next_trial(self.portfolio, self.trials)
         while not isinstance(coming, Choice) and not self._is_out_of_time():
             way, rung = coming
+            if rung > max(trial.rung for trial in self.trials) > 0:
+                self._tell_dropped()
             trial = self.laboratory.run(way, rung, self.portfolio.rungs[rung - 1])
             self.trials.append(trial)
             self._save()
             journal.say(_line(trial))
             coming = next_trial(self.portfolio, self.trials)
-            self._tell_dropped(trial, coming)
         if not isinstance(coming, Choice):
             coming = Choice(None, "the time budget has no room for a search")
         self._conclude(coming)
@@ -125,10 +127,8 @@ class _Search:
         journal.write({"trials": facts, "left_out": self.is_left_out}, arrays)
         self._write_rows(None)
 
-    def _tell_dropped(self, trial: Trial, coming: tuple[Way, int] | Choice) -> None:
-        """Says after the first rung which ways were dropped."""
-        if isinstance(coming, Choice) or (trial.rung, coming[1]) != (1, 2):
-            return
+    def _tell_dropped(self) -> None:
+        """Says which ways were dropped after the first rung."""
         kept = survivors(self.portfolio, self.trials)
         dropped = [way.name for way in self.portfolio.ways if way.name not in kept]
         self.given.journal.say(f"search: kept {'; '.join(kept)}. Dropped {'; '.join(dropped)}.")
@@ -145,7 +145,7 @@ class _Search:
             way.name, len(self.trials) - 1, epochs, choice.reason, changes
         )
         self._write_rows(way)
-        journal.say(f"search: {sentence(journal.notes.search)}")
+        journal.say(f"search: {journal.notes.search.sentence}")
 
     def _write_rows(self, chosen: Way | None) -> None:
         """Writes `trials.csv`."""
@@ -178,13 +178,6 @@ def _row(trial: Trial, way: Way, kept: str) -> TrialRow:
         seconds=trial.seconds,
         kept=kept,
     )
-
-
-def sentence(record: SearchRecord) -> str:
-    """Returns what a search chose, and why."""
-    if not record.changes and record.way == "head alone":
-        return f"{record.reason}. Fine-tuning continues as by default; the head is kept if better."
-    return f"chose {record.way}: {record.reason}."
 
 
 def _line(trial: Trial) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tfxfer.planning.portfolio import Way
 from tfxfer.runs.journal import Journal
+from tfxfer.runs.search.record import HEAD_ALONE
 from tfxfer.system.progress import Progress
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
@@ -68,7 +69,7 @@ class Laboratory:
         start = time.perf_counter()
         self.restore()
         losses, accuracy = self._scores(self._source(way))
-        return Trial("head alone", 0, 0, losses, accuracy, _since(start))
+        return Trial(HEAD_ALONE, 0, 0, losses, accuracy, _since(start))
 
     def training(self, way: Way, epochs: int) -> PhaseTraining:
         """Returns the training of a way, at its start."""

@@ -1,10 +1,10 @@
-"""The trials of a search: trials.csv, and what was chosen."""
+"""The trials of a search, as `trials.csv` holds them."""
 
 import csv
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from tfxfer.errors import UsageError
 from tfxfer.system.files import replacing
@@ -40,40 +40,6 @@ class TrialRow:
     accuracy: float
     seconds: float
     kept: str
-
-
-@dataclass(frozen=True)
-class SearchRecord:
-    """What a search chose, and why.
-
-    Attributes:
-        way: Name of the way whose whole schedule was trained.
-        num_trials: Number of trials.
-        epochs: Epochs of all trials together.
-        reason: Why it was chosen, as a sentence.
-        changes: The settings in which it differs from the default, by dotted keys.
-    """
-
-    way: str
-    num_trials: int
-    epochs: int
-    reason: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the record of the known keys; others were written by a later version."""
-        names = {one.name for one in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in content.items() if name in names})
-
-    def nested_changes(self) -> dict[str, Any]:
-        """Returns the changes, nested as in a recipe."""
-        nested: dict[str, Any] = {}
-        for key, value in self.changes.items():
-            section, _, name = key.rpartition(".")
-            inner = nested.setdefault(section, {}) if section else nested
-            inner[name] = value
-        return nested
 
 
 def write_trials(run: RunDirectory, rows: Sequence[TrialRow]) -> None:

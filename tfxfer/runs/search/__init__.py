@@ -1,0 +1,1 @@
+"""What a search leaves in a run: its trials, and its choice."""

@@ -1,0 +1,50 @@
+"""The choice of a search, as checkpoints and `metrics.json` hold it."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+# Name of the way that trains nothing but the head.
+HEAD_ALONE = "head alone"
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What a search chose, and why.
+
+    Attributes:
+        way: Name of the way whose whole schedule was trained.
+        num_trials: Number of trials.
+        epochs: Epochs of all trials together.
+        reason: Why it was chosen, as a sentence.
+        changes: The settings in which it differs from the default, by dotted keys.
+    """
+
+    way: str
+    num_trials: int
+    epochs: int
+    reason: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the record of the known keys; others were written by a later version."""
+        names = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in names})
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, and why."""
+        if self.way == HEAD_ALONE:
+            return f"{self.reason}. Fine-tuning was left as by default; the head is kept if better."
+        return f"chose {self.way}: {self.reason}."
+
+    def nested_changes(self) -> dict[str, Any]:
+        """Returns the changes, nested as in a recipe."""
+        nested: dict[str, Any] = {}
+        for key, value in self.changes.items():
+            section, _, name = key.rpartition(".")
+            inner = nested.setdefault(section, {}) if section else nested
+            inner[name] = value
+        return nested
