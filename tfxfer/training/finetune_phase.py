@@ -1,7 +1,11 @@
 """The finetune phase: the head is trained together with the unfrozen part of the backbone."""
 
+import dataclasses
+
 import numpy as np
 
+from tfxfer.config.decided import DecidedAugment, DecidedFinetune
+from tfxfer.models.classifier import Classifier
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
@@ -30,15 +34,25 @@ def finetune(
     source = ActivationSource(config, classifiers.exact.halves(), given.images)
     if checkpoint is not None:
         given.note_trained()
-        settings = config.finetune
-        factors = classifiers.trained.rate_factors(
-            trainable.unfreeze, settings.head_rate, settings.layer_decay
-        )
-        phase = Phase(
-            "finetune", settings, config.augment, settings.patience, factors, settings.ema
-        )
+        settings = dataclasses.replace(config.finetune, **vars(trainable))
+        phase = finetune_phase("finetune", classifiers.trained, settings, config.augment)
         train_on_images(given, phase, source, checkpoint)
     return source
+
+
+def finetune_phase(
+    name: str, classifier: Classifier, settings: DecidedFinetune, augment: DecidedAugment
+) -> Phase:
+    """Returns a phase that fine-tunes, with the learning rates of each layer.
+
+    Args:
+        name: Name of the phase.
+        classifier: The classifier to train.
+        settings: Settings of the phase, all decided.
+        augment: Augmentation of the training images.
+    """
+    factors = classifier.rate_factors(settings.unfreeze, settings.head_rate, settings.layer_decay)
+    return Phase(name, settings, augment, settings.patience, factors, settings.ema)
 
 
 def _begin(given: Materials, start: list[np.ndarray] | None) -> Checkpoint:

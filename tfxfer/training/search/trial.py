@@ -20,7 +20,8 @@ from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.loop import run_epochs
 from tfxfer.training.epochs.state import restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
-from tfxfer.training.phases import Materials, Phase, phase_training
+from tfxfer.training.finetune_phase import finetune_phase
+from tfxfer.training.phases import Materials, phase_training
 from tfxfer.training.search.halving import Trial
 
 
@@ -77,9 +78,9 @@ class Laboratory:
         source = self._source(way)
         if self.start.head is not None:
             self.given.classifiers.trained.head.set_weights(self.start.head)
-        return phase_training(
-            self.given, Phase("search", way.schedule(epochs), way.augment), source
-        )
+        classifier = self.given.classifiers.trained
+        phase = finetune_phase("search", classifier, way.schedule(epochs), way.augment)
+        return phase_training(self.given, phase, source)
 
     def run(self, way: Way, rung: int, epochs: int) -> Trial:
         """Trains a way for some epochs and returns how good its best epoch is.
@@ -89,11 +90,16 @@ class Laboratory:
         """
         start = time.perf_counter()
         training, source = self.training(way, epochs), self._source(way)
-        journal = self.given.journal
+        journal, average = self.given.journal, training.new_average()
+
+        def scores() -> tuple[npt.NDArray[np.float64], float]:
+            with average.applied():
+                return self._scores(source)
+
         with Progress(f"search: {way.name}, step", epochs * training.batches.steps) as progress:
-            recorder = _Recorder(journal, lambda: self._scores(source), progress)
+            recorder = _Recorder(journal, scores, progress)
             with journal.interruptions.deferred():
-                run_epochs(training.view, training.batches, [recorder], epochs=epochs)
+                run_epochs(training.view, training.batches, [average, recorder], epochs=epochs)
         journal.interruptions.check()
         losses, accuracy = recorder.best
         if not losses.size:
@@ -117,7 +123,7 @@ class Laboratory:
         """Returns the weighted loss of each validation example, and the accuracy."""
         given = self.given
         given.classifiers.update_exact()
-        objective, weights = given.classifiers.trained.objective, given.judging_weights()
+        objective, weights = given.classifiers.trained.objective, given.evaluation_weights()
         predictor = source.predictor("validation")
         logits, labels = predictor.outputs(), predictor.labels
         losses = objective.losses(logits, labels, given.config.label_smoothing)
