@@ -24,7 +24,7 @@ _REAL_DATA = Path(os.environ.get("TFXFER_REAL_DATA", "."))
 
 _FOLDERS = ("hymenoptera", "flowers5_small", "brain_mri", "magnetic_tiles")
 
-# A fifth of CIFAR-10's labelled images validates, as the recipe has it for so few.
+# A fifth of CIFAR-10's labeled images validates, as the recipe has it for so few.
 DATASETS: dict[str, dict[str, Any]] = {
     **{name: {"data": str(_REAL_DATA / name), "bad_images": "skip"} for name in _FOLDERS},
     "digits": {"data": "digits"},

@@ -153,7 +153,7 @@ def _summary(regrets: Sequence[tuple[float, float]]) -> list[str]:
 def left_out(
     every: Sequence[Instance], learn: Callable[[Sequence[Instance]], Callable[[Instance], str]]
 ) -> list[tuple[Instance, str]]:
-    """Returns the way that a rule, learnt on the other sets, chooses for each instance."""
+    """Returns the way that a rule, learned on the other sets, chooses for each instance."""
     found = []
     for one in every:
         others = [other for other in every if other.family != one.family]

@@ -31,7 +31,7 @@ def sequential(*layers, shape=(8, 8, 3)):
 
 
 def built_by_a_batch(*layers):
-    """Returns a Sequential that learnt the shape of its input from a batch of four."""
+    """Returns a Sequential that learned the shape of its input from a batch of four."""
     model = keras.Sequential([keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), *layers])
     model(np.zeros((4, 8, 8, 3), np.float32))
     return model

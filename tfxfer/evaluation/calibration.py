@@ -115,7 +115,7 @@ def _binned(
 def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
     """Returns the temperature with the lowest cross-entropy, in [0.25, 50].
 
-    The result is 1 if every prediction is correct: the loss would then fall without end towards
+    The result is 1 if every prediction is correct: the loss would then fall without end toward
     temperature 0, and there is nothing to fit.
 
     Args:

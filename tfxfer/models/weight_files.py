@@ -59,7 +59,7 @@ class _MismatchError(Exception):
 def _load_keras_3(model: keras.Model, file: h5py.File, layout_path: pathlib.Path) -> None:
     """Loads the format of `.weights.h5` and `.keras`, which names arrays by their place in a model.
 
-    What a backbone's arrays are called is learnt by saving this one. The file has them under the
+    What a backbone's arrays are called is learned by saving this one. The file has them under the
     same names, with a prefix if it holds the backbone inside another model; they are copied into
     the saved one, which Keras then loads.
     """
