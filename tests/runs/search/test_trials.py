@@ -23,7 +23,7 @@ def test_trials_are_read_back_as_they_were_written(tmp_path):
     assert run.trials.read_text().splitlines()[0].startswith("way,unfreeze,learning_rate,")
 
 
-def test_a_table_that_is_damaged_is_named(tmp_path):
+def test_a_table_that_is_corrupt_is_named(tmp_path):
     RunDirectory(tmp_path).trials.write_text("way,rung\nall,one\n")
     with pytest.raises(UsageError, match=r"Cannot read the trials '.*trials\.csv'"):
         read_trials(RunDirectory(tmp_path))
