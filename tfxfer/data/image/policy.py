@@ -112,7 +112,9 @@ def _blended(
 
 
 def _gray(images: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(images * tf.constant(_GRAY), axis=-1, keepdims=True)
+    """Returns the gray levels, shape (batch, height, width, 1)."""
+    # Several times as fast as a sum over three numbers.
+    return tf.matmul(images, tf.constant(_GRAY)[:, None])
 
 
 def _brightness(images: tf.Tensor, strength: tf.Tensor, sign: tf.Tensor) -> tf.Tensor:
@@ -151,8 +153,10 @@ def _solarize(images: tf.Tensor, strength: tf.Tensor, _: tf.Tensor) -> tf.Tensor
 def _autocontrast(images: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
     least = tf.reduce_min(images, axis=(1, 2), keepdims=True)
     most = tf.reduce_max(images, axis=(1, 2), keepdims=True)
-    # A channel of one color stays.
-    return tf.where(most > least, (images - least) * (255 / tf.maximum(most - least, 1)), images)
+    # A channel of one level stays.
+    varied = most - least > 0.5
+    scale = tf.where(varied, 255 / tf.where(varied, most - least, 1.0), 1.0)
+    return (images - tf.where(varied, least, 0.0)) * scale
 
 
 def _equalize(images: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
