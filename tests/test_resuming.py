@@ -353,10 +353,8 @@ PICTURES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_step_and_says_how_to_resume(number, code, pictures, tmp_path):
     place = killing.Place(tmp_path)
     words = killing.command(place, [*PICTURES, "--data", str(pictures)])

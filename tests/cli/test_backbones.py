@@ -95,6 +95,7 @@ def test_json_has_the_same_facts(cache):
     assert small["weights_file"].endswith("resnet10_small.keras")
 
 
+@pytest.mark.slow
 def test_the_time_per_image_is_measured_on_demand():
     (found,) = json.loads(run("backbones", "resnet10_small", "--measure", "--json").stdout)
     assert 0 < found["milliseconds_per_image"] < 10_000

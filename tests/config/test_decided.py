@@ -77,6 +77,7 @@ def test_decided_settings_can_be_opened_again():
     assert (again.batch_size, again.finetune.epochs, again.image_size) == (None, None, 32)
 
 
+@pytest.mark.slow
 def test_the_type_checker_tells_open_from_decided_settings(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

@@ -206,18 +206,14 @@ def color_classifier(backbone, image_size, weights, images):
 LARGE = ("mobilenetv2", "resnet50", "vgg16", "efficientnetv2b0", "densenet121", "convnexttiny")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "image_size", "tolerance"),
     [
         # With weights that were trained.
         ("resnet10_small", 32, {"float32": 1e-6, "float16": 1e-3, "int8": 0.02}),
         # Many layers of random weights magnify each difference more than trained ones do.
-        *(
-            pytest.param(
-                name, 64, {"float32": 1e-4, "float16": 0.02, "int8": 0.5}, marks=pytest.mark.slow
-            )
-            for name in LARGE
-        ),
+        *((name, 64, {"float32": 1e-4, "float16": 0.02, "int8": 0.5}) for name in LARGE),
     ],
 )
 def test_each_family_of_networks_is_converted(backbone, image_size, tolerance, tmp_path):

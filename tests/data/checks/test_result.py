@@ -23,7 +23,7 @@ def test_a_result_says_what_stops_a_fit():
     result = CheckResult("pets", ("cat", "dog"), counts, (finding,))
     assert result.blocks
     *lines, verdict = result.describe().splitlines()
-    assert verdict.startswith("1 ")
+    assert "1 error" in verdict
     assert "stop" in verdict
     assert lines == [
         "pets                train        test",

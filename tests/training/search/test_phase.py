@@ -12,6 +12,8 @@ from tfxfer.runs.search.record import SearchRecord
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.run_layout import RunDirectory
 
+pytestmark = pytest.mark.slow  # whole fits
+
 # A strong penalty leaves the head a loss that fine-tuning can lower.
 SETTINGS = {"effort": "standard", "head": {"epochs": 5, "penalty": 3.0}, "finetune": {"epochs": 2}}
 
@@ -96,7 +98,6 @@ def test_all_readers_of_the_run_find_the_settings_that_were_chosen(found):
     assert not run.started.exists()
 
 
-@pytest.mark.slow
 def test_its_settings_are_a_recipe_that_gives_the_same_bits_without_a_search(found, tmp_path):
     _, run, _ = found
     config = read_recipe(run.config, FitConfig())
@@ -111,7 +112,6 @@ def test_its_settings_are_a_recipe_that_gives_the_same_bits_without_a_search(fou
     assert killing.differences({**ours, "trials": []}, theirs) == []
 
 
-@pytest.mark.slow
 def test_a_head_at_the_ceiling_leaves_the_default(pictures, weights_file, tmp_path):
     head = {"epochs": 30}
     trained, run, lines = searched(pictures, weights_file, tmp_path, head=head)
@@ -124,7 +124,6 @@ def test_a_head_at_the_ceiling_leaves_the_default(pictures, weights_file, tmp_pa
     assert any(line.startswith("finetune  epoch 2/2") for line in lines)
 
 
-@pytest.mark.slow
 def test_a_time_budget_that_the_search_would_use_up_leaves_it_out(pictures, weights_file, tmp_path):
     _, run, lines = searched(pictures, weights_file, tmp_path, max_minutes=0.001)
     assert [row.way for row in read_trials(run)] == ["head alone"]
