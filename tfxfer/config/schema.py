@@ -131,13 +131,15 @@ class FinetuneConfig(PhaseConfig):
     )
     layer_decay: float = setting(
         1.0,
-        "Factor of the learning rate from each stage to the one before it.",
+        "Layer-wise learning rate decay: each stage uses the learning rate of the next stage "
+        "times this.",
         above=0,
         maximum=1,
     )
     ema: float = setting(
         0.0,
-        "Momentum of an average of the weights that is evaluated and kept; 0 disables it.",
+        "Momentum of the exponential moving average (EMA) of the weights, which is evaluated and "
+        "saved; 0 disables.",
         minimum=0,
         below=1,
     )
@@ -158,15 +160,15 @@ class AugmentConfig:
     rotation: float | None = setting(None, "Maximum rotation in degrees.", minimum=0, maximum=180)
     crop: float = setting(
         1.0,
-        "Train on random crops, resized: the smallest share of the image's area that a crop may "
-        "have, such as 0.2. Instead of shift and zoom. 1 crops nothing.",
+        "Random resized crops: minimum crop area as a fraction of the image, such as 0.2. Replaces "
+        "shift and zoom; 1 disables.",
         above=0,
         maximum=1,
     )
     policy: Literal["none", "trivial"] = setting(
         "none",
-        "'trivial' is TrivialAugment: one more random change to each image, of its colors, "
-        "sharpness, angle, place or shape.",
+        "'trivial' (TrivialAugment) also applies one random transformation per image: color, "
+        "sharpness, rotation, translation or shear.",
     )
 
     def check(self) -> None:
@@ -359,14 +361,14 @@ class FitConfig(RunConfig):
     )
     class_weights: ClassWeights = setting(
         "none",
-        "'balanced' weights classes equally, for imbalanced data.",
+        "'balanced' weights classes inversely to their frequency, for imbalanced data.",
         group=_TRAINING,
         common=True,
     )
     effort: Effort = setting(
         "quick",
-        "'quick' fine-tunes once, as decided; 'standard' first tries several ways for a short "
-        "time, and takes the best on validation.",
+        "'quick' fine-tunes once; 'standard' first runs a short search over several "
+        "configurations and uses the one with the best validation loss.",
         group=_FINETUNING,
         common=True,
     )

@@ -92,7 +92,7 @@ def _evaluation(findings: Findings) -> list[str]:
 def _limitations(config: DecidedFit) -> list[str]:
     """Returns the limitations that hold for any classifier of this kind."""
     lines = [
-        "- The model predicts one of its classes whatever an image shows.",
+        "- The model always predicts one of its classes, even if the image shows none of them.",
         "- It was evaluated on images from the same dataset as the training images. Its accuracy "
         "on other images is unknown.",
     ]

@@ -158,7 +158,7 @@ def _solve(given: Materials, features: _Standardized, checkpoint: Checkpoint) ->
     if first is not best and config.finetune.epochs:
         journal.say(
             f"finetune: starts from the head with L2={first.penalty:g}, the strongest penalty "
-            "within one standard error of the best"
+            "with a val_accuracy within one standard error of the best"
         )
     best = converged(best, problem)
     seconds = (time.perf_counter() - start) / len(best.iterations)
