@@ -151,3 +151,8 @@ def test_how_much_pretraining_helped_is_described_only_if_it_was_measured():
     ):
         assert fact in told
     assert words.transfer(None) is None
+
+
+def test_the_command_that_repeats_a_run_gives_it_another_name():
+    assert words.repeating("photos")[-2:] == ["--run", "photos-again"]
+    assert "runs/photos/config.toml" in words.repeating("photos", "runs/photos/config.toml")

@@ -1,6 +1,7 @@
 """The model card of a run: Markdown with the metadata of the Hugging Face hub."""
 
 import json
+import shlex
 from typing import Any
 
 import keras
@@ -67,7 +68,7 @@ def _training(findings: Findings) -> list[str]:
         *(f"- {as_text(note)}" for note in findings.notes),
         *(f"- {line}" for line in phases),
         "",
-        "Reproduce with `tfxfer fit --config config.toml`. Versions: Keras "
+        f"Reproduce with `{shlex.join(words.repeating(findings.run.path.name))}`. Versions: Keras "
         f"{keras.__version__} (backend {keras.backend.backend()}), TensorFlow {tf.__version__}.",
     ]
 

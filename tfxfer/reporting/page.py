@@ -102,7 +102,7 @@ def _setup(findings: Findings) -> dict[str, Any]:
         "phases": words.phases(config, findings.epochs, metrics.penalty, metrics.best),
         "search": metrics.search,
         "trials": read_trials(findings.run),
-        "repeat": shlex.join(["tfxfer", "fit", "--config", str(findings.run.config)]),
+        "repeat": shlex.join(words.repeating(findings.run.path.name, str(findings.run.config))),
         "settings": to_toml(config),
         "seconds": _seconds(metrics.seconds),
     }

@@ -176,3 +176,17 @@ def transfer(comparison: ComparisonRecord | None) -> str | None:
         f"{100 * comparison.gain:+.1f} percentage points (95% margin of error "
         f"{100 * comparison.margin:.1f})."
     )
+
+
+def repeating(run: str, config: str = "config.toml") -> list[str]:
+    """Returns the command that repeats a run, as one with another name.
+
+    Args:
+        run: Name of the run.
+        config: Its settings.
+
+    Examples:
+        >>> " ".join(repeating("photos"))
+        'tfxfer fit --config config.toml --run photos-again'
+    """
+    return ["tfxfer", "fit", "--config", config, "--run", f"{run}-again"]
