@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tfxfer.cli.formatting import Command
-from tfxfer.cli.options import OTHER_DATA, setting_help
+from tfxfer.cli.options import OTHER_DATA, batch_size_option, setting_help
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import RunConfig
 from tfxfer.errors import RunError, TfxferError
@@ -68,13 +68,7 @@ def check(
     type=click.Choice(["train", "validation", "test", "all"]),
     help="Split to evaluate on.  [default: test if there is one, else validation, else all]",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Images per batch.",
-)
+@batch_size_option
 @click.option("--json", "output", metavar="FILE", help=_JSON)
 def evaluate(
     model: str,

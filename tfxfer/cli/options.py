@@ -11,6 +11,7 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import GROUPS, AnyConfig, RunConfig
 from tfxfer.config.settings import (
     option_of,
+    section_of,
     setting_field,
     setting_group,
     setting_keys,
@@ -29,6 +30,15 @@ OTHER_DATA = (
 )
 
 CONFIG_FILE = "Recipe (TOML file) with settings. Command-line options override it."
+
+# For commands that take models.
+batch_size_option = click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Images per batch.",
+)
 
 # For commands that take settings.
 HEADINGS = (COMMON, *(f"{group} (advanced)" for group in GROUPS))
@@ -89,11 +99,8 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
     """Keeps a value that the user gave, nested as in a recipe, in the context of the command."""
     if value is None or value == ():
         return
-    settings = context.ensure_object(dict)
-    *sections, name = key.split(".")
-    for section in sections:
-        settings = settings.setdefault(section, {})
-    settings[name] = list(value) if isinstance(value, tuple) else value
+    section, name = section_of(context.ensure_object(dict), key)
+    section[name] = list(value) if isinstance(value, tuple) else value
 
 
 def with_settings(

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tfxfer.cli.formatting import Command
+from tfxfer.cli.options import batch_size_option
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
@@ -32,13 +33,7 @@ from tfxfer.system.run_layout import files_of_model
     show_default=True,
     help="Number of most probable classes to show.",
 )
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Images per batch.",
-)
+@batch_size_option
 @click.option(
     "--format",
     "kind",

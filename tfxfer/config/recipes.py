@@ -9,7 +9,7 @@ import tomli_w
 
 from tfxfer.config.paths import user_path
 from tfxfer.config.schema import AnyConfig, RunConfig
-from tfxfer.config.settings import setting_field, setting_keys
+from tfxfer.config.settings import section_of, setting_field, setting_keys
 from tfxfer.errors import UsageError
 
 
@@ -78,10 +78,7 @@ def _as_toml(settings: Mapping[str, Any]) -> str:
     """Returns settings, by their dotted keys, as TOML without the open ones."""
     table: dict[str, Any] = {}
     for key, value in settings.items():
-        *sections, name = key.split(".")
-        inner = table
-        for section in sections:
-            inner = inner.setdefault(section, {})
+        section, name = section_of(table, key)
         if value is not None:
-            inner[name] = value
+            section[name] = value
     return tomli_w.dumps(table)

@@ -84,6 +84,24 @@ def setting_keys(record: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
+def section_of(settings: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """Returns the section of nested settings that a dotted key lies in, and its name there.
+
+    Sections that are missing are created.
+
+    Examples:
+        >>> settings = {}
+        >>> section, name = section_of(settings, "head.epochs")
+        >>> section[name] = 3
+        >>> settings
+        {'head': {'epochs': 3}}
+    """
+    *sections, name = key.split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+    return settings, name
+
+
 def setting_types(record: Any, key: str) -> tuple[Any, ...]:
     """Returns the type of a setting, as `(int,)`, or all values of a Literal."""
     annotation = setting_field(record, key).type

@@ -102,7 +102,7 @@ def training_batches(
 
     def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         batches = shuffled(_epoch_seed(seed, _ORDER, epoch), passed).batch(batch_size)
-        draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch))
+        draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch), augment)
         return batches.map(lambda *batch: (*batch, tf.gather(draws, batch[0])))
 
     def finish(indices: tf.Tensor, *rest: tf.Tensor) -> tuple[tf.Tensor, ...]:

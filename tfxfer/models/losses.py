@@ -62,9 +62,7 @@ def mean_smoothed_cross_entropy(
     # All classes are needed only with label smoothing.
     logarithms = np.empty(rows.shape if label_smoothing else (0, 0))
     for block in row_blocks(rows):
-        some = rows[block].astype(np.float64)
-        some -= some.max(axis=1, keepdims=True)
-        some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
+        some = _log_probabilities(rows[block])
         chosen[block] = np.take_along_axis(some, classes[block, None], axis=1)
         if label_smoothing:
             logarithms[block] = some
@@ -92,13 +90,19 @@ def smoothed_cross_entropies(
     rows, classes = np.asarray(logits), np.asarray(labels)
     losses = np.empty(len(rows))
     for block in row_blocks(rows):
-        some = rows[block].astype(np.float64)
-        some -= some.max(axis=1, keepdims=True)
-        some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
+        some = _log_probabilities(rows[block])
         chosen = np.take_along_axis(some, classes[block, None], axis=1)[:, 0]
         spread = some.mean(axis=1)
         losses[block] = -((1 - label_smoothing) * chosen + label_smoothing * spread)
     return losses
+
+
+def _log_probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns the logarithms of the probabilities of logits, in float64."""
+    some = logits.astype(np.float64)
+    some -= some.max(axis=1, keepdims=True)
+    some -= np.log(np.exp(some).sum(axis=1, keepdims=True))
+    return some
 
 
 def smoothed_cross_entropy_and_slope(

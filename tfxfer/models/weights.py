@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import importlib.resources
+import importlib
 import os
 import pathlib
 import re
@@ -16,10 +16,9 @@ import numpy as np
 
 from tfxfer.errors import RunError, UsageError, WeightsError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.registry import find_weights_file
+from tfxfer.models.backbones.registry import find_weights_file, weights_path
 from tfxfer.models.layers import fresh_names
 from tfxfer.models.weight_files import load_weights_file
-from tfxfer.system.keras_settings import weights_home
 
 _DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
 
@@ -129,13 +128,7 @@ def _restore_stddev(model: keras.Model) -> None:
 
 def _bundled_file(backbone: Backbone) -> pathlib.Path:
     """Returns the file of weights that comes with tfxfer, once its digest is known to be right."""
-    path = pathlib.Path(
-        str(
-            importlib.resources.files("tfxfer.models.backbones")
-            / "pretrained"
-            / backbone.weights_file
-        )
-    )
+    path = weights_path(backbone)
     problem = None
     if not path.is_file():
         problem = "missing"
@@ -156,7 +149,7 @@ def _imagenet_file(backbone: Backbone) -> pathlib.Path:
     the input. Here one backbone is one file, so that what is loaded depends on nothing else, and a
     machine without network needs no second one; `--weights PATH` takes any other.
     """
-    path = weights_home() / "models" / backbone.weights_file
+    path = weights_path(backbone)
     if not path.is_file():
         _download(backbone, path)
     elif backbone.weights_hash and not _is_published(backbone, path):

@@ -169,13 +169,13 @@ def describe_schedule(phase: SolvedHead | GradientPhase, backbone: Backbone | No
     """
     if phase.optimizer == "lbfgs":
         penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
-        return f"L-BFGS, up to {_counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
+        return f"L-BFGS, up to {counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
     parts = [
         _OPTIMIZERS[phase.optimizer],
-        _counted(phase.epochs, "epoch"),
+        counted(phase.epochs, "epoch"),
         f"learning rate {phase.learning_rate:g}{_describe_rates(phase, backbone)}",
     ]
-    parts += [f"warmup {_counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
+    parts += [f"warmup {counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
     parts += ["cosine decay"] if phase.decay == "cosine" else []
     return ", ".join(parts)
 
@@ -193,27 +193,22 @@ def _describe_rates(phase: GradientPhase, backbone: Backbone | None) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _counted(number: float, unit: str) -> str:
+def counted(number: float, unit: str) -> str:
     """Returns a number with its unit: "1 epoch", "0.5 epochs"."""
     return f"{number:g} {unit}" + ("" if number == 1 else "s")
-
-
-def describe_epochs(number: int) -> str:
-    """Returns a number of epochs as text: "1 epoch", "2 epochs"."""
-    return _counted(number, "epoch")
 
 
 def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
     ways = portfolio.ways
-    text = f"chooses on validation, trains at most {describe_epochs(portfolio.epochs)} in all"
+    text = f"chooses on validation, trains at most {counted(portfolio.epochs, 'epoch')} in all"
     if len(ways) == 1:
         text = "has one way to fine-tune, as the settings leave no other"
     lines = [plan_row("search", f"{text}:"), plan_row("", portfolio.head_alone.name)]
     for way in ways:
         augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
         lines.append(plan_row("", f"{way.name} ({augmentation})"))
-    length = describe_epochs(ways[0].finetune.epochs)
+    length = counted(ways[0].finetune.epochs, "epoch")
     return [
         *lines,
         plan_row("", f"the chosen way is then trained for {length} instead of the phase above"),
@@ -238,7 +233,7 @@ def describe_budget(config: DecidedRun) -> list[str]:
     """Returns a line on the time budget of a run, or no line if there is none."""
     if config.max_minutes is None:
         return []
-    minutes = _counted(config.max_minutes, "minute")
+    minutes = counted(config.max_minutes, "minute")
     return [plan_row("time budget", f"{minutes}; fewer epochs than above if they do not fit")]
 
 

@@ -160,7 +160,9 @@ class Changes:
     @classmethod
     def of(cls, num_examples: int, augment: DecidedAugment, seed: int, view: int) -> Self:
         """Returns the augmentation of one view of a split; each view has its own."""
-        return cls(augment, draw(num_examples, tf.constant([seed, view], tf.int32)).numpy())
+        return cls(
+            augment, draw(num_examples, tf.constant([seed, view], tf.int32), augment).numpy()
+        )
 
 
 def _ids(images: Images, changes: Changes | None) -> Ids:

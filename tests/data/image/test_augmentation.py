@@ -96,7 +96,9 @@ def test_shifts_reach_the_setting_in_whole_pixels_and_no_further():
 
 @pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_changed_images_stay_within_the_range_of_pixels(images, config):
-    result = augment_batch(tf.constant(images), draw(7, tf.constant([1, 2])), config).numpy()
+    result = augment_batch(
+        tf.constant(images), draw(7, tf.constant([1, 2]), config), config
+    ).numpy()
     assert result.min() >= 0
     assert result.max() <= 255
 
@@ -104,13 +106,13 @@ def test_changed_images_stay_within_the_range_of_pixels(images, config):
 @pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_each_image_is_changed_in_its_own_way(config):
     same = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 9, 9, 3)), 7, axis=0)
-    result = augment_batch(tf.constant(same), draw(7, tf.constant([1, 2])), config).numpy()
+    result = augment_batch(tf.constant(same), draw(7, tf.constant([1, 2]), config), config).numpy()
     assert len({image.tobytes() for image in result}) == 7
 
 
 @pytest.mark.parametrize("config", [EVERYTHING, CROPS, POLICY])
 def test_an_image_is_changed_the_same_way_in_any_batch(images, config):
-    draws = draw(7, tf.constant([1, 2]))
+    draws = draw(7, tf.constant([1, 2]), config)
     together = augment_batch(tf.constant(images), draws, config).numpy()
     for index in range(7):
         alone = augment_batch(images[index : index + 1], draws[index : index + 1], config)
@@ -119,7 +121,7 @@ def test_an_image_is_changed_the_same_way_in_any_batch(images, config):
 
 @pytest.mark.parametrize("config", [EVERYTHING, AugmentConfig(flip=True, shift=0.2), CROPS, POLICY])
 def test_changes_inside_tf_data_are_those_made_eagerly(images, config):
-    draws = draw(7, tf.constant([1, 2]))
+    draws = draw(7, tf.constant([1, 2]), config)
     dataset = tf.data.Dataset.from_tensors((images, draws))
     (in_pipeline,) = dataset.map(lambda batch, numbers: augment_batch(batch, numbers, config))
     eagerly = augment_batch(tf.constant(images), draws, config)
@@ -144,7 +146,7 @@ def test_draws_depend_on_their_seed_alone(request):
 
 def test_the_first_numbers_of_an_image_are_those_that_runs_without_crops_have():
     alone = tf.random.stateless_uniform((7, 5), [1, 2], alg="philox")
-    np.testing.assert_array_equal(draw(7, tf.constant([1, 2]))[:, :5], alone)
+    np.testing.assert_array_equal(draw(7, tf.constant([1, 2]), CROPS)[:, :5], alone)
 
 
 def centered(image):
@@ -235,7 +237,7 @@ def test_any_affine_transform_is_bilinear_and_mirrored_at_the_border(turns):
 
 def test_crops_have_the_area_and_the_aspect_ratio_asked_for_and_lie_within_the_image():
     shares, centers = (
-        found.numpy() for found in crop_boxes(draw(20_000, tf.constant([1, 2]))[:, 5:9], 0.2)
+        found.numpy() for found in crop_boxes(draw(20_000, tf.constant([1, 2]), CROPS)[:, 5:9], 0.2)
     )
     area, ratio = shares.prod(axis=1), shares[:, 0] / shares[:, 1]
     # Even between 0.2 and 1: the bounds below are four standard deviations.
@@ -257,7 +259,7 @@ def test_crops_have_the_area_and_the_aspect_ratio_asked_for_and_lie_within_the_i
 
 def test_a_crop_is_what_pillow_resizes_of_the_image():
     image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
-    draws = draw(30, tf.constant([1, 2]))
+    draws = draw(30, tf.constant([1, 2]), CROPS)
     found = augment_batch(np.repeat(image[None], 30, axis=0), draws, AugmentConfig(crop=0.1))
     shares, centers = (part.numpy() for part in crop_boxes(draws[:, 5:9], 0.1))
     for ours, share, center in zip(found, shares, centers, strict=True):
@@ -269,7 +271,7 @@ def test_a_crop_is_what_pillow_resizes_of_the_image():
 
 
 def test_a_crop_may_be_flipped_and_turned_in_the_same_pass(images):
-    draws = draw(7, tf.constant([1, 2])).numpy()
+    draws = draw(7, tf.constant([1, 2]), CROPS).numpy()
     draws[:, :5] = [[0.9, 0, 0, 0, 0.5]]
     mirrored = draws.copy()
     mirrored[:, 0] = 0.1

@@ -320,7 +320,7 @@ def test_keras_trains_on_the_batches():
 
 def test_draws_of_the_pipeline_have_a_row_for_every_example():
     draws = draw(7, tf.constant([0, 1]))
-    assert draws.shape[0] == 7
+    assert draws.shape == (7, 5)
     assert math.isclose(float(tf.reduce_mean(draw(1000, tf.constant([0, 1])))), 0.5, abs_tol=0.02)
     assert augment_batch(noise(7), draws, AUGMENT).shape == (7, 8, 8, 3)
 

@@ -22,19 +22,23 @@ _CROP_DRAWS = 4
 _WIDEST_CROP = math.log(4 / 3)
 
 
-def draw(num_examples: int, seed: tf.Tensor) -> tf.Tensor:
+def draw(num_examples: int, seed: tf.Tensor, config: AugmentConfig = NO_CHANGES) -> tf.Tensor:
     """Returns the random numbers for one epoch, a row for each example by its index.
 
     Args:
         num_examples: Of the split.
         seed: Two integers made from the seed of the run and the epoch.
+        config: The changes that they are for.
 
     Returns:
-        Uniform in [0, 1), float32, shape (num_examples, 12).
+        Uniform in [0, 1), float32, shape (num_examples, 5), or (num_examples, 12) for crops and
+        policies.
     """
     # All at once, as it takes 25 microseconds to draw for one example alone. Two calls, as one for
     # all columns would change the first ones, and so the runs that only use these.
     first = tf.random.stateless_uniform((num_examples, _DRAWS), seed, alg="philox")
+    if not _is_strong(config):
+        return first
     seed = tf.random.fold_in(seed, 1, alg="philox")
     columns = _CROP_DRAWS + POLICY_DRAWS
     others = tf.random.stateless_uniform((num_examples, columns), seed, alg="philox")
@@ -57,7 +61,7 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
 
     Args:
         images: uint8 or float in [0, 255], shape (batch, height, width, 3).
-        draws: A row of `draw` for each image, shape (batch, 12).
+        draws: A row of `draw` for each image, shape (batch, 5 or 12).
         config: Which changes, and their ranges; a setting of None changes nothing.
 
     Returns:
@@ -216,19 +220,15 @@ def warp_affine(
     Returns:
         float32, of the shape of `images`.
     """
-
-    def of_images(numbers: tf.Tensor) -> tf.Tensor:
-        return numbers[:, None, None]  # (batch, 1, 1)
-
     size = _size(images)
     to_right = (tf.range(size[0]) - (size[0] - 1) / 2)[None, None, :]  # (1, 1, width)
     down = (tf.range(size[1]) - (size[1] - 1) / 2)[None, :, None]  # (1, height, 1)
-    x, y = of_images(matrix[:, 0, 0]) * to_right, of_images(matrix[:, 1, 1]) * down
+    x, y = _of_images(matrix[:, 0, 0]) * to_right, _of_images(matrix[:, 1, 1]) * down
     if turns:
-        x += of_images(matrix[:, 0, 1]) * down
-        y += of_images(matrix[:, 1, 0]) * to_right
-    x += of_images(offset[:, 0]) + (size[0] - 1) / 2
-    y += of_images(offset[:, 1]) + (size[1] - 1) / 2
+        x += _of_images(matrix[:, 0, 1]) * down
+        y += _of_images(matrix[:, 1, 0]) * to_right
+    x += _of_images(offset[:, 0]) + (size[0] - 1) / 2
+    y += _of_images(offset[:, 1]) + (size[1] - 1) / 2
     return _between(images, x, y)
 
 
@@ -259,9 +259,6 @@ def _origins(
         x and y in pixels, each of shape (batch, height, width), or 1 where all are alike.
     """
 
-    def of_images(numbers: tf.Tensor) -> tf.Tensor:
-        return numbers[:, None, None]  # (batch, 1, 1)
-
     def from_center(side: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         side = tf.cast(side, tf.float32)
         return (tf.range(side) - (side - 1) / 2 - moved[:, None]) / zoom[:, None]
@@ -270,12 +267,17 @@ def _origins(
     x = from_center(width, shift[:, 0])[:, None, :]  # (batch, 1, width)
     y = from_center(height, shift[:, 1])[:, :, None]  # (batch, height, 1)
     if rotation is not None:
-        cosine, sine = of_images(tf.cos(rotation)), of_images(tf.sin(rotation))
+        cosine, sine = _of_images(tf.cos(rotation)), _of_images(tf.sin(rotation))
         x, y = cosine * x - sine * y, sine * x + cosine * y
-    x *= of_images(tf.where(flip, -1.0, 1.0))
+    x *= _of_images(tf.where(flip, -1.0, 1.0))
     x += tf.cast(width - 1, tf.float32) / 2
     y += tf.cast(height - 1, tf.float32) / 2
     return x, y
+
+
+def _of_images(numbers: tf.Tensor) -> tf.Tensor:
+    """Returns numbers of images, (batch,), as they count for all pixels: (batch, 1, 1)."""
+    return numbers[:, None, None]
 
 
 def _pixels(images: tf.Tensor, column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:

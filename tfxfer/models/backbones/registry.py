@@ -32,13 +32,19 @@ def _plain(name: str) -> str:
 BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
 
 
+def weights_path(backbone: Backbone) -> pathlib.Path:
+    """Returns where the file of a backbone's own weights belongs; it may not exist."""
+    if backbone.bundled:
+        import importlib.resources  # `--help` does without
+
+        package = importlib.resources.files("tfxfer.models.backbones")
+        return pathlib.Path(str(package / "pretrained" / backbone.weights_file))
+    return weights_home() / "models" / backbone.weights_file
+
+
 def local_weights(backbone: Backbone) -> pathlib.Path | None:
     """Returns the file of a backbone's own weights, None if it has to be downloaded first."""
-    if backbone.bundled:
-        folder = pathlib.Path(__file__).parent / "pretrained"
-    else:
-        folder = weights_home() / "models"
-    path = folder / backbone.weights_file
+    path = weights_path(backbone)
     return path if path.is_file() else None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tfxfer.config.settings import section_of
+
 # Name of the way that trains nothing but the head.
 HEAD_ALONE = "head alone"
 
@@ -44,7 +46,6 @@ class SearchRecord:
         """Returns the changes, nested as in a recipe."""
         nested: dict[str, Any] = {}
         for key, value in self.changes.items():
-            section, _, name = key.rpartition(".")
-            inner = nested.setdefault(section, {}) if section else nested
-            inner[name] = value
+            section, name = section_of(nested, key)
+            section[name] = value
         return nested

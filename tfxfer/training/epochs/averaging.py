@@ -103,7 +103,7 @@ def _compiled(function: Any) -> Any:
         return jax.jit(function)
     import tensorflow as tf
 
-    return tf.function(function)
+    return tf.function(function, autograph=False)
 
 
 def _copies(arrays: Sequence[Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfxfer.config.recipes import setting_changes
-from tfxfer.planning.description import describe_changes, describe_epochs
+from tfxfer.planning.description import counted, describe_changes
 from tfxfer.planning.portfolio import Portfolio, Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import PhaseSize
@@ -73,7 +73,7 @@ class _Search:
         laboratory = Laboratory(given, Start(weights, arrays.get("start"), generators))
         trials = trials_of_state(checkpoint.state, arrays)
         if trials:
-            given.journal.say(f"resuming the search after {_counted(len(trials) - 1, 'trial')}")
+            given.journal.say(f"resuming the search after {counted(len(trials) - 1, 'trial')}")
         return cls(
             given, portfolio, run, laboratory, trials, checkpoint.state.get("left_out", False)
         )
@@ -185,12 +185,8 @@ def _line(trial: Trial) -> str:
     loss = f"{trial.loss:6.4f}" if math.isfinite(trial.loss) else "diverged"
     columns = [
         f"search    {trial.way:40s}",
-        f"{describe_epochs(trial.epochs):9s}",
+        f"{counted(trial.epochs, 'epoch'):9s}",
         f"val_loss {loss}",
         f"val_accuracy {trial.accuracy:.4f}",
     ]
     return "  ".join(columns)
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}" + ("" if number == 1 else "s")
