@@ -166,23 +166,6 @@ def test_a_comparison_needs_something_to_compare(settings, message):
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [
-        {"finetune": {"epochs": 0}},
-        {"finetune": {"unfreeze": "none"}},
-        {"head": {"epochs": 0}},
-        {"weights": "none"},
-    ],
-)
-def test_a_search_needs_a_trained_head_and_fine_tuning(settings):
-    ((section, value),) = settings.items()
-    key = f"{section}.{next(iter(value))}" if isinstance(value, dict) else section
-    FitConfig().with_settings(settings)
-    with pytest.raises(UsageError, match=f"'effort' is 'standard', but '{key}' is .*'quick'"):
-        FitConfig(effort="standard").with_settings(settings)
-
-
-@pytest.mark.parametrize(
     ("head", "message"),
     [
         (

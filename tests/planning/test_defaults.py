@@ -142,6 +142,21 @@ def test_from_scratch_everything_is_trained_at_once_and_batch_norm_learns():
     assert config.finetune.learning_rate > decided().finetune.learning_rate
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"num_train": 500}, ("conv5", 3e-4, 10)),
+        # Small images are upsampled and look unlike what the network was pretrained on.
+        ({"num_train": 500, "side": 32}, ("all", 1e-4, 10)),
+        ({"num_train": 2_000}, ("all", 1e-4, 10)),
+        ({"num_train": 20_000}, ("all", 1e-4, 5)),
+    ],
+)
+def test_depth_rate_and_epochs_follow_number_and_size_of_the_images(facts, expected):
+    found = decided(**facts).finetune
+    assert (found.unfreeze, found.learning_rate, found.epochs) == expected
+
+
 def test_pretrained_batch_norm_is_frozen():
     assert decided().finetune.batch_norm == "frozen"
 
@@ -150,7 +165,7 @@ def test_pretrained_batch_norm_is_frozen():
 def test_a_network_for_small_images_is_trained_as_a_whole(num_train, epochs):
     config = decided(num_train=num_train, native_size=32, side=32)
     assert (config.finetune.unfreeze, config.finetune.epochs) == ("all", epochs)
-    assert config.finetune.learning_rate > decided(num_train=num_train).finetune.learning_rate
+    assert config.finetune.learning_rate == 3e-4
 
 
 PRETRAINING_FACTS = dataclasses.replace(PHOTOS, num_train=100_000, side=40, native_size=32)

@@ -366,9 +366,9 @@ class FitConfig(RunConfig):
         common=True,
     )
     effort: Effort = setting(
-        "quick",
-        "'quick' fine-tunes once; 'standard' first runs a short search over several "
-        "configurations and uses the one with the best validation loss.",
+        "standard",
+        "'quick' fine-tunes once; 'standard' fine-tunes in a few ways and keeps the one with the "
+        "best validation loss.",
         group=_FINETUNING,
         common=True,
     )
@@ -413,7 +413,6 @@ class FitConfig(RunConfig):
             )
         self._check_head()
         self._check_finetune()
-        self._check_effort()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -424,22 +423,6 @@ class FitConfig(RunConfig):
                 "Setting 'compare_scratch' compares pretrained weights with random ones, but "
                 "'weights' is 'none'. Leave one of them out."
             )
-
-    def _check_effort(self) -> None:
-        """Raises a UsageError if there is nothing to search for, or no trained head to start at."""
-        if self.effort == "quick":
-            return
-        for key, value, why in (
-            ("finetune.epochs", 0, "there is no fine-tuning to choose settings for"),
-            ("finetune.unfreeze", "none", "there is no fine-tuning to choose settings for"),
-            ("head.epochs", 0, "there is no trained head to start each trial from"),
-            ("weights", "none", "there is no trained head to start each trial from"),
-        ):
-            if self.get(key) == value:
-                raise UsageError(
-                    f"Setting 'effort' is '{self.effort}', but '{key}' is {value!r}, so {why}. Set "
-                    f"'effort' to 'quick', or leave '{key}' out."
-                )
 
     def _check_head(self) -> None:
         """Raises a UsageError if a setting of the head belongs to another optimizer."""

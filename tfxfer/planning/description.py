@@ -16,7 +16,7 @@ from tfxfer.config.decided import (
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
-from tfxfer.planning.portfolio import Portfolio
+from tfxfer.planning.portfolio import Portfolio, Way
 from tfxfer.system.run_layout import RunDirectory
 
 # Optimizers by the names that papers use.
@@ -200,19 +200,22 @@ def counted(number: float, unit: str) -> str:
 
 def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
-    ways = portfolio.ways
-    text = f"chooses on validation, trains at most {counted(portfolio.epochs, 'epoch')} in all"
-    if len(ways) == 1:
-        text = "has one way to fine-tune, as the settings leave no other"
-    lines = [plan_row("search", f"{text}:"), plan_row("", portfolio.head_alone.name)]
-    for way in ways:
-        augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
-        lines.append(plan_row("", f"{way.name} ({augmentation})"))
-    length = counted(ways[0].finetune.epochs, "epoch")
-    return [
-        *lines,
-        plan_row("", f"the chosen way is then trained for {length} instead of the phase above"),
+    most = counted(portfolio.epochs, "epoch")
+    lines = [
+        plan_row("search", f"validation chooses among these ways, at most {most} in all:"),
+        plan_row("", portfolio.head_alone.name),
+        *(plan_row("", _describe_way(way)) for way in portfolio.ways),
     ]
+    if portfolio.deeper:
+        way = _describe_way(portfolio.deeper[0])
+        lines.append(plan_row("", f"if there is much left to gain: {way}"))
+    return lines
+
+
+def _describe_way(way: Way) -> str:
+    """Returns what a way trains, for how long and on which images."""
+    augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
+    return f"{way.name} ({counted(way.finetune.epochs, 'epoch')}; {augmentation})"
 
 
 def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:

@@ -47,7 +47,7 @@ class Plan:
         source: The opened data.
         backbone: The record of the backbone.
         run: The directory of the results, which may not exist yet.
-        portfolio: The ways among which a search chooses; None without a search.
+        portfolio: The ways to fine-tune among which a search chooses; None without a search.
     """
 
     config: DecidedFit

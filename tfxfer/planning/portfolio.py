@@ -4,27 +4,19 @@ Pure functions, as the rules of `defaults`. "Measured" means `benchmarks/README.
 """
 
 import dataclasses
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune, DecidedFit
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import SMALL_IMAGE, Facts
+from tfxfer.planning.defaults import MANY_IMAGES, Facts
 from tfxfer.runs.search.record import HEAD_ALONE
 
-# Epochs of the way that is chosen. On six sets, near and far, 10 do better than 5 (measured).
-_EPOCHS = 10
-
-# The first rung has this share of these epochs. With five ways, of which two are trained again for
-# twice as long, the search then costs 9 epochs where the way that is chosen costs 10.
-_FIRST_SHARE = 0.1
-
-# Fewer steps hardly move the weights: the learning rate warms up and decays within them.
-_MIN_STEPS = 16
-
-# Maximum share of a trial's epochs in which the learning rate warms up.
-_WARMUP_SHARE = 0.25
+# On images that look unlike photographs, lower learning rates for earlier stages do about as well as
+# the better of two learning rates for all of them (measured). The decay is AutoGluon's.
+_DEEPER = {"unfreeze": "all", "learning_rate": 3e-4, "layer_decay": 0.9}
 
 _NO_GEOMETRY = {"shift": 0.0, "zoom": 0.0, "rotation": 0.0}
 
@@ -49,16 +41,9 @@ class Way:
         if not self.finetune.epochs:
             return HEAD_ALONE
         name = f"{self.finetune.unfreeze} at {self.finetune.learning_rate:g}"
+        if self.finetune.layer_decay != 1:
+            name += f", layer decay {self.finetune.layer_decay:g}"
         return f"{name}, no shift or zoom" if self.is_plain else name
-
-    def schedule(self, epochs: int) -> DecidedFinetune:
-        """Returns the settings of a short but complete schedule: from warm-up to the last step.
-
-        Args:
-            epochs: Length of the trial.
-        """
-        warmup = min(self.finetune.warmup_epochs, _WARMUP_SHARE * epochs)
-        return dataclasses.replace(self.finetune, epochs=epochs, warmup_epochs=warmup)
 
     def applied(self, config: DecidedFit) -> DecidedFit:
         """Returns settings that fine-tune in this way, without a search."""
@@ -69,94 +54,83 @@ class Way:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The ways among which a search chooses, and how long each is tried.
+    """The ways among which a search chooses.
 
     Attributes:
-        head_alone: The head without fine-tuning; its validation loss is known.
-        ways: The ways that are trained, the simplest first; their names differ.
-        rungs: Epochs of a trial in the first rung and in the second.
+        head_alone: The head without fine-tuning.
+        ways: The ways that are always tried, the default first. They differ in augmentation.
+        deeper: For each of them, the way that trains all of the backbone on the same images. The
+            one for the augmentation that did better is tried last, if there is much to gain. Empty
+            if the default trains all.
     """
 
     head_alone: Way
     ways: tuple[Way, ...]
-    rungs: tuple[int, int]
+    deeper: tuple[Way, ...] = ()
 
     @property
-    def num_kept(self) -> int:
-        """Number of ways that are left after the first rung, in which the worse half is dropped."""
-        return max(1, len(self.ways) // 2)
+    def default(self) -> Way:
+        """The way that is trained without a search."""
+        return self.ways[0]
+
+    @property
+    def all_ways(self) -> tuple[Way, ...]:
+        """All ways, the head alone first; their names differ."""
+        return (self.head_alone, *self.ways, *self.deeper)
 
     @property
     def epochs(self) -> int:
         """Maximum number of epochs that the search trains."""
-        if len(self.ways) == 1:
-            return 0
-        first, second = self.rungs
-        again = self.num_kept if self.num_kept > 1 else 0
-        return len(self.ways) * first + again * second
+        tried = (*self.ways, *self.deeper[:1])
+        return sum(way.finetune.epochs for way in tried)
 
 
-def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfolio:
-    """Returns the portfolio of a fit. A setting that the user gave is the same in all ways.
+def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfolio | None:
+    """Returns the portfolio of a fit; None if there is nothing to choose among.
 
-    The first way is the default. The others train the last resolution or all of the backbone, at
-    rates that do better on some sets and worse on others, and once without the augmentation that
-    moves pixels, which hurts where classes differ by fine texture (measured on magnetic tiles). A
-    network for small images has other rates: its default is higher.
+    A setting that the user gave is the same in all ways. Besides the default there is one without
+    the augmentation that moves pixels, which hurts where classes differ by fine texture, and one
+    that trains all of the backbone, which helps where images look unlike photographs (measured on
+    magnetic tiles and brain slices). From `MANY_IMAGES` on, a single fine-tuning takes long, and
+    the default of so many images is safe.
 
     Args:
         config: The settings, all decided.
         asked: The settings that the user gave.
         facts: The facts that the rules use.
     """
+    is_pretrained = config.weights != "none"
+    if not (config.finetune.epochs and config.head.epochs and is_pretrained):
+        return None
+    if facts.num_train >= MANY_IMAGES:
+        return None
     default = Way(config.finetune, config.augment)
-    epochs = asked.finetune.epochs or max(_EPOCHS, config.finetune.epochs)
-    last, everything = {"unfreeze": facts.last_resolution}, {"unfreeze": "all"}
-    if facts.native_size < SMALL_IMAGE:
-        plain = everything | {"learning_rate": 3e-4}
-        rows = [
-            everything | {"learning_rate": 1e-4},
-            last | {"learning_rate": 1e-3},
-            everything | {"learning_rate": 1e-3},
-        ]
-    else:
-        plain = last | {"learning_rate": 3e-4}
-        rows = [
-            plain,
-            everything | {"learning_rate": 1e-4},
-            everything | {"learning_rate": 3e-4},
-        ]
-    choices = [({}, {}), *((row, {}) for row in rows), (plain, _NO_GEOMETRY)]
-    ways = [_way(default, asked, epochs, *choice) for choice in choices]
-    distinct = {(way.finetune, way.augment): way for way in reversed(ways)}
-    kept = tuple(way for way in ways if distinct[way.finetune, way.augment] is way)
+    ways = _distinct([default, _changed(default, asked, augment=_NO_GEOMETRY)])
+    deeper: tuple[Way, ...] = ()
+    if asked.finetune.unfreeze is None and config.finetune.unfreeze != "all":
+        deeper = tuple(_changed(way, asked, finetune=_DEEPER) for way in ways)
+    if len(ways) + len(deeper) < 2:
+        return None
     head = dataclasses.replace(config.finetune, unfreeze="none", epochs=0)
-    return Portfolio(
-        Way(head, config.augment), kept, _rungs(epochs, facts.num_train, config.batch_size)
-    )
+    return Portfolio(Way(head, config.augment), ways, deeper)
 
 
-def _way(
-    default: Way,
+def _distinct(ways: list[Way]) -> tuple[Way, ...]:
+    return tuple({(way.finetune, way.augment): way for way in ways}.values())
+
+
+def _changed(
+    way: Way,
     asked: FitConfig,
-    epochs: int,
-    finetune: dict[str, Any],
-    augment: dict[str, Any],
+    finetune: Mapping[str, Any] = MappingProxyType({}),
+    augment: Mapping[str, Any] = MappingProxyType({}),
 ) -> Way:
-    """Returns the default way with some settings changed, except those that the user gave."""
+    """Returns a way with some settings changed, except those that the user gave."""
     finetune = {key: x for key, x in finetune.items() if getattr(asked.finetune, key) is None}
     augment = {key: x for key, x in augment.items() if getattr(asked.augment, key) is None}
-    changed = dataclasses.replace(default.augment, **augment)
+    changed = dataclasses.replace(way.augment, **augment)
     return Way(
-        dataclasses.replace(default.finetune, epochs=epochs, **finetune),
+        dataclasses.replace(way.finetune, **finetune),
         changed,
-        changed != default.augment,
+        way.is_plain or changed != way.augment,
     )
-
-
-def _rungs(epochs: int, num_train: int, batch_size: int) -> tuple[int, int]:
-    """Returns the epochs of a trial in each rung: at least so many that it has enough steps."""
-    steps = math.ceil(num_train / batch_size)
-    first = max(round(_FIRST_SHARE * epochs), math.ceil(_MIN_STEPS / steps))
-    first = min(first, epochs)
-    return first, min(2 * first, epochs)

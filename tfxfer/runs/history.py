@@ -50,7 +50,61 @@ class Epoch:
     seconds: float
 
 
-class History:
+class Epochs:
+    """Epochs, and the best of them.
+
+    Attributes:
+        epochs: The epochs so far.
+        best: The best epoch so far, which may be one from before; None if there is none.
+    """
+
+    def __init__(self, rank: Rank, best: Epoch | None = None) -> None:
+        """Starts without epochs.
+
+        Args:
+            rank: Sort key of an epoch; the greatest is the best.
+            best: The epoch that others must surpass.
+        """
+        self._rank = rank
+        self.epochs: list[Epoch] = []
+        self.best = best
+
+    def restore(self, earlier: Mapping[str, Any]) -> None:
+        """Adds the epochs that `as_json` returned."""
+        for values in earlier["epochs"]:
+            self._append(Epoch(**values))
+        if earlier["best"] is not None:
+            self.best = self.epochs[earlier["best"]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the epochs so far and the index of the best one, JSON-serializable.
+
+        The index is None if none of them is the best.
+        """
+        best = self.epochs.index(self.best) if self.best in self.epochs else None
+        return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
+
+    def add(self, epoch: Epoch, kept: bool = True) -> bool:
+        """Adds an epoch and returns whether it is the best so far.
+
+        Args:
+            epoch: The epoch.
+            kept: Whether its weights are available; otherwise it cannot be the best.
+        """
+        self._append(epoch)
+        if kept and (self.best is None or self._rank_of(epoch) > self._rank_of(self.best)):
+            self.best = epoch
+            return True
+        return False
+
+    def _rank_of(self, epoch: Epoch) -> tuple[float, ...]:
+        return self._rank(epoch.validation_loss, epoch.validation_accuracy)
+
+    def _append(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+
+
+class History(Epochs):
     """The epochs of a run over all its phases, written as they finish."""
 
     def __init__(
@@ -64,48 +118,38 @@ class History:
             rank: Sort key of an epoch; the greatest is the best.
             earlier: The history up to the checkpoint, from `as_json`; None starts a new one.
         """
+        super().__init__(rank)
         self._run = run
-        self._rank = rank
         self._saved = -math.inf
         shutil.rmtree(run.events, ignore_errors=True)
         self._writers = {
             split: tf.summary.create_file_writer(str(run.events / split))
             for split in ("train", "validation")
         }
-        self.epochs: list[Epoch] = []
-        self.best: Epoch | None = None
-        if earlier is None:
-            return
-        for values in earlier["epochs"]:
-            self._append(Epoch(**values))
-        if earlier["best"] is not None:
-            self.best = self.epochs[earlier["best"]]
-        self.save()
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the epochs so far and the index of the best one, JSON-serializable."""
-        best = self.epochs.index(self.best) if self.best else None
-        return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
+        if earlier is not None:
+            self.restore(earlier)
+            self.save()
 
     def add(self, epoch: Epoch, kept: bool = True) -> bool:
-        """Adds an epoch and returns whether it is the best so far.
+        """Adds an epoch and returns whether it is the best so far; see `Epochs.add`.
 
         The files are written at most once a second, and by `save`.
-
-        Args:
-            epoch: The epoch.
-            kept: Whether its weights are available; otherwise it cannot be the best.
         """
-        self._append(epoch)
+        is_best = super().add(epoch, kept)
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
-        if kept and (self.best is None or self._rank_of(epoch) > self._rank_of(self.best)):
-            self.best = epoch
-            return True
-        return False
+        return is_best
 
-    def _rank_of(self, epoch: Epoch) -> tuple[float, ...]:
-        return self._rank(epoch.validation_loss, epoch.validation_accuracy)
+    def adopt(self, others: Epochs) -> None:
+        """Adds the epochs of a trial; its best epoch is that of the run.
+
+        Args:
+            others: Epochs that began with the best one of this history.
+        """
+        for epoch in others.epochs:
+            self._append(epoch)
+        self.best = others.best
+        self.save()
 
     def save(self) -> None:
         """Writes the epochs so far."""
@@ -126,7 +170,7 @@ class History:
             writer.close()
 
     def _append(self, epoch: Epoch) -> None:
-        self.epochs.append(epoch)
+        super()._append(epoch)
         for split, writer in self._writers.items():
             with writer.as_default(step=len(self.epochs)):
                 tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))

@@ -44,6 +44,10 @@ class ActivationSource:
             self._in_memory[name] = self._compute(name) if fits else None
         return self._in_memory[name]
 
+    def release(self, name: str) -> None:
+        """Frees the activations of a split; they are computed again if needed."""
+        self._in_memory.pop(name, None)
+
     def cached_with_views(self, name: str, num_views: int) -> Examples | None:
         """Returns the features of a split and of augmented views of its images.
 

@@ -13,6 +13,7 @@ from tfxfer.data.weighting import evaluation_weights
 from tfxfer.models.objectives import Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
+from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair
 from tfxfer.training.epochs.loop import Batches
@@ -50,7 +51,7 @@ class Phase:
     """A phase that is trained by gradient steps.
 
     Attributes:
-        name: "head", "finetune", or "search" for a trial.
+        name: "head" or "finetune".
         settings: Settings of the phase, all decided.
         augment: Augmentation of the training images.
         patience: Epochs without improvement before early stopping; 0 disables it.
@@ -77,18 +78,21 @@ def train_on_images(
         evaluated: Source of the float32 classifier's outputs.
         checkpoint: Where the phase starts or resumes.
     """
-    phase_training(given, phase, evaluated).run(checkpoint)
+    phase_training(given, phase, evaluated, given.journal).run(checkpoint)
 
 
-def phase_training(given: Materials, phase: Phase, evaluated: ActivationSource) -> PhaseTraining:
+def phase_training(
+    given: Materials, phase: Phase, evaluated: ActivationSource, journal: PhaseJournal
+) -> PhaseTraining:
     """Returns the training on images or, without augmentation, on their frozen activations.
 
     Args:
         given: Materials of the fit; the trainable part of its classifiers is set.
         phase: The phase to train.
         evaluated: Source of the float32 classifier's outputs.
+        journal: Journal of the fit, or of a trial.
     """
-    config, journal, classifiers = given.config, given.journal, given.classifiers
+    config, classifiers = given.config, given.classifiers
     train, whole = given.images["train"], classifiers.trained.model
     objective = classifiers.trained.objective
     source = evaluated

@@ -151,9 +151,11 @@ def _run_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
     clock.lap("head")
     portfolio = fitting.run.plan.portfolio
     if portfolio is not None:
-        start = search(given, portfolio, fitting.run.plan.run, start)
-        fitting = _with_choice(fitting)
+        found = search(given, portfolio, fitting.run.plan.run, start)
+        fitting, start = _with_choice(fitting), found.start
         clock.lap("search")
+        if found.source is not None:
+            return fitting, found.source
     source = finetune(fitting.materials, Trainable.of(fitting.materials.config.finetune), start)
     clock.lap("finetune")
     return fitting, source

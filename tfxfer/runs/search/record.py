@@ -16,7 +16,7 @@ class SearchRecord:
     """What a search chose, and why.
 
     Attributes:
-        way: Name of the way whose whole schedule was trained.
+        way: Name of the way whose weights are kept, or of the default if the search was left out.
         num_trials: Number of trials.
         epochs: Epochs of all trials together.
         reason: Why it was chosen, as a sentence.
@@ -36,10 +36,15 @@ class SearchRecord:
         return cls(**{name: value for name, value in content.items() if name in names})
 
     @property
+    def is_left_out(self) -> bool:
+        """Whether the default was trained without a search."""
+        return not self.num_trials and self.way != HEAD_ALONE
+
+    @property
     def sentence(self) -> str:
         """What was chosen, and why."""
-        if self.way == HEAD_ALONE:
-            return f"{self.reason}. Fine-tuning was left as by default; the head is kept if better."
+        if self.is_left_out:
+            return f"left out, as {self.reason}."
         return f"chose {self.way}: {self.reason}."
 
     def nested_changes(self) -> dict[str, Any]:

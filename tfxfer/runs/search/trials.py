@@ -13,28 +13,28 @@ from tfxfer.system.run_layout import RunDirectory
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One row of `trials.csv`. Losses are those of training, with label smoothing.
+    """One row of `trials.csv`.
 
     Attributes:
         way: Name of the way to fine-tune.
         unfreeze: What it trains: "all", "none" for the head alone, or the first trainable stage.
         learning_rate: Peak learning rate; 0 for the head alone.
         augmentation: The random changes to training images.
-        rung: Number of the rung, from 1; 0 for the head alone, which is not trained.
-        epochs: Epochs of the trial.
-        validation_loss: Validation loss of its best epoch.
+        epochs: Epochs of the trial; 0 for the head alone.
+        best_epoch: Its best epoch; 0 if none is better than the head alone, whose scores follow.
+        validation_loss: Validation loss of its best epoch, after temperature scaling.
         standard_error: Standard error of that loss.
         accuracy: Validation accuracy of that epoch, in [0, 1].
         seconds: Duration.
-        kept: "yes" if it was trained on or chosen, "no" if it was dropped, empty until then.
+        kept: "yes" if it was chosen, "no" if not, empty until then.
     """
 
     way: str
     unfreeze: str
     learning_rate: float
     augmentation: str
-    rung: int
     epochs: int
+    best_epoch: int
     validation_loss: float
     standard_error: float
     accuracy: float

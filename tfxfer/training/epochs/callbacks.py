@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from tfxfer.errors import DivergenceError
-from tfxfer.runs.history import Epoch, History
-from tfxfer.runs.journal import Journal
+from tfxfer.runs.history import Epoch, Epochs
+from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.system.progress import Pace, Progress, readable_seconds
 from tfxfer.training.epochs.state import training_state
 from tfxfer.training.logistic_regression import Iteration, Solution
@@ -48,7 +48,7 @@ class PhaseRecorder(keras.callbacks.Callback):
     come after it.
 
     Args:
-        history: History of the run.
+        history: History of the run, or of a trial.
         course: Length of the phase.
         validate: Returns the current loss and accuracy on validation.
         keep_best: Called after each epoch that is the best of the run so far.
@@ -57,7 +57,7 @@ class PhaseRecorder(keras.callbacks.Callback):
 
     def __init__(
         self,
-        history: History,
+        history: Epochs,
         course: Course,
         validate: Callable[[], tuple[float, float]],
         keep_best: Callable[[], None],
@@ -206,7 +206,7 @@ class Checkpointing(keras.callbacks.Callback):
 
     def __init__(
         self,
-        journal: Journal,
+        journal: PhaseJournal,
         first_step: int,
         wait: Callable[[], int],
         more: Callable[[], Mapping[str, list[np.ndarray]]] = dict,

@@ -18,6 +18,7 @@ from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.budget import affordable_epochs
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
+from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.system.files import replacing
 from tfxfer.training.epochs.averaging import NoAverage, WeightAverage
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
@@ -40,7 +41,7 @@ class PhaseTraining:
     """The training of one phase of a run.
 
     Attributes:
-        journal: Journal of the run; afterwards `journal.best` has the best weights.
+        journal: Journal of the run, or of a trial; afterwards `journal.best` has the best weights.
         config: Settings of the run.
         name: Name of the phase: "head", "finetune" or "pretrain".
         phase: Settings of the phase, all decided.
@@ -57,7 +58,7 @@ class PhaseTraining:
         patience: Epochs without improvement before early stopping; 0 disables it.
     """
 
-    journal: Journal
+    journal: PhaseJournal
     config: DecidedRun
     name: str
     phase: GradientPhase
@@ -153,7 +154,7 @@ class PhaseTraining:
         """Returns the training shortened to the epochs and steps that fit into the time budget."""
         sizes = self.journal.notes.sizes
         if self.name not in sizes:
-            sizes[self.name] = self.affordable()
+            sizes[self.name] = self.affordable(self.phase.epochs)
         size = sizes[self.name]
         if size == PhaseSize(self.phase.epochs, self.batches.steps):
             return self
@@ -165,12 +166,15 @@ class PhaseTraining:
             batches=dataclasses.replace(self.batches, steps=size.steps),
         )
 
-    def affordable(self) -> PhaseSize:
+    def affordable(self, epochs: int) -> PhaseSize:
         """Returns how many epochs and steps fit into the remaining time.
 
         Times a few steps and restores the state before them.
+
+        Args:
+            epochs: Maximum number of epochs.
         """
-        view, epochs, budget = self.view, self.phase.epochs, self.journal.budget
+        view, budget = self.view, self.journal.budget
         before = training_state(view)
         ends: list[float] = []
         clock = keras.callbacks.LambdaCallback(

@@ -1,36 +1,36 @@
-"""One trial: a short, complete schedule from the head that the finetune phase starts with."""
+"""One trial of a search: a whole finetune phase, from the head that every trial starts with."""
 
 import dataclasses
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.errors import DivergenceError
+from tfxfer.evaluation.calibration import apply_temperature, fit_temperature
+from tfxfer.evaluation.metrics import example_losses
 from tfxfer.planning.portfolio import Way
-from tfxfer.runs.journal import Journal
+from tfxfer.runs.checkpoints import Checkpoint
+from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import HEAD_ALONE
-from tfxfer.system.progress import Progress
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
-from tfxfer.training.epochs.loop import run_epochs
 from tfxfer.training.epochs.state import restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.finetune_phase import finetune_phase
 from tfxfer.training.phases import Materials, phase_training
-from tfxfer.training.search.halving import Trial
+from tfxfer.training.search.choosing import Trial
 
 
 @dataclass(frozen=True)
 class Start:
-    """The state in which every trial starts, which is also that of the finetune phase.
+    """The state in which every trial starts.
 
     Attributes:
-        weights: The weights of the whole classifier: the best so far.
+        weights: The weights of the whole classifier after the head phase.
         head: Initial weights of the head; None takes those of `weights`.
         generators: States of the random generators.
     """
@@ -54,7 +54,7 @@ class Laboratory:
     _sources: dict[Trainable, ActivationSource] = field(default_factory=dict)
 
     def restore(self) -> None:
-        """Loads the best weights and the generators' states into the classifiers."""
+        """Loads the initial weights and the generators' states into the classifiers."""
         classifiers = self.given.classifiers
         model = classifiers.trained.model
         model.set_weights(self.start.weights)
@@ -65,48 +65,55 @@ class Laboratory:
         """Returns the scores of the head without fine-tuning.
 
         Args:
-            way: The way whose frozen activations are used; they are kept for its trials.
+            way: The way whose frozen activations are used; they are kept for its trial.
         """
-        start = time.perf_counter()
         self.restore()
-        losses, accuracy = self._scores(self._source(way))
-        return Trial(HEAD_ALONE, 0, 0, losses, accuracy, _since(start))
+        losses, accuracy = self._scores(self.source(way))
+        return Trial(HEAD_ALONE, 0, 0, losses, accuracy, 0.0)
 
-    def training(self, way: Way, epochs: int) -> PhaseTraining:
+    def training(self, way: Way, journal: TrialJournal) -> PhaseTraining:
         """Returns the training of a way, at its start."""
         self.restore()
-        source = self._source(way)
+        source = self.source(way)
         if self.start.head is not None:
             self.given.classifiers.trained.head.set_weights(self.start.head)
         classifier = self.given.classifiers.trained
-        phase = finetune_phase("search", classifier, way.schedule(epochs), way.augment)
-        return phase_training(self.given, phase, source)
+        phase = finetune_phase("finetune", classifier, way.finetune, way.augment)
+        return phase_training(self.given, phase, source, journal)
 
-    def run(self, way: Way, rung: int, epochs: int) -> Trial:
-        """Trains a way for some epochs and returns how good its best epoch is.
+    def run(self, way: Way, journal: TrialJournal, checkpoint: Checkpoint, head: Trial) -> Trial:
+        """Trains the remaining epochs of a way and returns how good its best one is.
+
+        Args:
+            way: The way.
+            journal: Journal of the trial; it has the weights of the best epoch afterwards.
+            checkpoint: Where the trial starts or resumes.
+            head: The head alone, whose scores are those of a way without a better epoch.
 
         Raises:
             InterruptionError: A signal was received.
         """
-        start = time.perf_counter()
-        training, source = self.training(way, epochs), self._source(way)
-        journal, average = self.given.journal, training.new_average()
+        training, source = self.training(way, journal), self.source(way)
+        epochs = journal.history.epochs
+        try:
+            training.run(checkpoint)
+        except DivergenceError as error:
+            journal.say(f"note: {error}")
+            journal.best = None
+            losses = np.full(len(head.losses), math.inf)
+            return Trial(way.name, len(epochs), 0, losses, 0.0, _seconds(journal))
+        finally:
+            source.release("train")
+        best = journal.history.best
+        if journal.best is None or best is None:
+            losses, accuracy, number = head.losses, head.accuracy, 0
+        else:
+            self.given.classifiers.trained.model.set_weights(journal.best.arrays)
+            losses, accuracy = self._scores(source)
+            number = best.epoch
+        return Trial(way.name, len(epochs), number, losses, accuracy, _seconds(journal))
 
-        def scores() -> tuple[npt.NDArray[np.float64], float]:
-            with average.applied():
-                return self._scores(source)
-
-        with Progress(f"search: {way.name}, step", epochs * training.batches.steps) as progress:
-            recorder = _Recorder(journal, scores, progress)
-            with journal.interruptions.deferred():
-                run_epochs(training.view, training.batches, [average, recorder], epochs=epochs)
-        journal.interruptions.check()
-        losses, accuracy = recorder.best
-        if not losses.size:
-            losses = np.full(len(source.images["validation"]), math.inf)
-        return Trial(way.name, rung, epochs, losses, accuracy, _since(start))
-
-    def _source(self, way: Way) -> ActivationSource:
+    def source(self, way: Way) -> ActivationSource:
         """Makes the part that a way trains trainable, and returns the outputs' source.
 
         The activations of its frozen part are computed once, while that has its initial weights.
@@ -120,52 +127,26 @@ class Laboratory:
         return self._sources[trainable]
 
     def _scores(self, source: ActivationSource) -> tuple[npt.NDArray[np.float64], float]:
-        """Returns the weighted loss of each validation example, and the accuracy."""
+        """Returns the weighted loss of each validation example, and the accuracy.
+
+        The loss is that after temperature scaling: without it a few overconfident errors, which
+        calibration would mend, hide that there are fewer of them (measured).
+        """
         given = self.given
         given.classifiers.update_exact()
         objective, weights = given.classifiers.trained.objective, given.evaluation_weights()
         predictor = source.predictor("validation")
-        logits, labels = predictor.outputs(), predictor.labels
-        losses = objective.losses(logits, labels, given.config.label_smoothing)
+        labels = predictor.labels
+        probabilities = objective.activate(predictor.outputs())
+        scaled = apply_temperature(probabilities, fit_temperature(probabilities, labels))
+        losses = example_losses(scaled, labels)
         if weights is not None:
             losses = losses * (weights / weights.mean(dtype=np.float64))
-        return losses, objective.metric(logits, labels, weights)
+        return losses, objective.metric(probabilities, labels, weights)
 
 
-class _Recorder(keras.callbacks.Callback):
-    """Keeps the scores of the epoch with the lowest validation loss.
-
-    Training ends where it diverges, on a signal, or when the time budget is exhausted.
-    """
-
-    def __init__(self, journal: Journal, scores: Any, progress: Progress) -> None:
-        super().__init__()
-        self.best: tuple[npt.NDArray[np.float64], float] = (np.empty(0), 0.0)
-        self._journal = journal
-        self._scores = scores
-        self._progress = progress
-        self._steps = 0
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Shows the progress, and ends training where it cannot go on."""
-        self._steps += 1
-        self._progress.update(self._steps)
-        self._journal.interruptions.check()
-        if not math.isfinite((logs or {}).get("loss", 0.0)) or self._journal.budget.is_exhausted:
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Evaluates the epoch."""
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
-            return
-        losses, accuracy = self._scores()
-        loss = losses.mean()
-        if math.isfinite(loss) and (not self.best[0].size or loss < self.best[0].mean()):
-            self.best = losses, accuracy
-
-
-def _since(start: float) -> float:
-    return round(time.perf_counter() - start, 3)
+def _seconds(journal: TrialJournal) -> float:
+    return round(sum(epoch.seconds for epoch in journal.history.epochs), 3)
 
 
 def trials_as_state(

@@ -1,0 +1,139 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.portfolio import make_portfolio
+from tfxfer.training.search.choosing import (
+    Trial,
+    choose,
+    is_better,
+    leader,
+    next_way,
+    standard_error,
+)
+
+FACTS = Facts(500, 200, 5, 1280, 300, True, 224, 32, "block_13", "imagenet")
+ASKED = FitConfig(effort="standard")
+PORTFOLIO = make_portfolio(decide(ASKED, FACTS), ASKED, FACTS)
+NAMES = [way.name for way in PORTFOLIO.ways]
+DEEPER = [way.name for way in PORTFOLIO.deeper]
+NOISE = np.random.default_rng(0).normal(size=100)
+
+
+def trial(way, loss, spread=0.01, accuracy=0.9):
+    """Returns a trial with a mean loss, and noise of its own with a mean of zero."""
+    own = np.roll(NOISE, len(way) * 7)
+    return Trial(way, 10, 8, loss + spread * (own - own.mean()), accuracy, 1.0)
+
+
+def after(*losses, deeper=None):
+    """Returns the trials of a head with loss 1, of the first ways, and of one that is deeper."""
+    head = dataclasses.replace(trial("head alone", 1.0), epochs=0, best_epoch=0)
+    ways = [*NAMES, deeper] if deeper else NAMES
+    return [head, *map(trial, ways, losses)]
+
+
+def diverged(way):
+    return Trial(way, 1, 0, np.full(100, math.inf), 0.0, 1.0)
+
+
+def test_the_standard_error_is_that_of_the_mean():
+    draws = np.random.default_rng(1).normal(scale=2.0, size=(20_000, 25))
+    errors = [standard_error(values) for values in draws[:500]]
+    assert np.mean(errors) == pytest.approx(draws.mean(axis=1).std(), rel=0.02)
+    assert standard_error(np.array([3.0])) == 0
+
+
+def test_what_is_better_must_gain_more_than_half_the_error_of_the_gain():
+    losses = np.array([1.0, 2.0, 3.0, 4.0])
+    simple = Trial("simple", 1, 1, losses, 0.5, 1.0)
+
+    def gaining(*gains):
+        return dataclasses.replace(simple, losses=losses - np.array(gains))
+
+    # The losses differ widely between images, the gains do not: pairs tell what means do not.
+    assert is_better(gaining(0.1, 0.1, 0.1, 0.1), simple)
+    assert not is_better(gaining(-0.1, -0.1, -0.1, -0.1), simple)
+    # A mean of 0.25 with a standard error of 0.51, then of 0.49.
+    for error, expected in ((0.51, False), (0.49, True)):
+        spread = math.sqrt(3) * error
+        gains = (0.25 + spread, 0.25 - spread, 0.25 + spread, 0.25 - spread)
+        assert is_better(gaining(*gains), simple) is expected
+    assert not is_better(gaining(*[-math.inf] * 4), simple)
+
+
+def test_every_way_is_tried_in_its_order():
+    for number, way in enumerate(PORTFOLIO.ways):
+        assert next_way(PORTFOLIO, after(*[0.1, 0.1][:number])) is way
+    assert next_way(PORTFOLIO, after(0.1, 0.1)) is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "place"), [((0.3, 0.5), 0), ((0.5, 0.3), 1), ((1.5, 1.5), 0)], ids=str
+)
+def test_where_much_is_left_to_gain_all_is_trained_with_the_better_augmentation(losses, place):
+    assert next_way(PORTFOLIO, after(*losses)) is PORTFOLIO.deeper[place]
+    trials = after(*losses, 0.4, deeper=DEEPER[place])
+    assert next_way(PORTFOLIO, trials) is None
+    flat = dataclasses.replace(PORTFOLIO, deeper=())
+    assert next_way(flat, after(*losses)) is None
+
+
+def test_the_default_leads_unless_the_head_is_better_beyond_the_noise():
+    assert leader(after(1.0001)).way == NAMES[0]
+    assert leader(after(1.1)).way == "head alone"
+    head, default = after(1.0001)
+    assert leader([head, dataclasses.replace(default, best_epoch=0)]) is head
+
+
+def test_another_way_leads_if_it_is_better_beyond_the_noise():
+    trials = after(0.5, 0.49999, 0.4, deeper=DEEPER[0])
+    assert [leader(trials[: number + 1]).way for number in range(4)] == [
+        *("head alone", NAMES[0], NAMES[0], DEEPER[0]),
+    ]
+
+
+def test_the_reason_of_the_choice_has_its_figures():
+    choice = choose(PORTFOLIO, after(0.5, 0.3, 0.6, deeper=DEEPER[1]))
+    assert choice.way is PORTFOLIO.ways[1]
+    assert "0.3000" in choice.reason
+    assert "0.7000" in choice.reason
+    assert f"over {NAMES[0]}" in choice.reason
+    assert choose(PORTFOLIO, after(0.9, 0.8, 0.3, deeper=DEEPER[1])).way is PORTFOLIO.deeper[1]
+
+
+def test_where_no_way_is_better_the_head_alone_is_kept():
+    choice = choose(PORTFOLIO, after(1.1, 1.05))
+    assert choice.way is None
+    assert NAMES[1] in choice.reason
+    assert "0.0500" in choice.reason
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_leader_at_the_ceiling_ends_the_search(place):
+    trials = after(0.5)[: place + 1]
+    at_ceiling = dataclasses.replace(trials[-1], losses=np.full(100, 0.005), accuracy=1.0)
+    assert next_way(PORTFOLIO, [*trials[:-1], at_ceiling]) is None
+    choice = choose(PORTFOLIO, [*trials[:-1], at_ceiling])
+    assert choice.way is (PORTFOLIO.ways[0] if place else None)
+    assert "all validation images" in choice.reason
+    for almost in ({"accuracy": 0.99}, {"losses": np.full(100, 0.02)}):
+        others = [*trials[:-1], dataclasses.replace(at_ceiling, **almost)]
+        assert next_way(PORTFOLIO, others) is PORTFOLIO.ways[place]
+
+
+def test_a_way_that_diverged_is_never_chosen():
+    trials = [*after(0.9), diverged(NAMES[1])]
+    assert choose(PORTFOLIO, trials).way is PORTFOLIO.ways[0]
+    assert math.isnan(trials[-1].error)
+    only = [*after(), *map(diverged, NAMES)]
+    assert choose(PORTFOLIO, only).way is None
+    assert next_way(PORTFOLIO, only) is PORTFOLIO.deeper[0]
+
+
+def test_a_search_that_ran_out_of_time_before_its_first_way_keeps_the_head():
+    assert choose(PORTFOLIO, after()).way is None

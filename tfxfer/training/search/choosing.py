@@ -1,0 +1,174 @@
+"""Which way to fine-tune comes next in a search, and which one is chosen.
+
+Pure functions of the trials so far, so that a resumed search continues as an uninterrupted one.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.planning.portfolio import Portfolio, Way
+
+# A way is better than another if it lowers the loss by more than this many standard errors. None
+# would leave the choice to noise, one keeps the head where fine-tuning helps (measured).
+_STANDARD_ERRORS = 0.5
+
+# Much is left to gain above this validation loss. Training all of the backbone then does better
+# than the last resolution alone, and below it does not (measured on five sets and two networks).
+_MUCH_TO_GAIN = 0.25
+
+# With all of validation right and a loss below this there is nothing to gain that could be seen.
+_CEILING_LOSS = 0.01
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
+class Trial:
+    """A way to fine-tune that was tried for its whole schedule.
+
+    Attributes:
+        way: Name of the way.
+        epochs: Epochs of the trial; 0 for the head alone.
+        best_epoch: The epoch whose weights are kept; 0 if none is better than the head alone.
+        losses: Loss of each validation example with these weights after temperature scaling, times
+            its weight, (num_examples,); infinite if the training diverged.
+        accuracy: Validation accuracy with these weights, in [0, 1].
+        seconds: Duration of its epochs.
+    """
+
+    way: str
+    epochs: int
+    best_epoch: int
+    losses: npt.NDArray[np.float64]
+    accuracy: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """The validation loss after temperature scaling."""
+        return float(self.losses.mean())
+
+    @property
+    def error(self) -> float:
+        """Standard error of that loss; NaN if the training diverged."""
+        return standard_error(self.losses) if math.isfinite(self.loss) else math.nan
+
+    @property
+    def is_at_ceiling(self) -> bool:
+        """Whether nothing is left to gain."""
+        return self.accuracy == 1 and self.loss < _CEILING_LOSS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The end of a search.
+
+    Attributes:
+        way: The way that is chosen; None if none is better than the head alone.
+        reason: Why, as a clause.
+    """
+
+    way: Way | None
+    reason: str
+
+
+def standard_error(values: npt.NDArray[np.float64]) -> float:
+    """Returns the standard error of the mean of values, (num_examples,); 0 for a single one.
+
+    Examples:
+        >>> standard_error(np.array([0.0, 2.0]))
+        1.0
+    """
+    if len(values) < 2:
+        return 0.0
+    return float(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def is_better(trial: Trial, other: Trial) -> bool:
+    """Tells whether a trial is better than another one beyond the noise of validation.
+
+    The mean difference of the losses of each image must exceed half of its standard error. Both
+    ways are tried on the same images, so their difference has far less noise than either loss. The
+    one-standard-error rule of Breiman et al. (1984, Classification and Regression Trees, section
+    3.4.3) is stricter: its simpler model is also cheaper to use, while here all cost the same.
+    """
+    if not math.isfinite(trial.loss):
+        return False
+    gains = other.losses - trial.losses
+    return float(gains.mean()) > _STANDARD_ERRORS * standard_error(gains)
+
+
+def leader(trials: Sequence[Trial]) -> Trial:
+    """Returns the trial that leads.
+
+    The default leads unless the head alone is better; another way must be better than the leader
+    before it.
+
+    Args:
+        trials: The head alone, the default, then other ways in their order.
+    """
+    best = trials[0]
+    for place, trial in enumerate(trials[1:]):
+        is_default = place == 0 and trial.best_epoch > 0 and not is_better(best, trial)
+        if is_default or is_better(trial, best):
+            best = trial
+    return best
+
+
+def next_way(portfolio: Portfolio, trials: Sequence[Trial]) -> Way | None:
+    """Returns the way to try next; None if the search is over.
+
+    Args:
+        portfolio: The portfolio; the trials are in the order of its ways.
+        trials: The trials so far, the head alone first.
+    """
+    best, num_tried = leader(trials), len(trials) - 1
+    if best.is_at_ceiling:
+        return None
+    if num_tried < len(portfolio.ways):
+        return portfolio.ways[num_tried]
+    if num_tried > len(portfolio.ways) or not portfolio.deeper or best.loss < _MUCH_TO_GAIN:
+        return None
+    names = [way.name for way in portfolio.ways]
+    return portfolio.deeper[names.index(best.way) if best.way in names else 0]
+
+
+def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
+    """Returns the choice among the trials, the head alone first."""
+    head, *others = trials
+    chosen = leader(trials)
+    if chosen is head:
+        return Choice(None, _why_none(head, others))
+    reason = (
+        f"its validation loss of {chosen.loss:.4f} gains {_gain(chosen, head)} over the head alone"
+    )
+    if chosen.is_at_ceiling:
+        reason += ", and all validation images are classified correctly"
+    for other in others:
+        if other is not chosen and other.best_epoch:
+            reason += f"; {_gain(chosen, other)} over {other.way}"
+    return Choice(next(way for way in portfolio.all_ways if way.name == chosen.way), reason)
+
+
+def _why_none(head: Trial, others: Sequence[Trial]) -> str:
+    """Returns why the head alone is kept."""
+    if head.is_at_ceiling:
+        return (
+            f"it already classifies all validation images correctly, with a loss of {head.loss:.4f}"
+        )
+    found = [trial for trial in others if trial.best_epoch]
+    if not found:
+        return "no epoch of fine-tuning has a better validation accuracy"
+    lowest = min(found, key=lambda trial: trial.loss)
+    return (
+        f"its validation loss of {head.loss:.4f} gains {_gain(head, lowest)} over the best way to "
+        f"fine-tune, {lowest.way}"
+    )
+
+
+def _gain(trial: Trial, other: Trial) -> str:
+    """Returns by how much the loss of a trial is lower than another's, with its standard error."""
+    gains = other.losses - trial.losses
+    return f"{gains.mean():.4f} (standard error {standard_error(gains):.4f})"
