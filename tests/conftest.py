@@ -76,6 +76,7 @@ def small_config(data, weights, directory, **settings):
         weights=str(weights),
         image_size=32,
         batch_size=8,
+        effort="quick",
         runs_dir=str(directory / "runs"),
         export_dir=str(directory / "saved_models"),
     ).with_settings(settings)

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -10,7 +11,9 @@ from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.models.layers import leaf_layers
+from tfxfer.planning.description import describe_search
 from tfxfer.planning.plan import make_plan
+from tfxfer.planning.portfolio import Way
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.runs.directory import start_run
 
@@ -119,13 +122,15 @@ def test_the_plan_says_how_a_head_is_solved(tmp_path):
 def test_the_plan_of_a_search_has_its_ways_and_what_they_cost(pictures, weights_file, tmp_path):
     plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="standard"))
     text = plan.describe(plan.build_classifier("none"))
-    rows = text[text.index("\nsearch  ") :].splitlines()[1:6]
-    assert "at most 30 epochs" in rows[0]
-    assert [row.strip().partition(" (")[0] for row in rows[1:4]] == [
-        *("head alone", "block_2 at 0.0003", "block_2 at 0.0003, no shift or zoom"),
+    rows = text[text.index("\nsearch  ") :].splitlines()[1:5]
+    assert "at most 20 epochs" in rows[0]
+    assert [row.strip().partition(" (")[0] for row in rows[1:]] == [
+        *("head alone", "all at 0.0001", "all at 0.0001, no shift or zoom"),
     ]
-    assert "all at 0.0003, layer decay 0.9 (10 epochs" in rows[4]
-    plan = make_plan(small_config(pictures, weights_file, tmp_path))
+    deeper = Way(plan.config.finetune, plan.config.augment)
+    text = "\n".join(describe_search(dataclasses.replace(plan.portfolio, deeper=(deeper,))))
+    assert "much left to gain: all at 0.0001 (10 epochs" in text
+    plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="quick"))
     assert plan.portfolio is None
     assert "\nsearch" not in plan.describe(plan.build_classifier("none"))
 

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune, DecidedFit
-from tfxfer.config.schema import FitConfig
+from tfxfer.config.schema import AugmentConfig, FinetuneConfig, FitConfig
 from tfxfer.planning.defaults import MANY_IMAGES, Facts
 from tfxfer.runs.search.record import HEAD_ALONE
 
-# On images that look unlike photographs, lower learning rates for earlier stages do about as well as
-# the better of two learning rates for all of them (measured). The decay is AutoGluon's.
+# On images that look unlike photographs, lower learning rates for earlier stages do about as well
+# as the better of two learning rates for all of them (measured). The decay is AutoGluon's.
 _DEEPER = {"unfreeze": "all", "learning_rate": 3e-4, "layer_decay": 0.9}
 
 _NO_GEOMETRY = {"shift": 0.0, "zoom": 0.0, "rotation": 0.0}
@@ -126,11 +126,20 @@ def _changed(
     augment: Mapping[str, Any] = MappingProxyType({}),
 ) -> Way:
     """Returns a way with some settings changed, except those that the user gave."""
-    finetune = {key: x for key, x in finetune.items() if getattr(asked.finetune, key) is None}
-    augment = {key: x for key, x in augment.items() if getattr(asked.augment, key) is None}
+    finetune = _without_given(finetune, asked.finetune, FinetuneConfig())
+    augment = _without_given(augment, asked.augment, AugmentConfig())
     changed = dataclasses.replace(way.augment, **augment)
     return Way(
         dataclasses.replace(way.finetune, **finetune),
         changed,
         way.is_plain or changed != way.augment,
     )
+
+
+def _without_given(
+    changes: Mapping[str, Any], asked: FinetuneConfig | AugmentConfig, unset: Any
+) -> dict[str, Any]:
+    """Returns the changes of settings that the user left as they are by default."""
+    return {
+        key: value for key, value in changes.items() if getattr(asked, key) == getattr(unset, key)
+    }
