@@ -1,10 +1,13 @@
 """Fixtures: small image data and a small backbone."""
 
 import io
+import os
+import pickle
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from filelock import FileLock
 from PIL import Image
 from small_network import SMALL
 
@@ -94,6 +97,27 @@ def trained_alone(config, say=lambda _: None, **settings):
         return train(plan, interruptions, say)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Returns what a function makes in a folder; of several processes one makes it for all.
+
+    Tests read it alone: what they change, they copy.
+    """
+    apart = "PYTEST_XDIST_WORKER" not in os.environ
+    base = tmp_path_factory.getbasetemp()
+    root = base if apart else base.parent
+
+    def made(name, make):
+        folder, done = root / f"{name}0", root / f"{name}.pickle"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir()
+                done.write_bytes(pickle.dumps(make(folder)))
+            return pickle.loads(done.read_bytes())
+
+    return made
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_directory(tmp_path_factory):
     """Gives the tests a cache of their own."""
@@ -103,12 +127,15 @@ def cache_directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
+def pictures(made_once):
     """A folder of images with `train` (7 of each color), `validation` (3) and `test` (4)."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for seed, (split, count) in enumerate({"train": 7, "validation": 3, "test": 4}.items()):
-        write_pictures(folder / split, count, seed=seed)
-    return folder
+
+    def make(folder):
+        for seed, (split, count) in enumerate({"train": 7, "validation": 3, "test": 4}.items()):
+            write_pictures(folder / split, count, seed=seed)
+        return folder
+
+    return made_once("pictures", make)
 
 
 def write_weights(name, image_size, path):
@@ -142,22 +169,25 @@ def write_weights(name, image_size, path):
 
 
 @pytest.fixture(scope="session")
-def weights_file(tmp_path_factory):
+def weights_file(made_once):
     """Weights of the small backbone."""
-    path = tmp_path_factory.mktemp("weights") / "small.weights.h5"
-    return write_weights(SMALL_BACKBONE, 32, path)
+    return made_once(
+        "weights", lambda folder: write_weights(SMALL_BACKBONE, 32, folder / "small.weights.h5")
+    )
 
 
 @pytest.fixture(scope="session")
-def finished(pictures, weights_file, tmp_path_factory):
-    """A finished run of both phases on the images, with all its files."""
+def finished(pictures, weights_file, made_once):
+    """A finished run of both phases on the images, with all its files, and what it said."""
     from tfxfer.api.fit import fit
 
-    directory = tmp_path_factory.mktemp("finished")
-    settings = {"run": "colors", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
-    config = small_config(pictures, weights_file, directory, **settings)
-    lines = []
-    return fit(config, say=lines.append), lines
+    def make(directory):
+        settings = {"run": "colors", "head": {"epochs": 3}, "finetune": {"epochs": 2}}
+        config = small_config(pictures, weights_file, directory, **settings)
+        lines = []
+        return fit(config, say=lines.append), lines
+
+    return made_once("finished", make)
 
 
 @pytest.fixture(scope="session")

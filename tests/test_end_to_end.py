@@ -74,6 +74,7 @@ def test_the_readme_names_the_commands_that_ci_and_newcomers_run():
     assert test.endswith("scripts/test")
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_plan_of_the_python_function(pictures, tmp_path):
     options = {"data": pictures, "backbone": BUNDLED, "image-size": 32, "runs-dir": tmp_path}
     arguments = [str(part) for name, value in options.items() for part in (f"--{name}", value)]

@@ -18,9 +18,15 @@ from tfxfer.evaluation.scoring import score
 from tfxfer.inference.loading import load
 
 
-def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
+@pytest.fixture(scope="module")
+def evaluated(finished):
+    """The finished run, evaluated on its own test split."""
     result, _ = finished
-    evaluation = evaluate(result.run, batch_size=5)
+    return evaluate(result.run, batch_size=5)
+
+
+def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished, evaluated):
+    result, evaluation = finished[0], evaluated
     assert evaluation.split == "test"
     assert evaluation.num_examples == 12
     assert evaluation.accuracy == result.metrics["test"]["accuracy"]
@@ -28,9 +34,12 @@ def test_a_run_is_evaluated_on_its_own_test_split_as_fit_did(finished):
     assert evaluation.loss == pytest.approx(result.metrics["test"]["loss"], abs=1e-5)
 
 
-def test_all_splits_together_hold_every_image_once(finished):
+def test_all_splits_hold_every_image_once_and_say_how_many_were_trained_on(finished):
     result, _ = finished
-    assert evaluate(result.run, split="all").num_examples == 21 + 9 + 12
+    evaluation = evaluate(result.run, split="all")
+    assert evaluation.num_examples == 21 + 9 + 12
+    assert " 21 of these 42 images" in evaluation.describe()
+    assert " 21 of these 42 images" in evaluation.as_json()["notes"][-1]
 
 
 def test_a_file_is_evaluated_on_data_that_are_named(finished, pictures):
@@ -92,9 +101,8 @@ def test_a_split_that_is_not_there_is_named(finished, pictures, tmp_path):
     assert evaluate(result.run, data=str(folder)).split == "validation"
 
 
-def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, pictures):
-    result, _ = finished
-    run = evaluate(result.run, batch_size=5)
+def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, evaluated, pictures):
+    result, run = finished[0], evaluated
     file = evaluate(result.model, data=str(pictures))
     served = evaluate(result.export, data=str(pictures), batch_size=7)
     newest = evaluate(result.export.parent, data=str(pictures))
@@ -108,9 +116,8 @@ def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, pictures)
     assert run.classes.support.tolist() == [4, 4, 4]
 
 
-def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(finished):
-    result, _ = finished
-    evaluation = evaluate(result.run)
+def test_everything_is_in_the_json_and_the_accuracy_in_its_interval(evaluated):
+    evaluation = evaluated
     content = json.loads(json.dumps(evaluation.as_json()))
     assert content["accuracy"] == evaluation.accuracy
     assert content["top_5_accuracy"] is None  # of three classes
@@ -172,13 +179,6 @@ def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):
     assert "trained on" in told.output
     with pytest.raises(UsageError, match=r"'coin'.* 'test'.*--split all"):
         evaluate(tmp_path / "model.keras", data=str(data), split="test")
-
-
-def test_all_says_how_much_of_it_was_trained_on(finished):
-    result, _ = finished
-    evaluation = evaluate(result.run, split="all")
-    assert " 21 of these 42 images" in evaluation.describe()
-    assert " 21 of these 42 images" in evaluation.as_json()["notes"][-1]
 
 
 @pytest.mark.slow

@@ -52,16 +52,6 @@ def whole_versions(directory):
     return [path.name for path in paths]
 
 
-def test_a_run_is_exported_again_beside_its_first_version(finished, tmp_path):
-    result, _ = finished
-    shutil.copytree(result.export.parent, tmp_path / "colors")
-    version = export(result.run, export_dir=str(tmp_path))
-    assert version == tmp_path / "colors" / "2"
-    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
-    assert facts["test"] == result.metrics["test"]
-    assert whole_versions(tmp_path / "colors") == ["1", "2"]
-
-
 @pytest.mark.slow
 def test_all_versions_but_the_newest_few_are_removed(finished, tmp_path):
     result, _ = finished

@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import COLORS, small_config
+from conftest import COLORS, SMALL_BACKBONE, small_config
 
 from tfxfer.api.fit import fit
 from tfxfer.api.pretrain import describe_plan, pretrain
@@ -162,7 +162,8 @@ def test_a_killed_pretraining_resumes_to_the_same_result(pretrained, pictures, t
 
 
 def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_path, monkeypatch):
-    arguments = settings(pictures, tmp_path, epochs=1)
+    small = {"backbone": SMALL_BACKBONE, "image_size": 32}
+    arguments = settings(pictures, tmp_path, epochs=1, **small)
 
     def interrupted(*_):
         raise KeyboardInterrupt

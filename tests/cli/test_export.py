@@ -1,17 +1,21 @@
 """What `export` publishes and writes."""
 
+import json
 import shutil
 
+import tensorflow as tf
 from command_line import run
 
 from tfxfer.exporting.clients import how_to_serve
 
 
-def test_export_publishes_a_version_and_says_how_to_serve_it(finished, tmp_path):
+def test_export_publishes_a_version_beside_the_first_and_says_how_to_serve_it(finished, tmp_path):
     done, _ = finished
+    shutil.copytree(done.export, tmp_path / "mine" / "1")
     result = run("export", done.run, "--export-dir", tmp_path, "--name", "mine")
     assert result.exit_code == 0, result.output
-    version = tmp_path / "mine" / "1"
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"1", "2"}
+    version = tmp_path / "mine" / "2"
     assert result.output.startswith(f"Published '{version}'.\n")
     assert how_to_serve(version) in result.output
     assert {path.name for path in version.iterdir()} == {
@@ -20,6 +24,14 @@ def test_export_publishes_a_version_and_says_how_to_serve_it(finished, tmp_path)
         "fingerprint.pb",
         "saved_model.pb",
         "variables",
+    }
+    assert (version / "assets.extra" / "request.json").is_file()
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    assert facts["test"] == done.metrics["test"]
+    assert set(tf.saved_model.load(str(version)).signatures) == {
+        "serving_default",
+        "pixels",
+        "features",
     }
 
 

@@ -67,7 +67,7 @@ def evidence(color, quarter, decoy):
 @pytest.mark.parametrize(
     "name",
     [
-        "mobilenetv2",
+        "mobilenet_025",
         # Five seconds each: of 24 images, three passes through some billion products an image.
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "vgg16")),
     ],

@@ -32,11 +32,13 @@ def rewrite(export, directory, name, change):
     tf.saved_model.save(module, str(directory), signatures)
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_as_the_model_passes(finished, trained, files):
     result, _ = finished
     check(result.export, trained.model, files)
 
 
+@pytest.mark.slow
 def test_an_export_of_other_weights_is_refused(finished, trained, files):
     result, _ = finished
     other = keras.models.clone_model(trained.model)
@@ -84,6 +86,7 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
         check(tmp_path / "1", model, files)
 
 
+@pytest.mark.slow
 def test_what_plain_tensorflow_cannot_load_is_refused(finished, trained, files, tmp_path):
     result, _ = finished
     (tmp_path / "saved_model.pb").write_bytes((result.export / "saved_model.pb").read_bytes())

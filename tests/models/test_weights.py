@@ -109,6 +109,7 @@ def test_efficientnet_divides_by_the_standard_deviation_the_published_file_has(t
     np.testing.assert_allclose(first_layers(again, image), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_efficientnet_computes_what_keras_makes_of_the_same_file(tmp_path, monkeypatch):
     from keras.src.utils import file_utils
 

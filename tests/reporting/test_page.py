@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 import shutil
 
 import numpy as np
@@ -39,8 +40,13 @@ def findings(tmp_path_factory):
         NAMES,
         *guesses(60, 4, 0.6),
         pictures=pictures,
-        describe=lambda number: f'/photos/<b>"x",\n{number}.jpg',
+        describe=lambda number: f'/photos/<b>"x",\n\udcff{number}.jpg',
     )
+
+
+def number_in(name):
+    """Returns the number in the name of an image as the page shows it, after an odd byte."""
+    return int(re.search(r"(\d+)\.jpg$", name.split("\n")[1]).group(1))
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +155,7 @@ def test_a_click_on_a_cell_shows_its_images(browser, path, findings):
             tiles = shown.locator("#tiles .tile")
             assert tiles.count() == len(behind)
             names = shown.eval_on_selector_all("#tiles figure", "all => all.map(one => one.title)")
-            numbers = [int(name.split("\n")[1].removesuffix(".jpg")) for name in names]
+            numbers = [number_in(name) for name in names]
             assert numbers == behind[order].tolist()
             for place, number in enumerate(numbers):
                 picture = Image.open(io.BytesIO(tiles.nth(place).screenshot())).convert("RGB")
@@ -239,7 +245,7 @@ def test_mistakes_come_with_the_most_confident_first_and_correct_ones_with_the_l
         ids = shown.eval_on_selector_all(
             ".explained figcaption span", "all => all.map(one => one.textContent)"
         )
-        assert [int(one.split("\n")[1].removesuffix(".jpg")) for one in ids] == expected
+        assert [number_in(one) for one in ids] == expected
         # A mistake has heat maps for prediction and label, a correct prediction has one.
         counts = shown.eval_on_selector_all(
             ".explained", "all => all.map(one => one.querySelectorAll('img').length)"
@@ -323,8 +329,5 @@ def test_classes_that_are_confused_stand_together():
     assert page._confused_together(np.eye(2, dtype=int)) == [0, 1]
 
 
-def test_odd_bytes_of_file_names_are_shown(tmp_path):
-    findings = made_findings(
-        tmp_path, ["a", "b"], *guesses(4, 2, 0.5), describe=lambda number: f"/p/\udcff{number}.jpg"
-    )
-    assert r"\xff0.jpg" in page.render(findings).encode().decode()
+def test_odd_bytes_of_file_names_are_shown(path):
+    assert re.search(r"\\xff\d+\.jpg", path.read_text("utf-8"))

@@ -98,15 +98,26 @@ def train(view, first, end):
     return logs
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("taken", [3, 4, 8])
-def test_training_resumes_as_if_it_had_never_stopped(tmp_path, taken, precision):
-    whole = build(precision=precision)
-    expected = train(whole, 0, 9)
-    first = build(precision=precision)
-    train(first, 0, taken)
-    Checkpoints(tmp_path).write(Checkpoint({}, training_state(first)))
-    arrays = Checkpoints(tmp_path).read()[0].arrays
+TAKEN = (3, 4, 8)  # steps after which a checkpoint is written; an epoch has three
+
+
+@pytest.fixture(scope="module", params=["float32", "mixed_float16"])
+def trained(request, tmp_path_factory):
+    """A precision, a model of nine steps, its last logs, and the folders of checkpoints of it."""
+    whole = build(precision=request.param)
+    logs = train(whole, 0, 9)
+    stopped, folders, done = build(precision=request.param), {}, 0
+    for taken in TAKEN:
+        train(stopped, done, taken)
+        folders[taken], done = tmp_path_factory.mktemp("checkpoints"), taken
+        Checkpoints(folders[taken]).write(Checkpoint({}, training_state(stopped)))
+    return request.param, whole, logs, folders
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_training_resumes_as_if_it_had_never_stopped(trained, taken):
+    precision, whole, expected, folders = trained
+    arrays = Checkpoints(folders[taken]).read()[0].arrays
     second = build(seed=1, precision=precision)
     restore_training_state(second, arrays)
     second.reset_metrics()  # as Keras does where an epoch begins

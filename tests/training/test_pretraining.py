@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import SMALL_BACKBONE
 
 from tfxfer.config.schema import PretrainConfig
 from tfxfer.models.objectives import accuracy
@@ -12,8 +13,8 @@ from tfxfer.training.pretraining import train_epochs
 def test_the_classifier_and_the_run_have_the_best_weights(pictures, tmp_path):
     config = PretrainConfig(
         data=str(pictures),
-        backbone="resnet10_small",
-        image_size=16,
+        backbone=SMALL_BACKBONE,
+        image_size=32,
         batch_size=8,
         epochs=2,
         runs_dir=str(tmp_path),

@@ -34,17 +34,102 @@ def by_kind(result, folder):
     }
 
 
-def test_unreadable_files_stop_a_fit_or_are_left_out(folder):
-    (folder / "train" / "cat" / "0.jpg").write_bytes(b"no image")
+def plant_faults(cats):
+    """Writes files of every kind that is not as it should be into a folder of readable images."""
+    # Unreadable, or of no format that is read.
+    (cats / "0.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(900))
+    (cats / "drawing.png").write_bytes(b"<?xml version='1.0'?><svg xmlns='x'/>")
+    (cats / "gone.jpg").symlink_to(cats / "nowhere.jpg")
+    (cats / "page.jpg").write_bytes(b"<!doctype html><title>403</title>")
+    (cats / "text.jpg").write_bytes(b"no image")
+    (cats / "SHOUTED.JPE").write_bytes(scene_file(99))
+    (cats / "notes.txt").write_text("mine")
+    # Read all the same.
+    (cats / "misnamed.jpg").write_bytes(scene_file(50, kind="PNG"))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    (cats / "turned.jpg").write_bytes(scene_file(51, exif=exif))
+    (cats / "long.jpg").write_bytes(scene_file(52, (300, 60)))
+    (cats / "tiny.jpg").write_bytes(scene_file(53, (12, 11)))
+    samples = (np.asarray(scene(1, (80, 60)).convert("L")).astype(np.uint16) * 16)[..., np.newaxis]
+    (cats / "dark.png").write_bytes(tf.io.encode_png(samples).numpy())
+    (cats / "dark.tif").write_bytes(file_of(Image.fromarray(samples[..., 0]), "TIFF"))
+    (cats / "bright.png").write_bytes(tf.io.encode_png(samples * 16).numpy())
+    for number in range(10, 16):
+        (cats / f"{number}.jpg").write_bytes(scene_file(100 + number))
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """Cats with faults of many kinds in train, and a truncated dog in validation."""
+    folder = write_cats_and_dogs(tmp_path_factory.mktemp("faulty"))
+    plant_faults(folder / "train" / "cat")
     (folder / "val" / "dog" / "1.jpg").write_bytes(scene_file(7)[:300])
-    finding, examples = found(folder)["unreadable"]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faults(faulty):
+    """What is found in them."""
+    return found(faulty)
+
+
+UNREADABLE = ("0.jpg", "drawing.png", "gone.jpg", "page.jpg", "text.jpg")
+
+
+def test_unreadable_files_stop_a_fit_or_are_left_out(faulty, faults):
+    finding, examples = faults["unreadable"]
     assert finding.blocks
-    assert finding.message.startswith("2 ")
-    assert [one.partition(": ")[0] for (one,) in examples] == ["train/cat/0.jpg", "val/dog/1.jpg"]
-    assert all(one.partition(": ")[2] for (one,) in examples)
-    finding, _ = found(folder, bad_images="skip")["unreadable"]
+    assert finding.message.startswith("6 ")
+    said = dict(one.split(": ", 1) for (one,) in examples)
+    assert list(said) == [*(f"train/cat/{name}" for name in UNREADABLE), "val/dog/1.jpg"]
+    assert all(said.values())
+    finding, _ = found(faulty, bad_images="skip")["unreadable"]
     assert not finding.blocks
     assert "leaves them out" in finding.action
+
+
+def test_unsupported_and_missing_files_are_reported_with_the_next_step(faults):
+    said = dict(one.split(": ", 1) for (one,) in faults["unreadable"][1])
+    for name, parts in zip(
+        UNREADABLE,
+        (("HEIC", "heif-convert"), ("SVG", "rsvg-convert"), ("no such file",), ("web page",)),
+        strict=False,
+    ):
+        assert all(part in said[f"train/cat/{name}"] for part in parts)
+
+
+def test_files_that_are_not_what_their_name_says_are_read_all_the_same(faults):
+    finding, examples = faults["misnamed"]
+    assert examples == [("train/cat/misnamed.jpg: PNG",)]  # and SHOUTED.JPE is what it says
+    assert not finding.blocks
+
+
+def test_shapes_and_orientations_are_reported(faults):
+    assert faults["orientation"][1] == [("train/cat/turned.jpg",)]
+    assert faults["extreme shapes"][1] == [("train/cat/long.jpg: 300 x 60",)]
+    assert faults["tiny images"][1] == [("train/cat/tiny.jpg: 12 x 11",)]
+
+
+def test_imbalanced_classes_are_reported(faults):
+    finding, _ = faults["imbalance"]
+    # 3 of the first 4, SHOUTED.JPE, 7 that are read all the same, 6 more.
+    assert "17 images of 'cat', 4 of 'dog'" in finding.message
+    assert "--class-weights balanced" in finding.action
+
+
+def test_notes_of_the_source_are_reported(faults):
+    finding, _ = faults["left out"]
+    assert "cat/notes.txt" in finding.message
+
+
+def test_12_bit_samples_in_16_bit_files_are_reported(faults):
+    finding, examples = faults["dark images"]
+    assert examples == [("train/cat/dark.png",), ("train/cat/dark.tif",)]
+    assert "2 images" in finding.message
+    assert "lowest 1/16" in finding.message
+    assert "upper 8 of 16 bits" in finding.action
+    assert not finding.blocks
 
 
 def test_duplicates_are_reported_by_split_and_label(folder):
@@ -126,33 +211,6 @@ def test_the_largest_groups_are_reported_first(folder):
     assert "label" not in finding.message
 
 
-def test_files_that_are_not_what_their_name_says_are_read_all_the_same(folder):
-    (folder / "train/cat/0.jpg").write_bytes(scene_file(50, kind="PNG"))
-    finding, examples = found(folder)["misnamed"]
-    assert examples == [("train/cat/0.jpg: PNG",)]
-    assert not finding.blocks
-
-
-def test_shapes_and_orientations_are_reported(folder):
-    exif = Image.Exif()
-    exif[0x0112] = 3
-    (folder / "train/cat/0.jpg").write_bytes(scene_file(50, exif=exif))
-    (folder / "train/cat/1.jpg").write_bytes(scene_file(51, (300, 60)))
-    (folder / "train/cat/2.jpg").write_bytes(scene_file(52, (12, 11)))
-    kinds = found(folder)
-    assert kinds["orientation"][1] == [("train/cat/0.jpg",)]
-    assert kinds["extreme shapes"][1] == [("train/cat/1.jpg: 300 x 60",)]
-    assert kinds["tiny images"][1] == [("train/cat/2.jpg: 12 x 11",)]
-
-
-def test_imbalanced_classes_are_reported(folder):
-    for number in range(10, 20):
-        (folder / f"train/cat/{number}.jpg").write_bytes(scene_file(100 + number))
-    finding, _ = found(folder)["imbalance"]
-    assert "14 images of 'cat', 4 of 'dog'" in finding.message
-    assert "--class-weights balanced" in finding.action
-
-
 def test_a_class_without_images_in_a_split_is_reported_and_is_an_error_in_train(folder):
     shutil.rmtree(folder / "test" / "dog")
     for path in (folder / "train" / "dog").iterdir():
@@ -166,47 +224,3 @@ def test_a_class_without_images_in_a_split_is_reported_and_is_an_error_in_train(
     finding, examples = kinds["classes missing in test"]
     assert not finding.blocks
     assert examples == [("dog",)]
-
-
-def test_notes_of_the_source_are_reported(folder):
-    (folder / "train" / "cat" / "notes.txt").write_text("mine")
-    finding, _ = found(folder)["left out"]
-    assert "cat/notes.txt" in finding.message
-
-
-def test_12_bit_samples_in_16_bit_files_are_reported(folder):
-    samples = (np.asarray(scene(1, (80, 60)).convert("L")).astype(np.uint16) * 16)[..., np.newaxis]
-    path = folder / "train" / "cat" / "0.png"
-    path.write_bytes(tf.io.encode_png(samples).numpy())
-    (folder / "train" / "cat" / "1.tif").write_bytes(
-        file_of(Image.fromarray(samples[..., 0]), "TIFF")
-    )
-    (folder / "train" / "cat" / "2.png").write_bytes(tf.io.encode_png(samples * 16).numpy())
-    finding, examples = found(folder)["dark images"]
-    assert examples == [("train/cat/0.png",), ("train/cat/1.tif",)]
-    assert "2 images" in finding.message
-    assert "lowest 1/16" in finding.message
-    assert "upper 8 of 16 bits" in finding.action
-    assert not finding.blocks
-
-
-def test_unsupported_and_missing_files_are_reported_with_the_next_step(folder):
-    train = folder / "train" / "cat"
-    (train / "0.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(900))
-    (train / "drawing.png").write_bytes(b"<?xml version='1.0'?><svg xmlns='x'/>")
-    (train / "gone.jpg").symlink_to(folder / "nowhere.jpg")
-    (train / "page.jpg").write_bytes(b"<!doctype html><title>403</title>")
-    (train / "SHOUTED.JPE").write_bytes(scene_file(99))
-    kinds = found(folder)
-    _, examples = kinds["unreadable"]
-    said = dict(one.split(": ", 1) for (one,) in examples)
-    assert list(said) == [
-        f"train/cat/{name}" for name in ("0.jpg", "drawing.png", "gone.jpg", "page.jpg")
-    ]
-    for reason, parts in zip(
-        said.values(),
-        (("HEIC", "heif-convert"), ("SVG", "rsvg-convert"), ("no such file",), ("web page",)),
-        strict=True,
-    ):
-        assert all(part in reason for part in parts)
-    assert "misnamed" not in kinds

@@ -74,31 +74,28 @@ def changed_batches(make):
     return four_epochs_changed(make(noise(7)))
 
 
+def check_form(batches, dtype, number):
+    """Checks that batches are images and int32 labels of known shape, and their number."""
+    spec = (tf.TensorSpec((None, 8, 8, 3), dtype), tf.TensorSpec((None,), tf.int32))
+    assert batches.element_spec == spec
+    assert len(batches) == number
+    return batches
+
+
 def test_evaluation_has_every_example_once_in_order(make):
     pixels = noise(7)
-    images = make(pixels)
+    evaluation = check_form(evaluation_batches(make(pixels), 3), tf.uint8, 3)
     for _ in range(2):
-        batches = collected(evaluation_batches(images, 3))
+        batches = collected(evaluation)
         assert [len(labels) for _, labels in batches] == [3, 3, 1]
         assert which(pixels, np.concatenate([shown for shown, _ in batches])) == list(range(7))
         assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
-def test_batches_are_images_and_int32_labels_of_known_shape(make):
-    images = make(noise(7))
-
-    def expected(dtype):
-        return (tf.TensorSpec((None, 8, 8, 3), dtype), tf.TensorSpec((None,), tf.int32))
-
-    assert evaluation_batches(images, 3).element_spec == expected(tf.uint8)
-    assert training_batches(images, 3, seed=0, epochs=1).element_spec == expected(tf.uint8)
-    changed = training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT)
-    assert changed.element_spec == expected(tf.float32)
-
-
 def test_an_epoch_has_every_example_once_with_its_label(make):
     pixels = noise(7)
-    batches = collected(training_batches(make(pixels), 3, seed=0, epochs=4))
+    training = training_batches(make(pixels), 3, seed=0, epochs=4)
+    batches = collected(check_form(training, tf.uint8, 12))
     assert [len(labels) for _, labels in batches] == [3, 3, 1] * 4
     for epoch in range(4):
         part = batches[3 * epoch : 3 * epoch + 3]
@@ -110,25 +107,21 @@ def test_an_epoch_has_every_example_once_with_its_label(make):
 def test_weights_of_the_split_come_with_the_batches_of_training_alone(make):
     pixels, weights = noise(7), np.linspace(0, 2, 7, dtype=np.float32)
     images = make(pixels)
-    plain = collected(training_batches(images, 3, seed=0, epochs=2))
-    images = images.weighted(weights)
-    for augment in (NO_CHANGES, AUGMENT):
-        batches = training_batches(images, 3, seed=0, epochs=2, augment=augment)
+    weighted = images.weighted(weights)
+    plain, changed = (
+        training_batches(weighted, 3, seed=0, epochs=2, augment=augment)
+        for augment in (NO_CHANGES, AUGMENT)
+    )
+    for batches in (plain, changed):
         assert batches.element_spec[2] == tf.TensorSpec((None,), tf.float32)
-        for (shown, labels), (_, same_labels, its_weights) in zip(
-            plain, batches.as_numpy_iterator(), strict=True
-        ):
-            np.testing.assert_array_equal(labels, same_labels)
-            np.testing.assert_array_equal(its_weights, weights[which(pixels, shown)])
-    assert len(evaluation_batches(images, 3).element_spec) == 2
-
-
-def test_the_number_of_batches_is_known(make):
-    images = make(noise(7))
-    assert len(evaluation_batches(images, 3)) == 3
-    assert len(training_batches(images, 3, seed=0, epochs=4)) == 12
-    assert len(training_batches(images, 3, seed=0, epochs=4, first_epoch=3)) == 3
-    assert len(training_batches(images, 7, seed=0, epochs=4, first_epoch=4)) == 0
+    for (shown, labels, its_weights), (_, same_labels, same_weights) in zip(
+        plain.as_numpy_iterator(), changed.as_numpy_iterator(), strict=True
+    ):
+        order = which(pixels, shown)
+        assert labels.tolist() == same_labels.tolist() == [i % 5 for i in order]
+        np.testing.assert_array_equal(its_weights, weights[order])
+        np.testing.assert_array_equal(same_weights, weights[order])
+    assert len(evaluation_batches(weighted, 3).element_spec) == 2
 
 
 def orders(images: Images, pixels: np.ndarray, **settings) -> list[list[int]]:
@@ -137,17 +130,28 @@ def orders(images: Images, pixels: np.ndarray, **settings) -> list[list[int]]:
     return [which(pixels, shown) for shown, _ in batches.as_numpy_iterator()]
 
 
-def test_epochs_and_seeds_have_orders_of_their_own(make):
+def test_after_the_last_epoch_there_are_no_batches():
+    images = Images(array_split(noise(7)), 8)
+    assert len(training_batches(images, 7, seed=0, epochs=4, first_epoch=4)) == 0
+
+
+# What is shuffled as a whole, and what with a buffer; see `test_the_order_is_the_same_wherever`.
+@pytest.fixture(scope="module", params=["kept, in order", "streamed, in order"])
+def make_shuffled(request):
+    return lambda images: MAKERS[request.param](images, None)
+
+
+def test_epochs_and_seeds_have_orders_of_their_own(make_shuffled):
     pixels = noise(40)
-    images = make(pixels)
+    images = make_shuffled(pixels)
     several = orders(images, pixels, seed=0, epochs=3) + orders(images, pixels, seed=1, epochs=3)
     assert len({tuple(order) for order in several}) == 6
     assert list(range(40)) not in several
 
 
-def test_the_order_of_an_epoch_is_one_of_all_permutations(make):
+def test_the_order_of_an_epoch_is_one_of_all_permutations(make_shuffled):
     pixels = noise(3)
-    seen = {tuple(order) for order in orders(make(pixels), pixels, seed=0, epochs=60)}
+    seen = {tuple(order) for order in orders(make_shuffled(pixels), pixels, seed=0, epochs=60)}
     assert len(seen) == 6  # misses one with a chance of 1 in 9,000
 
 
@@ -170,6 +174,7 @@ def test_batches_depend_on_the_seed_alone(make_anew, changed_batches, request):
 def test_a_later_first_epoch_continues_as_if_never_interrupted(make, changed_batches):
     images = make(noise(7))
     rest = training_batches(images, 3, seed=3, epochs=4, first_epoch=2, augment=AUGMENT)
+    check_form(rest, tf.float32, 6)
     for (shown, labels), (expected, expected_labels) in zip(
         collected(rest), changed_batches[6:], strict=True
     ):
@@ -266,7 +271,7 @@ def test_images_that_do_not_fit_into_memory_are_decoded_once_for_the_disk(tmp_pa
 
 def test_the_order_is_the_same_wherever_the_images_are_kept(tmp_path):
     pixels = noise(40)
-    places = ["kept, in order", "kept on the disk", "streamed, in any order"]
+    places = [place for place in MAKERS if place != "streamed, in order"]  # it has a buffer
     cache = Cache(tmp_path, 10**6)
     first, *others = [orders(MAKERS[x](pixels, cache), pixels, seed=4, epochs=2) for x in places]
     assert all(other == first for other in others)

@@ -1,6 +1,8 @@
 """Inspects every image of a split in one pass: format, size, orientation, perceptual hash."""
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +68,7 @@ def inspect(split: Split, name: str) -> Inspection:
         peaks=np.zeros(count, np.uint8),
     )
     with Progress(f"images of {name}", count) as progress:
-        batches = readable(split, _facts).batch(_BATCH).prefetch(1).as_numpy_iterator()
+        batches = readable(split, _traced_facts()).batch(_BATCH).prefetch(1).as_numpy_iterator()
         for indices, (formats, sizes, orientations, perceptual_hashes, contrasts, peaks) in batches:
             found.readable[indices] = True
             found.formats[indices] = formats.astype("U4")
@@ -95,6 +97,12 @@ def look_alikes(
     groups = np.arange(len(perceptual_hashes))
     groups[compared] = len(perceptual_hashes) + near_groups(perceptual_hashes[compared], NEAR_BITS)
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+@functools.cache
+def _traced_facts() -> Any:
+    """Returns `_facts` as a function that is traced once per kind of image, not for each split."""
+    return tf.function(_facts, autograph=False)
 
 
 def _facts(image: tf.Tensor) -> tuple[tf.Tensor, ...]:

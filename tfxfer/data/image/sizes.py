@@ -1,5 +1,8 @@
 """The typical size of the images of a source."""
 
+import functools
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -21,7 +24,7 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     sample = split.sample(_SAMPLE_SIZE)
     if sample.element_spec.dtype == tf.string:
         # An unreadable image has no say here; whoever reads them all will name it.
-        sizes = sample.ignore_errors().map(_stated_height_and_width).ignore_errors()
+        sizes = sample.ignore_errors().map(_stated_height_and_width()).ignore_errors()
     else:
         sizes = sample.map(lambda image: tf.shape(image)[:2])
     found = np.array(list(sizes.as_numpy_iterator()))
@@ -34,8 +37,14 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _stated_height_and_width(encoded: tf.Tensor) -> tf.Tensor:
-    return decoding.height_and_width(encoded, portable=False)
+@functools.cache
+def _stated_height_and_width() -> Any:
+    """Returns a function that is traced once per process, not for each split."""
+
+    def stated(encoded: tf.Tensor) -> tf.Tensor:
+        return decoding.height_and_width(encoded, portable=False)
+
+    return tf.function(stated, input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 
 
 def _why_unreadable(sample: tf.data.Dataset) -> str:
