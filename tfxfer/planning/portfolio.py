@@ -18,6 +18,10 @@ from tfxfer.runs.search.record import HEAD_ALONE
 # as the better of two learning rates for all of them (measured). The decay is AutoGluon's.
 _DEEPER = {"unfreeze": "all", "learning_rate": 3e-4, "layer_decay": 0.9}
 
+# Above this validation loss, training all of the backbone does better than the last resolution
+# alone, and below it does not (measured on five sets and two networks).
+_MUCH_TO_GAIN = 0.25
+
 _NO_GEOMETRY = {"shift": 0.0, "zoom": 0.0, "rotation": 0.0}
 
 
@@ -62,11 +66,13 @@ class Portfolio:
         deeper: For each of them, the way that trains all of the backbone on the same images. The
             one for the augmentation that did better is tried last, if there is much to gain. Empty
             if the default trains all.
+        much_to_gain: Validation loss, after temperature scaling, above which that is.
     """
 
     head_alone: Way
     ways: tuple[Way, ...]
     deeper: tuple[Way, ...] = ()
+    much_to_gain: float = _MUCH_TO_GAIN
 
     @property
     def default(self) -> Way:

@@ -16,10 +16,6 @@ from tfxfer.planning.portfolio import Portfolio, Way
 # would leave the choice to noise, one keeps the head where fine-tuning helps (measured).
 _STANDARD_ERRORS = 0.5
 
-# Much is left to gain above this validation loss. Training all of the backbone then does better
-# than the last resolution alone, and below it does not (measured on five sets and two networks).
-_MUCH_TO_GAIN = 0.25
-
 # With all of validation right and a loss below this there is nothing to gain that could be seen.
 _CEILING_LOSS = 0.01
 
@@ -129,7 +125,11 @@ def next_way(portfolio: Portfolio, trials: Sequence[Trial]) -> Way | None:
         return None
     if num_tried < len(portfolio.ways):
         return portfolio.ways[num_tried]
-    if num_tried > len(portfolio.ways) or not portfolio.deeper or best.loss < _MUCH_TO_GAIN:
+    if (
+        num_tried > len(portfolio.ways)
+        or not portfolio.deeper
+        or best.loss < portfolio.much_to_gain
+    ):
         return None
     names = [way.name for way in portfolio.ways]
     return portfolio.deeper[names.index(best.way) if best.way in names else 0]
