@@ -1,4 +1,5 @@
 import json
+import logging.handlers
 
 import keras
 import numpy as np
@@ -136,9 +137,16 @@ def test_the_graph_computes_in_float32(export):
     assert half_precision_nodes(export) == []
 
 
-def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
+def test_a_model_that_was_not_built_here_has_no_features(tmp_path, monkeypatch):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    logger = tf.get_logger()
+    monkeypatch.setattr(logger, "level", logging.INFO)  # as in a notebook
+    written = logging.handlers.BufferingHandler(100)
+    logger.addHandler(written)
     write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
+    logger.removeHandler(written)
+    assert written.buffer == []
+    assert logger.level == logging.INFO
     assert set(tf.saved_model.load(str(tmp_path / "1")).signatures) == {"serving_default", "pixels"}
