@@ -286,10 +286,10 @@ def test_another_seed_carves_other_examples(config, source):
     ("data", "message"),
     [
         ("", "Missing setting 'data'."),
-        ("photos/train", "There is no directory 'photos/train'."),
-        ("./photos", "There is no directory './photos'."),
+        ("photos/train", "no directory 'photos/train'"),
+        ("./photos", "no directory './photos'"),
         ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
-        ("/no/such/folder", "There is no directory '/no/such/folder'."),
+        ("/no/such/folder", "no directory '/no/such/folder'"),
         ("no such data", "no directory or dataset 'no such data'"),
     ],
 )
