@@ -62,7 +62,7 @@ def quiet_libraries() -> Iterator[None]:
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-    if isinstance(stream, io.TextIOWrapper) and stream.fileno() == 2:  # not replaced by a test
+    if isinstance(stream, io.TextIOWrapper) and _descriptor(stream) == 2:
         sys.stderr = open(kept, "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
     try:
         yield
@@ -70,6 +70,14 @@ def quiet_libraries() -> Iterator[None]:
         sys.stderr = stream
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _descriptor(stream: io.TextIOWrapper) -> int | None:
+    """Returns the descriptor that a stream writes to; None if it is in memory, or closed."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 def _scratch_file() -> IO[bytes]:
