@@ -124,7 +124,7 @@ def test_the_phases_are_described_in_their_order(findings):
 def test_both_penalties_are_named_if_finetuning_starts_from_another_head(findings):
     metrics = dataclasses.replace(findings.metrics, penalty=0.001, start_penalty=0.03)
     head = words.phases(findings.config, made_epochs(), metrics)[0]
-    assert re.search(r"chosen on validation \(0\.001; .*fine-tun.* 0\.03\)", head)
+    assert re.search(r"chosen on validation \(0\.001; .*fine-tun.*head.* 0\.03\)", head)
 
 
 def test_a_phase_that_ended_early_is_described_so_and_one_that_was_left_out_is_not(findings):

@@ -100,6 +100,7 @@ def _setup(findings: Findings) -> dict[str, Any]:
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
         "phases": words.phases(config, findings.epochs, metrics),
+        "finetuned": any(epoch.phase == "finetune" for epoch in findings.epochs),
         "start_penalty": metrics.start_penalty,
         "search": metrics.search,
         "trials": read_trials(findings.run),

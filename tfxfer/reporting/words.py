@@ -142,7 +142,9 @@ def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
     if metrics.penalty is not None and config.head.penalty is None:
         chosen, start = f"{metrics.penalty:g}", metrics.start_penalty
         text += (
-            f" ({chosen})" if start is None else f" ({chosen}; fine-tuning starts from {start:g})"
+            f" ({chosen})"
+            if start is None
+            else f" ({chosen}; fine-tuning starts from the head with {start:g})"
         )
     text += "".join(f", {part}" for part in describe_regularization(config.head))
     views = config.head.augmented_views
