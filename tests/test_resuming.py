@@ -113,6 +113,9 @@ def check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_pat
     assert killing.differences(whole(case), killing.outcome(killing.Place(tmp_path))) == []
     assert not list(result.run.rglob(".*"))
     assert not (result.run / "checkpoints").exists()
+    assert result.metrics["seconds"]["total"] > result.metrics["seconds"]["earlier"] > 0
+    (duration,) = re.findall(r"^duration .*", lines[-2], re.MULTILINE)
+    assert "before resuming" in duration
     return lines
 
 

@@ -36,7 +36,7 @@ def test_of_sound_data_there_is_nothing_to_say(folder):
 
 
 def test_data_that_are_not_there_are_an_error():
-    with pytest.raises(UsageError, match="There is no directory '/no/such/folder'"):
+    with pytest.raises(UsageError, match="no directory '/no/such/folder'"):
         check("/no/such/folder")
 
 

@@ -68,7 +68,7 @@ def test_a_file_is_exported_under_a_name_with_images_of_other_data(finished, pic
     folder.mkdir()
     for name in ("model.keras", "classes.txt"):
         shutil.copy(result.run / name, folder)
-    with pytest.raises(UsageError, match=r"what data it was trained on"):
+    with pytest.raises(UsageError, match=r"data.*trained on.*--data"):
         export(folder / "model.keras", export_dir=str(tmp_path))
     version = export(
         folder / "model.keras", export_dir=str(tmp_path), data=str(pictures), min_accuracy=0.5
@@ -451,7 +451,7 @@ def test_invalid_outputs_of_a_conversion_are_refused_before_any_work(finished, t
     result, _ = finished
     with pytest.raises(UsageError, match=r"Format 'keras' .* --output"):
         convert(result.run, "keras")
-    with pytest.raises(UsageError, match=r"'.*a.onnx' must end in '.tflite' for format 'litert'"):
+    with pytest.raises(UsageError, match=r"a\.onnx'.*'\.tflite'.*'litert'"):
         convert(result.run, "litert", output=tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"is the model itself"):
         convert(result.run, "keras", output=result.model)

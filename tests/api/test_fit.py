@@ -255,6 +255,12 @@ def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
     assert len(solved) >= 3
     best = [line for line in solved if "  best  " in line]
     assert f"  L2={result.metrics['penalty']:g} " in best[-1]
+    rows = [row for row in rows_of(RunDirectory(result.run)) if row["phase"] == "head"]
+    assert f" {len(rows)} iteration" in best[-1]  # as many as the history has
+    assert f"val_loss {float(rows[-1]['validation_loss']):6.4f}" in best[-1]
+    start = result.metrics.get("start_penalty")
+    told = [line for line in lines if line.startswith("finetune: starts from")]
+    assert [f"L2={start:g}," in line for line in told] == [True] * (start is not None)
 
 
 def test_features_that_do_not_fit_cannot_be_solved(pictures, weights_file, tmp_path):
@@ -295,12 +301,12 @@ def test_a_dry_run_writes_nothing_and_counts_the_parameters(pictures, weights_fi
     ("settings", "message"),
     [
         ({"data": ""}, "Missing setting 'data'"),
-        ({"backbone": "resnet5"}, r"Unknown backbone 'resnet5'. Did you mean 'resnet50'\?"),
+        ({"backbone": "resnet5"}, r"backbone 'resnet5'.*'resnet50'\?"),
         (
             {"finetune": {"unfreeze": "conv5"}},
             "'conv5'.*'small'.* all, none, stem, block_1",
         ),
-        ({"image_size": 16}, "Setting 'image_size' is 16; backbone 'small' needs at least"),
+        ({"image_size": 16}, "'image_size' is 16.*'small'.*at least"),
         ({"run": "a/b"}, "Setting 'run' is 'a/b'"),
         ({"runs_dir": "/dev/null/runs"}, "Cannot write to '/dev/null/runs'"),
         ({"export_dir": "/dev/null/x"}, "Cannot write to '/dev/null/x': .* another --export-dir"),

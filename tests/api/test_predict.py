@@ -55,7 +55,7 @@ def test_only_unreadable_files_are_all_reported(finished, tmp_path):
 
 
 def test_missing_files_and_empty_folders_are_named_before_the_model_is_loaded(tmp_path):
-    with pytest.raises(UsageError, match=r"There is no file '.*none.jpg'"):
+    with pytest.raises(UsageError, match=r"no file '.*none\.jpg'"):
         list(predict("no-model", [tmp_path / "none.jpg"]))
     with pytest.raises(UsageError, match=r"The folder '.*' has no .jpg"):
         list(predict("no-model", [tmp_path]))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 from click.testing import CliRunner
 from command_line import run
@@ -20,7 +21,7 @@ def test_predict_prints_a_line_for_each_file_and_reports_those_it_cannot_read(
     (line,) = [line for line in result.stdout.splitlines() if line.startswith(str(good))]
     assert len(line.split()) == 1 + 2 * 2
     assert f"Error: {bad}: " in result.stderr
-    assert "1 of the 2 files could not be read" in result.stderr
+    assert re.search(r"\b1 of .*\b2 files", result.stderr)
 
 
 def test_predict_takes_a_list_and_writes_what_machines_read(finished, pictures, tmp_path):
@@ -35,7 +36,7 @@ def test_predict_takes_a_list_and_writes_what_machines_read(finished, pictures, 
     assert result.exit_code == 1
     assert f"Wrote '{output}', 3 files." in result.stdout
     assert f"Error: {tmp_path}/none.jpg: " in result.stderr
-    assert "Error: 1 of the 3 files could not be read." in result.stderr
+    assert re.search(r"^Error: 1 of .*\b3 files", result.stderr, re.MULTILINE)
     with output.open() as file:
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [*map(str, files), f"{tmp_path}/none.jpg"]

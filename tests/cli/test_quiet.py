@@ -1,5 +1,6 @@
 """What TensorFlow prints as it is imported is shown only where that fails."""
 
+import os
 import subprocess
 import sys
 
@@ -24,3 +25,18 @@ def test_notices_are_shown_where_the_import_fails():
     shown = written_to_stderr("os.write(2, b'a notice'); raise ImportError('broken')")
     assert "a notice" in shown
     assert shown.endswith("ImportError: broken\n")
+
+
+def test_what_libraries_write_is_hidden_and_what_python_writes_is_shown():
+    script = (
+        "import os, sys\nfrom tfxfer.cli.quiet import quiet_libraries\n"
+        "with quiet_libraries():\n    os.write(2, b'native')\n    print('said', file=sys.stderr)\n"
+        "os.write(2, b'after')\nprint('wards', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr == "said\nafterwards\n"
+    verbose = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=verbose
+    )
+    assert done.stderr == "nativesaid\nafterwards\n"

@@ -44,7 +44,7 @@ def test_decided_settings_have_the_keys_and_limits_of_those_that_were_asked_for(
     assert list(setting_keys(DecidedFit)) == list(setting_keys(FitConfig))
     for key in setting_keys(DecidedFit):
         assert setting_types(DecidedFit, key) == setting_types(FitConfig, key)
-    with pytest.raises(UsageError, match="Setting 'batch_size' is 0; it must be at least 1"):
+    with pytest.raises(UsageError, match="'batch_size' is 0.*at least 1"):
         dataclasses.replace(decided_fit(all_decided(optimizer="lbfgs")), batch_size=0)
 
 
@@ -57,11 +57,11 @@ def test_the_optimizer_decides_what_a_head_is():
 def test_settings_of_which_one_is_open_are_not_decided():
     config = all_decided(optimizer="lbfgs")
     for key in ("image_size", "weights"):
-        with pytest.raises(UsageError, match=f"Setting '{key}' has no value"):
+        with pytest.raises(UsageError, match=f"'{key}' has no value"):
             decided_fit(dataclasses.replace(config, **{key: None}))
-    with pytest.raises(UsageError, match="Setting 'head.dropout' has no value"):
+    with pytest.raises(UsageError, match=r"'head\.dropout' has no value"):
         decided_fit(config.with_settings({"head": {"dropout": None}}))
-    with pytest.raises(UsageError, match="Setting 'finetune' has no value"):
+    with pytest.raises(UsageError, match="'finetune' has no value"):
         dataclasses.replace(decided_fit(config), finetune=FinetuneConfig(epochs=2))
 
 

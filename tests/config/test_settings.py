@@ -52,8 +52,8 @@ def test_whole_numbers_serve_as_numbers_and_lists_as_tuples():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"head": {"epohcs": 1}}, r"'head.epohcs'. Did you mean 'head.epochs'\?"),
-        ({"wieghts": "none"}, r"'wieghts'. Did you mean 'weights'\?"),
+        ({"head": {"epohcs": 1}}, r"'head.epohcs'.*'head.epochs'\?"),
+        ({"wieghts": "none"}, r"'wieghts'.*'weights'\?"),
         ({"batch_size": 0}, "'batch_size' is 0.* at least 1"),
         ({"seed": "x"}, "'seed' is 'x'.* whole number"),
         ({"seed": True}, "'seed' is True.* whole number"),
@@ -110,10 +110,10 @@ def test_a_recipe_overrides_the_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[head]\nepohcs = 1\n", "Unknown setting 'head.epohcs' in '.*recipe.toml'. Did you mean"),
-        ("batch_size = 0\n", "In '.*recipe.toml': Setting 'batch_size' is 0"),
-        ("batch_size = \n", "The recipe '.*recipe.toml' is not valid TOML: "),
-        ("name = '\udcff'\n", "Cannot read the recipe '.*recipe.toml': "),
+        ("[head]\nepohcs = 1\n", "'head.epohcs'.*recipe.toml'.*'head.epochs'"),
+        ("batch_size = 0\n", "recipe.toml'.*'batch_size' is 0"),
+        ("batch_size = \n", "recipe.toml'.*not valid TOML: "),
+        ("name = '\udcff'\n", "Cannot read .*recipe.toml': "),
     ],
 )
 def test_a_bad_recipe_is_named(tmp_path, text, message):
@@ -124,7 +124,7 @@ def test_a_bad_recipe_is_named(tmp_path, text, message):
 
 
 def test_a_missing_recipe_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"There is no recipe '.*none.toml'."):
+    with pytest.raises(UsageError, match=r"no recipe '.*none\.toml'"):
         read_recipe(tmp_path / "none.toml", FitConfig())
 
 
@@ -144,7 +144,7 @@ def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(to_toml(config), encoding="utf-8")
     assert read_recipe(path, PretrainConfig()) == config
-    with pytest.raises(UsageError, match=r"Setting 'epochs' is 0; it must be at least 1."):
+    with pytest.raises(UsageError, match=r"'epochs' is 0.*at least 1"):
         PretrainConfig(epochs=0)
     with pytest.raises(UsageError, match="Unknown setting 'head'."):
         PretrainConfig().with_settings({"head": {"epochs": 3}})
@@ -181,7 +181,7 @@ def test_a_comparison_needs_something_to_compare(settings, message):
             {"optimizer": "adam", "penalty": 0.1},
             "'head.penalty'.* 'lbfgs', but 'head.optimizer' is 'adam'.* 'head.weight_decay'",
         ),
-        ({"penalty": -1.0}, "Setting 'head.penalty' is -1.0; it must be at least 0."),
+        ({"penalty": -1.0}, "'head.penalty' is -1.0.*at least 0"),
     ],
 )
 def test_settings_that_belong_to_another_optimizer_are_errors(head, message):

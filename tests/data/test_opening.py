@@ -286,10 +286,10 @@ def test_another_seed_carves_other_examples(config, source):
     ("data", "message"),
     [
         ("", "Missing setting 'data'."),
-        ("photos/train", "There is no directory 'photos/train'."),
-        ("./photos", "There is no directory './photos'."),
+        ("photos/train", "no directory 'photos/train'"),
+        ("./photos", "no directory './photos'"),
         ("~/no such folder", f"There is no directory '{os.path.expanduser('~/no such folder')}'."),
-        ("/no/such/folder", "There is no directory '/no/such/folder'."),
+        ("/no/such/folder", "no directory '/no/such/folder'"),
         ("no such data", "no directory or dataset 'no such data'"),
     ],
 )
@@ -427,3 +427,12 @@ def test_the_same_data_are_split_in_the_same_way_whatever_holds_them(tmp_path):
     }
     assert len({source.fingerprint() for source in opened.values()}) == 1
     assert {source.class_names for source in opened.values()} == {CLASSES}
+
+
+def test_a_folder_that_hides_the_bundled_data_is_noted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not any("bundled" in note for note in open_source(FitConfig(data="digits")).notes)
+    flat_folder(tmp_path / "digits")
+    source = open_source(FitConfig(data="digits"))
+    assert source.class_names == CLASSES
+    assert re.search("folder 'digits'.*rename.*bundled", source.notes[0])

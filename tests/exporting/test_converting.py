@@ -30,11 +30,11 @@ def test_without_another_place_a_file_lies_beside_the_model(copied, target, name
 
 
 def test_an_invalid_file_is_refused_before_any_work(copied, tmp_path):
-    with pytest.raises(UsageError, match="Format 'keras' does not support quantization"):
+    with pytest.raises(UsageError, match="'keras'.* quantization"):
         Target("keras", "int8")
     with pytest.raises(UsageError, match="Format 'keras'.*--output"):
         Target("keras").path(copied)
-    with pytest.raises(UsageError, match=r"x.tflite' must end in '.onnx' for format 'onnx'"):
+    with pytest.raises(UsageError, match=r"x\.tflite'.*'\.onnx'.*format 'onnx'"):
         Target("onnx", output=tmp_path / "x.tflite").path(copied)
     with pytest.raises(UsageError, match="is the model itself"):
         Target("keras", output=copied.path).path(copied)

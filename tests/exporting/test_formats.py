@@ -255,7 +255,7 @@ def test_int8_without_images_is_refused(model, tmp_path):
 
 
 def test_calibration_images_of_another_size_are_refused(model, tmp_path):
-    with pytest.raises(UsageError, match=r"shape \(32, 32, 3\), but got .* \(1, 40, 40, 3\)"):
+    with pytest.raises(UsageError, match=r"\(32, 32, 3\).*\(1, 40, 40, 3\)"):
         write_litert(model, tmp_path / "x", "int8", [np.zeros((40, 40, 3))])
 
 
@@ -289,7 +289,7 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path, name):
 
 @each_format
 def test_a_missing_file_is_named(tmp_path, name):
-    with pytest.raises(UsageError, match=r"There is no file '.*missing'\."):
+    with pytest.raises(UsageError, match=r"no file '.*missing'"):
         READ[name](tmp_path / "missing")
 
 
@@ -321,7 +321,7 @@ def test_a_missing_package_is_named_by_its_extra(
 @each_format
 def test_another_backend_of_keras_is_refused(model, tmp_path, monkeypatch, name):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(UsageError, match="but it is 'jax'. Set KERAS_BACKEND=tensorflow."):
+    with pytest.raises(UsageError, match="'jax'.*KERAS_BACKEND=tensorflow"):
         WRITE[name](model, tmp_path / "x")
 
 

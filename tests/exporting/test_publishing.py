@@ -38,5 +38,5 @@ def test_data_with_a_class_that_the_model_does_not_know_are_refused(trained, pic
     for split in ("train", "test"):
         shutil.copytree(pictures / split, tmp_path / split)
         shutil.move(tmp_path / split / known, tmp_path / split / "pink")
-    with pytest.raises(DataError, match="classes that the model does not know: pink"):
+    with pytest.raises(DataError, match="classes .*model .*: pink"):
         open_and_tell(trained, str(tmp_path), None, print)

@@ -1,4 +1,5 @@
 import json
+import logging.handlers
 
 import keras
 import numpy as np
@@ -96,18 +97,16 @@ def png_header(height, width):
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b"", r"it is empty"),
-        (b"hello", r"it is not a JPEG, PNG, BMP, GIF or WebP file"),
-        (b"\xff\xd8\xff", r"it is incomplete"),
-        ("cut", r"it is a truncated JPEG file"),
-        (png_header(10_001, 10_000), r"it has 100010000 pixels; .*100,000,000"),
+        (b"", "empty"),
+        (b"hello", "not a JPEG, PNG"),
+        (b"\xff\xd8\xff", "incomplete"),
+        ("cut", "truncated JPEG"),
+        (png_header(10_001, 10_000), "100010000 pixels.*100,000,000"),
     ],
 )
 def test_what_is_no_image_is_refused_by_its_number(signatures, files, bad, reason):
     bad = files[2][:-100] if bad == "cut" else bad
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match=rf"image_bytes\[2\] cannot be read: {reason}"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"image_bytes\[2\].*{reason}"):
         signatures["serving_default"](image_bytes=tf.constant([*files[:2], bad, files[3]]))
     signatures["serving_default"](image_bytes=tf.constant(files[:2]))  # goes on as before
 
@@ -140,5 +139,14 @@ def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.INFO)  # as in a notebook
+    written = logging.handlers.BufferingHandler(100)
+    logger.addHandler(written)
     write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
+    logger.removeHandler(written)
+    assert written.buffer == []
+    assert logger.level == logging.INFO
+    logger.setLevel(level)
     assert set(tf.saved_model.load(str(tmp_path / "1")).signatures) == {"serving_default", "pixels"}

@@ -71,7 +71,7 @@ def test_answers_that_change_from_call_to_call_are_refused(finished, trained, fi
         "serving_default",
         lambda x: x | {"probabilities": x["probabilities"] + tf.random.uniform((), 0, 1e-6)},
     )
-    with pytest.raises(ExportError, match=r"the same request gave two different results"):
+    with pytest.raises(ExportError, match=r"same request.*different"):
         check(tmp_path / "1", trained.model, files)
 
 
@@ -90,7 +90,7 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
 def test_what_plain_tensorflow_cannot_load_is_refused(finished, trained, files, tmp_path):
     result, _ = finished
     (tmp_path / "saved_model.pb").write_bytes((result.export / "saved_model.pb").read_bytes())
-    with pytest.raises(ExportError, match=r"plain TensorFlow cannot run it: .*"):
+    with pytest.raises(ExportError, match=r"plain TensorFlow.*: "):
         check(tmp_path, trained.model, files)
 
 

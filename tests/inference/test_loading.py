@@ -59,7 +59,7 @@ def test_an_h5_file_is_a_classifier_too(tmp_path):
 def test_directories_of_keras_are_not_runs(tmp_path):
     path = of_two_classes(tmp_path, keras.layers.Dense(2))
     shutil.unpack_archive(path, tmp_path / "unpacked", "zip")
-    with pytest.raises(UsageError, match=r"unpacked content of a '.keras' file: zip it again"):
+    with pytest.raises(UsageError, match=r"unpacked.*'\.keras'.* zip"):
         load(tmp_path / "unpacked")
 
 
@@ -74,7 +74,7 @@ def test_what_is_no_model_is_refused(tmp_path, finished):
     result, _ = finished
     with pytest.raises(UsageError, match=r"none.keras'.* run .*SavedModel"):
         load(tmp_path / "none.keras")
-    with pytest.raises(UsageError, match="is not a run: it has no 'config.toml'"):
+    with pytest.raises(UsageError, match=r"not a run.*'config\.toml'"):
         load(tmp_path)
     alone = shutil.copy(result.model, tmp_path / "alone.keras")
     with pytest.raises(UsageError, match=r"There is no '.*classes.txt'.*one per line"):

@@ -40,7 +40,7 @@ def test_the_activation_says_what_an_output_means(units, activation, meaning):
 def test_an_end_that_means_nothing_is_named():
     model = model_of(keras.layers.Flatten(), keras.layers.Dense(1, "tanh", name="last"))
     assert name_of_end(model.output) == "layer 'last' (Dense), activation 'tanh'"
-    with pytest.raises(RunError, match=r"it ends in layer 'last' \(Dense\), activation 'tanh'"):
+    with pytest.raises(RunError, match=r"layer 'last' \(Dense\).*'tanh'"):
         meaning_of(model.output, ("a", "b"), PATH, CLASSES)
 
 
@@ -66,7 +66,7 @@ def test_other_inputs_are_refused_with_their_shape(shape, message):
 
 def test_a_model_of_several_inputs_is_no_classifier():
     image, other = keras.Input((8, 8, 3)), keras.Input((2,))
-    with pytest.raises(RunError, match="has 2 inputs; a classifier takes one image"):
+    with pytest.raises(RunError, match="2 inputs.*one image"):
         only_one(keras.Model([image, other], [image, other]), "inputs", PATH)
     assert only_one(model_of(keras.layers.Flatten()), "outputs", PATH).shape == (None, 192)
 

@@ -17,7 +17,7 @@ def test_a_classifier_of_other_classes_has_no_labels_for_them(trained):
     source = trained.open_source()
     assert trained.labels(source, source.splits["test"]).tolist() == [0] * 4 + [1] * 4 + [2] * 4
     other = TrainedClassifier(trained.model, ("blue", "green", "x"), trained.path, trained.config)
-    with pytest.raises(DataError, match="has classes that the model does not know: red"):
+    with pytest.raises(DataError, match="classes .*model .*: red"):
         other.labels(source, source.splits["test"])
 
 

@@ -166,7 +166,7 @@ def test_exchanged_layers_of_equal_shape_do_not_slip_through(tmp_path):
         file.move(f"layers/{first}", "layers/kept")
         file.move(f"layers/{second}", f"layers/{first}")
         file.move("layers/kept", f"layers/{second}")
-    with pytest.raises(WeightsError, match="layer 'conv_pw_9' is where 'conv_pw_8' should be"):
+    with pytest.raises(WeightsError, match="'conv_pw_9'.*'conv_pw_8'"):
         load_backbone(SMALL_MOBILENET, 32, path)
 
 
@@ -265,7 +265,7 @@ def test_a_layer_without_its_bias_is_refused(tmp_path):
     with h5py.File(path, "r+") as file:
         attributes = file["model_weights/block1_conv1"].attrs
         attributes["weight_names"] = attributes["weight_names"][:1]
-    with pytest.raises(WeightsError, match="layer 'block1_conv1' has 2 arrays, in the file 1"):
+    with pytest.raises(WeightsError, match="'block1_conv1'.* 2 arrays.* 1\\b"):
         load_backbone(vgg, 32, path)
 
 

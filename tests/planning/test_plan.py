@@ -54,8 +54,10 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     trainable = [layer.trainable for layer in leaf_layers(classifier.model)]
     lines = plan.describe(classifier).splitlines()
     assert [layer.trainable for layer in leaf_layers(classifier.model)] == trainable
-    assert lines[0] == "data            digits: 1,079 train, 359 validation, 359 test images"
-    assert lines[1].strip() == "10 classes: 0, 1, 2, 3, 4, 5, 6, 7, ..."
+    assert lines[0].split(maxsplit=1)[0] == "data"
+    for part in ("digits", "1,079 train", "359 validation", "359 test"):
+        assert part in lines[0]
+    assert "10 classes: 0, 1, 2" in lines[1]
     assert "8 x 8 pixels" in lines[2]
     assert "32 x 32" in lines[2]
     (schedule,) = [line for line in lines if line.startswith("head phase ")]
@@ -66,7 +68,7 @@ def test_the_plan_is_printed_with_what_each_phase_trains(tmp_path):
     head = SMALL.num_features * 10 + 10
     expected = f"{head:,} trainable parameters, {SMALL.num_parameters:,} frozen"
     assert expected in [line.strip() for line in lines]
-    assert "                trains the head and block_3, BatchNorm updated" in lines
+    assert any("the head and block_3" in line and "BatchNorm updated" in line for line in lines)
     # The statistics of BatchNorm are not trained.
     statistics = 2 * SMALL.num_features
     trained = sum(layer.count_params() for layer in classifier.stages["block_3"]) - statistics

@@ -25,6 +25,11 @@ def test_the_best_epoch_is_marked_if_there_is_one(findings):
     assert not curves(made_epochs(), findings.config, None)["has_best"]
 
 
+def test_there_is_no_chart_of_learning_rates_if_only_lbfgs_trained(findings):
+    epochs = [epoch for epoch in made_epochs() if epoch.phase == "head"]
+    assert list(curves(epochs, findings.config, None)["charts"]) == ["loss", "accuracy"]
+
+
 def test_rates_of_phases_that_are_far_apart_are_on_a_logarithmic_scale(findings):
     epochs = made_epochs()
 

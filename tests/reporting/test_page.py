@@ -189,6 +189,13 @@ def test_the_curves_mark_the_phases_and_the_best_epoch(path):
     assert text.count('class="mark-text"') == 6  # two phases on three charts
     assert text.count('class="best"') == 3
     assert "iteration of L-BFGS" in text
+    assert "another head" not in text
+
+
+def test_the_head_that_finetuning_starts_from_is_named_at_the_curves(findings):
+    metrics = dataclasses.replace(findings.metrics, start_penalty=0.25)
+    text = page.render(dataclasses.replace(findings, metrics=metrics))
+    assert re.search("another head, with L2 penalty 0.25", text)
 
 
 def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):

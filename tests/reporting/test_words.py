@@ -1,6 +1,7 @@
 """The sentences on a run are true of it."""
 
 import dataclasses
+import re
 import shlex
 
 import pytest
@@ -10,10 +11,10 @@ from tfxfer.cli import app
 from tfxfer.config.schema import FitConfig
 from tfxfer.reporting import words
 from tfxfer.runs.metrics_record import (
-    BestEpoch,
     CalibrationErrors,
     CalibrationRecord,
     ComparisonRecord,
+    FitMetrics,
     Summary,
 )
 
@@ -109,8 +110,7 @@ def test_where_temperature_scaling_does_not_help_no_temperature_is_given(applied
 
 def test_the_phases_are_described_in_their_order(findings):
     config = findings.config
-    best = BestEpoch(phase="finetune", epoch=2)
-    head, finetune, best_epoch = words.phases(config, made_epochs(), 0.1, best)
+    head, finetune, best_epoch = words.phases(config, made_epochs(), findings.metrics)
     assert head.startswith("Head phase")
     for fact in ("backbone frozen", "chosen on validation (0.1)"):
         assert fact in head
@@ -121,9 +121,15 @@ def test_the_phases_are_described_in_their_order(findings):
     assert best_epoch.startswith("Best epoch: 2 of the finetune phase")
 
 
+def test_both_penalties_are_named_if_finetuning_starts_from_another_head(findings):
+    metrics = dataclasses.replace(findings.metrics, penalty=0.001, start_penalty=0.03)
+    head = words.phases(findings.config, made_epochs(), metrics)[0]
+    assert re.search(r"chosen on validation \(0\.001; .*fine-tun.*head.* 0\.03\)", head)
+
+
 def test_a_phase_that_ended_early_is_described_so_and_one_that_was_left_out_is_not(findings):
     config = findings.config.with_settings({"head": {"epochs": 0, "optimizer": "adam"}})
-    (told,) = words.phases(config, made_epochs()[:3], None, None)
+    (told,) = words.phases(config, made_epochs()[:3], FitMetrics())
     assert told.startswith("Finetune phase")
     assert "1 of 2 epochs" in told
 

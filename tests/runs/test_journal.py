@@ -32,11 +32,12 @@ def test_a_run_is_resumed_where_it_stopped(tmp_path):
     assert begun.state["epoch"] == 0
     journal.history.add(EPOCH)
     journal.best, journal.notes.penalty = BestWeights("head", [np.ones(2)]), 0.1
+    journal.notes.start_penalty = 1.0
     journal.begin("finetune")
     again = journal_of(tmp_path)
     assert (again.is_past("head"), again.is_past("finetune")) == (True, False)
     assert (again.history.epochs, again.history.best) == ([EPOCH], EPOCH)
-    assert again.notes == Notes(penalty=0.1)
+    assert again.notes == Notes(penalty=0.1, start_penalty=1.0)
     assert again.best.part == "head"
     np.testing.assert_array_equal(again.best.arrays, [np.ones(2)])
     assert again.budget.used() > 0

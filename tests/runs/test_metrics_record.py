@@ -44,6 +44,7 @@ WHOLE = {
     "parameters": {"total": 1000, "trained": 500},
     "skipped": {"train": 1},
     "penalty": 0.1,
+    "start_penalty": 1.0,
     "export": "saved_models/a/1",
     "seconds": {"head": 1.0, "total": 2.0},
     "comparison": {

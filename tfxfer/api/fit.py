@@ -248,7 +248,7 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *calibration,
             *describe_skipped(plan.run, skipped),
             *([_result("best weights", _where(best, metrics.penalty))] if best else []),
-            _result("duration", readable_seconds(metrics.seconds["total"])),
+            _result("duration", _duration(metrics.seconds)),
             _result("model", plan.run.model),
             _result("export", metrics.export),
         ]
@@ -260,6 +260,13 @@ def _where(best: Epoch, penalty: float | None) -> str:
     if best.phase == "head" and penalty is not None:
         return f"head phase, L2 penalty {penalty:g}"
     return f"{best.phase} phase, epoch {best.epoch}"
+
+
+def _duration(seconds: Mapping[str, float]) -> str:
+    """Returns the duration of a run, with that before an interruption, as text."""
+    earlier = seconds.get("earlier")
+    before = f", {readable_seconds(earlier)} of it before resuming" if earlier else ""
+    return readable_seconds(seconds["total"]) + before
 
 
 def _result(name: str, value: object) -> str:

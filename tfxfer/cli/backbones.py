@@ -103,6 +103,8 @@ def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
         "",
         f"top-1: ImageNet validation accuracy, from {_TOP1_SOURCE}; empty if not listed there",
         "parameters: without the classifier",
+        "pixels: side of the square images it was pretrained on; fit may choose another",
+        "features: numbers per image that the head gets, with average pooling",
         "weights: bundled with tfxfer, cached in the folder below, or downloaded when first used",
         f"  {weights_home() / 'models'}",
     ]

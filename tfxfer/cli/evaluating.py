@@ -8,7 +8,7 @@ import click
 
 from tfxfer.cli.formatting import Command
 from tfxfer.cli.options import OTHER_DATA, batch_size_option, setting_help
-from tfxfer.cli.quiet import quiet_import
+from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.schema import RunConfig
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.system import streams
@@ -47,7 +47,8 @@ def check(
     _check_json(output, data)
     with quiet_import():
         from tfxfer.api import check as checking
-    result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
+    with quiet_libraries():
+        result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
     _print_result(result.describe(), result.as_json(), output)
     if result.blocks:
         context.exit(1)
@@ -85,9 +86,10 @@ def evaluate(
     _check_json(output, *files_of_model(model), *([data] if data else ()))
     with quiet_import():
         from tfxfer.api import evaluate as evaluation
-    result = evaluation.evaluate(
-        model, data=data, data_dir=data_dir, split=split, batch_size=batch_size
-    )
+    with quiet_libraries():
+        result = evaluation.evaluate(
+            model, data=data, data_dir=data_dir, split=split, batch_size=batch_size
+        )
     _print_result(result.describe(), result.as_json(), output)
 
 

@@ -9,7 +9,7 @@ import click
 
 from tfxfer.cli.formatting import Command
 from tfxfer.cli.options import batch_size_option
-from tfxfer.cli.quiet import quiet_import
+from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
 from tfxfer.system import streams
@@ -74,12 +74,14 @@ def predict(
     listed = streams.read_list() if "-" in paths else []
     named = [path for path in paths if path != "-"]
     counts = _Counts()
-    answers = ask(model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note)
-    predictions = counts.of(answers)
-    if output is None:
-        listing.write(predictions, kind, top, sys.stdout)
-    else:
-        listing.write_file(predictions, kind, top, user_path(output), otherwise=sys.stdout)
+    with quiet_libraries():
+        answers = ask(model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note)
+        predictions = counts.of(answers)
+        if output is None:
+            listing.write(predictions, kind, top, sys.stdout)
+        else:
+            listing.write_file(predictions, kind, top, user_path(output), otherwise=sys.stdout)
+    if output is not None:
         streams.say(f"Wrote '{output}', {counts.files:,} files.")
     if counts.unreadable:
         counts.tell()

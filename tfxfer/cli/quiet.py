@@ -1,7 +1,9 @@
-"""Import of TensorFlow without its startup messages."""
+"""TensorFlow without its startup messages, and without those of the libraries in it."""
 
 import contextlib
+import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import IO
@@ -44,6 +46,38 @@ def quiet_import() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Hides what native libraries write to standard error; what Python writes is shown.
+
+    libjpeg warns of each corrupt image without naming it, and oneDNN of types that it lacks. No
+    setting stops them. With TF_CPP_MIN_LOG_LEVEL at 0 or 1 they are shown.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") < "2":
+        yield
+        return
+    stream = sys.stderr
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    if isinstance(stream, io.TextIOWrapper) and _descriptor(stream) == 2:
+        sys.stderr = open(kept, "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stderr = stream
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _descriptor(stream: io.TextIOWrapper) -> int | None:
+    """Returns the descriptor that a stream writes to; None if it is in memory, or closed."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 def _scratch_file() -> IO[bytes]:

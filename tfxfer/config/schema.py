@@ -298,7 +298,7 @@ class RunConfig:
     )
     checkpoint_minutes: float = setting(
         5.0,
-        "Minutes between checkpoints within an epoch; 0 saves at its end only.",
+        "Minutes between checkpoints within an epoch; 0 saves only after each epoch.",
         group=_RUN,
         minimum=0,
     )

@@ -27,6 +27,11 @@ from tfxfer.data.split_names import SPLITS
 from tfxfer.data.splitting import disjoint, with_validation
 from tfxfer.errors import UsageError, did_you_mean
 
+_HIDDEN = (
+    f"read from the folder '{BUNDLED_DATA}' in the current directory; rename it to use the bundled "
+    f"{BUNDLED_DATA}"
+)
+
 
 def open_source(config: RunConfig) -> Source:
     """Returns the images and labels that `config.data` names, divided into splits.
@@ -110,7 +115,9 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
     path, slices = pathlib.Path(name), _slices(name, query)
     if _exists(name):
         if path.is_dir():
-            return _open_directory(name, path, slices, needs_train)
+            source = _open_directory(name, path, slices, needs_train)
+            hidden = (_HIDDEN,) if name == BUNDLED_DATA else ()
+            return dataclasses.replace(source, notes=(*hidden, *source.notes))
         return _open_file(name, path, slices, data_dir, needs_train)
     if name.startswith(huggingface.PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)

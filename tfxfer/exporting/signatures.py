@@ -1,9 +1,11 @@
 """The SavedModel that is served: encoded images or pixels in, named classes or features out."""
 
+import contextlib
 import json
+import logging
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -80,7 +82,20 @@ def write_saved_model(
         labels.write_text(class_lines(class_names), "utf-8")
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
-        tf.saved_model.save(served, str(directory), signatures)
+        with _no_progress_in_notebooks():
+            tf.saved_model.save(served, str(directory), signatures)
+
+
+@contextlib.contextmanager
+def _no_progress_in_notebooks() -> Iterator[None]:
+    """Silences "Assets written to", with a temporary path, which TensorFlow logs in notebooks."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Functions:

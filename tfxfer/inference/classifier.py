@@ -155,10 +155,10 @@ class TrainedClassifier:
         if data is not None:
             return bound(open_as_it_is(data, data_dir, needs_train=False), self.seen)
         if self.config is None:
-            name = f" They are called '{self.seen.data}'." if self.seen else ""
-            raise UsageError(
-                f"'{self.path}' does not say what data it was trained on: name some (--data).{name}"
-            )
+            lacks = "does not say what data it was trained on"
+            if self.seen:
+                lacks = f"does not say where the data '{self.seen.data}' are that it was trained on"
+            raise UsageError(f"'{self.path}' {lacks}. Give data with --data.")
         return open_own_data(run, data_dir, lambda: self.seen)
 
     def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:

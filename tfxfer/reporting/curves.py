@@ -23,7 +23,8 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
         best: The epoch whose weights were saved.
 
     Returns:
-        Variables of the page's template: "charts" by name, their "legend", "has_best" (whether the
+        Variables of the page's template: "charts" by name (of the learning rate only if there is
+        one), their "legend", "has_best" (whether the
         best epoch is marked), and "solved" (whether L-BFGS solved the head).
     """
     at_best = [
@@ -42,7 +43,8 @@ def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) 
     for what in ("loss", "accuracy"):
         lines = [_line(epochs, split, what) for split in ("train", "validation")]
         drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
-    drawn["learning rate"] = _rate_chart(epochs, config, frame)
+    if not all(math.isnan(rate) for _, rate in _rates(epochs, config)):
+        drawn["learning rate"] = _rate_chart(epochs, config, frame)
     return {
         "charts": {name: chart.draw() for name, chart in drawn.items()},
         "legend": charts.legend(drawn["loss"].series),

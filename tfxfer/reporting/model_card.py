@@ -62,7 +62,7 @@ def _training(findings: Findings) -> list[str]:
     """Returns the training data, the phases, and how to reproduce the run."""
     metrics = findings.metrics
     splits = ", ".join(f"{counts.sum():,} {split}" for split, counts in findings.counts.items())
-    phases = words.phases(findings.config, findings.epochs, metrics.penalty, metrics.best)
+    phases = words.phases(findings.config, findings.epochs, metrics)
     return [
         f"- Dataset: {as_text(findings.result.data)}, {splits} images.",
         *(f"- {as_text(note)}" for note in findings.notes),

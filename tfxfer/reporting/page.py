@@ -99,7 +99,9 @@ def _setup(findings: Findings) -> dict[str, Any]:
         "transfer": words.transfer(metrics.comparison),
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
-        "phases": words.phases(config, findings.epochs, metrics.penalty, metrics.best),
+        "phases": words.phases(config, findings.epochs, metrics),
+        "finetuned": any(epoch.phase == "finetune" for epoch in findings.epochs),
+        "start_penalty": metrics.start_penalty,
         "search": metrics.search,
         "trials": read_trials(findings.run),
         "repeat": shlex.join(words.repeating(findings.run.path.name, str(findings.run.config))),
@@ -114,8 +116,12 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
     if not parts or not seconds.get("total"):
         return None
     longest = max(parts.values())
+    labels = {"earlier": "before resuming"}
     return charts.bars(
-        [(name, took / longest, readable_seconds(took)) for name, took in parts.items()]
+        [
+            (labels.get(name, name), took / longest, readable_seconds(took))
+            for name, took in parts.items()
+        ]
     )
 
 

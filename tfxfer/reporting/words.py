@@ -20,7 +20,12 @@ from tfxfer.planning.description import (
     describe_weights,
 )
 from tfxfer.runs.history import Epoch
-from tfxfer.runs.metrics_record import BestEpoch, CalibrationRecord, ComparisonRecord, Parameters
+from tfxfer.runs.metrics_record import (
+    CalibrationRecord,
+    ComparisonRecord,
+    FitMetrics,
+    Parameters,
+)
 
 # --calibrate is suggested if it lowers the calibration error by more than this.
 _CALIBRATION_GAIN = 0.01
@@ -109,23 +114,17 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
     return text
 
 
-def phases(
-    config: DecidedFit,
-    epochs: Sequence[Epoch],
-    penalty: float | None,
-    best: BestEpoch | None,
-) -> list[str]:
+def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> list[str]:
     """Returns a description of each phase, and of the best epoch.
 
     Args:
         config: Settings of the run.
         epochs: Epochs of all phases.
-        penalty: L2 penalty of the head that L-BFGS solved; None if another optimizer trained it.
-        best: The epoch whose weights were saved.
+        metrics: Its best epoch and its L2 penalties are read.
     """
-    lines = []
+    lines, best = [], metrics.best
     if config.head.epochs:
-        lines.append(_head_phase(config, penalty))
+        lines.append(_head_phase(config, metrics))
     if config.finetune.epochs:
         lines.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     lines += [
@@ -137,11 +136,16 @@ def phases(
     return lines
 
 
-def _head_phase(config: DecidedFit, penalty: float | None) -> str:
-    """Returns a description of the head phase; the penalty is that of L-BFGS."""
+def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
+    """Returns a description of the head phase, with the L2 penalties that L-BFGS chose."""
     text = f"Head phase, backbone frozen: {describe_schedule(config.head)}"
-    if penalty is not None and config.head.penalty is None:
-        text += f" ({penalty:g})"
+    if metrics.penalty is not None and config.head.penalty is None:
+        chosen, start = f"{metrics.penalty:g}", metrics.start_penalty
+        text += (
+            f" ({chosen})"
+            if start is None
+            else f" ({chosen}; fine-tuning starts from the head with {start:g})"
+        )
     text += "".join(f", {part}" for part in describe_regularization(config.head))
     views = config.head.augmented_views
     if views:

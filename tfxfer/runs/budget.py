@@ -10,11 +10,14 @@ class Budget:
     Args:
         minutes: Minutes in total; None for no limit.
         used: Seconds used before the run was resumed.
+
+    Attributes:
+        used_before: `used`.
     """
 
     def __init__(self, minutes: float | None, used: float = 0.0) -> None:
         self._seconds = math.inf if minutes is None else 60 * minutes
-        self._used = used
+        self.used_before = used
         self._start = time.monotonic()
 
     @property
@@ -29,7 +32,7 @@ class Budget:
 
     def used(self) -> float:
         """Returns the seconds used so far."""
-        return self._used + time.monotonic() - self._start
+        return self.used_before + time.monotonic() - self._start
 
     def left(self) -> float:
         """Returns the seconds left; negative if the budget is exceeded."""

@@ -86,6 +86,7 @@ class Notes:
     Attributes:
         num_trained: Number of trained parameters, the maximum over phases.
         penalty: L2 penalty of the head fitted by L-BFGS; None for other optimizers.
+        start_penalty: L2 penalty of the head that the finetune phase starts from, if it is another.
         sizes: Length of each phase within the time budget, by name; empty without a budget.
         search: The way to fine-tune that was chosen, once a search is finished.
     """
@@ -94,6 +95,7 @@ class Notes:
     penalty: float | None = None
     sizes: dict[str, PhaseSize] = field(default_factory=dict)
     search: SearchRecord | None = None
+    start_penalty: float | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
@@ -101,7 +103,8 @@ class Notes:
         sizes = {name: PhaseSize(*size) for name, size in content.get("sizes", {}).items()}
         found = content.get("search")
         search = None if found is None else SearchRecord.of_json(found)
-        return cls(content.get("num_trained", 0), content.get("penalty"), sizes, search)
+        penalty, start = content.get("penalty"), content.get("start_penalty")
+        return cls(content.get("num_trained", 0), penalty, sizes, search, start)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the notes, JSON-serializable."""
@@ -110,6 +113,8 @@ class Notes:
             content["num_trained"] = self.num_trained
         if self.penalty is not None:
             content["penalty"] = self.penalty
+        if self.start_penalty is not None:
+            content["start_penalty"] = self.start_penalty
         if self.sizes:
             content["sizes"] = {name: [s.epochs, s.steps] for name, s in self.sizes.items()}
         if self.search is not None:

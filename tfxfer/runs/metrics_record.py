@@ -164,6 +164,7 @@ class FitMetrics:
         parameters: Numbers of parameters.
         skipped: Number of unreadable images left out, by split.
         penalty: L2 penalty of the head, if it was fitted by L-BFGS.
+        start_penalty: That of the head that the finetune phase started from, if it is another.
         export: The version directory of the SavedModel.
         seconds: Duration of each part of the run, and "total".
         comparison: How much pretraining helped, if that was measured.
@@ -179,6 +180,7 @@ class FitMetrics:
     parameters: Parameters | None = None
     skipped: Mapping[str, int] = field(default_factory=dict)
     penalty: float | None = None
+    start_penalty: float | None = None
     export: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     comparison: ComparisonRecord | None = None
@@ -246,9 +248,8 @@ def read_metrics(run: RunDirectory) -> FitMetrics:
     Raises:
         UsageError: `metrics.json` is missing or cannot be read.
     """
-    content = read_metrics_json(run)
     try:
-        return FitMetrics.of_json(content)
+        return FitMetrics.of_json(read_metrics_json(run))
     except (TypeError, KeyError, AttributeError) as error:
         raise _unreadable(run, error) from None
 

@@ -101,7 +101,7 @@ class Progress:
 
 
 class Clock:
-    """A stopwatch with named laps."""
+    """A stopwatch with named laps, which may include the time of an interrupted process."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
@@ -113,10 +113,16 @@ class Clock:
         self._laps[name] = round(now - self._last, 2)
         self._last = now
 
+    def add_earlier(self, seconds: float) -> None:
+        """Adds the time of interrupted processes, as a lap "earlier"; no lap if it is zero."""
+        if seconds:
+            self._laps["earlier"] = round(seconds, 2)
+
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds of each lap so far, and "total" since the start."""
-        return {**self._laps, "total": round(time.perf_counter() - self._start, 2)}
+        """Seconds of each lap so far, and "total" since the start with the earlier time."""
+        total = time.perf_counter() - self._start + self._laps.get("earlier", 0.0)
+        return {**self._laps, "total": round(total, 2)}
 
 
 def readable_seconds(seconds: float) -> str:

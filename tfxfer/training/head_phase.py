@@ -154,13 +154,14 @@ def _solve(given: Materials, features: _Standardized, checkpoint: Checkpoint) ->
     problem = features.problem(given)
     path = _solved_path(given, problem, checkpoint)
     num_validation = features.validation.effective_number
-    first, best = start_of_finetuning(path, num_validation), best_solution(path)
-    if first is not best and config.finetune.epochs:
+    first, chosen = start_of_finetuning(path, num_validation), best_solution(path)
+    best = _converged(given, chosen, problem)
+    if first is not chosen and config.finetune.epochs:
+        journal.notes.start_penalty = first.penalty
         journal.say(
-            f"finetune: starts from the head with L2={first.penalty:g}, the strongest penalty "
-            "with a val_accuracy within one standard error of the best"
+            f"finetune: starts from the head with L2={first.penalty:g}, not {chosen.penalty:g}: "
+            "the strongest penalty with a val_accuracy within one standard error of the best"
         )
-    best = converged(best, problem)
     seconds = (time.perf_counter() - start) / len(best.iterations)
     for number, scores in enumerate(best.iterations, start=1):
         epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
@@ -178,14 +179,28 @@ def _solved_path(given: Materials, problem: Problem, checkpoint: Checkpoint) -> 
     penalties = PENALTIES if penalty is None else (penalty,)
     if len(penalties) > 1 and not path:
         journal.say(
-            "head: one fit per L2 penalty, strongest first; 'best' marks the lowest val_loss so far"
+            "head: one fit per L2 penalty, strongest first, each starting from the previous one; "
+            "'best' marks the lowest val_loss so far"
         )
     for solution in solve_path(problem, penalties, before=tuple(path)):
+        previous = path[-1] if path else None
         path.append(solution)
-        journal.say(solution_line(solution, best_solution(path) is solution))
+        if len(penalties) > 1:
+            journal.say(solution_line(solution, best_solution(path) is solution, previous))
         if journal.is_due_after_epoch:
             journal.write(*path_as_state(path))
     return path
+
+
+def _converged(given: Materials, solution: Solution, problem: Problem) -> Solution:
+    """Returns the best solution of the path, refined to convergence, and says so."""
+    say, is_only_one = given.journal.say, given.config.head.penalty is not None
+    refined = converged(solution, problem)
+    if refined is not solution and not is_only_one:
+        say(f"head: the fit with L2={solution.penalty:g} is the best and continues to convergence")
+    if refined is not solution or is_only_one:
+        say(solution_line(refined, best=True))
+    return refined
 
 
 def _train_on_features(

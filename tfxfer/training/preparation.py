@@ -113,6 +113,7 @@ def prepare_run(
         session.callbacks,
         rank=classifier.objective.rank,
     )
+    session.clock.add_earlier(journal.budget.used_before)
     asked_toml = None if asked is None else changed_to_toml(asked)
     start_run(run, to_toml(plan.config), source.class_names, asked_toml)
     note_places(run, plan.config)

@@ -213,6 +213,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
         skipped=dict(Counter(one.split for one in run.skipped)),
         penalty=notes.penalty,
+        start_penalty=notes.start_penalty,
         search=notes.search,
     )
     run.clock.lap("evaluation")

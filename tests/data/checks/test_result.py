@@ -15,6 +15,8 @@ def test_of_many_examples_all_are_counted_and_the_first_are_named():
 def test_a_large_group_lists_the_first_and_counts_the_others():
     affected = Affected(1, 30, (("a", "b", "c", "d", "e", "f"),), (30,))
     assert affected.describe() == ["a = b = c = d = e and 25 others"]
+    affected = Affected(1, 6, (("a", "b", "c", "d", "e", "f"),), (6,))
+    assert affected.describe() == ["a = b = c = d = e and 1 other"]
 
 
 def test_a_result_says_what_stops_a_fit():

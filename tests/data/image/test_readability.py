@@ -39,7 +39,7 @@ def test_the_failure_to_read_an_image_names_the_files_and_reasons(
         collected(make_batches(images, 3, **settings))
     first, *named = str(caught.value).splitlines()
     assert "3 images" in first
-    assert named[0] == f"  {tmp_path}/1.png: Invalid PNG data, size 60"
+    assert re.fullmatch(rf"  {re.escape(str(tmp_path))}/1\.png: .*PNG.*", named[0])
     assert re.fullmatch(rf"  {re.escape(str(tmp_path))}/4\.png: .*empty", named[1])
     assert named[2].startswith(f"  {tmp_path}/6.png: ")
     assert named[2].endswith("no such file")
@@ -72,7 +72,7 @@ def test_of_many_unreadable_images_the_first_are_named(tmp_path):
     lines = str(caught.value).splitlines()
     assert len(lines) == 22
     assert lines[20].startswith("  image #19: it is not a JPEG, PNG, BMP, GIF, WebP or TIFF file")
-    assert lines[21] == "  and 3 more; `tfxfer check` lists them all"
+    assert re.search(r"\b3 more.*`tfxfer check`", lines[21])
 
 
 def test_the_second_of_two_splits_is_named_if_the_first_is_sound(corrupt):
@@ -120,4 +120,6 @@ def test_a_missing_file_is_named_without_the_words_of_tensorflow(tmp_path, memor
     with pytest.raises(DataError) as caught, naming_unreadable_images(split):
         collected(evaluation_batches(images, 3))
     lines = str(caught.value).splitlines()
-    assert lines[1:] == [f"  {names[1]}: there is no such file", f"  {names[2]}: it is a folder"]
+    for line, name, reason in zip(lines[1:], names[1:], ("no such file", "folder"), strict=True):
+        assert line.startswith(f"  {name}: ")
+        assert reason in line.removeprefix(f"  {name}")

@@ -60,9 +60,9 @@ def test_unreadable_images_stop_everything_unless_they_may_be_left_out(corrupt, 
     split = numbered(corrupt)
     with pytest.raises(DataError, match="--bad-images"):
         open_images({"validation": split}, settings_of(tmp_path, "error"))
-    with pytest.raises(DataError, match="In 'train' no image of a class can be read"):
+    with pytest.raises(DataError, match="'train' no image of a class"):
         open_images({"train": split}, settings_of(tmp_path, "skip"))
-    with pytest.raises(DataError, match="In 'test' no image of any class can be read"):
+    with pytest.raises(DataError, match="'test' no image of any class"):
         only = split.select(np.array([1, 4, 6]))
         open_images({"test": only}, settings_of(tmp_path, "skip"))
 

@@ -61,11 +61,9 @@ def test_another_split_may_be_meant(tmp_path):
     source = open_as_it_is(f"{tmp_path}/numbers?train=a&test=b")
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 8, "test": 1}
     assert source.origin == f"{tmp_path}/numbers?train=a&test=b"
-    with pytest.raises(UsageError, match="has no split 'c'; its splits are a, b"):
+    with pytest.raises(UsageError, match="no split 'c'.*splits are a, b"):
         open_as_it_is(f"{tmp_path}/numbers?train=c")
-    with pytest.raises(
-        UsageError, match="has no split 'train'; its splits are a, b.*numbers.train=a"
-    ):
+    with pytest.raises(UsageError, match=r"no split 'train'.*splits are a, b.*numbers\?train=a"):
         open_as_it_is(f"{tmp_path}/numbers")
 
 
@@ -113,5 +111,5 @@ def test_a_label_that_does_not_occur_in_train_is_an_error(tmp_path):
 def test_a_corrupt_data_set_is_an_error(tmp_path):
     rows(range(4)).save_to_disk(tmp_path / "numbers")
     (tmp_path / "numbers" / "state.json").write_text("{")
-    with pytest.raises(DataError, match="Cannot read the dataset in '.*numbers': "):
+    with pytest.raises(DataError, match="Cannot read .*numbers': "):
         open_as_it_is(str(tmp_path / "numbers"))

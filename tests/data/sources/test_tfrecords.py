@@ -106,7 +106,7 @@ def test_classes_have_the_names_that_are_to_be_had(tmp_path, labels_file, texts,
 def test_names_that_are_missing_in_the_labels_file_are_an_error(tmp_path):
     two_classes(tmp_path / "all.tfrecord")
     (tmp_path / "labels.txt").write_text("3:cat\n")
-    with pytest.raises(UsageError, match=r"labels\.txt' has no name for the label 7\."):
+    with pytest.raises(UsageError, match=r"labels\.txt'.* no name .* 7\b"):
         open_as_it_is(str(tmp_path))
 
 
@@ -136,16 +136,14 @@ def test_a_corrupt_file_is_an_error_that_names_it(tmp_path, where):
     content = bytearray(path.read_bytes())
     content[where] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(
-        DataError, match=r"Cannot read the TFRecord file '.*all\.tfrecord' after \d"
-    ):
+    with pytest.raises(DataError, match=r"all\.tfrecord' after \d"):
         open_as_it_is(str(path))
 
 
 def test_a_file_that_ends_too_early_is_an_error(tmp_path):
     path = two_classes(tmp_path / "all.tfrecord")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match="Cannot read the TFRecord file"):
+    with pytest.raises(DataError, match="Cannot read .*TFRecord"):
         open_as_it_is(str(path))
 
 

@@ -56,7 +56,7 @@ class Affected:
         ):
             line = " = ".join(names[:_SHOWN_OF_GROUP])
             others = size - min(len(names), _SHOWN_OF_GROUP)
-            lines.append(f"{line} and {others:,} others" if others else line)
+            lines.append(f"{line} and {others:,} other{'s' * (others > 1)}" if others else line)
         if self.count > len(lines):
             lines.append(f"and {self.count - len(lines):,} more")
         return lines

@@ -172,9 +172,17 @@ def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:
     return _row(epoch.phase, number, epoch, best, left)
 
 
-def solution_line(solution: Solution, best: bool) -> str:
-    """Returns the progress line of the head fitted with one L2 penalty."""
+def solution_line(solution: Solution, best: bool, start: Solution | None = None) -> str:
+    """Returns the progress line of the head fitted with one L2 penalty.
+
+    Args:
+        solution: The head.
+        best: Whether its validation loss is the lowest so far.
+        start: Where the fit started, if not from zero.
+    """
     count = len(solution.iterations)
+    if start is not None and np.array_equal(solution.kernel, start.kernel):
+        count = 0  # it started at the solution, whose scores are the one iteration
     iterations = f"{count} iteration{'' if count == 1 else 's'}"
     return _row("head", f"L2={solution.penalty:g}", solution.scores, best, iterations)
 

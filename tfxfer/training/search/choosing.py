@@ -99,15 +99,15 @@ def is_better(trial: Trial, other: Trial) -> bool:
 def leader(trials: Sequence[Trial]) -> Trial:
     """Returns the trial that leads.
 
-    The default leads unless the head alone is better; another way must be better than the leader
-    before it.
+    The default leads if an epoch of it is better than the head alone, as in a fit without a search.
+    Another way must be better than the leader before it.
 
     Args:
         trials: The head alone, the default, then other ways in their order.
     """
     best = trials[0]
     for place, trial in enumerate(trials[1:]):
-        is_default = place == 0 and trial.best_epoch > 0 and not is_better(best, trial)
+        is_default = place == 0 and trial.best_epoch > 0
         if is_default or is_better(trial, best):
             best = trial
     return best
@@ -144,6 +144,11 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
     reason = (
         f"its validation loss of {chosen.loss:.4f} gains {_gain(chosen, head)} over the head alone"
     )
+    if chosen.loss >= head.loss:
+        reason = (
+            f"its validation accuracy of {chosen.accuracy:.4f} is higher than the "
+            f"{head.accuracy:.4f} of the head alone"
+        )
     if chosen.is_at_ceiling:
         reason += ", and all validation images are classified correctly"
     for other in others:
@@ -167,8 +172,8 @@ def _why_none(head: Trial, others: Sequence[Trial]) -> str:
         return "no epoch of fine-tuning has a better validation accuracy"
     lowest = min(found, key=lambda trial: trial.loss)
     return (
-        f"its validation loss of {head.loss:.4f} gains {_gain(head, lowest)} over the best way to "
-        f"fine-tune, {lowest.way}"
+        f"no way to fine-tune lowers its validation loss of {head.loss:.4f} beyond the noise; "
+        f"{lowest.way} has {lowest.loss:.4f}"
     )
 
 

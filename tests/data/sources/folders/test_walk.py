@@ -1,6 +1,7 @@
 """What in a directory is data, and what is left out."""
 
 import os
+import re
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_files_without_a_known_extension_are_recognized_by_their_first_bytes(tmp
     told = "\n".join(notes)
     for name in ("raw.nef", "copy.jpg.bak", "copy~", "half.crdownload", "film.thm", "notes.txt"):
         assert name in told
-    assert "HEIC files, which are not supported): 1 file: real.heic" in told
+    assert re.search(r"HEIC.*1 file: real\.heic", told)
 
 
 def test_a_folder_with_the_name_of_a_picture_is_a_folder(tmp_path):
@@ -162,5 +163,5 @@ def test_patterns_pass_over_what_is_no_data_unless_it_is_named(tmp_path, pattern
 
 
 def test_a_folder_that_is_not_there_cannot_be_listed(tmp_path):
-    with pytest.raises(DataError, match=r"Cannot list '.*none': No such file"):
+    with pytest.raises(DataError, match=r"'.*none': No such file"):
         Walk().entries(tmp_path / "none")

@@ -27,9 +27,9 @@ def test_values_of_json_are_text():
 
 
 def test_an_unreadable_line_is_named():
-    with pytest.raises(UsageError, match=r"Line 2 of the manifest 'list\.csv' has 1 fields, but"):
+    with pytest.raises(UsageError, match=r"Line 2 .*'list\.csv' .*1 field"):
         list(records_of(pathlib.Path("list.csv"), "path,label\na.png\n", []))
-    with pytest.raises(UsageError, match=r"Line 1 of the manifest 'list\.jsonl' is not JSON: "):
+    with pytest.raises(UsageError, match=r"Line 1 .*'list\.jsonl' .*JSON: "):
         list(records_of(pathlib.Path("list.jsonl"), "{", []))
 
 

@@ -1,5 +1,7 @@
 """The rows of a manifest, checked."""
 
+import re
+
 import pytest
 
 from tfxfer.data.sources.manifests.rows import Row, read_rows
@@ -20,7 +22,7 @@ def test_rows_have_what_lines_say_and_notes_what_is_not_used(tmp_path):
         Row(2, "a.png", "cat", "validation", 2.0, "p1", ""),
         Row(3, "b.png", "cat", "train", None, "", ""),
     ]
-    assert notes[0] == "not used of 'list.csv': 1 column: camera"
+    assert re.search(r"'list\.csv'.*1 column: camera$", notes[0])
     assert notes[1].startswith("one class are ' cat ', 'cat'")
 
 
