@@ -62,6 +62,7 @@ def tfxfer(options: argparse.Namespace, seed: int) -> dict:
         command = [TFXFER, "fit", "--backbone", options.backbone, "--data", options.data]
         command += ["--weights", options.weights_file or options.weights]
         command += ["--seed", seed, "--run", "run"]
+        command += ["--effort", "quick"]
         command += ["--head-epochs", options.epochs, "--finetune-epochs", options.epochs]
         for kind in ("runs", "export", "cache"):
             command += [f"--{kind}-dir", f"{folder}/{kind}"]

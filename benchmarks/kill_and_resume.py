@@ -24,7 +24,8 @@ import measuring
 _COMMON = ["--train-examples", "400", "--checkpoint-minutes", "0.003", "--batch-size", "16"]
 _SMALL = ["--backbone", "resnet10_small", "--data", "digits", *_COMMON]
 SETTINGS = {
-    "L-BFGS, then finetune": ["fit", *_SMALL, "--finetune-epochs", "3"],
+    "L-BFGS, then finetune": ["fit", *_SMALL, "--finetune-epochs", "3", "--effort", "quick"],
+    "L-BFGS, then a search": ["fit", *_SMALL, "--finetune-epochs", "3"],
     "Adam, then finetune": [
         *("fit", *_SMALL, "--head-optimizer", "adam", "--head-epochs", "40"),
         *("--finetune-epochs", "2", "--head-dropout", "0.3"),

@@ -21,7 +21,17 @@ HELD_OUT = 500  # images each of validation and test
 def fit(backbone: str, data: str, size: int, extra: list[str]) -> dict:
     """Returns the totals of a fit on at most `size` images, and their number."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [TFXFER, "fit", "--backbone", backbone, "--data", data, *extra]
+        command = [
+            TFXFER,
+            "fit",
+            "--backbone",
+            backbone,
+            "--data",
+            data,
+            "--effort",
+            "quick",
+            *extra,
+        ]
         command += ["--head-epochs", "1", "--head-optimizer", "adam", "--finetune-epochs", "1"]
         command += ["--train-examples", str(size)]
         for split in ("validation", "test"):
