@@ -119,7 +119,16 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["resnet50", "vgg16", "mobilenetv2", "efficientnetv2b0", "densenet121", "convnexttiny"]
+    "name",
+    [
+        "resnet50",
+        "vgg16",
+        "mobilenetv2",
+        "efficientnetv2b0",
+        "densenet121",
+        "convnexttiny",
+        "efficientnet_lite0",
+    ],
 )
 def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictures, tmp_path):
     weights = write_weights(name, 64, tmp_path / "backbone.weights.h5")

@@ -72,6 +72,7 @@ def _facts(backbone: Backbone, milliseconds: float | None) -> dict[str, Any]:
         "min_image_size": backbone.min_size,
         "milliseconds_per_image": None if milliseconds is None else round(milliseconds, 2),
         "weights": backbone.weights_name,
+        "weights_package": backbone.weights_package or None,
         "weights_available": path is not None,
         "weights_file": None if path is None else str(path),
         "license": backbone.license,

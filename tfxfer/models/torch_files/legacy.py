@@ -61,14 +61,15 @@ def read_tensors(path: pathlib.Path) -> dict[str, npt.NDArray[Any]]:
             than tensors; the message completes "it cannot be read: ...".
         OSError: It cannot be read.
     """
+    size = path.stat().st_size
     with path.open("rb") as file:
-        content = file.read(_MAX_FILE_BYTES + 1)
+        content = file.read(size if size <= _MAX_FILE_BYTES else 2)
     if content.startswith(b"PK"):
         raise PickleError(
             "it is in the zip format of PyTorch 1.6 and later. Load it in PyTorch and save it "
             "again with torch.save(state_dict, FILE, _use_new_zipfile_serialization=False)"
         )
-    if len(content) > _MAX_FILE_BYTES:
+    if size > _MAX_FILE_BYTES:
         raise PickleError(f"it is larger than {_MAX_FILE_BYTES // 2**20} MiB")
     storages: dict[str, _Storage] = {}
     known = {

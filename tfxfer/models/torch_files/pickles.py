@@ -146,8 +146,8 @@ class _Machine:
         name = argument.replace(" ", ".", 1)
         if name not in self._known:
             raise PickleError(
-                f"it names {shown(name)}; weights need only {', '.join(self._known)}. Nothing in "
-                "the file was run"
+                f"it names {shown(name)}; the state dict of a float32 network needs only "
+                f"{', '.join(self._known)}. Nothing in the file was run"
             )
         return self._known[name]
 
