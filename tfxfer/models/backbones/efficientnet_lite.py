@@ -76,7 +76,7 @@ def _block(
         strides=stride,
         padding="same",
         use_bias=False,
-        depthwise_initializer="he_normal",
+        depthwise_initializer=_initializer(),
         name=f"{name}_dwconv",
     )(x)
     x = _normalized(x, name)
@@ -96,9 +96,18 @@ def _convolution(
         strides=strides,
         padding="same",
         use_bias=False,
-        kernel_initializer="he_normal",
+        kernel_initializer=_initializer(),
         name=name,
     )
+
+
+def _initializer() -> keras.Initializer:
+    """Returns a new initializer, as used twice it would give the same values.
+
+    It scales by the outputs, as Google's does: as inputs of a depthwise kernel Keras would count
+    those of all channels.
+    """
+    return keras.initializers.VarianceScaling(2.0, mode="fan_out")
 
 
 def _normalized(x: Any, name: str) -> Any:
