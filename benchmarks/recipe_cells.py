@@ -44,6 +44,7 @@ _UPSAMPLED = 96
 
 # By backbone, the first stage of the last resolution, and of the last two.
 _STAGES = {
+    "efficientnet_lite0": {"last": "block6", "half": "block4"},
     "mobilenetv2": {"last": "block_13", "half": "block_6"},
     "mobilenetv2_035": {"last": "block_13", "half": "block_6"},
     "resnet10_small": {"last": "conv5", "half": "conv4"},

@@ -160,6 +160,7 @@ def write_weights(name, image_size, path):
     center, spread = {
         "symmetric": (0, 0.5),
         "torch": (0, 1),
+        "lite": (0, 0.5),
         "caffe": (0, 64),
         "inside": (128, 64),
     }[BACKBONES[name].pixels]

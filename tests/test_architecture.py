@@ -35,6 +35,7 @@ LIGHT = {
     "models.backbones.backbone",
     "models.backbones.bundled",
     "models.backbones.keras_applications",
+    "models.backbones.packaged",
     "models.backbones.pixels",
     "models.backbones.registry",
     "planning.preflight",

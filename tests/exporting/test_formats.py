@@ -206,7 +206,15 @@ def color_classifier(backbone, image_size, weights, images):
     return classifier.with_probabilities()
 
 
-LARGE = ("mobilenetv2", "resnet50", "vgg16", "efficientnetv2b0", "densenet121", "convnexttiny")
+LARGE = (
+    "mobilenetv2",
+    "resnet50",
+    "vgg16",
+    "efficientnetv2b0",
+    "densenet121",
+    "convnexttiny",
+    "efficientnet_lite0",
+)
 
 
 @pytest.mark.slow

@@ -120,6 +120,15 @@ def test_the_model_normalizes_as_keras_preprocess_input_does(name):
     assert outputs(classifier.features, IMAGES) == pytest.approx(expected, abs=1e-4)
 
 
+def test_efficientnet_lite_gets_the_pixels_that_google_gives_it():
+    classifier = build("efficientnet_lite0", head={"pooling": "flatten"})
+    constant = np.full((1, 32, 32, 3), 200.0, "float32")
+    for images in (constant, IMAGES):  # github.com/tensorflow/tpu: MEAN_RGB and STDDEV_RGB
+        expected = outputs(classifier.backbone, (images - 127.0) / 128.0)
+        found = outputs(classifier.features, images)
+        assert found == pytest.approx(expected.reshape(found.shape), abs=1e-4)
+
+
 def test_small_images_are_upsampled_in_the_model():
     classifier = build(input_size=8)
     assert classifier.model.input_shape == (None, 8, 8, 3)
@@ -140,6 +149,7 @@ def test_small_images_are_upsampled_in_the_model():
         pytest.param("mobilenetv2", "block_13", True, marks=pytest.mark.slow),
         pytest.param("resnet50", "conv5", True, marks=pytest.mark.slow),
         pytest.param("efficientnetv2b0", "block6", True, marks=pytest.mark.slow),
+        pytest.param("efficientnet_lite0", "block6", True, marks=pytest.mark.slow),
         pytest.param("convnexttiny", "stage3", True, marks=pytest.mark.slow),
         pytest.param("densenet121", "conv5", True, marks=pytest.mark.slow),
         # Each of its cells reads two, so that only its beginning is a cut.

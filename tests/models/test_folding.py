@@ -139,6 +139,7 @@ def test_under_mixed_precision_the_weights_are_multiplied_in_float32(policy):
                 "mobilenetv3small",
                 "densenet121",
                 "efficientnetb0",
+                "efficientnet_lite0",
                 "efficientnetv2b0",
                 "xception",
                 "inceptionv3",

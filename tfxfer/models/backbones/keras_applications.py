@@ -1,4 +1,4 @@
-"""The table of backbones: one frozen record each.
+"""The networks of Keras Applications: one frozen record each.
 
 Nothing here imports Keras, so that `tfxfer backbones` and misspelled names are fast.
 `weights.load_backbone` builds the network of a record.
@@ -7,7 +7,6 @@ Nothing here imports Keras, so that `tfxfer backbones` and misspelled names are 
 from typing import Any
 
 from tfxfer.models.backbones.backbone import STORAGE, Backbone, Stages, numbered
-from tfxfer.models.backbones.bundled import SMALL_RESNET
 
 # MD5 or SHA-256, as published by Keras. There are none for MobileNet V1 and V2.
 _WEIGHTS_HASHES = {
@@ -309,7 +308,6 @@ _MOBILENET_V3S = _mobilenet_v3(10, "block_8")
 _MOBILENET_V3L = _mobilenet_v3(14, "block_12")
 
 ROWS = (
-    SMALL_RESNET,
     _row(_VGG, "vgg16", "VGG16", 224, 512, 14_714_688, "16"),
     _row(_VGG, "vgg19", "VGG19", 224, 512, 20_024_384, "19"),
     _row(_RESNET, "resnet50", "ResNet50", 224, 2048, 23_587_712, "50"),

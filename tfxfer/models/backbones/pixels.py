@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Pixels = Literal["caffe", "symmetric", "torch", "inside"]
+Pixels = Literal["caffe", "symmetric", "torch", "lite", "inside"]
 
 # Channel means of ImageNet in [0, 255], RGB, as Caffe's models subtract them (Simonyan & Zisserman
 # 2014, arXiv:1409.1556), and mean and standard deviation in [0, 1] as Torch's models use them.
@@ -61,6 +61,12 @@ SCALINGS: dict[Pixels, Scaling] = {
         f"{_joined(_TORCH_MEAN)} and std {_joined(_TORCH_STD)}",
         scale=tuple(1 / (255 * std) for std in _TORCH_STD),
         offset=tuple(-mean / std for mean, std in zip(_TORCH_MEAN, _TORCH_STD, strict=True)),
+    ),
+    "lite": Scaling(
+        short="(x - 127) / 128",
+        meaning="RGB in [-127/128, 1], computed as ([0, 255] - 127) / 128",
+        scale=1 / 128,
+        offset=-127 / 128,
     ),
     "inside": Scaling(short="by the first layers of the network", meaning="RGB in [0, 255]"),
 }

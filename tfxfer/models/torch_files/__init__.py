@@ -1,0 +1,1 @@
+"""Reading weights that PyTorch saved, without PyTorch."""
