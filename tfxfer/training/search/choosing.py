@@ -155,7 +155,7 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         if other is chosen or not other.best_epoch:
             continue
         if chosen.loss < other.loss:
-            reason += f", and {_gain(chosen, other)} over {other.way}"
+            reason += f", {_gain(chosen, other)} over {other.way}"
         else:
             reason += f"; {other.way} gains {_gain(other, chosen)} over it, which may be noise"
     return Choice(next(way for way in portfolio.all_ways if way.name == chosen.way), reason)
