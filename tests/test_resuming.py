@@ -71,8 +71,8 @@ CASES = {
     # A strong penalty leaves the head a loss that fine-tuning can lower.
     "searching": {"effort": "standard", "head": {"epochs": 3, "penalty": 3.0}},
 }
-# Before the first trial, within it, before the second, within it, at the end of the search, and when
-# the settings of the run are already those of the way that was chosen.
+# Before the first trial, within it, before the second, within it, at the end of the search, and
+# when the settings of the run are already those of the way that was chosen.
 SEARCHING = [
     "search: way 1",
     "finetune  epoch 2",
