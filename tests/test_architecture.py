@@ -19,6 +19,7 @@ BENCHMARKS = sorted(TESTS.parent.glob("benchmarks/*.py"))
 FLOORS = [
     ["cli"],
     ["api"],
+    ["ranking"],
     ["reporting", "exporting", "training"],
     ["evaluation"],
     ["planning", "inference"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfxfer.data.carving import apportion, carve, subset
+from tfxfer.data.carving import apportion, carve, deal, subset
 from tfxfer.system.digests import ids_of
 
 CIFAR_LIKE = np.tile(np.arange(10), 5000)
@@ -195,3 +195,31 @@ def test_each_of_thousands_of_classes_is_divided():
     assert len(np.unique(labels[parts["validation"]])) == len(parts["validation"]) == 20_000
     few = subset(labels, DIFFERENT[: len(labels)], 20_000, (0,))
     assert len(np.unique(labels[few])) == 20_000
+
+
+def test_folds_have_each_class_in_proportion():
+    folds = deal(IMBALANCED, DIFFERENT[: len(IMBALANCED)], 5, (0,))
+    sizes = np.bincount(folds, minlength=5)
+    assert sizes.max() - sizes.min() <= 1
+    for label in range(5):
+        counts = np.bincount(folds[label == IMBALANCED], minlength=5)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_folds_do_not_depend_on_the_order_and_differ_by_seed():
+    labels, digests = IMBALANCED, DIFFERENT[: len(IMBALANCED)]
+    folds = deal(labels, digests, 5, (0,))
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    again = deal(labels[shuffled], digests[shuffled], 5, (0,))
+    np.testing.assert_array_equal(again, folds[shuffled])
+    assert not np.array_equal(deal(labels, digests, 5, (1,)), folds)
+
+
+def test_duplicates_and_groups_stay_in_one_fold():
+    digests = contents(*(number // 2 for number in range(40)))
+    groups = [f"patient {number // 8}" if number < 32 else "" for number in range(40)]
+    folds = deal(np.arange(40) // 2 % 2, digests, 4, (0,), groups)
+    for number in range(4):
+        assert len(set(folds[8 * number : 8 * number + 8])) == 1
+    np.testing.assert_array_equal(folds[::2], folds[1::2])
+    assert len(set(folds)) == 4

@@ -168,6 +168,46 @@ def subset(labels: Integers, digests: Ids, num_examples: int, seed: tuple[int, .
     return _sorted(member[:number] for member, number in zip(members, size, strict=True))
 
 
+def deal(
+    labels: Integers,
+    digests: Ids,
+    num_folds: int,
+    seed: tuple[int, ...],
+    groups: Sequence[str] | None = None,
+) -> Integers:
+    """Returns the fold of each example, from 0: folds for cross-validation, stratified by class.
+
+    As in `carve`, examples of the same content, or of the same group, stay together, and the order
+    of the examples does not matter. Some folds are empty if there are fewer of these units.
+
+    Args:
+        labels: Shape (num_examples,), at least 0.
+        digests: Of the content of each example.
+        num_folds: Number of folds.
+        seed: Any number of integers, at least 0.
+        groups: The group of each example, "" for one that has none; None where none has.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> digests = ids_of((bytes([number]),) for number in range(6))
+        >>> folds = deal(np.array([0, 0, 0, 1, 1, 1]), digests, 3, (0,))
+        >>> sorted(folds[:3].tolist()), sorted(folds[3:].tolist())
+        ([0, 1, 2], [0, 1, 2])
+    """
+    strata = _Strata.of(labels, digests, seed, groups)
+    fold_of = np.zeros(len(strata.sizes), np.int64)
+    total = np.zeros(num_folds, np.int64)
+    for member in strata.members:
+        own = np.zeros(num_folds, np.int64)
+        for unit in member[np.argsort(-strata.sizes[member], kind="stable")]:
+            # The fold with the fewest examples of the class; of several, the smallest one.
+            fold = int(np.lexsort((total, own))[0])
+            fold_of[unit] = fold
+            own[fold] += strata.sizes[unit]
+            total[fold] += strata.sizes[unit]
+    return fold_of[strata.units]
+
+
 def apportion(counts: Integers, total: int, least: Integers, most: Integers) -> Integers:
     """Returns how many to take of each class, in proportion to its count.
 

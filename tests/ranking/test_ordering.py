@@ -1,0 +1,81 @@
+"""The order of backbones, by numbers a reader can check by hand."""
+
+import numpy as np
+import pytest
+
+from tfxfer.ranking.ordering import agreement, combined_ranks, groups, order, pareto_front
+
+# LogME on CIFAR-10 and the accuracies after fine-tuning, as You et al. 2021 published them for
+# GoogLeNet, InceptionV3, ResNet 50, 101 and 152, DenseNet 121, 169 and 201, MobileNetV2, MNASNet.
+LOGME = [0.293, 0.349, 0.388, 0.463, 0.469, 0.302, 0.343, 0.369, 0.291, 0.304]
+FINE_TUNED = [96.2, 97.5, 96.8, 97.7, 97.9, 97.2, 97.4, 97.4, 95.7, 96.8]
+
+
+def test_the_agreement_is_that_of_the_published_table():
+    assert agreement(LOGME, FINE_TUNED) == pytest.approx(0.785, abs=5e-4)
+
+
+def test_the_agreement_has_the_sign_of_the_order():
+    assert agreement([1, 2, 3, 4], [1, 2, 3, 4]) == pytest.approx(1)
+    assert agreement([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
+
+
+def test_the_combined_rank_is_the_sum_of_two_ranks():
+    ranks = combined_ranks([0.9, 0.8, 0.7], [0.3, 0.4, 0.5], [0.71, 0.80, 0.75])
+    assert ranks.tolist() == [1 + 3, 2 + 1, 3 + 2]
+    assert order([0.9, 0.8, 0.7], [0.3, 0.4, 0.5], [0.71, 0.80, 0.75]) == [1, 0, 2]
+
+
+def test_without_imagenet_accuracies_the_head_decides():
+    assert combined_ranks([0.7, 0.9], [0.5, 0.3], [None, None]).tolist() == [4, 2]
+    assert order([0.7, 0.9], [0.5, 0.3], [None, None]) == [1, 0]
+
+
+def test_an_unknown_imagenet_accuracy_counts_the_head_twice():
+    # Of four, the two known ones have the ranks 1 and 2 of 2: 1.5 and 3.5 of 4.
+    ranks = combined_ranks([0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4], [None, 0.7, 0.8, None])
+    assert ranks.tolist() == [2, 2 + 3.5, 3 + 1.5, 8]
+
+
+def test_equal_accuracies_are_ordered_by_log_loss_and_equal_heads_share_a_rank():
+    assert combined_ranks([0.9, 0.9], [0.4, 0.2], [None, None]).tolist() == [4, 2]
+    assert combined_ranks([0.9, 0.9], [0.2, 0.2], [None, None]).tolist() == [3, 3]
+
+
+def test_equal_combined_ranks_are_ordered_by_accuracy():
+    assert order([0.8, 0.9], [0.3, 0.2], [0.8, 0.7]) == [1, 0]
+
+
+def test_a_group_ends_with_the_first_that_is_worse_than_its_first():
+    accuracies = [0.90, 0.89, 0.85, 0.84, 0.70]
+
+    def is_worse(one, other):
+        return accuracies[one] < accuracies[other] - 0.03
+
+    assert groups(5, is_worse) == [1, 1, 2, 2, 3]
+    assert groups(0, is_worse) == []
+
+
+def test_the_pareto_front_has_what_nothing_beats_in_both():
+    accuracies, milliseconds = [0.9, 0.8, 0.7, 0.9], [10, 5, 6, 12]
+    assert pareto_front(accuracies, milliseconds) == [True, True, False, False]
+
+
+def test_equals_are_on_the_pareto_front_together():
+    assert pareto_front([0.9, 0.9], [5, 5]) == [True, True]
+
+
+def test_the_pareto_front_is_that_of_comparing_all_pairs():
+    generator = np.random.default_rng(0)
+    gains, costs = generator.integers(0, 6, (2, 40))
+    expected = [
+        all(
+            not (
+                (gains[j] > gains[i] and costs[j] <= costs[i])
+                or (gains[j] == gains[i] and costs[j] < costs[i])
+            )
+            for j in range(40)
+        )
+        for i in range(40)
+    ]
+    assert pareto_front(gains.tolist(), costs.tolist()) == expected

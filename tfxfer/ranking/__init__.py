@@ -1,0 +1,1 @@
+"""Ranks backbones on a dataset without training any of them."""

@@ -1,0 +1,225 @@
+"""The linear head by cross-validation on features, and intervals from its pooled predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.data.contents import Integers
+from tfxfer.errors import UsageError
+from tfxfer.evaluation.metrics import bootstrap_intervals, cross_entropy
+from tfxfer.models.objectives import is_right, softmax
+from tfxfer.models.standardization import Standardization
+from tfxfer.training.examples import Examples, Floats
+from tfxfer.training.logistic_regression import Problem, best_solution, solve, solve_path
+
+# Fewest folds: one to predict, one to choose the penalty on, one to train on.
+FEWEST_FOLDS = 3
+
+_MAX_ITERATIONS = 100
+
+# Width of a 95% interval of a normal distribution, in standard errors.
+_STANDARD_ERRORS = 1.96
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """The images that backbones are compared on, without their features.
+
+    Attributes:
+        labels: Class indices, shape (num_examples,).
+        folds: The fold of each image, shape (num_examples,).
+        units: What each image cannot be separated from, such as its duplicates or its group, as a
+            number, shape (num_examples,).
+        num_classes: Number of classes.
+    """
+
+    labels: Integers
+    folds: Integers
+    units: Integers
+    num_classes: int
+
+    @property
+    def num_folds(self) -> int:
+        """Number of folds that have images."""
+        return len(np.unique(self.folds))
+
+
+def check_folds(labeled: Labeled, num_folds: int) -> None:
+    """Raises a UsageError if the images are too few to be cross-validated.
+
+    Args:
+        labeled: The images.
+        num_folds: The number of folds they were to be divided into.
+    """
+    num_units = len(np.unique(labeled.units))
+    if num_units < num_folds:
+        raise UsageError(
+            f"Ranking divides the images into {num_folds} folds, but there are only {num_units} "
+            "different images (or groups) for training and validation. Add images."
+        )
+    classes, counts = np.unique(
+        np.unique(np.stack([labeled.labels, labeled.units]), axis=1)[0], return_counts=True
+    )
+    if len(classes) < 2 or counts.max() < 2:
+        raise UsageError(
+            "Ranking needs at least two classes, and two different images (or groups) of one of "
+            "them, for training and validation. Add images."
+        )
+
+
+def out_of_fold(features: Floats, labeled: Labeled) -> Floats:
+    """Returns probabilities for each image by a head that was not trained on its fold.
+
+    For each fold, the L2 penalty is chosen on the next one by a head trained on the others; the
+    head with this penalty is then trained on all but the fold. So nothing about a fold, neither
+    its labels nor its scale, is known when its images are predicted.
+
+    Args:
+        features: Shape (num_examples, num_features).
+        labeled: Labels and folds; see `check_folds`.
+
+    Returns:
+        Shape (num_examples, num_classes), float32.
+    """
+    found = np.zeros((len(features), labeled.num_classes), np.float32)
+    folds = np.unique(labeled.folds)
+    for place, fold in enumerate(folds):
+        held_out = labeled.folds == fold
+        following = labeled.folds == folds[(place + 1) % len(folds)]
+        found[held_out] = predicted(
+            (features[~held_out & ~following], labeled.labels[~held_out & ~following]),
+            (features[following], labeled.labels[following]),
+            features[held_out],
+            labeled.num_classes,
+        )
+    return found
+
+
+def predicted(
+    train: tuple[Floats, Integers],
+    validation: tuple[Floats, Integers],
+    others: Floats,
+    num_classes: int,
+) -> Floats:
+    """Returns the probabilities of a head that was trained on train and validation together.
+
+    Args:
+        train: Features and labels to try the L2 penalties on.
+        validation: Features and labels to choose the L2 penalty on.
+        others: Features of the images to predict, (num_examples, num_features).
+        num_classes: Number of classes.
+    """
+    scale = Standardization.of(train[0])
+    problem = Problem(
+        Examples(scale.apply(train[0]), train[1]),
+        Examples(scale.apply(validation[0]), validation[1]),
+        num_classes,
+        _MAX_ITERATIONS,
+    )
+    penalty = best_solution(list(solve_path(problem))).penalty
+    features = np.concatenate([train[0], validation[0]])
+    labels = np.concatenate([train[1], validation[1]])
+    scale = Standardization.of(features)
+    everything = Examples(scale.apply(features), labels)
+    # Scores after each iteration are not needed: one image is as good as all.
+    one = Examples(everything.features[:1], labels[:1])
+    solution = solve(Problem(everything, one, num_classes, _MAX_ITERATIONS), penalty)
+    return softmax(scale.apply(others) @ solution.kernel + solution.bias)
+
+
+@dataclass(frozen=True)
+class HeadScores:
+    """The scores of a cross-validated head.
+
+    Attributes:
+        is_correct: Whether each image is predicted correctly, shape (num_examples,).
+        accuracy: Share of correct predictions.
+        interval: 95% interval of the accuracy.
+        log_loss: Mean cross-entropy, in nats.
+    """
+
+    is_correct: npt.NDArray[np.bool_]
+    accuracy: float
+    interval: tuple[float, float]
+    log_loss: float
+
+    @classmethod
+    def of(cls, probabilities: Floats, labeled: Labeled) -> "HeadScores":
+        """Returns the scores of the pooled out-of-fold probabilities, (num_examples, num_classes).
+
+        The interval is from the predictions of all folds together: the spread of a few folds says
+        little, and they share their training images (Bengio & Grandvalet 2004, JMLR 5).
+        """
+        is_correct = is_right(probabilities, labeled.labels)
+        return cls(
+            is_correct,
+            float(is_correct.mean()),
+            accuracy_interval(is_correct, labeled.units),
+            cross_entropy(probabilities, labeled.labels),
+        )
+
+
+def accuracy_interval(is_correct: npt.NDArray[np.bool_], units: Integers) -> tuple[float, float]:
+    """Returns the 95% interval of an accuracy.
+
+    Images that are their own unit get the interval of Wilson (1927, JASA 22), which is right for
+    few images and for accuracies near 1. With groups or duplicates whole units are drawn in a
+    bootstrap: a hundred images of one patient are not a hundred patients.
+
+    Args:
+        is_correct: Whether each image is predicted correctly, shape (num_examples,).
+        units: See `Labeled`.
+
+    Examples:
+        >>> import numpy as np
+        >>> low, high = accuracy_interval(np.arange(100) < 90, np.arange(100))
+        >>> round(low, 4), round(high, 4)
+        (0.8256, 0.9448)
+    """
+    index = np.unique(units, return_inverse=True)[1]
+    sizes = np.bincount(index)
+    if len(sizes) == len(is_correct):
+        return _wilson(float(is_correct.mean()), len(is_correct))
+    correct = np.bincount(index, weights=is_correct)
+    found = bootstrap_intervals(
+        lambda drawn: {"accuracy": float(correct[drawn].sum() / sizes[drawn].sum())}, len(sizes)
+    )
+    return found["accuracy"]
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    """Returns the score interval of Wilson of a share of independent examples."""
+    square = _STANDARD_ERRORS**2
+    center = (share + square / (2 * count)) / (1 + square / count)
+    half = share * (1 - share) / count + square / (4 * count**2)
+    margin = _STANDARD_ERRORS * half**0.5 / (1 + square / count)
+    return max(0.0, center - margin), min(1.0, center + margin)
+
+
+def is_worse(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], units: Integers) -> bool:
+    """Tells whether a backbone is distinguishably less accurate than another, on the same images.
+
+    The 95% interval of the difference in accuracy lies below 0. Both are right or wrong on the
+    same images, which makes the difference far more certain than either accuracy.
+
+    Args:
+        one: Whether each image is predicted correctly by the backbone in question.
+        other: The same of the other backbone.
+        units: See `Labeled`.
+
+    Examples:
+        >>> import numpy as np
+        >>> good, bad = np.arange(100) < 90, np.arange(100) < 80
+        >>> is_worse(bad, good, np.arange(100)), is_worse(good, bad, np.arange(100))
+        (True, False)
+    """
+    index = np.unique(units, return_inverse=True)[1]
+    differences = one.astype(np.float64) - other
+    mean = float(differences.mean())
+    residuals = np.bincount(index, weights=differences - mean)
+    num_units = len(residuals)
+    if num_units < 2:
+        return False
+    error = float(np.sqrt(np.sum(np.square(residuals)) * num_units / (num_units - 1)))
+    return mean + _STANDARD_ERRORS * error / len(differences) < 0
