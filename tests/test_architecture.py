@@ -40,6 +40,7 @@ LIGHT = {
     "models.backbones.pixels",
     "models.backbones.registry",
     "planning.preflight",
+    "ranking.candidates",
     "runs.lock",
     "runs.naming",
     "system.files",

@@ -1,7 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do the same as the commands
-of these names. `load` returns a trained classifier for use in other programs.
+`check`, `rank`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do the same as the
+commands of these names. `load` returns a trained classifier for use in other programs.
 """
 
 import importlib
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tfxfer.api.fit import fit
     from tfxfer.api.predict import predict
     from tfxfer.api.pretrain import pretrain
+    from tfxfer.api.rank import rank
     from tfxfer.api.report import report
     from tfxfer.inference.loading import load
 
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "predict",
     "pretrain",
+    "rank",
     "report",
 ]
 
@@ -46,6 +48,7 @@ _MODULES = {
     "load": "inference.loading",
     "predict": "api.predict",
     "pretrain": "api.pretrain",
+    "rank": "api.rank",
     "report": "api.report",
 }
 

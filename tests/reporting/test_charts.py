@@ -110,3 +110,13 @@ def test_the_tooltips_of_the_reliability_diagram_have_the_number_of_images():
         float(one.get("r")) for one in svg.iter("circle") if one.get("class") == "dot validation"
     )
     assert large > small
+
+
+def test_labels_stand_beside_their_dots_on_the_side_with_room():
+    series = Series("run", "run-0", [(0, 1), (10, 2)], labels=["left & low", "right"])
+    svg = drawn(Chart(title="t", x_label="x", series=[series], x_range=(0, 10)))
+    (first, second) = dots(svg)
+    texts = {text.text: text for text in svg.iter("text")}
+    assert float(texts["left & low"].get("x")) > first[0]
+    assert float(texts["right"].get("x")) < second[0]
+    assert texts["right"].get("text-anchor") == "end"

@@ -117,3 +117,13 @@ def test_a_changed_view_has_the_features_of_the_changed_images_and_is_kept_too(t
     again = mean_color()(pictures.images, "train", 3, cache, Changes.of(7, augment, 3, 2))
     np.testing.assert_array_equal(again, views[1])
     assert pictures.reads == 3 * 7
+
+
+def test_images_without_cached_features_are_counted(tmp_path):
+    cache, function = Cache(tmp_path, 10**6), mean_color()
+    assert function.num_missing(Pictures().images, cache) == 7
+    function(Pictures(PIXELS[[4, 1, 2]]).images, "train", 3, cache)
+    pictures = Pictures()
+    assert function.num_missing(pictures.images, cache) == 4
+    assert pictures.reads == 0
+    assert function.num_missing(pictures.images, Cache(tmp_path, 0)) == 7

@@ -5,7 +5,7 @@ from tfxfer.cli.app import main
 
 __all__ = ["main"]
 
-main.add_section("Get started", evaluating.check, fitting.fit)
+main.add_section("Get started", evaluating.check, evaluating.rank, fitting.fit)
 main.add_section("Backbones", backbones.backbones, fitting.pretrain)
 main.add_section(
     "Use a model", evaluating.evaluate, evaluating.report, predict.predict, export.export

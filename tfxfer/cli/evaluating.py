@@ -1,4 +1,4 @@
-"""The commands that examine data and models: `check`, `evaluate` and `report`."""
+"""The commands that examine data and models: `check`, `rank`, `evaluate` and `report`."""
 
 import json
 import pathlib
@@ -6,11 +6,19 @@ from typing import Any
 
 import click
 
-from tfxfer.cli.formatting import Command
-from tfxfer.cli.options import OTHER_DATA, batch_size_option, setting_help
+from tfxfer.cli.formatting import Command, Option
+from tfxfer.cli.options import (
+    HEADINGS,
+    OTHER_DATA,
+    batch_size_option,
+    options_of,
+    setting_help,
+)
 from tfxfer.cli.quiet import quiet_import, quiet_libraries
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.schema import FitConfig, RunConfig
 from tfxfer.errors import RunError, TfxferError
+from tfxfer.planning.preflight import check_inputs
+from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
 from tfxfer.system import streams
 from tfxfer.system.files import check_output, write_text
 from tfxfer.system.run_layout import files_of_model
@@ -18,6 +26,20 @@ from tfxfer.system.run_layout import files_of_model
 _DATA_DIR = setting_help(RunConfig, "data_dir")
 
 _JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
+
+_ALL = "Rank all backbones whose weights are available locally."
+
+_MAX_MINUTES = "Time for the ranking. Backbones that would take longer are skipped."
+
+_MAX_PARAMETERS = "Skip backbones with more parameters, such as 10e6."
+
+_MAX_MILLISECONDS = "Skip backbones that take longer per image on this machine."
+
+_LEARNING_CURVE = (
+    "Also measure what more images and pretraining bring to the head of the best backbone."
+)
+
+_PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.html."
 
 
 @click.command(
@@ -52,6 +74,60 @@ def check(
     _print_result(result.describe(), result.as_json(), output)
     if result.blocks:
         context.exit(1)
+
+
+@click.command(
+    cls=Command,
+    headings=HEADINGS,
+    examples=(
+        "tfxfer rank --data photos",
+        "tfxfer rank --data photos mobilenetv2 efficientnetb0 --json ranking.json",
+    ),
+)
+@click.argument("backbones", nargs=-1, metavar="[BACKBONE]...")
+@options_of(FitConfig, RANKING_SETTINGS)
+@click.option("--all", "all_backbones", cls=Option, is_flag=True, help=_ALL)
+@click.option("--max-minutes", cls=Option, type=float, help=_MAX_MINUTES)
+@click.option("--max-parameters", cls=Option, type=float, help=_MAX_PARAMETERS)
+@click.option("--max-milliseconds", cls=Option, type=float, help=_MAX_MILLISECONDS)
+@click.option("--learning-curve", cls=Option, is_flag=True, help=_LEARNING_CURVE)
+@click.option("--json", "json_file", cls=Option, metavar="FILE", help=_JSON)
+@click.option("--output", cls=Option, metavar="FILE", help=_PAGE)
+@click.pass_context
+def rank(
+    context: click.Context,
+    /,
+    backbones: tuple[str, ...],
+    all_backbones: bool,
+    learning_curve: bool,
+    json_file: str | None,
+    output: str | None,
+    **limits: float | None,
+) -> None:
+    """Rank pretrained backbones on a dataset, without training them.
+
+    Cross-validates a linear head on the features of each BACKBONE, and measures its speed. Without
+    BACKBONE, a dozen are ranked. Weights are not downloaded: backbones whose weights are not
+    available locally are skipped.
+    """
+    choose_candidates(backbones, Limits(**limits), all_backbones=all_backbones)
+    config = FitConfig().with_settings(context.ensure_object(dict))
+    check_inputs(config)  # before the slow import of TensorFlow
+    _check_json(json_file, config.data)
+    with quiet_import():
+        from tfxfer.api import rank as ranking
+    result = ranking.rank(
+        *backbones,
+        all_backbones=all_backbones,
+        learning_curve=learning_curve,
+        output=output,
+        say=streams.tell if json_file == "-" else streams.say,
+        **limits,
+        **context.ensure_object(dict),
+    )
+    _print_result("\n" + result.describe(), result.as_json(), json_file)
+    if output is not None and json_file != "-":
+        streams.say(f"Wrote '{output}'.")
 
 
 @click.command(

@@ -1,7 +1,7 @@
 """The options of the commands that take settings."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -60,14 +60,22 @@ def settings_of(record: type[RunConfig]) -> Callable[[Command], Command]:
     """Returns a decorator that adds `--config` and an option for each setting of a record."""
 
     def decorate(command: Command) -> Command:
-        keys = sorted(
-            setting_keys(record), key=lambda key: GROUPS.index(setting_group(record, key))
-        )
-        for key in reversed(keys):
-            command = _option(record, key)(command)
+        command = options_of(record, list(setting_keys(record)))(command)
         return click.option("--config", "recipe", cls=Option, metavar="FILE", help=CONFIG_FILE)(
             command
         )
+
+    return decorate
+
+
+def options_of(record: type[RunConfig], keys: Sequence[str]) -> Callable[[Command], Command]:
+    """Returns a decorator that adds an option for each of some settings of a record."""
+
+    def decorate(command: Command) -> Command:
+        ordered = sorted(keys, key=lambda key: GROUPS.index(setting_group(record, key)))
+        for key in reversed(ordered):
+            command = _option(record, key)(command)
+        return command
 
     return decorate
 

@@ -185,7 +185,7 @@ def make_plan(config: FitConfig) -> Plan:
     backbone = check_settings(config)
     source = without_weightless(open_source(config))
     _check_content(FitConfig, config, source)
-    facts = _facts(source, backbone)
+    facts = facts_of(source, backbone)
     decided = decide(config, facts)
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
@@ -213,7 +213,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     # Pretraining has no setting `class_weights`, but the data may have example weights.
     source = without_weightless(open_source(config))
     _check_content(PretrainConfig, config, source)
-    decided = decide_pretraining(config, _facts(source, backbone))
+    decided = decide_pretraining(config, facts_of(source, backbone))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
@@ -255,7 +255,8 @@ def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> 
         )
 
 
-def _facts(source: Source, backbone: Backbone) -> Facts:
+def facts_of(source: Source, backbone: Backbone) -> Facts:
+    """Returns what the rules of `defaults` need to know of data and a backbone."""
     return Facts(
         num_train=len(source.splits["train"]),
         num_validation=len(source.splits["validation"]),

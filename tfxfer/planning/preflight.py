@@ -22,16 +22,9 @@ def check_settings(config: RunConfig) -> Backbone:
     Raises:
         UsageError: A setting is impossible, or names something that does not exist.
     """
-    _check_text(config)
-    if not config.data:
-        raise UsageError(
-            "Missing setting 'data' (--data): a folder, a manifest, the name of a dataset, or "
-            f"'{BUNDLED_DATA}'."
-        )
+    check_inputs(config)
     backbone = find_backbone(config.backbone)
     check_writable(config.runs_dir, "runs_dir")
-    if config.cache_dir is not None:
-        check_writable(config.cache_dir, "cache_dir")
     if config.run is not None:
         check_run_name(config.run)
     if isinstance(config, FitConfig):
@@ -42,6 +35,25 @@ def check_settings(config: RunConfig) -> Backbone:
             f"least {backbone.min_size} pixels."
         )
     return backbone
+
+
+def check_inputs(config: RunConfig) -> None:
+    """Checks that text is UTF-8, that there is a value for `data`, and that the cache can be used.
+
+    Args:
+        config: The settings that the user gave.
+
+    Raises:
+        UsageError: A setting is missing or impossible.
+    """
+    _check_text(config)
+    if not config.data:
+        raise UsageError(
+            "Missing setting 'data' (--data): a folder, a manifest, the name of a dataset, or "
+            f"'{BUNDLED_DATA}'."
+        )
+    if config.cache_dir is not None:
+        check_writable(config.cache_dir, "cache_dir")
 
 
 def _check_text(config: RunConfig) -> None:

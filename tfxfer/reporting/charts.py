@@ -30,6 +30,7 @@ class Series:
         points: (x, y) in data units; a y that is not finite interrupts the line.
         notes: Tooltip of each point; empty shows its value.
         radii: Radius of each dot; empty uses one size.
+        labels: Text beside each dot; empty shows none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Series:
     points: Sequence[Point]
     notes: Sequence[str] = ()
     radii: Sequence[float] = ()
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,18 @@ class _Frame:
                 for place, radius, note in zip(places, radii, notes, strict=True)
                 if place is not None
             ]
-        return parts
+        return parts + [
+            self._label(*place, text)
+            for place, text in zip(places, series.labels, strict=False)
+            if place is not None
+        ]
+
+    def _label(self, x: float, y: float, text: str) -> Markup:
+        """Returns a text beside a dot, on the side where there is room."""
+        side, anchor = (-8, "end") if x > (_LEFT + _WIDTH - _RIGHT) / 2 else (8, "start")
+        return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+            x + side, y - 5, anchor, text
+        )
 
 
 def legend(series: Sequence[Series]) -> Markup:

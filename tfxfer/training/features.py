@@ -76,6 +76,13 @@ class FeatureFunction:
         """Number of features per image."""
         return int(self.model.output_shape[-1])
 
+    def num_missing(self, images: Images, cache: Cache) -> int:
+        """Returns how many images have no cached features, and must pass the backbone."""
+        known = cache.read("features", key_of(self.facts))
+        if known is None:
+            return len(images)
+        return int(np.count_nonzero(places(images.digests, known[0]) < 0))
+
     def __call__(
         self,
         images: Images,

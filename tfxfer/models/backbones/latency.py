@@ -23,8 +23,20 @@ def milliseconds_per_image(backbone: Backbone) -> float:
         backbone: The backbone to build and run.
     """
     model = load_backbone(backbone, backbone.native_size, weights="none")
+    milliseconds = milliseconds_of(model, backbone.native_size)
+    del model
+    keras.backend.clear_session()  # the next may be as large as the memory
+    return milliseconds
+
+
+def milliseconds_of(model: keras.Model, side: int) -> float:
+    """Returns the median inference time of a model for a batch of one image, in milliseconds.
+
+    Args:
+        model: Any model of images; it is compiled, without XLA.
+        side: Height and width of its input in pixels.
+    """
     model.compile(jit_compile=False)
-    side = backbone.native_size
     image = np.random.default_rng(0).uniform(-1, 1, (1, side, side, 3)).astype("float32")
     for _ in range(_WARMUPS):
         model.predict_on_batch(image)
@@ -33,6 +45,4 @@ def milliseconds_per_image(backbone: Backbone) -> float:
         start = time.perf_counter()
         model.predict_on_batch(image)
         seconds.append(time.perf_counter() - start)
-    del model
-    keras.backend.clear_session()  # the next may be as large as the memory
     return 1000 * statistics.median(seconds)

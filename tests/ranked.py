@@ -1,0 +1,48 @@
+"""Two small backbones with weights that are available locally, for tests of rankings."""
+
+import dataclasses
+
+from conftest import write_weights
+from small_network import SMALL
+
+from tfxfer.models.backbones.registry import BACKBONES
+
+# The first has a published accuracy on ImageNet, the second has none.
+NAMES = ("small_a", "small_b")
+
+
+def register(patch, home, weights_file):
+    """Registers the backbones; `weights_file` are the weights of the first."""
+    models = home / "models"
+    models.mkdir(parents=True)
+    patch.setenv("KERAS_HOME", str(home))
+    for name, top1 in zip(NAMES, (0.7, None)):
+        file = f"{name}.weights.h5"
+        row = dataclasses.replace(SMALL, name=name, weights_file=file, imagenet_top1=top1)
+        patch.setitem(BACKBONES, name, row)
+    (models / "small_a.weights.h5").write_bytes(weights_file.read_bytes())
+    write_weights("small_b", 64, models / "small_b.weights.h5")
+    return models
+
+
+class Passes:
+    """Counts the images that pass a backbone on their way to features."""
+
+    def __init__(self, patch):
+        from tfxfer.training import features
+
+        self.num_images, self.fail_after = 0, None
+        compute = features.predict_batches
+
+        def counted(model, batches, num_examples, *others):
+            if self.fail_after is not None and self.num_images >= self.fail_after:
+                raise KeyboardInterrupt
+            self.num_images += num_examples
+            return compute(model, batches, num_examples, *others)
+
+        patch.setattr(features, "predict_batches", counted)
+
+    def since(self):
+        """Returns the number since the last call."""
+        number, self.num_images = self.num_images, 0
+        return number

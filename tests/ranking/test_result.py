@@ -1,0 +1,110 @@
+"""What a ranking says, as text and as JSON."""
+
+import dataclasses
+import json
+
+from tfxfer.ranking.candidates import Skipped
+from tfxfer.ranking.learning_curve import LearningCurve, Prediction
+from tfxfer.ranking.result import Outlook, Ranked, Ranking, describe_outlook, table
+
+BEST = Ranked(
+    backbone="efficientnetv2b0",
+    accuracy=0.95123456,
+    interval=(0.93, 0.97),
+    log_loss=0.2,
+    logme=0.5,
+    h_score=1.5,
+    imagenet_top1=0.787,
+    milliseconds=20.123,
+    parameters=5_919_312,
+    megabytes=23.7,
+    image_size=224,
+    group=1,
+    pareto=True,
+    seconds=12.34,
+)
+FAST = dataclasses.replace(
+    BEST, backbone="mobilenet_025", accuracy=0.94, milliseconds=2.5, imagenet_top1=None
+)
+WORSE = dataclasses.replace(
+    BEST, backbone="vgg16", accuracy=0.8, milliseconds=90.0, group=2, pareto=False
+)
+CURVE = LearningCurve((10, 20), (0.7, 0.8), (Prediction(40, 0.85, (0.8, 0.9)),))
+RANKING = Ranking(
+    data="bees",
+    num_images=500,
+    num_classes=2,
+    num_folds=5,
+    seed=3,
+    is_limited=False,
+    backbones=(BEST, FAST, WORSE),
+    skipped=(Skipped("resnet50", "its weights are not available locally"),),
+    outlook=Outlook(CURVE, 0.6, (0.55, 0.65)),
+)
+
+
+def test_the_recommendation_names_the_best_and_the_fastest_that_is_as_good():
+    sentence = RANKING.recommendation
+    assert sentence.index("efficientnetv2b0") < sentence.index("mobilenet_025")
+    assert "0.951" in sentence
+    assert "2.5 ms" in sentence
+    assert "vgg16" not in sentence
+    assert sentence.count(".") == sentence.rstrip(".").count(".") + 1  # one sentence
+    assert RANKING.best is BEST
+    assert RANKING.cheapest is FAST
+
+
+def test_the_recommendation_says_if_the_best_is_alone_or_the_fastest():
+    alone = dataclasses.replace(RANKING, backbones=(BEST,)).recommendation
+    assert "no other backbone was ranked" in alone
+    ahead = dataclasses.replace(RANKING, backbones=(BEST, WORSE)).recommendation
+    assert "all others are distinguishably worse" in ahead
+    both = dataclasses.replace(RANKING, backbones=(FAST, BEST, WORSE)).recommendation
+    assert "fastest of the 2" in both
+
+
+def test_the_json_has_the_backbones_in_order():
+    content = json.loads(json.dumps(RANKING.as_json()))
+    names = [one["backbone"] for one in content["backbones"]]
+    assert names == ["efficientnetv2b0", "mobilenet_025", "vgg16"]
+    first = content["backbones"][0]
+    assert first["accuracy"] == 0.951235
+    assert first["interval"] == [0.93, 0.97]
+    assert first["milliseconds"] == 20.12
+    assert {"log_loss", "logme", "h_score", "imagenet_top1", "parameters", "megabytes"} <= set(
+        first
+    )
+    assert content["backbones"][1]["imagenet_top1"] is None
+    assert content["recommendation"] == RANKING.recommendation
+    assert content["skipped"][0]["backbone"] == "resnet50"
+    assert content["outlook"]["with_more_images"][0]["interval"] == [0.8, 0.9]
+    assert dataclasses.replace(RANKING, outlook=None).as_json()["outlook"] is None
+
+
+def test_the_table_lines_up_and_marks_the_pareto_front():
+    lines = table(RANKING.backbones)
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 110
+    assert [line.split()[1] for line in lines[1:]] == ["*", "*", "vgg16"]
+    assert len({line.index(name) for line, name in zip(lines[1:], ["eff", "mob", "vgg"])}) == 1
+    assert "78.7%" in lines[1]
+    assert "%" not in lines[2]
+
+
+def test_the_text_has_what_is_missing_and_what_is_unknown():
+    text = RANKING.describe()
+    assert "500 images of 2 classes" in text
+    assert "resnet50: its weights are not available locally" in text
+    assert "none is published" in text
+    assert text.rindex(RANKING.recommendation) < text.index("40 training images")
+    known = dataclasses.replace(RANKING, backbones=(BEST, WORSE)).describe()
+    assert "none is published" not in known
+
+
+def test_the_outlook_has_random_weights_and_what_more_images_bring():
+    text = "\n".join(describe_outlook(BEST, RANKING.outlook))
+    assert "random weights" in text
+    assert "0.6000" in text
+    assert "40 training images: accuracy 0.8500 expected (0.800 to 0.900)" in text
+    none = "\n".join(describe_outlook(BEST, dataclasses.replace(RANKING.outlook, curve=None)))
+    assert "too few images" in none

@@ -1,0 +1,226 @@
+"""Ranks backbones: each computes its features once, and heads on them are cross-validated."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tfxfer.config.decided import DecidedFit
+from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.latency import milliseconds_of
+from tfxfer.models.classifier import Classifier, build_classifier
+from tfxfer.planning.description import plan_row
+from tfxfer.ranking.candidates import Candidates, Limits, Skipped, describe_skipped
+from tfxfer.ranking.cross_validation import HeadScores, is_worse, out_of_fold
+from tfxfer.ranking.images import Pool
+from tfxfer.ranking.learning_curve import learning_curve
+from tfxfer.ranking.ordering import groups, order, pareto_front
+from tfxfer.ranking.result import Outlook, Ranked, Ranking
+from tfxfer.ranking.scores import logme, shrinkage_h_score
+from tfxfer.system.progress import Say, readable_seconds
+from tfxfer.training.examples import Floats
+from tfxfer.training.features import FeatureFunction
+
+# Number of folds of the cross-validation.
+NUM_FOLDS = 5
+
+_BYTES_PER_PARAMETER = 4  # float32
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured of a backbone, before it has a place."""
+
+    backbone: Backbone
+    facts: Ranked
+    is_correct: npt.NDArray[np.bool_]
+
+
+def rank_backbones(
+    config: FitConfig,
+    candidates: Candidates,
+    limits: Limits,
+    say: Say,
+    *,
+    with_outlook: bool = False,
+) -> Ranking:
+    """Returns the candidates in order.
+
+    Features are cached like those of `fit`: an interrupted ranking resumes with the first image
+    that has none, and neither a ranking with another seed nor a later fit computes them again.
+
+    Args:
+        config: The settings that the user gave; those of data, images and cache are read.
+        candidates: The backbones.
+        limits: Time for the ranking and per image.
+        say: Called with each progress message.
+        with_outlook: Whether to measure the learning curve and random weights.
+
+    Raises:
+        UsageError: There are no such data, or too few images; or no backbone is left.
+        DataError: The data cannot be used.
+    """
+    start = time.monotonic()
+    pool = Pool(config, NUM_FOLDS)
+    say("\n".join(describe_ranking(pool, candidates, limits)) + "\n")
+    measured: list[_Measured] = []
+    skipped = list(candidates.skipped)
+    deadline = start + 60 * (limits.max_minutes or math.inf)
+    for backbone in _same_size_together(pool, candidates.backbones):
+        found = _measure(pool, backbone, limits, deadline)
+        if isinstance(found, Skipped):
+            skipped.append(found)
+            say(f"{found.backbone}: not ranked, {found.reason}")
+        else:
+            measured.append(found)
+            say(_progress_line(found.facts))
+    if not measured:
+        reasons = "; ".join(describe_skipped(skipped))
+        raise UsageError(f"No backbone was ranked: {reasons}. Raise the limits, or name others.")
+    best, ranked = _ordered(pool, measured)
+    return Ranking(
+        data=pool.source.name,
+        num_images=pool.num_images,
+        num_classes=pool.labeled.num_classes,
+        num_folds=pool.labeled.num_folds,
+        seed=config.seed,
+        is_limited=pool.is_limited,
+        backbones=ranked,
+        skipped=tuple(skipped),
+        outlook=_outlook(pool, best, config.seed) if with_outlook else None,
+    )
+
+
+def describe_ranking(pool: Pool, candidates: Candidates, limits: Limits) -> list[str]:
+    """Returns the plan of a ranking as lines of text."""
+    source = pool.source
+    used = [name for name in source.splits if name != "test"]
+    counts = ", ".join(f"{name} {len(source.splits[name]):,}" for name in used)
+    limited = " (a part; raise --train-examples for more)" if pool.is_limited else ""
+    lines = [
+        plan_row("data", f"{source.name}, {len(source.class_names):,} classes"),
+        plan_row("images", f"{counts}{limited}"),
+        *(plan_row("", note) for note in source.notes),
+        plan_row("backbones", ", ".join(one.name for one in candidates.backbones)),
+        *(plan_row("not ranked", line) for line in describe_skipped(candidates.skipped)),
+        plan_row("scores", f"linear head, {NUM_FOLDS}-fold cross-validation; LogME; H-score"),
+    ]
+    if limits.max_minutes is not None:
+        lines.append(plan_row("time budget", readable_seconds(60 * limits.max_minutes)))
+    return lines
+
+
+def _same_size_together(pool: Pool, backbones: Sequence[Backbone]) -> list[Backbone]:
+    """Returns the backbones so that images are decoded once per size, the smallest first."""
+    taken = [one for one in backbones if _is_large_enough(pool, one)]
+    rest = [one for one in backbones if one not in taken]
+    sizes = {one.name: pool.decided(one).input_size for one in taken}
+    return [*sorted(taken, key=lambda one: (sizes[one.name], one.num_parameters)), *rest]
+
+
+def _is_large_enough(pool: Pool, backbone: Backbone) -> bool:
+    return pool.decided(backbone).image_size >= backbone.min_size
+
+
+def _measure(
+    pool: Pool, backbone: Backbone, limits: Limits, deadline: float
+) -> _Measured | Skipped:
+    """Returns the scores and costs of a backbone, or why it was skipped."""
+    start = time.monotonic()
+    if start > deadline:
+        return Skipped(backbone.name, "the time budget was exhausted")
+    if not _is_large_enough(pool, backbone):
+        return Skipped(backbone.name, f"it needs images of at least {backbone.min_size} pixels")
+    config = pool.decided(backbone)
+    pool.images(config)  # unreadable images are found before anything is built
+    classifier = _built(pool, backbone, config)
+    function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+    milliseconds = milliseconds_of(classifier.model, config.input_size)
+    if milliseconds > (limits.max_milliseconds or math.inf):
+        return Skipped(backbone.name, f"it takes {milliseconds:.1f} ms per image")
+    expected = pool.num_missing(function, config) * milliseconds / 1000
+    if time.monotonic() + expected > deadline:
+        return Skipped(backbone.name, "its features would exceed the time budget")
+    features = pool.features(function, config)
+    num_parameters = classifier.num_parameters()
+    del classifier, function
+    keras.backend.clear_session()  # the next may be as large as the memory
+    scores = HeadScores.of(out_of_fold(features, pool.labeled), pool.labeled)
+    facts = Ranked(
+        backbone=backbone.name,
+        accuracy=scores.accuracy,
+        interval=scores.interval,
+        log_loss=scores.log_loss,
+        logme=logme(features, pool.labeled.labels),
+        h_score=shrinkage_h_score(features, pool.labeled.labels),
+        imagenet_top1=backbone.imagenet_top1,
+        milliseconds=milliseconds,
+        parameters=backbone.num_parameters,
+        megabytes=num_parameters * _BYTES_PER_PARAMETER / 1e6,
+        image_size=config.image_size,
+        seconds=time.monotonic() - start,
+    )
+    return _Measured(backbone, facts, scores.is_correct)
+
+
+def _built(pool: Pool, backbone: Backbone, config: DecidedFit) -> Classifier:
+    """Returns a classifier with the weights of decided settings."""
+    num_classes = pool.labeled.num_classes
+    return build_classifier(backbone, config, config.head, config.weights, num_classes)
+
+
+def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tuple[Ranked, ...]]:
+    """Returns the best, and all with their groups, the best first."""
+    facts = [one.facts for one in measured]
+    places = order(
+        [one.accuracy for one in facts],
+        [one.log_loss for one in facts],
+        [one.imagenet_top1 for one in facts],
+    )
+    ordered = [measured[place] for place in places]
+    numbers = groups(
+        len(ordered),
+        lambda one, other: is_worse(
+            ordered[one].is_correct, ordered[other].is_correct, pool.labeled.units
+        ),
+    )
+    front = pareto_front(
+        [one.facts.accuracy for one in ordered], [one.facts.milliseconds for one in ordered]
+    )
+    return ordered[0], tuple(
+        dataclasses.replace(one.facts, group=group, pareto=pareto)
+        for one, group, pareto in zip(ordered, numbers, front, strict=True)
+    )
+
+
+def _outlook(pool: Pool, best: _Measured, seed: int) -> Outlook:
+    """Returns the learning curve of the best head, and what it reaches on random weights."""
+    features = _features(pool, best.backbone, None)
+    curve = learning_curve(features, pool.labeled, best.is_correct, seed)
+    probabilities = out_of_fold(_features(pool, best.backbone, "none"), pool.labeled)
+    scores = HeadScores.of(probabilities, pool.labeled)
+    return Outlook(curve, scores.accuracy, scores.interval)
+
+
+def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
+    """Returns the features of a backbone with its own weights, or with random ones."""
+    config = pool.decided(backbone, weights)
+    classifier = _built(pool, backbone, config)
+    function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+    return pool.features(function, config)
+
+
+def _progress_line(one: Ranked) -> str:
+    """Returns the line that is shown when a backbone is done."""
+    low, high = one.interval
+    return (
+        f"{one.backbone}: accuracy {one.accuracy:.4f} ({low:.3f} to {high:.3f}), "
+        f"{one.milliseconds:.1f} ms per image, ranked in {readable_seconds(one.seconds)}"
+    )

@@ -1,0 +1,253 @@
+"""The result of a ranking: what is known of each backbone, and which to take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfxfer.ranking.candidates import Skipped, describe_skipped
+from tfxfer.ranking.learning_curve import LearningCurve
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A backbone in a ranking.
+
+    Attributes:
+        backbone: Its name.
+        accuracy: Cross-validated accuracy of the head.
+        interval: 95% interval of the accuracy.
+        log_loss: Cross-validated cross-entropy of the head, in nats.
+        logme: LogME; see `scores.logme`.
+        h_score: Shrinkage H-score; see `scores.shrinkage_h_score`.
+        imagenet_top1: Published accuracy of the weights on ImageNet; None where there is none.
+        milliseconds: Time per image of the classifier on this machine, one image at a time.
+        parameters: Number of parameters of the backbone, without the classifier.
+        megabytes: Size of the weights of an export, in float32.
+        image_size: Side of the image that the backbone sees, in pixels.
+        seconds: How long the backbone took to rank.
+        group: From 1; backbones of one group are not distinguishably worse than its first. 0 before
+            the ranking.
+        pareto: Whether no other backbone is as accurate and faster, or more accurate and as fast.
+    """
+
+    backbone: str
+    accuracy: float
+    interval: tuple[float, float]
+    log_loss: float
+    logme: float
+    h_score: float
+    imagenet_top1: float | None
+    milliseconds: float
+    parameters: int
+    megabytes: float
+    image_size: int
+    seconds: float
+    group: int = 0
+    pareto: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the backbone as JSON-serializable content, rounded."""
+        digits = {"milliseconds": 2, "megabytes": 1, "seconds": 1, "imagenet_top1": 3}
+        content = dict(vars(self), interval=[round(one, 6) for one in self.interval])
+        return {
+            name: round(value, digits.get(name, 6)) if isinstance(value, float) else value
+            for name, value in content.items()
+        }
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What more images, and pretraining, are worth to the head of the first backbone.
+
+    Attributes:
+        curve: Its learning curve; None if there are too few images for one.
+        random_accuracy: Cross-validated accuracy of the head on random weights of the network.
+        random_interval: 95% interval of that accuracy.
+    """
+
+    curve: LearningCurve | None
+    random_accuracy: float
+    random_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Backbones on a dataset, the best first.
+
+    Attributes:
+        data: Name of the dataset.
+        num_images: Number of train and validation images.
+        num_classes: Number of classes.
+        num_folds: Number of folds of the cross-validation.
+        seed: Seed of the splits and folds.
+        is_limited: Whether only a part of the images was used.
+        backbones: The backbones, the best first.
+        skipped: Backbones that were not ranked.
+        outlook: What more images and pretraining are worth, if it was asked for.
+    """
+
+    data: str
+    num_images: int
+    num_classes: int
+    num_folds: int
+    seed: int
+    is_limited: bool
+    backbones: tuple[Ranked, ...]
+    skipped: tuple[Skipped, ...] = ()
+    outlook: Outlook | None = field(default=None)
+
+    @property
+    def best(self) -> Ranked:
+        """The first backbone."""
+        return self.backbones[0]
+
+    @property
+    def cheapest(self) -> Ranked:
+        """The fastest of the backbones that are not distinguishably worse than the best."""
+        group = [one for one in self.backbones if one.group == 1]
+        return min(group, key=lambda one: one.milliseconds)
+
+    @property
+    def recommendation(self) -> str:
+        """Which backbone to take, in one sentence."""
+        best, cheapest = self.best, self.cheapest
+        start = f"Take {best.backbone}: accuracy {_share(best)}, {_cost(best)}"
+        if len(self.backbones) == 1:
+            return f"{start}; no other backbone was ranked."
+        if cheapest is best:
+            others = sum(one.group == 1 for one in self.backbones) - 1
+            if others:
+                return f"{start}; it is also the fastest of the {others + 1} that are as good."
+            return f"{start}; all others are distinguishably worse."
+        return (
+            f"{start}; {cheapest.backbone} is not distinguishably worse and the fastest of those: "
+            f"accuracy {_share(cheapest)}, {_cost(cheapest)}."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the ranking as JSON-serializable content."""
+        return {
+            "data": self.data,
+            "num_images": self.num_images,
+            "num_classes": self.num_classes,
+            "num_folds": self.num_folds,
+            "seed": self.seed,
+            "is_limited": self.is_limited,
+            "backbones": [one.as_json() for one in self.backbones],
+            "recommendation": self.recommendation,
+            "skipped": [vars(one) for one in self.skipped],
+            "outlook": None if self.outlook is None else _outlook_as_json(self.outlook),
+        }
+
+    def describe(self) -> str:
+        """Returns the ranking as a table, with the recommendation below."""
+        limited = ", a part of all" if self.is_limited else ""
+        lines = [
+            f"{self.data}: {self.num_images:,} images of {self.num_classes:,} classes{limited}, "
+            f"{self.num_folds}-fold cross-validation of the linear head",
+            "",
+            *table(self.backbones),
+            "",
+            *self.notes(),
+            "",
+            self.recommendation,
+        ]
+        if self.outlook is not None:
+            lines += ["", *describe_outlook(self.best, self.outlook)]
+        return "\n".join(lines)
+
+    def notes(self) -> list[str]:
+        """Returns what the columns mean, and which backbones are missing."""
+        notes = [
+            "order: sum of two ranks, that of the accuracy and that of ImageNet top-1",
+            "group: not distinguishably worse than the first of the group, on the same images",
+            "*: on the Pareto front, no other is as accurate and faster",
+        ]
+        if any(one.imagenet_top1 is None for one in self.backbones):
+            notes.append("ImageNet top-1 is empty where none is published: ranked by accuracy only")
+        return notes + [f"not ranked: {line}" for line in describe_skipped(self.skipped)]
+
+
+_ROW = "{:>5s} {:>1s} {:18s} {:>8s} {:>15s} {:>8s} {:>7s} {:>7s} {:>6s} {:>8s} {:>10s} {:>6s}"
+
+
+def table(backbones: Sequence[Ranked]) -> list[str]:
+    """Returns a line for each backbone below a line of headings; at most 110 columns."""
+    headings = ("group", "", "backbone", "accuracy", "95% interval", "log loss", "LogME")
+    costs = ("H-score", "top-1", "ms/image", "parameters", "MB")
+    lines = [_ROW.format(*headings, *costs)]
+    for one in backbones:
+        top1 = "" if one.imagenet_top1 is None else f"{one.imagenet_top1:.1%}"
+        low, high = one.interval
+        lines.append(
+            _ROW.format(
+                str(one.group),
+                "*" if one.pareto else "",
+                one.backbone,
+                f"{one.accuracy:.4f}",
+                f"{low:.3f} to {high:.3f}",
+                f"{one.log_loss:.4f}",
+                f"{one.logme:.3f}",
+                f"{one.h_score:.3f}",
+                top1,
+                f"{one.milliseconds:.1f}",
+                f"{one.parameters / 1e6:.1f}M",
+                f"{one.megabytes:.1f}",
+            )
+        )
+    return [line.rstrip() for line in lines]
+
+
+def describe_outlook(best: Ranked, outlook: Outlook) -> list[str]:
+    """Returns what more images and pretraining are worth to the head of the best backbone."""
+    low, high = outlook.random_interval
+    lines = [
+        f"The head of {best.backbone} (before any fine-tuning):",
+        f"  on random weights of the network: accuracy {outlook.random_accuracy:.4f} "
+        f"({low:.3f} to {high:.3f}), on pretrained ones {best.accuracy:.4f}",
+    ]
+    curve = outlook.curve
+    if curve is None:
+        return [*lines, "  too few images for a learning curve"]
+    for count, accuracy in zip(curve.num_images, curve.accuracies, strict=True):
+        lines.append(f"  with {count:>7,} training images: accuracy {accuracy:.4f}")
+    for one in curve.predictions:
+        low, high = one.interval
+        lines.append(
+            f"  with {one.num_images:>7,} training images: accuracy {one.accuracy:.4f} expected "
+            f"({low:.3f} to {high:.3f})"
+        )
+    return lines
+
+
+def _outlook_as_json(outlook: Outlook) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "random_weights": {
+            "accuracy": round(outlook.random_accuracy, 6),
+            "interval": [round(one, 6) for one in outlook.random_interval],
+        }
+    }
+    curve = outlook.curve
+    if curve is not None:
+        content["learning_curve"] = [
+            {"num_images": count, "accuracy": round(accuracy, 6)}
+            for count, accuracy in zip(curve.num_images, curve.accuracies, strict=True)
+        ]
+        content["with_more_images"] = [
+            {
+                "num_images": one.num_images,
+                "accuracy": round(one.accuracy, 6),
+                "interval": [round(end, 6) for end in one.interval],
+            }
+            for one in curve.predictions
+        ]
+    return content
+
+
+def _share(one: Ranked) -> str:
+    low, high = one.interval
+    return f"{one.accuracy:.3f} (95% interval {low:.3f} to {high:.3f})"
+
+
+def _cost(one: Ranked) -> str:
+    return f"{one.milliseconds:.1f} ms per image"

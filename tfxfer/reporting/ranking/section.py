@@ -1,0 +1,111 @@
+"""A ranking of backbones as variables of a template: table, chart and sentences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from tfxfer.reporting import charts
+from tfxfer.reporting.charts import Chart, Series
+
+# Radii of the smallest and of the largest backbone; areas are in proportion to the parameters.
+_SMALLEST, _LARGEST = 3.0, 16.0
+
+_HEIGHT = 300
+
+
+def ranking_section(ranking: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the variables of `ranking_section.html`.
+
+    Args:
+        ranking: Content of `ranking.json`, as `rank` writes it.
+    """
+    rows = ranking["backbones"]
+    return {
+        "rows": rows,
+        "facts": ranking,
+        "front": _front(rows),
+        "chart": _chart(rows),
+        "curve": _curve(ranking["outlook"] or {}),
+        "skipped": ranking["skipped"],
+        "has_unknown": any(row["imagenet_top1"] is None for row in rows),
+    }
+
+
+def _front(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the backbones on the Pareto front, the fastest first."""
+    front = [row for row in rows if row["pareto"]]
+    return [row["backbone"] for row in sorted(front, key=lambda row: float(row["milliseconds"]))]
+
+
+def _chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draws accuracy by milliseconds, with intervals; the dots' areas are the parameters."""
+    most = max(row["parameters"] for row in rows)
+    slowest = max(row["milliseconds"] for row in rows)
+    front = sorted((r["milliseconds"], r["accuracy"]) for r in rows if r["pareto"])
+    series = [Series("Pareto front", "ideal", front, [""] * len(front))]
+    for row in rows:
+        style, x = "validation" if row["pareto"] else "rate", row["milliseconds"]
+        low, high = row["interval"]
+        ends = [(x, low), (x, high)]
+        series.append(Series(row["backbone"], f"{style} thin", ends, ["", ""], [0, 0]))
+        radius = max(_SMALLEST, _LARGEST * math.sqrt(row["parameters"] / most))
+        series.append(
+            Series(
+                row["backbone"],
+                style,
+                [(x, row["accuracy"])],
+                [_note(row)],
+                [radius],
+                [row["backbone"]],
+            )
+        )
+    return Chart(
+        title="Accuracy of the head by milliseconds per image",
+        x_label="milliseconds per image",
+        series=series,
+        height=_HEIGHT,
+        x_range=(0, slowest * 1.08),
+        x_ticks=charts.nice_ticks(0, slowest)[:-1],
+    ).draw()
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    """Returns the tooltip of a dot."""
+    low, high = row["interval"]
+    return (
+        f"{row['backbone']}: accuracy {row['accuracy']:.4f} ({low:.3f} to {high:.3f}), "
+        f"{row['milliseconds']:.1f} ms per image, {row['parameters'] / 1e6:.1f} million parameters"
+    )
+
+
+def _curve(outlook: Mapping[str, Any]) -> Markup | None:
+    """Draws the learning curve and its continuation with interval; None if there is none."""
+    known, more = outlook.get("learning_curve"), outlook.get("with_more_images")
+    if not known or not more:
+        return None
+    measured = [(one["num_images"], one["accuracy"]) for one in known]
+    expected = [(one["num_images"], one["accuracy"]) for one in more]
+    intervals = [
+        Series(
+            "95% interval",
+            "train thin",
+            [(one["num_images"], end) for end in one["interval"]],
+            ["", ""],
+            [0, 0],
+        )
+        for one in more
+    ]
+    last = more[-1]["num_images"]
+    return Chart(
+        title="Accuracy of the head by number of training images",
+        x_label="training images",
+        series=[
+            Series("measured", "validation", measured),
+            Series("expected", "train", [measured[-1], *expected]),
+            *intervals,
+        ],
+        x_range=(0, last * 1.05),
+        x_ticks=charts.nice_ticks(0, last)[:-1],
+    ).draw()
