@@ -7,7 +7,7 @@ from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
-from tfxfer.planning.preflight import check_settings
+from tfxfer.planning.preflight import check_asked, check_inputs, check_settings
 
 RESNET50 = BACKBONES["resnet50"]
 
@@ -80,3 +80,23 @@ def test_text_that_no_file_could_hold_is_refused_before_the_work_begins(key):
 
 def test_text_of_any_characters_is_allowed(tmp_path):
     check_settings(FitConfig(data="caf\u00e9 \U0001f431", runs_dir=str(tmp_path / "猫")))
+
+
+def test_a_backbone_to_be_ranked_is_checked_as_far_as_it_can_be(tmp_path):
+    auto = FitConfig(data="digits", backbone="auto", runs_dir=str(tmp_path))
+    check_asked(auto)
+    check_asked(auto.with_settings({"finetune": {"unfreeze": "all"}}))
+    with pytest.raises(UsageError, match="'weights' is 'none'.*'auto'"):
+        check_asked(auto.with_settings({"weights": "none"}))
+    with pytest.raises(UsageError, match="'conv5'.*'auto'"):
+        check_asked(auto.with_settings({"finetune": {"unfreeze": "conv5"}}))
+    with pytest.raises(UsageError, match="Unknown backbone 'auto'"):
+        check_asked(PretrainConfig(data="digits", backbone="auto"))
+    with pytest.raises(UsageError, match="Unknown backbone 'resnet5'"):
+        check_asked(FitConfig(data="digits", backbone="resnet5"))
+
+
+def test_inputs_alone_can_be_checked(tmp_path):
+    check_inputs(FitConfig(data="digits", cache_dir=str(tmp_path)))
+    with pytest.raises(UsageError, match="Missing setting 'data'"):
+        check_inputs(FitConfig())

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tfxfer.config.recipes import read_recipe
-from tfxfer.config.schema import FitConfig
+from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
@@ -20,6 +20,8 @@ from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
+from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
+from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.writing import write_report
 from tfxfer.runs.history import Epoch, History
@@ -66,7 +68,10 @@ def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None
     Raises:
         UsageError: A setting is wrong, or differs from that of the run to resume.
     """
-    plan = make_plan(asked_settings(FitConfig, config, {}, resume))
+    asked = asked_settings(FitConfig, config, {}, resume)
+    if asked.backbone == AUTO:
+        return describe_automatic(asked)
+    plan = make_plan(asked)
     return plan.describe(plan.build_classifier(weights="none"))
 
 
@@ -125,12 +130,13 @@ def fit(
         export = _where_exported(metrics.export, asked)
         return FitResult(run.path, run.model, export, metrics.as_json())
     with Interruptions() as interruptions:
+        asked, ranking = with_best_backbone(asked, say)
         plan = make_plan(asked)
         with holding(plan, "fit"):
-            return _fit(plan, asked, Session(interruptions, say, callbacks))
+            return _fit(plan, asked, ranking, Session(interruptions, say, callbacks))
 
 
-def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
+def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session) -> FitResult:
     """Does what `fit` does, for a run that this process has locked."""
     say, clock = session.say, session.clock
     classifier = plan.build_classifier(plan.config.weights)
@@ -138,6 +144,8 @@ def _fit(plan: Plan, asked: FitConfig, session: Session) -> FitResult:
     clock.lap("data")
     with naming_unreadable_images(*plan.source.splits.values()):
         fitting = prepare_fit(plan, classifier, session, asked)
+        if ranking is not None:
+            write_json(plan.run.ranking, ranking.as_json())
         trained = evaluate(*train_phases(fitting))
     version = _export(trained, clock)
     metrics = _write_metrics(plan, replace(trained.metrics, export=str(version)), clock)

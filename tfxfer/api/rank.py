@@ -5,10 +5,10 @@ from typing import Any
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import setting_keys
-from tfxfer.errors import InterruptionError, UsageError, did_you_mean
+from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.planning.preflight import check_inputs
 from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
-from tfxfer.ranking.ranking import rank_backbones
+from tfxfer.ranking.ranking import rank_backbones, saying_how_to_resume
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.ranking.page import render
 from tfxfer.reporting.writing import write
@@ -74,14 +74,8 @@ def rank(
     if output is not None:
         check_output(output, "--output", [config.data], "text")
     leave_gpu_to_jax()
-    try:
-        with Interruptions():
-            ranking = rank_backbones(config, candidates, limits, say, with_outlook=learning_curve)
-    except InterruptionError as error:
-        raise InterruptionError(
-            error.number,
-            "Interrupted. Repeat the command to resume: features that were computed are cached.",
-        ) from None
+    with saying_how_to_resume(), Interruptions():
+        ranking = rank_backbones(config, candidates, limits, say, with_outlook=learning_curve)
     if output is not None:
         write(output, render(ranking.as_json()))
     return ranking

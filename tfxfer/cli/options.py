@@ -18,7 +18,7 @@ from tfxfer.config.settings import (
     setting_meaning,
     setting_types,
 )
-from tfxfer.planning.preflight import check_settings
+from tfxfer.planning.preflight import check_asked
 from tfxfer.system.run_layout import RunDirectory
 
 # TensorFlow takes seconds to import, so commands import the verbs that need it inside.
@@ -125,5 +125,5 @@ def with_settings(
     config = config.with_settings(context.ensure_object(dict))
     if run is None:
         # Before the slow import of TensorFlow. The verb checks again, as scripts call it too.
-        check_settings(config)
+        check_asked(config)
     return config

@@ -32,6 +32,9 @@ GIGABYTE = 10**9
 # The name of the data that need no download, for the setting `data`.
 BUNDLED_DATA = "digits"
 
+# The backbone that is chosen by a ranking, for the setting `backbone` of a fit.
+AUTO = "auto"
+
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
@@ -352,6 +355,13 @@ class RunConfig:
 class FitConfig(RunConfig):
     """The settings of a fit: what it computes and where its results go."""
 
+    backbone: str = setting(
+        "resnet50",
+        "Pretrained network; `tfxfer backbones` lists them. 'auto' ranks those that are available "
+        "locally and takes the best.",
+        group=_BACKBONE,
+        common=True,
+    )
     weights: str | None = setting(
         None,
         "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; .pth for "

@@ -1,9 +1,12 @@
 """Checks of settings before TensorFlow is imported and data are opened."""
 
-from tfxfer.config.schema import BUNDLED_DATA, FitConfig, RunConfig
+import dataclasses
+
+from tfxfer.config.schema import AUTO, BUNDLED_DATA, FitConfig, RunConfig
 from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.bundled import SMALL_RESNET
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
 from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
@@ -35,6 +38,35 @@ def check_settings(config: RunConfig) -> Backbone:
             f"least {backbone.min_size} pixels."
         )
     return backbone
+
+
+def check_asked(config: RunConfig) -> None:
+    """Checks settings whose backbone may still be chosen by a ranking.
+
+    Args:
+        config: The settings that the user gave.
+
+    Raises:
+        UsageError: A setting is impossible, names something that does not exist, or needs the name
+            of a backbone.
+    """
+    if not isinstance(config, FitConfig) or config.backbone != AUTO:
+        check_settings(config)
+        return
+    unfreeze = config.finetune.unfreeze
+    if config.weights is not None:
+        raise UsageError(
+            f"Setting 'weights' is '{config.weights}', but 'backbone' is '{AUTO}', which ranks "
+            "backbones with their own weights. Leave 'weights' out, or name a backbone."
+        )
+    if unfreeze not in (None, "all", "none"):
+        raise UsageError(
+            f"Setting 'finetune.unfreeze' (--unfreeze) is '{unfreeze}', but 'backbone' is "
+            f"'{AUTO}', and stages differ between backbones. Use 'all' or 'none', leave it out, or "
+            "name a backbone."
+        )
+    # What does not depend on the backbone; the ranking skips those for which images are too small.
+    check_settings(dataclasses.replace(config, backbone=SMALL_RESNET.name))
 
 
 def check_inputs(config: RunConfig) -> None:

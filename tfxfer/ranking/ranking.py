@@ -1,9 +1,10 @@
 """Ranks backbones: each computes its features once, and heads on them are cross-validated."""
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import FitConfig
-from tfxfer.errors import UsageError
+from tfxfer.errors import InterruptionError, UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.latency import milliseconds_of
 from tfxfer.models.classifier import Classifier, build_classifier
@@ -96,6 +97,22 @@ def rank_backbones(
         skipped=tuple(skipped),
         outlook=_outlook(pool, best, config.seed) if with_outlook else None,
     )
+
+
+@contextlib.contextmanager
+def saying_how_to_resume() -> Iterator[None]:
+    """Adds to an interruption that repeating the command resumes the ranking.
+
+    Raises:
+        InterruptionError: A signal was received.
+    """
+    try:
+        yield
+    except InterruptionError as error:
+        raise InterruptionError(
+            error.number,
+            "Interrupted. Repeat the command to resume: features that were computed are cached.",
+        ) from None
 
 
 def describe_ranking(pool: Pool, candidates: Candidates, limits: Limits) -> list[str]:

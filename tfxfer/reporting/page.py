@@ -23,6 +23,7 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.ranking.section import section_of_run
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.progress import readable_seconds
@@ -52,6 +53,7 @@ def render(findings: Findings) -> str:
     return fill(
         "run.html",
         title=findings.run.path.name,
+        ranking=section_of_run(findings.run),
         **_setup(findings),
         **curves(findings.epochs, findings.config, findings.metrics.best),
         **_metrics(findings),

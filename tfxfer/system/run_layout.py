@@ -67,6 +67,11 @@ class RunDirectory:
         return self.path / "trials.csv"
 
     @property
+    def ranking(self) -> pathlib.Path:
+        """The ranking that chose the backbone, as JSON; missing if the user named it."""
+        return self.path / "ranking.json"
+
+    @property
     def events(self) -> pathlib.Path:
         """TensorBoard event files, one directory per split."""
         return self.path / "tensorboard"
@@ -149,7 +154,15 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(self.history, self.trials, self.best_weights, self.backbone, self.card, self.model),
+            *(
+                self.history,
+                self.trials,
+                self.ranking,
+                self.best_weights,
+                self.backbone,
+                self.card,
+                self.model,
+            ),
             *(self.classes, self.metrics, self.evaluation, self.predictions, self.model_card),
         ]
 

@@ -1,18 +1,31 @@
 """A ranking of backbones as variables of a template: table, chart and sentences."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from tfxfer.errors import UsageError
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
+from tfxfer.system.run_layout import RunDirectory
 
 # Radii of the smallest and of the largest backbone; areas are in proportion to the parameters.
 _SMALLEST, _LARGEST = 3.0, 16.0
 
 _HEIGHT = 300
+
+
+def section_of_run(run: RunDirectory) -> dict[str, Any] | None:
+    """Returns the variables for the ranking that chose a run's backbone; None if it was named."""
+    if not run.ranking.is_file():
+        return None
+    try:
+        return ranking_section(json.loads(run.ranking.read_text("utf-8")))
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"Cannot read '{run.ranking}': {error}. Delete it.") from None
 
 
 def ranking_section(ranking: Mapping[str, Any]) -> dict[str, Any]:

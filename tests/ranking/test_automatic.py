@@ -1,0 +1,119 @@
+"""The backbone of a fit, chosen by a ranking."""
+
+import dataclasses
+import json
+
+import pytest
+from conftest import small_config
+from ranked import Passes, register
+
+from tfxfer.api.fit import describe_plan, fit
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.ranking import automatic
+from tfxfer.ranking.automatic import with_best_backbone
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import RunDirectory
+
+
+@pytest.fixture(autouse=True)
+def _weights(tmp_path, monkeypatch, weights_file):
+    register(monkeypatch, tmp_path / "home", weights_file)
+
+
+@pytest.fixture
+def asked(pictures, tmp_path):
+    config = small_config(pictures, "x", tmp_path, cache_dir=str(tmp_path / "cache"))
+    settings = {"head": {"epochs": 5}, "finetune": {"epochs": 1}}
+    return dataclasses.replace(config, backbone="auto", weights=None).with_settings(settings)
+
+
+def chosen(asked):
+    lines = []
+    config, ranking = isolated(with_best_backbone)(asked, lines.append)
+    return config, ranking, "\n".join(lines)
+
+
+def test_the_best_of_the_local_backbones_is_chosen(asked):
+    config, ranking, said = chosen(asked)
+    assert {one.backbone for one in ranking.backbones} == {"small_a", "small_b", "resnet10_small"}
+    assert config == dataclasses.replace(asked, backbone=ranking.best.backbone)
+    assert ranking.recommendation in said
+
+
+def test_a_named_backbone_is_left_alone(asked):
+    named = dataclasses.replace(asked, backbone="vgg16")
+    assert with_best_backbone(named, print) == (named, None)
+
+
+def test_the_ranking_has_a_share_of_the_time_budget(asked, monkeypatch):
+    limits = []
+    whole = automatic.rank_backbones
+
+    def noted(config, candidates, given, say):
+        limits.append(given.max_minutes)
+        return whole(config, candidates, given, say)
+
+    monkeypatch.setattr(automatic, "rank_backbones", noted)
+    config, *_ = chosen(dataclasses.replace(asked, max_minutes=50.0))
+    assert limits == [pytest.approx(10)]
+    assert config.max_minutes == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"weights": "none"}, ["'weights'", "'auto'", "name a backbone"]),
+        ({"finetune": {"unfreeze": "conv5"}}, ["--unfreeze", "'conv5'", "'all' or 'none'"]),
+        ({"data": ""}, ["Missing setting 'data'"]),
+        ({"run": "a/b"}, ["plain name"]),
+    ],
+)
+def test_settings_of_one_backbone_are_refused(asked, settings, parts):
+    with pytest.raises(UsageError) as error:
+        with_best_backbone(asked.with_settings(settings), print)
+    assert all(part in str(error.value) for part in parts)
+
+
+def test_the_plan_without_a_backbone_is_that_of_the_ranking(asked):
+    text = describe_plan(asked)
+    assert "resnet10_small" in text
+    assert "small_a" in text
+    assert "--backbone" in text
+
+
+@pytest.mark.slow
+def test_the_run_has_the_chosen_backbone_and_the_ranking(asked):
+    result = fit(asked, run="first", say=lambda _: None)
+    run = RunDirectory(result.run)
+    ranking = json.loads(run.ranking.read_text())
+    best = ranking["backbones"][0]["backbone"]
+    assert read_recipe(run.config, FitConfig()).backbone == best
+    page = run.report.read_text()
+    assert 'id="backbones"' in page
+    assert ranking["recommendation"] in page
+    with pytest.raises(UsageError, match="already exists"):
+        with_best_backbone(dataclasses.replace(asked, run="first"), print)
+
+
+@pytest.mark.slow
+def test_an_interrupted_fit_resumes_with_the_same_backbone(asked, tmp_path, monkeypatch):
+    def stop(line):
+        if line.startswith("finetune  epoch"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(asked, say=stop)
+    (run,) = [RunDirectory(path) for path in (tmp_path / "runs").iterdir()]
+    assert run.is_interrupted
+    assert run.ranking.is_file()
+    # Named, it keeps its backbone without another ranking.
+    passes = Passes(monkeypatch)
+    config, none, _ = chosen(dataclasses.replace(asked, run=run.path.name))
+    assert config.backbone == read_recipe(run.config, FitConfig()).backbone
+    assert (none, passes.since()) == (None, 0)
+    lines = []
+    result = fit(asked, say=lines.append)
+    assert result.run == run.path
+    assert "resum" in "\n".join(lines)
