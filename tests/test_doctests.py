@@ -41,6 +41,8 @@ WITH_EXAMPLES = {
     "models.losses": (),
     "models.objectives": (),
     "planning.defaults": (),
+    "ranking.ordering": ("order",),
+    "ranking.scores": (),
     "training.logistic_regression": ("finished", "converged", "path_as_state", "path_of_state"),
 }
 

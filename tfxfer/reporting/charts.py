@@ -170,9 +170,9 @@ class _Frame:
             path.append(f"{pen}{place[0]:.1f} {place[1]:.1f}")
             pen = "L"
         parts = [Markup('<path class="line {}" d="{}"/>').format(series.style, "".join(path))]
+        radii = series.radii or [_DOT] * len(places)
         if len(places) <= _MOST_DOTS:
             notes = series.notes or [f"{series.name}: {y:.4g}" for _, y in series.points]
-            radii = series.radii or [_DOT] * len(places)
             parts += [
                 Markup(
                     '<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}">'
@@ -182,16 +182,16 @@ class _Frame:
                 if place is not None
             ]
         return parts + [
-            self._label(*place, text)
-            for place, text in zip(places, series.labels, strict=False)
+            self._label(*place, radius, text)
+            for place, radius, text in zip(places, radii, series.labels, strict=False)
             if place is not None
         ]
 
-    def _label(self, x: float, y: float, text: str) -> Markup:
+    def _label(self, x: float, y: float, radius: float, text: str) -> Markup:
         """Returns a text beside a dot, on the side where there is room."""
-        side, anchor = (-8, "end") if x > (_LEFT + _WIDTH - _RIGHT) / 2 else (8, "start")
+        side, anchor = (-1, "end") if x > (_LEFT + _WIDTH - _RIGHT) / 2 else (1, "start")
         return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-            x + side, y - 5, anchor, text
+            x + side * (radius + 4), y - 4, anchor, text
         )
 
 
