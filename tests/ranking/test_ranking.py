@@ -10,7 +10,7 @@ from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.ranking.candidates import Limits, choose_candidates
 from tfxfer.ranking.images import Pool
-from tfxfer.ranking.ranking import NUM_FOLDS, describe_ranking, rank_backbones
+from tfxfer.ranking.ranking import NUM_FOLDS, Extras, describe_ranking, rank_backbones
 from tfxfer.system.isolation import isolated
 
 NO_LIMITS = Limits()
@@ -36,13 +36,13 @@ def ranked(data, cache, names=("small_a", "small_b"), limits=NO_LIMITS, **settin
     """Returns a ranking, and what was said."""
     lines = []
     config = FitConfig(data=str(data), image_size=32, cache_dir=str(cache))
-    outlook = settings.pop("with_outlook", False)
+    extras = settings.pop("extras", Extras())
     ranking = isolated(rank_backbones)(
         config.with_settings(settings),
         choose_candidates(names, limits),
         limits,
         lines.append,
-        with_outlook=outlook,
+        extras,
     )
     return ranking, "\n".join(lines)
 
@@ -117,11 +117,15 @@ def test_a_backbone_that_needs_larger_images_is_skipped(pictures, tmp_path):
 
 
 def test_the_outlook_compares_with_random_weights(pictures, tmp_path, passes):
-    ranking, _ = ranked(pictures, tmp_path / "cache", ["small_a"], with_outlook=True)
+    ranking, _ = ranked(
+        pictures, tmp_path / "cache", ["small_a"], extras=Extras(learning_curve=True)
+    )
     assert passes.since() == 60
     low, high = ranking.outlook.random_interval
     assert low <= ranking.outlook.random_accuracy <= high
-    again, _ = ranked(pictures, tmp_path / "cache", ["small_a"], with_outlook=True, seed=4)
+    again, _ = ranked(
+        pictures, tmp_path / "cache", ["small_a"], extras=Extras(learning_curve=True), seed=4
+    )
     assert passes.since() == 0
     assert again.seed == 4
 
@@ -135,3 +139,15 @@ def test_the_plan_names_data_backbones_and_limits(pictures):
     assert "train 21, validation 9" in text
     assert "vgg16: its weights are not available locally" in text
     assert "2 min" in text
+
+
+def test_the_stages_of_the_best_backbone_pass_their_images_once(pictures, tmp_path, passes):
+    for seed in (0, 1):
+        ranking, _ = ranked(
+            pictures, tmp_path / "cache", ["small_a"], extras=Extras(stages=True), seed=seed
+        )
+        names = [one.stage for one in ranking.stages]
+        assert names == ["stem", "block_1", "block_2", "block_3", "all stages"]
+    assert passes.since() == 60
+    assert ranking.stages[-2].accuracy == ranking.best.accuracy
+    assert ranking.as_json()["stages"][0]["num_features"] == 16

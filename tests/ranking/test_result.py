@@ -6,6 +6,7 @@ import json
 from tfxfer.ranking.candidates import Skipped
 from tfxfer.ranking.learning_curve import LearningCurve, Prediction
 from tfxfer.ranking.result import Outlook, Ranked, Ranking, describe_outlook, table
+from tfxfer.ranking.stages import StageScore
 
 BEST = Ranked(
     backbone="efficientnetv2b0",
@@ -79,6 +80,15 @@ def test_the_json_has_the_backbones_in_order():
     assert content["skipped"][0]["backbone"] == "resnet50"
     assert content["outlook"]["with_more_images"][0]["interval"] == [0.8, 0.9]
     assert dataclasses.replace(RANKING, outlook=None).as_json()["outlook"] is None
+
+
+def test_the_stages_are_in_text_and_json():
+    stages = (StageScore("block_1", 16, 0.96, (0.94, 0.98), 0.1, True),)
+    ranking = dataclasses.replace(RANKING, stages=stages)
+    assert "block_1" in ranking.describe()
+    (content,) = json.loads(json.dumps(ranking.as_json()))["stages"]
+    assert content["interval"] == [0.94, 0.98]
+    assert content["is_better"] is True
 
 
 def test_the_table_lines_up_and_marks_the_pareto_front():

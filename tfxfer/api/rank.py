@@ -8,7 +8,7 @@ from tfxfer.config.settings import setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.planning.preflight import check_inputs
 from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
-from tfxfer.ranking.ranking import rank_backbones, saying_how_to_resume
+from tfxfer.ranking.ranking import Extras, rank_backbones, saying_how_to_resume
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.ranking.page import render
 from tfxfer.reporting.writing import write
@@ -28,6 +28,7 @@ def rank(
     max_parameters: float | None = None,
     max_milliseconds: float | None = None,
     learning_curve: bool = False,
+    stages: bool = False,
     output: str | pathlib.Path | None = None,
     say: Say = print,
     **settings: Any,
@@ -47,6 +48,7 @@ def rank(
         max_milliseconds: Skip backbones that take longer per image on this machine.
         learning_curve: Also measure what more images, and pretraining, bring to the head of the
             best backbone.
+        stages: Also measure the head on each stage of the best backbone.
         output: HTML page to write; None writes none.
         say: Called with each progress message.
         **settings: Settings of `fit` by name, such as `data`, which is required, `data_dir`, `seed`
@@ -75,7 +77,7 @@ def rank(
         check_output(output, "--output", [config.data], "text")
     leave_gpu_to_jax()
     with saying_how_to_resume(), Interruptions():
-        ranking = rank_backbones(config, candidates, limits, say, with_outlook=learning_curve)
+        ranking = rank_backbones(config, candidates, limits, say, Extras(learning_curve, stages))
     if output is not None:
         write(output, render(ranking.as_json()))
     return ranking

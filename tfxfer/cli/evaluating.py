@@ -39,6 +39,8 @@ _LEARNING_CURVE = (
     "Also measure what more images and pretraining bring to the head of the best backbone."
 )
 
+_STAGES = "Also rank the stages of the best backbone: how deep its features suit the images."
+
 _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.html."
 
 
@@ -91,6 +93,7 @@ def check(
 @click.option("--max-parameters", cls=Option, type=float, help=_MAX_PARAMETERS)
 @click.option("--max-milliseconds", cls=Option, type=float, help=_MAX_MILLISECONDS)
 @click.option("--learning-curve", cls=Option, is_flag=True, help=_LEARNING_CURVE)
+@click.option("--stages", cls=Option, is_flag=True, help=_STAGES)
 @click.option("--json", "json_file", cls=Option, metavar="FILE", help=_JSON)
 @click.option("--output", cls=Option, metavar="FILE", help=_PAGE)
 @click.pass_context
@@ -100,6 +103,7 @@ def rank(
     backbones: tuple[str, ...],
     all_backbones: bool,
     learning_curve: bool,
+    stages: bool,
     json_file: str | None,
     output: str | None,
     **limits: float | None,
@@ -120,6 +124,7 @@ def rank(
         *backbones,
         all_backbones=all_backbones,
         learning_curve=learning_curve,
+        stages=stages,
         output=output,
         say=streams.tell if json_file == "-" else streams.say,
         **limits,

@@ -25,6 +25,7 @@ from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import groups, order, pareto_front
 from tfxfer.ranking.result import Outlook, Ranked, Ranking
 from tfxfer.ranking.scores import logme, shrinkage_h_score
+from tfxfer.ranking.stages import StageScore, stage_outputs, stage_scores
 from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.training.examples import Floats
 from tfxfer.training.features import FeatureFunction
@@ -33,6 +34,22 @@ from tfxfer.training.features import FeatureFunction
 NUM_FOLDS = 5
 
 _BYTES_PER_PARAMETER = 4  # float32
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What else is measured of the best backbone.
+
+    Attributes:
+        learning_curve: The learning curve of its head, and the head on random weights.
+        stages: The head on each of its stages.
+    """
+
+    learning_curve: bool = False
+    stages: bool = False
+
+
+NO_EXTRAS = Extras()
 
 
 @dataclass(frozen=True)
@@ -49,8 +66,7 @@ def rank_backbones(
     candidates: Candidates,
     limits: Limits,
     say: Say,
-    *,
-    with_outlook: bool = False,
+    extras: Extras = NO_EXTRAS,
 ) -> Ranking:
     """Returns the candidates in order.
 
@@ -62,7 +78,7 @@ def rank_backbones(
         candidates: The backbones.
         limits: Time for the ranking and per image.
         say: Called with each progress message.
-        with_outlook: Whether to measure the learning curve and random weights.
+        extras: What else to measure of the best backbone.
 
     Raises:
         UsageError: There are no such data, or too few images; or no backbone is left.
@@ -95,7 +111,8 @@ def rank_backbones(
         is_limited=pool.is_limited,
         backbones=ranked,
         skipped=tuple(skipped),
-        outlook=_outlook(pool, best, config.seed) if with_outlook else None,
+        outlook=_outlook(pool, best, config.seed) if extras.learning_curve else None,
+        stages=_stages(pool, best.backbone) if extras.stages else (),
     )
 
 
@@ -232,6 +249,14 @@ def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
     classifier = _built(pool, backbone, config)
     function = FeatureFunction.of(classifier.features, config, config.head.pooling)
     return pool.features(function, config)
+
+
+def _stages(pool: Pool, backbone: Backbone) -> tuple[StageScore, ...]:
+    """Returns the scores of the head on each stage of a backbone."""
+    config = pool.decided(backbone)
+    model, sizes = stage_outputs(_built(pool, backbone, config))
+    features = pool.features(FeatureFunction.of(model, config, "average of each stage"), config)
+    return tuple(stage_scores(features, sizes, pool.labeled))
 
 
 def _progress_line(one: Ranked) -> str:

@@ -1,11 +1,12 @@
 """The result of a ranking: what is known of each backbone, and which to take."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tfxfer.ranking.candidates import Skipped, describe_skipped
 from tfxfer.ranking.learning_curve import LearningCurve
+from tfxfer.ranking.stages import StageScore, describe_stages
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,7 @@ class Ranked:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the backbone as JSON-serializable content, rounded."""
-        digits = {"milliseconds": 2, "megabytes": 1, "seconds": 1, "imagenet_top1": 3}
-        content = dict(vars(self), interval=[round(one, 6) for one in self.interval])
-        return {
-            name: round(value, digits.get(name, 6)) if isinstance(value, float) else value
-            for name, value in content.items()
-        }
+        return _rounded(vars(self))
 
 
 @dataclass(frozen=True)
@@ -84,6 +80,7 @@ class Ranking:
         backbones: The backbones, the best first.
         skipped: Backbones that were not ranked.
         outlook: What more images and pretraining are worth, if it was asked for.
+        stages: The head on each stage of the best backbone, if it was asked for.
     """
 
     data: str
@@ -94,7 +91,8 @@ class Ranking:
     is_limited: bool
     backbones: tuple[Ranked, ...]
     skipped: tuple[Skipped, ...] = ()
-    outlook: Outlook | None = field(default=None)
+    outlook: Outlook | None = None
+    stages: tuple[StageScore, ...] = ()
 
     @property
     def best(self) -> Ranked:
@@ -137,6 +135,7 @@ class Ranking:
             "recommendation": self.recommendation,
             "skipped": [vars(one) for one in self.skipped],
             "outlook": None if self.outlook is None else _outlook_as_json(self.outlook),
+            "stages": [_rounded(vars(one)) for one in self.stages],
         }
 
     def describe(self) -> str:
@@ -154,6 +153,8 @@ class Ranking:
         ]
         if self.outlook is not None:
             lines += ["", *describe_outlook(self.best, self.outlook)]
+        if self.stages:
+            lines += ["", *describe_stages(self.best.backbone, self.stages)]
         return "\n".join(lines)
 
     def notes(self) -> list[str]:
@@ -218,6 +219,18 @@ def describe_outlook(best: Ranked, outlook: Outlook) -> list[str]:
             f"({low:.3f} to {high:.3f})"
         )
     return lines
+
+
+def _rounded(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns facts with rounded numbers, JSON-serializable."""
+    digits = {"milliseconds": 2, "megabytes": 1, "seconds": 1, "imagenet_top1": 3}
+    found: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, float):
+            found[name] = round(value, digits.get(name, 6))
+        else:
+            found[name] = [round(one, 6) for one in value] if isinstance(value, tuple) else value
+    return found
 
 
 def _outlook_as_json(outlook: Outlook) -> dict[str, Any]:

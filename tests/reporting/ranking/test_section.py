@@ -43,6 +43,7 @@ RANKING = {
     "recommendation": "Take large.",
     "skipped": [{"backbone": "vgg16", "reason": "it has 14.7 million parameters"}],
     "outlook": None,
+    "stages": [],
 }
 
 OUTLOOK = {
@@ -112,6 +113,14 @@ def test_the_page_has_the_learning_curve_with_its_intervals():
     only_random = {"random_weights": OUTLOOK["random_weights"]}
     assert ranking_section(RANKING | {"outlook": only_random})["curve"] is None
     assert "0.6000" in render(RANKING | {"outlook": only_random})
+
+
+def test_the_page_has_the_stages():
+    stage = {"stage": "block_1", "num_features": 16, "accuracy": 0.96, "interval": [0.94, 0.98]}
+    page = render(RANKING | {"stages": [stage | {"log_loss": 0.1, "is_better": True}]})
+    assert "block_1" in page
+    assert "0.940 to 0.980" in page
+    assert "block_1" not in render(RANKING)
 
 
 def test_a_single_backbone_has_a_chart():
