@@ -194,7 +194,7 @@ def main() -> None:
         covered = sum(one["covered"] for one in results)
         print(f"{covered} of {sum(len(one['cases']) for one in results)} intervals contain it")
     if options.json:
-        write_json(options.json, {**before, "results": results})
+        write_json(options.json, **before, results=results)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,18 @@ def test_groups_make_the_interval_as_wide_as_their_number_does():
     assert high - low == pytest.approx(alone[1] - alone[0], rel=0.15)
 
 
+def test_groups_without_a_common_cause_make_the_interval_no_wider():
+    is_correct = np.random.default_rng(0).random(600) < 0.8
+    low, high = accuracy_interval(is_correct, np.arange(600) // 20)
+    alone = accuracy_interval(is_correct, np.arange(600))
+    assert high - low == pytest.approx(alone[1] - alone[0], rel=0.25)
+
+
+def test_an_accuracy_of_one_has_the_interval_of_the_number_of_groups():
+    found = accuracy_interval(np.ones(600, bool), np.arange(600) // 20)
+    assert found == accuracy_interval(np.ones(30, bool), np.arange(30))
+
+
 def test_a_difference_on_the_same_images_is_told_from_chance():
     one = np.arange(1000) < 900
     slightly_worse = one & (np.arange(1000) % 40 != 0)  # wrong on 23 more, right on none

@@ -1,15 +1,18 @@
 """The linear head by cross-validation on features, and intervals from its pooled predictions."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tfxfer.data.contents import Integers
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import bootstrap_intervals, cross_entropy
+from tfxfer.evaluation.metrics import cross_entropy
 from tfxfer.models.objectives import is_right, softmax
 from tfxfer.models.standardization import Standardization
+from tfxfer.system.progress import Progress
 from tfxfer.training.examples import Examples, Floats
 from tfxfer.training.logistic_regression import Problem, best_solution, solve, solve_path
 
@@ -84,15 +87,18 @@ def out_of_fold(features: Floats, labeled: Labeled) -> Floats:
     """
     found = np.zeros((len(features), labeled.num_classes), np.float32)
     folds = np.unique(labeled.folds)
-    for place, fold in enumerate(folds):
-        held_out = labeled.folds == fold
-        following = labeled.folds == folds[(place + 1) % len(folds)]
-        found[held_out] = predicted(
-            (features[~held_out & ~following], labeled.labels[~held_out & ~following]),
-            (features[following], labeled.labels[following]),
-            features[held_out],
-            labeled.num_classes,
-        )
+    with Progress("heads of folds", len(folds)) as progress:
+        for place, fold in enumerate(folds):
+            held_out = labeled.folds == fold
+            following = labeled.folds == folds[(place + 1) % len(folds)]
+            rest = ~held_out & ~following
+            found[held_out] = predicted(
+                (features[rest], labeled.labels[rest]),
+                (features[following], labeled.labels[following]),
+                features[held_out],
+                labeled.num_classes,
+            )
+            progress.update(place + 1)
     return found
 
 
@@ -163,9 +169,9 @@ class HeadScores:
 def accuracy_interval(is_correct: npt.NDArray[np.bool_], units: Integers) -> tuple[float, float]:
     """Returns the 95% interval of an accuracy.
 
-    Images that are their own unit get the interval of Wilson (1927, JASA 22), which is right for
-    few images and for accuracies near 1. With groups or duplicates whole units are drawn in a
-    bootstrap: a hundred images of one patient are not a hundred patients.
+    The score interval of Wilson (1927, JASA 22), which is right for few images and for accuracies
+    near 1. A hundred images of one patient are not a hundred patients: with groups or duplicates
+    the number of images is divided by the design effect (Kish 1965, Survey Sampling).
 
     Args:
         is_correct: Whether each image is predicted correctly, shape (num_examples,).
@@ -177,18 +183,35 @@ def accuracy_interval(is_correct: npt.NDArray[np.bool_], units: Integers) -> tup
         >>> round(low, 4), round(high, 4)
         (0.8256, 0.9448)
     """
+    share = float(is_correct.mean())
+    return _wilson(share, _effective_number(is_correct, share, units))
+
+
+def _effective_number(is_correct: npt.NDArray[np.bool_], share: float, units: Integers) -> float:
+    """Returns how many independent images are as informative about an accuracy."""
+    count = len(is_correct)
     index = np.unique(units, return_inverse=True)[1]
-    sizes = np.bincount(index)
-    if len(sizes) == len(is_correct):
-        return _wilson(float(is_correct.mean()), len(is_correct))
-    correct = np.bincount(index, weights=is_correct)
-    found = bootstrap_intervals(
-        lambda drawn: {"accuracy": float(correct[drawn].sum() / sizes[drawn].sum())}, len(sizes)
-    )
-    return found["accuracy"]
+    # If all images of a unit are right or wrong together.
+    fewest = count**2 / float(np.sum(np.square(np.bincount(index))))
+    variance = _clustered_variance(is_correct - share, index)
+    return min(max(share * (1 - share) / variance, fewest), count) if variance else fewest
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
+def _clustered_variance(residuals: npt.NDArray[np.floating[Any]], index: Integers) -> float:
+    """Returns the variance of a mean of examples that are drawn in units.
+
+    Args:
+        residuals: The values minus their mean, shape (num_examples,).
+        index: The unit of each example, from 0 without gaps.
+    """
+    totals = np.bincount(index, weights=residuals)
+    if len(totals) < 2:
+        return 0.0
+    correction = len(totals) / (len(totals) - 1)
+    return float(np.sum(np.square(totals))) * correction / len(residuals) ** 2
+
+
+def _wilson(share: float, count: float) -> tuple[float, float]:
     """Returns the score interval of Wilson of a share of independent examples."""
     square = _STANDARD_ERRORS**2
     center = (share + square / (2 * count)) / (1 + square / count)
@@ -214,12 +237,8 @@ def is_worse(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], units: In
         >>> is_worse(bad, good, np.arange(100)), is_worse(good, bad, np.arange(100))
         (True, False)
     """
-    index = np.unique(units, return_inverse=True)[1]
     differences = one.astype(np.float64) - other
     mean = float(differences.mean())
-    residuals = np.bincount(index, weights=differences - mean)
-    num_units = len(residuals)
-    if num_units < 2:
-        return False
-    error = float(np.sqrt(np.sum(np.square(residuals)) * num_units / (num_units - 1)))
-    return mean + _STANDARD_ERRORS * error / len(differences) < 0
+    index = np.unique(units, return_inverse=True)[1]
+    error = math.sqrt(_clustered_variance(differences - mean, index))
+    return mean + _STANDARD_ERRORS * error < 0
