@@ -43,8 +43,8 @@ def logme(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
     The published code of the authors leaves out -(D - k) / 2 * ln(alpha), where k is the number of
     singular values. With fewer images than features, k < D, its scores grow with the number of
-    features: noise with 400 features and 60 images gets about 20 instead of -0.9. Here the evidence is
-    that of the paper.
+    features: 60 images of noise with 400 features get about 20 instead of -0.9. Here the evidence
+    is that of the paper.
 
     Args:
         features: Shape (num_examples, num_features).
