@@ -1,6 +1,9 @@
 """Two small backbones with weights that are available locally, for tests of rankings."""
 
 import dataclasses
+import functools
+import pathlib
+import tempfile
 
 from conftest import write_weights
 from small_network import SMALL
@@ -21,8 +24,16 @@ def register(patch, home, weights_file):
         row = dataclasses.replace(SMALL, name=name, weights_file=file, imagenet_top1=top1)
         patch.setitem(BACKBONES, name, row)
     (models / "small_a.weights.h5").write_bytes(weights_file.read_bytes())
-    write_weights("small_b", 64, models / "small_b.weights.h5")
+    (models / "small_b.weights.h5").write_bytes(_weights_at_64_pixels())
     return models
+
+
+@functools.cache
+def _weights_at_64_pixels():
+    """Returns a weights file of the small network whose statistics are those of larger images."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_weights(SMALL.name, 64, pathlib.Path(folder, "small.weights.h5"))
+        return path.read_bytes()
 
 
 class Passes:

@@ -11,7 +11,6 @@ from tfxfer.api.fit import describe_plan, fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
-from tfxfer.ranking import automatic
 from tfxfer.ranking.automatic import with_best_backbone
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
@@ -35,30 +34,17 @@ def chosen(asked):
     return config, ranking, "\n".join(lines)
 
 
-def test_the_best_of_the_local_backbones_is_chosen(asked):
-    config, ranking, said = chosen(asked)
+def test_the_best_of_the_local_backbones_is_chosen_in_a_share_of_the_time(asked):
+    config, ranking, said = chosen(dataclasses.replace(asked, max_minutes=50.0))
     assert {one.backbone for one in ranking.backbones} == {"small_a", "small_b", "resnet10_small"}
-    assert config == dataclasses.replace(asked, backbone=ranking.best.backbone)
+    assert config == dataclasses.replace(asked, backbone=ranking.best.backbone, max_minutes=40.0)
     assert ranking.recommendation in said
+    assert "10 min" in said
 
 
 def test_a_named_backbone_is_left_alone(asked):
     named = dataclasses.replace(asked, backbone="vgg16")
     assert with_best_backbone(named, print) == (named, None)
-
-
-def test_the_ranking_has_a_share_of_the_time_budget(asked, monkeypatch):
-    limits = []
-    whole = automatic.rank_backbones
-
-    def noted(config, candidates, given, say):
-        limits.append(given.max_minutes)
-        return whole(config, candidates, given, say)
-
-    monkeypatch.setattr(automatic, "rank_backbones", noted)
-    config, *_ = chosen(dataclasses.replace(asked, max_minutes=50.0))
-    assert limits == [pytest.approx(10)]
-    assert config.max_minutes == pytest.approx(40)
 
 
 @pytest.mark.parametrize(

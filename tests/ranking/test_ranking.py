@@ -66,10 +66,8 @@ def test_another_seed_and_a_fit_compute_no_feature_again(colors, tmp_path, passe
     cache = tmp_path / "cache"
     ranked(colors, cache)
     assert passes.since() == 2 * 30
-    first, _ = ranked(colors, cache, seed=0)
     other, _ = ranked(colors, cache, seed=1)
     assert other.seed == 1
-    assert first.best.accuracy > 0.9
     trained_alone(
         FitConfig(
             data=str(colors),

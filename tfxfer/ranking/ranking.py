@@ -141,7 +141,7 @@ def describe_ranking(pool: Pool, candidates: Candidates, limits: Limits) -> list
     lines = [
         plan_row("data", f"{source.name}, {len(source.class_names):,} classes"),
         plan_row("images", f"{counts}{limited}"),
-        *(plan_row("", note) for note in source.notes),
+        *(plan_row("", f"note: {note}") for note in source.notes),
         plan_row("backbones", ", ".join(one.name for one in candidates.backbones)),
         *(plan_row("not ranked", line) for line in describe_skipped(candidates.skipped)),
         plan_row("scores", f"linear head, {NUM_FOLDS}-fold cross-validation; LogME; H-score"),
