@@ -32,9 +32,21 @@ def test_without_imagenet_accuracies_the_head_decides():
 
 
 def test_an_unknown_imagenet_accuracy_counts_the_head_twice():
-    # Of four, the two known ones have the ranks 1 and 2 of 2: 1.5 and 3.5 of 4.
+    # The two known ones have the second and third head; the better on ImageNet is the second.
     ranks = combined_ranks([0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4], [None, 0.7, 0.8, None])
-    assert ranks.tolist() == [2, 2 + 3.5, 3 + 1.5, 8]
+    assert ranks.tolist() == [2, 2 + 3, 3 + 2, 8]
+
+
+def test_a_single_known_imagenet_accuracy_changes_nothing():
+    accuracies = [0.9, 0.8, 0.7, 0.6]
+    for place in range(4):
+        top1 = [0.7 if number == place else None for number in range(4)]
+        assert order(accuracies, [0.1, 0.2, 0.3, 0.4], top1) == [0, 1, 2, 3]
+
+
+def test_equal_imagenet_accuracies_share_a_rank():
+    ranks = combined_ranks([0.9, 0.8, 0.7], [0.1, 0.2, 0.3], [0.7, 0.7, 0.8])
+    assert ranks.tolist() == [1 + 2.5, 2 + 2.5, 3 + 1]
 
 
 def test_equal_accuracies_are_ordered_by_log_loss_and_equal_heads_share_a_rank():
