@@ -31,7 +31,6 @@ from tfxfer.version import __version__
 
 # Number of most confident mistakes, and of least confident correct predictions, with Grad-CAM.
 _NUM_EXPLAINED = 12
-
 _EXPLAINED_SIDE = 176
 
 # Maximum number of images of each cell of the confusion matrix, and of all cells: at 64 pixels they
@@ -39,7 +38,6 @@ _EXPLAINED_SIDE = 176
 _PER_CELL = 24
 
 _ALL_CELLS = 2000
-
 _SMALL_SIDE, _LARGE_SIDE = 64, 96
 
 _FEW = 300
