@@ -52,6 +52,7 @@ def fine_tuned(data: str, backbone: str, seed: int, kept: pathlib.Path) -> float
             data=data,
             backbone=backbone,
             seed=seed,
+            effort="quick",
             runs_dir=f"{folder}/runs",
             export_dir=f"{folder}/exports",
             say=quiet,
