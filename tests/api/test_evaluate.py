@@ -146,6 +146,7 @@ def coin(weights_file, tmp_path_factory):
     return result, directory / "coin"
 
 
+@pytest.mark.slow
 def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, tmp_path):
     result, data = coin
     run = result.plan.run

@@ -63,6 +63,7 @@ def test_the_verb_returns_the_ranking_and_writes_nothing(pictures, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "home"]
 
 
+@pytest.mark.slow
 def test_an_interruption_says_how_to_resume(pictures, monkeypatch):
     passes = Passes(monkeypatch)
 

@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 
+import pytest
 import tensorflow as tf
 from command_line import run
 
 from tfxfer.exporting.clients import how_to_serve
 
 
+@pytest.mark.slow
 def test_export_publishes_a_version_beside_the_first_and_says_how_to_serve_it(finished, tmp_path):
     done, _ = finished
     shutil.copytree(done.export, tmp_path / "mine" / "1")

@@ -78,7 +78,7 @@ def test_commands_are_grouped_and_their_descriptions_fit_their_lines():
     assert "Commands" not in shown
     listed = [line.split()[0] for lines in shown.values() for line in lines]
     assert [name for name in listed if name in main.commands] == [
-        *("check", "fit", "backbones", "pretrain"),
+        *("check", "rank", "fit", "backbones", "pretrain"),
         *("evaluate", "report", "predict", "export", "cache"),
     ]
     assert "..." not in text.partition("\n")[2]  # below "COMMAND [ARGS]..."

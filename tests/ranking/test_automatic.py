@@ -34,6 +34,7 @@ def chosen(asked):
     return config, ranking, "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_best_of_the_local_backbones_is_chosen_in_a_share_of_the_time(asked):
     config, ranking, said = chosen(dataclasses.replace(asked, max_minutes=50.0))
     assert {one.backbone for one in ranking.backbones} >= {"small_a", "small_b", "resnet10_small"}

@@ -62,6 +62,7 @@ def test_backbones_are_ranked_by_their_heads(pictures, tmp_path):
     assert said.index("backbones       small_a, small_b") < said.index("small_a: accuracy")
 
 
+@pytest.mark.slow
 def test_another_seed_and_a_fit_compute_no_feature_again(colors, tmp_path, passes):
     cache = tmp_path / "cache"
     ranked(colors, cache)
@@ -81,6 +82,7 @@ def test_another_seed_and_a_fit_compute_no_feature_again(colors, tmp_path, passe
     assert passes.since() == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_ranking_resumes_with_what_is_missing(pictures, tmp_path, passes):
     cache = tmp_path / "cache"
     passes.fail_after = 30  # after the first backbone
@@ -114,6 +116,7 @@ def test_a_backbone_that_needs_larger_images_is_skipped(pictures, tmp_path):
     assert "small_a: not ranked, it needs images of at least 32 pixels" in said
 
 
+@pytest.mark.slow
 def test_the_outlook_compares_with_random_weights(pictures, tmp_path, passes):
     ranking, _ = ranked(
         pictures, tmp_path / "cache", ["small_a"], extras=Extras(learning_curve=True)
@@ -139,6 +142,7 @@ def test_the_plan_names_data_backbones_and_limits(pictures):
     assert "2 min" in text
 
 
+@pytest.mark.slow
 def test_the_stages_of_the_best_backbone_pass_their_images_once(pictures, tmp_path, passes):
     for seed in (0, 1):
         ranking, _ = ranked(

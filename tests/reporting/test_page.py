@@ -336,5 +336,6 @@ def test_classes_that_are_confused_stand_together():
     assert page._confused_together(np.eye(2, dtype=int)) == [0, 1]
 
 
+@pytest.mark.slow
 def test_odd_bytes_of_file_names_are_shown(path):
     assert re.search(r"\\xff\d+\.jpg", path.read_text("utf-8"))

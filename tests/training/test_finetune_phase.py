@@ -87,6 +87,7 @@ def test_head_and_stages_are_trained_at_their_own_rates(pictures, weights_file, 
     assert 0.1e-3 < np.abs(classifier.head.get_weights()[0] - 0.5).max() < 3.1e-3
 
 
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_evaluated_and_kept(pictures, weights_file, tmp_path):
     settings = {"epochs": 2, "unfreeze": "block_3", "batch_norm": "adapt"}
     outcomes = {}
