@@ -35,9 +35,7 @@ def test_the_command_writes_table_json_and_page(pictures, tmp_path):
     names = [one["backbone"] for one in content["backbones"]]
     assert sorted(names) == ["small_a", "small_b"]
     assert content["recommendation"] in result.output
-    assert content["skipped"] == [
-        {"backbone": "vgg16", "reason": "its weights are not available locally"}
-    ]
+    assert content["skipped"] == [{"backbone": "vgg16", "reason": "weights not available locally"}]
     lines = result.output.splitlines()
     assert any("95% interval" in line and "ms/image" in line for line in lines)
     assert "Wrote 'ranking.html'." in lines

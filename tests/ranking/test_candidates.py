@@ -16,7 +16,7 @@ from tfxfer.ranking.candidates import (
 )
 
 NO_LIMITS = Limits()
-NO_WEIGHTS = "its weights are not available locally"
+NO_WEIGHTS = "weights not available locally"
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_an_unknown_backbone_is_an_error_with_a_suggestion():
 
 
 def test_without_any_backbone_left_the_error_says_why():
-    with pytest.raises(UsageError, match="vgg16, resnet50: its weights are not available locally"):
+    with pytest.raises(UsageError, match="vgg16, resnet50: weights not available locally"):
         choose_candidates(["vgg16", "resnet50"], NO_LIMITS)
 
 

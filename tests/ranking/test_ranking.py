@@ -138,7 +138,7 @@ def test_the_plan_names_data_backbones_and_limits(pictures):
     lines = describe_ranking(Pool(config, NUM_FOLDS), candidates, limits)
     text = "\n".join(lines)
     assert "train 21, validation 9" in text
-    assert "vgg16: its weights are not available locally" in text
+    assert "vgg16: weights not available locally" in text
     assert "2 min" in text
 
 

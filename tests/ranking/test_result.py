@@ -39,7 +39,7 @@ RANKING = Ranking(
     seed=3,
     is_limited=False,
     backbones=(BEST, FAST, WORSE),
-    skipped=(Skipped("resnet50", "its weights are not available locally"),),
+    skipped=(Skipped("resnet50", "weights not available locally"),),
     outlook=Outlook(CURVE, 0.6, (0.55, 0.65)),
 )
 
@@ -104,7 +104,7 @@ def test_the_table_lines_up_and_marks_the_pareto_front():
 def test_the_text_has_what_is_missing_and_what_is_unknown():
     text = RANKING.describe()
     assert "500 images of 2 classes" in text
-    assert "resnet50: its weights are not available locally" in text
+    assert "resnet50: weights not available locally" in text
     assert "none is published" in text
     assert text.rindex(RANKING.recommendation) < text.index("40 training images")
     known = dataclasses.replace(RANKING, backbones=(BEST, WORSE)).describe()

@@ -154,7 +154,7 @@ def _why_not(backbone: Backbone, limits: Limits) -> str | None:
     if most is not None and backbone.num_parameters > most:
         return f"it has {backbone.num_parameters / 1e6:.1f} million parameters"
     if local_weights(backbone) is None:
-        return "its weights are not available locally"
+        return "weights not available locally"
     return None
 
 

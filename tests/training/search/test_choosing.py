@@ -13,6 +13,7 @@ from tfxfer.training.search.choosing import (
     is_better,
     leader,
     next_way,
+    optimism,
     standard_error,
 )
 
@@ -27,7 +28,8 @@ NOISE = np.random.default_rng(0).normal(size=100)
 def trial(way, loss, spread=0.01, accuracy=0.9):
     """Returns a trial with a mean loss, and noise of its own with a mean of zero."""
     own = np.roll(NOISE, len(way) * 7)
-    return Trial(way, 10, 8, loss + spread * (own - own.mean()), accuracy, 1.0)
+    hits = np.ones(len(own), bool)
+    return Trial(way, 10, 8, loss + spread * (own - own.mean()), hits, accuracy, 1.0)
 
 
 def after(*losses, deeper=None):
@@ -38,7 +40,7 @@ def after(*losses, deeper=None):
 
 
 def diverged(way):
-    return Trial(way, 1, 0, np.full(100, math.inf), 0.0, 1.0)
+    return Trial(way, 1, 0, np.full(100, math.inf), np.zeros(100, bool), 0.0, 1.0)
 
 
 def test_the_standard_error_is_that_of_the_mean():
@@ -50,7 +52,7 @@ def test_the_standard_error_is_that_of_the_mean():
 
 def test_what_is_better_must_gain_more_than_half_the_error_of_the_gain():
     losses = np.array([1.0, 2.0, 3.0, 4.0])
-    simple = Trial("simple", 1, 1, losses, 0.5, 1.0)
+    simple = Trial("simple", 1, 1, losses, losses < 3, 0.5, 1.0)
 
     def gaining(*gains):
         return dataclasses.replace(simple, losses=losses - np.array(gains))
@@ -142,3 +144,26 @@ def test_a_way_that_diverged_is_never_chosen():
 
 def test_a_search_that_ran_out_of_time_before_its_first_way_keeps_the_head():
     assert choose(PORTFOLIO, after()).way is None
+
+
+def test_the_optimism_is_that_of_choosing_among_equally_good_trials():
+    # 20 trials of true accuracy 0.7 on 100 images: the best of them is right by luck, too.
+    draws = np.random.default_rng(0)
+    trials = []
+    for number in range(20):
+        hits = draws.random(100) < 0.7
+        trials.append(Trial(str(number), 1, 1, 1.0 - hits, hits, hits.mean(), 1.0))
+    # The expected maximum of 20 normal variables is 1.87 standard deviations. The bootstrap takes
+    # the differences that were found for real ones, so its estimate is lower.
+    expected = 1.87 * math.sqrt(0.7 * 0.3 / 100)
+    assert 0.3 * expected < optimism(trials, 0) < expected
+    # Where one is clearly the best, nothing is chosen by luck.
+    clear = dataclasses.replace(trials[0], losses=trials[0].losses - 10)
+    assert optimism([*trials, clear], 0) < 0.01
+
+
+def test_without_a_choice_there_is_no_optimism():
+    head, trial_ = after(0.5)
+    assert optimism([head], 0) == 0
+    assert optimism([head, diverged("all")], 0) == 0
+    assert optimism([head, trial_], 0) == optimism([head, trial_], 0)

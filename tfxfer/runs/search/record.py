@@ -21,6 +21,7 @@ class SearchRecord:
         epochs: Epochs of all trials together.
         reason: Why it was chosen, as a sentence.
         changes: The settings in which it differs from the default, by dotted keys.
+        optimism: By how much its validation accuracy is too high because validation chose it.
     """
 
     way: str
@@ -28,6 +29,7 @@ class SearchRecord:
     epochs: int
     reason: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    optimism: float = 0.0
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:

@@ -16,6 +16,9 @@ from tfxfer.planning.portfolio import Portfolio, Way
 # would leave the choice to noise, one keeps the head where fine-tuning helps (measured).
 _STANDARD_ERRORS = 0.5
 
+# Bootstrap samples of the validation images; the estimate then varies by some tenths of a point.
+_SAMPLES = 200
+
 # With all of validation right and a loss below this there is nothing to gain that could be seen.
 _CEILING_LOSS = 0.01
 
@@ -30,6 +33,7 @@ class Trial:
         best_epoch: The epoch whose weights are kept; 0 if none is better than the head alone.
         losses: Loss of each validation example with these weights after temperature scaling, times
             its weight, (num_examples,); infinite if the training diverged.
+        hits: Whether each validation example is classified correctly, (num_examples,).
         accuracy: Validation accuracy with these weights, in [0, 1].
         seconds: Duration of its epochs.
     """
@@ -38,6 +42,7 @@ class Trial:
     epochs: int
     best_epoch: int
     losses: npt.NDArray[np.float64]
+    hits: npt.NDArray[np.bool_]
     accuracy: float
     seconds: float
 
@@ -159,6 +164,33 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         else:
             reason += f"; {other.way} gains {_gain(other, chosen)} over it, which may be noise"
     return Choice(next(way for way in portfolio.all_ways if way.name == chosen.way), reason)
+
+
+def optimism(trials: Sequence[Trial], seed: int) -> float:
+    """Returns by how much the validation accuracy of the best of several trials is too high.
+
+    It is the bootstrap estimate of the optimism (Efron & Tibshirani 1993, An Introduction to the
+    Bootstrap, section 17.6): the trial with the lowest loss on a sample of the validation images
+    has a higher accuracy on this sample than on all of them. The choice among epochs is not
+    included.
+
+    Args:
+        trials: The trials, the head alone first.
+        seed: Seed of the samples.
+
+    Returns:
+        A difference of accuracies, at least 0; 0 if there was nothing to choose among.
+    """
+    finite = [trial for trial in trials if math.isfinite(trial.loss)]
+    losses = np.stack([trial.losses for trial in finite])
+    hits = np.stack([trial.hits for trial in finite])
+    draws = np.random.default_rng(seed)
+    gaps = []
+    for _ in range(_SAMPLES):
+        sample = draws.integers(losses.shape[1], size=losses.shape[1])
+        best = losses[:, sample].mean(axis=1).argmin()
+        gaps.append(hits[best, sample].mean() - hits[best].mean())
+    return max(0.0, float(np.mean(gaps))) if len(finite) > 1 else 0.0
 
 
 def _why_none(head: Trial, others: Sequence[Trial]) -> str:

@@ -21,7 +21,7 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.state import generator_states
 from tfxfer.training.phases import Materials
-from tfxfer.training.search.choosing import Trial, choose, leader, next_way
+from tfxfer.training.search.choosing import Trial, choose, leader, next_way, optimism
 from tfxfer.training.search.trial import Laboratory, Start, trials_as_state, trials_of_state
 
 
@@ -199,8 +199,8 @@ class _Search:
     def _save(self, state: Mapping[str, Any], arrays: Mapping[str, list[np.ndarray]]) -> Checkpoint:
         """Saves a checkpoint with all trials so far, and the state of the current one."""
         start = self.laboratory.start
-        facts, losses = trials_as_state(self.trials)
-        ours = {"search_generators": start.generators, "losses": losses}
+        facts, arrays_of_trials = trials_as_state(self.trials)
+        ours = {"search_generators": start.generators, **arrays_of_trials}
         if start.head is not None:
             ours["search_start"] = start.head
         if self.kept is not None:
@@ -218,7 +218,12 @@ class _Search:
         changes.pop("effort", None)
         epochs = sum(trial.epochs for trial in self.trials)
         journal.notes.search = SearchRecord(
-            way.name, len(self.trials) - 1, epochs, choice.reason, changes
+            way.name,
+            len(self.trials) - 1,
+            epochs,
+            choice.reason,
+            changes,
+            optimism(self.trials, given.config.seed),
         )
         self._write_rows(way.name)
         journal.say(f"search: {journal.notes.search.sentence}")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tfxfer.errors import DivergenceError
 from tfxfer.evaluation.calibration import apply_temperature, fit_temperature
 from tfxfer.evaluation.metrics import example_losses
+from tfxfer.models.objectives import is_right
 from tfxfer.planning.portfolio import Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import TrialJournal
@@ -23,6 +24,9 @@ from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.finetune_phase import finetune_phase
 from tfxfer.training.phases import Materials, phase_training
 from tfxfer.training.search.choosing import Trial
+
+# The fields of a trial that are arrays.
+_ARRAYS = ("losses", "hits")
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,7 @@ class Laboratory:
             way: The way whose frozen activations are used; they are kept for its trial.
         """
         self.restore()
-        losses, accuracy = self._scores(self.source(way))
-        return Trial(HEAD_ALONE, 0, 0, losses, accuracy, 0.0)
+        return Trial(HEAD_ALONE, 0, 0, *self._scores(self.source(way)), 0.0)
 
     def training(self, way: Way, journal: TrialJournal) -> PhaseTraining:
         """Returns the training of a way, at its start."""
@@ -100,18 +103,17 @@ class Laboratory:
         except DivergenceError as error:
             journal.say(f"note: {error}")
             journal.best = None
-            losses = np.full(len(head.losses), math.inf)
-            return Trial(way.name, len(epochs), 0, losses, 0.0, _seconds(journal))
+            losses, hits = np.full(len(head.losses), math.inf), np.zeros_like(head.hits)
+            return Trial(way.name, len(epochs), 0, losses, hits, 0.0, _seconds(journal))
         finally:
             source.release("train")
         best = journal.history.best
         if journal.best is None or best is None:
-            losses, accuracy, number = head.losses, head.accuracy, 0
+            scores, number = (head.losses, head.hits, head.accuracy), 0
         else:
             self.given.classifiers.trained.model.set_weights(journal.best.arrays)
-            losses, accuracy = self._scores(source)
-            number = best.epoch
-        return Trial(way.name, len(epochs), number, losses, accuracy, _seconds(journal))
+            scores, number = self._scores(source), best.epoch
+        return Trial(way.name, len(epochs), number, *scores, _seconds(journal))
 
     def source(self, way: Way) -> ActivationSource:
         """Makes the part that a way trains trainable, and returns the outputs' source.
@@ -126,8 +128,10 @@ class Laboratory:
         self._sources[trainable].cached("validation")
         return self._sources[trainable]
 
-    def _scores(self, source: ActivationSource) -> tuple[npt.NDArray[np.float64], float]:
-        """Returns the weighted loss of each validation example, and the accuracy.
+    def _scores(
+        self, source: ActivationSource
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], float]:
+        """Returns the weighted loss and the hit of each validation example, and the accuracy.
 
         The loss is that after temperature scaling: without it a few overconfident errors, which
         calibration would mend, hide that there are fewer of them (measured).
@@ -142,7 +146,8 @@ class Laboratory:
         losses = example_losses(scaled, labels)
         if weights is not None:
             losses = losses * (weights / weights.mean(dtype=np.float64))
-        return losses, objective.metric(probabilities, labels, weights)
+        hits = is_right(probabilities, labels)
+        return losses, hits, objective.metric(probabilities, labels, weights)
 
 
 def _seconds(journal: TrialJournal) -> float:
@@ -151,19 +156,19 @@ def _seconds(journal: TrialJournal) -> float:
 
 def trials_as_state(
     trials: list[Trial],
-) -> tuple[list[dict[str, Any]], list[npt.NDArray[np.float64]]]:
-    """Returns trials as JSON-serializable dicts, and their losses."""
-    names = [one.name for one in dataclasses.fields(Trial) if one.name != "losses"]
+) -> tuple[list[dict[str, Any]], dict[str, list[npt.NDArray[Any]]]]:
+    """Returns trials as JSON-serializable dicts, and their arrays by name."""
+    names = [one.name for one in dataclasses.fields(Trial) if one.name not in _ARRAYS]
     facts = [{name: getattr(trial, name) for name in names} for trial in trials]
-    return facts, [trial.losses for trial in trials]
+    return facts, {name: [getattr(trial, name) for trial in trials] for name in _ARRAYS}
 
 
 def trials_of_state(
-    state: Mapping[str, Any], arrays: Mapping[str, list[npt.NDArray[np.float64]]]
+    state: Mapping[str, Any], arrays: Mapping[str, list[npt.NDArray[Any]]]
 ) -> list[Trial]:
     """Returns the trials that `trials_as_state` returned; an empty list if there are none."""
-    rows = state.get("trials", [])
+    columns = zip(*(arrays.get(name, []) for name in _ARRAYS), strict=True)
     return [
-        Trial(**facts, losses=losses)
-        for facts, losses in zip(rows, arrays.get("losses", []), strict=True)
+        Trial(**facts, **dict(zip(_ARRAYS, found, strict=True)))
+        for facts, found in zip(state.get("trials", []), columns, strict=True)
     ]
