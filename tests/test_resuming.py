@@ -351,7 +351,7 @@ def test_a_fit_that_diverges_keeps_the_best_so_far(pictures, weights_file, tmp_p
 
 
 PICTURES = [
-    *("fit", "--backbone", "resnet10_small", "--image-size", "32"),
+    *("fit", "--backbone", "resnet10_small", "--image-size", "32", "--effort", "quick"),
     *("--batch-size", "2", "--finetune-epochs", "400"),
 ]
 
