@@ -208,20 +208,20 @@ def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):
             TrialRow("all at 0.001", "all", 1e-3, "flip", 1, 2, 0.2575, 0.02, 0.95, 9.0, "yes"),
         ],
     )
-    record = SearchRecord("all at 0.001", 1, 2, "its loss gains 0.255 over <b>")
+    record = SearchRecord("all at 0.001", 1, 2, "its loss is lower by 0.255 than <b>")
     metrics = dataclasses.replace(findings.metrics, search=record)
     text = page.render(dataclasses.replace(findings, run=run, metrics=metrics))
     table = text.partition('id="trials"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 3
     for word in ("head alone", "0.5125", "all at 0.001", "flip", "0.2575", "0.0200", "0.9500"):
         assert f">{word}</td>" in table
-    assert "chose all at 0.001: its loss gains 0.255 over &lt;b&gt;." in text
+    assert "chose all at 0.001: its loss is lower by 0.255 than &lt;b&gt;." in text
     assert "bootstrap" not in text.partition('id="trials"')[0]  # as there is a test split
     record = dataclasses.replace(record, optimism=0.0234)
     result = dataclasses.replace(findings.result, split="validation")
     metrics = dataclasses.replace(findings.metrics, search=record)
     changed = dataclasses.replace(findings, run=run, metrics=metrics, result=result)
-    assert "about 2.3 points" in page.render(changed).partition('id="trials"')[0]
+    assert "about 2.3 percentage points" in page.render(changed).partition('id="trials"')[0]
 
 
 def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):

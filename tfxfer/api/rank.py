@@ -46,7 +46,7 @@ def rank(
         max_minutes: Time for the ranking; backbones that would take longer are skipped.
         max_parameters: Skip backbones with more parameters.
         max_milliseconds: Skip backbones that take longer per image on this machine.
-        learning_curve: Also measure what more images, and pretraining, bring to the head of the
+        learning_curve: Also measure how additional images, and pretraining, help the head of the
             best backbone.
         stages: Also measure the head on each stage of the best backbone.
         output: HTML page to write; None writes none.

@@ -36,10 +36,10 @@ _MAX_PARAMETERS = "Skip backbones with more parameters, such as 10e6."
 _MAX_MILLISECONDS = "Skip backbones that take longer per image on this machine."
 
 _LEARNING_CURVE = (
-    "Also measure what more images and pretraining bring to the head of the best backbone."
+    "Also measure how additional images and pretraining help the head of the best backbone."
 )
 
-_STAGES = "Also rank the stages of the best backbone: how deep its features suit the images."
+_STAGES = "Also rank the stages of the best backbone, to see how much of it to unfreeze."
 
 _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.html."
 

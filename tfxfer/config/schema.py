@@ -122,7 +122,8 @@ class FinetuneConfig(PhaseConfig):
     optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Optimizer.")
     unfreeze: str | None = setting(
         None,
-        "Part of the backbone to train: 'all', 'none', or a stage and all after it.",
+        "Part of the backbone to train: 'all', 'none', or the first stage to train; "
+        "`tfxfer backbones NAME` lists them.",
         common=True,
         short="--unfreeze",
     )
@@ -217,7 +218,7 @@ class RunConfig:
     )
     test_fraction: float | None = setting(
         None,
-        "Fraction to split off for testing, if there are no validation and test splits.",
+        "Fraction to split off for testing, if there is neither a validation nor a test split.",
         group=_DATA,
         above=0,
         below=1,
@@ -260,10 +261,14 @@ class RunConfig:
         maximum=4096,
     )
     batch_size: int | None = setting(
-        None, "Images per training step.", group=_TRAINING, common=True, minimum=1
+        None, "Images per batch.", group=_TRAINING, common=True, minimum=1
     )
     label_smoothing: float | None = setting(
-        None, "Label smoothing.", group=_TRAINING, minimum=0, below=1
+        None,
+        "Fraction of each target that is spread over all classes.",
+        group=_TRAINING,
+        minimum=0,
+        below=1,
     )
     precision: Precision = setting(
         "auto", "Precision of the backbone's computations.", group=_PERFORMANCE
@@ -378,8 +383,8 @@ class FitConfig(RunConfig):
     )
     effort: Effort = setting(
         "standard",
-        "'quick' fine-tunes once; 'standard' fine-tunes in a few ways and keeps the one with the "
-        "best validation loss.",
+        "'quick' fine-tunes once; 'standard' fine-tunes in several ways and keeps the one with "
+        "the best validation loss.",
         group=_FINETUNING,
         common=True,
     )

@@ -202,13 +202,17 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
     most = counted(portfolio.epochs, "epoch")
     lines = [
-        plan_row("search", f"validation chooses among these ways, at most {most} in all:"),
+        plan_row(
+            "search",
+            f"compares these ways on validation and keeps the best; at most {most} in all:",
+        ),
         plan_row("", portfolio.head_alone.name),
         *(plan_row("", _describe_way(way)) for way in portfolio.ways),
     ]
     if portfolio.deeper:
         way = _describe_way(portfolio.deeper[0])
-        lines.append(plan_row("", f"if there is much left to gain: {way}"))
+        limit = f"{portfolio.much_to_gain:g}"
+        lines.append(plan_row("", f"if the best validation loss is still above {limit}: {way}"))
     return lines
 
 
@@ -252,7 +256,8 @@ def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str
     """Returns what the finetune phase trains; the first two arguments are its settings."""
     if unfreeze in backbone.stage_names:
         later = backbone.unfrozen_stages(unfreeze)
-        what = f"the head and {later[0]}" + (f" to {later[-1]}" if len(later) > 1 else "")
+        stages = f"stages {later[0]} to {later[-1]}" if len(later) > 1 else f"stage {later[0]}"
+        what = f"the head and {stages}"
     else:
         what = "the head and the whole backbone"
     if not backbone.batch_norm:

@@ -140,7 +140,7 @@ class Ranking:
 
     def describe(self) -> str:
         """Returns the ranking as a table, with the recommendation below."""
-        limited = ", a part of all" if self.is_limited else ""
+        limited = " (a subset)" if self.is_limited else ""
         lines = [
             f"{self.data}: {self.num_images:,} images of {self.num_classes:,} classes{limited}, "
             f"{self.num_folds}-fold cross-validation of the linear head",
@@ -160,9 +160,9 @@ class Ranking:
     def notes(self) -> list[str]:
         """Returns what the columns mean, and which backbones are missing."""
         notes = [
-            "order: sum of two ranks, that of the accuracy and that of ImageNet top-1",
+            "order: by the sum of two ranks, one by accuracy and one by ImageNet top-1",
             "group: not distinguishably worse than the first of the group, on the same images",
-            "*: on the Pareto front, no other is as accurate and faster",
+            "*: on the Pareto front (no other is as accurate and faster)",
         ]
         if any(one.imagenet_top1 is None for one in self.backbones):
             notes.append("ImageNet top-1 is empty where none is published: ranked by accuracy only")
@@ -200,12 +200,12 @@ def table(backbones: Sequence[Ranked]) -> list[str]:
 
 
 def describe_outlook(best: Ranked, outlook: Outlook) -> list[str]:
-    """Returns what more images and pretraining are worth to the head of the best backbone."""
+    """Returns how additional images and pretraining help the head of the best backbone."""
     low, high = outlook.random_interval
     lines = [
         f"The head of {best.backbone} (before any fine-tuning):",
-        f"  on random weights of the network: accuracy {outlook.random_accuracy:.4f} "
-        f"({low:.3f} to {high:.3f}), on pretrained ones {best.accuracy:.4f}",
+        f"  with random weights: accuracy {outlook.random_accuracy:.4f} "
+        f"({low:.3f} to {high:.3f}), with pretrained weights {best.accuracy:.4f}",
     ]
     curve = outlook.curve
     if curve is None:

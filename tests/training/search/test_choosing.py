@@ -106,7 +106,7 @@ def test_the_reason_of_the_choice_has_its_figures():
     assert choice.way is PORTFOLIO.ways[1]
     assert "0.3000" in choice.reason
     assert "0.7000" in choice.reason
-    assert f"over {NAMES[0]}" in choice.reason
+    assert f"the loss of '{NAMES[0]}' is higher by" in choice.reason
     assert choose(PORTFOLIO, after(0.9, 0.8, 0.3, deeper=DEEPER[1])).way is PORTFOLIO.deeper[1]
 
 

@@ -147,7 +147,8 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
     if chosen is head:
         return Choice(None, _why_none(head, others))
     reason = (
-        f"its validation loss of {chosen.loss:.4f} gains {_gain(chosen, head)} over the head alone"
+        f"its validation loss of {chosen.loss:.4f} is lower than that of the head alone by "
+        f"{_gain(chosen, head)}"
     )
     if chosen.loss >= head.loss:
         reason = (
@@ -160,9 +161,12 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         if other is chosen or not other.best_epoch:
             continue
         if chosen.loss < other.loss:
-            reason += f", {_gain(chosen, other)} over {other.way}"
+            reason += f"; the loss of '{other.way}' is higher by {_gain(chosen, other)}"
         else:
-            reason += f"; {other.way} gains {_gain(other, chosen)} over it, which may be noise"
+            reason += (
+                f"; the loss of '{other.way}' is lower by {_gain(other, chosen)}, which may be "
+                "noise"
+            )
     return Choice(next(way for way in portfolio.all_ways if way.name == chosen.way), reason)
 
 
