@@ -225,10 +225,10 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
 
     AdamW at 1e-4 with the gradient norm clipped at 1 are the defaults of AutoGluon MultiModal (Tang
     et al. 2024, arXiv:2404.16233). With few photographs only the last resolution is fine-tuned, at
-    3e-4: on five flowers, ants and bees and brain slices that is better than all at 1e-4, or than
-    all at 3e-4 with a lower learning rate for earlier stages, and takes a third of the time
-    (measured). Small images are upsampled and look unlike what the network was pretrained on:
-    fine-tuning all is better on 500 images of CIFAR-10, and cheap at their size (measured).
+    3e-4: on five flowers and on ants and bees that is better than all at 1e-4, or than all at 3e-4
+    with a lower learning rate for earlier stages, and takes a third of the time (measured). Small
+    images are upsampled and look unlike what the network was pretrained on: fine-tuning all is
+    better on 500 images of CIFAR-10, and cheap at their size (measured).
     Cosine decay after warmup follows He et al. (2019, arXiv:1812.01187, sections 3.1 and 5.1).
 
     Ten epochs are better than five (measured). From MANY_IMAGES on, five have as many steps:

@@ -4,9 +4,7 @@ Pure functions, as the rules of `defaults`. "Measured" means `benchmarks/README.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune, DecidedFit
@@ -111,41 +109,30 @@ def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfo
     if facts.num_train >= MANY_IMAGES:
         return None
     default = Way(config.finetune, config.augment)
-    ways = _distinct([default, _changed(default, asked, augment=_NO_GEOMETRY)])
+    plain = _plain(default, asked)
+    ways = (default, plain) if plain.is_plain else (default,)
     deeper: tuple[Way, ...] = ()
     if asked.finetune.unfreeze is None and config.finetune.unfreeze != "all":
-        deeper = tuple(_changed(way, asked, finetune=_DEEPER) for way in ways)
+        deeper = tuple(_deeper(way, asked) for way in ways)
     if len(ways) + len(deeper) < 2:
         return None
     head = dataclasses.replace(config.finetune, unfreeze="none", epochs=0)
     return Portfolio(Way(head, config.augment), ways, deeper)
 
 
-def _distinct(ways: list[Way]) -> tuple[Way, ...]:
-    return tuple({(way.finetune, way.augment): way for way in ways}.values())
+def _plain(way: Way, asked: FitConfig) -> Way:
+    """Returns a way without shift, zoom and rotation, except those that the user gave."""
+    augment = dataclasses.replace(way.augment, **_left_open(_NO_GEOMETRY, asked.augment))
+    return dataclasses.replace(way, augment=augment, is_plain=augment != way.augment)
 
 
-def _changed(
-    way: Way,
-    asked: FitConfig,
-    finetune: Mapping[str, Any] = MappingProxyType({}),
-    augment: Mapping[str, Any] = MappingProxyType({}),
-) -> Way:
-    """Returns a way with some settings changed, except those that the user gave."""
-    finetune = _without_given(finetune, asked.finetune, FinetuneConfig())
-    augment = _without_given(augment, asked.augment, AugmentConfig())
-    changed = dataclasses.replace(way.augment, **augment)
-    return Way(
-        dataclasses.replace(way.finetune, **finetune),
-        changed,
-        way.is_plain or changed != way.augment,
-    )
+def _deeper(way: Way, asked: FitConfig) -> Way:
+    """Returns a way that trains all of the backbone, as far as the user left that open."""
+    finetune = dataclasses.replace(way.finetune, **_left_open(_DEEPER, asked.finetune))
+    return dataclasses.replace(way, finetune=finetune)
 
 
-def _without_given(
-    changes: Mapping[str, Any], asked: FinetuneConfig | AugmentConfig, unset: Any
-) -> dict[str, Any]:
+def _left_open(changes: dict[str, Any], asked: FinetuneConfig | AugmentConfig) -> dict[str, Any]:
     """Returns the changes of settings that the user left as they are by default."""
-    return {
-        key: value for key, value in changes.items() if getattr(asked, key) == getattr(unset, key)
-    }
+    unset = type(asked)()
+    return {key: x for key, x in changes.items() if getattr(asked, key) == getattr(unset, key)}

@@ -30,8 +30,7 @@ def finetune(
     checkpoint = None
     if not journal.is_past("finetune"):
         checkpoint = _begin(given, start)
-    classifiers.set_trainable(trainable)
-    source = ActivationSource(config, classifiers.exact.halves(), given.images)
+    source = given.source(trainable)
     if checkpoint is not None:
         given.note_trained()
         settings = dataclasses.replace(config.finetune, **vars(trainable))

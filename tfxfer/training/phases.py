@@ -15,7 +15,7 @@ from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.training.activations import ActivationSource
-from tfxfer.training.classifier_pair import ClassifierPair
+from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
 
@@ -39,6 +39,11 @@ class Materials:
     def evaluation_weights(self) -> np.ndarray | None:
         """Returns the sample weights of validation, used to choose epochs and penalties."""
         return evaluation_weights(self.images["validation"].labels, self.config.class_weights)
+
+    def source(self, trainable: Trainable) -> ActivationSource:
+        """Makes a part of the classifiers trainable, and returns the source of their outputs."""
+        self.classifiers.set_trainable(trainable)
+        return ActivationSource(self.config, self.classifiers.exact.halves(), self.images)
 
     def note_trained(self) -> None:
         """Records the number of trainable parameters; the maximum over phases."""

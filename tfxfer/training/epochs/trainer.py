@@ -139,14 +139,12 @@ class PhaseTraining:
             run_epochs(view, self.batches, callbacks, **remaining)
         journal.interruptions.check()
 
-    def new_average(self) -> WeightAverage | NoAverage:
-        """Returns the average of the weights before the first step."""
-        return WeightAverage(self.kept, self.ema) if self.ema else NoAverage()
-
     def _average(self, checkpoint: Checkpoint) -> WeightAverage | NoAverage:
         """Returns the average of the weights, as far as it was in a checkpoint."""
-        average = self.new_average()
-        if isinstance(average, WeightAverage) and "average" in checkpoint.arrays:
+        if not self.ema:
+            return NoAverage()
+        average = WeightAverage(self.kept, self.ema)
+        if "average" in checkpoint.arrays:
             average.restore(checkpoint.arrays)
         return average
 

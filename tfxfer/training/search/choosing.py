@@ -146,11 +146,12 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
     chosen = leader(trials)
     if chosen is head:
         return Choice(None, _why_none(head, others))
-    reason = (
-        f"its validation loss of {chosen.loss:.4f} is lower than that of the head alone by "
-        f"{_gain(chosen, head)}"
-    )
-    if chosen.loss >= head.loss:
+    if chosen.loss < head.loss:
+        reason = (
+            f"its validation loss of {chosen.loss:.4f} is lower than that of the head alone by "
+            f"{_gain(chosen, head)}"
+        )
+    else:
         reason = (
             f"its validation accuracy of {chosen.accuracy:.4f} is higher than the "
             f"{head.accuracy:.4f} of the head alone"

@@ -74,8 +74,7 @@ def _source_of_choice(given: Materials, portfolio: Portfolio) -> ActivationSourc
     record = given.journal.notes.search
     ways = portfolio.all_ways
     way = next((way for way in ways if record and way.name == record.way), ways[0])
-    given.classifiers.set_trainable(Trainable.of(way.finetune))
-    return ActivationSource(given.config, given.classifiers.exact.halves(), given.images)
+    return given.source(Trainable.of(way.finetune))
 
 
 @dataclass
@@ -145,6 +144,7 @@ class _Search:
             enough = PhaseSize(portfolio.epochs, training.batches.steps)
             self.is_left_out = training.affordable(portfolio.epochs) != enough
         self._save({}, {})
+        self._write_rows()
 
     def _leave_out(self) -> None:
         """Says that the default is trained instead, and restores the state before the search."""
@@ -168,6 +168,7 @@ class _Search:
         if leader(self.trials) is trial and journal.best is not None:
             self.kept, self.kept_epochs = journal.best.arrays, journal.history.as_json()
         self._save({}, {})
+        self._write_rows()
         say(_line(trial))
 
     def _new_journal(self, way: Way, checkpoint: Checkpoint) -> TrialJournal:
@@ -206,7 +207,6 @@ class _Search:
         if self.kept is not None:
             ours["kept"] = self.kept
         known = {"trials": facts, "left_out": self.is_left_out, "kept_epochs": self.kept_epochs}
-        self._write_rows()
         return self.given.journal.write({**known, **state}, {**ours, **arrays})
 
     def _conclude(self) -> ActivationSource:

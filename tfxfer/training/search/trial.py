@@ -97,34 +97,38 @@ class Laboratory:
             InterruptionError: A signal was received.
         """
         training, source = self.training(way, journal), self.source(way)
-        epochs = journal.history.epochs
+        has_diverged = False
         try:
             training.run(checkpoint)
         except DivergenceError as error:
             journal.say(f"note: {error}")
-            journal.best = None
-            losses, hits = np.full(len(head.losses), math.inf), np.zeros_like(head.hits)
-            return Trial(way.name, len(epochs), 0, losses, hits, 0.0, _seconds(journal))
+            journal.best, has_diverged = None, True
         finally:
             source.release("train")
-        best = journal.history.best
+        epochs, best = journal.history.epochs, journal.history.best
+        seconds = round(sum(epoch.seconds for epoch in epochs), 3)
+        trial = dataclasses.replace(head, way=way.name, epochs=len(epochs), seconds=seconds)
+        if has_diverged:
+            losses, hits = np.full_like(head.losses, math.inf), np.zeros_like(head.hits)
+            return dataclasses.replace(trial, losses=losses, hits=hits, accuracy=0.0)
         if journal.best is None or best is None:
-            scores, number = (head.losses, head.hits, head.accuracy), 0
-        else:
-            self.given.classifiers.trained.model.set_weights(journal.best.arrays)
-            scores, number = self._scores(source), best.epoch
-        return Trial(way.name, len(epochs), number, *scores, _seconds(journal))
+            return trial
+        self.given.classifiers.trained.model.set_weights(journal.best.arrays)
+        losses, hits, accuracy = self._scores(source)
+        return dataclasses.replace(
+            trial, best_epoch=best.epoch, losses=losses, hits=hits, accuracy=accuracy
+        )
 
     def source(self, way: Way) -> ActivationSource:
         """Makes the part that a way trains trainable, and returns the outputs' source.
 
         The activations of its frozen part are computed once, while that has its initial weights.
         """
-        given, trainable = self.given, Trainable.of(way.finetune)
-        given.classifiers.set_trainable(trainable)
-        if trainable not in self._sources:
-            halves = given.classifiers.exact.halves()
-            self._sources[trainable] = ActivationSource(given.config, halves, given.images)
+        trainable = Trainable.of(way.finetune)
+        if trainable in self._sources:
+            self.given.classifiers.set_trainable(trainable)
+        else:
+            self._sources[trainable] = self.given.source(trainable)
         self._sources[trainable].cached("validation")
         return self._sources[trainable]
 
@@ -148,10 +152,6 @@ class Laboratory:
             losses = losses * (weights / weights.mean(dtype=np.float64))
         hits = is_right(probabilities, labels)
         return losses, hits, objective.metric(probabilities, labels, weights)
-
-
-def _seconds(journal: TrialJournal) -> float:
-    return round(sum(epoch.seconds for epoch in journal.history.epochs), 3)
 
 
 def trials_as_state(
