@@ -10,6 +10,7 @@ from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
+from tfxfer.data.source import untuned
 
 # The buffer that shuffles larger data which can only be read from the first to the last; it holds
 # encoded images, about 1 GB of photos.
@@ -21,7 +22,8 @@ _ORDER, _AUGMENT = 0, 1
 
 def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
     """Returns batches of (rows, labels), every example once, in order."""
-    return tf.data.Dataset.from_tensor_slices((rows, labels)).batch(batch_size).prefetch(1)
+    batches = tf.data.Dataset.from_tensor_slices((rows, labels)).batch(batch_size)
+    return untuned(batches.prefetch(1))
 
 
 def feature_batches(
@@ -137,7 +139,7 @@ def evaluation_batches(
         order = tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size)
         batches = order.map(lambda numbers: tf.gather(kept, numbers), tf.data.AUTOTUNE)
     labels = tf.data.Dataset.from_tensor_slices(images.labels[wanted].astype(np.int32))
-    return (
+    return untuned(
         tf.data.Dataset.zip(batches, labels.batch(batch_size))
         .apply(tf.data.experimental.assert_cardinality(-(-len(wanted) // batch_size)))
         .prefetch(tf.data.AUTOTUNE)
@@ -183,7 +185,7 @@ class _Epochs:
 
         steps = -(-self.num_examples // self.batch_size)
         num_batches = steps * max(0, self.end - self.first) - self.first_step
-        return (
+        return untuned(
             tf.data.Dataset.range(self.first, self.end)
             .flat_map(left_of)
             .map(finish, num_parallel_calls=num_parallel_calls)

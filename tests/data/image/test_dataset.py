@@ -24,6 +24,7 @@ from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.readability import readable
 from tfxfer.data.source import Split, in_any_order
 from tfxfer.errors import DataError
 from tfxfer.system.digests import ids_of
@@ -90,6 +91,20 @@ def test_evaluation_has_every_example_once_in_order(make):
         assert [len(labels) for _, labels in batches] == [3, 3, 1]
         assert which(pixels, np.concatenate([shown for shown, _ in batches])) == list(range(7))
         assert np.concatenate([labels for _, labels in batches]).tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+def test_no_dataset_is_tuned_as_closing_it_might_wait_for_that(make):
+    images = make(noise(7))
+    datasets = {
+        "training": training_batches(images, 3, seed=0, epochs=1, augment=AUGMENT),
+        "evaluation": evaluation_batches(images, 3),
+        "streamed": images.streamed().batch(3),
+        "readable": readable(images.split, images.prepare).batch(3),
+        "sample": images.split.sample(2),
+    }
+    assert [
+        name for name, it in datasets.items() if it.options().autotune.enabled is not False
+    ] == []
 
 
 def test_an_epoch_has_every_example_once_with_its_label(make):

@@ -20,7 +20,7 @@ from tfxfer.data.image.readability import (
     known_readable,
     unreadable_message,
 )
-from tfxfer.data.source import Split
+from tfxfer.data.source import Split, untuned
 from tfxfer.errors import DataError
 from tfxfer.system.digests import Ids
 from tfxfer.system.progress import Progress
@@ -161,7 +161,7 @@ class Images:
             numbers: Which of them, ascending; None for all.
         """
         split = self.numbered if numbers is None else self.numbered.select(numbers)
-        return split.open_images().map(self.prepare, tf.data.AUTOTUNE)
+        return untuned(split.open_images().map(self.prepare, tf.data.AUTOTUNE))
 
     @property
     def numbered(self) -> Split:

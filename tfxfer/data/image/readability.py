@@ -11,7 +11,7 @@ from tfxfer.data.cache import Cache
 from tfxfer.data.image import decoding
 from tfxfer.data.image.failures import READ_ERRORS, readable_reason
 from tfxfer.data.image.order import Places
-from tfxfer.data.source import Split
+from tfxfer.data.source import Split, untuned
 from tfxfer.errors import DataError
 from tfxfer.system.digests import ID_BYTES, Ids, code_digest, key_of
 from tfxfer.system.progress import Progress
@@ -109,7 +109,7 @@ def readable(split: Split, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.dat
     else:
         results = split.open_images().enumerate()
         results = results.map(lambda index, image: (index, function(image)), tf.data.AUTOTUNE)
-    return results.ignore_errors()
+    return untuned(results.ignore_errors())
 
 
 def unreadable_message(

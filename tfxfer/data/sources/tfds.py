@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import Source, Split, query_of
+from tfxfer.data.source import Source, Split, query_of, untuned
 from tfxfer.data.sources.tfds_builders import (
     builder_of_directory,
     is_prepared_directory,
@@ -163,13 +163,14 @@ def _open_split(builder: Any, name: str, split: str) -> Split:
     }
 
     def read(wanted: str) -> tf.data.Dataset:
-        return builder.as_dataset(
+        examples = builder.as_dataset(
             split=split,
             decoders=skipped,
             shuffle_files=False,
             # One file after the other: then the order is that of TFDS's slices.
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-        ).map(lambda example: example[wanted])
+        )
+        return untuned(examples.map(lambda example: example[wanted]))
 
     def contents() -> Iterator[Iterable[bytes]]:
         return read(image).batch(1000).as_numpy_iterator()  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.sizes import typical_height_and_width
-from tfxfer.data.source import Source, Split, canonical, first_few
+from tfxfer.data.source import Source, Split, canonical, first_few, untuned
 from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids, ids_of
@@ -179,7 +179,8 @@ def _read(files: list[pathlib.Path]) -> _Shards:
     with Progress("TFRecord files", len(files)) as progress:
         for number, file in enumerate(files, start=1):
             count = 0
-            records = tf.data.TFRecordDataset(str(file), _compression(file)).batch(_BATCH)
+            dataset = tf.data.TFRecordDataset(str(file), _compression(file))
+            records = untuned(dataset.batch(_BATCH))
             try:
                 for batch in records:
                     examples = _parsed(file, count, batch)
