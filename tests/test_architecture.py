@@ -19,6 +19,7 @@ BENCHMARKS = sorted(TESTS.parent.glob("benchmarks/*.py"))
 FLOORS = [
     ["cli"],
     ["api"],
+    ["curation"],
     ["ranking"],
     ["reporting", "exporting", "training"],
     ["evaluation"],
@@ -33,6 +34,7 @@ FLOOR_OF = {wing: number for number, wings in enumerate(FLOORS) for wing in wing
 # What answers at once, as `--help` does: no TensorFlow, no NumPy, unless a command asks for them.
 LIGHT_WINGS = {"cli", "config", "errors", "version"}
 LIGHT = {
+    "curation.asking",
     "models.backbones.backbone",
     "models.backbones.bundled",
     "models.backbones.keras_applications",

@@ -3,13 +3,16 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
-from conftest import write_cats_and_dogs
+from conftest import SMALL_BACKBONE, scene_file, write_cats_and_dogs
 
 from tfxfer.api.check import check
 from tfxfer.cli.app import main
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.opening import open_source
 from tfxfer.errors import UsageError
 from tfxfer.system.tables import text_width
 
@@ -79,3 +82,59 @@ def test_the_command_writes_json_whatever_the_names_of_files(folder, tmp_path):
     done = run(folder, "--json", tmp_path / "none" / "found.json")
     assert done.exit_code == 2
     assert "there is no directory" in done.output
+
+
+def test_with_a_backbone_it_lists_suspects_and_writes_a_manifest_that_fit_takes(
+    pictures, tmp_path, weights_file
+):
+    shutil.copytree(pictures, tmp_path / "photos")
+    moved = tmp_path / "photos" / "train" / "blue" / "moved.jpg"
+    os.rename(tmp_path / "photos" / "train" / "red" / "3.jpg", moved)
+    options = (
+        *("--backbone", SMALL_BACKBONE, "--weights", weights_file, "--image-size", 32),
+        *("--cache-dir", tmp_path / "cache"),
+    )
+    done = run(
+        *(tmp_path / "photos", *options, "--json", tmp_path / "found.json"),
+        *("--write-manifest", tmp_path / "photos.csv"),
+    )
+    assert done.exit_code == 0, done.output
+    assert "1 label looks wrong (2.4%)" in done.output
+    assert "about half was truly wrong" in done.output
+    assert f"Wrote '{tmp_path / 'photos.csv'}'." in done.output
+    (suspect,) = json.loads((tmp_path / "found.json").read_text())["suspect_labels"]
+    assert suspect.pop("score") < 0.2
+    assert suspect == {"path": str(moved), "given": "blue", "suggested": "red"}
+    lines = (tmp_path / "photos.csv").read_text().splitlines()
+    assert lines[0] == "path,label,split,suspect"
+    assert len(lines) == 43
+    assert [line for line in lines[1:] if not line.endswith(",")] == [f"{moved},blue,train,red"]
+    # A person corrects the label.
+    edited = [line.replace(f"{moved},blue", f"{moved},red") for line in lines]
+    (tmp_path / "photos.csv").write_text("\n".join(edited))
+    done = run(tmp_path / "photos.csv", *options)
+    assert "No labels look wrong." in done.output
+    source = open_source(FitConfig(data=str(tmp_path / "photos.csv")))
+    assert {name: len(split) for name, split in source.splits.items()} == {
+        "train": 21,
+        "validation": 9,
+        "test": 12,
+    }
+    assert source.notes == ("not used of 'photos.csv': 1 column: suspect",)
+
+
+def test_without_readable_images_there_is_nothing_to_examine(tmp_path, weights_file):
+    for number, name in enumerate(("cat", "dog")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        cut = scene_file(number)[:-300]  # its size can be read, its pixels cannot
+        (tmp_path / "photos" / name / "0.jpg").write_bytes(cut)
+    settings = {"weights": str(weights_file), "image_size": 32}
+    result = check(str(tmp_path / "photos"), backbone=SMALL_BACKBONE, **settings)
+    assert result.blocks
+    assert result.by_features is None
+
+
+def test_settings_of_features_need_a_backbone(folder):
+    done = run(folder, "--seed", 1)
+    assert done.exit_code == 2
+    assert "--seed needs --backbone" in done.output

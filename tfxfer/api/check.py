@@ -1,33 +1,57 @@
 """`check`: finds problems in data before training."""
 
+import pathlib
+from typing import Any
+
 import numpy as np
 
-from tfxfer.config.schema import BadImages, RunConfig
+from tfxfer.config.schema import BadImages, FitConfig
+from tfxfer.curation.asking import asked_examination
+from tfxfer.curation.examining import Examination, examine
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.checks.rules import findings_of
 from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.sources.manifests.writing import write_manifest as write_data
+from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.isolation import isolated
 
 
 @isolated
 def check(
-    data: str, *, data_dir: str | None = None, bad_images: BadImages = "error"
+    data: str,
+    *,
+    data_dir: str | None = None,
+    bad_images: BadImages = "error",
+    backbone: str | None = None,
+    write_manifest: str | pathlib.Path | None = None,
+    **settings: Any,
 ) -> CheckResult:
     """Checks data for problems: reads and decodes every image of every split.
+
+    With a backbone it also examines their features, which are cached and shared with `rank` and
+    `fit`: labels that look wrong are listed. Nothing is changed.
 
     Args:
         data: The data, as for `fit`: a folder, a manifest, "digits", or a TFDS or Hugging Face
             dataset.
         data_dir: Directory of TFDS datasets.
         bad_images: What `fit` would do about unreadable images, "error" or "skip".
+        backbone: Pretrained network that computes the features; None computes none. It needs the
+            package `cleanlab` (`pip install 'tfxfer[curation]'`).
+        write_manifest: A .csv file that the data are written to as a manifest, with a column
+            `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
+            it to `fit` as its data.
+        **settings: With a backbone, settings of `fit` by name: `weights`, `image_size`,
+            `input_size`, `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,
         duplicates across splits and class imbalance.
 
     Raises:
-        UsageError: The data do not exist, or do not have the layout of a classification dataset.
+        UsageError: The data do not exist, or do not have the layout of a classification dataset; or
+            a setting is wrong.
         DataError: The dataset is known, but neither available locally nor downloadable.
 
     Examples:
@@ -36,8 +60,12 @@ def check(
         >>> len(found.class_names)
         10
         >>> print(found.describe())  # doctest: +SKIP
+        >>> found = tfxfer.check("photos", backbone="mobilenetv2")  # doctest: +SKIP
+        >>> found.by_features.suspects[0].suggested  # doctest: +SKIP
+        'tulips'
     """
-    config = RunConfig(data=data, data_dir=data_dir, bad_images=bad_images)
+    config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images)
+    asked = asked_examination(config, backbone, settings, write_manifest)
     source = open_as_it_is(config.data, config.data_dir)
     examples = Examples.of(source)
     counts = {
@@ -47,5 +75,13 @@ def check(
         )
         for number, name in enumerate(source.splits)
     }
+    found: Examination | None = None
+    if asked is not None and examples.readable.any():
+        leave_gpu_to_jax()
+        found = examine(examples, asked)
+    if write_manifest is not None:
+        column = None if found is None else found.suspect_column()
+        write_data(pathlib.Path(write_manifest), source, source.splits, column)
     findings = findings_of(examples, bad_images)
-    return CheckResult(source.name, source.class_names, counts, findings)
+    by_features = None if found is None else found.findings
+    return CheckResult(source.name, source.class_names, counts, findings, by_features)

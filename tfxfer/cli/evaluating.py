@@ -16,6 +16,7 @@ from tfxfer.cli.options import (
 )
 from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.schema import FitConfig, RunConfig
+from tfxfer.curation.asking import EXAMINATION_SETTINGS, asked_examination
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.planning.preflight import check_inputs
 from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
@@ -26,6 +27,15 @@ from tfxfer.system.run_layout import files_of_model
 _DATA_DIR = setting_help(RunConfig, "data_dir")
 
 _JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
+
+_CHECK_BACKBONE = (
+    "Also examine the features of this pretrained network, and list labels that look wrong."
+)
+
+_WRITE_MANIFEST = (
+    "Write the data to FILE, a manifest (.csv) with a column 'suspect'. Edit it, and pass it to "
+    "fit with --data."
+)
 
 _ALL = "Rank all backbones whose weights are available locally."
 
@@ -46,34 +56,57 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
 
 @click.command(
     cls=Command,
-    examples=("tfxfer check photos", "tfxfer check photos --json photos.json"),
+    headings=HEADINGS,
+    examples=(
+        "tfxfer check photos",
+        "tfxfer check photos --json photos.json",
+        "tfxfer check photos --backbone mobilenetv2 --write-manifest photos.csv",
+    ),
 )
 @click.argument("data")
-@click.option("--data-dir", help=_DATA_DIR)
+@click.option("--data-dir", cls=Option, help=_DATA_DIR)
 @click.option(
     "--bad-images",
+    cls=Option,
     type=click.Choice(["error", "skip"]),
     default="error",
     show_default=True,
     help="How fit would handle unreadable images.",
 )
-@click.option("--json", "output", metavar="FILE", help=_JSON)
+@click.option("--backbone", cls=Option, metavar="NAME", help=_CHECK_BACKBONE)
+@options_of(FitConfig, EXAMINATION_SETTINGS)
+@click.option("--write-manifest", cls=Option, metavar="FILE", help=_WRITE_MANIFEST)
+@click.option("--json", "output", cls=Option, metavar="FILE", help=_JSON)
 @click.pass_context
 def check(
-    context: click.Context, data: str, data_dir: str | None, bad_images: Any, output: str | None
+    context: click.Context,
+    /,
+    data: str,
+    backbone: str | None,
+    write_manifest: str | None,
+    output: str | None,
+    **options: Any,
 ) -> None:
     """Check a dataset for problems before training.
 
     Reads every image of DATA and reports each problem with what fit does about it: unreadable
-    images, duplicates, class imbalance, and so on. DATA is a folder, a manifest, TFRecord files
-    or the name of a dataset, as for fit. The exit code is 1 if fit would stop.
+    images, duplicates, class imbalance, and so on. With --backbone, lists labels that look wrong.
+    DATA is a folder, a manifest, TFRecord files or the name of a dataset, as for fit. The exit code
+    is 1 if fit would stop.
     """
+    settings = context.ensure_object(dict)
+    # Before the slow import of TensorFlow.
+    asked_examination(FitConfig(data=data, **options), backbone, settings, write_manifest)
     _check_json(output, data)
     with quiet_import():
         from tfxfer.api import check as checking
     with quiet_libraries():
-        result = checking.check(data, data_dir=data_dir, bad_images=bad_images)
+        result = checking.check(
+            data, backbone=backbone, write_manifest=write_manifest, **options, **settings
+        )
     _print_result(result.describe(), result.as_json(), output)
+    if write_manifest is not None and output != "-":
+        streams.say(f"Wrote '{write_manifest}'.")
     if result.blocks:
         context.exit(1)
 

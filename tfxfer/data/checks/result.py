@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.data.checks.by_features import FeatureFindings
 from tfxfer.data.source import shown
 from tfxfer.system.tables import padded, text_width
 
@@ -95,12 +96,14 @@ class CheckResult:
         class_names: In the order of the labels.
         counts: Number of readable examples per class, by split.
         findings: Those that stop `fit` first.
+        by_features: What the features of a backbone tell; None if no backbone was named.
     """
 
     data: str
     class_names: tuple[str, ...]
     counts: Mapping[str, npt.NDArray[np.int64]]
     findings: tuple[Finding, ...]
+    by_features: FeatureFindings | None = None
 
     @property
     def blocks(self) -> bool:
@@ -132,11 +135,13 @@ class CheckResult:
                 }
                 for finding in self.findings
             ],
+            **(self.by_features.as_json() if self.by_features else {}),
         }
 
     def describe(self) -> str:
-        """Returns the result as text: a table of class counts, then the findings."""
-        return "\n".join([*self._table(), "", *self._findings()])
+        """Returns the result as text: a table of class counts, the findings, those by features."""
+        told = ["", *self.by_features.describe()] if self.by_features else []
+        return "\n".join([*self._table(), "", *self._findings(), *told])
 
     def _table(self) -> list[str]:
         names = [shown(name) for name in self.class_names[:_SHOWN_CLASSES]]

@@ -2,25 +2,33 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tfxfer.data.source import Source, Split
 from tfxfer.system.files import replacing
 from tfxfer.system.tables import TableWriter, needs_quotes
 
 
-def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Split]) -> None:
+def write_manifest(
+    path: pathlib.Path,
+    source: Source,
+    splits: Mapping[str, Split],
+    suspects: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Writes splits of a source as a manifest that `open_manifest` opens again.
 
     Args:
         path: The file, .csv.
         source: Its class names and origin are written.
         splits: Some or all of its examples.
+        suspects: What the column `suspect` has for each example, by split; None writes no such
+            column. It is for people: `open_manifest` does not use it.
     """
     columns = ["path", "label", "split"]
     columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
     columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
     columns += ["source"] if source.origin is not None else []
+    columns += ["suspect"] if suspects is not None else []
     texts = {*source.class_names, source.origin or ""}
     for split in splits.values():
         texts.update(split.groups or ())
@@ -40,5 +48,6 @@ def write_manifest(path: pathlib.Path, source: Source, splits: Mapping[str, Spli
                     "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
                     "group": "" if split.groups is None else split.groups[index],
                     "source": source.origin,
+                    "suspect": "" if suspects is None else suspects[name][index],
                 }
                 table.writerow([record[column] for column in columns])
