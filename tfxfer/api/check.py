@@ -30,7 +30,8 @@ def check(
     """Checks data for problems: reads and decodes every image of every split.
 
     With a backbone it also examines their features, which are cached and shared with `rank` and
-    `fit`: labels that look wrong are listed. Nothing is changed.
+    `fit`: labels that look wrong, near copies, outliers, and splits that differ are listed. Nothing
+    is changed.
 
     Args:
         data: The data, as for `fit`: a folder, a manifest, "digits", or a TFDS or Hugging Face

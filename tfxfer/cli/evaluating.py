@@ -29,7 +29,8 @@ _DATA_DIR = setting_help(RunConfig, "data_dir")
 _JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
 
 _CHECK_BACKBONE = (
-    "Also examine the features of this pretrained network, and list labels that look wrong."
+    "Also examine the features of this pretrained network: labels that look wrong, near copies, "
+    "outliers, splits that differ."
 )
 
 _WRITE_MANIFEST = (

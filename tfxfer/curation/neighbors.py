@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tfxfer.data.contents import Integers
 from tfxfer.system.progress import Progress
@@ -38,20 +37,13 @@ def directions(features: Floats) -> Floats:
     return np.asarray(features / np.maximum(lengths, np.finfo(np.float32).tiny), np.float32)
 
 
-def nearest(
-    rows: Floats,
-    units: Integers,
-    count: int,
-    classes: npt.NDArray[np.integer] | None = None,
-) -> Neighbors:
+def nearest(rows: Floats, units: Integers, count: int) -> Neighbors:
     """Returns the nearest neighbors of each image among the images of other units.
 
     Args:
         rows: Features of length 1, (num_images, num_features); see `directions`.
         units: What is not its own neighbor: exact duplicates and groups, (num_images,).
         count: Number of neighbors.
-        classes: A number for each image, (num_images,): only images of the same number are
-            neighbors; None compares all.
 
     Examples:
         >>> rows = directions(np.array([[1, 0], [1, 0.1], [0, 1]], np.float32))
@@ -67,8 +59,6 @@ def nearest(
             block = slice(start, start + size)
             found = rows[block] @ rows.T  # (size, num_images)
             found[units[block, None] == units] = -np.inf
-            if classes is not None:
-                found[classes[block, None] != classes] = -np.inf
             best = np.argpartition(-found, count - 1, axis=1)[:, :count]
             values = np.take_along_axis(found, best, axis=1)
             # Ties in the order of the images, as the partition has none.

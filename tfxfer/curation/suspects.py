@@ -11,20 +11,9 @@ import numpy.typing as npt
 
 from tfxfer.curation.gallery import Gallery
 from tfxfer.curation.neighbors import Neighbors
-from tfxfer.data.carving import deal
+from tfxfer.curation.out_of_fold import mean_out_of_fold
 from tfxfer.data.contents import Integers
-from tfxfer.ranking.cross_validation import FEWEST_FOLDS, Labeled, out_of_fold
-from tfxfer.training.examples import Floats
-
-# Folds of the cross-validation, and how often the images are divided anew: one division of few
-# images is a matter of luck. On ants and bees, flowers and tiles with 5% and 10% of labels changed,
-# three instead of one raise the average precision from 0.82 to 0.84 (benchmarks/README.md).
-_NUM_FOLDS = 5
-
-_NUM_DIVISIONS = 3
-
-# Above so many images one division is certain enough.
-_MANY_IMAGES = 10_000
+from tfxfer.ranking.cross_validation import FEWEST_FOLDS
 
 # Votes of the neighbors: how many, and the power of the cosine that weighs each. With the heads
 # they raise the average precision from 0.84 to 0.87, and the precision of the list from 0.64 to
@@ -75,7 +64,7 @@ def judge_labels(gallery: Gallery, neighbors: Neighbors, seed: int) -> Judged:
     if len(large) < 2 or len(np.unique(gallery.units[judged])) < FEWEST_FOLDS:
         return Judged(nothing, suggested, scores, tuple(classes.tolist()))
     labels = np.searchsorted(large, gallery.labels[judged])
-    by_heads = _by_heads(gallery, judged, labels, seed)
+    by_heads = mean_out_of_fold(gallery, judged, labels, seed)
     by_neighbors = _by_neighbors(gallery, neighbors, large)[judged]
     # The geometric mean: what one of them excludes is excluded.
     shares = np.sqrt(by_heads * by_neighbors)
@@ -84,29 +73,6 @@ def judge_labels(gallery: Gallery, neighbors: Neighbors, seed: int) -> Judged:
     suggested[judged] = large[shares.argmax(axis=1)]
     suspects = judged[_confident_learning(labels, shares)]
     return Judged(suspects, suggested, scores, tuple(small.tolist()))
-
-
-def _by_heads(
-    gallery: Gallery, judged: Integers, labels: Integers, seed: int
-) -> npt.NDArray[np.float64]:
-    """Returns the mean out-of-fold probabilities of heads, (num_judged, num_classes).
-
-    Args:
-        gallery: The images.
-        judged: Which of them.
-        labels: Their labels, from 0 without gaps.
-        seed: Of the folds.
-    """
-    features, units = gallery.features[judged], gallery.units[judged]
-    num_classes = int(labels.max()) + 1
-    digests = gallery.digests[judged]
-    groups = None if gallery.groups is None else [gallery.groups[number] for number in judged]
-    num_divisions = 1 if len(judged) > _MANY_IMAGES else _NUM_DIVISIONS
-    total: Floats | float = 0.0
-    for division in range(num_divisions):
-        folds = deal(labels, digests, _NUM_FOLDS, (seed, division), groups)
-        total = total + out_of_fold(features, Labeled(labels, folds, units, num_classes))
-    return np.asarray(total, np.float64) / num_divisions
 
 
 def _by_neighbors(

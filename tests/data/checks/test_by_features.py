@@ -1,6 +1,14 @@
 """What is said of what features tell."""
 
-from tfxfer.data.checks.by_features import FeatureFindings, SuspectLabel
+import pytest
+
+from tfxfer.data.checks.by_features import (
+    FeatureFindings,
+    NearCopies,
+    Outlier,
+    SplitShift,
+    SuspectLabel,
+)
 
 
 def findings(count, **more):
@@ -28,13 +36,94 @@ def test_the_text_shows_the_first_and_says_what_such_a_list_is_worth():
     assert "  cat    dog        0.0700  photos/7.jpg" in lines
     assert sum("photos/" in line for line in lines) == 20
     assert "  and 10 more; --json lists all" in lines
-    assert "about half was truly wrong" in lines[-1]
+    assert any("about half was truly wrong" in line for line in lines)
     assert "1 label looks wrong (1.0%), the most suspicious first:" in findings(1).describe()
 
 
 def test_without_suspects_the_text_says_so():
-    assert findings(0).describe()[-1] == "No labels look wrong."
+    assert findings(0).describe()[2:] == [
+        "No labels look wrong.",
+        "",
+        "No near copies found.",
+        "",
+        "No outliers found.",
+    ]
 
 
 def test_the_text_names_classes_that_were_not_judged():
-    assert findings(0, unjudged=("fox",)).describe()[-1].endswith(": fox.")
+    assert findings(0, unjudged=("fox",)).describe()[3].endswith(": fox.")
+
+
+def copies(count, splits, distance=0.2):
+    return NearCopies(
+        tuple(f"{number}.jpg" for number in range(count)), splits, ("cat",) * count, distance
+    )
+
+
+def test_near_copies_across_splits_come_before_those_within():
+    across, within = copies(6, ("train",) * 5 + ("test",)), copies(2, ("train", "train"), None)
+    found = findings(0, near_copies=(across, *(within,) * 7))
+    text = found.describe()
+    place = text.index("1 group of near copies across splits (6 images), as of one object:")
+    assert text[place + 1] == "  0.jpg = 1.jpg = 2.jpg = 3.jpg and 2 more"
+    assert text[place + 2 : place + 4] == [
+        "7 groups of near copies within a split (14 images), as of one object:",
+        "  0.jpg = 1.jpg",
+    ]
+    assert "  and 2 more; --json lists all" in text
+    first, second = found.as_json()["near_copies"][:2]
+    assert first == {
+        "paths": [f"{number}.jpg" for number in range(6)],
+        "splits": ["train"] * 5 + ["test"],
+        "classes": ["cat"] * 6,
+        "across_splits": True,
+        "distance": 0.2,
+    }
+    assert second["distance"] is None
+    assert not second["across_splits"]
+
+
+def test_outliers_are_listed_with_class_and_score():
+    found = findings(0, outliers=tuple(Outlier(f"{n}.jpg", "cat", 9.0 - n / 2) for n in range(12)))
+    text = found.describe()
+    assert (
+        "12 outliers, images that look like nothing else in their class, the furthest first:"
+        in (text)
+    )
+    assert "  cat    8.5    1.jpg" in text
+    assert "  and 2 more; --json lists all" in text
+    assert found.as_json()["outliers"][1] == {"path": "1.jpg", "class": "cat", "score": 8.5}
+
+
+@pytest.mark.parametrize(
+    ("auroc", "verdict", "num_lines"),
+    [(0.59, "not told apart", 1), (0.6, "differ a little", 2), (0.7, "differ", 2)],
+)
+def test_a_shift_is_told_with_what_it_means(auroc, verdict, num_lines):
+    shift = SplitShift(("train", "test"), auroc, (auroc - 0.1, auroc + 0.1))
+    lines = shift.describe()
+    assert lines[0].startswith(
+        f"train and test: {verdict}, AUROC {auroc:.2f} ({auroc - 0.1:.2f} to"
+    )
+    assert len(lines) == num_lines
+    if num_lines == 2:
+        assert "look different in 'test'" in lines[1]
+    found = findings(0, shifts=(shift,))
+    assert "Shift between splits:" in found.describe()
+    assert found.as_json()["shift"] == [
+        {
+            "splits": ["train", "test"],
+            "auroc": auroc,
+            "interval": [round(auroc - 0.1, 6), round(auroc + 0.1, 6)],
+            "only_in": {"train": [], "test": []},
+        }
+    ]
+
+
+def test_classes_that_one_split_alone_covers_are_named():
+    shift = SplitShift(("train", "test"), None, None, (("fox",), ()))
+    assert shift.describe() == ["Only 'train', not 'test', has fox."]
+    assert findings(0, shifts=(shift,)).as_json()["shift"][0]["only_in"] == {
+        "train": ["fox"],
+        "test": [],
+    }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tfxfer.data.checks.groups import Groups
 from tfxfer.data.checks.result import NAMED_GROUPS, NAMED_OF_GROUP, Affected
 from tfxfer.data.contents import inseparable
-from tfxfer.data.image.inspection import Inspection, inspect
+from tfxfer.data.image.inspection import Inspection, inspect, look_alikes
 from tfxfer.data.source import Source
 
 
@@ -53,6 +53,11 @@ class Examples:
     def contents(self) -> npt.NDArray[np.int64]:
         """Content numbers, (num_examples,): exact duplicates share one."""
         return inseparable(self.digests)
+
+    @functools.cached_property
+    def alike(self) -> npt.NDArray[np.int64]:
+        """Numbers of the groups of near-duplicates, (num_examples,); see `look_alikes`."""
+        return look_alikes(self.facts.perceptual_hashes, self.facts.contrasts)
 
     @functools.cached_property
     def split_names(self) -> tuple[str, ...]:

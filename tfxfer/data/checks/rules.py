@@ -11,7 +11,6 @@ from tfxfer.data.checks.result import NAMED_GROUPS, Affected, Finding
 from tfxfer.data.contents import found_in
 from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.formats.table import READ
-from tfxfer.data.image.inspection import look_alikes
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import reasons_unreadable
 
@@ -113,7 +112,7 @@ def _exact_duplicates(examples: Examples) -> list[Finding]:
 
 def _near_duplicates(examples: Examples) -> list[Finding]:
     """Returns findings on images that look alike but differ in content."""
-    groups = Groups(look_alikes(examples.facts.perceptual_hashes, examples.facts.contrasts))
+    groups = Groups(examples.alike)
     alike = groups.num_different(examples.contents) > 1
     # In a group that spans splits, at least one pair of different files in different splits looks
     # alike: of a chain that links the splits, one link does.
