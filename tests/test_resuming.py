@@ -68,6 +68,7 @@ CASES = {
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},
     "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
+    "grouped": {"group_near_copies": True},
     # A strong penalty leaves the head a loss that fine-tuning can lower.
     "searching": {"effort": "standard", "head": {"epochs": 3, "penalty": 3.0}},
 }

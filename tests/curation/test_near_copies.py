@@ -12,7 +12,7 @@ NONE_ALIKE = np.arange(1000)
 def groups_of(made, alike=None):
     neighbors = nearest(directions(made.features), made.units, NUM_NEIGHBORS)
     alike = NONE_ALIKE[: len(made)] if alike is None else np.asarray(alike)
-    return near_groups(neighbors, made.units, alike)
+    return near_groups(neighbors, made.units, made.labels, alike)
 
 
 def members(groups):
@@ -39,18 +39,29 @@ def test_images_that_are_much_nearer_than_others_of_their_class_are():
     assert 0 < closeness[0] < 1 / 3
 
 
-def test_the_scale_is_the_distance_to_the_last_neighbor_of_both():
-    rows = directions(wide_blobs()[0])
+def test_the_scale_is_the_distance_to_the_20th_neighbor_or_the_middle_of_a_small_class():
+    rows = directions(blobs(num_each=60, num_features=64)[0])
+    labels = np.repeat([0, 1, 2], [100, 71, 9])
     distances = 1 - rows.astype(np.float64) @ rows.T
     np.fill_diagonal(distances, np.inf)
-    last = np.sort(distances, axis=1)[:, 19]
-    neighbors = nearest(rows, np.arange(60), 20)
-    found = relative_distances(neighbors)
-    for image in (0, 31):
+    ordered = np.sort(distances, axis=1)
+    neighbors = nearest(rows, np.arange(180), 20)
+    found = relative_distances(neighbors, np.arange(180), labels)
+    assert np.isinf(found[171:]).all()  # too small
+    labels = np.repeat([0, 1, 2], [100, 64, 16])
+    found = relative_distances(neighbors, np.arange(180), labels)
+    last = np.where(labels == 2, ordered[:, 7], ordered[:, 19])
+    for image in (0, 110, 175):
         for place in (0, 7, 19):
             other = neighbors.indices[image, place]
             expected = distances[image, other] / np.sqrt(last[image] * last[other])
             np.testing.assert_allclose(found[image, place], expected, rtol=1e-4)
+
+
+def test_different_images_of_small_and_distant_classes_are_no_near_copies():
+    for num_each in (3, 7, 14):
+        features, labels = blobs(num_each, num_features=64, spread=0.05)
+        assert groups_of(gallery(features, labels)) == []
 
 
 def test_perceptual_hashes_find_what_features_do_not():

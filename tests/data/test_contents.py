@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfxfer.data.contents import canonical_order, found_in, inseparable
+from tfxfer.data.contents import NearCopyGroups, canonical_order, found_in, inseparable
 from tfxfer.system.digests import ids_of
 
 
@@ -29,3 +29,35 @@ def test_the_canonical_order_is_that_of_the_contents_and_keeps_copies_in_theirs(
 def test_members_of_both_sets_are_found():
     assert found_in(contents(1, 2, 3), contents(3, 5, 1)).tolist() == [True, False, True]
     assert found_in(contents(1), contents()).tolist() == [False]
+
+
+def test_near_copies_are_found_by_content_and_by_the_digests_of_an_export():
+    near = NearCopyGroups.of([contents(1, 2, 2), contents(5, 6)])
+    assert near.numbers_of(contents(6, 3, 2, 1)).tolist() == [1, -1, 0, 0]
+    exported = NearCopyGroups.of_arrays(near.arrays(8))
+    assert exported.digests.shape == (4, 8)
+    assert exported.numbers_of(contents(6, 3, 2, 1)).tolist() == [1, -1, 0, 0]
+    examples = contents(6, 3, 2, 1)
+    assert exported.together(examples, None) == near.together(examples, None)
+    assert NearCopyGroups.of_arrays({}) is None
+    assert NearCopyGroups.of([]).numbers_of(contents(1)).tolist() == [-1]
+
+
+def test_near_copies_get_a_group_that_other_images_do_not_change():
+    few = NearCopyGroups.of([contents(1, 2)])
+    more = NearCopyGroups.of([contents(8, 9), contents(2, 1)])
+    first, second, alone = few.together(contents(1, 2, 3), None)
+    assert first == second != ""
+    assert alone == ""
+    assert more.together(contents(2, 1, 3), None) == [first, first, ""]
+
+
+def test_groups_of_the_data_that_have_near_copies_of_each_other_become_one():
+    near = NearCopyGroups.of([contents(1, 2), contents(3, 4), contents(5, 6)])
+    examples = contents(*range(10))
+    groups = ["", "anna", "", "anna", "bert", "", "bert", "carl", "carl", "dora"]
+    found = near.together(examples, groups)
+    # 1 and 2 are near, 1 and 3 are of Anna, 3 and 4 are near, 4 and 6 of Bert, 5 and 6 are near.
+    assert len(set(found[1:7])) == 1
+    assert found[0] == ""
+    assert found[7:] == ["carl", "carl", "dora"]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tfxfer.config.schema import RunConfig
+from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import divided, open_as_it_is
 from tfxfer.data.seen import EXPORTED_BYTES, Seen, bound, read_seen
 from tfxfer.errors import UsageError
@@ -201,3 +202,19 @@ def test_data_with_only_a_test_split_evaluate_a_model(kind, run, seen, tmp_path)
     assert len(found.splits["test"]) == 13  # what trained the model or chose its epoch is left out
     assert found.evaluation_split == "test"
     assert bound(open_as_it_is(str(data), needs_train=False), None).evaluation_split == "test"
+
+
+@pytest.mark.parametrize("num_bytes", [None, EXPORTED_BYTES])
+def test_data_whose_near_copies_were_kept_together_have_the_splits_of_the_run(
+    coin, num_bytes, tmp_path
+):
+    whole = open_as_it_is(str(coin))
+    digests = whole.splits["train"].digests()
+    pairs = NearCopyGroups.of(digests[number : number + 2] for number in range(0, 40, 2))
+    grouped = dataclasses.replace(whole, near_copies=pairs)
+    run = divided(grouped, CARVING)
+    assert contents(run.splits) != contents(divided(whole, CARVING).splits)
+    Seen.of(run, run.splits, CARVING).write(tmp_path / "seen.npz", num_bytes)
+    found = bound(open_as_it_is(str(coin)), read_seen(tmp_path / "seen.npz"))
+    assert contents(found.splits) == contents(run.splits)
+    assert any("the data the model was trained on" in note for note in found.notes)

@@ -9,6 +9,7 @@ import keras
 
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AUTO, FitConfig
+from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
@@ -131,7 +132,7 @@ def fit(
         return FitResult(run.path, run.model, export, metrics.as_json())
     with Interruptions() as interruptions:
         asked, ranking = with_best_backbone(asked, say)
-        plan = make_plan(asked)
+        plan = make_plan(asked, near_copies_to_group(asked))
         with holding(plan, "fit"):
             return _fit(plan, asked, ranking, Session(interruptions, say, callbacks))
 

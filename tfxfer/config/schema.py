@@ -375,6 +375,12 @@ class FitConfig(RunConfig):
         unset="the pretrained weights of the backbone",
         is_path=True,
     )
+    group_near_copies: bool = setting(
+        False,
+        "Keep near copies, such as several photographs of one object, in one split. They are found "
+        "by the features of the backbone before the data are divided.",
+        group=_DATA,
+    )
     class_weights: ClassWeights = setting(
         "none",
         "'balanced' weights classes inversely to their frequency, for imbalanced data.",

@@ -68,7 +68,8 @@ def examine(examples: Examples, asked: FitConfig) -> Examination:
     neighbors = nearest(rows, gallery.units, NUM_NEIGHBORS)
     naming = _Naming(examples, gallery)
     judged = judge_labels(gallery, neighbors, asked.seed)
-    groups = near_groups(neighbors, gallery.units, examples.alike[gallery.numbers])
+    alike = examples.alike[gallery.numbers]
+    groups = near_groups(neighbors, gallery.units, gallery.labels, alike)
     copies = [naming.near_copies(one) for one in groups]
     findings = FeatureFindings(
         backbone=find_backbone(asked.backbone).name,

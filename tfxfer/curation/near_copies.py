@@ -10,18 +10,19 @@ from tfxfer.data.checks.groups import Groups
 from tfxfer.data.contents import Integers
 from tfxfer.training.examples import Floats
 
-# Neighbors that measure how densely images lie around one. Of more near copies of one thing than
-# this, features no longer tell that they are nearer to each other than usual.
+# The neighbor whose distance measures how densely images lie around one. Of more near copies of one
+# thing than this, features no longer tell that they are nearer to each other than usual.
 NUM_NEIGHBORS = 20
 
-# Two images are near copies if their distance is below this fraction of that to the 20th neighbor.
-# Measured with MobileNetV2 and ResNet10 on flowers, ants and bees, magnetic tiles and brain scans:
-# of copies that were re-encoded, cropped or brightened 9 in 10 photographs are below, and of the
-# pairs below in the sets as they are, nearly all show one thing (benchmarks/README.md).
-_RELATIVE = 1 / 3
-
-# With fewer neighbors the scale means nothing.
+# Of a smaller class it is the neighbor in the middle, for beyond the class all is far away. With
+# fewer the scale means nothing.
 _FEWEST_NEIGHBORS = 5
+
+# Two images are near copies if their distance is below this fraction of that scale. Measured with
+# MobileNetV2 and ResNet10 on flowers, ants and bees, magnetic tiles and brain scans: of copies that
+# were re-encoded, cropped or brightened 9 in 10 photographs are below, and of the pairs below in
+# the sets as they are, nearly all show one thing (benchmarks/README.md).
+_RELATIVE = 1 / 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +39,32 @@ class NearGroup:
     closeness: float
 
 
-def relative_distances(neighbors: Neighbors) -> Floats:
+def relative_distances(neighbors: Neighbors, units: Integers, labels: Integers) -> Floats:
     """Returns the distance to each neighbor as a fraction of the local scale, (num_images, count).
 
-    The scale is the geometric mean of both images' distances to their last neighbor. Infinite where
-    there is no neighbor.
+    The scale is the geometric mean of two distances: from each of both images to its 20th neighbor
+    or, in a class of fewer than 40 different images, to that of half their number. It is infinite
+    where there is no neighbor or one of the classes has fewer than ten images.
+
+    Args:
+        neighbors: `NUM_NEIGHBORS` of each image, if there are so many.
+        units: Exact duplicates and groups of the data, (num_images,).
+        labels: Class indices, (num_images,).
     """
-    distances = neighbors.distances
-    last = np.where(neighbors.indices >= 0, distances, 0.0).max(axis=1)
-    scales = np.sqrt(np.maximum(last[:, None] * last[neighbors.indices], 1e-12))
-    there = neighbors.indices >= 0
-    enough = np.count_nonzero(there, axis=1)[:, None] >= _FEWEST_NEIGHBORS
-    return np.asarray(np.where(there & enough, distances / scales, np.inf), np.float32)
+    distances, there = neighbors.distances, neighbors.indices >= 0
+    sizes = np.bincount(np.unique(np.stack([labels, units]), axis=1)[0])
+    place = np.minimum(np.minimum(sizes[labels] // 2, NUM_NEIGHBORS), there.sum(axis=1))
+    last = distances[np.arange(len(labels)), np.maximum(place, 1) - 1]
+    last = np.where(place >= _FEWEST_NEIGHBORS, np.maximum(last, 1e-6), 0.0)
+    scales = np.sqrt(last[:, None] * last[neighbors.indices])
+    relative = np.full_like(distances, np.inf)
+    np.divide(distances, scales, out=relative, where=there & (scales > 0))
+    return relative
 
 
-def near_groups(neighbors: Neighbors, units: Integers, alike: Integers) -> list[NearGroup]:
+def near_groups(
+    neighbors: Neighbors, units: Integers, labels: Integers, alike: Integers
+) -> list[NearGroup]:
     """Returns the groups of near copies, the closest first.
 
     Exact duplicates, or members of one group of the data, make no group by themselves, for they are
@@ -61,9 +73,10 @@ def near_groups(neighbors: Neighbors, units: Integers, alike: Integers) -> list[
     Args:
         neighbors: `NUM_NEIGHBORS` of each image, if there are so many.
         units: Exact duplicates and groups of the data, (num_images,).
+        labels: Class indices, (num_images,).
         alike: Groups by perceptual hash, (num_images,); see `look_alikes`.
     """
-    relative = relative_distances(neighbors)
+    relative = relative_distances(neighbors, units, labels)
     near = relative < _RELATIVE
     ones = np.repeat(np.arange(len(units)), near.sum(axis=1))
     others = neighbors.indices[near]

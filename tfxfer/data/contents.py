@@ -1,13 +1,18 @@
 """Examples by their content: which are the same, in what order, and which belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.system.digests import Ids
+from tfxfer.system.digests import ID_BYTES, Ids
 
 Integers = npt.NDArray[np.int64]
+
+# Names of the arrays that hold near copies in a file.
+_DIGESTS, _NUMBERS = "near_copies", "near_copy_groups"
 
 
 def inseparable(digests: Ids, groups: Sequence[str] | None = None) -> Integers:
@@ -39,6 +44,88 @@ def inseparable(digests: Ids, groups: Sequence[str] | None = None) -> Integers:
     components = connected_components(coo_array(edges, shape=(total, total)), directed=False)[1]
     units = components[contents]
     return np.unique(units, return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class NearCopyGroups:
+    """Contents that are near copies of each other, and are to stay in one split.
+
+    Attributes:
+        digests: Each content once, (num_contents, 8 or 16).
+        numbers: The group of each, from 0, (num_contents,).
+    """
+
+    digests: Ids
+    numbers: Integers
+
+    @classmethod
+    def of(cls, groups: Iterable[Ids]) -> Self:
+        """Returns the record of groups of digests, each (num_members, 16); no two share one."""
+        distinct_ones = [distinct(group) for group in groups]
+        sizes = [len(group) for group in distinct_ones]
+        nothing = np.zeros((0, ID_BYTES), np.uint8)
+        return cls(
+            np.concatenate([nothing, *distinct_ones]), np.repeat(np.arange(len(sizes)), sizes)
+        )
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self | None:
+        """Returns what `arrays` gave; None if it is not among some arrays."""
+        if _DIGESTS not in arrays:
+            return None
+        return cls(arrays[_DIGESTS], arrays[_NUMBERS])
+
+    def arrays(self, num_bytes: int | None) -> dict[str, npt.NDArray[Any]]:
+        """Returns arrays for a file, with so many bytes of each digest; None is all."""
+        return {_DIGESTS: self.digests[:, :num_bytes], _NUMBERS: self.numbers}
+
+    def _rows(self) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
+        return zip(self.digests, self.numbers.tolist(), strict=True)
+
+    def numbers_of(self, digests: Ids) -> Integers:
+        """Returns the number of each example's group, -1 for those that have no near copies.
+
+        Args:
+            digests: Of the examples, (num_examples, 16).
+        """
+        width = self.digests.shape[1]
+        known = {row.tobytes(): number for row, number in self._rows()}
+        return np.array([known.get(row[:width].tobytes(), -1) for row in digests], np.int64)
+
+    def together(self, digests: Ids, groups: Sequence[str] | None) -> list[str]:
+        """Returns the groups of examples, with near copies in one.
+
+        The name of a group of near copies follows from its contents, so that it stays the same
+        where other images are added. Groups that have near copies of each other become one.
+
+        Args:
+            digests: Of the examples, (num_examples, 16).
+            groups: The groups that the data have; None where they have none.
+        """
+        numbers = self.numbers_of(digests)
+        names = [""] * len(digests) if groups is None else list(groups)
+        # The least of its digests, of which an export keeps eight bytes.
+        own: dict[int, str] = {}
+        for row, number in self._rows():
+            text = f"near copies {row[:8].tobytes().hex()}"
+            own[number] = min(text, own.get(number, text))
+        leaders: dict[str, str] = {}
+
+        def leader(name: str) -> str:
+            while name in leaders:
+                name = leaders[name]
+            return name
+
+        for name, number in zip(names, numbers.tolist(), strict=True):
+            if name and number >= 0:
+                first, second = sorted([leader(name), leader(own[number])])
+                if first != second:
+                    leaders[second] = first
+        wanted = [
+            own[number] if number >= 0 else name
+            for name, number in zip(names, numbers.tolist(), strict=True)
+        ]
+        return [leader(name) if name else "" for name in wanted]
 
 
 def canonical_order(digests: Ids) -> Integers:

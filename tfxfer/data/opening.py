@@ -17,6 +17,7 @@ import numpy as np
 from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import BUNDLED_DATA, RunConfig
 from tfxfer.data.carving import subset
+from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
@@ -24,7 +25,7 @@ from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
 from tfxfer.data.sources.tfds_builders import is_prepared_directory
 from tfxfer.data.split_names import SPLITS
-from tfxfer.data.splitting import disjoint, with_validation
+from tfxfer.data.splitting import disjoint, near_copies_together, with_validation
 from tfxfer.errors import UsageError, did_you_mean
 
 _HIDDEN = (
@@ -33,7 +34,7 @@ _HIDDEN = (
 )
 
 
-def open_source(config: RunConfig) -> Source:
+def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) -> Source:
     """Returns the images and labels that `config.data` names, divided into splits.
 
     All files are read once: splitting, duplicates and limits are decided by content. Nothing is
@@ -41,11 +42,17 @@ def open_source(config: RunConfig) -> Source:
 
     Reads the settings `data`, `data_dir`, `seed`, `*_fraction` and `*_examples`.
 
+    Args:
+        config: The settings.
+        near_copies: What is to stay in one split, beside exact duplicates and groups; None for
+            nothing else.
+
     Raises:
         UsageError: There are no such data, or their layout does not suit a classifier.
         DataError: The data are known, but not available locally and cannot be downloaded.
     """
-    return divided(open_as_it_is(config.data, config.data_dir), config)
+    source = open_as_it_is(config.data, config.data_dir)
+    return divided(dataclasses.replace(source, near_copies=near_copies), config)
 
 
 def divided(source: Source, config: RunConfig) -> Source:
@@ -54,7 +61,11 @@ def divided(source: Source, config: RunConfig) -> Source:
     Raises:
         UsageError, DataError: They cannot be divided.
     """
-    splits, notes = with_validation(source.splits, config)
+    given, near, notes = source.splits, source.near_copies, list[str]()
+    if near is not None:
+        given, notes = near_copies_together(given, near, source.class_names)
+    splits, more = with_validation(given, config)
+    notes += more
     splits, more = disjoint(splits, source.class_names)
     notes += more
     for name, split in splits.items():

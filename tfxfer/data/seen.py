@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config.schema import RunConfig
-from tfxfer.data.contents import distinct, found_in
+from tfxfer.data.contents import NearCopyGroups, distinct, found_in
 from tfxfer.data.opening import as_it_comes, divided
 from tfxfer.data.source import Source, Split
 from tfxfer.data.split_names import SPLITS
@@ -53,12 +53,14 @@ class Seen:
         fingerprint: Of the data in the model's splits; see `Source.fingerprint`.
         carving: The settings that decide which image is in which split.
         digests: By split, (num_images, 8 or 16); empty if they were not recorded.
+        near_copies: What stays in one split; None if near copies were not grouped.
     """
 
     data: str
     fingerprint: str
     carving: RunConfig
     digests: Mapping[str, Ids] = field(default_factory=dict, repr=False)
+    near_copies: NearCopyGroups | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, source: Source, splits: Mapping[str, Split], config: RunConfig) -> "Seen":
@@ -70,7 +72,8 @@ class Seen:
             config: Its settings.
         """
         digests = {name: distinct(split.digests()) for name, split in splits.items()}
-        return cls(source.name, source.fingerprint(), carving_of(config), digests)
+        fingerprint, carving = source.fingerprint(), carving_of(config)
+        return cls(source.name, fingerprint, carving, digests, source.near_copies)
 
     def write(self, path: pathlib.Path, num_bytes: int | None = None) -> None:
         """Writes the record.
@@ -82,8 +85,9 @@ class Seen:
         settings = {key: self.carving.get(key) for key in (*_CARVING, *_LIMITS)}
         about = {"data": self.data, "fingerprint": self.fingerprint, "settings": settings}
         digests = {name: rows[:, :num_bytes] for name, rows in self.digests.items()}
+        near = {} if self.near_copies is None else self.near_copies.arrays(num_bytes)
         with replacing(path) as temporary:
-            np.savez(temporary, about=np.array(json.dumps(about)), **digests)  # type: ignore[arg-type]
+            np.savez(temporary, about=np.array(json.dumps(about)), **digests, **near)  # type: ignore[arg-type]
 
 
 def carving_of(config: RunConfig) -> RunConfig:
@@ -97,8 +101,9 @@ def read_seen(path: pathlib.Path) -> Seen | None:
         with path.open("rb") as file, np.load(file) as content:
             about = json.loads(str(content["about"]))
             digests = {name: content[name] for name in SPLITS if name in content}
+            near = NearCopyGroups.of_arrays(content)
         carving = RunConfig(**about["settings"])
-        return Seen(about["data"], about["fingerprint"], carving, digests)
+        return Seen(about["data"], about["fingerprint"], carving, digests, near)
     except (OSError, ValueError, KeyError, TypeError, EOFError, UsageError, zipfile.BadZipFile):
         return None
 
@@ -192,7 +197,8 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
     if "train" not in source.splits:
         return None
     try:
-        again = without_weightless(divided(source, seen.carving))
+        grouped = dataclasses.replace(source, near_copies=seen.near_copies)
+        again = without_weightless(divided(grouped, seen.carving))
     except (UsageError, DataError):  # the model's own could be divided
         return None
     if again.fingerprint() != seen.fingerprint:

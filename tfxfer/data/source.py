@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.data.contents import NearCopyGroups
 from tfxfer.errors import UsageError
 
 
@@ -102,6 +103,8 @@ class Source:
     notes: tuple[str, ...] = ()  # for the user: what was left out, which splits were held out
     # What opens the data in which the ids of examples are; None where they are paths of files.
     origin: str | None = None
+    # Near copies that are to stay in one split; None where none were looked for.
+    near_copies: NearCopyGroups | None = None
 
     def __post_init__(self) -> None:
         for name in self.class_names:

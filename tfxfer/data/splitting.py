@@ -1,12 +1,13 @@
 """Splits: missing ones are split off train, and no image is in two of them."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.carving import carve
-from tfxfer.data.contents import found_in
+from tfxfer.data.contents import NearCopyGroups, found_in
 from tfxfer.data.source import Split
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
@@ -79,6 +80,43 @@ def disjoint(
             )
         kept[name] = split
     return kept, notes
+
+
+def near_copies_together(
+    splits: Mapping[str, Split], near: NearCopyGroups, class_names: tuple[str, ...]
+) -> tuple[dict[str, Split], list[str]]:
+    """Returns the splits with each group of near copies in one of them, and notes on these.
+
+    Of splits that the data come with, an earlier one loses what has a near copy in a later one, as
+    with exact duplicates. In each, near copies become a group, which splitting does not divide.
+
+    Raises:
+        DataError: A split, or a class of `train`, would have no images left.
+    """
+    numbers = {name: near.numbers_of(split.digests()) for name, split in splits.items()}
+    names, found, notes = list(splits), {}, []
+    for place, name in enumerate(names):
+        split = splits[name]
+        left = np.ones(len(split), np.bool_)
+        for other in names[place + 1 :]:
+            there = numbers[other][numbers[other] >= 0]
+            twice = left & np.isin(numbers[name], there)
+            if twice.any():
+                count = "1 image" if twice.sum() == 1 else f"{twice.sum():,} images"
+                notes.append(f"left out of '{name}': {count} with near copies in '{other}'")
+                left &= ~twice
+        if not left.all():
+            split = split.select(np.flatnonzero(left))
+            lost = set(splits[name].labels) - set(split.labels)
+            if not len(split) or (name == "train" and lost):
+                what = f"of class '{class_names[min(lost)]}' " if lost else ""
+                raise DataError(
+                    f"Every image {what}in '{name}' has a near copy in a later split, so none is "
+                    "left. Leave out --group-near-copies, or divide the data anew."
+                )
+        together = near.together(split.digests(), split.groups)
+        found[name] = dataclasses.replace(split, groups=together if any(together) else None)
+    return found, notes
 
 
 def default_fraction(num_examples: int) -> float:

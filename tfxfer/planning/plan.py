@@ -5,8 +5,11 @@ import pathlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
 from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig
+from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
@@ -71,6 +74,7 @@ class Plan:
         version = next_version(self.export_directory)
         lines = [
             *describe_data(self.source, self.config),
+            *self._describe_near_copies(),
             *describe_model(self.backbone, self.config, classifier),
             *describe_phases(self.backbone, self.config, classifier),
             *(describe_search(self.portfolio) if self.portfolio else []),
@@ -91,6 +95,19 @@ class Plan:
             if changes and self.config.finetune.epochs
             else "none"
         )
+
+    def _describe_near_copies(self) -> list[str]:
+        """Returns a line on near copies that stay together, or no line if they do not."""
+        if not self.config.group_near_copies:
+            return []
+        near = self.source.near_copies
+        if near is None:  # a dry run computes no features
+            return [plan_row("near copies", "found before training; then the splits may differ")]
+        num_groups, num_images = len(np.unique(near.numbers)), len(near.numbers)
+        groups = "1 group" if num_groups == 1 else f"{num_groups:,} groups"
+        return [
+            plan_row("near copies", f"{groups} of {num_images:,} images, each kept in one split")
+        ]
 
     def _describe_class_weights(self) -> list[str]:
         """Returns the lines on balanced class weights, or no line if classes are not weighted."""
@@ -169,7 +186,7 @@ class PretrainPlan:
         return "\n".join(lines)
 
 
-def make_plan(config: FitConfig) -> Plan:
+def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> Plan:
     """Returns the plan of a fit: settings checked, data opened, open settings decided.
 
     An interrupted run with the same settings is resumed. Nothing is written and no weights are
@@ -177,13 +194,14 @@ def make_plan(config: FitConfig) -> Plan:
 
     Args:
         config: The settings that the user gave.
+        near_copies: What is to stay in one split; None where it was not looked for.
 
     Raises:
         UsageError: A setting is impossible, or names something that does not exist.
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
-    source = without_weightless(open_source(config))
+    source = without_weightless(open_source(config, near_copies))
     _check_content(FitConfig, config, source)
     facts = facts_of(source, backbone)
     decided = decide(config, facts)

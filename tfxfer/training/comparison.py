@@ -177,12 +177,13 @@ def compare_with_scratch(
     transfer = plan = trained.plan
     num_train = len(plan.source.splits["train"])
     limit = plan.config.compare_examples or num_train
+    near = plan.source.near_copies
     pretrained = trained.metrics
     if limit < num_train:
-        transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit)), "transfer")
+        transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit), near), "transfer")
         say(f"\ncomparison: pretrained, {limit:,} training images")
         pretrained = _scores(transfer, interruptions, say)
-    scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config)), "scratch")
+    scratch = _part_of_run(plan, make_plan(scratch_config(transfer.config), near), "scratch")
     num_train = len(scratch.source.splits["train"])
     epochs = scratch.config.finetune.epochs
     say(f"\ncomparison: from scratch, {num_train:,} training images, {epochs} epochs")
