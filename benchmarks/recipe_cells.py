@@ -63,6 +63,7 @@ class Way:
         epochs: Of the finetune phase.
         still: Whether images are only mirrored: neither shifted nor zoomed nor rotated.
         decay: Factor of the learning rate from each stage to the one before it.
+        ema: Momentum of the average of the weights.
     """
 
     depth: str | None = None
@@ -70,6 +71,7 @@ class Way:
     epochs: int | None = None
     still: bool = False
     decay: float | None = None
+    ema: float | None = None
 
     def settings(self, backbone: str) -> dict[str, Any]:
         """Returns the settings of a fit with this backbone."""
@@ -81,6 +83,7 @@ class Way:
             "learning_rate": self.rate,
             "epochs": self.epochs,
             "layer_decay": self.decay,
+            "ema": self.ema,
         }
         return {"finetune": finetune, "augment": _STILL if self.still else {}}
 
@@ -109,6 +112,12 @@ ROUNDS = (
         "last-1e-3-10": Way("last", 1e-3, 10),
         "all-1e-3-10": Way("all", 1e-3, 10),
         "half-3e-4-10": Way("half", 3e-4, 10),
+    },
+    {
+        "last-3e-4-10-ema": Way("last", 3e-4, 10, ema=0.9),
+        "last-3e-4-10-still-ema": Way("last", 3e-4, 10, still=True, ema=0.9),
+        "all-3e-4-10-decay-ema": Way("all", 3e-4, 10, decay=0.9, ema=0.9),
+        "all-1e-4-10-ema": Way("all", 1e-4, 10, ema=0.9),
     },
     {
         "last-3e-4-5": Way("last", 3e-4, 5),

@@ -65,6 +65,11 @@ def test_settings_of_which_one_is_open_are_not_decided():
         dataclasses.replace(decided_fit(config), finetune=FinetuneConfig(epochs=2))
 
 
+def test_runs_from_before_the_setting_did_not_average_the_weights():
+    assert all_decided(optimizer="lbfgs").finetune.ema is None
+    assert decided_fit(all_decided(optimizer="lbfgs")).finetune.ema == 0
+
+
 def test_only_what_is_open_is_filled():
     record = filled(DecidedFinetune, FinetuneConfig(epochs=0), {"epochs": 5, "unfreeze": "all"})
     assert (type(record), record.epochs, record.unfreeze) == (DecidedFinetune, 0, "all")

@@ -157,6 +157,14 @@ def test_depth_rate_and_epochs_follow_number_and_size_of_the_images(facts, expec
     assert (found.unfreeze, found.learning_rate, found.epochs) == expected
 
 
+@pytest.mark.parametrize(
+    ("facts", "ema"),
+    [({"num_train": 245}, 0.9), ({"num_train": 500, "side": 32}, 0.0), ({"num_train": 2_000}, 0.0)],
+)
+def test_weights_are_averaged_at_the_high_learning_rate_of_few_photographs(facts, ema):
+    assert decided(**facts).finetune.ema == ema
+
+
 def test_pretrained_batch_norm_is_frozen():
     assert decided().finetune.batch_norm == "frozen"
 

@@ -62,6 +62,15 @@ def test_the_head_alone_is_among_them_and_trains_nothing():
     assert (head.name, head.finetune.epochs, head.finetune.unfreeze) == ("head alone", 0, "none")
 
 
+@pytest.mark.parametrize("setting", [{"ema": 0.5}, {"layer_decay": 0.8}, {"head_rate": 10.0}])
+def test_a_search_can_end_with_the_head_alone_whatever_fine_tuning_was_asked_for(setting):
+    asked = FitConfig(effort="standard").with_settings({"finetune": setting})
+    config = decide(asked, PHOTOS)
+    portfolio = make_portfolio(config, asked, PHOTOS)
+    assert portfolio.head_alone.applied(config).finetune.epochs == 0
+    assert all(getattr(portfolio.default.finetune, name) == x for name, x in setting.items())
+
+
 def test_a_way_without_geometry_still_flips():
     *_, plain = made(side=80).ways
     assert [getattr(plain.augment, name) for name in GEOMETRY] == [0, 0, 0]

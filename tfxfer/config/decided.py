@@ -7,9 +7,10 @@ differ: `int` in place of `int | None`. Code that computes takes these records.
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from tfxfer.config.schema import (
+    NEUTRAL_FINETUNING,
     AugmentConfig,
     FinetuneConfig,
     FitConfig,
@@ -58,6 +59,16 @@ class DecidedFinetune(GradientPhase, FinetuneConfig):
 
     unfreeze: str
     batch_norm: Literal["frozen", "adapt"]
+    ema: float
+
+    def left_out(self, unfreeze: str) -> Self:
+        """Returns the settings of a fit that keeps the head alone.
+
+        Args:
+            unfreeze: What the phase would train.
+        """
+        changes: dict[str, Any] = {"unfreeze": unfreeze, "epochs": 0, **NEUTRAL_FINETUNING}
+        return dataclasses.replace(self, **changes)
 
 
 class DecidedAugment(AugmentConfig):
@@ -126,7 +137,8 @@ def decided_fit(config: FitConfig) -> DecidedFit:
     sections = dataclasses.replace(
         config,
         head=filled(SolvedHead if solved else GradientHead, config.head, {}),
-        finetune=filled(DecidedFinetune, config.finetune, {}),
+        # Older runs do not have the setting, and did not average.
+        finetune=filled(DecidedFinetune, config.finetune, {"ema": 0.0}),
         augment=filled(DecidedAugment, config.augment, {}),
     )
     return filled(DecidedFit, sections, {})

@@ -16,7 +16,6 @@ from tfxfer.config.settings import (
     check_value,
     fields_of,
     setting,
-    setting_field,
     setting_keys,
 )
 from tfxfer.errors import UsageError
@@ -38,8 +37,8 @@ AUTO = "auto"
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
-# The settings that only ever change how the backbone is fine-tuned.
-_OF_FINETUNING = ("head_rate", "layer_decay", "ema")
+# The settings that only ever change how the backbone is fine-tuned, with what changes nothing.
+NEUTRAL_FINETUNING = {"head_rate": 1.0, "layer_decay": 1.0, "ema": 0.0}
 
 # The headings of `--help`, in their order.
 _DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
@@ -140,8 +139,8 @@ class FinetuneConfig(PhaseConfig):
         above=0,
         maximum=1,
     )
-    ema: float = setting(
-        0.0,
+    ema: float | None = setting(
+        None,
         "Momentum of the exponential moving average (EMA) of the weights, which is evaluated and "
         "saved; 0 disables.",
         minimum=0,
@@ -475,8 +474,8 @@ class FitConfig(RunConfig):
             reason = "'finetune.unfreeze' is 'none'"
         else:
             return
-        for name in _OF_FINETUNING:
-            if getattr(self.finetune, name) != setting_field(FinetuneConfig, name).default:
+        for name, neutral in NEUTRAL_FINETUNING.items():
+            if getattr(self.finetune, name) not in (None, neutral):
                 raise UsageError(
                     f"Setting 'finetune.{name}' is for the finetune phase, but {reason}. Leave one "
                     "of them out."

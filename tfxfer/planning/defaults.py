@@ -37,6 +37,9 @@ _FEW_IMAGES = 2_000
 
 MANY_IMAGES = 20_000
 
+# Momentum of the average of the weights: about ten steps, less than an epoch of 400 images.
+_EMA = 0.9
+
 # Maximum of images x features x classes for L-BFGS. A pass over the training images then takes
 # 0.1 s on one core. CIFAR-10 with 1,280 features has a little more than half of it.
 _SOLVABLE = 10**9
@@ -98,8 +101,8 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     pretrained = weights != "none"
     head = _head(config, facts, pretrained)
     finetune = filled(DecidedFinetune, config.finetune, _finetune(facts, pretrained))
-    if finetune.unfreeze == "none":
-        finetune = dataclasses.replace(finetune, epochs=0)
+    if finetune.unfreeze == "none" or not finetune.epochs:
+        finetune = finetune.left_out(finetune.unfreeze)
     sections = dataclasses.replace(
         config,
         weights=weights,
@@ -231,6 +234,9 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
     better on 500 images of CIFAR-10, and cheap at their size (measured).
     Cosine decay after warmup follows He et al. (2019, arXiv:1812.01187, sections 3.1 and 5.1).
 
+    At 3e-4 the scores vary from epoch to epoch. An average of the weights over about ten steps
+    lowers the validation loss on the same data and costs next to nothing (measured).
+
     Ten epochs are better than five (measured). From MANY_IMAGES on, five have as many steps:
     BiT-HyperRule has 500 below that number of images.
 
@@ -238,7 +244,7 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
     at a higher learning rate (measured on 1,000 images of CIFAR-10).
     """
     few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= MANY_IMAGES
-    common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0}
+    common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0, "ema": 0.0}
     if not pretrained:
         return common | {
             "unfreeze": "all",
@@ -262,6 +268,7 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
         "epochs": 5 if many else 10,
         "learning_rate": 3e-4 if last else 1e-4,
         "warmup_epochs": 0.5,
+        "ema": _EMA if last else 0.0,
     }
 
 

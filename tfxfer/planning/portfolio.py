@@ -116,8 +116,8 @@ def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfo
         deeper = tuple(_deeper(way, asked) for way in ways)
     if len(ways) + len(deeper) < 2:
         return None
-    head = dataclasses.replace(config.finetune, unfreeze="none", epochs=0)
-    return Portfolio(Way(head, config.augment), ways, deeper)
+    head = Way(config.finetune.left_out("none"), config.augment)
+    return Portfolio(head, ways, deeper)
 
 
 def _plain(way: Way, asked: FitConfig) -> Way:
