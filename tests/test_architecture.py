@@ -20,7 +20,7 @@ FLOORS = [
     ["cli"],
     ["api"],
     ["curation"],
-    ["ranking"],
+    ["ranking", "showing"],
     ["reporting", "exporting", "training"],
     ["evaluation"],
     ["planning", "inference"],

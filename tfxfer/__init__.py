@@ -1,7 +1,7 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `rank`, `fit`, `pretrain`, `evaluate`, `predict`, `export` and `report` do the same as the
-commands of these names. `load` returns a trained classifier for use in other programs.
+`check`, `rank`, `fit`, `pretrain`, `evaluate`, `predict`, `demo`, `export` and `report` do the
+same as the commands of these names. `load` returns a trained classifier for use in other programs.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from tfxfer.version import __version__
 
 if TYPE_CHECKING:
     from tfxfer.api.check import check
+    from tfxfer.api.demo import demo
     from tfxfer.api.evaluate import evaluate
     from tfxfer.api.export import export
     from tfxfer.api.fit import fit
@@ -29,6 +30,7 @@ __all__ = [
     "TfxferError",
     "__version__",
     "check",
+    "demo",
     "evaluate",
     "export",
     "fit",
@@ -42,6 +44,7 @@ __all__ = [
 # TensorFlow takes seconds to import, so each module is imported on first use.
 _MODULES = {
     "check": "api.check",
+    "demo": "api.demo",
     "evaluate": "api.evaluate",
     "export": "api.export",
     "fit": "api.fit",

@@ -102,6 +102,22 @@ def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
+def heat_colors(heat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    """Returns the colors of heat maps, RGB in [0, 255], shape (batch, side, side, 3).
+
+    Args:
+        heat: In [0, 1], shape (batch, rows, columns); interpolated.
+        side: Side of the result in pixels.
+    """
+    fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
+    fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
+    anchors = np.linspace(0, 1, len(_HEAT_COLORS))
+    colors: npt.NDArray[np.float32] = np.stack(
+        [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLORS.T], axis=-1
+    )
+    return colors
+
+
 def with_heat(
     thumbnails: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
@@ -111,13 +127,7 @@ def with_heat(
         thumbnails: RGB, shape (batch, side, side, 3).
         heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the thumbnails.
     """
-    side = thumbnails.shape[1]
-    fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
-    fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
-    anchors = np.linspace(0, 1, len(_HEAT_COLORS))
-    colors = np.stack(
-        [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLORS.T], axis=-1
-    )
+    colors = heat_colors(heat, thumbnails.shape[1])
     gray = thumbnails.astype(np.float32).mean(axis=-1, keepdims=True)
     mixed: npt.NDArray[np.uint8] = (0.45 * gray + 0.55 * colors).round().astype(np.uint8)
     return mixed

@@ -140,6 +140,21 @@ class RunDirectory:
         return self.path / "predictions.csv"
 
     @property
+    def corrections(self) -> pathlib.Path:
+        """The images corrected in the demo: a manifest that `--data` accepts."""
+        return self.path / "corrections.csv"
+
+    @property
+    def corrected(self) -> pathlib.Path:
+        """The folder of these images, each under a digest of its content."""
+        return self.path / "corrections"
+
+    @property
+    def with_corrections(self) -> pathlib.Path:
+        """The data of the run together with these images: a manifest that `--data` accepts."""
+        return self.path / "with_corrections.csv"
+
+    @property
     def report(self) -> pathlib.Path:
         """The HTML report."""
         return self.path / "report.html"
@@ -164,6 +179,7 @@ class RunDirectory:
                 self.model,
             ),
             *(self.classes, self.metrics, self.evaluation, self.predictions, self.model_card),
+            *(self.corrections, self.with_corrections),
         ]
 
     @property

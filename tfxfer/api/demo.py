@@ -1,0 +1,105 @@
+"""`demo`: a local page on which a model answers."""
+
+import pathlib
+import tempfile
+from collections.abc import Callable
+
+from tfxfer.data.image.failures import READ_ERRORS
+from tfxfer.data.seen import BoundSource
+from tfxfer.errors import TfxferError
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.loading import load
+from tfxfer.showing.answering import Answerer
+from tfxfer.showing.corrections import Corrections
+from tfxfer.showing.mistakes import Mistake, most_confident_mistakes
+from tfxfer.showing.page import Shown, import_gradio, make_page
+from tfxfer.showing.serving import LOOPBACK, Address, serve
+from tfxfer.system.files import why_unwritable
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import RunDirectory
+
+
+def demo(
+    model: str | pathlib.Path,
+    *,
+    host: str = LOOPBACK,
+    port: int = 7860,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serves a page on which a model answers about images, until Ctrl-C.
+
+    Images are uploaded, pasted or taken with the camera; nothing leaves the machine. For a run the
+    page has its most confident mistakes as examples, and keeps corrected images in the run.
+
+    Args:
+        model: A run's directory, a `.keras` file with `classes.txt` next to it, or a SavedModel
+            published by `tfxfer export`.
+        host: Interface to listen on. Others than loopback need the token in the printed address.
+        port: Port to listen on; 0 takes a free one.
+        say: Called with the address, and with each note.
+
+    Raises:
+        UsageError: The model does not exist, the port is in use, or Gradio is not installed.
+        InterruptionError: It was ended.
+
+    Examples:
+        >>> import tfxfer
+        >>> tfxfer.demo("runs/photos")  # doctest: +SKIP
+        Open http://127.0.0.1:7860/ in a browser. Ctrl-C ends the demo.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as folder:
+        uploads = pathlib.Path(folder)
+        import_gradio(uploads)  # before the work
+        address = Address(host, port)
+        try:
+            page = make_page(_shown(load(model), say), uploads)
+            serve(page, address, lambda: _tell(address, say))
+        finally:
+            address.socket.close()
+
+
+def _tell(address: Address, say: Callable[[str], None]) -> None:
+    """Says where the page is, and who can use it."""
+    if not address.is_local:
+        say(
+            "Whoever can reach this machine and has the address below can use the model and add "
+            "corrections. The connection is not encrypted."
+        )
+    say(f"Open {address.url} in a browser. Ctrl-C ends the demo.")
+
+
+@isolated
+def _shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Shown:
+    """Returns what the page of a classifier shows."""
+    answerer = Answerer(trained)
+    answerer.warm_up()
+    if trained.config is None:
+        return Shown(str(trained.path.name), answerer)
+    run = RunDirectory(trained.path.parent)
+    source = _source(trained, say)
+    corrections = None
+    why = why_unwritable(run.path)
+    if why is None:
+        corrections = Corrections(run, source, trained.seen)
+    else:
+        say(f"Corrections are not kept: {why}.")
+    mistakes = [] if source is None else _mistakes(run, source, say)
+    return Shown(run.path.resolve().name, answerer, mistakes, corrections)
+
+
+def _source(trained: TrainedClassifier, say: Callable[[str], None]) -> BoundSource | None:
+    """Returns the data of a run; None if they are not available."""
+    try:
+        return trained.open_source()
+    except TfxferError as error:
+        say(f"There are no examples. {error}")
+        return None
+
+
+def _mistakes(run: RunDirectory, source: BoundSource, say: Callable[[str], None]) -> list[Mistake]:
+    """Returns the most confident mistakes of a run; none if their files cannot be read."""
+    try:
+        return most_confident_mistakes(run, source)
+    except READ_ERRORS:
+        say("There are no examples: the files of some mistakes cannot be read.")
+        return []

@@ -1,0 +1,44 @@
+"""`demo`: a local page on which a model answers."""
+
+import click
+
+from tfxfer.cli.formatting import Command
+from tfxfer.cli.quiet import quiet_import, quiet_libraries
+from tfxfer.system import streams
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "tfxfer demo runs/photos-mobilenetv2",
+        "tfxfer demo saved_models/photos-mobilenetv2 --port 8080",
+    ),
+)
+@click.argument("model")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Interface to listen on. With another than loopback, such as 0.0.0.0, others on the "
+    "network can use the page; the printed address then has a token, which they need.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7860,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+def demo(model: str, host: str, port: int) -> None:
+    """Show a model on a local page.
+
+    MODEL is a run, a .keras file, or an exported SavedModel. The page takes images: uploaded,
+    pasted or from the camera. It shows the most probable classes and Grad-CAM, and keeps corrected
+    images in the run, in corrections.csv. Nothing leaves the machine. Ctrl-C ends it.
+
+    Needs Gradio: pip install 'tfxfer[demo]'.
+    """
+    with quiet_import():
+        from tfxfer.api.demo import demo as show
+    with quiet_libraries():
+        show(model, host=host, port=port, say=streams.say)

@@ -1,0 +1,1 @@
+"""A local page on which a model answers, with what its answers need."""

@@ -1,0 +1,77 @@
+"""The answers of a model as HTML. All text is escaped: class names are data."""
+
+import base64
+import html
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfxfer.reporting.thumbnails import heat_colors
+from tfxfer.showing.answering import Answer
+
+# What the page shows before the first image.
+NO_ANSWER = '<p class="demo-quiet">The five most probable classes appear here.</p>'
+
+
+def bars(answer: Answer, label: str | None = None) -> str:
+    """Returns the classes of an answer with their probabilities as bars.
+
+    Args:
+        answer: Of the model.
+        label: The class of the image in the run's data, if it is known.
+    """
+    rows = "".join(
+        f'<li><span class="demo-class">{html.escape(name)}</span>'
+        f'<span class="demo-share">{share:.2%}</span>'
+        f'<span class="demo-bar" aria-hidden="true"><span style="width:{share:.2%}"></span></span>'
+        "</li>"
+        for name, share in answer.ranked
+    )
+    told = ""
+    if label is not None:
+        told = f'<p class="demo-quiet">In the data it is labeled {_name(label)}.</p>'
+    return f'<ol class="demo-bars" aria-label="Most probable classes">{rows}</ol>{told}'
+
+
+def picture(answer: Answer) -> str:
+    """Returns the image as the model sees it, under its heat map if there is one."""
+    name, _ = answer.ranked[0]
+    layers = f'<img src="{_png_url(answer.square)}" alt="The image as the model sees it">'
+    told = "What the model sees: the central square."
+    if answer.heat is not None:
+        colors = heat_colors(answer.heat[None], len(answer.square))[0].round().astype(np.uint8)
+        layers += (
+            f'<img class="demo-heat" src="{_png_url(colors)}" '
+            f'alt="Grad-CAM: what is evidence for {html.escape(name)} is bright">'
+        )
+        told += f" Bright is evidence for {_name(name)} (Grad-CAM)."
+    return (
+        f'<figure class="demo-picture"><div>{layers}</div><figcaption class="demo-quiet">{told}'
+        "</figcaption></figure>"
+    )
+
+
+def refusal(sentence: str) -> str:
+    """Returns a sentence on what cannot be done."""
+    return f'<p class="demo-refusal" role="alert">{html.escape(sentence)}</p>'
+
+
+def saying(sentence: str, command: str = "") -> str:
+    """Returns a sentence, with a command below it if there is one."""
+    line = f'<pre tabindex="0"><code>{html.escape(command)}</code></pre>' if command else ""
+    return f'<p role="status">{html.escape(sentence)}</p>{line}'
+
+
+def heading(title: str, about: str) -> str:
+    """Returns the head of the page."""
+    return f'<h1>{html.escape(title)}</h1><p class="demo-quiet">{html.escape(about)}</p>'
+
+
+def _name(text: str) -> str:
+    return f"<strong>{html.escape(text)}</strong>"
+
+
+def _png_url(pixels: npt.NDArray[np.uint8]) -> str:
+    content = tf.io.encode_png(pixels).numpy()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

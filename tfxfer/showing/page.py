@@ -1,0 +1,240 @@
+"""The page of the demo, built of Gradio's components.
+
+Nothing of it loads from other servers: the fonts are the system's, and Gradio counts no visits.
+"""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfxfer.errors import DataError, TfxferError, UsageError
+from tfxfer.showing import markup
+from tfxfer.showing.answering import Answerer, read_content
+from tfxfer.showing.corrections import Corrections
+from tfxfer.showing.mistakes import Mistake
+
+_CSS = pathlib.Path(__file__).with_name("demo.css")
+
+_FONTS = ("system-ui", "sans-serif")
+_FONTS_OF_CODE = ("ui-monospace", "monospace")
+
+# One image is answered at a time: TensorFlow uses all cores for it.
+_ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "model"}
+
+# The heat map is mixed by the browser, so that it follows the slider at once.
+_MIX = "value => { document.documentElement.style.setProperty('--demo-heat', value); }"
+
+# A file of 100 million pixels with alpha and 16 bits, uncompressed, has 800 MB.
+_MAX_UPLOAD = "1gb"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows.
+
+    Attributes:
+        title: Name of the model.
+        answerer: Answers about images.
+        mistakes: Examples to try.
+        corrections: Takes corrected images; None if they are not kept.
+    """
+
+    title: str
+    answerer: Answerer
+    mistakes: Sequence[Mistake] = ()
+    corrections: Corrections | None = None
+
+
+def import_gradio(uploads: pathlib.Path) -> Any:
+    """Returns Gradio, which is an extra; it sends nothing and keeps its files in one folder.
+
+    Args:
+        uploads: The folder, for uploaded files.
+
+    Raises:
+        UsageError: Gradio is not installed.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    os.environ["GRADIO_EXAMPLES_CACHE"] = str(uploads / "examples")
+    try:
+        import gradio
+    except ImportError:
+        raise UsageError(
+            "The demo needs the package 'gradio': pip install 'tfxfer[demo]'."
+        ) from None
+    return gradio
+
+
+def make_page(shown: Shown, uploads: pathlib.Path) -> Any:
+    """Returns the page as an application for a web server (ASGI).
+
+    Args:
+        shown: What it shows.
+        uploads: Folder for uploaded files.
+
+    Raises:
+        UsageError: Gradio is not installed.
+    """
+    gradio = import_gradio(uploads)
+    import fastapi
+
+    with gradio.Blocks(title=shown.title, analytics_enabled=False) as blocks:
+        _lay_out(gradio, shown, uploads)
+    for block in blocks.blocks.values():
+        _refuse_addresses(gradio, block)
+    theme = gradio.themes.Default(font=_FONTS, font_mono=_FONTS_OF_CODE)
+    return gradio.mount_gradio_app(
+        fastapi.FastAPI(openapi_url=None),
+        blocks,
+        "/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        show_error=True,
+        max_file_size=_MAX_UPLOAD,
+        theme=theme,
+        css=_CSS.read_text("utf-8"),
+    )
+
+
+def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
+    """Adds the components of the page, and what they do."""
+    answerer = shown.answerer
+    about = f"Drop an image, and the model tells which of {len(answerer.trained.class_names):,} "
+    gradio.HTML(
+        markup.heading(shown.title, f"{about}classes it shows. Nothing leaves this machine.")
+    )
+    with gradio.Row():
+        with gradio.Column():
+            image = gradio.Image(
+                label="Image",
+                sources=["upload", "clipboard", "webcam"],
+                type="filepath",
+                image_mode=None,
+                height=320,
+                buttons=[],
+                elem_id="demo-image",
+                webcam_options=gradio.WebcamOptions(mirror=False),
+            )
+            image.preprocess = _path_of
+            if shown.mistakes:
+                files = _written(shown.mistakes, uploads)
+                gradio.Examples(files, image, label="Most confident mistakes", cache_examples=False)
+        with gradio.Column():
+            classes = gradio.HTML(markup.NO_ANSWER, elem_id="demo-classes")
+            seen = gradio.HTML("", elem_id="demo-seen")
+            if answerer.can_explain:
+                slider = gradio.Slider(
+                    0, 1, 0.5, step=0.05, label="Strength of Grad-CAM", buttons=[]
+                )
+                slider.change(None, slider, None, js=_MIX, api_visibility="private")
+    if shown.corrections is not None:
+        _add_corrections(gradio, shown, shown.corrections, image)
+    labels = {mistake.content: mistake.label for mistake in shown.mistakes}
+    image.change(
+        lambda path: _answer(answerer, labels, path),
+        image,
+        [classes, seen],
+        show_progress="minimal",
+        api_name="answer",
+        **_ONE_BY_ONE,
+    )
+
+
+def _add_corrections(gradio: Any, shown: Shown, corrections: Corrections, image: Any) -> None:
+    """Adds what keeps an image with its right class."""
+    with gradio.Row(equal_height=True):
+        names = list(shown.answerer.trained.class_names)
+        label = gradio.Dropdown(names, value=None, label="This is a ...", elem_id="demo-label")
+        button = gradio.Button("Keep as a correction", elem_id="demo-keep")
+    kept = gradio.HTML(_count(corrections), elem_id="demo-kept")
+
+    def keep(path: str | None, label: str | None) -> str:
+        return _keep(shown.answerer, corrections, path, label)
+
+    button.click(keep, [image, label], kept, api_name="keep", **_ONE_BY_ONE)
+
+
+def _answer(answerer: Answerer, labels: dict[bytes, str], path: str | None) -> tuple[str, str]:
+    """Returns what the page shows of an upload: its classes, and the image."""
+    if path is None:
+        return markup.NO_ANSWER, ""
+    try:
+        content = read_content(path)
+        answer = answerer.answer(content)
+    except DataError as error:
+        return markup.refusal(f"This file cannot be classified: {error}."), ""
+    except TfxferError as error:
+        return markup.refusal(str(error)), ""
+    return markup.bars(answer, labels.get(content)), markup.picture(answer)
+
+
+def _keep(answerer: Answerer, corrections: Corrections, path: str | None, label: str | None) -> str:
+    """Keeps an upload with its class, and returns what the page says then."""
+    if path is None:
+        return markup.refusal("There is no image to keep. Upload one first.")
+    if label not in answerer.trained.class_names:
+        return markup.refusal("Choose the class that the image shows first.")
+    try:
+        content = read_content(path)
+        answerer.answer(content)  # what cannot be decoded is not kept
+        remark = corrections.keep(content, label)
+        return _count(corrections, f"Kept as '{label}'.", remark)
+    except DataError as error:
+        return markup.refusal(f"This file is not kept: {error}.")
+    except TfxferError as error:
+        return markup.refusal(f"It was not kept. {error}")
+
+
+def _count(corrections: Corrections, *before: str) -> str:
+    """Returns how many corrections there are, and how to train with them."""
+    try:
+        number, command = len(corrections.labels()), corrections.command()
+    except TfxferError as error:
+        return markup.refusal(str(error))
+    if not number:
+        return markup.saying("If the model is wrong, choose the class and keep the image.")
+    many = "There is 1 correction" if number == 1 else f"There are {number:,} corrections"
+    told = f"{many} in '{corrections.path}'."
+    if command:
+        told += " To train with the data of the run and these:"
+    else:
+        told += " The data of the run are not files, so add them to your data by hand."
+    return markup.saying(" ".join([*filter(None, before), told]), command)
+
+
+def _written(mistakes: Sequence[Mistake], uploads: pathlib.Path) -> list[list[str]]:
+    """Writes the examples where Gradio may read them, and returns their paths."""
+    folder = uploads / "mistakes"
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for number, mistake in enumerate(mistakes, start=1):
+        path = folder / f"{number}.image"
+        path.write_bytes(mistake.content)
+        paths.append([str(path)])
+    return paths
+
+
+def _path_of(payload: Any) -> str | None:
+    """Returns where an upload is, which nothing has decoded; Gradio would open it with Pillow."""
+    return None if payload is None else payload.path
+
+
+def _refuse_addresses(gradio: Any, block: Any) -> None:
+    """Makes a component refuse web addresses for files, which Gradio would download."""
+    if not hasattr(block, "async_move_resource_to_block_cache"):
+        return
+    asked = block.async_move_resource_to_block_cache
+
+    async def move(path: Any) -> Any:
+        if path is not None and "://" in str(path):
+            raise gradio.Error("Only uploaded files are read, no addresses.", print_exception=False)
+        return await asked(path)
+
+    block.async_move_resource_to_block_cache = move
