@@ -1,5 +1,6 @@
 """`demo`: a local page on which a model answers."""
 
+import contextlib
 import pathlib
 import tempfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from tfxfer.inference.loading import load
 from tfxfer.showing.answering import Answerer
 from tfxfer.showing.corrections import Corrections
 from tfxfer.showing.mistakes import Mistake, most_confident_mistakes
-from tfxfer.showing.page import Shown, import_gradio, make_page
+from tfxfer.showing.page import Shown, check_gradio, make_page
 from tfxfer.showing.serving import LOOPBACK, Address, serve
 from tfxfer.system.files import why_unwritable
 from tfxfer.system.isolation import isolated
@@ -47,15 +48,14 @@ def demo(
         >>> tfxfer.demo("runs/photos")  # doctest: +SKIP
         Open http://127.0.0.1:7860/ in a browser. Ctrl-C ends the demo.
     """
-    with tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as folder:
-        uploads = pathlib.Path(folder)
-        import_gradio(uploads)  # before the work
-        address = Address(host, port)
-        try:
-            page = make_page(_shown(load(model), say), uploads)
-            serve(page, address, lambda: _tell(address, say))
-        finally:
-            address.socket.close()
+    check_gradio()
+    address = Address(host, port)  # before the work
+    with (
+        contextlib.closing(address.socket),
+        tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as uploads,
+    ):
+        page = make_page(_shown(load(model), say), pathlib.Path(uploads))
+        serve(page, address, lambda: _tell(address, say))
 
 
 def _tell(address: Address, say: Callable[[str], None]) -> None:

@@ -1,5 +1,7 @@
 """`demo`: a local page on which a model answers."""
 
+import gc
+
 import click
 
 from tfxfer.cli.formatting import Command
@@ -40,5 +42,10 @@ def demo(model: str, host: str, port: int) -> None:
     """
     with quiet_import():
         from tfxfer.api.demo import demo as show
-    with quiet_libraries():
-        show(model, host=host, port=port, say=streams.say)
+    try:
+        with quiet_libraries():
+            show(model, host=host, port=port, say=streams.say)
+    finally:
+        # Else Python looks for cycles in all that TensorFlow and Gradio keep, which takes seconds
+        # after Ctrl-C.
+        gc.freeze()

@@ -34,7 +34,7 @@ def bars(answer: Answer, label: str | None = None) -> str:
     return f'<ol class="demo-bars" aria-label="Most probable classes">{rows}</ol>{told}'
 
 
-def picture(answer: Answer) -> str:
+def image_with_heat(answer: Answer) -> str:
     """Returns the image as the model sees it, under its heat map if there is one."""
     name, _ = answer.ranked[0]
     layers = f'<img src="{_png_url(answer.square)}" alt="The image as the model sees it">'
@@ -47,7 +47,7 @@ def picture(answer: Answer) -> str:
         )
         told += f" Bright is evidence for {_name(name)} (Grad-CAM)."
     return (
-        f'<figure class="demo-picture"><div>{layers}</div><figcaption class="demo-quiet">{told}'
+        f'<figure class="demo-image-seen"><div>{layers}</div><figcaption class="demo-quiet">{told}'
         "</figcaption></figure>"
     )
 

@@ -3,6 +3,7 @@
 Nothing of it loads from other servers: the fonts are the system's, and Gradio counts no visits.
 """
 
+import importlib.util
 import os
 import pathlib
 from collections.abc import Sequence
@@ -47,25 +48,20 @@ class Shown:
     corrections: Corrections | None = None
 
 
-def import_gradio(uploads: pathlib.Path) -> Any:
-    """Returns Gradio, which is an extra; it sends nothing and keeps its files in one folder.
+def check_gradio() -> None:
+    """Raises a UsageError if Gradio, which is an extra, is not installed."""
+    if importlib.util.find_spec("gradio") is None:
+        raise UsageError("The demo needs the package 'gradio': pip install 'tfxfer[demo]'.")
 
-    Args:
-        uploads: The folder, for uploaded files.
 
-    Raises:
-        UsageError: Gradio is not installed.
-    """
+def _import_gradio(uploads: pathlib.Path) -> Any:
+    """Returns Gradio, which sends nothing and keeps its files in one folder."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     os.environ["GRADIO_EXAMPLES_CACHE"] = str(uploads / "examples")
-    try:
-        import gradio
-    except ImportError:
-        raise UsageError(
-            "The demo needs the package 'gradio': pip install 'tfxfer[demo]'."
-        ) from None
+    import gradio
+
     return gradio
 
 
@@ -75,17 +71,15 @@ def make_page(shown: Shown, uploads: pathlib.Path) -> Any:
     Args:
         shown: What it shows.
         uploads: Folder for uploaded files.
-
-    Raises:
-        UsageError: Gradio is not installed.
     """
-    gradio = import_gradio(uploads)
+    gradio = _import_gradio(uploads)
     import fastapi
 
     with gradio.Blocks(title=shown.title, analytics_enabled=False) as blocks:
         _lay_out(gradio, shown, uploads)
     for block in blocks.blocks.values():
-        _refuse_addresses(gradio, block)
+        _take_uploads_only(gradio, block, uploads)
+    blocks.is_running = True  # else an SVG that is uploaded is served as ours, with its scripts
     theme = gradio.themes.Default(font=_FONTS, font_mono=_FONTS_OF_CODE)
     return gradio.mount_gradio_app(
         fastapi.FastAPI(openapi_url=None),
@@ -134,8 +128,8 @@ def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
                     0, 1, 0.5, step=0.05, label="Strength of Grad-CAM", buttons=[]
                 )
                 slider.change(None, slider, None, js=_MIX, api_visibility="private")
-    if shown.corrections is not None:
-        _add_corrections(gradio, shown, shown.corrections, image)
+            if shown.corrections is not None:
+                _add_corrections(gradio, answerer, shown.corrections, image)
     labels = {mistake.content: mistake.label for mistake in shown.mistakes}
     image.change(
         lambda path: _answer(answerer, labels, path),
@@ -147,18 +141,20 @@ def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
     )
 
 
-def _add_corrections(gradio: Any, shown: Shown, corrections: Corrections, image: Any) -> None:
+def _add_corrections(gradio: Any, answerer: Answerer, corrections: Corrections, image: Any) -> None:
     """Adds what keeps an image with its right class."""
-    with gradio.Row(equal_height=True):
-        names = list(shown.answerer.trained.class_names)
-        label = gradio.Dropdown(names, value=None, label="This is a ...", elem_id="demo-label")
-        button = gradio.Button("Keep as a correction", elem_id="demo-keep")
-    kept = gradio.HTML(_count(corrections), elem_id="demo-kept")
+    names = list(answerer.trained.class_names)
+    label = gradio.Dropdown(names, value=None, label="This is a ...", elem_id="demo-label")
+    label.preprocess = lambda chosen: chosen  # `_keep` checks it, and answers with a sentence
+    button = gradio.Button("Keep as a correction", elem_id="demo-keep")
+    kept = gradio.HTML("", elem_id="demo-kept")
 
     def keep(path: str | None, label: str | None) -> str:
-        return _keep(shown.answerer, corrections, path, label)
+        return _keep(answerer, corrections, path, label)
 
     button.click(keep, [image, label], kept, api_name="keep", **_ONE_BY_ONE)
+    # Whoever opens the page later sees those that are there by then.
+    gradio.on(None, lambda: _count(corrections), None, kept, api_visibility="private")
 
 
 def _answer(answerer: Answerer, labels: dict[bytes, str], path: str | None) -> tuple[str, str]:
@@ -172,7 +168,7 @@ def _answer(answerer: Answerer, labels: dict[bytes, str], path: str | None) -> t
         return markup.refusal(f"This file cannot be classified: {error}."), ""
     except TfxferError as error:
         return markup.refusal(str(error)), ""
-    return markup.bars(answer, labels.get(content)), markup.picture(answer)
+    return markup.bars(answer, labels.get(content)), markup.image_with_heat(answer)
 
 
 def _keep(answerer: Answerer, corrections: Corrections, path: str | None, label: str | None) -> str:
@@ -226,15 +222,21 @@ def _path_of(payload: Any) -> str | None:
     return None if payload is None else payload.path
 
 
-def _refuse_addresses(gradio: Any, block: Any) -> None:
-    """Makes a component refuse web addresses for files, which Gradio would download."""
+def _take_uploads_only(gradio: Any, block: Any, uploads: pathlib.Path) -> None:
+    """Makes a component refuse files that were not uploaded.
+
+    Gradio takes any path and downloads any address that a request names, unless `launch` started
+    it.
+    """
     if not hasattr(block, "async_move_resource_to_block_cache"):
         return
-    asked = block.async_move_resource_to_block_cache
+    folder = uploads.resolve()
 
-    async def move(path: Any) -> Any:
-        if path is not None and "://" in str(path):
-            raise gradio.Error("Only uploaded files are read, no addresses.", print_exception=False)
-        return await asked(path)
+    async def move(path: Any) -> str | None:
+        if path is None:
+            return None
+        if not pathlib.Path(path).resolve().is_relative_to(folder):
+            raise gradio.Error("Only uploaded files are read.", print_exception=False)
+        return str(path)
 
     block.async_move_resource_to_block_cache = move

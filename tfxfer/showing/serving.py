@@ -118,6 +118,9 @@ class Guard:
         if self._names and host not in self._names:
             await _refuse(send, "This page is reached as localhost only.")
             return
+        if "://" in scope["path"]:  # Gradio would fetch it from elsewhere
+            await _refuse(send, "Nothing is fetched from other servers.")
+            return
         query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
         if self._token is not None and self._is_token(query.get("token", [""])[0]):
             await self._remember(send)

@@ -1,0 +1,79 @@
+"""The demo answers as `predict` does."""
+
+import numpy as np
+import pytest
+from conftest import scene, scene_file
+from made import SIDE, guesses, made_findings
+
+from tfxfer.api.predict import predict
+from tfxfer.errors import DataError
+from tfxfer.evaluation.grad_cam import Explainer
+from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.loading import load
+from tfxfer.showing.answering import Answerer, read_content
+
+NAMES = ("a", "b", "c", "d", "e", "f", "g")
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory):
+    """A classifier of seven classes with maps of 3 x 3."""
+    folder = tmp_path_factory.mktemp("explained")
+    findings = made_findings(folder, NAMES, *guesses(7, 7, 0.5))
+    return TrainedClassifier(findings.model, NAMES, folder / "model.keras", None)
+
+
+@pytest.mark.parametrize("which", ["run", "export"])
+def test_the_answer_is_that_of_predict(finished, paths, which):
+    done, _ = finished
+    answerer = Answerer(load(getattr(done, which)))
+    answerer.warm_up()
+    for prediction in predict(getattr(done, which), paths, top=5):
+        answer = answerer.answer(prediction.path.read_bytes())
+        assert [name for name, _ in answer.ranked] == [name for name, _ in prediction.ranked]
+        found, expected = ([share for _, share in ranked.ranked] for ranked in (answer, prediction))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert answer.square.shape == (32, 32, 3)
+
+
+def test_of_many_classes_the_five_most_probable_are_told(explained):
+    answer = Answerer(explained).answer(scene_file(1))
+    (shares,) = explained.predict(np.asarray(scene(1)))
+    assert len(answer.ranked) == 5
+    # The file is a JPEG, so that it differs a little from the pixels.
+    assert answer.ranked[0][0] == NAMES[shares.argmax()]
+    values = [share for _, share in answer.ranked]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_heat_is_that_of_grad_cam_for_the_first_class(explained):
+    answerer = Answerer(explained)
+    assert answerer.can_explain
+    answer = answerer.answer(scene_file(1, (SIDE, SIDE)))
+    best = np.array([NAMES.index(answer.ranked[0][0])])
+    expected = Explainer(explained.model).heat(answer.square[None], best)[0]
+    np.testing.assert_allclose(answer.heat, expected, atol=1e-6)
+    assert answer.heat.shape == (3, 3)
+
+
+def test_a_model_with_coarse_maps_and_an_export_are_not_explained(finished, paths):
+    done, _ = finished
+    for path in (done.run, done.export):
+        answerer = Answerer(load(path))
+        assert not answerer.can_explain
+        assert answerer.answer(paths[0].read_bytes()).heat is None
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg></svg>", b"PK\3\4" + bytes(60), bytes(1000)])
+def test_what_is_no_image_is_refused_for_the_reason_that_predict_gives(trained, tmp_path, content):
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(content)
+    (prediction,) = predict(trained.path.parent, [path])
+    with pytest.raises(DataError) as raised:
+        Answerer(trained).answer(content)
+    assert str(raised.value) == prediction.error
+
+
+def test_an_upload_that_is_gone_is_told(tmp_path):
+    with pytest.raises(DataError, match="the upload is gone"):
+        read_content(str(tmp_path / "gone.jpg"))
