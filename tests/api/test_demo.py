@@ -1,37 +1,20 @@
-"""`tfxfer demo` as a command."""
+"""`demo`, in a process of its own."""
 
 import shutil
 import signal
 import sys
 
 import pytest
-from command_line import run
 from demo_server import open_demo
 
 from tfxfer.api.demo import demo
 from tfxfer.errors import UsageError
-from tfxfer.showing.serving import Address
 
 
 def test_without_gradio_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(UsageError, match=r"pip install 'tfxfer\[demo\]'"):
         demo(tmp_path)
-
-
-def test_a_missing_model_and_a_port_in_use_are_one_line(tmp_path):
-    pytest.importorskip("importlib.util").find_spec("gradio") or pytest.skip("no Gradio")
-    done = run("demo", tmp_path / "none", "--port", 0)
-    assert done.exit_code == 2
-    assert done.stderr.count("\n") == 1
-    assert "There is no model" in done.stderr
-    taken = Address("127.0.0.1", 0)
-    taken.socket.listen()
-    done = run("demo", tmp_path / "none", "--port", taken.port)
-    taken.socket.close()
-    assert done.exit_code == 2
-    assert done.stderr.count("\n") == 1
-    assert f"port {taken.port}" in done.stderr
 
 
 @pytest.mark.slow

@@ -101,22 +101,11 @@ def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
     """Adds the components of the page, and what they do."""
     answerer = shown.answerer
     about = f"Drop an image, and the model tells which of {len(answerer.trained.class_names):,} "
-    gradio.HTML(
-        markup.heading(shown.title, f"{about}classes it shows. Nothing leaves this machine.")
-    )
+    about += "classes it shows. Images stay on the machine that runs this page."
+    gradio.HTML(markup.heading(shown.title, about))
     with gradio.Row():
         with gradio.Column():
-            image = gradio.Image(
-                label="Image",
-                sources=["upload", "clipboard", "webcam"],
-                type="filepath",
-                image_mode=None,
-                height=320,
-                buttons=[],
-                elem_id="demo-image",
-                webcam_options=gradio.WebcamOptions(mirror=False),
-            )
-            image.preprocess = _path_of
+            image = _image(gradio)
             if shown.mistakes:
                 files = _written(shown.mistakes, uploads)
                 gradio.Examples(files, image, label="Most confident mistakes", cache_examples=False)
@@ -139,6 +128,22 @@ def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
         api_name="answer",
         **_ONE_BY_ONE,
     )
+
+
+def _image(gradio: Any) -> Any:
+    """Returns the component that takes an image, whatever it is, as a file."""
+    image = gradio.Image(
+        label="Image",
+        sources=["upload", "clipboard", "webcam"],
+        type="filepath",
+        height=320,
+        buttons=[],
+        elem_id="demo-image",
+        webcam_options=gradio.WebcamOptions(mirror=False),
+    )
+    # Gradio would open it with Pillow first.
+    image.preprocess = lambda payload: None if payload is None else payload.path
+    return image
 
 
 def _add_corrections(gradio: Any, answerer: Answerer, corrections: Corrections, image: Any) -> None:
@@ -215,11 +220,6 @@ def _written(mistakes: Sequence[Mistake], uploads: pathlib.Path) -> list[list[st
         path.write_bytes(mistake.content)
         paths.append([str(path)])
     return paths
-
-
-def _path_of(payload: Any) -> str | None:
-    """Returns where an upload is, which nothing has decoded; Gradio would open it with Pillow."""
-    return None if payload is None else payload.path
 
 
 def _take_uploads_only(gradio: Any, block: Any, uploads: pathlib.Path) -> None:
