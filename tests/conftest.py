@@ -138,6 +138,24 @@ def pictures(made_once):
     return made_once("pictures", make)
 
 
+@pytest.fixture(scope="session")
+def tagged(pictures, made_once):
+    """A manifest of the same images with two labels: green ones have both."""
+
+    def make(folder):
+        labels = {"blue": "cold", "green": "cold|leafy", "red": ""}
+        rows = [
+            f"{file},{labels[file.parent.name]},{split}"
+            for split in ("train", "validation", "test")
+            for file in sorted((pictures / split).rglob("*.jpg"))
+        ]
+        path = folder / "tagged.csv"
+        path.write_text("\n".join(["path,label,split", *rows, ""]))
+        return path
+
+    return made_once("tagged", make)
+
+
 def write_weights(name, image_size, path):
     """Writes weights of a backbone whose features tell the images apart, and returns the path.
 
@@ -189,6 +207,20 @@ def finished(pictures, weights_file, made_once):
         return fit(config, say=lines.append), lines
 
     return made_once("finished", make)
+
+
+@pytest.fixture(scope="session")
+def finished_tags(tagged, weights_file, made_once):
+    """A finished run of both phases on images with several labels, and what it said."""
+    from tfxfer.api.fit import fit
+
+    def make(directory):
+        settings = {"run": "tags", "head": {"epochs": 3}, "finetune": {"epochs": 1}}
+        config = small_config(tagged, weights_file, directory, **settings)
+        lines = []
+        return fit(config, say=lines.append), lines
+
+    return made_once("finished_tags", make)
 
 
 @pytest.fixture(scope="session")

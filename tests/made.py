@@ -10,7 +10,9 @@ from tfxfer.data.source import in_any_order
 from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
-from tfxfer.reporting.findings import Findings
+from tfxfer.models.objectives import SOFTMAX
+from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.reporting.writing import findings_of
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
@@ -26,16 +28,19 @@ def made_epochs():
     ]
 
 
-def made_findings(folder, names, labels, probabilities, *, pictures=None, describe=None):
+def made_findings(
+    folder, names, labels, probabilities, *, pictures=None, describe=None, thresholds=None
+):
     """Returns findings for images with these labels and predicted probabilities.
 
     Args:
         folder: Of the run.
         names: Of the classes.
-        labels: (num_images,).
+        labels: (num_images,), or (num_images, num_labels) with thresholds.
         probabilities: (num_images, num_classes).
         pictures: uint8, (num_pictures, SIDE, SIDE, 3), which the images show in turn.
         describe: From a number to the id of an image.
+        thresholds: (num_labels,), of several labels.
     """
     if pictures is None:
         pictures = np.stack([np.asarray(scene(seed, (SIDE, SIDE))) for seed in range(20)])
@@ -71,14 +76,16 @@ def made_findings(folder, names, labels, probabilities, *, pictures=None, descri
         head=head,
         finetune=finetune,
     ).with_settings({"augment": {"flip": True, "shift": 0.1, "zoom": 0.0, "rotation": 0.0}})
+    objective = SOFTMAX if thresholds is None else SIGMOIDS
     classifier = build_classifier(
-        BACKBONES[SMALL_BACKBONE], config, config.head, "none", len(names)
+        BACKBONES[SMALL_BACKBONE], config, config.head, "none", len(names), objective
     )
     kernel, bias = classifier.head.layers[-1].get_weights()
     kernel = np.random.default_rng(0).normal(size=kernel.shape)
     classifier.head.layers[-1].set_weights([kernel, bias])
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float32)
     result = evaluate_predictions(
-        "photos", "test", tuple(names), np.asarray(probabilities, np.float32), np.asarray(labels)
+        "photos", "test", tuple(names), probabilities, labels, thresholds=thresholds
     )
     run = RunDirectory(folder)
     run.path.mkdir(parents=True, exist_ok=True)
@@ -92,15 +99,15 @@ def made_findings(folder, names, labels, probabilities, *, pictures=None, descri
             "seconds": {"head": 1.0, "finetune": 3.0, "total": 4.0},
         }
     )
-    return Findings(
+    return findings_of(
+        result,
         run=run,
         config=config,
         metrics=metrics,
         epochs=made_epochs(),
         model=classifier.with_probabilities(),
-        result=result,
         images=Images(split, SIDE, memory_bytes=0),
-        labels={"train": np.tile(labels, 2), "test": np.asarray(labels)},
+        labels={"train": np.concatenate([labels, labels]), "test": labels},
         notes=("3 images were left out",),
     )
 

@@ -24,7 +24,7 @@ MODULES = {
 # Modules of pure functions, each with an example but for those that are named here.
 WITH_EXAMPLES = {
     "config.paths": (),
-    "data.carving": (),
+    "data.carving": ("chances_of",),
     "data.contents": (),
     "data.image.hamming": (),
     "data.split_names": (),
@@ -38,8 +38,12 @@ WITH_EXAMPLES = {
     ),
     "evaluation.confusion": (),
     "evaluation.metrics": ("describe_correct",),
-    "models.losses": (),
+    "data.labels.targets": ("in_batches", "unknown_names_of"),
+    "evaluation.multi_label.precision_recall": (),
+    "models.losses.binary_cross_entropy": (),
+    "models.losses.cross_entropy": (),
     "models.objectives": (),
+    "models.sigmoids": (),
     "planning.defaults": (),
     "ranking.ordering": ("order",),
     "ranking.scores": (),

@@ -72,6 +72,8 @@ CASES = {
     # A strong penalty leaves the head a loss that fine-tuning can lower.
     "searching": {"effort": "standard", "head": {"epochs": 3, "penalty": 3.0}},
 }
+# Images with several labels.
+TAGGED = {"tags": {}, "searching_tags": CASES["searching"]}
 # Before the first trial, within it, before the second, within it, at the end of the search, and
 # when the settings of the run are already those of the way that was chosen.
 SEARCHING = [
@@ -166,6 +168,24 @@ def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
     assert [read_recipe(path, FitConfig()).effort for path in (run.asked, run.config)] == [
         *("standard", "quick"),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", list(TAGGED))
+def test_several_labels_end_the_same(case, tagged, weights_file, tmp_path):
+    outcomes = []
+    moments = SEARCHING if case == "searching_tags" else MOMENTS
+    for name, some in (("whole", []), ("killed", [*moments[:-1], "\ntest mean"])):
+        others = settings(**TAGGED[case], **(EACH_STEP if some else {}))
+        config = small_config(tagged, weights_file, tmp_path / name, **others)
+        lines = []
+        for moment in some:
+            with contextlib.suppress(Death):
+                fit(config, say=dying(moment, lines))
+        fit(config, say=lines.append)
+        outcomes.append(killing.outcome(killing.Place(tmp_path / name)))
+    assert any(line.startswith("resuming") for line in lines)
+    assert killing.differences(*outcomes) == []
 
 
 @pytest.mark.slow

@@ -28,7 +28,8 @@ from tfxfer.exporting.publishing import check_accuracy, export_saved_model
 from tfxfer.inference.loading import load
 from tfxfer.models.layers import leaf_layers
 from tfxfer.models.objectives import softmax
-from tfxfer.runs.metrics_record import FitMetrics, Summary
+from tfxfer.runs.metrics_record import FitMetrics
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.run_layout import RunDirectory
 
 

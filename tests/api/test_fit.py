@@ -20,7 +20,7 @@ from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
-from tfxfer.runs.metrics_record import Summary
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.features import FeatureFunction

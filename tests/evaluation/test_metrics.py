@@ -27,9 +27,9 @@ from tfxfer.evaluation.metrics import (
     is_imbalanced,
     summarize,
 )
-from tfxfer.models import losses
+from tfxfer.models.losses import cross_entropy as losses
 from tfxfer.models.objectives import accuracy
-from tfxfer.runs.metrics_record import Summary
+from tfxfer.runs.scores.summary import Summary
 
 
 def class_scores(pairs):
@@ -51,13 +51,14 @@ def test_a_probability_of_zero_costs_a_finite_loss():
 def test_the_summary_has_what_metrics_json_promises(predictions):
     summary = summarize(*predictions)
     assert summary.num_examples == 37
-    assert list(dataclasses.asdict(summary)) == [
+    known = {name for name, value in dataclasses.asdict(summary).items() if value is not None}
+    assert known == {
         "accuracy",
         "balanced_accuracy",
         "loss",
         "num_examples",
         "uneven_classes",
-    ]
+    }
 
 
 def test_scores_are_described_for_each_split_that_exists():

@@ -9,6 +9,7 @@ from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import MATRIX_CLASSES
 from tfxfer.evaluation.scoring import evaluate_predictions
+from tfxfer.models.losses.cross_entropy import example_losses
 from tfxfer.system.tables import text_width
 
 
@@ -59,7 +60,7 @@ def test_the_intervals_are_those_of_whole_matrices():
     labels = generator.integers(7, size=90)
     probabilities = generator.random((90, 7), dtype=np.float32)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    losses = metrics.example_losses(probabilities, labels)
+    losses = example_losses(probabilities, labels)
     order = np.lexsort((losses, probabilities.argmax(axis=1), labels))  # that of the samples
     probabilities, labels = probabilities[order], labels[order]
     predicted = probabilities.argmax(axis=1)

@@ -123,6 +123,11 @@ ACCEPTED = {
         lambda model: one_unit(logits(model)),
         "probability of 'dog'",
     ),
+    "several labels": (
+        lambda: sequential(Dense(3, "sigmoid")),
+        lambda model: 1 / (1 + np.exp(-logits(model))),
+        "",
+    ),
     "a linear unit": (
         lambda: sequential(Dense(1)),
         lambda model: one_unit(logits(model)),
@@ -250,7 +255,6 @@ REFUSED = {
         lambda: then(lambda x: keras.ops.argmax(x, axis=-1, keepdims=True), Dense(3)),
         "output.* is int",
     ),
-    "several labels": (lambda: functional(Dense(3, "sigmoid")), "sigmoid.*one class each"),
     "other activations": (
         lambda: functional(Dense(3, "relu")),
         r"neither probabilities nor logits.*'relu'.*sum to .*softmax",

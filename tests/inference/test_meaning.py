@@ -26,6 +26,7 @@ def model_of(*layers, shape=(8, 8, 3)):
         (2, None, "logits"),
         (2, "log_softmax", "logits"),
         (2, "relu", "unknown"),
+        (2, "sigmoid", "sigmoids"),
         (1, "sigmoid", "probability"),
         (1, None, "logit"),
     ],

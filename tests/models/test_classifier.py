@@ -9,7 +9,7 @@ from tfxfer.models.backbones.registry import BACKBONES, find_backbone
 from tfxfer.models.classifier import build_classifier, count_parameters
 from tfxfer.models.halves import FrozenLayer
 from tfxfer.models.layers import in_float32
-from tfxfer.models.losses import smoothed_cross_entropy
+from tfxfer.models.losses.cross_entropy import smoothed_cross_entropy
 from tfxfer.models.standardization import Standardization
 
 CONFIG = FitConfig(image_size=32, input_size=32).with_settings({"head": {"dropout": 0.2}})

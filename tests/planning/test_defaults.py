@@ -29,6 +29,7 @@ STAYS_OPEN = {
     "test_examples",
     "run",
     "cache_dir",
+    "label_columns",
 }
 
 

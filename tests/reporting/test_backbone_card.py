@@ -5,7 +5,8 @@ from tfxfer.config.schema import PretrainConfig
 from tfxfer.config.settings import setting_keys
 from tfxfer.planning.plan import make_pretrain_plan
 from tfxfer.reporting.backbone_card import backbone_card
-from tfxfer.runs.metrics_record import Parameters, PretrainMetrics, Summary
+from tfxfer.runs.metrics_record import Parameters, PretrainMetrics
+from tfxfer.runs.scores.summary import Summary
 
 METRICS = PretrainMetrics(
     splits={"validation": Summary(accuracy=0.51234, loss=2.0, num_examples=359)},

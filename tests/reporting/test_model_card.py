@@ -32,7 +32,7 @@ def test_the_hub_reads_what_was_measured(findings):
 
 
 def test_metadata_hold_any_text(findings):
-    metadata = model_card._metadata(findings, 'a: "b"\n- {c} # ü')
+    metadata = model_card.metadata(findings, 'a: "b"\n- {c} # ü', [("accuracy", "Accuracy", 0.5)])
     card = huggingface_hub.ModelCard("\n".join([*metadata, "# text"]))
     assert card.data.model_name == 'a: "b"\n- {c} # ü'
 
@@ -59,7 +59,9 @@ def test_the_program_of_the_card_reads_the_names_of_the_classes(
 ):
     result = dataclasses.replace(findings.result, class_names=tuple(names))
     changed = dataclasses.replace(findings, result=result)
-    program = "\n".join(model_card._usage(changed)).split("```python\n")[1].partition("```")[0]
+    program = (
+        "\n".join(model_card.usage_section(changed)).split("```python\n")[1].partition("```")[0]
+    )
     write_class_names(tmp_path / "classes.txt", tuple(names))
     findings.model.save(tmp_path / "model.keras")
     monkeypatch.chdir(tmp_path)

@@ -2,7 +2,7 @@ import pytest
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import Facts, decide
-from tfxfer.runs.metrics_record import Summary
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.training.comparison import Comparison, scratch_config, transfer_config
 
 FACTS = Facts(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tfxfer.data.weighting import balanced_weights
+from tfxfer.data.weighting import balanced_weights, class_weights_of
+from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.training.examples import Examples
 from tfxfer.training.logistic_regression import (
     PENALTIES,
@@ -199,3 +200,69 @@ def test_the_best_has_the_least_loss_and_finetuning_begins_within_a_standard_err
     # The error of 0.9 on 60 images is 0.0387, on 100 it is 0.03, on 1,000 it is 0.0095.
     for num_validation, penalty in ((60, 1.0), (100, 0.3), (1000, 0.1)):
         assert start_of_finetuning(path, num_validation).penalty == penalty
+
+
+def of_several_labels(num_examples, seed=0):
+    """Returns examples with 3 labels each, of 6 features."""
+    generator = np.random.default_rng(seed)
+    planes = np.random.default_rng(99).normal(size=(6, 3))
+    features = generator.normal(size=(num_examples, 6))
+    noise = generator.logistic(size=(num_examples, 3))
+    labels = (features @ planes + noise - [0, 1, 3] > 0).astype("float32")
+    return Examples(features.astype("float32"), labels)
+
+
+def problem_of(train, max_iterations=300):
+    return Problem(train, of_several_labels(60, seed=1), 3, max_iterations, objective=SIGMOIDS)
+
+
+@pytest.mark.parametrize("penalty", [0.3, 0.01])
+def test_each_of_several_labels_has_the_solution_of_scikit_learn(penalty):
+    train = of_several_labels(200)
+    train.labels[:50, 1] = np.nan  # of one label a quarter is unknown
+    problem = problem_of(train)
+    solution = converged(solve(problem, penalty), problem)
+    for label in range(3):
+        known = ~np.isnan(train.labels[:, label])
+        # The mean is over all examples, so that the penalty is the same for every label.
+        theirs = LogisticRegression(C=1 / (penalty * 200), tol=1e-8, max_iter=1000)
+        theirs.fit(train.features[known], train.labels[known, label])
+        assert solution.kernel[:, label] == pytest.approx(theirs.coef_[0], abs=5e-3)
+        assert solution.bias[label] == pytest.approx(theirs.intercept_[0], abs=5e-3)
+
+
+def test_balanced_labels_have_the_solution_of_scikit_learn():
+    train = of_several_labels(200)
+    weights = class_weights_of(train.labels)
+    solution = solve(problem_of(Examples(train.features, train.labels, weights)), 0.03)
+    for label in range(3):
+        theirs = LogisticRegression(
+            C=1 / (0.03 * 200), class_weight="balanced", tol=1e-8, max_iter=1000
+        )
+        theirs.fit(train.features, train.labels[:, label])
+        assert solution.kernel[:, label] == pytest.approx(theirs.coef_[0], abs=5e-3)
+
+
+def test_labels_are_solved_as_if_each_were_alone():
+    train = of_several_labels(200)
+    together = solve(problem_of(train), 0.03)
+    for label in range(3):
+        one = [label]
+        alone = Problem(
+            Examples(train.features, train.labels[:, one]),
+            Examples(train.features, train.labels[:, one]),
+            *(1, 300),
+            objective=SIGMOIDS,
+        )
+        found = solve(alone, 0.03)
+        assert together.kernel[:, one] == pytest.approx(found.kernel, abs=2e-3)
+
+
+def test_the_scores_of_several_labels_are_those_of_the_objective():
+    problem = problem_of(of_several_labels(200))
+    solution = solve(problem, 0.1)
+    validation = problem.validation
+    logits = validation.features @ solution.kernel + solution.bias
+    expected = SIGMOIDS.scores(logits, validation.labels, 0.0)
+    assert solution.scores.validation_loss == pytest.approx(expected.loss, rel=1e-5)
+    assert solution.scores.validation_accuracy == pytest.approx(expected.metric)

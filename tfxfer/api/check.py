@@ -3,16 +3,18 @@
 import pathlib
 from typing import Any
 
-import numpy as np
-
-from tfxfer.config.schema import BadImages, FitConfig
+from tfxfer.config.schema import LABEL_SETTINGS, BadImages, FitConfig
 from tfxfer.curation.asking import asked_examination
 from tfxfer.curation.examining import Examination, examine
 from tfxfer.data.checks.examples import Examples
+from tfxfer.data.checks.labels import findings_of_labels
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.checks.rules import findings_of
+from tfxfer.data.labels.reading import LabelReading
+from tfxfer.data.labels.targets import images_of_each
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.sources.manifests.writing import write_manifest as write_data
+from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.isolation import isolated
 
@@ -43,8 +45,9 @@ def check(
         write_manifest: A .csv file that the data are written to as a manifest, with a column
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.
-        **settings: With a backbone, settings of `fit` by name: `weights`, `image_size`,
-            `input_size`, `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
+        **settings: Settings of `fit` by name: `labels`, `label_separator` and `label_columns`; with
+            a backbone also `weights`, `image_size`, `input_size`, `batch_size`, `memory_gigabytes`,
+            `cache_gigabytes`, `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,
@@ -65,14 +68,17 @@ def check(
         >>> found.by_features.suspects[0].suggested  # doctest: +SKIP
         'tulips'
     """
-    config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images)
+    reading = {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
+    config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images, **reading)
     asked = asked_examination(config, backbone, settings, write_manifest)
-    source = open_as_it_is(config.data, config.data_dir)
+    source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
+    if asked is not None:
+        refuse_several_labels(source, "An examination by features (--backbone)")
     examples = Examples.of(source)
     counts = {
-        name: np.bincount(
+        name: images_of_each(
             examples.labels[examples.readable & (examples.splits == number)],
-            minlength=len(source.class_names),
+            len(source.class_names),
         )
         for number, name in enumerate(source.splits)
     }
@@ -83,6 +89,12 @@ def check(
     if write_manifest is not None:
         column = None if found is None else found.suspect_column()
         write_data(pathlib.Path(write_manifest), source, source.splits, column)
-    findings = findings_of(examples, bad_images)
-    by_features = None if found is None else found.findings
-    return CheckResult(source.name, source.class_names, counts, findings, by_features)
+    return CheckResult(
+        source.name,
+        source.class_names,
+        counts,
+        (*findings_of(examples, bad_images), *findings_of_labels(examples)),
+        examples.num_readable,
+        None if found is None else found.findings,
+        source.has_several_labels,
+    )

@@ -76,6 +76,9 @@ def _shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Shown:
     if trained.config is None:
         return Shown(str(trained.path.name), answerer)
     run = RunDirectory(trained.path.parent)
+    if trained.thresholds is not None:
+        say("Examples and corrections are for models that give an image one class, not labels.")
+        return Shown(run.path.resolve().name, answerer)
     source = _source(trained, say)
     corrections = None
     why = why_unwritable(run.path)

@@ -2,8 +2,7 @@
 
 import pathlib
 
-from tfxfer.evaluation.result import EvaluationResult
-from tfxfer.evaluation.scoring import score
+from tfxfer.evaluation.scoring import AnyResult, score
 from tfxfer.inference.loading import load
 from tfxfer.system.isolation import isolated
 
@@ -16,7 +15,7 @@ def evaluate(
     data_dir: str | None = None,
     split: str | None = None,
     batch_size: int = 64,
-) -> EvaluationResult:
+) -> AnyResult:
     """Evaluates a classifier on a split of its own data or of other data.
 
     On its own data, a run is evaluated on the splits it was trained with. In other data, images

@@ -5,10 +5,12 @@ import pathlib
 from collections.abc import Callable
 from typing import Unpack
 
+import numpy as np
+
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.seen import BoundSource
-from tfxfer.errors import ExportError
-from tfxfer.evaluation.calibration import calibrated_copy, fit_temperature
+from tfxfer.errors import ExportError, UsageError
+from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
@@ -65,6 +67,11 @@ def export(
     trained = load_exportable(model)
     directory = wanted.directory(trained)
     check_writable(directory, "export_dir")
+    if wanted.min_accuracy and trained.thresholds is not None:
+        raise UsageError(
+            f"Setting 'min_accuracy' (--min-accuracy) is for one class for each image, but "
+            f"'{trained.path}' gives any number of labels. Leave it out."
+        )
     source = open_and_tell(trained, data, data_dir, say)
     if wanted.calibrate:
         trained, metrics = _calibrated(trained, source, wanted)
@@ -87,8 +94,12 @@ def _calibrated(
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
     found = score(trained, source, "validation")
-    temperature = fit_temperature(found.probabilities, found.labels)
+    objective = trained.objective
+    temperature = fit_temperature(found.probabilities, found.labels, objective)
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
+    if trained.thresholds is not None:  # each where it was, on the new scale
+        thresholds = apply_temperature(trained.thresholds[None], temperature, objective)[0]
+        trained = dataclasses.replace(trained, thresholds=thresholds.astype(np.float64))
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
 
@@ -104,12 +115,5 @@ def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publicat
             f"Cannot check --min-accuracy: {why_not_evaluable(source)} The model was not exported."
         )
     found = score(trained, source, source.evaluation_split)
-    summary = OtherDataSummary(
-        accuracy=found.accuracy,
-        balanced_accuracy=found.balanced_accuracy,
-        loss=found.loss,
-        num_examples=found.num_examples,
-        data=found.data,
-        notes=found.notes,
-    )
+    summary = OtherDataSummary(**vars(found.summary()), data=found.data, notes=found.notes)
     return FitMetrics({found.split: summary})

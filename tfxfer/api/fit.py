@@ -15,16 +15,13 @@ from tfxfer.data.record import describe_skipped
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
 from tfxfer.evaluation.metrics import describe_scores
-from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
-from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
 from tfxfer.ranking.result import Ranking
-from tfxfer.reporting.findings import Findings
-from tfxfer.reporting.writing import write_report
+from tfxfer.reporting.writing import findings_of, write_report
 from tfxfer.runs.history import Epoch, History
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, read_metrics
 from tfxfer.runs.naming import run_to_resume
@@ -174,7 +171,7 @@ def _export(trained: Trained, clock: Clock) -> Path:
     with naming_unreadable_images(*plan.source.splits.values()):
         examples = trained.images["validation"].encoded(CHECK_IMAGES)
     version = export_saved_model(
-        TrainedClassifier(trained.model, plan.source.class_names, plan.run.model, plan.config),
+        trained.classifier(),
         plan.export_directory,
         examples,
         trained.metrics,
@@ -226,16 +223,15 @@ def _where_exported(recorded: str, config: FitConfig) -> Path:
 def _report(trained: Trained, metrics: FitMetrics) -> Path:
     """Writes the report from the results in memory, and returns its path."""
     plan, source, images = trained.plan, trained.plan.source, trained.images
-    name = evaluation_split(trained.probabilities)
-    probabilities, labels = trained.probabilities[name], images[name].labels
-    findings = Findings(
+    result = trained.result()
+    findings = findings_of(
+        result,
         run=plan.run,
         config=plan.config,
         metrics=metrics,
         epochs=trained.journal.history.epochs,
         model=trained.model,
-        result=evaluate_predictions(source.name, name, source.class_names, probabilities, labels),
-        images=images[name],
+        images=images[result.split],
         labels={split: one.labels for split, one in images.items()},
         notes=source.notes,
     )

@@ -45,7 +45,8 @@ def predict(
             published by `tfxfer export`.
         paths: Image files, folders and patterns.
         listed: More image files, never folders or patterns; a missing one counts as unreadable.
-        top: Number of classes to rank, at most all of them.
+        top: Number of classes to rank, at most all of them; 1 for a model of several labels, which
+            gives each file all labels whose probability is at least their threshold.
         batch_size: Images per step; does not change the result.
         say: Called with each note on files that folders and patterns leave out.
 
@@ -53,7 +54,8 @@ def predict(
         A `Prediction` with the path, the ranked classes with probabilities, and any error.
 
     Raises:
-        UsageError: The model or a path does not exist, or a folder has no images.
+        UsageError: The model or a path does not exist, a folder has no images, or more classes are
+            to be ranked of a model of several labels.
 
     Examples:
         >>> import tfxfer
@@ -65,7 +67,13 @@ def predict(
     """
     files = [file for path in paths for file in _expand(user_path(path), say)]
     files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
-    return _answers(load(model), files, top, batch_size)
+    trained = load(model)
+    if top > 1 and trained.thresholds is not None:
+        raise UsageError(
+            f"'{model}' gives a file all labels whose probability is at least their threshold, so "
+            "there is no number of classes to choose. Leave --top out."
+        )
+    return _answers(trained, files, top, batch_size)
 
 
 @isolated
@@ -77,6 +85,7 @@ def _answers(
     split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
     images = Images(split, trained.input_size, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    several = trained.thresholds is not None
     following = 0  # the first file without a prediction
     with Progress("files", len(files)) as progress:
         for indices, squares in batches.as_numpy_iterator():
@@ -86,28 +95,36 @@ def _answers(
                 filled = np.resize(squares, (batch_size, *squares.shape[1:]))
             probabilities = trained.predict_squares(filled)
             for index, row in zip(indices, probabilities, strict=False):
-                yield from _unreadable(split, files, following, index)
-                yield Prediction(files[index], _rank(row, trained.class_names, top))
+                yield from _unreadable(split, files, following, index, several)
+                ranked = _rank(row, trained, top)
+                yield Prediction(files[index], ranked, has_several_labels=several)
                 following = index + 1
             progress.update(following)
-        yield from _unreadable(split, files, following, len(files))
+        yield from _unreadable(split, files, following, len(files), several)
 
 
 def _unreadable(
-    split: Split, files: list[pathlib.Path], first: int, end: int
+    split: Split, files: list[pathlib.Path], first: int, end: int, has_several_labels: bool
 ) -> Iterator[Prediction]:
     """Yields a prediction with an error for each file from `first` to before `end`."""
     places = Places(np.arange(first, end))
     for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
-        yield Prediction(files[place], (), reason)
+        yield Prediction(files[place], (), reason, has_several_labels)
 
 
 def _rank(
-    probabilities: np.ndarray, class_names: tuple[str, ...], top: int
+    probabilities: np.ndarray, trained: TrainedClassifier, top: int
 ) -> tuple[tuple[str, float], ...]:
-    """Returns the most probable classes with their probabilities; ties go to the first."""
-    order = np.argsort(-probabilities, kind="stable")[:top]
-    return tuple((class_names[index], float(probabilities[index])) for index in order)
+    """Returns the most probable classes, or all labels, with their probabilities.
+
+    Ties go to the first.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    if trained.thresholds is None:
+        order = order[:top]
+    else:
+        order = order[trained.decisions(probabilities)[order]]
+    return tuple((trained.class_names[index], float(probabilities[index])) for index in order)
 
 
 def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]:

@@ -11,14 +11,21 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.inference.loading import load
-from tfxfer.reporting import page, side_by_side
+from tfxfer.reporting import side_by_side
 from tfxfer.reporting.findings import Findings
-from tfxfer.reporting.writing import write, write_report
+from tfxfer.reporting.writing import (
+    AnyFindings,
+    findings_of,
+    render_page,
+    write,
+    write_report,
+)
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
+from tfxfer.system.names import in_shell
 from tfxfer.system.run_layout import RunDirectory
 
 # Default output of a comparison of several runs.
@@ -87,13 +94,15 @@ def report(
             say(f"note: {note}")
     if into_run:
         return write_report(findings, output)
-    page_path = write(output or run.report, page.render(findings))
+    page_path = write(output or run.report, render_page(findings))
     names = ", ".join(path.name for path in (run.evaluation, run.predictions, run.model_card))
     say(f"Nothing was written into '{run.path}': its {names} are unchanged.")
     return page_path
 
 
-def _evaluated(run: RunDirectory, data: str | None = None, data_dir: str | None = None) -> Findings:
+def _evaluated(
+    run: RunDirectory, data: str | None = None, data_dir: str | None = None
+) -> AnyFindings:
     """Returns the findings of a run after evaluating its model on its data, or on other data."""
     metrics = read_metrics(run)
     trained = load(run.path)
@@ -105,13 +114,13 @@ def _evaluated(run: RunDirectory, data: str | None = None, data_dir: str | None 
     recorded = metrics.data.notes if metrics.data else None
     notes = (*(recorded or ()), *source.notes)
     with naming_unreadable_images(split):
-        return Findings(
+        return findings_of(
+            score(trained, source, name),
             run=run,
             config=decided_fit(read_recipe(run.config, FitConfig())),
             metrics=metrics,
             epochs=read_history(run),
             model=trained.model,
-            result=score(trained, source, name),
             images=Images(split, trained.input_size, memory_bytes=0),
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
@@ -120,9 +129,13 @@ def _evaluated(run: RunDirectory, data: str | None = None, data_dir: str | None 
 
 def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
     """Returns the results of a run: from its report or, without one, from an evaluation."""
+    if read_metrics(run).thresholds is not None:
+        raise _of_several_labels(run)
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
     findings = _evaluated(run)
+    if not isinstance(findings, Findings):
+        raise _of_several_labels(run)
     is_correct = findings.predicted == findings.result.labels
     return side_by_side.Reported(
         name=run.path.resolve().name,
@@ -131,4 +144,11 @@ def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
         epochs=findings.epochs,
         scores=findings.result.as_json(),
         is_correct={findings.describe(i): bool(one) for i, one in enumerate(is_correct)},
+    )
+
+
+def _of_several_labels(run: RunDirectory) -> UsageError:
+    return UsageError(
+        f"The images of '{run.path}' may have several labels; runs are compared side by side where "
+        f"they have one class. Report each alone: `tfxfer report {in_shell(run.path)}`."
     )

@@ -15,7 +15,7 @@ from tfxfer.cli.options import (
     setting_help,
 )
 from tfxfer.cli.quiet import quiet_import, quiet_libraries
-from tfxfer.config.schema import FitConfig, RunConfig
+from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, RunConfig
 from tfxfer.curation.asking import EXAMINATION_SETTINGS, asked_examination
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.planning.preflight import check_inputs
@@ -75,7 +75,7 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
     help="How fit would handle unreadable images.",
 )
 @click.option("--backbone", cls=Option, metavar="NAME", help=_CHECK_BACKBONE)
-@options_of(FitConfig, EXAMINATION_SETTINGS)
+@options_of(FitConfig, (*LABEL_SETTINGS, *EXAMINATION_SETTINGS))
 @click.option("--write-manifest", cls=Option, metavar="FILE", help=_WRITE_MANIFEST)
 @click.option("--json", "output", cls=Option, metavar="FILE", help=_JSON)
 @click.pass_context
@@ -96,6 +96,7 @@ def check(
     is 1 if fit would stop.
     """
     settings = context.ensure_object(dict)
+    options |= {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
     # Before the slow import of TensorFlow.
     asked_examination(FitConfig(data=data, **options), backbone, settings, write_manifest)
     _check_json(output, data)

@@ -25,6 +25,7 @@ Xla = Literal["auto", "on", "off"]
 ClassWeights = Literal["none", "balanced"]
 BadImages = Literal["error", "skip"]
 Effort = Literal["quick", "standard"]
+LabelKind = Literal["auto", "single", "multi"]
 
 GIGABYTE = 10**9
 
@@ -33,6 +34,12 @@ BUNDLED_DATA = "digits"
 
 # The backbone that is chosen by a ranking, for the setting `backbone` of a fit.
 AUTO = "auto"
+
+# The settings that say how the labels of data are read.
+LABEL_SETTINGS = ("labels", "label_separator", "label_columns")
+
+# What separates the labels in a cell of a manifest, unless the setting says otherwise.
+LABEL_SEPARATOR = "|"
 
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
@@ -235,6 +242,21 @@ class RunConfig:
     test_examples: int | None = setting(
         None, "Maximum number of test images.", group=_DATA, unset="all", minimum=1
     )
+    labels: LabelKind = setting(
+        "auto",
+        "What a manifest gives each image: 'single' is one class, 'multi' any number of labels. "
+        "'auto' decides by the cells.",
+        group=_DATA,
+    )
+    label_separator: str = setting(
+        LABEL_SEPARATOR, "Separates the labels in a cell of a manifest.", group=_DATA
+    )
+    label_columns: str | None = setting(
+        None,
+        "Columns of a manifest that are labels, with 0 or 1, separated by commas: 'cat,dog'.",
+        group=_DATA,
+        unset="none",
+    )
     bad_images: BadImages = setting(
         "error", "Unreadable images: stop before training, or skip them.", group=_DATA
     )
@@ -329,6 +351,37 @@ class RunConfig:
             path = getattr(self, name)
             if field.metadata.get("is_path") and path:
                 object.__setattr__(self, name, expand_user(path, f"Setting '{name}'"))
+
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        """Raises a UsageError if the settings of labels contradict each other."""
+        if not self.label_separator.strip():
+            raise UsageError(
+                "Setting 'label_separator' is empty or white space; it must be a text such as "
+                f"'{LABEL_SEPARATOR}' or ';'."
+            )
+        if self.label_columns is None:
+            return
+        if self.labels == "single":
+            raise UsageError(
+                "Setting 'label_columns' gives each image several labels, but 'labels' is "
+                "'single'. Leave one of them out."
+            )
+        names = self.names_of_label_columns
+        if "" in names or len(set(map(str.lower, names))) < max(2, len(names)):
+            raise UsageError(
+                f"Setting 'label_columns' is '{self.label_columns}'; it must be at least 2 "
+                "different names of columns, separated by commas, such as 'cat,dog'. For one "
+                "label, use a column 'label' with two classes."
+            )
+
+    @property
+    def names_of_label_columns(self) -> tuple[str, ...]:
+        """The columns of a manifest that are labels; empty if there are none."""
+        if self.label_columns is None:
+            return ()
+        return tuple(name.strip() for name in self.label_columns.split(","))
 
     @property
     def memory_bytes(self) -> float:

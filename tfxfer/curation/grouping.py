@@ -8,10 +8,12 @@ from tfxfer.curation.near_copies import NUM_NEIGHBORS, near_groups
 from tfxfer.curation.neighbors import directions, nearest
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.contents import NearCopyGroups
+from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import read_seen
 from tfxfer.errors import UsageError
 from tfxfer.planning.preflight import check_settings
+from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.ranking.ranking import saying_how_to_resume
 from tfxfer.system.run_layout import RunDirectory
 
@@ -40,7 +42,9 @@ def near_copies_to_group(asked: FitConfig) -> NearCopyGroups | None:
     recorded = _recorded(asked)
     if recorded is not None:
         return recorded
-    examples = Examples.of(open_as_it_is(asked.data, asked.data_dir))
+    source = open_as_it_is(asked.data, asked.data_dir, how=LabelReading.of(asked))
+    refuse_several_labels(source, "Setting 'group_near_copies' (--group-near-copies)")
+    examples = Examples.of(source)
     with saying_how_to_resume():
         gallery = gallery_of(examples, asked)
     neighbors = nearest(directions(gallery.features), gallery.units, NUM_NEIGHBORS)

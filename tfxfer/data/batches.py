@@ -10,6 +10,7 @@ from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
+from tfxfer.data.labels.targets import in_batches
 from tfxfer.data.source import untuned
 
 # The buffer that shuffles larger data which can only be read from the first to the last; it holds
@@ -45,11 +46,11 @@ def feature_batches(
 
     Args:
         features: Shape (num_examples, ...).
-        labels: Shape (num_examples,).
+        labels: Shape (num_examples,) or (num_examples, num_labels).
         batch_size: Examples per batch; an epoch's last batch may be smaller.
         seed: With the epoch's number it decides the epoch's order.
         epochs: Where to stop: the number of the last epoch is one less.
-        weights: Shape (num_examples,), or None.
+        weights: In the shape of the labels, or None.
         first_epoch: The number of the first epoch.
         first_step: Batches of that epoch which are left out.
     """
@@ -94,9 +95,10 @@ def training_batches(
 
     Returns:
         Elements (images, labels): uint8 or float32 in [0, 255], shape (batch, size, size, 3), and
-        int32, shape (batch,); where the split has weights also these, float32, shape (batch,).
+        int32, shape (batch,), or float32, shape (batch, num_labels), where images have several;
+        where the split has weights also these, float32, of the shape of the labels.
     """
-    labels, weights = images.labels.astype(np.int32), images.weights
+    labels, weights = in_batches(images.labels), images.weights
     told = [tf.constant(column) for column in (labels, weights) if column is not None]
     num_examples = len(images)
     shuffled = _shuffling(images)
@@ -138,7 +140,7 @@ def evaluation_batches(
     else:
         order = tf.data.Dataset.from_tensor_slices(wanted).batch(batch_size)
         batches = order.map(lambda numbers: tf.gather(kept, numbers), tf.data.AUTOTUNE)
-    labels = tf.data.Dataset.from_tensor_slices(images.labels[wanted].astype(np.int32))
+    labels = tf.data.Dataset.from_tensor_slices(in_batches(images.labels[wanted]))
     return untuned(
         tf.data.Dataset.zip(batches, labels.batch(batch_size))
         .apply(tf.data.experimental.assert_cardinality(-(-len(wanted) // batch_size)))

@@ -86,7 +86,7 @@ class _Strata:
     ) -> "_Strata":
         """Returns those of examples; see `carve`."""
         units = inseparable(digests, groups)
-        chances = _chances(digests, seed, groups)
+        chances = chances_of(digests, seed, groups)
         chance = np.full(units.max() + 1, np.iinfo(np.uint64).max, np.uint64)
         np.minimum.at(chance, units, chances)  # that of a unit, whatever the order of its examples
         members = _by_class(_most_common_labels(units, labels), chance)
@@ -160,7 +160,7 @@ def subset(labels: Integers, digests: Ids, num_examples: int, seed: tuple[int, .
         >>> labels[chosen]
         array([0, 0, 1])
     """
-    chances = _chances(digests, seed)
+    chances = chances_of(digests, seed)
     members = _by_class(labels, chances)
     counts = np.array([len(member) for member in members], np.int64)
     least = np.full_like(counts, 1 if num_examples >= len(members) else 0)
@@ -252,7 +252,7 @@ def _by_class(labels: Integers, chances: npt.NDArray[np.uint64]) -> list[Integer
     return np.split(order, starts + 1)
 
 
-def _chances(
+def chances_of(
     digests: Ids, seed: tuple[int, ...], groups: Sequence[str] | None = None
 ) -> npt.NDArray[np.uint64]:
     """Returns a number for each example that is as good as random, of its group or else content."""

@@ -16,8 +16,10 @@ import numpy as np
 
 from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import BUNDLED_DATA, RunConfig
-from tfxfer.data.carving import subset
 from tfxfer.data.contents import NearCopyGroups
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.labels.stratification import limited
+from tfxfer.data.labels.targets import images_of_each
 from tfxfer.data.source import Source, first_few
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
@@ -40,7 +42,7 @@ def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) ->
     All files are read once: splitting, duplicates and limits are decided by content. Nothing is
     decoded but a sample that tells the typical size of the images.
 
-    Reads the settings `data`, `data_dir`, `seed`, `*_fraction` and `*_examples`.
+    Reads the settings `data`, `data_dir`, `label*`, `seed`, `*_fraction` and `*_examples`.
 
     Args:
         config: The settings.
@@ -51,7 +53,8 @@ def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) ->
         UsageError: There are no such data, or their layout does not suit a classifier.
         DataError: The data are known, but not available locally and cannot be downloaded.
     """
-    source = open_as_it_is(config.data, config.data_dir)
+    how = LabelReading.of(config)
+    source = open_as_it_is(config.data, config.data_dir, how=how)
     return divided(dataclasses.replace(source, near_copies=near_copies), config)
 
 
@@ -69,7 +72,7 @@ def divided(source: Source, config: RunConfig) -> Source:
     splits, more = disjoint(splits, source.class_names)
     notes += more
     for name, split in splits.items():
-        counts = np.bincount(split.labels, minlength=len(source.class_names))
+        counts = images_of_each(split.labels, len(source.class_names))
         missing = [source.class_names[label] for label in np.flatnonzero(counts == 0)]
         if missing:
             notes.append(f"'{name}' has no images of {first_few(missing, 'class', 'classes')}")
@@ -82,7 +85,7 @@ def divided(source: Source, config: RunConfig) -> Source:
         limit, split = limits[name], splits[name]
         if limit is not None and limit < len(split):
             # A stream of its own for each split; carving has the first.
-            kept = subset(split.labels, split.digests(), limit, (config.seed, 1 + stream))
+            kept = limited(split.labels, split.digests(), limit, (config.seed, 1 + stream))
             splits[name] = split.select(kept)
     return dataclasses.replace(
         source,
@@ -101,7 +104,13 @@ def as_it_comes(source: Source) -> Source:
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
 
 
-def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool = True) -> Source:
+def open_as_it_is(
+    name: str,
+    data_dir: str | None = None,
+    *,
+    needs_train: bool = True,
+    how: LabelReading = AS_GIVEN,
+) -> Source:
     """Returns data with the splits they come with.
 
     A directory or file of that name comes first, then `digits`, then the TFDS datasets.
@@ -111,10 +120,24 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
         data_dir: As of the setting `data_dir`.
         needs_train: Whether there must be a split to train on, with at least two classes; data
             to evaluate a model on may have one class, and only a test split.
+        how: How labels are to be read; only manifests have several for an image.
 
     Raises:
         UsageError, DataError: As of `open_source`.
     """
+    source = _opened(name, data_dir, needs_train, how)
+    if how.asks_for_several and not source.has_several_labels:
+        setting = "label_columns" if how.columns else "labels"
+        raise UsageError(
+            f"Setting '{setting}' asks for several labels for each image, but '{source.name}' has "
+            "one class for each. Several labels are read from manifests, .csv or .jsonl; leave "
+            "the setting out."
+        )
+    return source
+
+
+def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReading) -> Source:
+    """Returns data with the splits they come with; see `open_as_it_is`."""
     if not name:
         raise UsageError(
             "Missing setting 'data'. It takes a directory of images, a manifest, the name of a "
@@ -129,7 +152,8 @@ def open_as_it_is(name: str, data_dir: str | None = None, *, needs_train: bool =
             source = _open_directory(name, path, slices, needs_train)
             hidden = (_HIDDEN,) if name == BUNDLED_DATA else ()
             return dataclasses.replace(source, notes=(*hidden, *source.notes))
-        return _open_file(name, path, slices, data_dir, needs_train)
+        _refuse_slices(name, slices)
+        return _open_file(name, path, data_dir, needs_train, how)
     if name.startswith(huggingface.PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)
     if name == BUNDLED_DATA:
@@ -167,14 +191,9 @@ def _open_directory(
 
 
 def _open_file(
-    name: str,
-    path: pathlib.Path,
-    slices: Mapping[str, str],
-    data_dir: str | None,
-    needs_train: bool,
+    name: str, path: pathlib.Path, data_dir: str | None, needs_train: bool, how: LabelReading
 ) -> Source:
     """Returns what a file lists or holds, by its name."""
-    _refuse_slices(name, slices)
     if not path.is_file():
         raise UsageError(f"'{name}' is neither a file nor a directory.")
     if path.suffix.lower() in manifest.SUFFIXES:
@@ -182,6 +201,7 @@ def _open_file(
             path,
             lambda origin: open_as_it_is(origin, data_dir, needs_train=needs_train),
             needs_train=needs_train,
+            how=how,
         )
     if tfrecords.is_tfrecord_name(path.name):
         return tfrecords.open_tfrecords(path, needs_train=needs_train)

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.schema import LABEL_SEPARATOR, RunConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import Unreadable
+from tfxfer.data.labels.targets import names_of
 from tfxfer.data.seen import Seen
 from tfxfer.data.source import Source
 from tfxfer.data.sources.manifests.writing import write_manifest
@@ -40,7 +41,8 @@ def record_data(
         table.writerow(["path", "label", "split", "reason"])
         for one in skipped:
             path = one.example if source.origin else os.path.abspath(one.example)
-            table.writerow([path, source.class_names[one.label], one.split, one.reason])
+            names = names_of(one.label, source.class_names)
+            table.writerow([path, LABEL_SEPARATOR.join(names), one.split, one.reason])
 
 
 def record_seen(

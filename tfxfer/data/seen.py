@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, distinct, found_in
+from tfxfer.data.labels.targets import are_several
 from tfxfer.data.opening import as_it_comes, divided
 from tfxfer.data.source import Source, Split
 from tfxfer.data.split_names import SPLITS
@@ -30,8 +31,8 @@ _CARVING = ("seed", "validation_fraction", "test_fraction")
 
 _LIMITS = ("train_examples", "validation_examples", "test_examples")
 
-# Bytes kept of each digest in an export, which may hold millions. The probability that one of a
-# million new images collides with one of a million others is 5e-8.
+# Bytes kept of each digest in an export: one of a million new images collides with one of a million
+# others with a probability of 5e-8.
 EXPORTED_BYTES = 8
 
 # Why an image that the model has seen in one split is left out of another.
@@ -124,6 +125,11 @@ class BoundSource(Source):
     absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def has_several_labels(self) -> bool:
+        """Whether an image may have several labels or none, and not one class."""
+        return any(are_several(split.labels) for split in self.everything.values())
+
+    @property
     def evaluation_split(self) -> str:
         """The split to evaluate on: test, else validation, else "all"."""
         return next((name for name in ("test", "validation") if name in self.splits), "all")
@@ -144,9 +150,7 @@ class BoundSource(Source):
 
     def notes_on(self, split: str) -> tuple[str, ...]:
         """Returns the notes that qualify a score on a split, or on "all"."""
-        if split != "all":
-            return self.notes
-        if self.num_trained_on == 0:
+        if split != "all" or self.num_trained_on == 0:
             return self.notes
         if self.num_trained_on is None:
             told = "it is not known whether the model was trained on some of these images"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.contents import NearCopyGroups
+from tfxfer.data.labels.targets import Labels, are_several, as_bytes
 from tfxfer.errors import UsageError
 
 
@@ -23,7 +24,7 @@ class Split:
     (height, width, 3).
     """
 
-    labels: npt.NDArray[np.int64]  # (num_examples,)
+    labels: Labels  # one class for each example, or several labels; see `labels.targets`
     open_images: Callable[[], tf.data.Dataset]  # num_examples images, in the order of the labels
     describe: Callable[[int], str]  # an example's id for messages: a path, "cifar10 train #123"
     # A digest of what each image is made of, uint8 of shape (num_examples, 16): it changes when the
@@ -96,7 +97,7 @@ class Source:
     """Labeled images in splits, with their class names."""
 
     name: str  # of the dataset or folder; safe as a file name
-    class_names: tuple[str, ...]  # the label is the index
+    class_names: tuple[str, ...]  # of the classes or the labels, in the order of their indices
     splits: Mapping[str, Split]  # "train", "validation" and, where there are such data, "test"
     image_height_width: tuple[int, int]  # the median of a sample of training images
     mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
@@ -126,6 +127,11 @@ class Source:
                 )
         self._check_distinct()
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether an image may have several labels or none, and not one class."""
+        return any(are_several(split.labels) for split in self.splits.values())
+
     def _check_distinct(self) -> None:
         """Raises a UsageError where two classes have one name."""
         spelled: dict[str, str] = {}
@@ -148,14 +154,13 @@ class Source:
         digest = hashlib.sha256("\n".join(map(canonical, self.class_names)).encode())
         for name, split in self.splits.items():
             digest.update(f"\n{name} {len(split)}\n".encode())
-            labels = split.labels.astype(">u4").view(np.uint8).reshape(-1, 4)
-            rows = np.concatenate([split.digests(), labels], axis=1)
+            rows = np.concatenate([split.digests(), as_bytes(split.labels)], axis=1)
             digest.update(b"".join(sorted(row.tobytes() for row in rows)))
         return digest.hexdigest()
 
 
 def in_any_order(
-    labels: npt.NDArray[np.int64],
+    labels: Labels,
     read_image: Callable[[tf.Tensor], tf.Tensor],
     describe: Callable[[int], str],
     digests: Callable[[], npt.NDArray[np.uint8]],

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.config.schema import RunConfig
-from tfxfer.data.carving import carve
 from tfxfer.data.contents import NearCopyGroups, found_in
+from tfxfer.data.labels.stratification import divided
+from tfxfer.data.labels.targets import are_several, occurring
 from tfxfer.data.source import Split
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
@@ -33,7 +34,7 @@ def with_validation(
             f"are {' and '.join(f'{fraction:g}' for fraction in fractions.values())}; their sum "
             "must be below 1."
         )
-    parts = carve(train.labels, train.digests(), fractions, (config.seed, 0), train.groups)
+    parts = divided(train.labels, train.digests(), fractions, (config.seed, 0), train.groups)
     if not len(parts["validation"]):
         raise UsageError(
             "Cannot hold out images for validation: no class has more than one image, or more than "
@@ -42,7 +43,7 @@ def with_validation(
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
         f"no {name} split found: held out {len(carved[name]):,} of the {len(train):,} training "
-        "images, stratified by class"
+        f"images, stratified by {'label' if are_several(train.labels) else 'class'}"
         for name in fractions
     ]
     merged = {**splits, **carved}
@@ -68,7 +69,7 @@ def disjoint(
                 )
                 notes.append(f"left out of '{name}': {count} also in '{other}'")
                 split = split.select(np.flatnonzero(~twice))
-        for label in set(kept[name].labels) - set(split.labels):
+        for label in occurring(kept[name].labels) - occurring(split.labels):
             if name == "train":
                 raise DataError(
                     f"Every image of class '{class_names[label]}' in 'train' is also in another "
@@ -107,7 +108,7 @@ def near_copies_together(
                 left &= ~twice
         if not left.all():
             split = split.select(np.flatnonzero(left))
-            lost = set(splits[name].labels) - set(split.labels)
+            lost = occurring(splits[name].labels) - occurring(split.labels)
             if not len(split) or (name == "train" and lost):
                 what = f"of class '{class_names[min(lost)]}' " if lost else ""
                 raise DataError(

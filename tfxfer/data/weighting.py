@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config.schema import ClassWeights
+from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.source import Source, Split
 from tfxfer.errors import DataError
 
@@ -29,8 +30,30 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return of_classes[which].astype(np.float32)
 
 
+def class_weights_of(labels: Labels) -> npt.NDArray[np.float32]:
+    """Returns balanced weights in the shape of the labels; see `balanced_weights`.
+
+    Of several labels, each has weights of its own: the examples with the label have together the
+    same weight as those without it. Where a label is unknown the weight is 1, and without effect.
+
+    Args:
+        labels: Of either kind; see `labels.targets`.
+
+    Examples:
+        >>> class_weights_of(np.array([[0], [0], [0], [1], [np.nan]], np.float32)).round(2).T
+        array([[0.67, 0.67, 0.67, 2.  , 1.  ]], dtype=float32)
+    """
+    if not are_several(labels):
+        return balanced_weights(labels)
+    weights = np.ones(labels.shape, np.float32)
+    for place, column in enumerate(labels.T):
+        known = ~np.isnan(column)
+        weights[known, place] = balanced_weights(column[known])
+    return weights
+
+
 def evaluation_weights(
-    labels: npt.NDArray[np.int64], class_weights: ClassWeights
+    labels: Labels, class_weights: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
     """Returns the sample weights of validation during training; None weights all equally.
 
@@ -39,8 +62,11 @@ def evaluation_weights(
     choose would undo the weighting.
 
     Args:
-        labels: Class indices, shape (num_examples,).
+        labels: Of either kind; see `labels.targets`.
         class_weights: The setting.
+
+    Returns:
+        In the shape of the labels.
 
     Examples:
         >>> evaluation_weights(np.array([0, 0, 0, 1]), "balanced").round(2)
@@ -48,7 +74,7 @@ def evaluation_weights(
         >>> evaluation_weights(np.array([0, 0, 0, 1]), "none") is None
         True
     """
-    return balanced_weights(labels) if class_weights == "balanced" else None
+    return class_weights_of(labels) if class_weights == "balanced" else None
 
 
 def without_weightless(source: Source) -> Source:
@@ -74,7 +100,7 @@ def without_weightless(source: Source) -> Source:
 
 
 def training_weights(train: Split, class_weights: ClassWeights) -> npt.NDArray[np.float32] | None:
-    """Returns sample weights with mean 1, (num_examples,); None if all are equal.
+    """Returns sample weights with mean 1, in the shape of the labels; None if all are equal.
 
     A sample weight is the product of the example's weight in the data and its class weight.
 
@@ -82,9 +108,11 @@ def training_weights(train: Split, class_weights: ClassWeights) -> npt.NDArray[n
         train: With the example weights of the data.
         class_weights: The setting.
     """
-    product = np.ones(len(train)) if train.weights is None else train.weights.astype(np.float64)
+    own = np.ones(len(train)) if train.weights is None else train.weights.astype(np.float64)
+    # One weight for each example, or for each of its labels.
+    product = np.broadcast_to(own.reshape(-1, *[1] * (train.labels.ndim - 1)), train.labels.shape)
     if class_weights == "balanced":
-        product *= balanced_weights(train.labels)
+        product = product * class_weights_of(train.labels)
     if np.all(product == product[:1]):
         return None
     weights: npt.NDArray[np.float32] = (product / product.mean()).astype(np.float32)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import scipy.optimize
 
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.metrics import SMALLEST_PROBABILITY, Counts, example_losses
-from tfxfer.models.losses import row_blocks
-from tfxfer.models.objectives import accuracy, is_right, softmax
+from tfxfer.evaluation.metrics import Counts
+from tfxfer.models.losses.cross_entropy import row_blocks
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
 
 # Number of confidence bins (Guo et al. 2017, arXiv:1706.04599).
@@ -53,14 +53,21 @@ class Calibration:
 
 
 def calibration(
-    probabilities: npt.ArrayLike, y_true: npt.ArrayLike, num_bins: int = CALIBRATION_BINS
+    probabilities: npt.ArrayLike,
+    y_true: npt.ArrayLike,
+    num_bins: int = CALIBRATION_BINS,
+    objective: Objective = SOFTMAX,
 ) -> Calibration:
     """Compares confidence with accuracy, in bins of confidence.
 
+    Of several labels, the confidence is the probability of a label, and the accuracy is the share
+    of the examples that have it, over all labels together.
+
     Args:
         probabilities: Shape (num_examples, num_classes).
-        y_true: Class indices, shape (num_examples,).
+        y_true: Class indices, shape (num_examples,), or several labels for each example.
         num_bins: Number of bins of equal width.
+        objective: What the probabilities are of.
 
     Examples:
         A classifier with a confidence of 0.75 and an accuracy of 0.5:
@@ -71,8 +78,7 @@ def calibration(
         >>> found.error
         0.25
     """
-    confidence = np.asarray(probabilities).max(axis=1).astype(np.float64)
-    is_correct = is_right(probabilities, y_true)
+    confidence, is_correct = objective.confidences(probabilities, y_true)
     count, *sums = _binned(confidence, is_correct, num_bins)
     filled = count > 0
     confidences, accuracies = (total[filled] / count[filled] for total in sums)
@@ -97,7 +103,7 @@ def calibration_error(
         0.25
     """
     _, confidences, accuracies = _binned(confidence, is_correct, num_bins)
-    return float(np.abs(accuracies - confidences).sum() / len(confidence))
+    return float(np.abs(accuracies - confidences).sum() / max(1, len(confidence)))
 
 
 def _binned(
@@ -112,7 +118,9 @@ def _binned(
     )
 
 
-def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
+def fit_temperature(
+    probabilities: npt.ArrayLike, y_true: npt.ArrayLike, objective: Objective = SOFTMAX
+) -> float:
     """Returns the temperature with the lowest cross-entropy, in [0.25, 50].
 
     The result is 1 if every prediction is correct: the loss would then fall without end toward
@@ -121,7 +129,9 @@ def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> floa
     Args:
         probabilities: At temperature 1, shape (num_examples, num_classes), of examples that were
             not trained on.
-        y_true: Class indices, shape (num_examples,).
+        y_true: Class indices, shape (num_examples,), or several labels for each example; one
+            temperature then serves all labels.
+        objective: What the probabilities are of.
 
     Examples:
         A confidence of 0.9 with an accuracy of 0.75 is overconfident. At temperature 2 it is 0.75:
@@ -130,13 +140,15 @@ def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> floa
         2.0
     """
     rows, classes = np.asarray(probabilities), np.asarray(y_true)
-    if accuracy(rows, classes) == 1:
+    if np.all(objective.hits(rows, classes) == 1):
         return 1.0
 
     def loss(log_temperature: float) -> float:
         temperature = float(np.exp(log_temperature))
         losses = [
-            example_losses(apply_temperature(rows[block], temperature), classes[block])
+            objective.probability_losses(
+                apply_temperature(rows[block], temperature, objective), classes[block]
+            )
             for block in row_blocks(rows)
         ]
         return float(np.mean(np.concatenate(losses)))
@@ -150,15 +162,18 @@ def fit_temperature(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> floa
     return round(float(np.exp(found.x)), 4)
 
 
-def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float32]:
+def apply_temperature(
+    probabilities: npt.ArrayLike, temperature: float, objective: Objective = SOFTMAX
+) -> npt.NDArray[np.float32]:
     """Returns probabilities whose logits are divided by a temperature.
 
     Args:
-        probabilities: At temperature 1, shape (num_examples, num_classes); rows sum to 1.
+        probabilities: At temperature 1, shape (num_examples, num_classes).
         temperature: Positive. Above 1 lowers the confidence, below 1 raises it.
+        objective: What the probabilities are of.
 
     Returns:
-        Shape (num_examples, num_classes); rows sum to 1. The most probable class is unchanged.
+        Shape (num_examples, num_classes). The order of the probabilities is unchanged.
 
     Examples:
         >>> apply_temperature([[0.9, 0.1]], temperature=2.0).round(2)
@@ -167,13 +182,14 @@ def apply_temperature(probabilities: npt.ArrayLike, temperature: float) -> npt.N
     rows = np.asarray(probabilities)
     found = np.empty(rows.shape, np.float32)
     for block in row_blocks(rows):
-        logits = np.log(np.maximum(rows[block].astype(np.float64), SMALLEST_PROBABILITY))
-        found[block] = softmax(logits / temperature)
+        found[block] = objective.activate(objective.logits_of(rows[block]) / temperature)
     return found
 
 
 def calibrate(
-    probabilities: Mapping[str, npt.NDArray[Any]], y_true: Mapping[str, npt.NDArray[np.int64]]
+    probabilities: Mapping[str, npt.NDArray[Any]],
+    y_true: Mapping[str, npt.NDArray[Any]],
+    objective: Objective = SOFTMAX,
 ) -> CalibrationRecord:
     """Fits a temperature on validation, and returns it with the calibration errors of each split.
 
@@ -182,7 +198,8 @@ def calibrate(
     Args:
         probabilities: By split, at temperature 1, shape (num_examples, num_classes) each. Needs
             "validation".
-        y_true: Class indices by split, shape (num_examples,) each.
+        y_true: Labels by split, class indices or several for each example.
+        objective: What the probabilities are of.
 
     Examples:
         >>> import numpy as np
@@ -193,13 +210,17 @@ def calibrate(
         >>> round(found.errors["validation"].error_at_temperature, 2)
         0.0
     """
-    temperature = fit_temperature(probabilities["validation"], y_true["validation"])
+    temperature = fit_temperature(probabilities["validation"], y_true["validation"], objective)
+
+    def error(found: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+        return calibration(found, labels, objective=objective).error
+
     errors = {
         name: CalibrationErrors(
-            error=calibration(found, y_true[name]).error,
-            error_at_temperature=calibration(
-                apply_temperature(found, temperature), y_true[name]
-            ).error,
+            error=error(found, y_true[name]),
+            error_at_temperature=error(
+                apply_temperature(found, temperature, objective), y_true[name]
+            ),
         )
         for name, found in probabilities.items()
     }

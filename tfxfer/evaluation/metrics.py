@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.models.losses import row_blocks
+from tfxfer.models.losses.cross_entropy import example_losses, row_blocks
 from tfxfer.models.objectives import accuracy, is_right
-from tfxfer.runs.metrics_record import Summary
+from tfxfer.runs.scores.summary import Summary
 
 Counts = npt.NDArray[np.int64]
-
-# Lower bound of a probability, so that the loss of one example is finite: the smallest normal
-# float32, as probabilities come from a float32 softmax.
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 
 # Number of bootstrap samples. The interval is the middle 95% of their values.
 BOOTSTRAP_SAMPLES = 1000
@@ -210,23 +206,6 @@ def cross_entropy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
     return float(np.mean(example_losses(probabilities, y_true)))
 
 
-def example_losses(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Returns the cross-entropy of each example in nats, shape (num_examples,).
-
-    Args:
-        probabilities: Shape (num_examples, num_classes); rows sum to 1.
-        y_true: Class indices, shape (num_examples,).
-
-    Examples:
-        >>> example_losses([[0.5, 0.5], [0.2, 0.8]], [0, 1]).round(4)
-        array([0.6931, 0.2231])
-    """
-    rows = np.asarray(probabilities)
-    chosen = np.take_along_axis(rows, np.asarray(y_true)[:, None], axis=1)[:, 0].astype(np.float64)
-    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, SMALLEST_PROBABILITY))
-    return losses
-
-
 def summarize(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> Summary:
     """Returns the accuracy, balanced accuracy, loss and number of examples of a split.
 
@@ -261,12 +240,23 @@ def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
     for name in ("test", "validation"):
         if name in splits:
             found = splits[name]
+            if found.mean_average_precision is not None:
+                lines.append(_of_labels(name, found))
+                continue
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
                 line += f", balanced accuracy {found.balanced_accuracy:.4f}"
             correct = describe_correct(found.accuracy, found.num_examples or 0)
             lines.append(f"{line} ({correct})")
     return lines
+
+
+def _of_labels(split: str, found: Summary) -> str:
+    """Returns the line with the scores of several labels on a split."""
+    return (
+        f"{split} mean average precision {found.mean_average_precision:.4f}, macro F1 "
+        f"{found.macro_f1:.4f}, micro F1 {found.micro_f1:.4f} ({found.num_examples:,} images)"
+    )
 
 
 def describe_correct(accuracy: float, num_examples: int) -> str:

@@ -12,6 +12,8 @@ from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores
+from tfxfer.models.losses.cross_entropy import example_losses
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.tables import padded, text_width
 
 # k of the top-k accuracy, which is given if there are more than k classes.
@@ -80,6 +82,10 @@ class EvaluationResult:
         Keys are the names of the attributes, and "macro_f1" and "calibration_error".
         """
         return _intervals(self.probabilities, self.labels)
+
+    def summary(self) -> Summary:
+        """Returns the metrics as the facts on an export hold them."""
+        return Summary(self.accuracy, self.balanced_accuracy, self.loss, self.num_examples)
 
     def as_json(self) -> dict[str, Any]:
         """Returns everything except the probabilities, ready for JSON.
@@ -210,7 +216,7 @@ def _intervals(
     They do not depend on the order of the images, which a fit and a later evaluation may differ in.
     """
     num_classes = probabilities.shape[1]
-    losses = metrics.example_losses(probabilities, y_true)
+    losses = example_losses(probabilities, y_true)
     order = np.lexsort((losses, probabilities.argmax(axis=1), y_true))
     probabilities, y_true, losses = probabilities[order], y_true[order], losses[order]
     y_pred, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)

@@ -1,5 +1,7 @@
 """Evaluates a classifier on a split."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,15 +13,19 @@ from tfxfer.data.source import Split
 from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import ClassScores
+from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.evaluation.result import TOP_K, EvaluationResult
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.objectives import accuracy
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.progress import Progress
+
+AnyResult = EvaluationResult | MultiLabelResult
 
 
 def score(
     trained: TrainedClassifier, source: BoundSource, split: str, batch_size: int = 64
-) -> EvaluationResult:
+) -> AnyResult:
     """Evaluates a loaded classifier on a split of an opened source.
 
     Args:
@@ -36,9 +42,8 @@ def score(
     predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
-    return evaluate_predictions(
-        source.name, split, trained.class_names, probabilities, labels, notes
-    )
+    names, thresholds = trained.class_names, trained.thresholds
+    return evaluate_predictions(source.name, split, names, probabilities, labels, notes, thresholds)
 
 
 def why_not_evaluable(source: BoundSource) -> str:
@@ -52,19 +57,23 @@ def evaluate_predictions(
     split: str,
     class_names: tuple[str, ...],
     probabilities: npt.NDArray[np.float32],
-    y_true: npt.NDArray[np.int64],
+    y_true: npt.NDArray[Any],
     notes: tuple[str, ...] = (),
-) -> EvaluationResult:
+    thresholds: npt.NDArray[np.float64] | None = None,
+) -> AnyResult:
     """Computes all metrics of predictions on a split.
 
     Args:
         data: Name of the dataset.
         split: Name of the split.
         class_names: In the order of the columns of `probabilities`.
-        probabilities: Shape (num_examples, num_classes); rows sum to 1.
-        y_true: Class indices, shape (num_examples,).
+        probabilities: Shape (num_examples, num_classes).
+        y_true: Class indices, shape (num_examples,), or several labels for each example.
         notes: Remarks on the images, shown with the metrics.
+        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
     """
+    if thresholds is not None:
+        return MultiLabelResult(data, split, class_names, thresholds, probabilities, y_true, notes)
     num_classes = len(class_names)
     pairs = Confusion.from_predictions(y_true, probabilities.argmax(axis=1), num_classes)
     in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
@@ -85,6 +94,25 @@ def evaluate_predictions(
         labels=y_true,
         notes=notes,
     )
+
+
+def summarize_predictions(
+    class_names: tuple[str, ...],
+    probabilities: npt.NDArray[np.float32],
+    y_true: npt.NDArray[Any],
+    thresholds: npt.NDArray[np.float64] | None = None,
+) -> Summary:
+    """Computes the metrics of predictions on a split that `metrics.json` has.
+
+    Args:
+        class_names: In the order of the columns of `probabilities`.
+        probabilities: Shape (num_examples, num_classes).
+        y_true: Class indices, shape (num_examples,), or several labels for each example.
+        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
+    """
+    if thresholds is None:
+        return metrics.summarize(probabilities, y_true)
+    return MultiLabelResult("", "", class_names, thresholds, probabilities, y_true).summary()
 
 
 def _predict_split(

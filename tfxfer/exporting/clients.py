@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tfxfer.system.names import in_shell, in_url
-from tfxfer.system.run_layout import EXTRA_FOLDER
+from tfxfer.system.run_layout import EXTRA_FOLDER, FACTS_FILE
 
 # The batches that a server with `allowed_batch_sizes: 1, 2, 4, ... 32` runs; see docs/serving.md.
 WARMUP_BATCH_SIZES = (1, 2, 4, 8, 16, 32)
@@ -93,7 +93,7 @@ Classify a bundled validation image, and a file of your own:
 
 Classify from Python over gRPC (pip install tensorflow-serving-api):
 
-{grpc_snippet(name)}"""
+{grpc_snippet(name, _label_output(version))}"""
 
 
 def curl_with_file(path: str, name: str) -> str:
@@ -120,8 +120,22 @@ def _url(name: str) -> str:
     return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
 
 
-def grpc_snippet(name: str) -> str:
-    """Returns a Python program that sends an image file to a model server."""
+def _label_output(version: pathlib.Path) -> str:
+    """Returns the output of an export that names the class of an image, or its labels."""
+    try:
+        facts = json.loads((version / "assets" / FACTS_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return "label"
+    return "labels" if "thresholds" in facts else "label"
+
+
+def grpc_snippet(name: str, label_output: str = "label") -> str:
+    """Returns a Python program that sends an image file to a model server.
+
+    Args:
+        name: Of the model on the server.
+        label_output: The output that is printed beside the probabilities.
+    """
     return f"""\
 import grpc
 import tensorflow as tf
@@ -133,6 +147,6 @@ images = [open("IMAGE", "rb").read()]
 request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(images))
 channel = grpc.insecure_channel("localhost:8500")
 server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-answer = server.Predict(request, timeout=10)
-print(tf.make_ndarray(answer.outputs["label"]), tf.make_ndarray(answer.outputs["probabilities"]))
+outputs = server.Predict(request, timeout=10).outputs
+print(tf.make_ndarray(outputs["{label_output}"]), tf.make_ndarray(outputs["probabilities"]))
 """

@@ -4,7 +4,7 @@ import pathlib
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,14 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
 from tfxfer.errors import ExportError, UsageError
+from tfxfer.evaluation.scoring import summarize_predictions
 from tfxfer.exporting.formats import Predict
 from tfxfer.exporting.litert import Quantization, read_litert, write_litert
 from tfxfer.exporting.onnx import read_onnx, write_onnx
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import is_keras_archive, read_model
-from tfxfer.models.objectives import accuracy
-from tfxfer.runs.class_names import read_class_names, write_class_names
+from tfxfer.runs.class_names import read_class_names
 from tfxfer.system.files import check_output, replacing
 from tfxfer.system.run_layout import classes_file, seen_file
 
@@ -52,7 +52,7 @@ class Converted:
         num_images: Number of images compared.
         accuracy: Accuracy of the file, in [0, 1].
         model_accuracy: Accuracy of the model, in [0, 1].
-        agreement: Fraction of images with the same predicted class.
+        agreement: Fraction of images with the same predicted class, or of labels.
         difference: Largest absolute difference between two probabilities.
         num_bytes: Size of the file.
     """
@@ -159,15 +159,23 @@ def write_converted(
             path=path,
             split=source.evaluation_split,
             num_images=len(images),
-            accuracy=accuracy(found, labels),
-            model_accuracy=accuracy(expected, labels),
-            agreement=float(np.mean(found.argmax(axis=1) == expected.argmax(axis=1))),
+            accuracy=_accuracy(trained, found, labels),
+            model_accuracy=_accuracy(trained, expected, labels),
+            agreement=float(np.mean(trained.decisions(found) == trained.decisions(expected))),
             difference=float(np.max(np.abs(found - expected))),
             num_bytes=temporary.stat().st_size,
         )
         _check(converted, target.quantization)
     _write_beside(trained, target, path)
     return converted
+
+
+def _accuracy(
+    trained: TrainedClassifier, probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> float:
+    """Returns the share of right predictions, of all known labels where images have several."""
+    names, thresholds = trained.class_names, trained.thresholds
+    return summarize_predictions(names, probabilities, labels, thresholds).accuracy
 
 
 def _write(
@@ -188,7 +196,7 @@ def _write(
 def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path) -> None:
     """Writes what goes with the file: the class names, and what the model has seen."""
     if classes_file(path) != classes_file(trained.path):
-        write_class_names(classes_file(path), trained.class_names)
+        trained.write_names(path)
     if target.kind == "keras" and trained.seen is not None:
         trained.seen.write(seen_file(path))
 

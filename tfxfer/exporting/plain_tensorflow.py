@@ -10,6 +10,13 @@ import sys
 from typing import Any
 
 
+def decoded(value: Any) -> Any:
+    """Returns a value, or nested lists of values, with bytes as text."""
+    if isinstance(value, list):
+        return [decoded(one) for one in value]
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def main() -> None:
     """Answers one request."""
     # What is not on the machine that serves must not be needed.
@@ -27,11 +34,12 @@ def main() -> None:
     )
 
     def plain(answer: dict[str, Any]) -> dict[str, Any]:
-        rows = {name: value.numpy().tolist() for name, value in answer.items()}
-        names = [row.decode() for row in rows.get("label", ())]
-        return {name: value for name, value in rows.items() if name != "top_k_labels"} | (
-            {"label": names} if names else {}
-        )
+        # tf.constant of text is bytes, which JSON does not have.
+        return {
+            name: decoded(value.numpy().tolist())
+            for name, value in answer.items()
+            if name != "top_k_labels"
+        }
 
     answers = {
         "together": plain(serve(image_bytes=tf.constant(images))),

@@ -19,15 +19,15 @@ from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.clients import write_requests
-from tfxfer.exporting.signatures import CONTRACT, write_saved_model
-from tfxfer.exporting.verification import Gate
+from tfxfer.exporting.signatures import contract, write_saved_model
+from tfxfer.exporting.verification import Gate, NamedLabels
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
-from tfxfer.runs.class_names import write_class_names
-from tfxfer.runs.metrics_record import FitMetrics, Summary, evaluation_split
+from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.versions import new_version, publish_version
-from tfxfer.system.run_layout import classes_file, exported_seen_file
+from tfxfer.system.run_layout import exported_seen_file
 from tfxfer.version import __version__
 
 # Images on which an export is compared with the model before it is published.
@@ -81,7 +81,10 @@ def export_saved_model(
         write_requests(temporary, directory.name, encoded_images)
         if trained.seen is not None and trained.seen.digests:
             trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
-        gate.check(temporary, trained.model, encoded_images)
+        labels = None
+        if trained.thresholds is not None:
+            labels = NamedLabels(trained.class_names, trained.thresholds)
+        gate.check(temporary, trained.model, encoded_images, labels)
         return publish_version(temporary, directory)
 
 
@@ -138,12 +141,15 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
     scores = ("data", "calibration", "validation", "test", "all")
     told = metrics.as_json()
     facts |= {key: told[key] for key in scores if key in told}
+    if trained.thresholds is not None:
+        pairs = zip(trained.class_names, trained.thresholds.tolist(), strict=True)
+        facts["thresholds"] = dict(pairs)
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.input_size,
         "image": "central square crop with EXIF orientation applied, resized with antialiasing; "
         "RGB; normalized inside the model",
-        "signatures": CONTRACT,
+        "signatures": contract(trained.thresholds is not None),
     }
 
 
@@ -200,7 +206,7 @@ def _write_in_tensorflow(
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.keras")
         trained.model.save(path)
-        write_class_names(classes_file(path), trained.class_names)
+        trained.write_names(path)
         done = subprocess.run(
             [sys.executable, "-c", code, str(path), str(directory), json.dumps(facts)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},

@@ -5,7 +5,7 @@ import json
 import logging
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,26 +18,44 @@ from tfxfer.models.heads import with_features
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
 
+# From probabilities, (batch, num_classes), to what is said of them, by the names of outputs.
+Naming = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+
 # How many of the most probable classes an answer names.
 TOP_CLASSES = 5
 
-# What each signature takes and gives, as `FACTS_FILE` says it.
-CONTRACT = {
-    "serving_default": {
-        "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
-        f"{MAX_PIXELS // 10**6} megapixels each",
-        "gives": f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
-        "top_k_probabilities, top_k_class_ids, top_k_labels",
-    },
-    "pixels": {
-        "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
-        "gives": "same as serving_default",
-    },
-    "features": {
-        "image_bytes": "same as serving_default",
-        "gives": "features (batch, num_features): pooled features, the input of the head",
-    },
-}
+_GIVES_A_CLASS = (
+    f"probabilities, class_id, label, and of the {TOP_CLASSES} most probable classes "
+    "top_k_probabilities, top_k_class_ids, top_k_labels"
+)
+
+_GIVES_LABELS = (
+    "probabilities (batch, num_labels), chosen (batch, num_labels): whether each is at least the "
+    "threshold of its label, and labels (batch, num_labels): the name where it is, else empty"
+)
+
+
+def contract(has_several_labels: bool) -> dict[str, dict[str, str]]:
+    """Returns what each signature takes and gives, as `FACTS_FILE` says it.
+
+    Args:
+        has_several_labels: Whether an image may have several labels, or has one class.
+    """
+    return {
+        "serving_default": {
+            "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
+            f"{MAX_PIXELS // 10**6} megapixels each",
+            "gives": _GIVES_LABELS if has_several_labels else _GIVES_A_CLASS,
+        },
+        "pixels": {
+            "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
+            "gives": "same as serving_default",
+        },
+        "features": {
+            "image_bytes": "same as serving_default",
+            "gives": "features (batch, num_features): pooled features, the input of the head",
+        },
+    }
 
 
 def write_saved_model(
@@ -52,7 +70,9 @@ def write_saved_model(
     `pixels` takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
     `probabilities`, (batch, num_classes), `class_id` and `label`, (batch,), and of the k most
     probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
-    (batch, k); k is 5, or the number of classes where there are fewer. `features` takes
+    (batch, k); k is 5, or the number of classes where there are fewer. Where an image may have
+    several labels they give `probabilities`, `chosen`, whether each is at least its threshold, and
+    `labels`, the names of those, all of shape (batch, num_labels). `features` takes
     `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
     has no such signature.
 
@@ -62,10 +82,11 @@ def write_saved_model(
     Args:
         model: Images in [0, 255] to probabilities, float32.
         class_names: In the order of the model's outputs.
-        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
+        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it; where an
+            image may have several labels, `thresholds` has one for each.
         directory: An empty directory.
     """
-    functions = _Functions(model, class_names)
+    functions = _Functions(model, _naming(class_names, facts.get("thresholds")))
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
@@ -101,10 +122,10 @@ def _no_progress_in_notebooks() -> Iterator[None]:
 class _Functions:
     """What the signatures compute, before they are traced."""
 
-    def __init__(self, model: keras.Model, class_names: tuple[str, ...]) -> None:
+    def __init__(self, model: keras.Model, naming: Naming) -> None:
         self._size = model.input_shape[1]
         self._square = tf.TensorSpec((self._size, self._size, 3), tf.uint8)
-        self._answer = _answer(model, class_names, self._size)
+        self._answer = _answer(model, naming, self._size)
         # Traced once, as it is large, and saved once for both signatures.
         self._decoded = tf.function(self._decode_all, [tf.TensorSpec((None,), tf.string)])
 
@@ -144,26 +165,42 @@ class _Functions:
         return {name: value[:count] for name, value in found.items()}
 
 
-def _answer(model: keras.Model, class_names: tuple[str, ...], size: int) -> Any:
+def _naming(class_names: tuple[str, ...], thresholds: Mapping[str, float] | None) -> Naming:
+    """Returns the function from probabilities to what is said of them."""
+    names = tf.constant(class_names)
+
+    def of_class(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        top, ids = tf.math.top_k(probabilities, min(TOP_CLASSES, len(class_names)))
+        class_id = tf.argmax(probabilities, axis=1)
+        return {
+            "class_id": class_id,
+            "label": tf.gather(names, class_id),
+            "top_k_probabilities": top,
+            "top_k_class_ids": tf.cast(ids, tf.int64),
+            "top_k_labels": tf.gather(names, ids),
+        }
+
+    if thresholds is None:
+        return of_class
+    least = tf.constant([thresholds[name] for name in class_names], tf.float32)
+
+    def of_labels(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        chosen = probabilities >= least
+        return {"chosen": chosen, "labels": tf.where(chosen, names, "")}
+
+    return of_labels
+
+
+def _answer(model: keras.Model, naming: Naming, size: int) -> Any:
     """Returns a concrete function of images of one size, uint8, to all that is known of them.
 
     One function, so that the network is traced, saved and loaded once for all signatures.
     """
-    labels = tf.constant(class_names)
     whole = with_features(model)
 
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         found = whole(tf.cast(images, tf.float32), training=False)
-        top, ids = tf.math.top_k(found["probabilities"], min(TOP_CLASSES, len(class_names)))
-        class_id = tf.argmax(found["probabilities"], axis=1)
-        return {
-            **found,
-            "class_id": class_id,
-            "label": tf.gather(labels, class_id),
-            "top_k_probabilities": top,
-            "top_k_class_ids": tf.cast(ids, tf.int64),
-            "top_k_labels": tf.gather(labels, ids),
-        }
+        return {**found, **naming(found["probabilities"])}
 
     images = tf.TensorSpec((None, size, size, 3), tf.uint8)
     return tf.function(answer).get_concrete_function(images)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import keras
@@ -27,6 +28,14 @@ TOLERANCE = 1e-5
 _FEATURE_TOLERANCE = 1e-4
 
 _HALF_PRECISION = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
+
+
+@dataclass(frozen=True)
+class NamedLabels:
+    """The labels of which an image may have several, (num_labels,) each."""
+
+    class_names: tuple[str, ...]
+    thresholds: np.ndarray
 
 
 class Gate:
@@ -56,7 +65,11 @@ class Gate:
         self._errors.close()
 
     def check(
-        self, directory: pathlib.Path, model: keras.Model, encoded_images: Sequence[bytes]
+        self,
+        directory: pathlib.Path,
+        model: keras.Model,
+        encoded_images: Sequence[bytes],
+        labels: NamedLabels | None = None,
     ) -> None:
         """Raises an ExportError unless the SavedModel predicts what the model predicts.
 
@@ -67,26 +80,23 @@ class Gate:
             directory: Of the SavedModel.
             model: Images in [0, 255] to probabilities.
             encoded_images: Real image files, at least one.
+            labels: What it names, where an image may have several labels; None for one class.
         """
         half = half_precision_nodes(directory)
         if half:
             raise _refused(f"{len(half)} of its nodes use half precision, such as '{half[0]}'")
         outputs = _expected(model, encoded_images)
-        expected = outputs["probabilities"]
-        sums = expected.sum(axis=1)
-        if not np.allclose(sums, 1, atol=1e-3):
-            raise _refused(
-                f"the outputs of the model are not probabilities; one sums to {sums[0]:g}"
-            )
+        expected = _Expected(outputs["probabilities"], labels)
+        expected.check()
         answers = self._ask(directory, encoded_images)
         if answers["together"] != answers["again"]:
             raise _refused("the same request gave two different results")
         singly = {
             name: [answer[name][0] for answer in answers["singly"]] for name in answers["together"]
         }
-        _compare("all images in one batch", answers["together"], expected)
-        _compare("one image at a time", singly, expected)
-        _compare("decoded pixels", answers["pixels"], expected[:1])
+        expected.compare("all images in one batch", answers["together"])
+        expected.compare("one image at a time", singly)
+        expected.compare("decoded pixels", answers["pixels"])
         if "features" in outputs:
             features = outputs["features"]
             difference = np.abs(np.array(answers["features"]["features"]) - features).max()
@@ -131,14 +141,62 @@ def _expected(model: keras.Model, encoded_images: Sequence[bytes]) -> dict[str, 
     return {name: np.asarray(value) for name, value in found.items()}
 
 
-def _compare(how: str, answer: dict[str, Any], expected: np.ndarray) -> None:
-    """Raises an ExportError unless an answer has the expected probabilities and their classes."""
-    difference = float(np.max(np.abs(np.array(answer["probabilities"]) - expected)))
-    if not difference <= TOLERANCE:
-        raise _refused(f"for {how}, probabilities differ by up to {difference:.2g}")
-    chosen = np.take_along_axis(expected, np.array(answer["class_id"])[:, None], axis=1)[:, 0]
-    if not np.all(chosen >= expected.max(axis=1) - TOLERANCE):
-        raise _refused(f"for {how}, the classes differ")
+@dataclass(frozen=True)
+class _Expected:
+    """What the answers of an export must be.
+
+    Attributes:
+        probabilities: Of the images, (num_images, num_classes).
+        labels: See `Gate.check`.
+    """
+
+    probabilities: np.ndarray
+    labels: NamedLabels | None
+
+    def check(self) -> None:
+        """Raises an ExportError unless these are probabilities."""
+        if self.labels is not None:
+            low, high = self.probabilities.min(), self.probabilities.max()
+            if not (low >= 0 and high <= 1):  # NaN is neither
+                raise _refused(
+                    f"the outputs of the model are not probabilities; they are in [{low:g}, "
+                    f"{high:g}]"
+                )
+            return
+        sums = self.probabilities.sum(axis=1)
+        if not np.allclose(sums, 1, atol=1e-3):
+            raise _refused(
+                f"the outputs of the model are not probabilities; one sums to {sums[0]:g}"
+            )
+
+    def compare(self, how: str, answer: dict[str, Any]) -> None:
+        """Raises an ExportError unless an answer has these probabilities and what follows of them.
+
+        Args:
+            how: How the images were given, for the message.
+            answer: To the first images, or to all.
+        """
+        found = np.array(answer["probabilities"])
+        expected = self.probabilities[: len(found)]
+        difference = float(np.max(np.abs(found - expected)))
+        if not difference <= TOLERANCE:
+            raise _refused(f"for {how}, probabilities differ by up to {difference:.2g}")
+        if self.labels is not None:
+            self._compare_labels(how, answer, expected, self.labels)
+            return
+        chosen = np.take_along_axis(expected, np.array(answer["class_id"])[:, None], axis=1)[:, 0]
+        if not np.all(chosen >= expected.max(axis=1) - TOLERANCE):
+            raise _refused(f"for {how}, the classes differ")
+
+    def _compare_labels(
+        self, how: str, answer: dict[str, Any], expected: np.ndarray, labels: NamedLabels
+    ) -> None:
+        chosen, names = np.array(answer["chosen"], bool), np.array(answer["labels"])
+        is_close = np.abs(expected - labels.thresholds) <= TOLERANCE
+        if not np.all((chosen == (expected >= labels.thresholds)) | is_close):
+            raise _refused(f"for {how}, the chosen labels differ")
+        if not np.array_equal(names, np.where(chosen, labels.class_names, "")):
+            raise _refused(f"for {how}, the names of the labels differ")
 
 
 def _refused(reason: str) -> ExportError:

@@ -1,5 +1,6 @@
 """A trained classifier: of a run, of a `.keras` file, or of an export."""
 
+import dataclasses
 import functools
 import itertools
 import os
@@ -17,18 +18,24 @@ from tfxfer.config.paths import listed_path
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.decoding import decode_and_resize, resize
 from tfxfer.data.image.failures import readable_reason
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
 from tfxfer.data.source import Source, Split, listed, places_of
+from tfxfer.data.sources.manifests.manifest import SUFFIXES
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
 from tfxfer.models.heads import with_features
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.prediction import predict_batches
+from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.runs.class_names import write_class_names, write_thresholds
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory, seen_file
+from tfxfer.system.run_layout import RunDirectory, classes_file, seen_file, thresholds_file
 
 AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -43,6 +50,8 @@ class TrainedClassifier:
         path: The file of the model, with `classes.txt` beside it.
         config: The settings it was trained with; None for a file that is not in a run.
         notes: What was assumed of a model that was not built by tfxfer.
+        thresholds: Of each label, (num_labels,), where an image may have several; None where it has
+            one class.
     """
 
     model: keras.Model
@@ -50,6 +59,32 @@ class TrainedClassifier:
     path: pathlib.Path
     config: FitConfig | None
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    thresholds: npt.NDArray[np.float64] | None = field(default=None, kw_only=True)
+
+    @property
+    def objective(self) -> Objective:
+        """What the probabilities are of: of classes, or of several labels."""
+        return SOFTMAX if self.thresholds is None else SIGMOIDS
+
+    def decisions(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Returns the predicted class of each image, (num_images,), or which labels it gets.
+
+        Args:
+            probabilities: Shape (num_images, num_classes).
+
+        Returns:
+            Of several labels, true where the probability is at least the threshold, (num_images,
+            num_labels).
+        """
+        if self.thresholds is None:
+            return np.asarray(probabilities.argmax(axis=-1))
+        return np.asarray(probabilities >= self.thresholds)
+
+    def write_names(self, path: pathlib.Path) -> None:
+        """Writes the class names, and the thresholds of labels, beside a file of the model."""
+        write_class_names(classes_file(path), self.class_names)
+        if self.thresholds is not None:
+            write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
 
     @property
     def input_size(self) -> int:
@@ -153,7 +188,8 @@ class TrainedClassifier:
         if self.config is not None:
             data_dir = data_dir or run_settings(run, FitConfig).data_dir
         if data is not None:
-            return bound(open_as_it_is(data, data_dir, needs_train=False), self.seen)
+            source = open_as_it_is(data, data_dir, needs_train=False, how=self._reading_of(data))
+            return bound(self._noting_unknown(source), self.seen)
         if self.config is None:
             lacks = "does not say what data it was trained on"
             if self.seen:
@@ -161,20 +197,55 @@ class TrainedClassifier:
             raise UsageError(f"'{self.path}' {lacks}. Give data with --data.")
         return open_own_data(run, data_dir, lambda: self.seen)
 
-    def labels(self, source: Source, split: Split) -> npt.NDArray[np.int64]:
+    def _noting_unknown(self, source: Source) -> Source:
+        """Returns data with a note on the labels of the model that they do not have."""
+        places = places_of(self.class_names, source.class_names)
+        absent = [
+            name for name, place in zip(self.class_names, places, strict=True) if place is None
+        ]
+        if self.thresholds is None or not absent:
+            return source
+        note = f"labels of the model that no image here has count as unknown: {listed(absent)}"
+        return dataclasses.replace(source, notes=(*source.notes, note))
+
+    def _reading_of(self, data: str) -> LabelReading:
+        """Returns how the labels of data are to be read: as those that the model was trained on."""
+        if pathlib.Path(data).suffix.lower() not in SUFFIXES:
+            return AS_GIVEN
+        if self.thresholds is None:
+            return LabelReading("single")
+        how = AS_GIVEN if self.config is None else LabelReading.of(self.config)
+        return dataclasses.replace(how, kind="multi")
+
+    def labels(self, source: Source, split: Split) -> Labels:
         """Returns the labels of a split as the model numbers its classes, matched by name.
+
+        Of several labels, those of the model that the data do not have are unknown.
 
         Raises:
             DataError: The data have classes that the model does not know.
         """
-        return self.check_classes(source)[split.labels]
+        places = self.check_classes(source)
+        if not are_several(split.labels):
+            return places[split.labels]
+        labels = np.full((len(split), len(self.class_names)), np.nan, np.float32)
+        labels[:, places] = split.labels
+        return labels
 
     def check_classes(self, source: Source) -> npt.NDArray[np.int64]:
         """Returns the model's label of each class of the data, (num_classes,), matched by name.
 
         Raises:
-            DataError: The data have classes that the model does not know.
+            DataError: The data have classes that the model does not know, or labels of another kind
+                than it gives.
         """
+        if source.has_several_labels != (self.thresholds is not None):
+            kinds = "one class for each image", "any number of labels for each image"
+            theirs, ours = kinds if self.thresholds is not None else kinds[::-1]
+            raise DataError(
+                f"'{source.name}' has {theirs}, but the model '{self.path}' gives {ours}. Use data "
+                "with labels of the same kind."
+            )
         places = places_of(source.class_names, self.class_names)
         unknown = [
             name for name, place in zip(source.class_names, places, strict=True) if place is None

@@ -5,7 +5,8 @@ What such a model must be:
 - one input: square images of a fixed size, RGB or grayscale, channels last, values in [0, 255];
 - one output, (batch, num_outputs): probabilities of the classes (softmax), their logits (no
   activation), or, for two classes, one unit that is the probability (sigmoid) or the logit of the
-  second, as the binary labels of `keras.utils.image_dataset_from_directory` have it.
+  second, as the binary labels of `keras.utils.image_dataset_from_directory` have it. Several
+  sigmoids are the probabilities of labels, of which an image may have several.
 """
 
 import pathlib
@@ -45,11 +46,13 @@ class Adapted:
             float32; of Keras' own layers.
         class_names: In the order of the model's outputs.
         notes: Sentences for the user.
+        has_several_labels: Whether an image may have several of the classes, or none.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    has_several_labels: bool = False
 
 
 def as_classifier(
@@ -74,7 +77,7 @@ def as_classifier(
     meaning = meaning_of(output, class_names, path, classes)
     notes = _notes(model, shape, meaning, class_names)
     if _is_plain(model, image, output):
-        return Adapted(without_xla(model), class_names, notes)
+        return Adapted(without_xla(model), class_names, notes, meaning == "sigmoids")
     # Keras layers raise exceptions of any type on unsupported input.
     try:
         adapted = _adapted(in_float32(model), shape, meaning)
@@ -84,8 +87,11 @@ def as_classifier(
             f"The model '{path}' cannot be run on images of {shape[0]} x {shape[0]} pixels: "
             f"{_reason(error)}."
         ) from error
-    _check_probabilities(np.asarray(found), output, path)
-    return Adapted(adapted, class_names, notes)
+    if meaning == "sigmoids":
+        check_finite(np.asarray(found), path)
+    else:
+        _check_probabilities(np.asarray(found), output, path)
+    return Adapted(adapted, class_names, notes, meaning == "sigmoids")
 
 
 def check_finite(probabilities: np.ndarray, path: pathlib.Path) -> np.ndarray:
@@ -146,8 +152,8 @@ def _notes(
 def _is_plain(model: keras.Model, image: Any, output: Any) -> bool:
     """Tells whether a model already has the form of tfxfer models."""
     operation = output._keras_history.operation
-    ends_in_softmax = type(operation).__name__ == "Softmax" or (
-        getattr(getattr(operation, "activation", None), "__name__", None) == "softmax"
+    ends_as_ours = type(operation).__name__ in ("Softmax", "Sigmoid") or (
+        getattr(getattr(operation, "activation", None), "__name__", None) in ("softmax", "sigmoid")
     )
     return bool(
         not isinstance(model, keras.Sequential)
@@ -155,7 +161,8 @@ def _is_plain(model: keras.Model, image: Any, output: Any) -> bool:
         and (image.shape[0] is None and image.shape[3:] == (3,))
         and image.dtype == output.dtype == "float32"
         and in_float32(model) is model
-        and ends_in_softmax
+        and ends_as_ours
+        and output.shape[-1] > 1
         and getattr(operation, "axis", -1) == -1
     )
 

@@ -2,6 +2,8 @@
 
 import pathlib
 
+import numpy as np
+
 from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
@@ -10,12 +12,13 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import read_model
 from tfxfer.inference.saved_model import load_saved_model
-from tfxfer.runs.class_names import read_class_names
+from tfxfer.models.sigmoids import DEFAULT_THRESHOLD
+from tfxfer.runs.class_names import read_class_names, read_thresholds
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.versions import versions
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import classes_file
+from tfxfer.system.run_layout import classes_file, thresholds_file
 
 
 @isolated
@@ -73,4 +76,10 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
     classes = classes_file(path)
     class_names = read_class_names(classes)
     adapted = as_classifier(read_model(path), class_names, path, classes)
-    return TrainedClassifier(adapted.model, adapted.class_names, path, config, notes=adapted.notes)
+    names, notes, thresholds = adapted.class_names, adapted.notes, None
+    if adapted.has_several_labels:
+        known = read_thresholds(thresholds_file(path), names)
+        thresholds = np.array(known or [DEFAULT_THRESHOLD] * len(names))
+        if known is None:
+            notes = (*notes, f"the model has no '{thresholds_file(path).name}': thresholds are 0.5")
+    return TrainedClassifier(adapted.model, names, path, config, notes=notes, thresholds=thresholds)

@@ -101,7 +101,10 @@ def _sides(
 def meaning_of(
     output: Any, class_names: tuple[str, ...], path: pathlib.Path, classes: pathlib.Path
 ) -> str:
-    """Returns what an output is: "probabilities", "logits", "probability", "logit" or "unknown".
+    """Returns what an output is, as one word.
+
+    It is "probabilities", "logits", "probability" or "logit" of classes, "sigmoids" of several
+    labels, or "unknown".
 
     Raises:
         RunError: It is not what a classifier of these classes gives.
@@ -130,12 +133,12 @@ def meaning_of(
             f"The model '{path}' has {num_outputs} {'class' if num_outputs == 1 else 'classes'}, "
             f"but '{classes}' names {num_classes}.{one}"
         )
-    if ending == "sigmoid":
-        raise RunError(
-            f"The model '{path}' gives each class a probability of its own (sigmoid), for images "
-            "of several classes or none; tfxfer classifies images of one class each (softmax)."
-        )
-    kinds = {"softmax": "probabilities", "linear": "logits", "logsoftmax": "logits"}
+    kinds = {
+        "softmax": "probabilities",
+        "sigmoid": "sigmoids",
+        "linear": "logits",
+        "logsoftmax": "logits",
+    }
     return kinds.get(ending, "unknown")
 
 

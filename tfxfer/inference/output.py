@@ -3,12 +3,14 @@
 import codecs
 import csv
 import io
+import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
+from tfxfer.config.schema import LABEL_SEPARATOR
 from tfxfer.errors import OutputError, RunError, UsageError
 from tfxfer.system.files import check_output, is_stream, replacing_named
 from tfxfer.system.tables import TableWriter, TextSink
@@ -29,17 +31,22 @@ class Prediction:
     Attributes:
         path: The image file.
         ranked: The most probable classes with their probabilities, the first one first; empty
-            where the file could not be read.
+            where the file could not be read. Of several labels, those whose probability is at least
+            their threshold, of which there may be none.
         error: Why the file could not be read, or the empty string.
+        has_several_labels: Whether the file may have several labels, or has one class.
     """
 
     path: pathlib.Path
     ranked: tuple[tuple[str, float], ...]
     error: str = ""
+    has_several_labels: bool = False
 
 
-def columns(top: int) -> list[str]:
-    """Returns the names of the columns: `label` and `probability` are of the first class."""
+def columns(top: int, has_several_labels: bool = False) -> list[str]:
+    """Returns the columns: `label` and `probability` of the first class, or those of all labels."""
+    if has_several_labels:
+        return ["path", "labels", "probabilities", "error"]
     ranked = [
         f"{name}{'' if place == 1 else f'_{place}'}"
         for place in range(1, top + 1)
@@ -50,22 +57,36 @@ def columns(top: int) -> list[str]:
 
 def row(prediction: Prediction, top: int) -> list[Any]:
     """Returns the values of the columns, None where there is none."""
+    path, error = str(prediction.path), prediction.error or None
+    if prediction.has_several_labels:
+        if error is not None:
+            return [path, None, None, error]
+        names = LABEL_SEPARATOR.join(name for name, _ in prediction.ranked)
+        shares = LABEL_SEPARATOR.join(f"{share:.6g}" for _, share in prediction.ranked)
+        return [path, names, shares, None]
     ranked: list[Any] = [value for pair in prediction.ranked for value in pair]
     ranked += [None] * (2 * top - len(ranked))
-    return [str(prediction.path), *ranked, prediction.error or None]
+    return [path, *ranked, error]
 
 
 def table_line(prediction: Prediction) -> str:
     """Returns a line of text; unprintable characters are escaped."""
     ranked = "  ".join(f"{_shown(label)} {share:.4f}" for label, share in prediction.ranked)
-    return f"{_shown(str(prediction.path))}  {ranked}"
+    return f"{_shown(str(prediction.path))}  {ranked or 'no label'}"
 
 
 def as_json(prediction: Prediction) -> str:
-    """Returns a line of JSON: path, label, probability and ranked, or path and error."""
+    """Returns a line of JSON: path, label, probability and ranked, or path and error.
+
+    Of several labels it has path and labels, each with its label and probability.
+    """
     content: dict[str, Any] = {"path": str(prediction.path)}
     if prediction.error:
         content["error"] = prediction.error
+    elif prediction.has_several_labels:
+        content["labels"] = [
+            {"label": name, "probability": share} for name, share in prediction.ranked
+        ]
     else:
         label, probability = prediction.ranked[0]
         ranked = [{"label": name, "probability": share} for name, share in prediction.ranked]
@@ -84,8 +105,9 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSin
         file: Where to.
     """
     if kind == "csv":
+        predictions, has_several = told_apart(predictions)
         records = TableWriter(file)
-        records.writerow(columns(top))
+        records.writerow(columns(top, has_several))
         for prediction in predictions:
             records.writerow(row(prediction, top))
         return
@@ -94,6 +116,13 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSin
             print(as_json(prediction), file=file)
         elif not prediction.error:
             print(table_line(prediction), file=file)
+
+
+def told_apart(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], bool]:
+    """Returns the same predictions, and whether they are of several labels for each file."""
+    waiting = iter(predictions)
+    first = list(itertools.islice(waiting, 1))
+    return itertools.chain(first, waiting), any(one.has_several_labels for one in first)
 
 
 def write_file(
@@ -207,7 +236,7 @@ def _write_parquet(
         if otherwise is None:
             raise
         records = csv.writer(otherwise, lineterminator="\n")
-        records.writerow(columns(top))
+        records.writerow(parquet.ParquetFile(content).schema_arrow.names)
         for batch in parquet.ParquetFile(content).iter_batches(_GROUP):
             records.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         raise RunError(f"{error} The predictions were printed instead, as CSV.") from None
@@ -215,7 +244,8 @@ def _write_parquet(
 
 def _write_parquet_into(predictions: Iterable[Prediction], top: int, target: IO[bytes]) -> None:
     pyarrow, parquet = _import_parquet()
-    names = columns(top)
+    predictions, has_several = told_apart(predictions)
+    names = columns(top, has_several)
     kinds = [
         (name, pyarrow.float32() if name.startswith("probability") else pyarrow.string())
         for name in names

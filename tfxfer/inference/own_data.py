@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
 from tfxfer.data.source import Source
@@ -38,7 +39,7 @@ def open_own_data(
     told = _told_of_data(run)
     try:
         if not run.splits.is_file():  # a run of an older version
-            return bound(open_as_it_is(config.data, data_dir), seen())
+            return bound(open_as_it_is(config.data, data_dir, how=LabelReading.of(config)), seen())
         source = open_as_it_is(str(run.splits), data_dir)
         _check_there(source)
     except (DataError, UsageError) as error:
@@ -68,7 +69,7 @@ def _open_moved_data(
     if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
         return None
     try:
-        return rebound(open_as_it_is(config.data, data_dir), seen)
+        return rebound(open_as_it_is(config.data, data_dir, how=LabelReading.of(config)), seen)
     except (DataError, UsageError):
         return None
 

@@ -91,9 +91,11 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
             "as a file, which tfxfer takes: `model.save('model.h5')`."
         ) from None
     class_names = read_class_names(assets / LABELS_FILE)
+    told = facts.get("thresholds")
+    thresholds = None if told is None else np.array([float(told[name]) for name in class_names])
     try:
         model = tf.saved_model.load(str(path))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
-    return ServedClassifier(model, class_names, path, None, size)
+    return ServedClassifier(model, class_names, path, None, size, thresholds=thresholds)

@@ -171,7 +171,12 @@ class Classifier:
 
 
 def build_classifier(
-    backbone: Backbone, config: DecidedRun, head: DecidedHead, weights: str, num_classes: int
+    backbone: Backbone,
+    config: DecidedRun,
+    head: DecidedHead,
+    weights: str,
+    num_classes: int,
+    objective: Objective = SOFTMAX,
 ) -> Classifier:
     """Returns a classifier with the backbone's weights loaded and zero logits.
 
@@ -182,6 +187,7 @@ def build_classifier(
         head: Pooling, hidden layers and dropout.
         weights: Of the backbone; see `weights.load_backbone`.
         num_classes: How many logits.
+        objective: What the head is to be trained for.
 
     Raises:
         UsageError, WeightsError: The weights cannot be loaded; see `load_backbone`.
@@ -204,7 +210,7 @@ def build_classifier(
         features = pool_features(head.pooling, network(x))
         top = build_head(head, features.shape[-1], num_classes, config.seed)
         model = keras.Model(image, top(features), name="logits")
-    return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts)
+    return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts, objective)
 
 
 def _cuts(

@@ -8,13 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.models.losses import (
+from tfxfer.models.losses.cross_entropy import (
+    SMALLEST_PROBABILITY,
+    example_losses,
     mean_smoothed_cross_entropy,
     row_blocks,
     smoothed_cross_entropies,
     smoothed_cross_entropy,
+    smoothed_cross_entropy_and_slope,
     weighted_mean,
 )
+
+Arrays = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[Any]]
 
 
 class Scores(NamedTuple):
@@ -33,6 +38,9 @@ class Scores(NamedTuple):
 class Objective:
     """An objective: activation, loss, metric and ranking.
 
+    Labels are class indices, (num_examples,), or a row of several labels for each example. Where
+    these functions take sample weights, these have the shape of the labels.
+
     Attributes:
         name: Display name.
         activation: Returns the Keras layer from logits to the outputs of a saved model.
@@ -40,10 +48,20 @@ class Objective:
         loss: From the label smoothing to a Keras loss of labels and logits.
         mean_loss: The loss for arrays: of logits, labels, label smoothing and sample weights.
         losses: The loss of each example: of logits, labels and label smoothing.
+        loss_and_slope: The mean loss and its gradient by the logits, for L-BFGS: of logits, labels,
+            label smoothing and sample weights.
+        num_problems: How many problems a linear head is that share nothing, by number of outputs;
+            `mean_loss` is a mean over them.
         keras_metric: Returns the Keras metric of labels and logits used in training.
         metric: The metric for arrays: of logits, labels and sample weights.
         guess_loss: The loss of a uniform guess, by number of outputs.
         rank: From validation loss and metric to a rank; the greatest is kept.
+        logits_of: The inverse of `activate`, up to a constant, in float64.
+        hits: How right the outputs of each example are, in [0, 1]: of probabilities and labels.
+        probability_losses: The loss without label smoothing, in the shape of the labels: of
+            probabilities and labels.
+        confidences: Probabilities that are claimed, and whether what they claim is so, both of
+            shape (num_claims,): of probabilities and labels.
     """
 
     name: str
@@ -52,10 +70,18 @@ class Objective:
     loss: Callable[[float], Callable[[Any, Any], Any]]
     mean_loss: Callable[[npt.ArrayLike, npt.ArrayLike, float, npt.ArrayLike | None], float]
     losses: Callable[[npt.ArrayLike, npt.ArrayLike, float], npt.NDArray[np.float64]]
+    loss_and_slope: Callable[..., tuple[float, npt.NDArray[np.float32]]]
+    num_problems: Callable[[int], int]
     keras_metric: Callable[[], Any]
     metric: Callable[[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None], float]
     guess_loss: Callable[[int], float]
     rank: Callable[[float, float], tuple[float, ...]]
+    logits_of: Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
+    hits: Arrays
+    probability_losses: Arrays
+    confidences: Callable[
+        [npt.ArrayLike, npt.ArrayLike], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+    ]
 
     def scores(
         self,
@@ -68,9 +94,9 @@ class Objective:
 
         Args:
             logits: Shape (num_examples, num_outputs).
-            labels: Shape (num_examples,).
+            labels: Shape (num_examples,) or (num_examples, num_outputs).
             label_smoothing: Fraction of the target that is spread over all classes.
-            weights: Sample weights, shape (num_examples,); None weights all equally.
+            weights: Sample weights in the shape of the labels; None weights all equally.
         """
         loss = self.mean_loss(logits, labels, label_smoothing, weights)
         return Scores(loss, self.metric(logits, labels, weights))
@@ -124,6 +150,21 @@ def softmax(logits: npt.ArrayLike) -> npt.NDArray[np.float32]:
     return probabilities
 
 
+def _logarithms(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns logits, float64, of probabilities, (num_examples, num_classes)."""
+    rows = np.asarray(probabilities).astype(np.float64)
+    found: npt.NDArray[np.float64] = np.log(np.maximum(rows, SMALLEST_PROBABILITY))
+    return found
+
+
+def _predicted_classes(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Returns the probability of each predicted class, and whether it is the label."""
+    confidence = np.asarray(probabilities).max(axis=1).astype(np.float64)
+    return confidence, is_right(probabilities, labels)
+
+
 def _softmax_layer() -> Any:
     import keras  # slow to import, and not needed to read results
 
@@ -149,8 +190,14 @@ SOFTMAX = Objective(
     loss=smoothed_cross_entropy,
     mean_loss=mean_smoothed_cross_entropy,
     losses=smoothed_cross_entropies,
+    loss_and_slope=smoothed_cross_entropy_and_slope,
+    num_problems=lambda num_outputs: 1,
     keras_metric=_keras_accuracy,
     metric=accuracy,
     guess_loss=math.log,
     rank=_by_accuracy,
+    logits_of=_logarithms,
+    hits=is_right,
+    probability_losses=example_losses,
+    confidences=_predicted_classes,
 )

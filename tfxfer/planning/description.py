@@ -17,6 +17,7 @@ from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.portfolio import Portfolio, Way
+from tfxfer.planning.several_labels import kind_of_labels
 from tfxfer.system.run_layout import RunDirectory
 
 # Optimizers by the names that papers use.
@@ -43,7 +44,7 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
         sizes += f", upsampled in the model to {_square(config.image_size)}"
     return [
         plan_row("data", f"{source.name}: {counts} images"),
-        plan_row("", f"{len(names)} classes: {first}"),
+        plan_row("", f"{len(names)} {kind_of_labels(source)}: {first}"),
         plan_row("", sizes),
         *(plan_row("", f"note: {note}") for note in source.notes),
     ]

@@ -13,10 +13,12 @@ from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
-from tfxfer.data.weighting import balanced_weights, without_weightless
+from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier, build_classifier
+from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_arithmetic,
@@ -31,9 +33,11 @@ from tfxfer.planning.description import (
     describe_search,
     plan_row,
 )
+from tfxfer.planning.labels_description import describe_class_weights, describe_objective
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
+from tfxfer.planning.several_labels import check_labels, refuse_several_labels
 from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import next_version
 from tfxfer.system.devices import choose_precision, choose_xla, tell_of_missing_gpus
@@ -60,14 +64,21 @@ class Plan:
     portfolio: Portfolio | None = None
 
     @property
+    def objective(self) -> Objective:
+        """What the head is trained for, as the labels ask."""
+        return SIGMOIDS if self.source.has_several_labels else SOFTMAX
+
+    @property
     def export_directory(self) -> pathlib.Path:
         """The folder of the exported versions of this model."""
         return pathlib.Path(self.config.export_dir, self.run.path.name)
 
     def build_classifier(self, weights: str) -> Classifier:
         """Returns a new classifier of this plan, its backbone with the given weights."""
-        num_classes = len(self.source.class_names)
-        return build_classifier(self.backbone, self.config, self.config.head, weights, num_classes)
+        num_classes, head = len(self.source.class_names), self.config.head
+        return build_classifier(
+            self.backbone, self.config, head, weights, num_classes, self.objective
+        )
 
     def describe(self, classifier: Classifier) -> str:
         """Returns the plan as text. The classifier is not changed."""
@@ -76,9 +87,10 @@ class Plan:
             *describe_data(self.source, self.config),
             *self._describe_near_copies(),
             *describe_model(self.backbone, self.config, classifier),
+            *describe_objective(self.objective),
             *describe_phases(self.backbone, self.config, classifier),
             *(describe_search(self.portfolio) if self.portfolio else []),
-            *self._describe_class_weights(),
+            *describe_class_weights(self.source, self.config.class_weights),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
             *self._describe_comparison(),
@@ -107,22 +119,6 @@ class Plan:
         groups = "1 group" if num_groups == 1 else f"{num_groups:,} groups"
         return [
             plan_row("near copies", f"{groups} of {num_images:,} images, each kept in one split")
-        ]
-
-    def _describe_class_weights(self) -> list[str]:
-        """Returns the lines on balanced class weights, or no line if classes are not weighted."""
-        if self.config.class_weights == "none":
-            return []
-        labels, names = self.source.splits["train"].labels, self.source.class_names
-        weights = balanced_weights(labels)
-        least, most = weights.argmin(), weights.argmax()
-        ends = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]
-        text = f"from {' to '.join(ends)}"
-        if weights[least] == weights[most]:
-            text = "all 1, as the classes have the same number of training images"
-        return [
-            plan_row("class weights", f"balanced, {text}"),
-            plan_row("", "validation during training also weights classes equally"),
         ]
 
     def _describe_comparison(self) -> list[str]:
@@ -202,6 +198,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     """
     backbone = check_settings(config)
     source = without_weightless(open_source(config, near_copies))
+    check_labels(config, source)
     _check_content(FitConfig, config, source)
     facts = facts_of(source, backbone)
     decided = decide(config, facts)
@@ -230,6 +227,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     backbone = check_settings(config)
     # Pretraining has no setting `class_weights`, but the data may have example weights.
     source = without_weightless(open_source(config))
+    refuse_several_labels(source, "`tfxfer pretrain`")
     _check_content(PretrainConfig, config, source)
     decided = decide_pretraining(config, facts_of(source, backbone))
     num_images = len(source.splits["train"]) * decided.epochs

@@ -35,6 +35,8 @@ WELL_CHOSEN = (
 RANKING_SETTINGS = (
     "data",
     "data_dir",
+    "labels",
+    "label_separator",
     "validation_fraction",
     "test_fraction",
     "train_examples",

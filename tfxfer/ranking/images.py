@@ -12,12 +12,14 @@ from tfxfer.data.carving import deal
 from tfxfer.data.contents import inseparable
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.screening import open_images
+from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import divided, open_as_it_is
 from tfxfer.data.source import Source, Split
 from tfxfer.data.weighting import without_weightless
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.planning.defaults import decide
 from tfxfer.planning.plan import facts_of
+from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.ranking.cross_validation import Labeled, check_folds
 from tfxfer.training.examples import Floats
 from tfxfer.training.features import FeatureFunction
@@ -53,7 +55,8 @@ class Pool:
         """
         self._config, self._num_folds = config, num_folds
         self._opened: tuple[int, dict[str, Images]] | None = None
-        whole = open_as_it_is(config.data, config.data_dir)
+        whole = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
+        refuse_several_labels(whole, "The ranking of backbones")
         source = divided(whole, config)
         limits = {
             name: most

@@ -12,7 +12,7 @@ _WIDTH, _HEIGHT = 440, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 22, 34
 
 # Radii of dots: the smallest, and what is added for a dot that stands for all images.
-_DOT, _ALL_IMAGES = 3.0, 9.0
+DOT, _ALL_IMAGES = 3.0, 9.0
 
 # A line with more points has no dots.
 _MOST_DOTS = 60
@@ -170,7 +170,7 @@ class _Frame:
             path.append(f"{pen}{place[0]:.1f} {place[1]:.1f}")
             pen = "L"
         parts = [Markup('<path class="line {}" d="{}"/>').format(series.style, "".join(path))]
-        radii = series.radii or [_DOT] * len(places)
+        radii = series.radii or [DOT] * len(places)
         if len(places) <= _MOST_DOTS:
             notes = series.notes or [f"{series.name}: {y:.4g}" for _, y in series.points]
             parts += [
@@ -265,7 +265,7 @@ def reliability(bins: Sequence[tuple[float, float, int]]) -> Markup:
             f"{count:,} of {total:,} images: confidence {confidence:.1%}, accuracy {accuracy:.1%}"
             for confidence, accuracy, count in bins
         ],
-        [_DOT + _ALL_IMAGES * math.sqrt(count / total) for *_, count in bins],
+        [DOT + _ALL_IMAGES * math.sqrt(count / total) for *_, count in bins],
     )
     return Chart(
         title="Reliability diagram: accuracy by confidence",

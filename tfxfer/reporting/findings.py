@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import keras
 import numpy as np
@@ -12,14 +13,18 @@ import numpy.typing as npt
 from tfxfer.config.decided import DecidedFit
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Number
+from tfxfer.data.labels.targets import images_of_each
+from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
+Result = TypeVar("Result", EvaluationResult, MultiLabelResult)
+
 
 @dataclass(frozen=True)
-class Findings:
+class RunFindings(Generic[Result]):
     """A run with its metrics and predictions on the split that evaluates it.
 
     Attributes:
@@ -30,7 +35,7 @@ class Findings:
         model: RGB in [0, 255] to probabilities.
         result: Metrics on test, or on validation if there is no test.
         images: Images of that split, in the order of the result.
-        labels: Class indices by split, shape (num_examples,) each.
+        labels: Labels by split, of either kind.
         notes: Remarks on the data from when they were opened.
     """
 
@@ -39,19 +44,37 @@ class Findings:
     metrics: FitMetrics
     epochs: list[Epoch]
     model: keras.Model
-    result: EvaluationResult
+    result: Result
     images: Images
-    labels: Mapping[str, npt.NDArray[np.int64]]
+    labels: Mapping[str, npt.NDArray[Any]]
     notes: tuple[str, ...]
 
     @functools.cached_property
     def counts(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Number of images of each class by split, shape (num_classes,) each."""
+        """Number of images of each class, or with each label, by split, (num_classes,) each."""
         num_classes = len(self.result.class_names)
-        return {
-            split: np.bincount(labels, minlength=num_classes)
-            for split, labels in self.labels.items()
-        }
+        return {split: images_of_each(labels, num_classes) for split, labels in self.labels.items()}
+
+    @property
+    def num_images(self) -> dict[str, int]:
+        """Number of images by split."""
+        return {split: len(labels) for split, labels in self.labels.items()}
+
+    def describe(self, number: int) -> str:
+        """Returns the id of an image of the result: a path, or as in "cifar10 test #5"."""
+        return self.images.describe(Number(number))
+
+    def short_ids(self, numbers: npt.NDArray[np.int64]) -> list[str]:
+        """Returns the ids of images; paths are relative to their common folder."""
+        ids = [self.describe(int(number)) for number in numbers]
+        if len(ids) > 1 and all(map(os.path.isabs, ids)):
+            ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
+        return ids
+
+
+@dataclass(frozen=True)
+class Findings(RunFindings[EvaluationResult]):
+    """A run whose images have one class each."""
 
     @functools.cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
@@ -80,17 +103,6 @@ class Findings:
             np.argsort(self.confidence[correct], kind="stable")
         ]
         return ordered
-
-    def describe(self, number: int) -> str:
-        """Returns the id of an image of the result: a path, or as in "cifar10 test #5"."""
-        return self.images.describe(Number(number))
-
-    def short_ids(self, numbers: npt.NDArray[np.int64]) -> list[str]:
-        """Returns the ids of images; paths are relative to their common folder."""
-        ids = [self.describe(int(number)) for number in numbers]
-        if len(ids) > 1 and all(map(os.path.isabs, ids)):
-            ids = [os.path.relpath(one, os.path.commonpath(ids)) for one in ids]
-        return ids
 
     def images_of_cells(
         self, shown: npt.NDArray[np.int64], per_cell: int, total: int

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,10 +10,14 @@ import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.reporting import words
-from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import as_text
 from tfxfer.system.names import class_lines
 from tfxfer.version import __version__
+
+_ONE_OF_THEM = (
+    "- The model always predicts one of its classes, even if the image shows none of them."
+)
 
 # Maximum number of classes that are listed.
 _LISTED_CLASSES = 50
@@ -25,14 +30,18 @@ def render(findings: Findings) -> str:
     written as JSON, which is valid YAML for any name.
     """
     name = findings.run.path.resolve().name
+    measured = [
+        ("accuracy", "Accuracy", findings.result.accuracy),
+        ("f1", "Macro F1", findings.result.classes.macro()["f1"]),
+    ]
     lines = [
-        *_metadata(findings, name),
+        *metadata(findings, name, measured),
         *("", f"# {as_text(name)}", "", *_introduction(findings)),
-        *("", "## How to get started", "", *_usage(findings)),
-        *("", "## Classes", "", _classes(findings.result.class_names)),
-        *("", "## Training", "", *_training(findings)),
-        *("", "## Evaluation", "", *_evaluation(findings)),
-        *("", "## Limitations", "", *_limitations(findings.config)),
+        *("", "## How to get started", "", *usage_section(findings)),
+        *("", "## Classes", "", classes_section(findings.result.class_names)),
+        *("", "## Training", "", *training_section(findings)),
+        *("", "## Evaluation", "", *evaluation_section(findings)),
+        *("", "## Limitations", "", *limitations_section(findings.config, _ONE_OF_THEM)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -52,16 +61,16 @@ def _introduction(findings: Findings) -> list[str]:
     ]
 
 
-def _classes(names: tuple[str, ...]) -> str:
+def classes_section(names: tuple[str, ...]) -> str:
     """Returns the names of the classes; if there are many, the first ones."""
     shown = ", ".join(map(as_text, names[:_LISTED_CLASSES]))
     return shown + (", ... (all in `classes.txt`)" if len(names) > _LISTED_CLASSES else "")
 
 
-def _training(findings: Findings) -> list[str]:
+def training_section(findings: RunFindings[Any]) -> list[str]:
     """Returns the training data, the phases, and how to reproduce the run."""
     metrics = findings.metrics
-    splits = ", ".join(f"{counts.sum():,} {split}" for split, counts in findings.counts.items())
+    splits = ", ".join(f"{number:,} {split}" for split, number in findings.num_images.items())
     phases = words.phases(findings.config, findings.epochs, metrics)
     return [
         f"- Dataset: {as_text(findings.result.data)}, {splits} images.",
@@ -73,7 +82,7 @@ def _training(findings: Findings) -> list[str]:
     ]
 
 
-def _evaluation(findings: Findings) -> list[str]:
+def evaluation_section(findings: RunFindings[Any]) -> list[str]:
     """Returns a table of the metrics."""
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
@@ -90,10 +99,15 @@ def _evaluation(findings: Findings) -> list[str]:
     ]
 
 
-def _limitations(config: DecidedFit) -> list[str]:
-    """Returns the limitations that hold for any classifier of this kind."""
+def limitations_section(config: DecidedFit, *own: str) -> list[str]:
+    """Returns the limitations that hold for any classifier of this kind.
+
+    Args:
+        config: Settings of the run.
+        *own: Limitations that others do not have.
+    """
     lines = [
-        "- The model always predicts one of its classes, even if the image shows none of them.",
+        *own,
         "- It was evaluated on images from the same dataset as the training images. Its accuracy "
         "on other images is unknown.",
     ]
@@ -105,13 +119,17 @@ def _limitations(config: DecidedFit) -> list[str]:
     return lines
 
 
-def _metadata(findings: Findings, name: str) -> list[str]:
-    """Returns the block of YAML at the top."""
+def metadata(
+    findings: RunFindings[Any], name: str, measured: Sequence[tuple[str, str, float]]
+) -> list[str]:
+    """Returns the block of YAML at the top.
+
+    Args:
+        findings: Of a run.
+        name: Of the model.
+        measured: Metrics, each as its name on the hub, its title and its value.
+    """
     result = findings.result
-    measured = [
-        ("accuracy", "Accuracy", result.accuracy),
-        ("f1", "Macro F1", result.classes.macro()["f1"]),
-    ]
     dataset = {"name": result.data, "type": result.data, "split": result.split}
     index = {
         "name": name,
@@ -137,7 +155,7 @@ def _metadata(findings: Findings, name: str) -> list[str]:
     return ["---", *(f"{key}: {json.dumps(value)}" for key, value in metadata.items()), "---"]
 
 
-def _usage(findings: Findings) -> list[str]:
+def usage_section(findings: RunFindings[Any]) -> list[str]:
     """Returns code that loads the model and predicts."""
     size = findings.images.image_size
     names = findings.result.class_names

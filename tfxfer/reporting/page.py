@@ -22,7 +22,7 @@ from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
-from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.ranking.section import section_of_run
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.runs.search.trials import read_trials
@@ -42,6 +42,9 @@ _SMALL_SIDE, _LARGE_SIDE = 64, 96
 
 _FEW = 300
 
+# Images of up to this side are enlarged without smoothing.
+_SMALL_IMAGES = 48
+
 # With more classes the matrix shows those with the most mistakes.
 _MATRIX_CLASSES = 100
 
@@ -50,14 +53,10 @@ def render(findings: Findings) -> str:
     """Returns the page of a run as self-contained HTML."""
     return fill(
         "run.html",
-        title=findings.run.path.name,
-        ranking=section_of_run(findings.run),
-        **_setup(findings),
-        **curves(findings.epochs, findings.config, findings.metrics.best),
-        **_metrics(findings),
+        **sections(findings, words.verdict(findings.result)),
+        classes=_classes(findings),
         **_matrix(findings),
         **_examples(findings),
-        **_data(findings),
     )
 
 
@@ -89,13 +88,23 @@ def _asset(path: pathlib.Path) -> Markup:
     return Markup(path.read_text("utf-8"))
 
 
-def _setup(findings: Findings) -> dict[str, Any]:
-    """Returns the summary, the command, the description of the training, and its times."""
+def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
+    """Returns what pages on any labels show: the setup, the training, the calibration, the data.
+
+    Args:
+        findings: Of a run.
+        verdict: Sentences on how good the model is.
+    """
     config, metrics, result = findings.config, findings.metrics, findings.result
     asked = findings.run.asked
+    bins, data = result.calibration, metrics.data
+    columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
     return {
+        "title": findings.run.path.name,
+        "ranking": section_of_run(findings.run),
         "data_name": result.data,
-        "verdict": words.verdict(result),
+        "num_classes": len(result.class_names),
+        "verdict": verdict,
         "transfer": words.transfer(metrics.comparison),
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
@@ -107,6 +116,20 @@ def _setup(findings: Findings) -> dict[str, Any]:
         "repeat": shlex.join(words.repeating(findings.run.path.name, str(findings.run.config))),
         "settings": to_toml(config),
         "seconds": _seconds(metrics.seconds),
+        "split": result.split,
+        "num_examples": result.num_examples,
+        "num_samples": BOOTSTRAP_SAMPLES,
+        "scores": [
+            {"name": name, "value": value, "low": low, "high": high}
+            for name, value, (low, high) in result.rows()
+        ],
+        "reliability": charts.reliability(list(zip(*columns, strict=True))),
+        "calibration": words.calibration(metrics.calibration, result.split),
+        "splits": findings.num_images,
+        "notes": findings.notes,
+        "skipped": sum(metrics.skipped.values()),
+        "fingerprint": data.fingerprint if data else None,
+        **curves(findings.epochs, config, metrics.best),
     }
 
 
@@ -123,25 +146,6 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
             for name, took in parts.items()
         ]
     )
-
-
-def _metrics(findings: Findings) -> dict[str, Any]:
-    """Returns the metrics, the table of the classes, and the reliability diagram."""
-    result = findings.result
-    bins = result.calibration
-    columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
-    return {
-        "split": result.split,
-        "num_examples": result.num_examples,
-        "num_samples": BOOTSTRAP_SAMPLES,
-        "scores": [
-            {"name": name, "value": value, "low": low, "high": high}
-            for name, value, (low, high) in result.rows()
-        ],
-        "classes": _classes(findings),
-        "reliability": charts.reliability(list(zip(*columns, strict=True))),
-        "calibration": words.calibration(findings.metrics.calibration, result.split),
-    }
 
 
 def _classes(findings: Findings) -> list[dict[str, Any]]:
@@ -182,8 +186,8 @@ def _matrix(findings: Findings) -> dict[str, Any]:
         "rows": sheets.rows,
     }
     return {
+        "small_images": sheets.side <= _SMALL_IMAGES,
         "num_shown": len(shown),
-        "num_classes": len(result.class_names),
         "sheets": sheets,
         "matrix": {
             "names": [result.class_names[index] for index in shown],
@@ -287,14 +291,3 @@ def _explained(
             strict=True,
         )
     ]
-
-
-def _data(findings: Findings) -> dict[str, Any]:
-    """Returns the splits, notes and fingerprint of the data."""
-    data = findings.metrics.data
-    return {
-        "splits": {name: int(counts.sum()) for name, counts in findings.counts.items()},
-        "notes": findings.notes,
-        "skipped": sum(findings.metrics.skipped.values()),
-        "fingerprint": data.fingerprint if data else None,
-    }

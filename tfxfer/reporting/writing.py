@@ -1,15 +1,43 @@
 """Writes the report of a run: page, metrics, predictions, model card and TensorBoard events."""
 
 import pathlib
+from typing import Any
 
 from tfxfer.config.paths import user_path
+from tfxfer.evaluation.multi_label.result import MultiLabelResult
+from tfxfer.evaluation.scoring import AnyResult
 from tfxfer.reporting import events, model_card, page
 from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.multi_label import card as multi_label_card
+from tfxfer.reporting.multi_label import files
+from tfxfer.reporting.multi_label import page as multi_label_page
+from tfxfer.reporting.multi_label.findings import MultiLabelFindings
 from tfxfer.system.files import replacing, replacing_named, write_json
 from tfxfer.system.tables import TableWriter
 
+AnyFindings = Findings | MultiLabelFindings
 
-def write_report(findings: Findings, output: str | pathlib.Path | None = None) -> pathlib.Path:
+
+def findings_of(result: AnyResult, **others: Any) -> AnyFindings:
+    """Returns the findings of a run.
+
+    Args:
+        result: Its metrics, of labels of either kind.
+        **others: The other fields of `RunFindings`.
+    """
+    if isinstance(result, MultiLabelResult):
+        return MultiLabelFindings(result=result, **others)
+    return Findings(result=result, **others)
+
+
+def render_page(findings: AnyFindings) -> str:
+    """Returns the page of a run as self-contained HTML."""
+    if isinstance(findings, MultiLabelFindings):
+        return multi_label_page.render(findings)
+    return page.render(findings)
+
+
+def write_report(findings: AnyFindings, output: str | pathlib.Path | None = None) -> pathlib.Path:
     """Writes all files of the report, the page last, and returns the path of the page.
 
     Args:
@@ -18,11 +46,17 @@ def write_report(findings: Findings, output: str | pathlib.Path | None = None) -
     """
     run = findings.run
     write_json(run.evaluation, findings.result.as_json())
-    _write_predictions(findings)
-    events.write(findings)
+    if isinstance(findings, MultiLabelFindings):
+        files.write_predictions(findings)
+        files.write_events(findings)
+        card = multi_label_card.render(findings)
+    else:
+        _write_predictions(findings)
+        events.write(findings)
+        card = model_card.render(findings)
     with replacing(run.model_card) as temporary:
-        temporary.write_text(model_card.render(findings), "utf-8", "backslashreplace")
-    return write(output or run.report, page.render(findings))
+        temporary.write_text(card, "utf-8", "backslashreplace")
+    return write(output or run.report, render_page(findings))
 
 
 def _write_predictions(findings: Findings) -> None:

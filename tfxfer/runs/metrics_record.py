@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 
@@ -15,25 +16,6 @@ Record = TypeVar("Record")
 
 # The keys of `metrics.json` that hold a `Summary`; no other key has these names.
 _SPLITS = ("train", "validation", "test", "all")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Scores of a model on a split. Values missing in a file are None.
-
-    Attributes:
-        accuracy: Share of examples whose most probable class is the label, in [0, 1].
-        balanced_accuracy: Mean recall of the classes that occur, in [0, 1].
-        loss: Mean cross-entropy in nats, without label smoothing.
-        num_examples: Number of examples.
-        uneven_classes: Whether the classes are imbalanced.
-    """
-
-    accuracy: float
-    balanced_accuracy: float | None = None
-    loss: float | None = None
-    num_examples: int | None = None
-    uneven_classes: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +149,7 @@ class FitMetrics:
         start_penalty: That of the head that the finetune phase started from, if it is another.
         export: The version directory of the SavedModel.
         seconds: Duration of each part of the run, and "total".
+        thresholds: Threshold of each label, where an image may have several.
         comparison: How much pretraining helped, if that was measured.
         search: The way to fine-tune that was chosen, if there was a search.
         further: Unknown keys, written by a later version.
@@ -183,6 +166,7 @@ class FitMetrics:
     start_penalty: float | None = None
     export: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] | None = None
     comparison: ComparisonRecord | None = None
     search: SearchRecord | None = None
     further: Mapping[str, Any] = field(default_factory=dict)

@@ -125,6 +125,11 @@ class RunDirectory:
         return classes_file(self.model)
 
     @property
+    def thresholds(self) -> pathlib.Path:
+        """The threshold of each label, as JSON; missing if an image has one class."""
+        return thresholds_file(self.model)
+
+    @property
     def metrics(self) -> pathlib.Path:
         """The metrics, as JSON."""
         return self.path / "metrics.json"
@@ -169,17 +174,9 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(
-                self.history,
-                self.trials,
-                self.ranking,
-                self.best_weights,
-                self.backbone,
-                self.card,
-                self.model,
-            ),
-            *(self.classes, self.metrics, self.evaluation, self.predictions, self.model_card),
-            *(self.corrections, self.with_corrections),
+            *(self.history, self.trials, self.ranking, self.best_weights, self.backbone, self.card),
+            *(self.model, self.classes, self.thresholds, self.metrics, self.evaluation),
+            *(self.predictions, self.model_card, self.corrections, self.with_corrections),
         ]
 
     @property
@@ -210,13 +207,18 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
     if path.is_file() or (path.suffix and not path.is_dir()):
-        return [path, classes_file(path), seen_file(path)]
+        return [path, classes_file(path), thresholds_file(path), seen_file(path)]
     return RunDirectory(path).files
 
 
 def classes_file(model: pathlib.Path) -> pathlib.Path:
     """Returns the path of the class names of a `model.keras`, in the same directory."""
     return model.with_name("classes.txt")
+
+
+def thresholds_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns the path of the thresholds of the labels of a `model.keras`."""
+    return model.with_name("thresholds.json")
 
 
 def seen_file(model: pathlib.Path) -> pathlib.Path:

@@ -74,11 +74,11 @@ class ActivationSource:
             )
             for view in range(1, num_views + 1)
         ]
-        weights = None if plain.weights is None else np.tile(plain.weights, 1 + num_views)
+        weights = plain.weights
         return Examples(
             np.concatenate([plain.features, *views]),
-            np.tile(plain.labels, 1 + num_views),
-            weights,
+            np.concatenate([plain.labels] * (1 + num_views)),
+            None if weights is None else np.concatenate([weights] * (1 + num_views)),
         )
 
     def predictor(self, name: str) -> Predictor:

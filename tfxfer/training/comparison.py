@@ -11,10 +11,10 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.runs.metrics_record import (
     ComparisonRecord,
     FitMetrics,
-    Summary,
     evaluation_split,
     read_metrics,
 )
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions

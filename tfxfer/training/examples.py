@@ -1,6 +1,7 @@
 """Examples in memory, as activations of the frozen half of a classifier."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,23 @@ class Examples:
     Attributes:
         features: Output of the frozen half: pooled features, (num_examples, num_features), or
             activations if part of the backbone is trainable, (num_examples, ...).
-        labels: Class indices, shape (num_examples,).
-        weights: Sample weights, float32, mean 1, shape (num_examples,); None weighs all equally.
+        labels: Class indices, shape (num_examples,), or several labels for each example,
+            (num_examples, num_labels).
+        weights: Sample weights, float32, mean 1, in the shape of the labels; None weighs all
+            equally.
     """
 
     features: Floats
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[Any]
     weights: Floats | None = None
+
+    @property
+    def example_weights(self) -> Floats | None:
+        """Weights of the examples, (num_examples,): of several labels, their mean."""
+        if self.weights is None or self.weights.ndim == 1:
+            return self.weights
+        means: Floats = self.weights.mean(axis=1)
+        return means
 
     @property
     def effective_number(self) -> float:
@@ -29,7 +40,7 @@ class Examples:
 
         Kish 1965, Survey Sampling.
         """
-        if self.weights is None:
+        if self.example_weights is None:
             return len(self.labels)
-        weights = self.weights.astype(np.float64)
+        weights = self.example_weights.astype(np.float64)
         return float(weights.sum() ** 2 / np.square(weights).sum())

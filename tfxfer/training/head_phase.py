@@ -70,7 +70,8 @@ class _Standardized:
         """Returns the optimization problem of the head."""
         num_classes = given.classifiers.trained.head.output_shape[-1]
         iterations, smoothing = given.config.head.epochs, given.config.label_smoothing
-        return Problem(self.train, self.validation, num_classes, iterations, smoothing)
+        objective = given.classifiers.trained.objective
+        return Problem(self.train, self.validation, num_classes, iterations, smoothing, objective)
 
 
 def train_head(given: Materials) -> HeadOutcome:
@@ -134,7 +135,7 @@ def _standardized_features(given: Materials, source: ActivationSource) -> _Stand
     validation = source.cached("validation")
     if train is None or validation is None:
         return None
-    scale = Standardization.of(train.features, train.weights)
+    scale = Standardization.of(train.features, train.example_weights)
     standardized = Examples(scale.apply(train.features), train.labels, train.weights)
     held_out = scale.apply(validation.features)
     return _Standardized(

@@ -1,7 +1,8 @@
-"""The linear head, fitted to convergence: multinomial logistic regression on features.
+"""The linear head, fitted to convergence: logistic regression on features.
 
-It needs only NumPy and SciPy. On cached features the whole fit takes less time than compiling the
-first step of a gradient method, and there is no learning rate or seed to choose.
+Multinomial, or binary for each of several labels. It needs only NumPy and SciPy. On cached features
+the whole fit takes less time than compiling the first step of a gradient method, and there is no
+learning rate or seed to choose.
 """
 
 import dataclasses
@@ -14,8 +15,7 @@ import numpy.typing as npt
 import scipy.optimize
 import threadpoolctl
 
-from tfxfer.models.losses import smoothed_cross_entropy_and_slope
-from tfxfer.models.objectives import accuracy
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.training.examples import Examples, Floats
 
 # From the strongest penalty to one that hardly matters on standardized features.
@@ -75,11 +75,11 @@ class Problem:
     """The optimization problem of a head.
 
     Attributes:
-        train: Training examples with standardized features.
-        validation: Validation examples; they do not affect the solutions.
+        train, validation: Examples with standardized features; validation affects no solution.
         num_classes: Number of logits.
         max_iterations: Maximum number of iterations per penalty.
         label_smoothing: Share of the target spread over all classes, in [0, 1).
+        objective: What the head is trained for.
     """
 
     train: Examples
@@ -87,6 +87,7 @@ class Problem:
     num_classes: int
     max_iterations: int
     label_smoothing: float = 0.0
+    objective: Objective = SOFTMAX
 
 
 def solve_path(
@@ -148,8 +149,8 @@ def solve(
     """Returns the head that minimizes mean cross-entropy plus `penalty / 2` * ||kernel||^2.
 
     L-BFGS (Liu & Nocedal 1989, Mathematical Programming 45). Without label smoothing,
-    scikit-learn's `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution. With
-    sample weights the mean is `sum(weight * loss) / num_examples`: weight 2 counts as two examples.
+    scikit-learn's `LogisticRegression(C=1 / (penalty * num_examples))` has the same solution, for
+    each of several labels. With sample weights the mean is `sum(weight * loss) / num_examples`.
 
     Args:
         problem: The problem to solve.
@@ -213,28 +214,29 @@ class _Search:
         """Returns the value to minimize and its gradient."""
         train = self._problem.train
         kernel, bias = self.unpack(flat)
-        logits = train.features @ kernel + bias
-        loss, slope = self._loss(logits, train)
-        self._latest = loss, accuracy(logits, train.labels, train.weights)
+        self._latest, slope = self._scores(train.features @ kernel + bias, train)
+        # A mean over labels, which share nothing: in a sum, each is solved as if it were alone.
+        number = self._problem.objective.num_problems(self._problem.num_classes)
+        slope *= number
         gradient = np.empty((len(kernel) + 1, self._problem.num_classes))
         gradient[:-1] = train.features.T @ slope + self._penalty * kernel
         gradient[-1] = slope.sum(axis=0)
-        return loss + self._penalty / 2 * float(np.vdot(kernel, kernel)), gradient.ravel()
+        value = number * self._latest[0] + self._penalty / 2 * float(np.vdot(kernel, kernel))
+        return value, gradient.ravel()
 
     def record(self, flat: npt.NDArray[np.float64]) -> None:
         """Records an iteration, which ends at the last evaluation of the objective."""
         validation = self._problem.validation
         kernel, bias = self.unpack(flat)
-        logits = validation.features @ kernel + bias
-        loss, _ = self._loss(logits, validation)
-        share = accuracy(logits, validation.labels, validation.weights)
-        train_loss, train_accuracy = self._latest
-        self.iterations.append(Iteration(train_loss, train_accuracy, loss, share))
+        scores, _ = self._scores(validation.features @ kernel + bias, validation)
+        self.iterations.append(Iteration(*self._latest, *scores))
 
-    def _loss(self, logits: Floats, examples: Examples) -> tuple[float, Floats]:
-        return smoothed_cross_entropy_and_slope(
-            logits, examples.labels, self._problem.label_smoothing, examples.weights
-        )
+    def _scores(self, logits: Floats, examples: Examples) -> tuple[tuple[float, float], Floats]:
+        """Returns loss and metric, and the gradient of the loss by the logits."""
+        problem, labels, weights = self._problem, examples.labels, examples.weights
+        told = logits, labels, problem.label_smoothing, weights
+        loss, slope = problem.objective.loss_and_slope(*told)
+        return (loss, problem.objective.metric(logits, labels, weights)), slope
 
 
 def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, list[Floats]]]:

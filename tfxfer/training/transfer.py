@@ -15,12 +15,21 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
-from tfxfer.evaluation.metrics import summarize
+from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
+from tfxfer.evaluation.scoring import AnyResult, evaluate_predictions, summarize_predictions
+from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
+from tfxfer.runs.class_names import write_thresholds
 from tfxfer.runs.directory import replace_settings
 from tfxfer.runs.journal import Journal
-from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
+from tfxfer.runs.metrics_record import (
+    BestEpoch,
+    DataRecord,
+    FitMetrics,
+    Parameters,
+    evaluation_split,
+)
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
@@ -59,6 +68,7 @@ class Trained:
         metrics: Content of `metrics.json`, except the export and the seconds of later steps.
         images: Images by split.
         probabilities: Probabilities by evaluated split, (num_examples, num_classes) each.
+        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
     """
 
     plan: Plan
@@ -67,6 +77,22 @@ class Trained:
     metrics: FitMetrics
     images: Mapping[str, Images]
     probabilities: Mapping[str, np.ndarray]
+    thresholds: np.ndarray | None = None
+
+    def classifier(self) -> TrainedClassifier:
+        """Returns the model as `load` does."""
+        plan, names = self.plan, self.plan.source.class_names
+        return TrainedClassifier(
+            self.model, names, plan.run.model, plan.config, thresholds=self.thresholds
+        )
+
+    def result(self) -> AnyResult:
+        """Returns all metrics on test, or on validation if there is no test."""
+        source, name = self.plan.source, evaluation_split(self.probabilities)
+        told = self.probabilities[name], self.images[name].labels
+        return evaluate_predictions(
+            source.name, name, source.class_names, *told, thresholds=self.thresholds
+        )
 
 
 def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
@@ -184,29 +210,60 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         source: The source of its classifier's outputs.
     """
     run, images = fitting.run, fitting.materials.images
-    config = run.plan.config
+    config, objective = run.plan.config, run.classifier.objective
     # The saved model is float32.
     fitting.materials.classifiers.update_exact()
     probabilities = {
-        name: run.classifier.objective.activate(source.predictor(name).outputs())
+        name: objective.activate(source.predictor(name).outputs())
         for name in SCORED_SPLITS
         if name in images
     }
     labels = {name: images[name].labels for name in probabilities}
-    calibration = calibrate(probabilities, labels)
+    calibration = calibrate(probabilities, labels, objective)
     if config.calibrate:
         temperature = calibration.temperature
         divide_logits(run.classifier.head, temperature)
         probabilities = {
-            name: apply_temperature(p, temperature) for name, p in probabilities.items()
+            name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
         }
+    thresholds = _thresholds(run.plan, probabilities["validation"], labels["validation"])
     model = run.classifier.with_probabilities()
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    opened, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
-    metrics = FitMetrics(
-        splits={name: summarize(p, labels[name]) for name, p in probabilities.items()},
+    names = run.plan.source.class_names
+    metrics = _metrics_of_run(run)
+    metrics = dataclasses.replace(
+        metrics,
+        splits={
+            name: summarize_predictions(names, p, labels[name], thresholds)
+            for name, p in probabilities.items()
+        },
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
+        thresholds=None
+        if thresholds is None
+        else dict(zip(names, thresholds.tolist(), strict=True)),
+    )
+    run.clock.lap("evaluation")
+    return Trained(run.plan, model, run.journal, metrics, images, probabilities, thresholds)
+
+
+def _thresholds(plan: Plan, probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """Chooses the threshold of each label on validation, and writes them beside the model.
+
+    Returns:
+        Shape (num_labels,); None where an image has one class.
+    """
+    if not plan.source.has_several_labels:
+        return None
+    thresholds = best_thresholds(probabilities, labels)
+    write_thresholds(plan.run.thresholds, plan.source.class_names, thresholds.tolist())
+    return thresholds
+
+
+def _metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:
+    """Returns what the metrics of a run say besides its scores."""
+    opened, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
+    return FitMetrics(
         best=BestEpoch(best.phase, best.epoch) if best else None,
         data=DataRecord(opened.name, run.fingerprint, list(opened.notes)),
         num_classes=len(opened.class_names),
@@ -216,5 +273,3 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         start_penalty=notes.start_penalty,
         search=notes.search,
     )
-    run.clock.lap("evaluation")
-    return Trained(run.plan, model, run.journal, metrics, images, probabilities)

@@ -22,7 +22,7 @@ def test_a_large_group_lists_the_first_and_counts_the_others():
 def test_a_result_says_what_stops_a_fit():
     counts = {"train": np.array([3, 1]), "test": np.array([1, 1])}
     finding = Finding("unreadable", "1 unreadable image", "stops", True)
-    result = CheckResult("pets", ("cat", "dog"), counts, (finding,))
+    result = CheckResult("pets", ("cat", "dog"), counts, (finding,), {"train": 4, "test": 2})
     assert result.blocks
     *lines, verdict = result.describe().splitlines()
     assert "1 error" in verdict

@@ -12,6 +12,7 @@ from tfxfer.data.checks.groups import Groups
 from tfxfer.data.checks.result import NAMED_GROUPS, NAMED_OF_GROUP, Affected
 from tfxfer.data.contents import inseparable
 from tfxfer.data.image.inspection import Inspection, inspect, look_alikes
+from tfxfer.data.labels.targets import Labels, numbered
 from tfxfer.data.source import Source
 
 
@@ -22,7 +23,7 @@ class Examples:
     source: Source
     splits: npt.NDArray[np.int8]  # their numbers
     places: npt.NDArray[np.int64]  # in the split
-    labels: npt.NDArray[np.int64]
+    labels: Labels  # of either kind
     digests: npt.NDArray[np.uint8]
     facts: Inspection
 
@@ -49,6 +50,12 @@ class Examples:
         """Which examples are readable, (num_examples,)."""
         return self.facts.readable
 
+    @property
+    def num_readable(self) -> dict[str, int]:
+        """Number of readable examples by split."""
+        counts = np.bincount(self.splits[self.readable], minlength=len(self.split_names))
+        return dict(zip(self.split_names, counts.tolist(), strict=True))
+
     @functools.cached_property
     def contents(self) -> npt.NDArray[np.int64]:
         """Content numbers, (num_examples,): exact duplicates share one."""
@@ -58,6 +65,11 @@ class Examples:
     def alike(self) -> npt.NDArray[np.int64]:
         """Numbers of the groups of near-duplicates, (num_examples,); see `look_alikes`."""
         return look_alikes(self.facts.perceptual_hashes, self.facts.contrasts)
+
+    @functools.cached_property
+    def kinds(self) -> npt.NDArray[np.int64]:
+        """Numbers of the labels, (num_examples,): equal labels share one."""
+        return numbered(self.labels)
 
     @functools.cached_property
     def split_names(self) -> tuple[str, ...]:
@@ -94,7 +106,7 @@ class Examples:
         """
         named = groups.largest_first(chosen)[:NAMED_GROUPS]
         # Of a large group, name the first example of each split and class.
-        kinds = self.labels * len(self.split_names) + self.splits
+        kinds = self.kinds * len(self.split_names) + self.splits
         telling = (groups.telling(group, kinds, NAMED_OF_GROUP) for group in named)
         return Affected(
             count=int(np.count_nonzero(chosen)),

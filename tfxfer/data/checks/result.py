@@ -94,16 +94,20 @@ class CheckResult:
     Attributes:
         data: Name of the data.
         class_names: In the order of the labels.
-        counts: Number of readable examples per class, by split.
+        counts: Number of readable examples per class, or with each label, by split.
         findings: Those that stop `fit` first.
+        num_images: Number of readable examples by split.
         by_features: What the features of a backbone tell; None if no backbone was named.
+        has_several_labels: Whether an example may have several labels, or has one class.
     """
 
     data: str
     class_names: tuple[str, ...]
     counts: Mapping[str, npt.NDArray[np.int64]]
     findings: tuple[Finding, ...]
+    num_images: Mapping[str, int]
     by_features: FeatureFindings | None = None
+    has_several_labels: bool = False
 
     @property
     def blocks(self) -> bool:
@@ -117,7 +121,7 @@ class CheckResult:
             "blocks": self.blocks,
             "splits": {
                 name: {
-                    "num_examples": int(counts.sum()),
+                    "num_examples": self.num_images[name],
                     "classes": dict(zip(self.class_names, counts.tolist(), strict=True)),
                 }
                 for name, counts in self.counts.items()
@@ -152,8 +156,9 @@ class CheckResult:
             lines.append(f"{padded(name, width)}{numbers}")
         if len(names) < len(self.class_names):
             lines.append(f"... and {len(self.class_names) - len(names):,} more classes")
-        totals = "".join(f"{counts.sum():12,d}" for counts in self.counts.values())
-        return [*lines, f"{padded('all classes', width)}{totals}"]
+        totals = "".join(f"{number:12,d}" for number in self.num_images.values())
+        what = "all images" if self.has_several_labels else "all classes"
+        return [*lines, f"{padded(what, width)}{totals}"]
 
     def _findings(self) -> list[str]:
         if not self.findings:

@@ -13,6 +13,7 @@ from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.formats.table import READ
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import reasons_unreadable
+from tfxfer.data.labels.targets import images_of_each, occurring
 
 # The center crop of an image with a larger aspect ratio shows less than a third of it.
 _EXTREME_ASPECT = 3.0
@@ -46,7 +47,8 @@ def findings_of(examples: Examples, bad_images: BadImages) -> tuple[Finding, ...
         *_shapes(examples),
         *_orientations(examples),
         *_dark(examples),
-        *_imbalance(examples),
+        # Labels of which an image has several do not share the images out among them.
+        *([] if examples.source.has_several_labels else _imbalance(examples)),
         *(_of_note(note) for note in examples.source.notes),
     ]
     return tuple(sorted(findings, key=lambda finding: not finding.blocks))
@@ -84,7 +86,7 @@ def _exact_duplicates(examples: Examples) -> list[Finding]:
     for kind, chosen, what, action in (
         (
             "conflicting labels",
-            duplicated & (groups.num_different(examples.labels) > 1),
+            duplicated & (groups.num_different(examples.kinds) > 1),
             "exact duplicates with another label",
             "uses each label as given; correct the wrong one",
         ),
@@ -117,7 +119,7 @@ def _near_duplicates(examples: Examples) -> list[Finding]:
     # In a group that spans splits, at least one pair of different files in different splits looks
     # alike: of a chain that links the splits, one link does.
     in_two = alike & (groups.num_different(examples.splits) > 1)
-    differing = groups.num_different(examples.labels) > 1
+    differing = groups.num_different(examples.kinds) > 1
     findings = []
     for kind, where, chosen, action in (
         (
@@ -154,7 +156,7 @@ def _missing_classes(examples: Examples) -> list[Finding]:
         later = examples.splits > number
         used = own & examples.readable
         used[used] = ~found_in(examples.digests[used], examples.digests[later])
-        there = set(examples.labels[used].tolist())
+        there = occurring(examples.labels[used])
         missing = [name for label, name in enumerate(names) if label not in there]
         if not missing:
             continue
@@ -250,7 +252,7 @@ def _dark(examples: Examples) -> list[Finding]:
 def _imbalance(examples: Examples) -> list[Finding]:
     in_train = examples.splits == examples.split_names.index("train")
     labels = examples.labels[in_train & examples.readable]
-    counts = np.bincount(labels, minlength=len(examples.source.class_names))
+    counts = images_of_each(labels, len(examples.source.class_names))
     there = np.flatnonzero(counts)
     if not len(there) or counts[there].max() <= _IMBALANCED * counts[there].min():
         return []

@@ -20,6 +20,7 @@ from tfxfer.data.image.readability import (
     known_readable,
     unreadable_message,
 )
+from tfxfer.data.labels.targets import Labels
 from tfxfer.data.source import Split, untuned
 from tfxfer.errors import DataError
 from tfxfer.system.digests import Ids
@@ -79,8 +80,8 @@ class Images:
         return len(self.split)
 
     @functools.cached_property
-    def labels(self) -> npt.NDArray[np.int64]:
-        """Class indices by number, (num_examples,)."""
+    def labels(self) -> Labels:
+        """Labels by number, of either kind; see `labels.targets`."""
         return self._order.by_number(self.split.labels)
 
     @functools.cached_property
@@ -92,8 +93,8 @@ class Images:
         """Returns the same images with sample weights.
 
         Args:
-            weights: In the order of the split, (num_examples,), at least 0; None weights all
-                equally.
+            weights: In the order of the split and the shape of its labels, at least 0; None weights
+                all equally.
         """
         same = copy.copy(self)
         same.weights = None if weights is None else self._order.by_number(weights)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,13 +30,13 @@ class Unreadable:
     Attributes:
         split: Its split.
         example: Its id: a path, "cifar10 train #5".
-        label: Its class index.
+        label: Its class index, or its row of labels; see `labels.targets`.
         reason: Why it is unreadable.
     """
 
     split: str
     example: str
-    label: int
+    label: Any
     reason: str
 
 

@@ -12,6 +12,7 @@ from tfxfer.data.image.readability import (
     reasons_unreadable,
     unreadable_message,
 )
+from tfxfer.data.labels.targets import occurring
 from tfxfer.data.source import Split
 from tfxfer.errors import DataError
 
@@ -52,7 +53,7 @@ def open_images(
 def _unreadable(name: str, split: Split, places: Places) -> list[Unreadable]:
     """Returns the records of the unreadable examples of a split."""
     return [
-        Unreadable(name, split.describe(int(place)), int(split.labels[place]), reason)
+        Unreadable(name, split.describe(int(place)), split.labels[place], reason)
         for place, reason in zip(places, reasons_unreadable(split, places), strict=True)
     ]
 
@@ -64,7 +65,7 @@ def _rest(name: str, images: Images, places: Places) -> Images:
         DataError: There are none left, or none of a class to learn.
     """
     split, left = images.split, images.without(places)
-    if not len(left) or (name == "train" and set(left.labels) != set(split.labels)):
+    if not len(left) or (name == "train" and occurring(left.labels) != occurring(split.labels)):
         which = "a class" if len(left) else "any class"
         message = unreadable_message({name: split}, {name: places}, REPLACE)
         raise DataError(f"In '{name}' no image of {which} can be read. {message}")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.data.labels.targets import Labels
 from tfxfer.data.source import Split, in_any_order
 from tfxfer.system.digests import ID_BYTES, id_of
 from tfxfer.system.progress import Progress
@@ -18,12 +19,12 @@ from tfxfer.system.progress import Progress
 _BLOCK = 1024
 
 
-def split_of_files(paths: Sequence[str], labels: npt.NDArray[np.int64]) -> Split:
+def split_of_files(paths: Sequence[str], labels: Labels) -> Split:
     """Returns image files as a split, each read when needed.
 
     Args:
         paths: In their order; they are the ids of the examples.
-        labels: Shape (num_examples,).
+        labels: Of either kind; see `labels.targets`.
     """
     # As bytes, for a file name need not be valid UTF-8.
     table = tf.constant([os.fsencode(path) for path in paths], tf.string)

@@ -6,6 +6,7 @@ Pure functions of the trials so far, so that a resumed search continues as an un
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,8 @@ class Trial:
         best_epoch: The epoch whose weights are kept; 0 if none is better than the head alone.
         losses: Loss of each validation example with these weights after temperature scaling, times
             its weight, (num_examples,); infinite if the training diverged.
-        hits: Whether each validation example is classified correctly, (num_examples,).
+        hits: Whether each validation example is classified correctly, or the share of its labels
+            that is, (num_examples,).
         accuracy: Validation accuracy with these weights, in [0, 1].
         seconds: Duration of its epochs.
     """
@@ -42,7 +44,7 @@ class Trial:
     epochs: int
     best_epoch: int
     losses: npt.NDArray[np.float64]
-    hits: npt.NDArray[np.bool_]
+    hits: npt.NDArray[Any]
     accuracy: float
     seconds: float
 

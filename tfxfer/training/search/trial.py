@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from tfxfer.errors import DivergenceError
 from tfxfer.evaluation.calibration import apply_temperature, fit_temperature
-from tfxfer.evaluation.metrics import example_losses
-from tfxfer.models.objectives import is_right
 from tfxfer.planning.portfolio import Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import TrialJournal
@@ -134,7 +132,7 @@ class Laboratory:
 
     def _scores(
         self, source: ActivationSource
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], float]:
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any], float]:
         """Returns the weighted loss and the hit of each validation example, and the accuracy.
 
         The loss is that after temperature scaling: without it a few overconfident errors, which
@@ -146,12 +144,15 @@ class Laboratory:
         predictor = source.predictor("validation")
         labels = predictor.labels
         probabilities = objective.activate(predictor.outputs())
-        scaled = apply_temperature(probabilities, fit_temperature(probabilities, labels))
-        losses = example_losses(scaled, labels)
+        temperature = fit_temperature(probabilities, labels, objective)
+        scaled = apply_temperature(probabilities, temperature, objective)
+        losses = objective.probability_losses(scaled, labels)
         if weights is not None:
             losses = losses * (weights / weights.mean(dtype=np.float64))
-        hits = is_right(probabilities, labels)
-        return losses, hits, objective.metric(probabilities, labels, weights)
+        # Of several labels, their mean.
+        losses = losses.reshape(len(losses), -1).mean(axis=1)
+        accuracy = objective.metric(objective.logits_of(probabilities), labels, weights)
+        return losses, objective.hits(probabilities, labels), accuracy
 
 
 def trials_as_state(

@@ -185,7 +185,7 @@ def test_an_invalid_csv_is_an_error_that_names_the_line(folder, text, message):
         ("[1, 2]", "Line 1 ... '{}' ... not a JSON object"),
         ('{"label": "cat"}', "Line 1 ... '{}' ... no 'path' ... label"),
         ('{"path": 3, "label": "cat"}', "'path' ... neither text nor a number"),
-        ('{"path": "a.png", "label": ["cat"]}', "'label' ... neither text nor a number"),
+        ('{"path": "a.png", "label": {"cat": 1}}', "'label' ... neither text nor a number"),
         ('{"path": "a.png", "label": null}', "has an empty 'label'"),
     ],
 )

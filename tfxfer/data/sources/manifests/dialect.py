@@ -83,7 +83,7 @@ def without_separator_line(text: str) -> tuple[str, str]:
     return (text[found.end() :], found[1]) if found else (text, "")
 
 
-def separator_of(text: str, stated: str, expected: Collection[str]) -> str:
+def separator_of(text: str, stated: str, *expected: Collection[str]) -> str:
     """Returns what separates the fields of a table.
 
     It is the first of those that are usual with which all the columns are there that must be, or
@@ -92,13 +92,14 @@ def separator_of(text: str, stated: str, expected: Collection[str]) -> str:
     Args:
         text: Of the table, which begins with the names of its columns.
         stated: What a line before says that it is, which then comes first; or "".
-        expected: Names of columns that must be there, in lower case.
+        *expected: Names of columns that must be there, in lower case; those of one of several sets.
     """
     header = re.split(r"[\r\n]", text, maxsplit=1)[0]
     usual = list(dict.fromkeys([stated, *_SEPARATORS] if stated else _SEPARATORS))
     for separator in usual:
         columns = next(csv.reader([header], delimiter=separator), [])
-        if set(expected) <= {column.strip().lower() for column in columns}:
+        found = {column.strip().lower() for column in columns}
+        if any(set(names) <= found for names in expected):
             return separator
     return stated or max(_SEPARATORS, key=header.count)
 

@@ -6,7 +6,9 @@ first bytes say so; other text is read as Windows-1252. Columns, in any case and
 
 - `path`: of the image file, absolute or from the manifest's directory; backslashes are slashes
   where the file is found so;
-- `label`: the name of the class;
+- `label`: the name of the class, or several labels; see `cells`. In its place, `labels` are always
+  several and `class` is always one;
+- `missing`, optional: the labels of which it is unknown whether the image has them;
 - `split`, optional, on every line or on none: train, validation or test; without it, or where a
   split is missing, `open_source` splits it off as for a folder;
 - `weight`, optional: sample weight in training, at least 0; 1 if empty;
@@ -25,17 +27,21 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tfxfer.config.paths import listed_path
 from tfxfer.data.image.sizes import typical_height_and_width
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.labels.targets import Labels, names_of, occurring
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
-from tfxfer.data.sources.manifests.rows import Row, read_rows
+from tfxfer.data.sources.manifests.rows import Row, is_of_run, read_rows
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.system.names import safe_name
+from tfxfer.system.names import parse_class_lines, safe_name
+from tfxfer.system.run_layout import RunDirectory
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
@@ -44,7 +50,11 @@ _TRIED = 64
 
 
 def open_manifest(
-    path: pathlib.Path, open_origin: Callable[[str], Source], *, needs_train: bool = True
+    path: pathlib.Path,
+    open_origin: Callable[[str], Source],
+    *,
+    needs_train: bool = True,
+    how: LabelReading = AS_GIVEN,
 ) -> Source:
     """Returns the images that a manifest lists, in its order.
 
@@ -54,53 +64,185 @@ def open_manifest(
         path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
         open_origin: Opens what a `source` names, in its own splits.
         needs_train: Whether there must be a split to train on, with at least two classes.
+        how: How the labels are to be read.
 
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
-    rows, notes = read_rows(path)
+    rows, notes = read_rows(path, how)
     _check_groups(path, rows)
-    if needs_train:
-        _check_train(path, rows)
     origins = {row.source for row in rows}
+    listing = _Listing.of(path, rows)
+    if needs_train:
+        listing.check_train()
     if len(origins) > 1:
         raise UsageError(
             f"The manifest '{path}' has more than one source; allowed is one on all lines, or "
             "none. Make a manifest of each."
         )
-    labels = sorted({row.label for row in rows}, key=canonical)
-    notes += look_alikes(labels)
+    notes += look_alikes(listing.class_names)
     weights = [row.weight for row in rows if row.weight is not None]
     if weights:
         notes.append(f"examples count from {min(weights):g} to {max(weights):g} in training")
     (origin,) = origins
     if not origin:
-        return dataclasses.replace(_source_of_files(path, rows, labels), notes=tuple(notes))
+        return dataclasses.replace(listing.of_files(), notes=tuple(notes))
     opened = open_origin(origin)
-    is_known = None not in places_of(labels, opened.class_names)
-    known = opened.class_names if is_known else tuple(labels)
-    splits = _by_id(path, rows, opened, known)
+    listing = listing.with_classes_of(opened)
+    splits = listing.by_id(opened)
+    names = listing.class_names
     return dataclasses.replace(
-        opened, class_names=known, splits=splits, notes=tuple(notes), origin=origin
+        opened, class_names=names, splits=splits, notes=tuple(notes), origin=origin
     )
 
 
-def _source_of_files(path: pathlib.Path, rows: Sequence[Row], class_names: Sequence[str]) -> Source:
-    """Returns the image files that a manifest lists.
+@dataclass(frozen=True, eq=False)
+class _Listing:
+    """What a manifest lists.
 
-    Raises:
-        DataError: None of them exists.
+    Attributes:
+        path: Of the manifest.
+        rows: Its lines.
+        class_names: The names of the classes, or of the labels.
+        labels: Of each row, of either kind.
     """
-    _check_there(path, rows)
-    splits = {
-        name: _of_files(path.parent, members, class_names) for name, members in _by_split(rows)
-    }
-    return Source(
-        name=safe_name(path.stem),
-        class_names=tuple(class_names),
-        splits=splits,
-        image_height_width=typical_height_and_width(next(iter(splits.values()))),
-    )
+
+    path: pathlib.Path
+    rows: Sequence[Row]
+    class_names: tuple[str, ...]
+    labels: Labels
+
+    @classmethod
+    def of(cls, path: pathlib.Path, rows: Sequence[Row]) -> "_Listing":
+        """Returns the listing of rows; classes are in the order of their names."""
+        several = [row.several for row in rows if row.several is not None]
+        known = _labels_of_run(path) if several else []
+        if not several:
+            names = sorted({row.label for row in rows}, key=canonical)
+            number = {name: label for label, name in enumerate(names)}
+            labels: Labels = np.array([number[row.label] for row in rows], np.int64)
+            return cls(path, rows, tuple(names), labels)
+        named = {name for one in several for name in (*one.names, *one.unknown)}
+        names = sorted({*named, *known}, key=canonical)
+        number = {name: label for label, name in enumerate(names)}
+        labels = np.zeros((len(rows), len(names)), np.float32)
+        for place, one in enumerate(several):
+            labels[place, [number[name] for name in one.names]] = 1
+            labels[place, [number[name] for name in one.unknown]] = np.nan
+        return cls(path, rows, tuple(names), labels)
+
+    @property
+    def has_several(self) -> bool:
+        """Whether images have several labels."""
+        return self.rows[0].several is not None
+
+    def with_classes_of(self, source: Source) -> "_Listing":
+        """Returns the same rows with the class names of a source that knows all the classes."""
+        places = places_of(self.class_names, source.class_names)
+        if self.has_several or None in places:
+            return self
+        labels = np.array([place or 0 for place in places], np.int64)[self.labels]
+        return dataclasses.replace(self, class_names=source.class_names, labels=labels)
+
+    def check_train(self) -> None:
+        """Raises a UsageError unless train has at least two classes and all of the others."""
+        path, rows = self.path, self.rows
+        in_train = np.array([row.split in ("", "train") for row in rows])
+        if not in_train.any():
+            raise UsageError(
+                f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
+            )
+        trained = {self.class_names[label] for label in occurring(self.labels[in_train])}
+        for place in np.flatnonzero(~in_train).tolist():
+            row = rows[place]
+            for name in names_of(self.labels[place], self.class_names):
+                if name not in trained:
+                    raise UsageError(
+                        f"Line {row.line} of the manifest '{path}' has the label '{name}' in "
+                        f"{row.split}, which does not occur in train.{did_you_mean(name, trained)}"
+                    )
+        for row in rows:
+            for name in row.several.unknown if row.several else ():
+                if name not in trained:
+                    raise UsageError(
+                        f"Line {row.line} of the manifest '{path}' has the label '{name}' as "
+                        f"missing, which does not occur in train.{did_you_mean(name, trained)}"
+                    )
+        if len(self.class_names) < 2 and (self.has_several or not rows[0].source):
+            what = " or ".join(f"'{name}'" for name in self.class_names) or "none"
+            raise UsageError(
+                f"The manifest '{path}' has only the label {what}; a classifier needs at "
+                "least 2 classes."
+            )
+
+    def of_files(self) -> Source:
+        """Returns the image files that a manifest lists.
+
+        Raises:
+            DataError: None of them exists.
+        """
+        _check_there(self.path, self.rows)
+        splits = {name: self._of_files(places) for name, places in self._by_split()}
+        return Source(
+            name=safe_name(self.path.stem),
+            class_names=self.class_names,
+            splits=splits,
+            image_height_width=typical_height_and_width(next(iter(splits.values()))),
+        )
+
+    def by_id(self, opened: Source) -> dict[str, Split]:
+        """Returns splits of examples of another source, each found by its id."""
+        known = {
+            split.describe(index): (name, index)
+            for name, split in opened.splits.items()
+            for index in range(len(split))
+        }
+        splits: dict[str, Split] = {}
+        for name, places in self._by_split():
+            for row in (self.rows[place] for place in places):
+                if row.path not in known:
+                    raise UsageError(
+                        f"Line {row.line} of the manifest '{self.path}' names '{row.path}', which "
+                        f"is not in '{row.source}'."
+                    )
+            inside = {known[self.rows[place].path][0] for place in places}
+            if len(inside) > 1:
+                raise UsageError(
+                    f"The manifest '{self.path}' has in {name} examples of more than one split of "
+                    f"'{self.rows[0].source}': {', '.join(sorted(inside))}."
+                )
+            # Data that can only be read from the first to the last stay in their order.
+            indices = np.array([known[self.rows[place].path][1] for place in places], np.int64)
+            order = np.argsort(indices, kind="stable")
+            members = places[order]
+            splits[name] = dataclasses.replace(
+                opened.splits[inside.pop()].select(indices[order]),
+                labels=self.labels[members],
+                weights=_weights([self.rows[place] for place in members]),
+                groups=_groups([self.rows[place] for place in members]),
+            )
+        return splits
+
+    def _by_split(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields each split with the places of its rows; those without a split are for training."""
+        members: dict[str, list[int]] = {}
+        for place, row in enumerate(self.rows):
+            members.setdefault(row.split or "train", []).append(place)
+        yield from ((name, np.array(members[name])) for name in SPLITS if name in members)
+
+    def _of_files(self, places: np.ndarray) -> Split:
+        """Returns a split of image files, in the order of the rows."""
+        rows = [self.rows[place] for place in places]
+        paths = [listed_path(row.path, os.fspath(self.path.parent)) for row in rows]
+        split = split_of_files(paths, self.labels[places])
+        return dataclasses.replace(split, weights=_weights(rows), groups=_groups(rows))
+
+
+def _labels_of_run(path: pathlib.Path) -> list[str]:
+    """Returns the labels of a run whose `splits.csv` this is, which no image there need have."""
+    if not is_of_run(path):
+        return []
+    return parse_class_lines(RunDirectory(path.parent).classes.read_text("utf-8"))
 
 
 def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
@@ -116,26 +258,6 @@ def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
         )
 
 
-def _check_train(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a UsageError unless train has at least two classes and all classes of the others."""
-    if not any(row.split in ("", "train") for row in rows):
-        raise UsageError(
-            f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
-        )
-    trained = {row.label for row in rows if row.split in ("", "train")}
-    for row in rows:
-        if row.label not in trained:
-            raise UsageError(
-                f"Line {row.line} of the manifest '{path}' has the label '{row.label}' in "
-                f"{row.split}, which does not occur in train.{did_you_mean(row.label, trained)}"
-            )
-    if len(trained) < 2 and not rows[0].source:
-        raise UsageError(
-            f"The manifest '{path}' has only the label '{rows[0].label}'; a classifier needs at "
-            "least 2 classes."
-        )
-
-
 def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
     """Raises a UsageError if a group is in more than one split."""
     first: dict[str, Row] = {}
@@ -146,60 +268,6 @@ def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
                 f"The group '{row.group}' of the manifest '{path}' is in two splits: line "
                 f"{other.line} is in {other.split}, line {row.line} in {row.split}."
             )
-
-
-def _by_split(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Yields each split with its rows; rows without a split are for training."""
-    members: dict[str, list[Row]] = {}
-    for row in rows:
-        members.setdefault(row.split or "train", []).append(row)
-    yield from ((name, members[name]) for name in SPLITS if name in members)
-
-
-def _of_files(folder: pathlib.Path, rows: Sequence[Row], class_names: Sequence[str]) -> Split:
-    """Returns a split of image files, in the order of the rows."""
-    number = {name: label for label, name in enumerate(class_names)}
-    paths = [listed_path(row.path, os.fspath(folder)) for row in rows]
-    labels = np.array([number[row.label] for row in rows], np.int64)
-    split = split_of_files(paths, labels)
-    return dataclasses.replace(split, weights=_weights(rows), groups=_groups(rows))
-
-
-def _by_id(
-    path: pathlib.Path, rows: Sequence[Row], opened: Source, class_names: Sequence[str]
-) -> dict[str, Split]:
-    """Returns splits of examples of another source, each found by its id."""
-    labels = [label or 0 for label in places_of([row.label for row in rows], class_names)]
-    number = {row.label: label for row, label in zip(rows, labels, strict=True)}
-    places = {
-        split.describe(index): (name, index)
-        for name, split in opened.splits.items()
-        for index in range(len(split))
-    }
-    splits: dict[str, Split] = {}
-    for name, members in _by_split(rows):
-        for row in members:
-            if row.path not in places:
-                raise UsageError(
-                    f"Line {row.line} of the manifest '{path}' names '{row.path}', which is not in "
-                    f"'{row.source}'."
-                )
-        inside = {places[row.path][0] for row in members}
-        if len(inside) > 1:
-            raise UsageError(
-                f"The manifest '{path}' has in {name} examples of more than one split of "
-                f"'{members[0].source}': {', '.join(sorted(inside))}."
-            )
-        # Data that can only be read from the first to the last stay in their order.
-        members = sorted(members, key=lambda row: places[row.path][1])
-        chosen = np.array([places[row.path][1] for row in members], np.int64)
-        splits[name] = dataclasses.replace(
-            opened.splits[inside.pop()].select(chosen),
-            labels=np.array([number[row.label] for row in members], np.int64),
-            weights=_weights(members),
-            groups=_groups(members),
-        )
-    return splits
 
 
 def _weights(rows: Sequence[Row]) -> np.ndarray | None:

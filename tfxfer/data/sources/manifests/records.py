@@ -5,7 +5,8 @@ import io
 import json
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tfxfer.data.sources.manifests.dialect import (
@@ -16,10 +17,15 @@ from tfxfer.data.sources.manifests.dialect import (
 )
 from tfxfer.errors import UsageError, did_you_mean
 
-REQUIRED = ("path", "label")
+# The columns of labels, of which one is read: `labels` has several, `class` has one, whatever is in
+# it, and of `label` its cells tell.
+LABELS = ("label", "labels", "class")
 
-# What a manifest may say beside these; `source` is what opens the data in which a path is an id.
-OPTIONAL = ("split", "weight", "group", "source")
+# What a manifest may say beside `path` and these; `missing` has the labels of which it is unknown
+# whether the image has them, and `source` is what opens the data in which a path is an id.
+OPTIONAL = ("split", "weight", "group", "missing", "source")
+
+_LISTS = ("label", "labels", "missing")
 
 # Half of a character of UTF-16. Others like it stand for bytes that are no UTF-8, as in file names.
 _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -29,7 +35,7 @@ _LONGEST_FIELD = 1_000_000
 
 
 def records_of(
-    path: pathlib.Path, text: str, notes: list[str]
+    path: pathlib.Path, text: str, notes: list[str], label_columns: Sequence[str] = ()
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the line number, from 1, and the fields by column, for each line of a manifest.
 
@@ -37,11 +43,18 @@ def records_of(
         path: Of the file; its suffix tells the format.
         text: Its content.
         notes: Gets a line if the separator is not a comma.
+        label_columns: The columns that are labels with 0 or 1; empty for a column of labels.
 
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
-    return _csv_records(path, text, notes) if is_csv(path) else _json_records(path, text)
+    needed = _Needed(path, tuple(name.lower() for name in label_columns))
+    return _csv_records(needed, text, notes) if is_csv(path) else _json_records(needed, text)
+
+
+def label_column(record: Mapping[str, str]) -> str:
+    """Returns the column of the labels in a record: the first of `LABELS` that it has."""
+    return next(name for name in LABELS if name in record)
 
 
 def is_csv(path: pathlib.Path) -> bool:
@@ -50,18 +63,19 @@ def is_csv(path: pathlib.Path) -> bool:
 
 
 def _csv_records(
-    path: pathlib.Path, text: str, notes: list[str]
+    needed: "_Needed", text: str, notes: list[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the line number and the fields by column for each line of a CSV file."""
+    path = needed.path
     csv.field_size_limit(_LONGEST_FIELD)
     rest, stated = without_separator_line(text)
-    separator = separator_of(rest, stated, REQUIRED)
+    separator = separator_of(rest, stated, *needed.alternatives)
     notes += note_on_separator(path.name, separator)
     table = csv.reader(io.StringIO(rest, newline=""), delimiter=separator, strict=True)
     before = 1 if stated else 0
     try:
         columns = [repaired(column).strip().lower() for column in next(table, [])]
-        _check_columns(path, columns)
+        needed.check(columns)
         for fields in table:
             if not any(fields):  # an empty line
                 continue
@@ -82,8 +96,9 @@ def _csv_records(
         ) from error
 
 
-def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _json_records(needed: "_Needed", text: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the line number and the fields by name for each line of a JSON Lines file."""
+    path = needed.path
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if not line.strip():
             continue
@@ -100,39 +115,70 @@ def _json_records(path: pathlib.Path, text: str) -> Iterator[tuple[int, dict[str
                 f'{where} is not a JSON object such as {{"path": "cat/1.jpg", "label": "cat"}}.'
             )
         record = {key.strip().lower(): value for key, value in record.items()}
-        _check_columns(path, list(record), f"{where} ", "names")
+        needed.check(list(record), f"{where} ", "names")
         yield number, {key: _text(where, key, value) for key, value in record.items()}
 
 
 def _text(where: str, key: str, value: Any) -> str:
-    """Returns a JSON value as the text of a CSV field."""
+    """Returns a JSON value as the text of a CSV field; a list of labels stays JSON."""
     if value is None or value != value:  # pandas writes NaN for a missing value
         return ""
-    if key in (*REQUIRED, *OPTIONAL) and (
+    known = ("path", *LABELS, *OPTIONAL)
+    if key in _LISTS and isinstance(value, list):
+        if not all(isinstance(item, str | int | float) for item in value):
+            raise UsageError(f"{where} has a '{key}' whose items are not all text or numbers.")
+        text = json.dumps([str(item) for item in value], ensure_ascii=False)
+    elif key in known and (
         isinstance(value, dict | list | bool) or (key == "path" and not isinstance(value, str))
     ):
         raise UsageError(f"{where} has a '{key}' that is neither text nor a number.")
-    text = str(value)
-    if key in (*REQUIRED, *OPTIONAL) and _LONE_SURROGATE.search(text):
+    else:
+        text = str(value)
+    if key in known and _LONE_SURROGATE.search(text):
         raise UsageError(f"{where} has a '{key}' with an unpaired surrogate, which is not text.")
     return text
 
 
-def _check_columns(
-    path: pathlib.Path, columns: Sequence[str], subject: str = "", noun: str = "columns"
-) -> None:
-    """Raises a UsageError unless the required columns exist."""
-    subject = subject or f"The manifest '{path}' "
-    for column in REQUIRED:
-        if column not in columns:
-            mistyped = [name for name in columns if did_you_mean(name, [column])]
-            hint = f" Should '{mistyped[0]}' be '{column}'?" if mistyped else ""
-            raise UsageError(
-                f"{subject}has no '{column}'; its {noun} are {', '.join(columns) or 'none'}."
-                f"{hint} A manifest has the columns 'path' and 'label' "
-                f"and may have {', '.join(repr(name) for name in OPTIONAL[:-1])}."
-            )
-    known = (*REQUIRED, *OPTIONAL)  # what others have is not used
-    twice = [column for column in columns if column in known and columns.count(column) > 1]
-    if twice:
-        raise UsageError(f"{subject}has the column '{twice[0]}' twice.")
+@dataclass(frozen=True)
+class _Needed:
+    """The columns that a manifest must have.
+
+    Attributes:
+        path: Of the manifest.
+        label_columns: The columns that are labels, in lower case; empty for a column of labels.
+    """
+
+    path: pathlib.Path
+    label_columns: tuple[str, ...]
+
+    @property
+    def alternatives(self) -> list[set[str]]:
+        """The sets of columns of which one must be there."""
+        if self.label_columns:
+            return [{"path", *self.label_columns}]
+        return [{"path", name} for name in LABELS]
+
+    def check(self, columns: Sequence[str], subject: str = "", noun: str = "columns") -> None:
+        """Raises a UsageError unless the required columns exist."""
+        subject = subject or f"The manifest '{self.path}' "
+        for column in ("path", *(self.label_columns or ["label"])):
+            is_there = column in columns or (column == "label" and set(LABELS) & set(columns))
+            if not is_there:
+                raise self._missing(column, columns, subject, noun)
+        labels = self.label_columns or [label_column(dict.fromkeys(columns, ""))]
+        known = ("path", *labels, *OPTIONAL)  # what others have is not used
+        twice = [column for column in columns if column in known and columns.count(column) > 1]
+        if twice:
+            raise UsageError(f"{subject}has the column '{twice[0]}' twice.")
+
+    def _missing(self, column: str, columns: Sequence[str], subject: str, noun: str) -> UsageError:
+        mistyped = [name for name in columns if did_you_mean(name, [column])]
+        hint = f" Should '{mistyped[0]}' be '{column}'?" if mistyped else ""
+        has = "'path' and 'label'"
+        if self.label_columns:
+            has = f"'path' and those of --label-columns, {', '.join(self.label_columns)},"
+        return UsageError(
+            f"{subject}has no '{column}'; its {noun} are {', '.join(columns) or 'none'}."
+            f"{hint} A manifest has the columns {has} "
+            f"and may have {', '.join(repr(name) for name in OPTIONAL[:-1])}."
+        )

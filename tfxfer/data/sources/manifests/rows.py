@@ -6,14 +6,16 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tfxfer.data.source import canonical, first_few
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.source import first_few
+from tfxfer.data.sources.manifests.cells import Cell, LabelCells, Several
 from tfxfer.data.sources.manifests.dialect import (
     found_path,
     repaired,
     text_of,
     without_separator_line,
 )
-from tfxfer.data.sources.manifests.records import OPTIONAL, REQUIRED, is_csv, records_of
+from tfxfer.data.sources.manifests.records import OPTIONAL, is_csv, label_column, records_of
 from tfxfer.data.split_names import SPLIT_WORDS, split_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.system.run_layout import RunDirectory
@@ -25,25 +27,30 @@ class Row:
 
     line: int  # in the file, from 1
     path: str  # as in the file
-    label: str
+    label: str  # "" where an image has several
     split: str  # "train", "validation", "test" or ""
     weight: float | None
     group: str
     source: str
+    several: Several | None = None  # None where an image has one
 
 
-def read_rows(path: pathlib.Path) -> tuple[list[Row], list[str]]:
+def read_rows(path: pathlib.Path, how: LabelReading = AS_GIVEN) -> tuple[list[Row], list[str]]:
     """Returns the rows of a manifest, and notes on unused columns and merged class names.
+
+    Args:
+        path: Of the manifest.
+        how: How its labels are to be read.
 
     Raises:
         UsageError: The file is not a valid manifest; the message names the line.
     """
     notes: list[str] = []
     text = text_of(path, notes)
-    reading = _Reading(path, is_exact=not is_csv(path) or _is_exact(path, text))
+    reading = _Reading(path, not is_csv(path) or _is_exact(path, text), how)
     rows: list[Row] = []
     lines: dict[str, int] = {}
-    for line, written in records_of(path, text, notes):
+    for line, written in records_of(path, text, notes, how.columns):
         row = reading.row(line, written)
         if row.path in lines:
             raise UsageError(
@@ -55,7 +62,14 @@ def read_rows(path: pathlib.Path) -> tuple[list[Row], list[str]]:
     if not rows:
         raise UsageError(f"The manifest '{path}' lists no images.")
     _check_splits(path, rows)
+    rows = list(map(_with_labels, rows, reading.cells.labels()))
     return rows, notes + reading.notes()
+
+
+def _with_labels(row: Row, labels: str | Several) -> Row:
+    if isinstance(labels, str):
+        return dataclasses.replace(row, label=labels)
+    return dataclasses.replace(row, several=labels)
 
 
 def _check_splits(path: pathlib.Path, rows: Sequence[Row]) -> None:
@@ -74,12 +88,17 @@ class _Reading:
     Args:
         path: Of the manifest.
         is_exact: Whether white space around fields belongs to them.
+        how: How the labels are to be read.
+
+    Attributes:
+        cells: The labels of the rows so far.
     """
 
-    def __init__(self, path: pathlib.Path, is_exact: bool) -> None:
+    def __init__(self, path: pathlib.Path, is_exact: bool, how: LabelReading) -> None:
+        self.cells = LabelCells(path, how, is_exact=is_exact, is_of_run=is_of_run(path))
         self._path = path
         self._is_exact = is_exact
-        self._spellings = _Spellings()
+        self._columns = tuple(name.lower() for name in how.columns)
         self._paths = _Paths(path.parent)
         self._is_repaired = False
         self._unused: dict[str, None] = {}
@@ -102,9 +121,13 @@ class _Reading:
         )
         where = f"Line {line} of the manifest '{self._path}'"
         row = _row(where, line, record if self._is_exact else _stripped(record))
-        self._unused |= dict.fromkeys(key for key in record if key not in (*REQUIRED, *OPTIONAL))
-        label = self._spellings.one_of(row.label, record["label"])
-        return dataclasses.replace(row, label=label)
+        labels = self._columns or (label_column(record),)
+        self._unused |= dict.fromkeys(
+            key for key in record if key not in ("path", *labels, *OPTIONAL)
+        )
+        found = {name: record[name] for name in labels}
+        self.cells.add(Cell(line, found, record.get("missing", "")))
+        return row
 
     def notes(self) -> list[str]:
         """Returns notes on repaired text and paths, and on unused columns."""
@@ -112,10 +135,12 @@ class _Reading:
         if self._is_repaired:
             notes.append(f"'{name}' is not UTF-8: what is not was read as Windows-1252 (Latin-1)")
         notes += self._paths.notes(name)
+        if not self.cells.are_several and self.cells.have_missing:
+            self._unused["missing"] = None
         if self._unused:
             unnamed = [column or "one without a name" for column in self._unused]
             notes.append(f"not used of '{name}': {first_few(unnamed, 'column', 'columns')}")
-        return notes + self._spellings.notes()
+        return notes + self.cells.notes()
 
 
 class _Paths:
@@ -139,44 +164,19 @@ class _Paths:
         return [f"backslashes were read as slashes in {paths} of '{name}'"]
 
 
-class _Spellings:
-    """The labels of a manifest, with the spellings of each class."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}  # the first spelling, by the canonical one
-        self._written: dict[str, dict[str, None]] = {}
-
-    def one_of(self, label: str, written: str) -> str:
-        """Returns the class name for a label.
-
-        Args:
-            label: Stripped, unless white space counts.
-            written: As in the file.
-        """
-        key = canonical(label)
-        self._written.setdefault(key, {})[written] = None
-        return self._names.setdefault(key, label)
-
-    def notes(self) -> list[str]:
-        """Returns a note on each class with several spellings."""
-        return [
-            f"one class are {', '.join(map(ascii, written))}, which differ in white space around "
-            "them or in Unicode normalization alone"
-            for written in self._written.values()
-            if len(written) > 1
-        ]
-
-
 def _is_exact(path: pathlib.Path, text: str) -> bool:
     """Tells whether white space around the fields of a CSV file is part of them.
 
     It is if all fields are quoted, including the header, as `write_manifest` does where it matters,
     and in the `splits.csv` of a run, which earlier versions wrote without quotes.
     """
+    return is_of_run(path) or without_separator_line(text)[0].startswith('"')
+
+
+def is_of_run(path: pathlib.Path) -> bool:
+    """Tells whether a manifest is the `splits.csv` of a run."""
     run = RunDirectory(path.parent)
-    if path == run.splits and run.config.is_file() and run.classes.is_file():
-        return True
-    return without_separator_line(text)[0].startswith('"')
+    return path == run.splits and run.config.is_file() and run.classes.is_file()
 
 
 def _stripped(record: Mapping[str, str]) -> dict[str, str]:
@@ -186,9 +186,8 @@ def _stripped(record: Mapping[str, str]) -> dict[str, str]:
 
 def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
     """Returns a line's record as a row, checked."""
-    for column in REQUIRED:
-        if not record[column].strip():
-            raise UsageError(f"{where} has an empty '{column}'.")
+    if not record["path"].strip():
+        raise UsageError(f"{where} has an empty 'path'.")
     if "\0" in record["path"]:
         raise UsageError(f"{where} has a path with a NUL character.")
     word = record.get("split", "").strip().lower()
@@ -207,7 +206,7 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
     return Row(
         line=line,
         path=record["path"],
-        label=record["label"],
+        label="",
         split=(split_of(word) or "") if word else "",
         weight=weight,
         group=record.get("group", ""),

@@ -1,9 +1,14 @@
 """Splits of a source, written as a manifest."""
 
+import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from tfxfer.config.schema import LABEL_SEPARATOR
+from tfxfer.data.labels.targets import names_of, unknown_names_of
 from tfxfer.data.source import Source, Split
 from tfxfer.system.files import replacing
 from tfxfer.system.tables import TableWriter, needs_quotes
@@ -24,7 +29,9 @@ def write_manifest(
         suspects: What the column `suspect` has for each example, by split; None writes no such
             column. It is for people: `open_manifest` does not use it.
     """
-    columns = ["path", "label", "split"]
+    labels = _label_column(source)
+    columns = ["path", labels, "split"]
+    columns += ["missing"] if any(_has_missing(split) for split in splits.values()) else []
     columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
     columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
     columns += ["source"] if source.origin is not None else []
@@ -43,7 +50,8 @@ def write_manifest(
                 example = split.describe(index)
                 record = {
                     "path": example if source.origin else os.path.abspath(example),
-                    "label": source.class_names[label],
+                    labels: _cell(source, names_of(label, source.class_names)),
+                    "missing": _cell(source, unknown_names_of(label, source.class_names)),
                     "split": name,
                     "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
                     "group": "" if split.groups is None else split.groups[index],
@@ -51,3 +59,24 @@ def write_manifest(
                     "suspect": "" if suspects is None else suspects[name][index],
                 }
                 table.writerow([record[column] for column in columns])
+
+
+def _label_column(source: Source) -> str:
+    """Returns the column of the labels; see `manifest`."""
+    if source.has_several_labels:
+        return "labels"
+    # What separates labels may be part of the name of a class.
+    could_be_several = any(LABEL_SEPARATOR in name or name[0] == "[" for name in source.class_names)
+    return "class" if could_be_several else "label"
+
+
+def _cell(source: Source, names: list[str]) -> str:
+    """Returns the labels of an example as a field: a JSON list where it may have several."""
+    if source.has_several_labels:
+        return json.dumps(names, ensure_ascii=False) if names else ""
+    return names[0] if names else ""
+
+
+def _has_missing(split: Split) -> bool:
+    """Tells whether it is unknown of an example whether it has a label."""
+    return bool(np.isnan(split.labels).any())

@@ -15,6 +15,10 @@ import numpy.typing as npt
 # would take many times the memory of their input.
 _BLOCK = 2**22
 
+# Lower bound of a probability, so that the loss of one example is finite: the smallest normal
+# float32, as probabilities come from a float32 softmax.
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
 
 def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
     """Returns a loss of integer labels, (batch,) or (batch, 1), and logits, (batch, num_classes).
@@ -145,6 +149,23 @@ def smoothed_cross_entropy_and_slope(
     spread = float(logarithms.mean(dtype=np.float64)) if label_smoothing else 0.0
     slope /= num_examples
     return -((1 - label_smoothing) * chosen + label_smoothing * spread), slope
+
+
+def example_losses(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the cross-entropy of each example in nats, shape (num_examples,).
+
+    Args:
+        probabilities: Shape (num_examples, num_classes); rows sum to 1.
+        y_true: Class indices, shape (num_examples,).
+
+    Examples:
+        >>> example_losses([[0.5, 0.5], [0.2, 0.8]], [0, 1]).round(4)
+        array([0.6931, 0.2231])
+    """
+    rows = np.asarray(probabilities)
+    chosen = np.take_along_axis(rows, np.asarray(y_true)[:, None], axis=1)[:, 0].astype(np.float64)
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen, SMALLEST_PROBABILITY))
+    return losses
 
 
 def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:

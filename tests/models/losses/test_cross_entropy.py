@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+import tfxfer.models.losses.cross_entropy as losses
 from tfxfer.evaluation.metrics import cross_entropy
-from tfxfer.models import losses
-from tfxfer.models.losses import (
+from tfxfer.models.losses.cross_entropy import (
     mean_smoothed_cross_entropy,
     smoothed_cross_entropies,
     smoothed_cross_entropy,

@@ -1,0 +1,84 @@
+"""The rules of `check` for images that may have several labels."""
+
+import numpy as np
+
+from tfxfer.data.checks.examples import Examples
+from tfxfer.data.checks.result import Affected, Finding
+
+
+def findings_of_labels(examples: Examples) -> list[Finding]:
+    """Returns findings on how several labels occur together, and on those that are not known.
+
+    There are none where an image has one class.
+
+    Args:
+        examples: All examples of the source.
+    """
+    if not examples.source.has_several_labels:
+        return []
+    in_train = examples.splits == examples.split_names.index("train")
+    labels = examples.labels[in_train & examples.readable]
+    return [*_always_together(examples, labels), *_always(examples, labels), *_unknown(examples)]
+
+
+def _always_together(examples: Examples, labels: np.ndarray) -> list[Finding]:
+    """Returns a finding on pairs of labels that no training image tells apart."""
+    names, has = examples.source.class_names, labels == 1
+    both_known = ~np.isnan(labels)
+    pairs = []
+    for one in range(len(names)):
+        for other in range(one + 1, len(names)):
+            known = both_known[:, one] & both_known[:, other]
+            same = has[known, one] == has[known, other]
+            if same.all() and has[known, one].any():
+                pairs.append(f"{names[one]} and {names[other]}")
+    if not pairs:
+        return []
+    what = "1 pair of labels" if len(pairs) == 1 else f"{len(pairs):,} pairs of labels"
+    return [
+        Finding(
+            "labels always together",
+            f"{what} that always occur together in train",
+            "learns them as one; merge them, or add images that have one of them",
+            affected=Affected.singly(len(pairs), pairs.__getitem__),
+        )
+    ]
+
+
+def _always(examples: Examples, labels: np.ndarray) -> list[Finding]:
+    """Returns a finding on labels that all training images have."""
+    known = ~np.isnan(labels)
+    always = np.flatnonzero(((labels == 1) | ~known).all(axis=0) & known.any(axis=0))
+    names = [examples.source.class_names[place] for place in always]
+    if not names:
+        return []
+    what = "1 label" if len(names) == 1 else f"{len(names):,} labels"
+    return [
+        Finding(
+            "labels of all images",
+            f"{what} that all training images have",
+            "always predicts them; leave them out, or add images without them",
+            affected=Affected.singly(len(names), names.__getitem__),
+        )
+    ]
+
+
+def _unknown(examples: Examples) -> list[Finding]:
+    """Returns a finding on labels that are not known."""
+    unknown = np.isnan(examples.labels)
+    if not unknown.any():
+        return []
+    counts = unknown.sum(axis=0)
+    names = [
+        f"{examples.source.class_names[place]}: {counts[place]:,}"
+        for place in np.flatnonzero(counts)
+    ]
+    num_images = np.count_nonzero(unknown.any(axis=1))
+    return [
+        Finding(
+            "unknown labels",
+            f"{int(counts.sum()):,} labels of {num_images:,} images are unknown",
+            "leaves them out of the loss and of the metrics",
+            affected=Affected.singly(len(names), names.__getitem__),
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The labels of examples: one class of several for each, or any number of labels."""

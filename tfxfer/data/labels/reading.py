@@ -1,0 +1,36 @@
+"""How the labels of data are to be read: as one class for each image, or as several labels."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from tfxfer.config.schema import LABEL_SEPARATOR, LabelKind, RunConfig
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """How labels are to be read.
+
+    Attributes:
+        kind: "single" is one class for each image, "multi" any number of labels; "auto" decides by
+            the data.
+        separator: What separates the labels in a cell of a manifest.
+        columns: The columns of a manifest that are labels, with 0 or 1; empty if there are none.
+    """
+
+    kind: LabelKind = "auto"
+    separator: str = LABEL_SEPARATOR
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: RunConfig) -> Self:
+        """Returns how the labels of a run are to be read."""
+        return cls(config.labels, config.label_separator, config.names_of_label_columns)
+
+    @property
+    def asks_for_several(self) -> bool:
+        """Whether only several labels will do, whatever the data look like."""
+        return self.kind == "multi" or bool(self.columns)
+
+
+# As the data have them.
+AS_GIVEN = LabelReading()

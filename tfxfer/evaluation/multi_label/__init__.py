@@ -1,0 +1,1 @@
+"""Metrics of a classifier that gives an image any number of labels."""

@@ -1,0 +1,1 @@
+"""Losses: as Keras losses, as means over a split, and with their gradients."""

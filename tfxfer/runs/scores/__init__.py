@@ -1,0 +1,1 @@
+"""Scores of a model on a split, as the files of a run hold them."""
