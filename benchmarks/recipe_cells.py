@@ -117,6 +117,7 @@ ROUNDS = (
         "last-3e-4-10-ema": Way("last", 3e-4, 10, ema=0.9),
         "last-3e-4-10-still-ema": Way("last", 3e-4, 10, still=True, ema=0.9),
         "all-3e-4-10-decay-ema": Way("all", 3e-4, 10, decay=0.9, ema=0.9),
+        "all-3e-4-10-decay-still-ema": Way("all", 3e-4, 10, still=True, decay=0.9, ema=0.9),
         "all-1e-4-10-ema": Way("all", 1e-4, 10, ema=0.9),
     },
     {

@@ -20,7 +20,6 @@ from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
-from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.features import FeatureFunction
@@ -66,7 +65,13 @@ def test_the_metrics_have_the_form_that_is_promised(finished, pictures):
     metrics = json.loads((result.run / "metrics.json").read_text())
     assert metrics == result.metrics
     for split, count in {"validation": 9, "test": 12}.items():
-        assert set(metrics[split]) == set(Summary.__annotations__)
+        assert set(metrics[split]) == {
+            "accuracy",
+            "balanced_accuracy",
+            "loss",
+            "num_examples",
+            "uneven_classes",
+        }
         assert metrics[split]["num_examples"] == count
     assert list(metrics["seconds"]) == [
         "data",
