@@ -44,6 +44,13 @@ def test_what_makes_no_sense_is_refused(backbone, settings, manifest, message):
         asked_examination(DIGITS, backbone, settings, manifest)
 
 
+def test_a_page_needs_a_backbone_and_a_folder():
+    with pytest.raises(UsageError, match="--output needs --backbone"):
+        asked_examination(DIGITS, None, {}, page="check.html")
+    with pytest.raises(UsageError, match="Cannot write '/gone/check.html'"):
+        asked_examination(DIGITS, SMALL_BACKBONE, {"weights": "none"}, page="/gone/check.html")
+
+
 def test_without_the_package_of_the_extra_the_error_names_it(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(

@@ -6,15 +6,18 @@ from typing import Any
 from tfxfer.config.schema import LABEL_SETTINGS, BadImages, FitConfig
 from tfxfer.curation.asking import asked_examination
 from tfxfer.curation.examining import Examination, examine
+from tfxfer.curation.page import render
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.checks.labels import findings_of_labels
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.checks.rules import findings_of
+from tfxfer.data.contents import Integers
 from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.labels.targets import images_of_each
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.sources.manifests.writing import write_manifest as write_data
 from tfxfer.planning.several_labels import refuse_several_labels
+from tfxfer.reporting.writing import write
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.isolation import isolated
 
@@ -27,6 +30,7 @@ def check(
     bad_images: BadImages = "error",
     backbone: str | None = None,
     write_manifest: str | pathlib.Path | None = None,
+    output: str | pathlib.Path | None = None,
     **settings: Any,
 ) -> CheckResult:
     """Checks data for problems: reads and decodes every image of every split.
@@ -45,6 +49,7 @@ def check(
         write_manifest: A .csv file that the data are written to as a manifest, with a column
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.
+        output: HTML page to write, with thumbnails of what the features tell; None writes none.
         **settings: Settings of `fit` by name: `labels`, `label_separator` and `label_columns`; with
             a backbone also `weights`, `image_size`, `input_size`, `batch_size`, `memory_gigabytes`,
             `cache_gigabytes`, `cache_dir`, `seed`.
@@ -70,31 +75,38 @@ def check(
     """
     reading = {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
     config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images, **reading)
-    asked = asked_examination(config, backbone, settings, write_manifest)
+    asked = asked_examination(config, backbone, settings, write_manifest, output)
     source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
     if asked is not None:
         refuse_several_labels(source, "An examination by features (--backbone)")
     examples = Examples.of(source)
-    counts = {
-        name: images_of_each(
-            examples.labels[examples.readable & (examples.splits == number)],
-            len(source.class_names),
-        )
-        for number, name in enumerate(source.splits)
-    }
     found: Examination | None = None
     if asked is not None and examples.readable.any():
         leave_gpu_to_jax()
         found = examine(examples, asked)
-    if write_manifest is not None:
-        column = None if found is None else found.suspect_column()
-        write_data(pathlib.Path(write_manifest), source, source.splits, column)
-    return CheckResult(
+    if write_manifest is not None and found is not None:
+        path = pathlib.Path(write_manifest)
+        write_data(path, source, source.splits, found.suspect_column())
+    result = CheckResult(
         source.name,
         source.class_names,
-        counts,
+        _counts(examples),
         (*findings_of(examples, bad_images), *findings_of_labels(examples)),
         examples.num_readable,
         None if found is None else found.findings,
         source.has_several_labels,
     )
+    if output is not None and found is not None:
+        write(output, render(found, result))
+    return result
+
+
+def _counts(examples: Examples) -> dict[str, Integers]:
+    """Returns the number of readable images of each class, by split."""
+    return {
+        name: images_of_each(
+            examples.labels[examples.readable & (examples.splits == number)],
+            len(examples.source.class_names),
+        )
+        for number, name in enumerate(examples.split_names)
+    }

@@ -38,6 +38,8 @@ _WRITE_MANIFEST = (
     "fit with --data."
 )
 
+_CHECK_PAGE = "Write what the features tell as an HTML page with thumbnails, such as check.html."
+
 _ALL = "Rank all backbones whose weights are available locally."
 
 _MAX_MINUTES = "Time for the ranking. Backbones that would take longer are skipped."
@@ -61,7 +63,7 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
     examples=(
         "tfxfer check photos",
         "tfxfer check photos --json photos.json",
-        "tfxfer check photos --backbone mobilenetv2 --write-manifest photos.csv",
+        "tfxfer check photos --backbone mobilenetv2 --output check.html",
     ),
 )
 @click.argument("data")
@@ -77,7 +79,8 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
 @click.option("--backbone", cls=Option, metavar="NAME", help=_CHECK_BACKBONE)
 @options_of(FitConfig, (*LABEL_SETTINGS, *EXAMINATION_SETTINGS))
 @click.option("--write-manifest", cls=Option, metavar="FILE", help=_WRITE_MANIFEST)
-@click.option("--json", "output", cls=Option, metavar="FILE", help=_JSON)
+@click.option("--json", "json_file", cls=Option, metavar="FILE", help=_JSON)
+@click.option("--output", cls=Option, metavar="FILE", help=_CHECK_PAGE)
 @click.pass_context
 def check(
     context: click.Context,
@@ -85,6 +88,7 @@ def check(
     data: str,
     backbone: str | None,
     write_manifest: str | None,
+    json_file: str | None,
     output: str | None,
     **options: Any,
 ) -> None:
@@ -98,17 +102,17 @@ def check(
     settings = context.ensure_object(dict)
     options |= {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
     # Before the slow import of TensorFlow.
-    asked_examination(FitConfig(data=data, **options), backbone, settings, write_manifest)
-    _check_json(output, data)
+    asked_examination(FitConfig(data=data, **options), backbone, settings, write_manifest, output)
+    _check_json(json_file, data)
     with quiet_import():
         from tfxfer.api import check as checking
     with quiet_libraries():
-        result = checking.check(
-            data, backbone=backbone, write_manifest=write_manifest, **options, **settings
-        )
-    _print_result(result.describe(), result.as_json(), output)
-    if write_manifest is not None and output != "-":
-        streams.say(f"Wrote '{write_manifest}'.")
+        files: dict[str, Any] = {"write_manifest": write_manifest, "output": output}
+        result = checking.check(data, backbone=backbone, **files, **options, **settings)
+    _print_result(result.describe(), result.as_json(), json_file)
+    if json_file != "-" and result.by_features is not None:
+        for path in filter(None, files.values()):
+            streams.say(f"Wrote '{path}'.")
     if result.blocks:
         context.exit(1)
 

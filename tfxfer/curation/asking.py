@@ -33,6 +33,7 @@ def asked_examination(
     backbone: str | None,
     settings: Mapping[str, Any],
     manifest: str | pathlib.Path | None = None,
+    page: str | pathlib.Path | None = None,
 ) -> FitConfig | None:
     """Returns the settings of an examination, checked; None if no backbone was named.
 
@@ -41,6 +42,7 @@ def asked_examination(
         backbone: Name of the backbone.
         settings: Some of `EXAMINATION_SETTINGS`, by name.
         manifest: The file to write the data to, if any.
+        page: The file to write the page to, if any.
 
     Raises:
         UsageError: A setting is wrong, needs a backbone, or names what does not exist.
@@ -56,6 +58,7 @@ def asked_examination(
     if backbone is None:
         needing = [option_of(name) for name in settings]
         needing += ["--write-manifest"] if manifest is not None else []
+        needing += ["--output"] if page is not None else []
         if needing:
             raise UsageError(
                 f"{needing[0]} needs --backbone: without it no features are computed. Name one, "
@@ -66,6 +69,8 @@ def asked_examination(
     _check(asked)
     if manifest is not None:
         _check_manifest(manifest, asked.data)
+    if page is not None:
+        check_output(page, "--output", [asked.data], "text")
     return asked
 
 

@@ -33,6 +33,8 @@ class Examination:
         gallery: The images that were examined.
         neighbors: The nearest neighbors of each, without its exact duplicates and its group.
         judged: What was found about their labels.
+        groups: Groups of near copies, those across splits first.
+        outliers: What is far from all others of its class.
         findings: All of it, by the names of images and classes.
     """
 
@@ -40,6 +42,8 @@ class Examination:
     gallery: Gallery
     neighbors: Neighbors
     judged: Judged
+    groups: Sequence[NearGroup]
+    outliers: Outliers
     findings: FeatureFindings
 
     def suspect_column(self) -> Mapping[str, Sequence[str]]:
@@ -70,17 +74,18 @@ def examine(examples: Examples, asked: FitConfig) -> Examination:
     judged = judge_labels(gallery, neighbors, asked.seed)
     alike = examples.alike[gallery.numbers]
     groups = near_groups(neighbors, gallery.units, gallery.labels, alike)
-    copies = [naming.near_copies(one) for one in groups]
+    groups.sort(key=lambda one: len(np.unique(gallery.splits[one.members])) == 1)
+    outliers = outliers_of(gallery, rows)
     findings = FeatureFindings(
         backbone=find_backbone(asked.backbone).name,
         num_images=len(gallery),
         suspects=naming.suspects(judged),
         unjudged=tuple(naming.class_names[label] for label in judged.small_classes),
-        near_copies=tuple(sorted(copies, key=lambda one: not one.across_splits)),
-        outliers=naming.outliers(outliers_of(gallery, rows)),
+        near_copies=tuple(map(naming.near_copies, groups)),
+        outliers=naming.outliers(outliers),
         shifts=naming.shifts(shifts_of(gallery, asked.seed)),
     )
-    return Examination(examples, gallery, neighbors, judged, findings)
+    return Examination(examples, gallery, neighbors, judged, groups, outliers, findings)
 
 
 class _Naming:
