@@ -48,6 +48,16 @@ def test_a_training_image_is_nearest_to_itself(trained, pictures):
     found.stop()
 
 
+def test_it_waits_while_an_answer_is_computed(trained):
+    found = NearestImages(trained, trained.open_source())
+    with found.paused():
+        found.start()
+        found._thread.join(0.2)
+        assert not found.is_ready
+    found._thread.join()
+    assert found.is_ready
+
+
 def test_many_training_images_are_searched_evenly(trained, monkeypatch):
     monkeypatch.setattr(nearest, "MOST_SEARCHED", 3)
     found = NearestImages(trained, trained.open_source())

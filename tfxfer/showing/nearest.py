@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,9 @@ MOST_SEARCHED = 1000
 # As many as are shown, and their side in pixels.
 MOST_SHOWN, SIDE = 4, 96
 
-# Images per step. Between steps the search can be stopped.
-_TOGETHER = 16
+# Images per step. Between steps an answer has the cores, and the search can be stopped.
+_TOGETHER = 4
+_SECONDS_BETWEEN = 0.005
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class NearestImages:
         self._model: Any = _features_of(trained.model)
         self._thumbnails: npt.NDArray[np.uint8] | None = None
         self._directions: npt.NDArray[np.float32] | None = None
+        self._cores = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self.compute, daemon=True)
 
@@ -88,21 +91,29 @@ class NearestImages:
 
     @isolated
     def compute(self) -> None:
-        """Computes the features. If an image cannot be read, or without features, there are none."""
+        """Computes the features; none where they are unknown, or an image cannot be read."""
         if self._model is None:
             return
         found, thumbnails = [], []
         try:
             batches = evaluation_batches(self._images, _TOGETHER)
             for squares, _ in batches.as_numpy_iterator():
-                if self._stopped.is_set():
-                    return
-                found.append(self._directions_of(squares))
+                with self._cores:
+                    filled = np.resize(squares, (_TOGETHER, *squares.shape[1:]))
+                    found.append(self._directions_of(filled)[: len(squares)])
                 thumbnails.append(shrunk(squares, SIDE))
+                # A lock goes to whoever asks first, so that others need a moment to ask.
+                if self._stopped.wait(_SECONDS_BETWEEN):
+                    return
+            self._directions_of(squares[:1])  # compiled before the first image that is shown
         except READ_ERRORS:
             return
         self._thumbnails = np.concatenate(thumbnails)
         self._directions = np.concatenate(found)
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Returns a context in which an answer has the cores."""
+        return self._cores
 
     @isolated
     def of(self, square: npt.NDArray[np.uint8]) -> Sequence[NearImage]:
@@ -122,8 +133,7 @@ class NearestImages:
 
     def _directions_of(self, squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Returns the features of squares divided by their length, (batch, num_features)."""
-        filled = np.resize(squares, (_TOGETHER, *squares.shape[1:]))  # one shape is compiled
-        found = np.asarray(self._model.predict_on_batch(filled.astype(np.float32)))[: len(squares)]
+        found = np.asarray(self._model.predict_on_batch(squares.astype(np.float32)))
         length = np.linalg.norm(found, axis=1, keepdims=True)
         return (found / np.where(length > 0, length, 1)).astype(np.float32)
 

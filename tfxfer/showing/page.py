@@ -3,6 +3,7 @@
 Nothing of it loads from other servers: the fonts are the system's, and Gradio counts no visits.
 """
 
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -171,7 +172,8 @@ def _answer(shown: Shown, path: str | None) -> tuple[str, str, str]:
         return markup.NO_ANSWER, "", ""
     try:
         content = read_content(path)
-        answer = shown.answerer.answer(content)
+        with shown.nearest.paused() if shown.nearest else contextlib.nullcontext():
+            answer = shown.answerer.answer(content)
     except DataError as error:
         return markup.refusal(f"This file cannot be classified: {error}."), "", ""
     except TfxferError as error:
