@@ -25,7 +25,7 @@ def test_an_export_is_shown_without_corrections_until_it_is_ended(finished, path
         status, text = shown.get()
         assert status == 200
         assert "Keep as a correction" not in text
-        classes, _ = shown.answer(paths[0].read_bytes())
+        classes, *_ = shown.answer(paths[0].read_bytes())
         assert paths[0].parent.name in classes
         code, _, rest = shown.end(signal.SIGTERM)
         assert code == 143

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfxfer.reporting.thumbnails import heat_colors
 from tfxfer.showing import markup
 from tfxfer.showing.answering import Answer
+from tfxfer.showing.nearest import NearImage
 
 HOSTILE = "<script>alert('x')</script>&\"{{x}}${y}"
 
@@ -29,6 +30,17 @@ def test_bars_have_the_width_of_the_probabilities():
     assert re.findall(r"width:([^\"]+)\"", text) == ["98.77%", "1.23%"]
     assert "In the data" not in text
     assert "labeled <strong>ants</strong>" in markup.bars(made(), "ants")
+
+
+def test_near_images_have_their_label_and_the_cosine():
+    pixels = made().square
+    near = [NearImage(pixels, "bees", 0.987), NearImage(pixels, HOSTILE, 0.5)]
+    text = markup.nearest(near, 1234)
+    assert "Nearest of 1,234 training images" in text
+    assert re.findall(r'demo-share">([^<]+)<', text) == ["0.99", "0.50"]
+    assert len(images(text)) == 2
+    assert "<script" not in text
+    assert markup.nearest([], 1234) == ""
 
 
 def test_no_text_is_read_as_markup():

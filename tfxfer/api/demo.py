@@ -13,6 +13,7 @@ from tfxfer.inference.loading import load
 from tfxfer.showing.answering import Answerer
 from tfxfer.showing.corrections import Corrections
 from tfxfer.showing.mistakes import Mistake, most_confident_mistakes
+from tfxfer.showing.nearest import NearestImages
 from tfxfer.showing.page import Shown, check_gradio, make_page
 from tfxfer.showing.serving import LOOPBACK, Address, serve
 from tfxfer.system.files import why_unwritable
@@ -54,12 +55,19 @@ def demo(
         contextlib.closing(address.socket),
         tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as uploads,
     ):
-        page = make_page(_shown(load(model), say), pathlib.Path(uploads))
-        serve(page, address, lambda: _tell(address, say))
+        shown = _shown(load(model), say)
+        page = make_page(shown, pathlib.Path(uploads))
+        try:
+            serve(page, address, lambda: _begin(shown, address, say))
+        finally:
+            if shown.nearest is not None:
+                shown.nearest.stop()
 
 
-def _tell(address: Address, say: Callable[[str], None]) -> None:
-    """Says where the page is, and who can use it."""
+def _begin(shown: Shown, address: Address, say: Callable[[str], None]) -> None:
+    """Says where the page is, and who can use it; searches for near images from then on."""
+    if shown.nearest is not None:
+        shown.nearest.start()
     if not address.is_local:
         say(
             "Whoever can reach this machine and has the address below can use the model and add "
@@ -87,7 +95,8 @@ def _shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Shown:
     else:
         say(f"Corrections are not kept: {why}.")
     mistakes = [] if source is None else _mistakes(run, source, say)
-    return Shown(run.path.resolve().name, answerer, mistakes, corrections)
+    nearest = None if source is None else NearestImages(trained, source)
+    return Shown(run.path.resolve().name, answerer, mistakes, nearest, corrections)
 
 
 def _source(trained: TrainedClassifier, say: Callable[[str], None]) -> BoundSource | None:

@@ -2,6 +2,7 @@
 
 import base64
 import html
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from tfxfer.reporting.thumbnails import heat_colors
 from tfxfer.showing.answering import Answer
+from tfxfer.showing.nearest import NearImage
 
 # What the page shows before the first image.
 NO_ANSWER = '<p class="demo-quiet">The five most probable classes appear here.</p>'
@@ -49,6 +51,27 @@ def image_with_heat(answer: Answer) -> str:
     return (
         f'<figure class="demo-image-seen"><div>{layers}</div><figcaption class="demo-quiet">{told}'
         "</figcaption></figure>"
+    )
+
+
+def nearest(images: Sequence[NearImage], searched: int) -> str:
+    """Returns the nearest training images, or nothing if there are none.
+
+    Args:
+        images: The nearest first.
+        searched: Of how many training images.
+    """
+    if not images:
+        return ""
+    items = "".join(
+        f'<li><img src="{_png_url(image.pixels)}" alt=""><span class="demo-class">'
+        f'{html.escape(image.label)}</span> <span class="demo-share">{image.similarity:.2f}</span>'
+        "</li>"
+        for image in images
+    )
+    return (
+        f'<p class="demo-quiet">Nearest of {searched:,} training images by the features, with the '
+        f'cosine:</p><ol class="demo-nearest">{items}</ol>'
     )
 
 

@@ -3,6 +3,7 @@
 Nothing of it loads from other servers: the fonts are the system's, and Gradio counts no visits.
 """
 
+import contextlib
 import importlib.util
 import os
 import pathlib
@@ -15,6 +16,7 @@ from tfxfer.showing import markup
 from tfxfer.showing.answering import Answerer, read_content
 from tfxfer.showing.corrections import Corrections
 from tfxfer.showing.mistakes import Mistake
+from tfxfer.showing.nearest import NearestImages
 
 _CSS = pathlib.Path(__file__).with_name("demo.css")
 
@@ -39,12 +41,14 @@ class Shown:
         title: Name of the model.
         answerer: Answers about images.
         mistakes: Examples to try.
+        nearest: Finds training images that are near to an image; None if they are not available.
         corrections: Takes corrected images; None if they are not kept.
     """
 
     title: str
     answerer: Answerer
     mistakes: Sequence[Mistake] = ()
+    nearest: NearestImages | None = None
     corrections: Corrections | None = None
 
 
@@ -119,11 +123,11 @@ def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
                 slider.change(None, slider, None, js=_MIX, api_visibility="private")
             if shown.corrections is not None:
                 _add_corrections(gradio, answerer, shown.corrections, image)
-    labels = {mistake.content: mistake.label for mistake in shown.mistakes}
+            near = gradio.HTML("", elem_id="demo-near")
     image.change(
-        lambda path: _answer(answerer, labels, path),
+        lambda path: _answer(shown, path),
         image,
-        [classes, seen],
+        [classes, seen, near],
         show_progress="minimal",
         api_name="answer",
         **_ONE_BY_ONE,
@@ -162,18 +166,23 @@ def _add_corrections(gradio: Any, answerer: Answerer, corrections: Corrections, 
     gradio.on(None, lambda: _count(corrections), None, kept, api_visibility="private")
 
 
-def _answer(answerer: Answerer, labels: dict[bytes, str], path: str | None) -> tuple[str, str]:
-    """Returns what the page shows of an upload: its classes, and the image."""
+def _answer(shown: Shown, path: str | None) -> tuple[str, str, str]:
+    """Returns what the page shows of an upload: its classes, the image, and those near to it."""
     if path is None:
-        return markup.NO_ANSWER, ""
+        return markup.NO_ANSWER, "", ""
     try:
         content = read_content(path)
-        answer = answerer.answer(content)
+        with shown.nearest.paused() if shown.nearest else contextlib.nullcontext():
+            answer = shown.answerer.answer(content)
     except DataError as error:
-        return markup.refusal(f"This file cannot be classified: {error}."), ""
+        return markup.refusal(f"This file cannot be classified: {error}."), "", ""
     except TfxferError as error:
-        return markup.refusal(str(error)), ""
-    return markup.bars(answer, labels.get(content)), markup.image_with_heat(answer)
+        return markup.refusal(str(error)), "", ""
+    label = next((one.label for one in shown.mistakes if one.content == content), None)
+    near = ""
+    if shown.nearest is not None:
+        near = markup.nearest(shown.nearest.of(answer.square), len(shown.nearest))
+    return markup.bars(answer, label), markup.image_with_heat(answer), near
 
 
 def _keep(answerer: Answerer, corrections: Corrections, path: str | None, label: str | None) -> str:
