@@ -1,7 +1,5 @@
 """Settings of an examination are checked before any work."""
 
-import importlib.util
-
 import pytest
 from command_line import run_apart
 from conftest import SMALL_BACKBONE
@@ -49,15 +47,6 @@ def test_a_page_needs_a_backbone_and_a_folder():
         asked_examination(DIGITS, None, {}, page="check.html")
     with pytest.raises(UsageError, match="Cannot write '/gone/check.html'"):
         asked_examination(DIGITS, SMALL_BACKBONE, {"weights": "none"}, page="/gone/check.html")
-
-
-def test_without_the_package_of_the_extra_the_error_names_it(monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "cleanlab" else found(name)
-    )
-    with pytest.raises(UsageError, match=parts("'cleanlab' ... pip install 'tfxfer[curation]'")):
-        asked_examination(DIGITS, SMALL_BACKBONE, {"weights": "none"})
 
 
 def test_every_setting_of_it_is_one_of_a_fit():

@@ -44,8 +44,7 @@ def check(
             dataset.
         data_dir: Directory of TFDS datasets.
         bad_images: What `fit` would do about unreadable images, "error" or "skip".
-        backbone: Pretrained network that computes the features; None computes none. It needs the
-            package `cleanlab` (`pip install 'tfxfer[curation]'`).
+        backbone: Pretrained network that computes the features; None computes none.
         write_manifest: A .csv file that the data are written to as a manifest, with a column
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.

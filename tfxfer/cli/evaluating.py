@@ -62,7 +62,6 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
     headings=HEADINGS,
     examples=(
         "tfxfer check photos",
-        "tfxfer check photos --json photos.json",
         "tfxfer check photos --backbone mobilenetv2 --output check.html",
     ),
 )

@@ -3,7 +3,6 @@
 Nothing here imports Keras, so that a misspelled name is found at once.
 """
 
-import importlib.util
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -75,7 +74,7 @@ def asked_examination(
 
 
 def _check(asked: FitConfig) -> None:
-    """Raises a UsageError if a setting names what does not exist, or a package is missing."""
+    """Raises a UsageError if a setting names what does not exist."""
     check_inputs(asked)
     backbone = find_backbone(asked.backbone)
     if asked.weights != "none":
@@ -84,11 +83,6 @@ def _check(asked: FitConfig) -> None:
         raise UsageError(
             f"Setting 'image_size' is {asked.image_size}; backbone '{backbone.name}' needs at "
             f"least {backbone.min_size} pixels."
-        )
-    if importlib.util.find_spec("cleanlab") is None:
-        raise UsageError(
-            "To find labels that look wrong (--backbone) the package 'cleanlab' is needed: "
-            "pip install 'tfxfer[curation]'. Without --backbone, check does without it."
         )
 
 
