@@ -7,7 +7,8 @@ from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
-from tfxfer.planning.preflight import check_asked, check_inputs, check_settings
+from tfxfer.planning.inputs import check_inputs
+from tfxfer.planning.preflight import check_asked, check_settings
 
 RESNET50 = BACKBONES["resnet50"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.api.modality import by_model
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.formats.recognition import EXTENSIONS
@@ -25,6 +26,7 @@ from tfxfer.system.progress import Progress
 
 
 @isolated
+@by_model
 def predict(
     model: str | pathlib.Path,
     paths: Iterable[str | pathlib.Path],
