@@ -1,6 +1,6 @@
 """`fit`: trains and exports an image classifier on a pretrained backbone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.progress import Clock, Say, readable_duration
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
@@ -222,7 +222,7 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *calibration,
             *describe_skipped(plan.run, skipped),
             *([_result("best weights", _where(best, metrics.penalty))] if best else []),
-            _result("duration", _duration(metrics.seconds)),
+            _result("duration", readable_duration(metrics.seconds)),
             _result("model", plan.run.model),
             _result("export", metrics.export),
         ]
@@ -234,13 +234,6 @@ def _where(best: Epoch, penalty: float | None) -> str:
     if best.phase == "head" and penalty is not None:
         return f"head phase, L2 penalty {penalty:g}"
     return f"{best.phase} phase, epoch {best.epoch}"
-
-
-def _duration(seconds: Mapping[str, float]) -> str:
-    """Returns the duration of a run, with that before an interruption, as text."""
-    earlier = seconds.get("earlier")
-    before = f", {readable_seconds(earlier)} of it before resuming" if earlier else ""
-    return readable_seconds(seconds["total"]) + before
 
 
 def _result(name: str, value: object) -> str:

@@ -21,6 +21,7 @@ from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.output import Prediction
+from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
 
@@ -76,6 +77,19 @@ def predict(
             "there is no number of classes to choose. Leave --top out."
         )
     return _answers(trained, files, top, batch_size)
+
+
+@by_model
+def read_listed(model: str | pathlib.Path) -> list[str]:
+    """Returns what standard input lists for a model: paths of image files.
+
+    Args:
+        model: As for `predict`.
+
+    Raises:
+        UsageError: Standard input cannot be read.
+    """
+    return streams.read_list()
 
 
 @isolated

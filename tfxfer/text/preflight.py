@@ -103,8 +103,13 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
                 "'finetune.epochs' 0 and 'finetune.unfreeze' 'none', or give --weights RUN."
             )
         _check_vectors(config)
-        return
-    find_weights(config.weights)
+    else:
+        _check_pretrained(config, config.weights)
+
+
+def _check_pretrained(config: FitConfig, weights: str) -> None:
+    """Checks the settings of a fit on a pretrained backbone."""
+    find_weights(weights)
     if config.head.epochs and config.head.hidden_units:
         raise UsageError(
             "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the head "

@@ -88,7 +88,8 @@ def _class_files(folder: pathlib.Path, notes: list[str]) -> dict[str, list[pathl
     for one in _folders(folder):
         found = sorted(path for path in _texts(one))
         if one.name.lower() in _UNLABELED:
-            notes.append(f"left out '{one}': {len(found):,} texts without a label")
+            what = "1 text" if len(found) == 1 else f"{len(found):,} texts"
+            notes.append(f"left out '{one}': {what} without a label")
         elif found:
             files[one.name] = found
     return files

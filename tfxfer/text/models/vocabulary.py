@@ -101,6 +101,9 @@ class Vocabulary:
             counts.update(map(_word, tokens_of(plain)))
             tokens.update(tokens_of(text))
             broken = broken or plain != text
+        # Keras compares words in NumPy, which strips a NUL.
+        counts = Counter({word: count for word, count in counts.items() if "\0" not in word})
+        tokens = {token for token in tokens if "\0" not in token}
         frequent = [word for word, count in counts.items() if count >= _MIN_COUNT]
         # Ties in the order of the alphabet: the order of the texts does not matter.
         words = sorted(frequent or counts, key=lambda word: (-counts[word], word))[:size]

@@ -27,6 +27,7 @@ from tfxfer.system.run_layout import (
     LABELS_FILE,
     RunDirectory,
     classes_file,
+    exported_seen_file,
     seen_file,
 )
 from tfxfer.text.data.encoding import UTF_8, encoded
@@ -142,6 +143,10 @@ class TrainedTexts:
 
 class ServedTexts(TrainedTexts):
     """A SavedModel published by `tfxfer export`, run through its own signatures."""
+
+    def seen(self) -> npt.NDArray[np.uint8] | None:
+        """See `TrainedTexts.seen`."""
+        return read_seen_texts(exported_seen_file(self.path))
 
     def _answer(self, contents: Sequence[bytes], name: str) -> npt.NDArray[np.float32]:
         signature = "features" if name == "features" else "serving_default"

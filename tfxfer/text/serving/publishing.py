@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import pathlib
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from tfxfer.exporting.gate import (
 )
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.versions import new_version, publish_version
+from tfxfer.system.run_layout import exported_seen_file, seen_file
 from tfxfer.text.data.encoding import encoded
 from tfxfer.text.models.classifier import features_model
 from tfxfer.text.recognition import MODALITY
@@ -84,6 +86,8 @@ def export_text_model(
     ):
         write_text_model(trained.model, trained.class_names, facts, temporary)
         write_requests(temporary, directory.name, examples, INPUT, body)
+        if seen_file(trained.path).is_file():
+            shutil.copyfile(seen_file(trained.path), exported_seen_file(temporary))
         _verify(process, temporary, trained.model, [*examples, *HOSTILE])
         return publish_version(temporary, directory)
 

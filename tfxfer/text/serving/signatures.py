@@ -53,6 +53,21 @@ def write_text_model(
         facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
         directory: An empty directory.
     """
+    served = tf.Module()
+    served.model_variables = [variable.value for variable in model.variables]
+    served.words = model.get_layer(VECTORIZER).get_layer("tokens")  # with its table
+    signatures = _signatures(model, class_names)
+    with tempfile.TemporaryDirectory() as folder:
+        # An asset keeps its file's name.
+        names, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
+        names.write_text(class_lines(class_names), "utf-8")
+        told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        served.assets = [tf.saved_model.Asset(str(names)), tf.saved_model.Asset(str(told))]
+        tf.saved_model.save(served, str(directory), signatures)
+
+
+def _signatures(model: keras.Model, class_names: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the signatures by name."""
     labels = tf.constant(class_names)
     whole = features_model(model)
     text = tf.TensorSpec((None,), tf.string, name=INPUT)
@@ -79,17 +94,7 @@ def write_text_model(
             "top_k_labels": tf.gather(labels, ids),
         }
 
-    served = tf.Module()
-    served.model_variables = [variable.value for variable in model.variables]
-    served.words = model.get_layer(VECTORIZER).get_layer("tokens")  # with its table
-    signatures = {
+    return {
         "serving_default": tf.function(serve, [text]),
         "features": tf.function(lambda text: {"features": answered(text)["features"]}, [text]),
     }
-    with tempfile.TemporaryDirectory() as folder:
-        # An asset keeps its file's name.
-        names, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
-        names.write_text(class_lines(class_names), "utf-8")
-        told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        served.assets = [tf.saved_model.Asset(str(names)), tf.saved_model.Asset(str(told))]
-        tf.saved_model.save(served, str(directory), signatures)

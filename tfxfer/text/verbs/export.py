@@ -48,8 +48,8 @@ def export(
     source = trained.open_source(data)
     metrics = FitMetrics()
     if calibrate:
-        trained = _calibrated(trained, source, is_own=data is None)
-        applied = CalibrationRecord(1.0, applied=True)
+        temperature = _calibrate(trained, source, is_own=data is None)
+        applied = CalibrationRecord(temperature, applied=True)
         metrics = dataclasses.replace(
             _evaluated(trained, source, is_own=data is None), calibration=applied
         )
@@ -77,12 +77,15 @@ def _folder(trained: TrainedTexts, export_dir: str | None) -> pathlib.Path:
     return user_path(export_dir or "saved_models")
 
 
-def _calibrated(trained: TrainedTexts, source: TextSource, *, is_own: bool) -> TrainedTexts:
-    """Returns a classifier at the temperature fitted on validation."""
+def _calibrate(trained: TrainedTexts, source: TextSource, *, is_own: bool) -> float:
+    """Divides the logits by the temperature fitted on validation, and returns it.
+
+    The model was loaded for this export, so its own head may be changed.
+    """
     found = score_texts(trained, source, "validation", is_own=is_own).result
-    # The model was loaded for this export, so its own head may be changed.
-    divide_logits(trained.model.get_layer(HEAD), fit_temperature(found.probabilities, found.labels))
-    return trained
+    temperature = fit_temperature(found.probabilities, found.labels)
+    divide_logits(trained.model.get_layer(HEAD), temperature)
+    return temperature
 
 
 def _evaluated(trained: TrainedTexts, source: TextSource, *, is_own: bool) -> FitMetrics:

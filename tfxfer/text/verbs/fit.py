@@ -34,7 +34,7 @@ from tfxfer.runs.naming import run_to_resume
 from tfxfer.runs.versions import exported_before, where_exported
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.progress import Clock, Say, readable_duration
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
@@ -221,7 +221,7 @@ def _summary(run: TextRun[TextPlan], metrics: FitMetrics) -> str:
     return "\n".join(
         [
             *lines,
-            f"duration        {readable_seconds(metrics.seconds['total'])}",
+            f"duration        {readable_duration(metrics.seconds)}",
             f"model           {plan.run.model}",
             f"export          {metrics.export}",
         ]

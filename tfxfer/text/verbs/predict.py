@@ -9,6 +9,7 @@ import numpy as np
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
 from tfxfer.inference.output import Prediction
+from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
 from tfxfer.text.data.encoding import encoded, undecoded
@@ -39,6 +40,31 @@ def predict(
     files = [file for path in paths for file in _expand(user_path(path))]
     lines = [encoded(str(text)) for text in listed]
     return _answers(load_texts(model), files, lines, top, batch_size)
+
+
+def read_listed(model: str | pathlib.Path) -> list[str]:
+    """Returns the lines of standard input, each of which is a text.
+
+    Args:
+        model: As for `predict`.
+
+    Raises:
+        UsageError: Standard input cannot be read.
+    """
+    return lines_of(streams.read_input("texts"))
+
+
+def lines_of(content: bytes) -> list[str]:
+    r"""Returns the lines of a file of texts, blank ones too.
+
+    Examples:
+        >>> lines_of(b"good\r\n\nbad\n")
+        ['good', '', 'bad']
+    """
+    lines = undecoded(content).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:

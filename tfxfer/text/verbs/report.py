@@ -12,6 +12,7 @@ from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.files import check_output, check_writable
+from tfxfer.system.run_layout import RunDirectory
 from tfxfer.text.planning.defaults import decided_text_fit
 from tfxfer.text.reporting.findings import TextFindings
 from tfxfer.text.reporting.page import render
@@ -44,13 +45,25 @@ def report(
     into_run = output is None or pathlib.Path(output).resolve().parent == run.path.resolve()
     if into_run:
         check_writable(run.path, "output")
+    findings = _evaluated(run, data)
+    for note in findings.result.notes:
+        say(f"note: {note}")
+    if into_run:
+        return write_text_report(findings, output)
+    path = write(output or run.report, render(findings))
+    say(f"Nothing else was written into '{run.path}'.")
+    return path
+
+
+def _evaluated(run: RunDirectory, data: str | None) -> TextFindings:
+    """Returns the findings of a run after evaluating its model on its data, or on other data."""
     trained = load_texts(run.path)
     source = trained.open_source(data)
     scored = score_texts(trained, source, None, is_own=data is None)
     metrics = read_metrics(run)
     recorded = (metrics.data.notes if metrics.data else None) or []
     labels = trained.labels_of(source)
-    findings = TextFindings(
+    return TextFindings(
         run=run,
         config=decided_text_fit(read_recipe(run.config, FitConfig())),
         metrics=metrics,
@@ -62,10 +75,3 @@ def report(
         },
         notes=tuple(dict.fromkeys((*recorded, *source.notes))),
     )
-    for note in scored.result.notes:
-        say(f"note: {note}")
-    if into_run:
-        return write_text_report(findings, output)
-    path = write(output or run.report, render(findings))
-    say(f"Nothing else was written into '{run.path}'.")
-    return path
