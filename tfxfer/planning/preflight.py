@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfxfer.config.schema import AUTO, FitConfig, RunConfig
+from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.bundled import SMALL_RESNET
@@ -27,6 +28,12 @@ def check_settings(config: RunConfig) -> Backbone:
     """
     check_inputs(config)
     backbone = find_backbone(config.backbone)
+    for name, field in fields_of(config.text).items():
+        if getattr(config.text, name) != field.default:
+            raise UsageError(
+                f"Setting 'text.{name}' ({option_of(f'text.{name}')}) is for text backbones, but "
+                f"'{backbone.name}' takes images. Leave it out."
+            )
     check_writable(config.runs_dir, "runs_dir")
     if config.run is not None:
         check_run_name(config.run)

@@ -20,6 +20,7 @@ _OF_IMAGES = (
     "augment.policy",
 )
 _OF_FITTED_IMAGES = (
+    "group_near_copies",
     *("head.pooling", "head.augmented_views", "finetune.batch_norm"),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )
