@@ -34,7 +34,8 @@ def test_both_have_the_same_parameters(images, texts):
     ours, theirs = (inspect.signature(verb).parameters for verb in (images, texts))
     assert list(ours) == list(theirs)
     for name, parameter in ours.items():
-        assert parameter.default == theirs[name].default
+        if not callable(parameter.default):
+            assert parameter.default == theirs[name].default
 
 
 def test_others_take_their_settings_by_name():
