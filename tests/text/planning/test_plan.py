@@ -77,3 +77,16 @@ def test_weights_of_another_backbone_are_refused(finished_texts, reviews, tmp_pa
     text = {"text": {}}
     with pytest.raises(UsageError, match="not those of backbone 'textcnn'"):
         plan(reviews, tmp_path, backbone="textcnn", weights=str(result.run), **text)
+
+
+def test_word_vectors_are_the_first_embeddings(reviews, tmp_path):
+    (tmp_path / "vectors.txt").write_text("great 1 2 3\nfilm 4 5 6\nx 0 0 0\n")
+    text = {"vectors": str(tmp_path / "vectors.txt"), "max_words": 24}
+    found = plan(reviews, tmp_path, backbone="average", text=text)
+    assert found.config.text.dimensions == 3
+    assert "vectors.txt cover 2 of" in describe_text_plan(found)
+    words = found.classifier.vectorizer.get_layer("tokens").get_vocabulary()
+    (table,) = found.classifier.backbone.get_layer("embedding").get_weights()
+    assert table[3 + words.index("great") - 2].tolist() == [1, 2, 3]
+    with pytest.raises(UsageError, match="'text.dimensions' is 4, but the word vectors"):
+        plan(reviews, tmp_path, backbone="average", text={**text, "dimensions": 4})

@@ -67,6 +67,14 @@ def _word(token: str) -> str:
     return kept or token
 
 
+def word_frequencies(texts: Iterable[str]) -> Counter[str]:
+    """Returns how often each word occurs, without line breaks of HTML."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(map(_word, tokens_of(LINE_BREAK.sub(" ", text))))
+    return counts
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words of a model.
@@ -93,14 +101,10 @@ class Vocabulary:
             >>> found.words, found.spellings["filmbr"]
             (('great', 'film'), 'film')
         """
-        counts: Counter[str] = Counter()
-        tokens: set[str] = set()
-        broken = False
-        for text in texts:
-            plain = LINE_BREAK.sub(" ", text)
-            counts.update(map(_word, tokens_of(plain)))
-            tokens.update(tokens_of(text))
-            broken = broken or plain != text
+        given = list(texts)
+        counts = word_frequencies(given)
+        tokens = {token for text in given for token in tokens_of(text)}
+        broken = any(LINE_BREAK.search(text) for text in given)
         # Keras compares words in NumPy, which strips a NUL.
         counts = Counter({word: count for word, count in counts.items() if "\0" not in word})
         tokens = {token for token in tokens if "\0" not in token}

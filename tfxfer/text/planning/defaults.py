@@ -37,12 +37,14 @@ class TextFacts:
         longest: Words of the longest training text.
         backbone: The record of the backbone.
         pretrained: The settings of a pretrained backbone; None for random weights.
+        vector_dimensions: Dimensions of the given word vectors; None without any.
     """
 
     num_train: int
     longest: int
     backbone: TextBackbone
     pretrained: DecidedText | None = None
+    vector_dimensions: int | None = None
 
 
 def decide_text(config: FitConfig, facts: TextFacts) -> DecidedTextFit:
@@ -97,11 +99,12 @@ def _text(config: FitConfig | PretrainConfig, facts: TextFacts) -> DecidedText:
     if facts.pretrained is not None:
         return dataclasses.replace(facts.pretrained, encoding=config.text.encoding)
     backbone = facts.backbone
-    dimensions = config.text.dimensions or backbone.dimensions
+    own = facts.vector_dimensions or backbone.dimensions
+    dimensions = config.text.dimensions or own
     choices = {
         "max_words": max(1, min(_MAX_WORDS, facts.longest)),
         "vocabulary": _VOCABULARY,
-        "dimensions": backbone.dimensions,
+        "dimensions": own,
         "units": backbone.units if backbone.has_units else dimensions,
         "dropout": backbone.dropout,
     }
@@ -123,6 +126,7 @@ def _finetune(facts: TextFacts) -> dict[str, Any]:
         "weight_decay": 1e-4,
         "clip_norm": 1.0,
         "unfreeze": "all",
+        "ema": 0.0,
         "batch_norm": "frozen",
         "epochs": backbone.epochs * (4 if few else 1),
         "learning_rate": float(f"{backbone.learning_rate * scale:.1g}"),

@@ -35,6 +35,7 @@ def describe_text_plan(plan: TextPlan) -> str:
     lines = [
         *_describe_data(plan.source, plan.lengths, config),
         *_describe_backbone(plan.backbone, classifier, config, config.weights),
+        *_describe_vectors(plan),
         plan_row("head", f"{head} ({num_features:,} features)"),
         *_describe_phases(plan.backbone, config, classifier),
         *_describe_class_weights(plan),
@@ -54,6 +55,7 @@ def describe_text_pretraining(plan: TextPretrainPlan) -> str:
     lines = [
         *_describe_data(plan.source, plan.lengths, config),
         *_describe_backbone(plan.backbone, classifier, config, "none"),
+        *_describe_vectors(plan),
         plan_row("training", describe_schedule(config)),
         plan_row("", ", ".join(details)),
         plan_row("precision", describe_arithmetic(config)),
@@ -101,6 +103,8 @@ def _describe_backbone(
     text = config.text
     num_words = classifier.backbone.get_layer("embedding").input_dim - 3
     origin = "random weights: text backbones come without pretrained ones; all of it is trained"
+    if text.vectors:
+        origin = "random weights but for the word vectors; all of it is trained"
     if weights != "none":
         origin = f"weights and vocabulary of {weights}"
     units = f", {text.units} units" if backbone.has_units else ""
@@ -110,6 +114,13 @@ def _describe_backbone(
         plan_row("", origin),
         plan_row("vocabulary", f"{num_words:,} words"),
     ]
+
+
+def _describe_vectors(plan: TextPlan | TextPretrainPlan) -> list[str]:
+    """Returns a line on word vectors, or no line if there are none."""
+    covered = plan.describe_vectors(plan.config)
+    vectors = plan.config.text.vectors
+    return [] if covered is None else [plan_row("word vectors", f"{vectors} {covered}")]
 
 
 def describe_text_head(head: DecidedHead) -> list[str]:

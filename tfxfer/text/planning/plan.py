@@ -10,8 +10,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.config.decided import DecidedHead, DecidedText, DecidedTextFit, DecidedTextPretrain
-from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.config.decided import (
+    DecidedHead,
+    DecidedText,
+    DecidedTextFit,
+    DecidedTextPretrain,
+    DecidedTextRun,
+)
+from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig
 from tfxfer.errors import UsageError
 from tfxfer.planning.resuming import choose_run
 from tfxfer.system.devices import tell_of_missing_gpus
@@ -21,7 +27,8 @@ from tfxfer.text.data.opening import open_texts
 from tfxfer.text.data.source import TextSource
 from tfxfer.text.models.backbones import TextBackbone
 from tfxfer.text.models.classifier import TextClassifier, assembled, build_text_classifier
-from tfxfer.text.models.vocabulary import Vocabulary, tokens_of
+from tfxfer.text.models.vectors import WordVectors, read_vectors, vector_dimensions
+from tfxfer.text.models.vocabulary import Vocabulary, tokens_of, word_frequencies
 from tfxfer.text.models.weights import Pretrained, find_weights, read_pretrained
 from tfxfer.text.planning.defaults import TextFacts, decide_text, decide_text_pretraining
 from tfxfer.text.preflight import check_asked
@@ -43,8 +50,28 @@ class _TextPlan:
     run: RunDirectory
     lengths: npt.NDArray[np.int64]
 
-    def _vocabulary(self, config: DecidedText) -> Vocabulary:
-        return Vocabulary.of(self.source.splits["train"].texts, config.vocabulary)
+    def _built(self, config: DecidedTextRun, head: DecidedHead) -> TextClassifier:
+        """Returns a new classifier, its embeddings the word vectors if there are any."""
+        vocabulary = Vocabulary.of(self.source.splits["train"].texts, config.text.vocabulary)
+        num_classes = len(self.source.class_names)
+        found = build_text_classifier(self.backbone, config, head, vocabulary, num_classes)
+        vectors = self._vectors(config, vocabulary)
+        if vectors is not None:
+            vectors.place(found.backbone)
+        return found
+
+    def _vectors(self, config: DecidedTextRun, vocabulary: Vocabulary) -> WordVectors | None:
+        if config.text.vectors is None:
+            return None
+        return read_vectors(pathlib.Path(config.text.vectors), vocabulary, config.seed)
+
+    def describe_vectors(self, config: DecidedTextRun) -> str | None:
+        """Returns how much of the vocabulary the word vectors cover; None without any."""
+        texts = self.source.splits["train"].texts
+        counts = word_frequencies(texts)
+        vocabulary = Vocabulary.of(texts, config.text.vocabulary)
+        vectors = self._vectors(config, vocabulary)
+        return None if vectors is None else vectors.describe([counts[w] for w in vocabulary.words])
 
 
 @dataclass(frozen=True)
@@ -78,8 +105,7 @@ class TextPlan(_TextPlan):
                 num_classes,
                 config.seed,
             )
-        vocabulary = self._vocabulary(config.text)
-        return build_text_classifier(self.backbone, config, config.head, vocabulary, num_classes)
+        return self._built(config, config.head)
 
 
 @dataclass(frozen=True)
@@ -95,10 +121,7 @@ class TextPretrainPlan(_TextPlan):
     @functools.cached_property
     def classifier(self) -> TextClassifier:
         """The classifier with its initial weights."""
-        config = self.config
-        head = DecidedHead(epochs=0, dropout=0.2)
-        vocabulary, num_classes = self._vocabulary(config.text), len(self.source.class_names)
-        return build_text_classifier(self.backbone, config, head, vocabulary, num_classes)
+        return self._built(self.config, DecidedHead(epochs=0, dropout=0.2))
 
 
 def make_text_plan(config: FitConfig) -> TextPlan:
@@ -122,7 +145,8 @@ def make_text_plan(config: FitConfig) -> TextPlan:
     source = open_texts(config)
     lengths = word_counts(source.splits["train"].texts)
     known = None if pretrained is None else _text_of(pretrained, backbone)
-    facts = TextFacts(len(lengths), int(lengths.max()), backbone, known)
+    dimensions = _vector_dimensions(config)
+    facts = TextFacts(len(lengths), int(lengths.max()), backbone, known, dimensions)
     decided = decide_text(config, facts)
     run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
     decided = dataclasses.replace(decided, run=run.path.name)
@@ -137,7 +161,9 @@ def make_text_pretrain_plan(config: PretrainConfig) -> TextPretrainPlan:
     check_backend()
     source = open_texts(config)
     lengths = word_counts(source.splits["train"].texts)
-    decided = decide_text_pretraining(config, TextFacts(len(lengths), int(lengths.max()), backbone))
+    dimensions = _vector_dimensions(config)
+    facts = TextFacts(len(lengths), int(lengths.max()), backbone, None, dimensions)
+    decided = decide_text_pretraining(config, facts)
     run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
     decided = dataclasses.replace(decided, run=run.path.name)
     return TextPretrainPlan(source, backbone, run, lengths, decided)
@@ -157,6 +183,24 @@ def check_backend() -> None:
 def word_counts(texts: Sequence[str]) -> npt.NDArray[np.int64]:
     """Returns the number of words of each text, as the model counts them."""
     return np.array([len(tokens_of(text)) for text in texts], np.int64)
+
+
+def _vector_dimensions(config: RunConfig) -> int | None:
+    """Returns the dimensions of the word vectors; None without any.
+
+    Raises:
+        UsageError: Other dimensions are asked for.
+        DataError: The file has no word vectors.
+    """
+    if config.text.vectors is None:
+        return None
+    found, asked = vector_dimensions(pathlib.Path(config.text.vectors)), config.text.dimensions
+    if asked not in (None, found):
+        raise UsageError(
+            f"Setting 'text.dimensions' is {asked}, but the word vectors '{config.text.vectors}' "
+            f"have {found} dimensions. Leave one of them out."
+        )
+    return found
 
 
 def _text_of(pretrained: Pretrained, backbone: TextBackbone) -> DecidedText:
