@@ -5,7 +5,19 @@ import dataclasses
 import pytest
 from made_texts import write_reviews
 
-from tfxfer.api import check, convert, evaluate, export, fit, load, predict, pretrain, rank, report
+from tfxfer.api import (
+    check,
+    convert,
+    demo,
+    evaluate,
+    export,
+    fit,
+    load,
+    predict,
+    pretrain,
+    rank,
+    report,
+)
 from tfxfer.api.modality import MODALITIES, by_backbone, by_data, by_model, check_asked
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
@@ -22,6 +34,7 @@ def test_every_verb_of_texts_has_the_name_of_one_for_images():
     pairs = {
         "check": check.check,
         "convert": convert.convert,
+        "demo": demo.demo,
         "evaluate": evaluate.evaluate,
         "export": export.export,
         "fit": fit.fit,

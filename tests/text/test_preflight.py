@@ -20,6 +20,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"input_size": 64}, "is for images"),
         ({"bad_images": "skip"}, "is for images"),
         ({"data_dir": "x"}, "is for images"),
+        ({"labels": "multi"}, "is for images"),
         ({"augment": {"flip": True}}, r"'augment.flip' \(--augment-flip\) is for images"),
         ({"augment": {"policy": "trivial"}}, "is for images"),
         ({"head": {"pooling": "max"}}, "is for image backbones"),

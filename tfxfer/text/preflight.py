@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig
+from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, PretrainConfig, RunConfig
 from tfxfer.config.settings import option_of, setting_field
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.planning.inputs import check_inputs
@@ -15,7 +15,7 @@ from tfxfer.text.models.weights import find_weights
 
 # Settings that only images have, or that a classifier of texts cannot use yet.
 _OF_IMAGES = (
-    *("image_size", "input_size", "bad_images", "data_dir"),
+    *("image_size", "input_size", "bad_images", "data_dir", *LABEL_SETTINGS),
     *("augment.flip", "augment.shift", "augment.zoom", "augment.rotation", "augment.crop"),
     "augment.policy",
 )

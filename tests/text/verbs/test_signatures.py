@@ -39,14 +39,9 @@ def test_both_have_the_same_parameters(images, texts):
 
 
 def test_others_take_their_settings_by_name():
-    for verb in (
-        check.check,
-        convert.convert,
-        export.export,
-        fit.fit,
-        pretrain.pretrain,
-        rank.rank,
-    ):
+    modules = {check: "check", convert: "convert", demo: "demo", export: "export", fit: "fit"}
+    for module, name in {**modules, pretrain: "pretrain", rank: "rank"}.items():
+        verb = getattr(module, name)
         kinds = {one.kind for one in inspect.signature(verb).parameters.values()}
         assert inspect.Parameter.VAR_KEYWORD in kinds
     assert list(inspect.signature(load.load).parameters) == ["path"]

@@ -140,6 +140,8 @@ def test_what_texts_cannot_do_is_refused_in_a_sentence(finished_texts, reviews):
             convert(result.run, kind)
     with pytest.raises(UsageError, match="does not check yet"):
         tfxfer.check(str(reviews))
+    with pytest.raises(UsageError, match="predict .* -`"):
+        tfxfer.demo(result.run)
     with pytest.raises(UsageError, match="to rank them by"):
         tfxfer.rank(data=str(reviews))
 
