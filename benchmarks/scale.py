@@ -93,7 +93,7 @@ def checked(kind: str, count: int) -> dict[str, float]:
 
 def evaluated(num_classes: int) -> dict[str, float]:
     """Measures the evaluation of two images per class."""
-    from tfxfer.evaluation.scoring import evaluate_predictions
+    from tfxfer.evaluation.predictions import evaluate_predictions
 
     generator = np.random.default_rng(0)
     labels = np.repeat(np.arange(num_classes), 2)

@@ -25,7 +25,7 @@ from tfxfer.models.backbones.small_resnet import small_resnet
 from tfxfer.models.objectives import accuracy
 from tfxfer.system.devices import dtype_policy
 from tfxfer.training.epochs.loop import compiled_view
-from tfxfer.training.epochs.validation import predict_splits
+from tfxfer.training.pretraining import predict_splits
 
 SIZE, BATCH = 32, 128
 AUGMENT = AugmentConfig(flip=True, shift=0.125, zoom=0.0, rotation=0.0)

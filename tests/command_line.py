@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from tfxfer.cli.app import main
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+def run(*arguments, **options):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], **options)
 
 
 def run_apart(code):

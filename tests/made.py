@@ -7,7 +7,7 @@ from conftest import SMALL_BACKBONE, scene
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import in_any_order
-from tfxfer.evaluation.scoring import evaluate_predictions
+from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.objectives import SOFTMAX

@@ -20,7 +20,7 @@ FLOORS = [
     ["cli"],
     ["api"],
     ["curation"],
-    ["ranking", "showing"],
+    ["ranking", "showing", "text"],
     ["reporting", "exporting", "training"],
     ["evaluation"],
     ["planning", "inference"],
@@ -34,6 +34,7 @@ FLOOR_OF = {wing: number for number, wings in enumerate(FLOORS) for wing in wing
 # What answers at once, as `--help` does: no TensorFlow, no NumPy, unless a command asks for them.
 LIGHT_WINGS = {"cli", "config", "errors", "version"}
 LIGHT = {
+    "api.modality",
     "curation.asking",
     "models.backbones.backbone",
     "models.backbones.bundled",
@@ -41,6 +42,7 @@ LIGHT = {
     "models.backbones.packaged",
     "models.backbones.pixels",
     "models.backbones.registry",
+    "planning.inputs",
     "planning.preflight",
     "ranking.candidates",
     "runs.lock",
@@ -53,6 +55,11 @@ LIGHT = {
     "system.run_layout",
     "system.streams",
     "system.tables",
+    "text.data.encoding",
+    "text.models.backbones",
+    "text.models.weights",
+    "text.preflight",
+    "text.recognition",
 }
 HEAVY = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "scipy", "numpy", "PIL"}
 
@@ -102,6 +109,43 @@ def test_imports_point_downward(name):
         assert theirs in below, (
             f"{name} imports {other}, but '{wing}' may import only itself and {', '.join(below)}"
         )
+
+
+# What only images need. Texts need none of it, not even by way of what both share.
+OF_IMAGES = (
+    *("data.image", "data.sources", "data.opening", "data.batches", "data.checks", "data.seen"),
+    *("models.backbones", "models.classifier", "models.weights", "models.preprocessing"),
+    *("planning.plan", "planning.preflight", "inference.classifier", "evaluation.scoring"),
+    *("exporting.signatures", "exporting.verification", "reporting.page", "ranking", "curation"),
+)
+
+# Where the modalities meet.
+SEAMS = {"api.modality", "cli.backbones"}
+
+
+def reached(names):
+    """Returns modules and all that they import, directly or not."""
+    found, waiting = set(), set(names)
+    while waiting:
+        found |= waiting
+        waiting = set().union(*(ours(MODULES[name]) for name in waiting)) - found
+    return found
+
+
+def is_of(name, wings):
+    return any(name == wing or name.startswith(f"{wing}.") for wing in wings)
+
+
+def test_texts_need_no_image_code():
+    texts = [name for name in MODULES if is_of(name, ["text"])]
+    assert len(texts) > 20
+    assert not [name for name in reached(texts) if is_of(name, OF_IMAGES)]
+
+
+def test_images_need_no_text_code():
+    for name, path in MODULES.items():
+        if not is_of(name, ["text"]) and name not in SEAMS:
+            assert not [other for other in ours(path) if is_of(other, ["text"])], name
 
 
 def test_no_modules_import_each_other():

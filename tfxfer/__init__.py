@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from tfxfer.api.evaluate import evaluate
     from tfxfer.api.export import export
     from tfxfer.api.fit import fit
+    from tfxfer.api.load import load
     from tfxfer.api.predict import predict
     from tfxfer.api.pretrain import pretrain
     from tfxfer.api.rank import rank
     from tfxfer.api.report import report
-    from tfxfer.inference.loading import load
 
 __all__ = [
     "FitConfig",
@@ -48,7 +48,7 @@ _MODULES = {
     "evaluate": "api.evaluate",
     "export": "api.export",
     "fit": "api.fit",
-    "load": "inference.loading",
+    "load": "api.load",
     "predict": "api.predict",
     "pretrain": "api.pretrain",
     "rank": "api.rank",

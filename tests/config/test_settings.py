@@ -9,6 +9,7 @@ from tfxfer.config.decided import (
     DecidedFinetune,
     DecidedFit,
     DecidedPretrain,
+    DecidedText,
     GradientHead,
 )
 from tfxfer.config.recipes import changed_settings, changed_to_toml, read_recipe, to_toml
@@ -323,6 +324,7 @@ def test_a_setting_that_is_open_says_what_that_means_unless_it_is_decided():
             "head.": typing.get_type_hints(GradientHead),
             "finetune.": typing.get_type_hints(DecidedFinetune),
             "augment.": typing.get_type_hints(DecidedAugment),
+            "text.": typing.get_type_hints(DecidedText),
         }
         for key in setting_keys(kind):
             section, _, name = key.rpartition(".")

@@ -7,8 +7,8 @@ import pytest
 
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
+from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.evaluation.result import MATRIX_CLASSES
-from tfxfer.evaluation.scoring import evaluate_predictions
 from tfxfer.models.losses.cross_entropy import example_losses
 from tfxfer.system.tables import text_width
 

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from tfxfer.evaluation.metrics import summarize
-from tfxfer.evaluation.scoring import evaluate_predictions, score, why_not_evaluable
+from tfxfer.evaluation.predictions import evaluate_predictions
+from tfxfer.evaluation.scoring import score, why_not_evaluable
 
 
 def test_the_numbers_are_those_of_the_summary():

@@ -3,8 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.errors import ExportError
+from tfxfer.exporting.gate import half_precision_nodes
 from tfxfer.exporting.signatures import write_saved_model
-from tfxfer.exporting.verification import Gate, half_precision_nodes
+from tfxfer.exporting.verification import Gate
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone
-from tfxfer.models.classifier import build_classifier, count_parameters
+from tfxfer.models.classifier import build_classifier
 from tfxfer.models.halves import FrozenLayer
-from tfxfer.models.layers import in_float32
+from tfxfer.models.layers import count_parameters, in_float32
 from tfxfer.models.losses.cross_entropy import smoothed_cross_entropy
 from tfxfer.models.standardization import Standardization
 

@@ -20,6 +20,8 @@ PHOTOS = Facts(
 )
 
 STAYS_OPEN = {
+    *(f"text.{name}" for name in ("max_words", "vocabulary", "dimensions", "units", "dropout")),
+    "text.vectors",
     "max_minutes",
     "data_dir",
     "validation_fraction",

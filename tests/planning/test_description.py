@@ -13,12 +13,8 @@ from tfxfer.config.decided import (
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.layers import leaf_layers
-from tfxfer.planning.description import (
-    count_trained,
-    describe_changes,
-    describe_regularization,
-    describe_schedule,
-)
+from tfxfer.planning.description import count_trained, describe_changes
+from tfxfer.planning.wording import describe_regularization, describe_schedule
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +93,9 @@ def test_a_phase_is_described_by_its_epochs_rate_and_regularization():
 )
 def test_the_learning_rates_of_head_and_stages_are_told(settings, told):
     phase = DecidedFinetune(**vars(PHASE) | {"unfreeze": "all", "batch_norm": "frozen"} | settings)
-    parts = describe_schedule(phase, find_backbone(SMALL_BACKBONE)).split(", ")
+    parts = describe_schedule(
+        phase, len(find_backbone(SMALL_BACKBONE).unfrozen_stages(phase.unfreeze))
+    ).split(", ")
     assert parts[2] == f"learning rate 0.001{told}"
 
 

@@ -7,7 +7,8 @@ from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
-from tfxfer.planning.preflight import check_asked, check_inputs, check_settings
+from tfxfer.planning.inputs import check_inputs
+from tfxfer.planning.preflight import check_asked, check_settings
 
 RESNET50 = BACKBONES["resnet50"]
 
@@ -100,3 +101,10 @@ def test_inputs_alone_can_be_checked(tmp_path):
     check_inputs(FitConfig(data="digits", cache_dir=str(tmp_path)))
     with pytest.raises(UsageError, match="Missing setting 'data'"):
         check_inputs(FitConfig())
+
+
+def test_settings_of_texts_are_refused_for_images(tmp_path):
+    for settings in ({"units": 5}, {"encoding": "latin-1"}):
+        config = FitConfig(data="digits", backbone="resnet10_small", runs_dir=str(tmp_path))
+        with pytest.raises(UsageError, match="is for text backbones, but 'resnet10_small' takes"):
+            check_settings(config.with_settings({"text": settings}))

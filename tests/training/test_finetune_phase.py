@@ -8,9 +8,9 @@ from tfxfer.planning.plan import make_plan
 from tfxfer.runs.journal import BestWeights
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.classifier_pair import HEAD_ALONE, Trainable
+from tfxfer.training.epochs.session import Session
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.phases import Materials
-from tfxfer.training.preparation import Session
 from tfxfer.training.transfer import prepare_fit
 
 

@@ -7,8 +7,8 @@ from tfxfer.errors import UsageError
 from tfxfer.models.objectives import accuracy
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
+from tfxfer.training.epochs.session import Session
 from tfxfer.training.head_phase import train_head
-from tfxfer.training.preparation import Session
 from tfxfer.training.transfer import prepare_fit
 
 

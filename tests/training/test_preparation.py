@@ -4,7 +4,8 @@ from conftest import small_config
 from tfxfer.errors import InterruptionError, RunError, UsageError
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.preparation import Session, holding, prepare_run
+from tfxfer.training.epochs.session import Session
+from tfxfer.training.preparation import holding, prepare_run
 
 
 @pytest.fixture

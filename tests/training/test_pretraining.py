@@ -6,7 +6,8 @@ from tfxfer.config.schema import PretrainConfig
 from tfxfer.models.objectives import accuracy
 from tfxfer.planning.plan import make_pretrain_plan
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.preparation import Session, prepare_run
+from tfxfer.training.epochs.session import Session
+from tfxfer.training.preparation import prepare_run
 from tfxfer.training.pretraining import train_epochs
 
 

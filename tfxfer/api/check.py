@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any
 
+from tfxfer.api.modality import by_data
 from tfxfer.config.schema import LABEL_SETTINGS, BadImages, FitConfig
 from tfxfer.curation.asking import asked_examination
 from tfxfer.curation.examining import Examination, examine
@@ -23,6 +24,7 @@ from tfxfer.system.isolation import isolated
 
 
 @isolated
+@by_data
 def check(
     data: str,
     *,

@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Callable
 
+from tfxfer.api.modality import by_model
 from tfxfer.exporting.converting import Converted, Format, Target, write_converted
 from tfxfer.exporting.litert import Quantization
 from tfxfer.exporting.publishing import load_exportable, open_and_tell
@@ -10,6 +11,7 @@ from tfxfer.system.isolation import isolated
 
 
 @isolated
+@by_model
 def convert(
     model: str | pathlib.Path,
     kind: Format,

@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable
 
+from tfxfer.api.modality import by_model
 from tfxfer.data.image.failures import READ_ERRORS
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import TfxferError
@@ -21,6 +22,7 @@ from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
 
 
+@by_model
 def demo(
     model: str | pathlib.Path,
     *,

@@ -2,12 +2,15 @@
 
 import pathlib
 
-from tfxfer.evaluation.scoring import AnyResult, score
+from tfxfer.api.modality import by_model
+from tfxfer.evaluation.predictions import AnyResult
+from tfxfer.evaluation.scoring import score
 from tfxfer.inference.loading import load
 from tfxfer.system.isolation import isolated
 
 
 @isolated
+@by_model
 def evaluate(
     model: str | pathlib.Path,
     *,

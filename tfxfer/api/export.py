@@ -7,6 +7,7 @@ from typing import Unpack
 
 import numpy as np
 
+from tfxfer.api.modality import by_model
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError, UsageError
@@ -29,6 +30,7 @@ from tfxfer.system.run_layout import RunDirectory
 
 
 @isolated
+@by_model
 def export(
     model: str | pathlib.Path,
     *,

@@ -1,12 +1,13 @@
 """`fit`: trains and exports an image classifier on a pretrained backbone."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from tfxfer.api.modality import by_backbone
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
@@ -25,37 +26,23 @@ from tfxfer.reporting.writing import findings_of, write_report
 from tfxfer.runs.history import Epoch, History
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, read_metrics
 from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.versions import exported_before, where_exported
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_seconds
+from tfxfer.system.progress import Clock, Say, readable_duration
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
 from tfxfer.training.comparison import Comparison, compare_with_scratch
-from tfxfer.training.preparation import Session, holding
+from tfxfer.training.epochs.session import FitResult, Session
+from tfxfer.training.preparation import holding
 from tfxfer.training.transfer import Trained, evaluate, prepare_fit, train_phases
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """The results of a fit.
-
-    Attributes:
-        run: Directory of the run.
-        model: The `.keras` file: RGB in [0, 255] in, probabilities out.
-        export: Version directory of the SavedModel.
-        metrics: Content of `metrics.json`.
-    """
-
-    run: Path
-    model: Path
-    export: Path
-    metrics: Mapping[str, Any]
-
-
 @isolated
+@by_backbone
 def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None = None) -> str:
     """Returns the plan of a fit as text, without loading weights or writing files.
 
@@ -74,6 +61,7 @@ def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None
 
 
 @isolated
+@by_backbone
 def fit(
     config: FitConfig | None = None,
     *,
@@ -125,7 +113,7 @@ def fit(
                 f"The run '{run.path}' is finished, but was never exported. Export it with "
                 f"`tfxfer export {in_shell(run.path)}`."
             )
-        export = _where_exported(metrics.export, asked)
+        export = where_exported(metrics.export, asked.export_dir)
         return FitResult(run.path, run.model, export, metrics.as_json())
     with Interruptions() as interruptions:
         asked, ranking = with_best_backbone(asked, say)
@@ -163,7 +151,7 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
 def _export(trained: Trained, clock: Clock) -> Path:
     """Exports a trained model, unless that was done before an interruption; returns the path."""
     plan = trained.plan
-    version = _exported_before(plan)
+    version = exported_before(plan.run, plan.config.export_dir)
     if version is not None:
         return version
     # Also before the export: if it fails, `tfxfer export` can retry without training.
@@ -201,25 +189,6 @@ def _compare(trained: Trained, session: Session) -> Comparison:
     return comparison
 
 
-def _exported_before(plan: Plan) -> Path | None:
-    """Returns the export of a run that was interrupted after it."""
-    if not plan.run.metrics.is_file():
-        return None
-    recorded = read_metrics(plan.run).export
-    version = None if recorded is None else _where_exported(recorded, plan.config)
-    return version if version is not None and version.is_dir() else None
-
-
-def _where_exported(recorded: str, config: FitConfig) -> Path:
-    """Returns the path of an export that was recorded in another working directory.
-
-    Args:
-        recorded: The path, perhaps relative to the directory in which the run was started.
-        config: Settings of the run, with paths valid in the working directory.
-    """
-    return Path(config.export_dir, *Path(recorded).parts[-2:])  # its name, and its version
-
-
 def _report(trained: Trained, metrics: FitMetrics) -> Path:
     """Writes the report from the results in memory, and returns its path."""
     plan, source, images = trained.plan, trained.plan.source, trained.images
@@ -253,7 +222,7 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *calibration,
             *describe_skipped(plan.run, skipped),
             *([_result("best weights", _where(best, metrics.penalty))] if best else []),
-            _result("duration", _duration(metrics.seconds)),
+            _result("duration", readable_duration(metrics.seconds)),
             _result("model", plan.run.model),
             _result("export", metrics.export),
         ]
@@ -265,13 +234,6 @@ def _where(best: Epoch, penalty: float | None) -> str:
     if best.phase == "head" and penalty is not None:
         return f"head phase, L2 penalty {penalty:g}"
     return f"{best.phase} phase, epoch {best.epoch}"
-
-
-def _duration(seconds: Mapping[str, float]) -> str:
-    """Returns the duration of a run, with that before an interruption, as text."""
-    earlier = seconds.get("earlier")
-    before = f", {readable_seconds(earlier)} of it before resuming" if earlier else ""
-    return readable_seconds(seconds["total"]) + before
 
 
 def _result(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.api.modality import by_model
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.formats.recognition import EXTENSIONS
@@ -20,11 +21,13 @@ from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.output import Prediction
+from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
 
 
 @isolated
+@by_model
 def predict(
     model: str | pathlib.Path,
     paths: Iterable[str | pathlib.Path],
@@ -74,6 +77,19 @@ def predict(
             "there is no number of classes to choose. Leave --top out."
         )
     return _answers(trained, files, top, batch_size)
+
+
+@by_model
+def read_listed(model: str | pathlib.Path) -> list[str]:
+    """Returns what standard input lists for a model: paths of image files.
+
+    Args:
+        model: As for `predict`.
+
+    Raises:
+        UsageError: Standard input cannot be read.
+    """
+    return streams.read_list()
 
 
 @isolated

@@ -1,12 +1,12 @@
 """`pretrain`: trains a backbone from scratch on a source dataset, for later transfer."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from tfxfer.api.modality import by_backbone
 from tfxfer.config.schema import PretrainConfig
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.evaluation.metrics import describe_scores, summarize
@@ -24,27 +24,13 @@ from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
-from tfxfer.training.epochs.validation import predict_splits
-from tfxfer.training.preparation import PreparedRun, Session, holding, prepare_run
-from tfxfer.training.pretraining import train_epochs
-
-
-@dataclass(frozen=True)
-class PretrainResult:
-    """The results of a pretraining.
-
-    Attributes:
-        run: Directory of the run.
-        backbone: The `.keras` file of the backbone without classifier, for `--weights`.
-        metrics: Content of `metrics.json`.
-    """
-
-    run: Path
-    backbone: Path
-    metrics: Mapping[str, Any]
+from tfxfer.training.epochs.session import PretrainResult, Session
+from tfxfer.training.preparation import PreparedRun, holding, prepare_run
+from tfxfer.training.pretraining import predict_splits, train_epochs
 
 
 @isolated
+@by_backbone
 def describe_plan(
     config: PretrainConfig, *, resume: str | Path | RunDirectory | None = None
 ) -> str:
@@ -62,6 +48,7 @@ def describe_plan(
 
 
 @isolated
+@by_backbone
 def pretrain(
     config: PretrainConfig | None = None,
     *,

@@ -3,10 +3,11 @@
 import pathlib
 from typing import Any
 
+from tfxfer.api.modality import by_data
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import setting_keys
 from tfxfer.errors import UsageError, did_you_mean
-from tfxfer.planning.preflight import check_inputs
+from tfxfer.planning.inputs import check_inputs
 from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
 from tfxfer.ranking.ranking import Extras, rank_backbones, saying_how_to_resume
 from tfxfer.ranking.result import Ranking
@@ -21,6 +22,7 @@ from tfxfer.system.streams import keep_going
 
 
 @isolated
+@by_data
 def rank(
     *backbones: str,
     all_backbones: bool = False,

@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Callable
 
+from tfxfer.api.modality import by_model
 from tfxfer.config.decided import decided_fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
@@ -33,6 +34,7 @@ _SIDE_BY_SIDE = "comparison.html"
 
 
 @isolated
+@by_model
 def report(
     *runs: str | pathlib.Path,
     output: str | pathlib.Path | None = None,

@@ -8,12 +8,15 @@ import click
 
 from tfxfer.cli.formatting import Command
 from tfxfer.cli.quiet import quiet_import
+from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_weights
 from tfxfer.system import streams
 from tfxfer.system.keras_settings import weights_home
 from tfxfer.system.progress import Progress
+from tfxfer.text.models.backbones import BACKBONES as TEXT_BACKBONES
+from tfxfer.text.models.backbones import TextBackbone
 
 _HOW_MEASURED = "median on this machine, one image at a time"
 
@@ -37,6 +40,10 @@ def backbones(names: Sequence[str], measure: bool, as_json: bool) -> None:
 
     One NAME shows all about that backbone. Several compare these only.
     """
+    texts = [TEXT_BACKBONES[name] for name in names if name in TEXT_BACKBONES]
+    if texts:
+        _show_texts(texts, names, measure, as_json)
+        return
     rows = [find_backbone(name) for name in names] or list(BACKBONES.values())
     times = _measured(rows) if measure else {}
     if as_json:
@@ -46,6 +53,59 @@ def backbones(names: Sequence[str], measure: bool, as_json: bool) -> None:
         streams.say(_details(rows[0], times.get(rows[0].name)))
     else:
         streams.say(_table(rows, times))
+        if not names:
+            streams.say("\n" + _text_table(list(TEXT_BACKBONES.values())))
+
+
+def _show_texts(
+    rows: Sequence[TextBackbone], names: Sequence[str], measure: bool, as_json: bool
+) -> None:
+    """Prints text backbones.
+
+    Raises:
+        UsageError: Image backbones are among the names, or their time is to be measured.
+    """
+    if len(rows) < len(names) or measure:
+        raise UsageError(
+            "Text backbones are shown by themselves, and their time depends on the length of the "
+            "texts. Leave out image backbones and --measure."
+        )
+    if as_json:
+        streams.say(json.dumps([_text_facts(one) for one in rows], indent=2))
+    elif len(rows) == 1:
+        facts = _text_facts(rows[0])
+        lines = [f"  {key:16s}{_joined(value)}" for key, value in facts.items() if key != "name"]
+        streams.say("\n".join([rows[0].name, *lines]))
+    else:
+        streams.say(_text_table(rows))
+
+
+def _text_facts(backbone: TextBackbone) -> dict[str, Any]:
+    """Returns the facts on a text backbone for JSON."""
+    return {
+        "name": backbone.name,
+        "takes": "texts",
+        "what": backbone.what,
+        "dimensions": backbone.dimensions,
+        "units": backbone.units if backbone.has_units else None,
+        "stages": list(backbone.stages),
+        "weights": None,
+        "paper": backbone.paper,
+    }
+
+
+def _joined(value: Any) -> str:
+    """Returns a fact in words."""
+    return ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def _text_table(rows: Sequence[TextBackbone]) -> str:
+    """Returns a line for each text backbone below a line of headings."""
+    lines = [f"{'for texts':18s} {'units':>6s} {'dimensions':>11s}  what"]
+    for one in rows:
+        units = str(one.units) if one.has_units else ""
+        lines.append(f"{one.name:18s} {units:>6s} {one.dimensions:11d}  {one.what}")
+    return "\n".join([*lines, "", "They are trained from random weights; there are no pretrained."])
 
 
 def _measured(rows: Sequence[Backbone]) -> dict[str, float]:

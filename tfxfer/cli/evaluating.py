@@ -18,7 +18,7 @@ from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, RunConfig
 from tfxfer.curation.asking import EXAMINATION_SETTINGS, asked_examination
 from tfxfer.errors import RunError, TfxferError
-from tfxfer.planning.preflight import check_inputs
+from tfxfer.planning.inputs import check_inputs
 from tfxfer.ranking.candidates import RANKING_SETTINGS, Limits, choose_candidates
 from tfxfer.system import streams
 from tfxfer.system.files import check_output, write_text

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tfxfer.api.modality import check_asked
 from tfxfer.cli.formatting import COMMON, Option
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import GROUPS, AnyConfig, RunConfig
@@ -18,7 +19,6 @@ from tfxfer.config.settings import (
     setting_meaning,
     setting_types,
 )
-from tfxfer.planning.preflight import check_asked
 from tfxfer.system.run_layout import RunDirectory
 
 # TensorFlow takes seconds to import, so commands import the verbs that need it inside.

@@ -53,12 +53,15 @@ def predict(
     kind: Any,
     output: str | None,
 ) -> None:
-    """Classify image files.
+    """Classify image files, or texts.
 
     MODEL is a run, a .keras file, or an exported SavedModel. A .keras (or whole-model .h5) file
     may come from elsewhere: it must take square images, RGB in [0, 255] or grayscale, and return
     probabilities or logits of the classes in a classes.txt next to it, one name a line. A single
     output is the probability or logit of the second of two classes.
+
+    A model of texts takes text files: each is one text. Then '-' stands for the lines of standard
+    input, each of which is a text.
 
     PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', or '-' for a
     list of files on standard input, one a line. Unreadable files are reported and skipped; the exit
@@ -67,15 +70,17 @@ def predict(
     output = None if output == "-" else output
     _check_output(output, kind, model, paths)
     with quiet_import():
-        from tfxfer.api.predict import predict as ask
+        from tfxfer.api import predict as predicting
         from tfxfer.inference import output as listing
     if kind == "parquet":
         listing.check_parquet()
-    listed = streams.read_list() if "-" in paths else []
+    listed = predicting.read_listed(model) if "-" in paths else []
     named = [path for path in paths if path != "-"]
     counts = _Counts()
     with quiet_libraries():
-        answers = ask(model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note)
+        answers = predicting.predict(
+            model, named, listed=listed, top=top, batch_size=batch_size, say=streams.note
+        )
         predictions = counts.of(answers)
         if output is None:
             listing.write(predictions, kind, top, sys.stdout)

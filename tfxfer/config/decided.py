@@ -18,6 +18,7 @@ from tfxfer.config.schema import (
     PhaseConfig,
     PretrainConfig,
     RunConfig,
+    TextConfig,
 )
 from tfxfer.config.settings import Record, fields_of
 from tfxfer.errors import UsageError
@@ -80,15 +81,23 @@ class DecidedAugment(AugmentConfig):
     rotation: float
 
 
-class DecidedRun(RunConfig):
-    """The settings of every run.
+class DecidedText(TextConfig):
+    """The words and layers of a text backbone."""
+
+    max_words: int
+    vocabulary: int
+    dimensions: int
+    units: int
+    dropout: float
+
+
+class DecidedTraining(RunConfig):
+    """The settings that training needs, whatever it is trained on.
 
     Raises:
         UsageError: A setting that must be decided is open.
     """
 
-    image_size: int
-    input_size: int
     batch_size: int
     label_smoothing: float
 
@@ -99,6 +108,13 @@ class DecidedRun(RunConfig):
             raise UsageError(f"Setting '{key}' has no value. The settings of a run must have one.")
 
 
+class DecidedRun(DecidedTraining):
+    """The settings of every run on images."""
+
+    image_size: int
+    input_size: int
+
+
 class DecidedFit(DecidedRun, FitConfig):
     """The settings of a fit."""
 
@@ -106,6 +122,24 @@ class DecidedFit(DecidedRun, FitConfig):
     head: SolvedHead | GradientHead
     finetune: DecidedFinetune
     augment: DecidedAugment
+
+
+class DecidedTextRun(DecidedTraining):
+    """The settings of every run on texts."""
+
+    text: DecidedText
+
+
+class DecidedTextFit(DecidedTextRun, FitConfig):
+    """The settings of a fit on texts. Those that only images have are open."""
+
+    weights: str
+    head: SolvedHead | GradientHead
+    finetune: DecidedFinetune
+
+
+class DecidedTextPretrain(DecidedTextRun, GradientPhase, PretrainConfig):
+    """The settings of a pretraining on texts."""
 
 
 class DecidedPretrain(DecidedRun, GradientPhase, PretrainConfig):

@@ -6,6 +6,7 @@ the field `head.epochs` is `epochs` under `[head]` in a recipe and `--head-epoch
 line.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
@@ -48,9 +49,20 @@ GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_nor
 NEUTRAL_FINETUNING = {"head_rate": 1.0, "layer_decay": 1.0, "ema": 0.0}
 
 # The headings of `--help`, in their order.
-_DATA, _BACKBONE, _TRAINING, _HEAD, _FINETUNING, _AUGMENTATION, _PERFORMANCE, _RUN = GROUPS = (
+(
+    _DATA,
+    _BACKBONE,
+    _TEXT,
+    _TRAINING,
+    _HEAD,
+    _FINETUNING,
+    _AUGMENTATION,
+    _PERFORMANCE,
+    _RUN,
+) = GROUPS = (
     "Data",
     "Backbone and weights",
+    "Text",
     "Training",
     "Head",
     "Fine-tuning",
@@ -193,6 +205,40 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class TextConfig:
+    """The words and layers of a text backbone. Image backbones have none of these."""
+
+    max_words: int | None = setting(
+        None, "Words of a text that the model reads; the rest is cut.", minimum=1, maximum=100_000
+    )
+    vocabulary: int | None = setting(
+        None, "Maximum number of words in the vocabulary.", minimum=10, maximum=1_000_000
+    )
+    dimensions: int | None = setting(
+        None, "Dimensions of the word embeddings.", minimum=1, maximum=4096
+    )
+    units: int | None = setting(
+        None,
+        "Units of lstm and gru in each direction; filters of each width of textcnn.",
+        minimum=1,
+        maximum=4096,
+    )
+    dropout: float | None = setting(
+        None, "Dropout rate on the word embeddings.", minimum=0, below=1
+    )
+    encoding: str = setting(
+        "utf-8", "Encoding of the text files, such as latin-1.", short="--encoding"
+    )
+    vectors: str | None = setting(
+        None,
+        "File of word vectors to start from: GloVe, word2vec text or fastText .vec, also gzipped.",
+        unset="random",
+        short="--vectors",
+        is_path=True,
+    )
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """The settings of every run: its data, its backbone, and where its results go.
 
@@ -281,6 +327,7 @@ class RunConfig:
         minimum=1,
         maximum=4096,
     )
+    text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
     batch_size: int | None = setting(
         None, "Images per batch.", group=_TRAINING, common=True, minimum=1
     )
@@ -351,6 +398,10 @@ class RunConfig:
             path = getattr(self, name)
             if field.metadata.get("is_path") and path:
                 object.__setattr__(self, name, expand_user(path, f"Setting '{name}'"))
+        vectors = self.text.vectors
+        if vectors:
+            expanded = expand_user(vectors, "Setting 'text.vectors'")
+            object.__setattr__(self, "text", dataclasses.replace(self.text, vectors=expanded))
 
         self._check_labels()
 
@@ -542,7 +593,7 @@ class PretrainConfig(PhaseConfig, RunConfig):
     epochs: int | None = setting(
         None, "Passes over the training images.", group=_TRAINING, common=True, minimum=1
     )
-    optimizer: Literal["sgd", "adam", "adamw"] = setting("sgd", "Optimizer.", group=_TRAINING)
+    optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Optimizer.", group=_TRAINING)
     nesterov: bool = setting(True, "Use Nesterov momentum with SGD.", group=_TRAINING)
     augment: AugmentConfig = setting(AugmentConfig(), "Random augmentation.", group=_AUGMENTATION)
 

@@ -11,7 +11,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
-from tfxfer.planning.preflight import check_inputs
+from tfxfer.planning.inputs import check_inputs
 from tfxfer.system.files import check_output
 
 # The settings of `fit` that decide what features are, and where they are cached.

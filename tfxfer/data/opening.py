@@ -12,22 +12,18 @@ import pathlib
 import re
 from collections.abc import Mapping
 
-import numpy as np
-
 from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import BUNDLED_DATA, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
-from tfxfer.data.labels.stratification import limited
-from tfxfer.data.labels.targets import images_of_each
-from tfxfer.data.source import Source, first_few
+from tfxfer.data.source import Source
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
 from tfxfer.data.sources.tfds_builders import is_prepared_directory
 from tfxfer.data.split_names import SPLITS
-from tfxfer.data.splitting import disjoint, near_copies_together, with_validation
+from tfxfer.data.splitting import disjoint, divide, near_copies_together
 from tfxfer.errors import UsageError, did_you_mean
 
 _HIDDEN = (
@@ -67,26 +63,8 @@ def divided(source: Source, config: RunConfig) -> Source:
     given, near, notes = source.splits, source.near_copies, list[str]()
     if near is not None:
         given, notes = near_copies_together(given, near, source.class_names)
-    splits, more = with_validation(given, config)
+    splits, more = divide(given, source.class_names, config)
     notes += more
-    splits, more = disjoint(splits, source.class_names)
-    notes += more
-    for name, split in splits.items():
-        counts = images_of_each(split.labels, len(source.class_names))
-        missing = [source.class_names[label] for label in np.flatnonzero(counts == 0)]
-        if missing:
-            notes.append(f"'{name}' has no images of {first_few(missing, 'class', 'classes')}")
-    limits = {
-        "train": config.train_examples,
-        "validation": config.validation_examples,
-        "test": config.test_examples,
-    }
-    for stream, name in enumerate(splits):
-        limit, split = limits[name], splits[name]
-        if limit is not None and limit < len(split):
-            # A stream of its own for each split; carving has the first.
-            kept = limited(split.labels, split.digests(), limit, (config.seed, 1 + stream))
-            splits[name] = split.select(kept)
     return dataclasses.replace(
         source,
         splits=splits,

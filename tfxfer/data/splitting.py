@@ -1,22 +1,87 @@
-"""Splits: missing ones are split off train, and no image is in two of them."""
+"""Splits: missing ones are split off train, and no example is in two of them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, found_in
-from tfxfer.data.labels.stratification import divided
-from tfxfer.data.labels.targets import are_several, occurring
-from tfxfer.data.source import Split
+from tfxfer.data.labels.stratification import divided, limited
+from tfxfer.data.labels.targets import are_several, images_of_each, occurring
+from tfxfer.data.source import Split, first_few
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
 
 
+class Divisible(Protocol):
+    """What can be divided by content: a split of images, or of texts."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Class indices, (num_examples,)."""
+
+    @property
+    def groups(self) -> Sequence[str] | None:
+        """The group of each example, "" for one that has none; None where none has."""
+
+    @property
+    def digests(self) -> Callable[[], npt.NDArray[np.uint8]]:
+        """Returns a digest of the content of each example, (num_examples, 16)."""
+
+    def select(self, indices: npt.NDArray[np.int64], /) -> Self:
+        """Returns the split that has only some of the examples."""
+
+    def __len__(self) -> int: ...
+
+
+Part = TypeVar("Part", bound=Divisible)
+
+
+def divide(
+    splits: Mapping[str, Part], class_names: tuple[str, ...], config: RunConfig, what: str = "image"
+) -> tuple[dict[str, Part], list[str]]:
+    """Returns the splits of the settings, and notes on how they were made.
+
+    Splits that are missing are split off `train`; no example is in two of them; the settings
+    `*_examples` limit them.
+
+    Args:
+        splits: The splits that the data come with; `train` is one of them.
+        class_names: Names of the classes.
+        config: Settings of the run.
+        what: What an example is called in notes.
+
+    Raises:
+        UsageError, DataError: They cannot be divided.
+    """
+    found, notes = with_validation(splits, config, what)
+    found, more = disjoint(found, class_names, what)
+    notes += more
+    for name, split in found.items():
+        counts = images_of_each(split.labels, len(class_names))
+        missing = [class_names[label] for label in np.flatnonzero(counts == 0)]
+        if missing:
+            notes.append(f"'{name}' has no {what}s of {first_few(missing, 'class', 'classes')}")
+    limits = {
+        "train": config.train_examples,
+        "validation": config.validation_examples,
+        "test": config.test_examples,
+    }
+    for stream, name in enumerate(found):
+        limit, split = limits[name], found[name]
+        if limit is not None and limit < len(split):
+            # A stream of its own for each split; carving has the first.
+            kept = limited(split.labels, split.digests(), limit, (config.seed, 1 + stream))
+            found[name] = split.select(kept)
+    return found, notes
+
+
 def with_validation(
-    splits: Mapping[str, Split], config: RunConfig
-) -> tuple[dict[str, Split], list[str]]:
+    splits: Mapping[str, Part], config: RunConfig, what: str = "image"
+) -> tuple[dict[str, Part], list[str]]:
     """Returns the splits, with missing ones split off `train`, and a note on each of these."""
     if "validation" in splits:
         return dict(splits), []
@@ -37,13 +102,13 @@ def with_validation(
     parts = divided(train.labels, train.digests(), fractions, (config.seed, 0), train.groups)
     if not len(parts["validation"]):
         raise UsageError(
-            "Cannot hold out images for validation: no class has more than one image, or more than "
-            "one group. Add images, or a 'validation' folder next to 'train'."
+            f"Cannot hold out {what}s for validation: no class has more than one {what}, or more "
+            f"than one group. Add {what}s, or a 'validation' folder next to 'train'."
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
         f"no {name} split found: held out {len(carved[name]):,} of the {len(train):,} training "
-        f"images, stratified by {'label' if are_several(train.labels) else 'class'}"
+        f"{what}s, stratified by {'label' if are_several(train.labels) else 'class'}"
         for name in fractions
     ]
     merged = {**splits, **carved}
@@ -51,9 +116,9 @@ def with_validation(
 
 
 def disjoint(
-    splits: Mapping[str, Split], class_names: tuple[str, ...]
-) -> tuple[dict[str, Split], list[str]]:
-    """Returns the splits without images that are also in a later one, and notes on these.
+    splits: Mapping[str, Part], class_names: tuple[str, ...], what: str = "image"
+) -> tuple[dict[str, Part], list[str]]:
+    """Returns the splits without examples that are also in a later one, and notes on these.
 
     The test split stays as it is, so that its scores are comparable with published ones.
     """
@@ -65,19 +130,19 @@ def disjoint(
             twice = found_in(split.digests(), splits[other].digests())
             if twice.any():
                 count = (
-                    "1 image that is" if twice.sum() == 1 else f"{twice.sum():,} images that are"
+                    f"1 {what} that is" if twice.sum() == 1 else f"{twice.sum():,} {what}s that are"
                 )
                 notes.append(f"left out of '{name}': {count} also in '{other}'")
                 split = split.select(np.flatnonzero(~twice))
         for label in occurring(kept[name].labels) - occurring(split.labels):
             if name == "train":
                 raise DataError(
-                    f"Every image of class '{class_names[label]}' in 'train' is also in another "
+                    f"Every {what} of class '{class_names[label]}' in 'train' is also in another "
                     "split, so none is left to train on. Remove the duplicates."
                 )
         if not len(split):
             raise DataError(
-                f"Every image of '{name}' is also in another split. Remove the duplicates."
+                f"Every {what} of '{name}' is also in another split. Remove the duplicates."
             )
         kept[name] = split
     return kept, notes

@@ -227,7 +227,7 @@ def summarize(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> Summary:
     )
 
 
-def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
+def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list[str]:
     """Returns one line with the accuracy for each of test and validation, test first.
 
     The balanced accuracy is added if the classes are imbalanced.
@@ -246,7 +246,7 @@ def describe_scores(splits: Mapping[str, Summary]) -> list[str]:
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
                 line += f", balanced accuracy {found.balanced_accuracy:.4f}"
-            correct = describe_correct(found.accuracy, found.num_examples or 0)
+            correct = describe_correct(found.accuracy, found.num_examples or 0, unit)
             lines.append(f"{line} ({correct})")
     return lines
 
@@ -259,14 +259,14 @@ def _of_labels(split: str, found: Summary) -> str:
     )
 
 
-def describe_correct(accuracy: float, num_examples: int) -> str:
+def describe_correct(accuracy: float, num_examples: int, unit: str = "images") -> str:
     """Returns the number of correct predictions and of images.
 
     Examples:
         >>> describe_correct(accuracy=0.75, num_examples=1200)
         '900 of 1,200 images'
     """
-    return f"{round(accuracy * num_examples):,} of {num_examples:,} images"
+    return f"{round(accuracy * num_examples):,} of {num_examples:,} {unit}"
 
 
 def _quotient(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -48,6 +48,7 @@ class EvaluationResult:
         probabilities: Shape (num_examples, num_classes), in the order of the data.
         labels: True class indices, shape (num_examples,).
         notes: Remarks on the images, such as how many were left out or trained on.
+        unit: What the examples are: "images" or "texts".
     """
 
     data: str
@@ -65,6 +66,7 @@ class EvaluationResult:
     probabilities: npt.NDArray[np.float32] = field(repr=False)
     labels: npt.NDArray[np.int64] = field(repr=False)
     notes: tuple[str, ...] = ()
+    unit: str = "images"
 
     @functools.cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -148,7 +150,7 @@ class EvaluationResult:
         """Returns the metrics as text: a summary, a table of classes, the largest confusions."""
         return "\n".join(
             [
-                f"{self.data} {self.split}, {self.num_examples:,} images",
+                f"{self.data} {self.split}, {self.num_examples:,} {self.unit}",
                 *(f"  note: {note}" for note in self.notes),
                 *self._describe_numbers(),
                 "",
@@ -188,7 +190,7 @@ class EvaluationResult:
             order = occurring[np.argsort(scores.f1[occurring], kind="stable")][:_SHOWN_CLASSES]
             title = f"class ({len(order)} with the lowest F1)"
         width = max(len(title), *(text_width(shown(self.class_names[index])) for index in order))
-        lines = [f"  {title:{width}s}  precision  recall      F1  images"]
+        lines = [f"  {title:{width}s}  precision  recall      F1  {self.unit:>6s}"]
         for index in order:
             name = padded(shown(self.class_names[index]), width)
             lines.append(
@@ -205,7 +207,7 @@ class EvaluationResult:
             f"{shown(self.class_names[predicted])}"
             for label, predicted, count in self.pairs.most_confused(_SHOWN_PAIRS)
         ]
-        return ["", "  images  most frequent mistakes", *lines] if lines else []
+        return ["", f"  {self.unit:>6s}  most frequent mistakes", *lines] if lines else []
 
 
 def _intervals(

@@ -1,6 +1,4 @@
-"""Evaluates a classifier on a split."""
-
-from typing import Any
+"""Evaluates an image classifier on a split."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +8,9 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
-from tfxfer.evaluation import calibration, metrics
-from tfxfer.evaluation.confusion import Confusion
-from tfxfer.evaluation.metrics import ClassScores
-from tfxfer.evaluation.multi_label.result import MultiLabelResult
-from tfxfer.evaluation.result import TOP_K, EvaluationResult
+from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
-from tfxfer.models.objectives import accuracy
-from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.progress import Progress
-
-AnyResult = EvaluationResult | MultiLabelResult
 
 
 def score(
@@ -50,69 +40,6 @@ def why_not_evaluable(source: BoundSource) -> str:
     """Returns why no split of the data can be used to evaluate a model."""
     message = f"'{source.name}' has no test or validation images that the model was not trained on."
     return " ".join([message, *filter(None, [source.absent.get("test")])])
-
-
-def evaluate_predictions(
-    data: str,
-    split: str,
-    class_names: tuple[str, ...],
-    probabilities: npt.NDArray[np.float32],
-    y_true: npt.NDArray[Any],
-    notes: tuple[str, ...] = (),
-    thresholds: npt.NDArray[np.float64] | None = None,
-) -> AnyResult:
-    """Computes all metrics of predictions on a split.
-
-    Args:
-        data: Name of the dataset.
-        split: Name of the split.
-        class_names: In the order of the columns of `probabilities`.
-        probabilities: Shape (num_examples, num_classes).
-        y_true: Class indices, shape (num_examples,), or several labels for each example.
-        notes: Remarks on the images, shown with the metrics.
-        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
-    """
-    if thresholds is not None:
-        return MultiLabelResult(data, split, class_names, thresholds, probabilities, y_true, notes)
-    num_classes = len(class_names)
-    pairs = Confusion.from_predictions(y_true, probabilities.argmax(axis=1), num_classes)
-    in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
-    return EvaluationResult(
-        data=data,
-        split=split,
-        class_names=class_names,
-        accuracy=accuracy(probabilities, y_true),
-        balanced_accuracy=metrics.balanced_accuracy(probabilities, y_true),
-        loss=metrics.cross_entropy(probabilities, y_true),
-        num_examples=len(y_true),
-        imbalanced=metrics.is_imbalanced(y_true),
-        top_5_accuracy=float(in_top.mean()) if num_classes > TOP_K else None,
-        pairs=pairs,
-        classes=ClassScores.from_counts(pairs.num_correct, pairs.num_predicted, pairs.support),
-        calibration=calibration.calibration(probabilities, y_true),
-        probabilities=probabilities,
-        labels=y_true,
-        notes=notes,
-    )
-
-
-def summarize_predictions(
-    class_names: tuple[str, ...],
-    probabilities: npt.NDArray[np.float32],
-    y_true: npt.NDArray[Any],
-    thresholds: npt.NDArray[np.float64] | None = None,
-) -> Summary:
-    """Computes the metrics of predictions on a split that `metrics.json` has.
-
-    Args:
-        class_names: In the order of the columns of `probabilities`.
-        probabilities: Shape (num_examples, num_classes).
-        y_true: Class indices, shape (num_examples,), or several labels for each example.
-        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
-    """
-    if thresholds is None:
-        return metrics.summarize(probabilities, y_true)
-    return MultiLabelResult("", "", class_names, thresholds, probabilities, y_true).summary()
 
 
 def _predict_split(

@@ -18,13 +18,21 @@ WARMUP_BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 REST_BODY = "request.json"
 
 
-def predict_request(name: str, encoded_images: Sequence[bytes]) -> predict_pb2.PredictRequest:
-    """Returns what a client of TensorFlow Serving sends by gRPC for a batch of image files."""
+def predict_request(
+    name: str, encoded_images: Sequence[bytes], input_name: str = "image_bytes"
+) -> predict_pb2.PredictRequest:
+    """Returns what a client of TensorFlow Serving sends by gRPC for a batch of image files.
+
+    Args:
+        name: Of the model on the server.
+        encoded_images: Image files, or what else the model takes.
+        input_name: Of the input of `serving_default`.
+    """
     request = predict_pb2.PredictRequest()
     request.model_spec.name = name
     request.model_spec.signature_name = "serving_default"
     images = tf.make_tensor_proto(list(encoded_images), tf.string, [len(encoded_images)])
-    request.inputs["image_bytes"].CopyFrom(images)
+    request.inputs[input_name].CopyFrom(images)
     return request
 
 
@@ -34,7 +42,13 @@ def rest_body(encoded_images: Sequence[bytes]) -> str:
     return json.dumps({"instances": images})
 
 
-def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[bytes]) -> None:
+def write_requests(
+    directory: pathlib.Path,
+    name: str,
+    encoded_images: Sequence[bytes],
+    input_name: str = "image_bytes",
+    body: str | None = None,
+) -> None:
     """Writes the requests that are bundled with an export, into its `assets.extra`.
 
     `tf_serving_warmup_requests` is what TensorFlow Serving runs before it serves a version, so that
@@ -44,7 +58,10 @@ def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[
     Args:
         directory: Of the SavedModel.
         name: Of the model on the server.
-        encoded_images: Real image files, at least one; repeated where a batch needs more.
+        encoded_images: Real image files, or what else the model takes, at least one; repeated
+            where a batch needs more.
+        input_name: Of the input of `serving_default`.
+        body: The REST body; None has the smallest image.
     """
     folder = directory / EXTRA_FOLDER
     folder.mkdir()
@@ -53,9 +70,10 @@ def write_requests(directory: pathlib.Path, name: str, encoded_images: Sequence[
         for size in WARMUP_BATCH_SIZES:
             batch = [encoded_images[number % len(encoded_images)] for number in range(size)]
             log = prediction_log_pb2.PredictionLog()
-            log.predict_log.request.CopyFrom(predict_request(name, batch))
+            log.predict_log.request.CopyFrom(predict_request(name, batch, input_name))
             records.write(log.SerializeToString())
-    (folder / REST_BODY).write_text(rest_body([smallest]) + "\n", "utf-8")
+    text = rest_body([smallest]) if body is None else body
+    (folder / REST_BODY).write_text(text + "\n", "utf-8")
 
 
 def how_to_try(version: pathlib.Path) -> tuple[str, str]:
@@ -144,7 +162,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 request = predict_pb2.PredictRequest()
 request.model_spec.name = {json.dumps(name, ensure_ascii=False)}
 images = [open("IMAGE", "rb").read()]
-request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(images))
+request.inputs[input_name].CopyFrom(tf.make_tensor_proto(images))
 channel = grpc.insecure_channel("localhost:8500")
 server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 outputs = server.Predict(request, timeout=10).outputs

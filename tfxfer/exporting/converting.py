@@ -15,7 +15,7 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.evaluation.scoring import summarize_predictions
+from tfxfer.evaluation.predictions import summarize_predictions
 from tfxfer.exporting.formats import Predict
 from tfxfer.exporting.litert import Quantization, read_litert, write_litert
 from tfxfer.exporting.onnx import read_onnx, write_onnx

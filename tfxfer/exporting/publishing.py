@@ -19,12 +19,13 @@ from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.clients import write_requests
+from tfxfer.exporting.gate import check_accuracy
 from tfxfer.exporting.signatures import contract, write_saved_model
 from tfxfer.exporting.verification import Gate, NamedLabels
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
-from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
+from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import exported_seen_file
@@ -99,25 +100,6 @@ def _naming(directory: pathlib.Path) -> Iterator[None]:
     except tf.errors.OpError as error:
         reason = readable_reason(error)
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
-
-
-def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path) -> None:
-    """Raises an ExportError where a model is less accurate than it must be.
-
-    Args:
-        metrics: Scores of the model.
-        min_accuracy: Minimum accuracy, in [0, 1]; 0 accepts any.
-        path: The model, for the message.
-    """
-    if not min_accuracy:
-        return
-    split = evaluation_split(metrics.splits)
-    found = metrics.splits[split].accuracy
-    if found < min_accuracy:
-        raise ExportError(
-            f"The accuracy of '{path}' on {split} is {found:.4f}, below the required "
-            f"{min_accuracy:g} (--min-accuracy). It was not published."
-        )
 
 
 def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[str, Any]:

@@ -1,33 +1,27 @@
 """Verification before publication: a SavedModel must predict what the evaluated model predicts."""
 
 import base64
-import json
-import os
 import pathlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxfer.data.image.decoding import decode, decode_and_resize
-from tfxfer.errors import ExportError
 from tfxfer.exporting import plain_tensorflow
+from tfxfer.exporting.gate import (
+    TOLERANCE,
+    PlainTensorFlow,
+    check_precision,
+    check_probabilities,
+    compare,
+    compare_features,
+    compare_probabilities,
+    refused,
+)
 from tfxfer.models.heads import with_features
-
-# Served and trained probabilities may differ by this much: float32 arithmetic in another order.
-TOLERANCE = 1e-5
-
-# Features are as large as they happen to be; this is in parts of the largest.
-_FEATURE_TOLERANCE = 1e-4
-
-_HALF_PRECISION = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
 
 
 @dataclass(frozen=True)
@@ -38,31 +32,11 @@ class NamedLabels:
     thresholds: np.ndarray
 
 
-class Gate:
-    """A new process with TensorFlow only, without Keras and tfxfer, that runs a SavedModel.
+class Gate(PlainTensorFlow):
+    """Compares a SavedModel that takes images with its model."""
 
-    It starts on entry and imports TensorFlow while the model is still being written.
-    """
-
-    def __enter__(self) -> Self:
-        self._errors = tempfile.TemporaryFile("w+")
-        # The process that trained may hold all of the GPU; what is compared is the function.
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            # -P: the folder of the script has modules of ours, whose names others may have.
-            [sys.executable, "-P", plain_tensorflow.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
+    def __init__(self) -> None:
+        super().__init__(plain_tensorflow.__file__)
 
     def check(
         self,
@@ -82,15 +56,13 @@ class Gate:
             encoded_images: Real image files, at least one.
             labels: What it names, where an image may have several labels; None for one class.
         """
-        half = half_precision_nodes(directory)
-        if half:
-            raise _refused(f"{len(half)} of its nodes use half precision, such as '{half[0]}'")
+        check_precision(directory)
         outputs = _expected(model, encoded_images)
         expected = _Expected(outputs["probabilities"], labels)
         expected.check()
         answers = self._ask(directory, encoded_images)
         if answers["together"] != answers["again"]:
-            raise _refused("the same request gave two different results")
+            raise refused("the same request gave two different results")
         singly = {
             name: [answer[name][0] for answer in answers["singly"]] for name in answers["together"]
         }
@@ -98,10 +70,7 @@ class Gate:
         expected.compare("one image at a time", singly)
         expected.compare("decoded pixels", answers["pixels"])
         if "features" in outputs:
-            features = outputs["features"]
-            difference = np.abs(np.array(answers["features"]["features"]) - features).max()
-            if not difference <= _FEATURE_TOLERANCE * max(1.0, np.abs(features).max()):
-                raise _refused(f"features differ by up to {difference:.2g}")
+            compare_features(answers["features"]["features"], outputs["features"])
 
     def _ask(self, directory: pathlib.Path, encoded_images: Sequence[bytes]) -> dict[str, Any]:
         pixels = decode(encoded_images[0]).numpy()
@@ -110,25 +79,8 @@ class Gate:
             "images": [base64.b64encode(image).decode() for image in encoded_images],
             "pixels": {"data": base64.b64encode(pixels.tobytes()).decode(), "shape": pixels.shape},
         }
-        answer, _ = self._process.communicate(json.dumps(request) + "\n")
-        if self._process.returncode != 0:
-            self._errors.seek(0)
-            lines = self._errors.read().strip().splitlines() or ["no error message"]
-            raise _refused(f"plain TensorFlow cannot run it: {lines[-1]}")
-        return json.loads(answer.splitlines()[-1])  # type: ignore[no-any-return]
-
-
-def half_precision_nodes(directory: pathlib.Path) -> list[str]:
-    """Returns the names of the nodes of a SavedModel that compute in 16 bits."""
-    content = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
-    graphs = [meta.graph_def for meta in content.meta_graphs]
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for graph in graphs for body in graph.library.function for node in body.node_def]
-    return [
-        node.name
-        for node in nodes
-        if any({value.type, *value.list.type} & _HALF_PRECISION for value in node.attr.values())
-    ]
+        answers: dict[str, Any] = self.ask(request)
+        return answers
 
 
 def _expected(model: keras.Model, encoded_images: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -158,16 +110,12 @@ class _Expected:
         if self.labels is not None:
             low, high = self.probabilities.min(), self.probabilities.max()
             if not (low >= 0 and high <= 1):  # NaN is neither
-                raise _refused(
+                raise refused(
                     f"the outputs of the model are not probabilities; they are in [{low:g}, "
                     f"{high:g}]"
                 )
             return
-        sums = self.probabilities.sum(axis=1)
-        if not np.allclose(sums, 1, atol=1e-3):
-            raise _refused(
-                f"the outputs of the model are not probabilities; one sums to {sums[0]:g}"
-            )
+        check_probabilities(self.probabilities)
 
     def compare(self, how: str, answer: dict[str, Any]) -> None:
         """Raises an ExportError unless an answer has these probabilities and what follows of them.
@@ -178,15 +126,11 @@ class _Expected:
         """
         found = np.array(answer["probabilities"])
         expected = self.probabilities[: len(found)]
-        difference = float(np.max(np.abs(found - expected)))
-        if not difference <= TOLERANCE:
-            raise _refused(f"for {how}, probabilities differ by up to {difference:.2g}")
-        if self.labels is not None:
-            self._compare_labels(how, answer, expected, self.labels)
+        if self.labels is None:
+            compare(how, answer, expected)
             return
-        chosen = np.take_along_axis(expected, np.array(answer["class_id"])[:, None], axis=1)[:, 0]
-        if not np.all(chosen >= expected.max(axis=1) - TOLERANCE):
-            raise _refused(f"for {how}, the classes differ")
+        compare_probabilities(how, found, expected)
+        self._compare_labels(how, answer, expected, self.labels)
 
     def _compare_labels(
         self, how: str, answer: dict[str, Any], expected: np.ndarray, labels: NamedLabels
@@ -194,13 +138,6 @@ class _Expected:
         chosen, names = np.array(answer["chosen"], bool), np.array(answer["labels"])
         is_close = np.abs(expected - labels.thresholds) <= TOLERANCE
         if not np.all((chosen == (expected >= labels.thresholds)) | is_close):
-            raise _refused(f"for {how}, the chosen labels differ")
+            raise refused(f"for {how}, the chosen labels differ")
         if not np.array_equal(names, np.where(chosen, labels.class_names, "")):
-            raise _refused(f"for {how}, the names of the labels differ")
-
-
-def _refused(reason: str) -> ExportError:
-    return ExportError(
-        f"The export does not match the evaluated model: {reason}. The tolerance is "
-        f"{TOLERANCE:g}. It was not published."
-    )
+            raise refused(f"for {how}, the names of the labels differ")

@@ -6,7 +6,6 @@ weights, with BatchNorm folded into the convolutions (`folding`): same numbers, 
 
 import dataclasses
 import functools
-import math
 from typing import Any
 
 import keras
@@ -16,7 +15,7 @@ from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
-from tfxfer.models.layers import in_float32
+from tfxfer.models.layers import count_parameters, in_float32
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import normalize
 from tfxfer.models.standardization import Standardization
@@ -232,11 +231,6 @@ def _cuts(
             cuts[stage] = crossing[0]
         before += stages[stage]
     return cuts
-
-
-def count_parameters(weights: list[Any]) -> int:
-    """Returns the number of scalars in a list of weights."""
-    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

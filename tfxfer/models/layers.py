@@ -1,5 +1,6 @@
 """The layers of a model: their names, which Keras gave them, and their precision."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -55,6 +56,11 @@ def in_float32(model: keras.Model) -> keras.Model:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # what it computes with is derived from its weights
     return copy
+
+
+def count_parameters(weights: list[Any]) -> int:
+    """Returns the number of scalars in a list of weights."""
+    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def _without_mixed_precision(config: Any) -> Any:

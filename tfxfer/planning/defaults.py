@@ -139,12 +139,14 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     """
     image_size = config.image_size or _image_size(facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
-    with_sgd = config.optimizer == "sgd"
+    optimizer = config.optimizer or "sgd"
+    with_sgd = optimizer == "sgd"
     choices = {
         "image_size": image_size,
         "input_size": _input_size(facts, image_size),
         "batch_size": batch_size,
         "label_smoothing": 0.1,
+        "optimizer": optimizer,
         "epochs": 100 if facts.num_train < MANY_IMAGES else 30,
         "learning_rate": 0.1 * batch_size / 128 if with_sgd else 1e-3,
         "warmup_epochs": 1.0,

@@ -6,7 +6,7 @@ from tfxfer.config.schema import ClassWeights
 from tfxfer.data.source import Source
 from tfxfer.data.weighting import class_weights_of
 from tfxfer.models.objectives import SOFTMAX, Objective
-from tfxfer.planning.description import plan_row
+from tfxfer.planning.wording import plan_row
 
 
 def describe_objective(objective: Objective) -> list[str]:

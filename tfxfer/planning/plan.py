@@ -21,23 +21,25 @@ from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
-    describe_arithmetic,
-    describe_budget,
     describe_changes,
     describe_data,
     describe_model,
     describe_phases,
-    describe_regularization,
-    describe_results,
-    describe_schedule,
     describe_search,
-    plan_row,
 )
 from tfxfer.planning.labels_description import describe_class_weights, describe_objective
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
 from tfxfer.planning.several_labels import check_labels, refuse_several_labels
+from tfxfer.planning.wording import (
+    describe_arithmetic,
+    describe_budget,
+    describe_regularization,
+    describe_results,
+    describe_schedule,
+    plan_row,
+)
 from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import next_version
 from tfxfer.system.devices import choose_precision, choose_xla, tell_of_missing_gpus

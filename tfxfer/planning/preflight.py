@@ -1,13 +1,14 @@
-"""Checks of settings before TensorFlow is imported and data are opened."""
+"""Checks of settings on images before TensorFlow is imported and data are opened."""
 
 import dataclasses
 
-from tfxfer.config.schema import AUTO, BUNDLED_DATA, FitConfig, RunConfig
-from tfxfer.config.settings import option_of, setting_keys
+from tfxfer.config.schema import AUTO, FitConfig, RunConfig
+from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.bundled import SMALL_RESNET
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
+from tfxfer.planning.inputs import check_inputs
 from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
 
@@ -27,6 +28,12 @@ def check_settings(config: RunConfig) -> Backbone:
     """
     check_inputs(config)
     backbone = find_backbone(config.backbone)
+    for name, field in fields_of(config.text).items():
+        if getattr(config.text, name) != field.default:
+            raise UsageError(
+                f"Setting 'text.{name}' ({option_of(f'text.{name}')}) is for text backbones, but "
+                f"'{backbone.name}' takes images. Leave it out."
+            )
     check_writable(config.runs_dir, "runs_dir")
     if config.run is not None:
         check_run_name(config.run)
@@ -67,46 +74,6 @@ def check_asked(config: RunConfig) -> None:
         )
     # What does not depend on the backbone; the ranking skips those for which images are too small.
     check_settings(dataclasses.replace(config, backbone=SMALL_RESNET.name))
-
-
-def check_inputs(config: RunConfig) -> None:
-    """Checks that text is UTF-8, that there is a value for `data`, and that the cache can be used.
-
-    Args:
-        config: The settings that the user gave.
-
-    Raises:
-        UsageError: A setting is missing or impossible.
-    """
-    _check_text(config)
-    if not config.data:
-        raise UsageError(
-            "Missing setting 'data' (--data): a folder, a manifest, the name of a dataset, or "
-            f"'{BUNDLED_DATA}'."
-        )
-    if config.cache_dir is not None:
-        check_writable(config.cache_dir, "cache_dir")
-
-
-def _check_text(config: RunConfig) -> None:
-    """Raises a UsageError for text that is not UTF-8, which the files of a run cannot hold."""
-    for key in setting_keys(type(config)):
-        value = config.get(key)
-        if isinstance(value, str) and not _is_utf_8(value):
-            shown = value.encode("utf-8", "backslashreplace").decode()
-            raise UsageError(
-                f"Setting '{key}' is '{shown}', which is not UTF-8, so it cannot be saved with "
-                f"the run. Rename it, or give another {option_of(key)}."
-            )
-
-
-def _is_utf_8(text: str) -> bool:
-    """Returns whether a text can be encoded as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:

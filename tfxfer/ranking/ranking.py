@@ -17,7 +17,7 @@ from tfxfer.errors import InterruptionError, UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.latency import milliseconds_of
 from tfxfer.models.classifier import Classifier, build_classifier
-from tfxfer.planning.description import plan_row
+from tfxfer.planning.wording import plan_row
 from tfxfer.ranking.candidates import Candidates, Limits, Skipped, describe_skipped
 from tfxfer.ranking.cross_validation import HeadScores, is_worse, out_of_fold
 from tfxfer.ranking.images import Pool

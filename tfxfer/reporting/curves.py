@@ -4,17 +4,19 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from tfxfer.config.decided import DecidedFit
+from tfxfer.config.decided import DecidedFit, DecidedTextFit
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import BestEpoch
 
+AnyFit = DecidedFit | DecidedTextFit
+
 # The scale is logarithmic if the peak learning rates of the phases differ by a larger factor.
 _WIDE_RATES = 50
 
 
-def curves(epochs: Sequence[Epoch], config: DecidedFit, best: BestEpoch | None) -> dict[str, Any]:
+def curves(epochs: Sequence[Epoch], config: AnyFit, best: BestEpoch | None) -> dict[str, Any]:
     """Draws the charts of loss, accuracy and learning rate over the epochs of all phases.
 
     Args:
@@ -67,7 +69,7 @@ def _line(epochs: Sequence[Epoch], split: str, what: str) -> Series:
     )
 
 
-def _rate_chart(epochs: Sequence[Epoch], config: DecidedFit, frame: dict[str, Any]) -> Chart:
+def _rate_chart(epochs: Sequence[Epoch], config: AnyFit, frame: dict[str, Any]) -> Chart:
     """Returns the chart of the learning rate."""
     rates = _rates(epochs, config)
     peaks = [
@@ -85,7 +87,7 @@ def _rate_chart(epochs: Sequence[Epoch], config: DecidedFit, frame: dict[str, An
     )
 
 
-def _rates(epochs: Sequence[Epoch], config: DecidedFit) -> list[charts.Point]:
+def _rates(epochs: Sequence[Epoch], config: AnyFit) -> list[charts.Point]:
     """Returns the learning rate after each epoch; NaN for L-BFGS, which has none."""
     solved = config.head.optimizer == "lbfgs"
     return [

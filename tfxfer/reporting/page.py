@@ -1,18 +1,12 @@
 """The report of one run as an HTML page."""
 
-import datetime
-import pathlib
-import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
-import keras
 import numpy as np
 import numpy.typing as npt
 import scipy.cluster.hierarchy
-import tensorflow as tf
 from markupsafe import Markup
 
 from tfxfer.config.recipes import read_recipe, to_toml
@@ -23,11 +17,11 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.findings import Findings, RunFindings
+from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.ranking.section import section_of_run
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.progress import readable_seconds
-from tfxfer.version import __version__
 
 # Number of most confident mistakes, and of least confident correct predictions, with Grad-CAM.
 _NUM_EXPLAINED = 12
@@ -58,34 +52,6 @@ def render(findings: Findings) -> str:
         **_matrix(findings),
         **_examples(findings),
     )
-
-
-def fill(template: str, **content: Any) -> str:
-    """Renders a template with content, which is escaped, and a footer with date and versions."""
-    folder = pathlib.Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template(template).render(
-        **content,
-        style=_asset(folder / "style.css"),
-        script=_asset(folder / "page.js"),
-        date=datetime.date.today().isoformat(),
-        versions=f"tfxfer {__version__}, Keras {keras.__version__} "
-        f"(backend {keras.backend.backend()}), TensorFlow {tf.__version__}, Python "
-        f"{platform.python_version()}",
-    )
-    # File names need not be UTF-8, but the page is.
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _asset(path: pathlib.Path) -> Markup:
-    """Returns a file of this package, to be embedded without escaping."""
-    return Markup(path.read_text("utf-8"))
 
 
 def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:

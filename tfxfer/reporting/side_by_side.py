@@ -15,7 +15,7 @@ from tfxfer.config.settings import setting_keys
 from tfxfer.errors import UsageError
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
-from tfxfer.reporting.page import fill
+from tfxfer.reporting.html.filling import fill
 from tfxfer.runs.history import Epoch, read_history
 from tfxfer.runs.metrics_record import FitMetrics, read_metrics
 from tfxfer.system.progress import readable_seconds

@@ -11,13 +11,11 @@ from tfxfer.evaluation.calibration import NO_TEMPERATURE
 from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.registry import find_backbone
-from tfxfer.planning.description import (
-    describe_changes,
+from tfxfer.planning.description import describe_changes, describe_unfrozen, describe_weights
+from tfxfer.planning.wording import (
     describe_head,
     describe_regularization,
     describe_schedule,
-    describe_unfrozen,
-    describe_weights,
 )
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import (
@@ -158,7 +156,8 @@ def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     finetune = config.finetune
     backbone = find_backbone(config.backbone)
     what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, backbone)
-    text = f"Finetune phase, training {what}: {describe_schedule(finetune, backbone)}"
+    num_stages = len(backbone.unfrozen_stages(finetune.unfreeze))
+    text = f"Finetune phase, training {what}: {describe_schedule(finetune, num_stages)}"
     text += f", batch size {config.batch_size:,}"
     text += "".join(f", {part}" for part in describe_regularization(finetune))
     changes = describe_changes(config.augment)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tfxfer.config.paths import user_path
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
-from tfxfer.evaluation.scoring import AnyResult
+from tfxfer.evaluation.predictions import AnyResult
 from tfxfer.reporting import events, model_card, page
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.multi_label import card as multi_label_card

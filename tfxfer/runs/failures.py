@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from tfxfer.config.decided import DecidedRun
+from tfxfer.config.decided import DecidedTraining
 from tfxfer.errors import InterruptionError, RunError
 from tfxfer.system.names import in_shell
 from tfxfer.system.run_layout import RunDirectory
@@ -18,7 +18,7 @@ _DISK_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def describing_failures(run: RunDirectory, config: DecidedRun, command: str) -> Iterator[None]:
+def describing_failures(run: RunDirectory, config: DecidedTraining, command: str) -> Iterator[None]:
     """Turns what interrupts a run into an error that says how to resume.
 
     Args:
@@ -66,14 +66,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _describe_memory(config: DecidedRun) -> str:
+def _describe_memory(config: DecidedTraining) -> str:
     """Returns the message for a step that does not fit into memory."""
     size = config.batch_size
+    option, length = "an --image-size", config.image_size
+    examples = f"images of {length} pixels"
+    if length is None:  # what has no pixels has words
+        option, length = "a --text-max-words", config.text.max_words
+        examples = f"texts of up to {length} words"
     if size > 1:
         what_next = f"Try --batch-size {max(1, size // 2)}, which takes about half as much per step"
     else:
-        what_next = f"Try an --image-size below {config.image_size}"
+        what_next = f"Try {option} below {length}"
     return (
-        f"Out of memory with batches of {size} images of {config.image_size} pixels. {what_next}. "
+        f"Out of memory with batches of {size} {examples}. {what_next}. "
         f"On a CPU, a --memory-gigabytes below {config.memory_gigabytes:g} also helps."
     )

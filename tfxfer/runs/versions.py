@@ -9,7 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.files import flush, rename_away
+from tfxfer.system.run_layout import RunDirectory
 
 # No export takes this long: older directories were left by killed processes.
 _LEFT_BEHIND_SECONDS = 24 * 3600
@@ -107,3 +109,27 @@ def _unfinished_prefix(parent: pathlib.Path) -> str:
 def _beside(parent: pathlib.Path) -> pathlib.Path:
     """Creates an empty sibling of the directory of the versions, on the same file system."""
     return pathlib.Path(tempfile.mkdtemp(prefix=_unfinished_prefix(parent), dir=parent.parent))
+
+
+def exported_before(run: RunDirectory, export_dir: str) -> pathlib.Path | None:
+    """Returns the version that a run was exported to before it was interrupted, if any.
+
+    Args:
+        run: The run.
+        export_dir: Folder of the exports, valid in the working directory.
+    """
+    if not run.metrics.is_file():
+        return None
+    recorded = read_metrics(run).export
+    version = None if recorded is None else where_exported(recorded, export_dir)
+    return version if version is not None and version.is_dir() else None
+
+
+def where_exported(recorded: str, export_dir: str) -> pathlib.Path:
+    """Returns the path of an export that was recorded in another working directory.
+
+    Args:
+        recorded: The path, perhaps relative to the directory in which the run was started.
+        export_dir: Folder of the exports, valid in the working directory.
+    """
+    return pathlib.Path(export_dir, *pathlib.Path(recorded).parts[-2:])  # its name, its version

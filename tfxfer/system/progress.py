@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -135,6 +135,13 @@ def readable_seconds(seconds: float) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // (24 * 3600)} days"
+
+
+def readable_duration(seconds: Mapping[str, float]) -> str:
+    """Returns the duration of a run, with that before an interruption, as text."""
+    earlier = seconds.get("earlier")
+    before = f", {readable_seconds(earlier)} of it before resuming" if earlier else ""
+    return readable_seconds(seconds["total"]) + before
 
 
 def readable_bytes(number: float) -> str:

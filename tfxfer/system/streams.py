@@ -145,15 +145,24 @@ def read_list() -> list[str]:
     Raises:
         UsageError: Standard input is closed, or cannot be read.
     """
+    return split_list(read_input("a list of files"))
+
+
+def read_input(what: str) -> bytes:
+    """Returns all of standard input.
+
+    Args:
+        what: What it is, for messages.
+
+    Raises:
+        UsageError: Standard input is closed, or cannot be read.
+    """
     if sys.stdin is None:
-        raise UsageError("Standard input is closed, but '-' reads a list of files from it.")
+        raise UsageError(f"Standard input is closed, but '-' reads {what} from it.")
     try:
-        content = sys.stdin.buffer.read()
+        return sys.stdin.buffer.read()
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"Cannot read the list of files ('-') from standard input: {error}."
-        ) from None
-    return split_list(content)
+        raise UsageError(f"Cannot read {what} ('-') from standard input: {error}.") from None
 
 
 def split_list(content: bytes) -> list[str]:

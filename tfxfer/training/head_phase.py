@@ -1,7 +1,6 @@
 """The head phase: the backbone is frozen, so each image passes it once."""
 
 import dataclasses
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,29 +10,15 @@ from tfxfer.data.cache import in_blocks
 from tfxfer.data.image.augmentation import NO_CHANGES
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import Scores
-from tfxfer.models.standardization import Standardization
 from tfxfer.runs.checkpoints import Checkpoint
-from tfxfer.runs.history import Epoch
 from tfxfer.runs.journal import BestWeights
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
-from tfxfer.training.epochs.callbacks import solution_line
-from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
 from tfxfer.training.features import FeatureFunction
-from tfxfer.training.logistic_regression import (
-    PENALTIES,
-    Problem,
-    Solution,
-    best_solution,
-    converged,
-    path_as_state,
-    path_of_state,
-    solve_path,
-    start_of_finetuning,
-)
-from tfxfer.training.phases import Materials, Phase, train_on_images
+from tfxfer.training.heads.solving import HeadSolver, StandardizedFeatures
+from tfxfer.training.phases import Materials, Phase, example_batches, train_on_images
 
 # Steps on cached features that Keras runs per call from Python.
 _MAX_STEPS_PER_EXECUTION = 32
@@ -50,28 +35,6 @@ class HeadOutcome:
 
     source: ActivationSource
     start: list[np.ndarray] | None
-
-
-@dataclass(frozen=True)
-class _Standardized:
-    """The standardized features of the phase.
-
-    Attributes:
-        scale: Mean and standard deviation of the training features.
-        train: Training examples.
-        validation: Validation examples.
-    """
-
-    scale: Standardization
-    train: Examples
-    validation: Examples
-
-    def problem(self, given: Materials) -> Problem:
-        """Returns the optimization problem of the head."""
-        num_classes = given.classifiers.trained.head.output_shape[-1]
-        iterations, smoothing = given.config.head.epochs, given.config.label_smoothing
-        objective = given.classifiers.trained.objective
-        return Problem(self.train, self.validation, num_classes, iterations, smoothing, objective)
 
 
 def train_head(given: Materials) -> HeadOutcome:
@@ -107,7 +70,8 @@ def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | Non
         journal.restore_best(classifier.head)
         classifier.absorb(features.scale)
     else:
-        start = _solve(given, features, checkpoint)
+        solver = HeadSolver(journal, config, classifier.head, features, classifier.objective)
+        start = solver.solve(checkpoint)
     journal.best = BestWeights("model", classifier.model.get_weights())
     return start
 
@@ -129,83 +93,21 @@ def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Che
     train_on_images(given, Phase("head", config.head, augment), source, checkpoint)
 
 
-def _standardized_features(given: Materials, source: ActivationSource) -> _Standardized | None:
+def _standardized_features(
+    given: Materials, source: ActivationSource
+) -> StandardizedFeatures | None:
     """Returns the features of training and validation images; None if they do not fit."""
     train = source.cached_with_views("train", given.config.head.augmented_views)
     validation = source.cached("validation")
     if train is None or validation is None:
         return None
-    scale = Standardization.of(train.features, train.example_weights)
-    standardized = Examples(scale.apply(train.features), train.labels, train.weights)
-    held_out = scale.apply(validation.features)
-    return _Standardized(
-        scale, standardized, Examples(held_out, validation.labels, given.evaluation_weights())
+    return StandardizedFeatures.of(
+        train, Examples(validation.features, validation.labels, given.evaluation_weights())
     )
 
 
-def _solve(given: Materials, features: _Standardized, checkpoint: Checkpoint) -> list[np.ndarray]:
-    """Fits the head by L-BFGS for each L2 penalty, and keeps the best on validation.
-
-    Returns:
-        Initial weights of the head for a finetune phase, which starts from a stronger penalty; see
-        `start_of_finetuning`.
-    """
-    config, journal = given.config, given.journal
-    start = time.perf_counter()
-    problem = features.problem(given)
-    path = _solved_path(given, problem, checkpoint)
-    num_validation = features.validation.effective_number
-    first, chosen = start_of_finetuning(path, num_validation), best_solution(path)
-    best = _converged(given, chosen, problem)
-    if first is not chosen and config.finetune.epochs:
-        journal.notes.start_penalty = first.penalty
-        journal.say(
-            f"finetune: starts from the head with L2={first.penalty:g}, not {chosen.penalty:g}: "
-            "the strongest penalty with a val_accuracy within one standard error of the best"
-        )
-    seconds = (time.perf_counter() - start) / len(best.iterations)
-    for number, scores in enumerate(best.iterations, start=1):
-        epoch = Epoch("head", number, 1.0, **vars(scores), seconds=round(seconds, 4))
-        journal.history.add(epoch, kept=scores is best.scores)
-    journal.notes.penalty = best.penalty
-    scale, head = features.scale, given.classifiers.trained.head
-    head.set_weights(scale.absorbed(best.kernel, best.bias))
-    return list(scale.absorbed(first.kernel, first.bias))
-
-
-def _solved_path(given: Materials, problem: Problem, checkpoint: Checkpoint) -> list[Solution]:
-    """Returns the head for each L2 penalty; those in the checkpoint are not fitted again."""
-    penalty, journal = given.config.head.penalty, given.journal
-    path = path_of_state(checkpoint.state, checkpoint.arrays)
-    penalties = PENALTIES if penalty is None else (penalty,)
-    if len(penalties) > 1 and not path:
-        journal.say(
-            "head: one fit per L2 penalty, strongest first, each starting from the previous one; "
-            "'best' marks the lowest val_loss so far"
-        )
-    for solution in solve_path(problem, penalties, before=tuple(path)):
-        previous = path[-1] if path else None
-        path.append(solution)
-        if len(penalties) > 1:
-            journal.say(solution_line(solution, best_solution(path) is solution, previous))
-        if journal.is_due_after_epoch:
-            journal.write(*path_as_state(path))
-    return path
-
-
-def _converged(given: Materials, solution: Solution, problem: Problem) -> Solution:
-    """Returns the best solution of the path, refined to convergence, and says so."""
-    say, is_only_one = given.journal.say, given.config.head.penalty is not None
-    refined = converged(solution, problem)
-    if refined is not solution and not is_only_one:
-        say(f"head: the fit with L2={solution.penalty:g} is the best and continues to convergence")
-    if refined is not solution or is_only_one:
-        say(solution_line(refined, best=True))
-    return refined
-
-
 def _train_on_features(
-    given: Materials, phase: GradientHead, features: _Standardized, checkpoint: Checkpoint
+    given: Materials, phase: GradientHead, features: StandardizedFeatures, checkpoint: Checkpoint
 ) -> None:
     """Trains the head by gradient steps on features; `journal.best` gets its best weights."""
     config, classifier = given.config, given.classifiers.trained
@@ -227,7 +129,7 @@ def _train_on_features(
         model=head,
         kept=head,
         part="head",
-        batches=Batches.of_examples(train, config),
+        batches=example_batches(train, config),
         validate=validate,
         objective=objective,
         # A step on features takes less time than its Python overhead.

@@ -1,12 +1,15 @@
-"""What the phases of a fit share: their materials, and training by gradient steps."""
+"""What the phases of a fit share: their materials, batches, and training by gradient steps."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
-from tfxfer.config.decided import DecidedFit, GradientPhase
+from tfxfer.config.decided import DecidedFit, DecidedRun, GradientPhase
 from tfxfer.config.schema import AugmentConfig
+from tfxfer.data.batches import feature_batches, training_batches
 from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
@@ -18,6 +21,7 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining
+from tfxfer.training.examples import Examples
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,49 @@ class Phase:
     ema: float = 0.0
 
 
+def image_batches(
+    images: Images, config: DecidedRun, augment: AugmentConfig = NO_CHANGES
+) -> Batches:
+    """Returns the batches of a phase that is trained on images.
+
+    Args:
+        images: Training images.
+        config: Settings of the run; `batch_size` and `seed` are read.
+        augment: Augmentation, drawn again in each epoch.
+    """
+
+    def between(first: int, end: int, step: int) -> tf.data.Dataset:
+        return training_batches(
+            images,
+            config.batch_size,
+            seed=config.seed,
+            epochs=end,
+            augment=augment,
+            first_epoch=first,
+            first_step=step,
+        )
+
+    return Batches(math.ceil(len(images) / config.batch_size), between)
+
+
+def example_batches(examples: Examples, config: DecidedRun) -> Batches:
+    """Returns the batches of a phase that is trained on examples in memory."""
+
+    def between(first: int, end: int, step: int) -> tf.data.Dataset:
+        return feature_batches(
+            examples.features,
+            examples.labels,
+            config.batch_size,
+            seed=config.seed,
+            epochs=end,
+            weights=examples.weights,
+            first_epoch=first,
+            first_step=step,
+        )
+
+    return Batches(math.ceil(len(examples.labels) / config.batch_size), between)
+
+
 def train_on_images(
     given: Materials, phase: Phase, evaluated: ActivationSource, checkpoint: Checkpoint
 ) -> None:
@@ -114,10 +161,10 @@ def phase_training(
 
     if cached is None:
         model = source.halves.whole
-        batches = Batches.of_images(train, config, phase.augment)
+        batches = image_batches(train, config, phase.augment)
     else:
         model = source.halves.trained
-        batches = Batches.of_examples(cached, config)
+        batches = example_batches(cached, config)
     return PhaseTraining(
         journal=journal,
         config=config,

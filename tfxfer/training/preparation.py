@@ -1,11 +1,9 @@
 """The start that `fit` and `pretrain` share: a locked run with its images open."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-import keras
 
 from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
@@ -20,27 +18,10 @@ from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
 from tfxfer.runs.places import note_places
-from tfxfer.system.progress import Clock, Say
-from tfxfer.system.signals import Interruptions
+from tfxfer.system.progress import Clock
+from tfxfer.training.epochs.session import Session
 
 AnyPlan = TypeVar("AnyPlan", Plan, PretrainPlan)
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a call has besides its settings.
-
-    Attributes:
-        interruptions: Signals received so far.
-        say: Called with each progress message.
-        callbacks: Keras callbacks, called in each phase that is trained by gradient steps.
-        clock: Started with the call.
-    """
-
-    interruptions: Interruptions
-    say: Say
-    callbacks: Sequence[keras.callbacks.Callback] = ()
-    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(frozen=True)

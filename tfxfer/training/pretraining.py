@@ -1,15 +1,21 @@
 """Trains a backbone from scratch."""
 
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
 from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import training_weights
 from tfxfer.models.classifier import copy_weights
 from tfxfer.models.layers import in_float32
 from tfxfer.models.objectives import Scores
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.system.files import replacing
-from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.trainer import PhaseTraining, finish, saving_best_weights
-from tfxfer.training.epochs.validation import Predictor
+from tfxfer.training.epochs.validation import SCORED_SPLITS, Predictor
+from tfxfer.training.phases import image_batches
 from tfxfer.training.preparation import PreparedRun
 
 
@@ -49,8 +55,30 @@ def train_epochs(run: PreparedRun[PretrainPlan]) -> None:
                 phase=config,
                 model=model,
                 kept=model,
-                batches=Batches.of_images(train, config, config.augment),
+                batches=image_batches(train, config, config.augment),
                 validate=validate,
                 objective=objective,
             ).run(checkpoint)
     finish(journal, model, plan.run.best_weights)
+
+
+def predict_splits(
+    model: keras.Model, images: Mapping[str, Images], batch_size: int
+) -> dict[str, np.ndarray]:
+    """Returns the outputs of a model on the validation and test splits, if they exist.
+
+    Args:
+        model: Maps images in [0, 255] to probabilities.
+        images: The splits by name.
+        batch_size: Images per batch; does not change the result.
+
+    Returns:
+        Probabilities by name of the split, (num_examples, num_classes).
+    """
+    found = {}
+    for name in SCORED_SPLITS:
+        if name in images:
+            labels = images[name].labels
+            batches = evaluation_batches(images[name], batch_size)
+            found[name] = Predictor(model, batches, labels, batch_size, name).outputs()
+    return found

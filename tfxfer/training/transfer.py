@@ -16,7 +16,7 @@ from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
 from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
-from tfxfer.evaluation.scoring import AnyResult, evaluate_predictions, summarize_predictions
+from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions, summarize_predictions
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
@@ -35,12 +35,13 @@ from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
+from tfxfer.training.epochs.session import Session
 from tfxfer.training.epochs.trainer import finish, saving_best_weights
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.phases import Materials
-from tfxfer.training.preparation import PreparedRun, Session, prepare_run
+from tfxfer.training.preparation import PreparedRun, prepare_run
 from tfxfer.training.search.phase import search
 
 

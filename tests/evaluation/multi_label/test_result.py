@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics
 
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
-from tfxfer.evaluation.scoring import evaluate_predictions, summarize_predictions
+from tfxfer.evaluation.predictions import evaluate_predictions, summarize_predictions
 
 NAMES = ("even", "large", "loop")
 THRESHOLDS = np.array([0.3, 0.5, 0.6])

@@ -12,7 +12,8 @@ from tfxfer.data.opening import open_source
 from tfxfer.models.objectives import SOFTMAX
 from tfxfer.system.devices import dtype_policy
 from tfxfer.training.epochs.loop import Batches, compiled_view, run_epochs
-from tfxfer.training.epochs.validation import Predictor, predict_splits
+from tfxfer.training.epochs.validation import Predictor
+from tfxfer.training.pretraining import predict_splits
 
 PHASE = FinetuneConfig(
     epochs=4,

@@ -14,9 +14,9 @@ from tfxfer.runs.history import Epochs, read_history
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
+from tfxfer.training.epochs.session import Session
 from tfxfer.training.epochs.state import generator_states
 from tfxfer.training.head_phase import train_head
-from tfxfer.training.preparation import Session
 from tfxfer.training.search.choosing import Trial
 from tfxfer.training.search.trial import Laboratory, Start, trials_as_state, trials_of_state
 from tfxfer.training.transfer import prepare_fit

@@ -9,8 +9,9 @@ from tfxfer.evaluation.multi_label.precision_recall import Ranking
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
+from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.multi_label.findings import MultiLabelFindings
-from tfxfer.reporting.page import fill, sections
+from tfxfer.reporting.page import sections
 from tfxfer.reporting.thumbnails import data_urls, read_thumbnails, shrunk, with_heat
 
 # Number of images with a wrong label, with Grad-CAM.

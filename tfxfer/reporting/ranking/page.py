@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tfxfer.reporting.page import fill
+from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.ranking.section import ranking_section
 
 

@@ -1,27 +1,20 @@
 """Runs the epochs of a phase."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import keras
 import tensorflow as tf
 
-from tfxfer.config.decided import DecidedRun, GradientPhase
-from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.batches import feature_batches, training_batches
-from tfxfer.data.image.augmentation import NO_CHANGES
-from tfxfer.data.image.dataset import Images
+from tfxfer.config.decided import DecidedTraining, GradientPhase
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.training.epochs.optimizers import build_optimizer
-from tfxfer.training.examples import Examples
 
 
 def compiled_view(
     model: keras.Model,
     phase: GradientPhase,
-    config: DecidedRun,
+    config: DecidedTraining,
     steps: int,
     max_steps_per_execution: int = 1,
     objective: Objective = SOFTMAX,
@@ -81,49 +74,6 @@ class Batches:
 
     steps: int
     of: Callable[[int, int, int], tf.data.Dataset]
-
-    @classmethod
-    def of_images(
-        cls, images: Images, config: DecidedRun, augment: AugmentConfig = NO_CHANGES
-    ) -> Self:
-        """Returns the batches of a phase that is trained on images.
-
-        Args:
-            images: Training images.
-            config: Settings of the run; `batch_size` and `seed` are read.
-            augment: Augmentation, drawn again in each epoch.
-        """
-
-        def between(first: int, end: int, step: int) -> tf.data.Dataset:
-            return training_batches(
-                images,
-                config.batch_size,
-                seed=config.seed,
-                epochs=end,
-                augment=augment,
-                first_epoch=first,
-                first_step=step,
-            )
-
-        return cls(math.ceil(len(images) / config.batch_size), between)
-
-    @classmethod
-    def of_examples(cls, examples: Examples, config: DecidedRun) -> Self:
-        """Returns the batches of a phase that is trained on examples in memory."""
-
-        def between(first: int, end: int, step: int) -> tf.data.Dataset:
-            return feature_batches(
-                examples.features,
-                examples.labels,
-                config.batch_size,
-                seed=config.seed,
-                epochs=end,
-                weights=examples.weights,
-                first_epoch=first,
-                first_step=step,
-            )
-
-        return cls(math.ceil(len(examples.labels) / config.batch_size), between)
 
 
 def run_epochs(

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import keras
 import numpy as np
 
-from tfxfer.config.decided import DecidedRun, GradientPhase
+from tfxfer.config.decided import DecidedTraining, GradientPhase
 from tfxfer.errors import DivergenceError
 from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.budget import affordable_epochs
@@ -59,7 +59,7 @@ class PhaseTraining:
     """
 
     journal: PhaseJournal
-    config: DecidedRun
+    config: DecidedTraining
     name: str
     phase: GradientPhase
     model: keras.Model

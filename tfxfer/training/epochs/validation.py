@@ -1,14 +1,11 @@
 """Outputs of a model on a split, for validation and evaluation."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.batches import evaluation_batches
-from tfxfer.data.image.dataset import Images
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 
@@ -41,25 +38,3 @@ class Predictor:
             return predict_batches(
                 self.model, self.batches, count, self.batch_size, progress.update
             )
-
-
-def predict_splits(
-    model: keras.Model, images: Mapping[str, Images], batch_size: int
-) -> dict[str, np.ndarray]:
-    """Returns the outputs of a model on the validation and test splits, if they exist.
-
-    Args:
-        model: Maps images in [0, 255] to probabilities.
-        images: The splits by name.
-        batch_size: Images per batch; does not change the result.
-
-    Returns:
-        Probabilities by name of the split, (num_examples, num_classes).
-    """
-    found = {}
-    for name in SCORED_SPLITS:
-        if name in images:
-            labels = images[name].labels
-            batches = evaluation_batches(images[name], batch_size)
-            found[name] = Predictor(model, batches, labels, batch_size, name).outputs()
-    return found

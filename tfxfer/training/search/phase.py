@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tfxfer.config.recipes import setting_changes
-from tfxfer.planning.description import counted, describe_changes
+from tfxfer.planning.description import describe_changes
 from tfxfer.planning.portfolio import Portfolio, Way
+from tfxfer.planning.wording import counted
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epochs
 from tfxfer.runs.journal import BestWeights, Notes, PhaseSize

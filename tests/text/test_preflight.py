@@ -1,0 +1,70 @@
+import pytest
+
+from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.errors import UsageError
+from tfxfer.text.preflight import check_asked
+
+
+def checked(tmp_path, kind=FitConfig, **settings):
+    places = {"data": "reviews", "runs_dir": str(tmp_path / "runs"), "backbone": "lstm"}
+    if kind is FitConfig:
+        places["export_dir"] = str(tmp_path / "exports")
+    return check_asked(kind().with_settings({**places, **settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"backbone": "lstn"}, "Unknown text backbone 'lstn'"),
+        ({"image_size": 64}, r"'image_size' \(--image-size\) is for images"),
+        ({"input_size": 64}, "is for images"),
+        ({"bad_images": "skip"}, "is for images"),
+        ({"data_dir": "x"}, "is for images"),
+        ({"labels": "multi"}, "is for images"),
+        ({"augment": {"flip": True}}, r"'augment.flip' \(--augment-flip\) is for images"),
+        ({"augment": {"policy": "trivial"}}, "is for images"),
+        ({"head": {"pooling": "max"}}, "is for image backbones"),
+        ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
+        ({"group_near_copies": True}, "is for image backbones"),
+        ({"compare_scratch": True, "weights": "x"}, "is for image backbones"),
+        ({"precision": "mixed_float16"}, "trained in float32"),
+        ({"xla": "on"}, "XLA would compile anew"),
+        ({"head": {"optimizer": "adam"}}, "solved by 'lbfgs'"),
+        ({"head": {"learning_rate": 0.1}}, "solved by L-BFGS"),
+        ({"head": {"epochs": 3}}, "head on pretrained features"),
+        ({"finetune": {"epochs": 0}}, "must be trained"),
+        ({"finetune": {"unfreeze": "none"}}, "must be trained"),
+        ({"finetune": {"unfreeze": "recurent"}}, "Unknown stage 'recurent'.*Did you mean"),
+        ({"backbone": "average", "text": {"units": 3}}, "has no units"),
+        ({"text": {"encoding": "utf-9"}}, "Unknown encoding 'utf-9'"),
+        ({"text": {"vectors": "none.vec"}}, "no file of word vectors 'none.vec'"),
+        ({"weights": "imagenet"}, "There are no weights 'imagenet'"),
+        ({"run": "a/b"}, "run"),
+        ({"data": ""}, "Missing setting 'data'"),
+    ],
+)
+def test_what_makes_no_sense_for_texts_is_refused_at_once(tmp_path, settings, message):
+    with pytest.raises(UsageError, match=message):
+        checked(tmp_path, **settings)
+
+
+def test_what_makes_sense_is_accepted(tmp_path):
+    assert checked(tmp_path, text={"units": 256, "dropout": 0.5}).name == "lstm"
+    assert checked(tmp_path, finetune={"unfreeze": "recurrent"}).name == "lstm"
+    assert checked(tmp_path, PretrainConfig, epochs=3).name == "lstm"
+    assert checked(tmp_path, effort="quick", class_weights="balanced").name == "lstm"
+
+
+def test_a_pretrained_backbone_decides_its_layers(tmp_path):
+    (tmp_path / "backbone.keras").write_bytes(b"")
+    weights = str(tmp_path)
+    assert checked(tmp_path, weights=weights, finetune={"epochs": 0}).name == "lstm"
+    with pytest.raises(UsageError, match="'text.units' is decided by the pretrained backbone"):
+        checked(tmp_path, weights=weights, text={"units": 3})
+    with pytest.raises(UsageError, match="hidden layers are trained with the backbone"):
+        checked(tmp_path, weights=weights, head={"epochs": 3, "hidden_units": [4]})
+
+
+def test_word_vectors_of_a_pretraining_must_exist(tmp_path):
+    with pytest.raises(UsageError, match="no file of word vectors"):
+        checked(tmp_path, PretrainConfig, text={"vectors": "none.vec"})

@@ -1,0 +1,91 @@
+"""Phrases of a plan, whatever is trained on."""
+
+from tfxfer.config.decided import (
+    DecidedFinetune,
+    DecidedHead,
+    DecidedTraining,
+    GradientPhase,
+    SolvedHead,
+)
+from tfxfer.system.run_layout import RunDirectory
+
+# Optimizers by the names that papers use.
+_OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
+
+
+def plan_row(name: str, text: str) -> str:
+    """Returns a line of the plan. Further lines of the same row have an empty name."""
+    return f"{name:16s}{text}"
+
+
+def describe_schedule(phase: SolvedHead | GradientPhase, num_stages: int = 0) -> str:
+    """Returns the optimizer of a phase, its epochs or iterations, and its learning rate.
+
+    Args:
+        phase: Settings of the phase, all decided.
+        num_stages: Stages of the backbone that the finetune phase trains; 0 for other phases.
+    """
+    if phase.optimizer == "lbfgs":
+        penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
+        return f"L-BFGS, up to {counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
+    parts = [
+        _OPTIMIZERS[phase.optimizer],
+        counted(phase.epochs, "epoch"),
+        f"learning rate {phase.learning_rate:g}{_describe_rates(phase, num_stages)}",
+    ]
+    parts += [f"warmup {counted(phase.warmup_epochs, 'epoch')}"] if phase.warmup_epochs else []
+    parts += ["cosine decay"] if phase.decay == "cosine" else []
+    return ", ".join(parts)
+
+
+def _describe_rates(phase: GradientPhase, num_stages: int) -> str:
+    """Returns the learning rates of head and stages that differ from the phase's, or nothing."""
+    if not isinstance(phase, DecidedFinetune) or not num_stages:
+        return ""
+    peak = phase.learning_rate
+    parts = [f"head {phase.head_rate * peak:.3g}"] if phase.head_rate != 1 else []
+    if phase.layer_decay != 1 and num_stages > 1:
+        least = phase.layer_decay ** (num_stages - 1) * peak
+        parts.append(f"stages {least:.3g} to {peak:.3g}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def counted(number: float, unit: str) -> str:
+    """Returns a number with its unit: "1 epoch", "0.5 epochs"."""
+    return f"{number:g} {unit}" + ("" if number == 1 else "s")
+
+
+def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:
+    """Returns a line on weight decay, clipping and averaging, or no line if there are none."""
+    parts = [f"weight decay {phase.weight_decay:g}"] if phase.weight_decay else []
+    parts += [f"gradient norm clipped at {phase.clip_norm:g}"] if phase.clip_norm else []
+    if isinstance(phase, DecidedFinetune) and phase.ema:
+        parts.append(f"weights averaged over steps (EMA {phase.ema:g})")
+    return [", ".join(parts)] if parts else []
+
+
+def describe_arithmetic(config: DecidedTraining) -> str:
+    """Returns the precision of a run, and whether XLA compiles its steps."""
+    return config.precision + (", compiled by XLA" if config.xla == "on" else "")
+
+
+def describe_budget(config: DecidedTraining) -> list[str]:
+    """Returns a line on the time budget of a run, or no line if there is none."""
+    if config.max_minutes is None:
+        return []
+    minutes = counted(config.max_minutes, "minute")
+    return [plan_row("time budget", f"{minutes}; fewer epochs than above if they do not fit")]
+
+
+def describe_results(run: RunDirectory) -> list[str]:
+    """Returns the lines on where the results go, and whether a run is resumed."""
+    lines = [plan_row("results", str(run.path))]
+    if run.is_interrupted:
+        lines.append(plan_row("", "resumes an interrupted run with the same settings"))
+    return lines
+
+
+def describe_head(head: DecidedHead) -> list[str]:
+    """Returns the layers of a head before its outputs, in order."""
+    hidden = [f"{units} hidden units" for units in head.hidden_units]
+    return [f"{head.pooling} pooling", *hidden, f"dropout {head.dropout:g}"]

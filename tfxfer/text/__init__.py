@@ -1,0 +1,1 @@
+"""Texts: the second modality, from labeled texts to a served model."""

@@ -1,0 +1,94 @@
+"""Opens labeled texts, whatever they come from, and divides them into splits."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from tfxfer.config.schema import RunConfig
+from tfxfer.data.source import first_few
+from tfxfer.data.splitting import disjoint, divide
+from tfxfer.errors import DataError, UsageError
+from tfxfer.system.names import safe_name
+from tfxfer.text.data.folders import Found, read_folder
+from tfxfer.text.data.manifests import is_manifest, read_manifest
+from tfxfer.text.data.source import TextSource, TextSplit, said
+
+
+def open_texts(config: RunConfig) -> TextSource:
+    """Returns the texts and labels that `config.data` names, divided into splits.
+
+    Texts that say the same stay in one split. A validation split that is missing is split off
+    `train`, and so is a test split where the data have no other split.
+
+    Reads the settings `data`, `text.encoding`, `seed`, `*_fraction` and `*_examples`.
+
+    Raises:
+        UsageError: There are no such data, or their layout does not suit a classifier.
+        DataError: A file cannot be read, or has another encoding.
+    """
+    source = open_as_they_are(config.data, config.text.encoding)
+    if "train" not in source.splits:
+        raise UsageError(
+            f"'{config.data}' has no texts to train on: it has only {', '.join(source.splits)}."
+        )
+    if len(np.unique(source.splits["train"].labels)) < 2:
+        raise UsageError(
+            f"'{config.data}' has texts of 1 class to train on; a classifier needs at least 2."
+        )
+    splits, notes = divide(source.splits, source.class_names, config, "text")
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
+
+
+def open_as_they_are(data: str, encoding: str) -> TextSource:
+    """Returns texts with the splits they come with, without empty texts.
+
+    Args:
+        data: As of the setting `data`.
+        encoding: As of the setting `text.encoding`.
+
+    Raises:
+        UsageError, DataError: As of `open_texts`.
+    """
+    path = pathlib.Path(data)
+    found = _read(path, data, encoding)
+    splits, notes = _without_empty(found.splits)
+    if not splits:
+        raise DataError(f"All texts of '{data}' are empty.")
+    name = safe_name(path.resolve().stem if path.is_file() else path.resolve().name, "texts")
+    return TextSource(name, found.class_names, splits, (*found.notes, *notes))
+
+
+def as_they_come(source: TextSource) -> TextSource:
+    """Returns data in the splits they come with; no text is in two of them.
+
+    Raises:
+        DataError: Every text of a split is in another one, too.
+    """
+    splits, notes = disjoint(source.splits, source.class_names, "text")
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
+
+
+def _read(path: pathlib.Path, data: str, encoding: str) -> Found:
+    try:
+        if path.is_dir():
+            return read_folder(path, encoding)
+        if path.is_file() and is_manifest(path):
+            return read_manifest(path, encoding)
+    except OSError as error:
+        raise DataError(f"Cannot read '{data}': {error.strerror}.") from None
+    raise UsageError(
+        f"'{data}' has no texts. Data of texts are a folder with one folder of .txt files per "
+        "class, or a manifest (.csv, .tsv, .jsonl) with text and label."
+    )
+
+
+def _without_empty(splits: dict[str, TextSplit]) -> tuple[dict[str, TextSplit], list[str]]:
+    """Returns the splits without empty texts, and a note that names these."""
+    kept, empty = {}, []
+    for name, split in splits.items():
+        has_text = np.array([bool(said(text)) for text in split.texts], np.bool_)
+        empty += [one for one, has in zip(split.ids, has_text, strict=True) if not has]
+        if has_text.any():
+            kept[name] = split if has_text.all() else split.select(np.flatnonzero(has_text))
+    return kept, [f"left out {first_few(empty, 'empty text', 'empty texts')}"] if empty else []

@@ -1,0 +1,1 @@
+"""The classifier of texts: vocabulary, backbones, and what is saved."""

@@ -1,0 +1,147 @@
+"""Checks of settings on texts before TensorFlow is imported and data are opened."""
+
+import pathlib
+from collections.abc import Sequence
+
+from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, PretrainConfig, RunConfig
+from tfxfer.config.settings import option_of, setting_field
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.planning.inputs import check_inputs
+from tfxfer.runs.naming import check_run_name, named_run
+from tfxfer.system.files import check_writable
+from tfxfer.text.data.encoding import check_encoding
+from tfxfer.text.models.backbones import TextBackbone, find_text_backbone
+from tfxfer.text.models.weights import find_weights
+
+# Settings that only images have, or that a classifier of texts cannot use yet.
+_OF_IMAGES = (
+    *("image_size", "input_size", "bad_images", "data_dir", *LABEL_SETTINGS),
+    *("augment.flip", "augment.shift", "augment.zoom", "augment.rotation", "augment.crop"),
+    "augment.policy",
+)
+_OF_FITTED_IMAGES = (
+    "group_near_copies",
+    *("head.pooling", "head.augmented_views", "finetune.batch_norm"),
+    *("compare_scratch", "compare_examples", "compare_epochs"),
+)
+
+# Settings of a head that is trained by gradient steps, which that of texts is not.
+_OF_GRADIENT_HEADS = tuple(
+    f"head.{name}"
+    for name in ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm", "decay", "momentum")
+)
+
+
+def check_asked(config: RunConfig) -> TextBackbone:
+    """Checks the settings of a fit or pretraining on texts, and returns the backbone they name.
+
+    Raises:
+        UsageError: A setting is impossible, does not apply to texts, or names something that does
+            not exist.
+    """
+    check_inputs(config)
+    backbone = find_text_backbone(config.backbone)
+    check_encoding(config.text.encoding)
+    check_writable(config.runs_dir, "runs_dir")
+    if config.run is not None:
+        check_run_name(config.run)
+    _refuse(config, _OF_IMAGES, f"is for images, but backbone '{backbone.name}' takes texts")
+    if config.precision not in ("auto", "float32"):
+        raise UsageError(
+            f"Setting 'precision' is '{config.precision}', but text backbones are trained in "
+            "float32. Leave it out."
+        )
+    if config.xla == "on":
+        raise UsageError(
+            "Setting 'xla' is 'on', but the steps of text backbones have many lengths, each of "
+            "which XLA would compile anew. Leave it out."
+        )
+    if not backbone.has_units and config.text.units is not None:
+        raise UsageError(
+            f"Setting 'text.units' is for {', '.join(_with_units())}; backbone "
+            f"'{backbone.name}' has no units but the dimensions of its embeddings. Leave it out."
+        )
+    if isinstance(config, FitConfig):
+        _check_fit(config, backbone)
+    elif isinstance(config, PretrainConfig):
+        _check_vectors(config)
+    return backbone
+
+
+def _with_units() -> list[str]:
+    return ["lstm", "gru", "textcnn"]
+
+
+def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
+    _refuse(
+        config,
+        _OF_FITTED_IMAGES,
+        f"is for image backbones, but '{backbone.name}' is a text backbone",
+    )
+    if config.head.optimizer not in (None, "lbfgs"):
+        raise UsageError(
+            f"Setting 'head.optimizer' is '{config.head.optimizer}', but the head of a text "
+            "backbone is solved by 'lbfgs'. Leave it out."
+        )
+    _refuse(
+        config,
+        _OF_GRADIENT_HEADS,
+        "is for heads trained by gradient steps, but that of a text backbone is solved by L-BFGS",
+    )
+    check_writable(config.export_dir, "export_dir")
+    if config.run is not None:
+        named_run(config.runs_dir, config.run)
+    _check_unfreeze(config, backbone)
+    if config.weights in (None, "none"):
+        if config.head.epochs:
+            raise UsageError(
+                "Setting 'head.epochs' is for a head on pretrained features, but a text backbone "
+                "has random weights unless --weights names a run. Leave one of them out."
+            )
+        if config.finetune.epochs == 0 or config.finetune.unfreeze == "none":
+            raise UsageError(
+                "A text backbone with random weights must be trained: leave out "
+                "'finetune.epochs' 0 and 'finetune.unfreeze' 'none', or give --weights RUN."
+            )
+        _check_vectors(config)
+    else:
+        _check_pretrained(config, config.weights)
+
+
+def _check_pretrained(config: FitConfig, weights: str) -> None:
+    """Checks the settings of a fit on a pretrained backbone."""
+    find_weights(weights)
+    if config.head.epochs and config.head.hidden_units:
+        raise UsageError(
+            "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the head "
+            "solved by L-BFGS. Leave one of them out: hidden layers are trained with the backbone."
+        )
+    for name in ("max_words", "vocabulary", "dimensions", "units", "dropout", "vectors"):
+        if getattr(config.text, name) is not None:
+            raise UsageError(
+                f"Setting 'text.{name}' is decided by the pretrained backbone that --weights "
+                "names. Leave it out."
+            )
+
+
+def _check_vectors(config: RunConfig) -> None:
+    vectors = config.text.vectors
+    if vectors is not None and not pathlib.Path(vectors).is_file():
+        raise UsageError(f"There is no file of word vectors '{vectors}' (--vectors).")
+
+
+def _check_unfreeze(config: FitConfig, backbone: TextBackbone) -> None:
+    unfreeze, allowed = config.finetune.unfreeze, ["all", "none", *backbone.stages]
+    if unfreeze is not None and unfreeze not in allowed:
+        raise UsageError(
+            f"Unknown stage '{unfreeze}' of backbone '{backbone.name}'."
+            f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
+            f"{', '.join(allowed)}."
+        )
+
+
+def _refuse(config: RunConfig, keys: Sequence[str], why: str) -> None:
+    """Raises a UsageError if one of some settings differs from its default."""
+    for key in keys:
+        if config.get(key) != setting_field(type(config), key).default:
+            raise UsageError(f"Setting '{key}' ({option_of(key)}) {why}. Leave it out.")

@@ -1,0 +1,113 @@
+"""Tells whether data are texts, and whether a model takes texts. Reads little, imports little."""
+
+import json
+import os
+import pathlib
+import tomllib
+import zipfile
+from typing import Any
+
+from tfxfer.system.run_layout import FACTS_FILE
+from tfxfer.text.models.backbones import BACKBONES
+
+TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv"), (".jsonl", ".ndjson")
+
+# How the assets of an export say what it takes.
+MODALITY = "text"
+
+# Columns of a manifest that lists files.
+_FILES = {"path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"}
+
+_IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+
+# Files that are looked at in a folder, and bytes of a manifest.
+_SOME_FILES, _SOME_BYTES = 200, 1 << 16
+
+
+def holds_texts(data: str) -> bool:
+    """Tells whether data are texts: folders of `.txt` files, or a manifest with a `text` column.
+
+    Args:
+        data: The setting `data`.
+    """
+    try:
+        path = pathlib.Path(data).expanduser()
+        if path.is_dir():
+            return _folder_holds_texts(path)
+        return path.is_file() and _manifest_holds_texts(path)
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, of an unknown user
+        return False
+
+
+def _folder_holds_texts(root: pathlib.Path) -> bool:
+    """Tells whether the folders of a folder, or those inside, have texts and no images."""
+    classes = [path for path in sorted(root.iterdir()) if path.is_dir()][:_SOME_FILES]
+    inner = [path for one in classes for path in sorted(one.iterdir()) if path.is_dir()]
+    texts = images = 0
+    for folder in (classes + inner)[:_SOME_FILES]:
+        for number, path in enumerate(folder.iterdir()):
+            suffix = path.suffix.lower()
+            texts += suffix == ".txt"
+            images += suffix in _IMAGES
+            if number == _SOME_FILES:
+                break
+    return texts > images
+
+
+def _manifest_holds_texts(path: pathlib.Path) -> bool:
+    """Tells whether a manifest has a column or field `text`, and none that names files."""
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_SUFFIXES + LINES_SUFFIXES:
+        return False
+    with path.open("rb") as file:
+        start = file.read(_SOME_BYTES).decode("utf-8-sig", "replace")
+    line = next((line for line in start.splitlines() if line.strip()), "")
+    if suffix in LINES_SUFFIXES:
+        # The first line may be longer than what was read.
+        return '"text"' in line and not any(f'"{name}"' in line for name in _FILES)
+    for delimiter in ",;\t":
+        names = {name.strip().strip('"').lower() for name in line.split(delimiter)}
+        if "text" in names:
+            return not names & _FILES
+    return False
+
+
+def takes_texts(model: str | os.PathLike[str]) -> bool:
+    """Tells whether a model takes texts.
+
+    Args:
+        model: A run's directory, a `.keras` file, or a SavedModel; it may not exist.
+    """
+    try:
+        path = pathlib.Path(model).expanduser()
+        if path.is_file():
+            return _file_takes_texts(path)
+        if (path / "config.toml").is_file():
+            return _settings(path / "config.toml").get("backbone") in BACKBONES
+        versions = [one for one in path.glob("*") if one.name.isdecimal()]
+        exports = [path, *sorted(versions, key=lambda one: int(one.name))[-1:]]
+        facts = [one / "assets" / FACTS_FILE for one in exports]
+        return any(
+            json.loads(one.read_text("utf-8")).get("modality") == MODALITY
+            for one in facts
+            if one.is_file()
+        )
+    except (OSError, ValueError, RuntimeError, AttributeError):
+        return False
+
+
+def _settings(path: pathlib.Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text("utf-8-sig"))
+
+
+def _file_takes_texts(path: pathlib.Path) -> bool:
+    """Tells whether a `.keras` file has an input of strings."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            return False
+        config = json.loads(archive.read("config.json"))
+    layers = config.get("config", {}).get("layers", [])
+    inputs = [layer for layer in layers if layer.get("class_name") == "InputLayer"]
+    return any(layer["config"].get("dtype") == "string" for layer in inputs)

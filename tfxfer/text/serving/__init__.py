@@ -1,0 +1,1 @@
+"""The export of a classifier of texts, and its use."""

@@ -1,0 +1,1 @@
+"""The phases of a fit on texts, and the baseline beside it."""

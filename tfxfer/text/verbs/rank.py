@@ -1,0 +1,13 @@
+"""`rank` on texts: text backbones have no pretrained features to rank."""
+
+from typing import Any, NoReturn
+
+from tfxfer.errors import UsageError
+
+
+def rank(*_: str, **settings: Any) -> NoReturn:
+    """Raises a UsageError: there is nothing to rank by."""
+    raise UsageError(
+        f"'{settings.get('data')}' holds texts, and text backbones come without pretrained "
+        "weights to rank them by. Fit several: `tfxfer fit --backbone average`, then lstm."
+    )
