@@ -11,7 +11,7 @@ from tfxfer.curation.examining import Examination
 from tfxfer.data.cache import places
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.contents import Integers
-from tfxfer.reporting.page import fill
+from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.thumbnails import data_urls, read_thumbnails
 
 # How much of it the page shows: about 3 MB.
