@@ -11,6 +11,7 @@ from tfxfer.api import report as report_images
 from tfxfer.text.verbs import (
     check,
     convert,
+    demo,
     evaluate,
     export,
     fit,
