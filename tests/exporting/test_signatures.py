@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from small_network import SMALL
 
-from tfxfer.exporting.signatures import write_saved_model
 from tfxfer.exporting.gate import half_precision_nodes
+from tfxfer.exporting.signatures import write_saved_model
 
 NAMES = np.array([b"blue", b"green", b"red"])
 
