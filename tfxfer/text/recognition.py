@@ -1,5 +1,6 @@
 """Tells whether data are texts, and whether a model takes texts. Reads little, imports little."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -30,6 +31,8 @@ def holds_texts(data: str) -> bool:
     Args:
         data: The setting `data`.
     """
+    if not data:
+        return False
     try:
         path = pathlib.Path(data).expanduser()
         if path.is_dir():
@@ -41,17 +44,25 @@ def holds_texts(data: str) -> bool:
 
 def _folder_holds_texts(root: pathlib.Path) -> bool:
     """Tells whether the folders of a folder, or those inside, have texts and no images."""
-    classes = [path for path in sorted(root.iterdir()) if path.is_dir()][:_SOME_FILES]
-    inner = [path for one in classes for path in sorted(one.iterdir()) if path.is_dir()]
+    folders = _folders_in(root)
+    folders += [inner for folder in folders for inner in _folders_in(folder)]
     texts = images = 0
-    for folder in (classes + inner)[:_SOME_FILES]:
-        for number, path in enumerate(folder.iterdir()):
-            suffix = path.suffix.lower()
+    for folder in folders[:_SOME_FILES]:
+        for entry in _some_of(folder):
+            suffix = os.path.splitext(entry.name)[1].lower()
             texts += suffix == ".txt"
             images += suffix in _IMAGES
-            if number == _SOME_FILES:
-                break
     return texts > images
+
+
+def _folders_in(folder: str | pathlib.Path) -> list[str]:
+    """Returns some folders of a folder, which may hold a million files."""
+    return sorted(entry.path for entry in _some_of(folder) if entry.is_dir())
+
+
+def _some_of(folder: str | pathlib.Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(itertools.islice(entries, _SOME_FILES))
 
 
 def _manifest_holds_texts(path: pathlib.Path) -> bool:
