@@ -11,9 +11,9 @@ from tfxfer.data.checks.by_features import (
 )
 
 
-def findings(count, **more):
+def findings(count, num_images=100, **more):
     suspects = [SuspectLabel(f"photos/{n}.jpg", "cat", "dog", n / 100) for n in range(count)]
-    return FeatureFindings("small", 100, tuple(suspects), **more)
+    return FeatureFindings("small", num_images, tuple(suspects), **more)
 
 
 def test_the_json_has_every_suspect_with_exactly_these_keys():
@@ -38,6 +38,11 @@ def test_the_text_shows_the_first_and_says_what_such_a_list_is_worth():
     assert "  and 10 more; --json lists all" in lines
     assert any("about half was truly wrong" in line for line in lines)
     assert "1 label looks wrong (1.0%), the most suspicious first:" in findings(1).describe()
+
+
+def test_of_few_images_the_text_says_that_they_say_little():
+    assert any("say little" in line for line in findings(3, num_images=99).describe())
+    assert not any("say little" in line for line in findings(3).describe())
 
 
 def test_without_suspects_the_text_says_so():

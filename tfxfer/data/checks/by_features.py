@@ -14,8 +14,11 @@ _SHOWN_GROUPS, _SHOWN_OF_GROUP = 5, 4
 
 _SHOWN_OUTLIERS = 10
 
+# Heads on fewer images are often wrong themselves.
+_FEW_IMAGES = 100
+
 # AUROC from which splits differ a little, and clearly. Random splits of 400 to 1,000 images lie
-# between 0.43 and 0.59 (benchmarks/README.md).
+# between 0.43 and 0.58 (benchmarks/README.md).
 _SLIGHT, _CLEAR = 0.6, 0.7
 
 _WORTH = (
@@ -23,6 +26,8 @@ _WORTH = (
     "is most suspicious. Look at each before you change it: of what such a method listed on ten "
     "well-known datasets, about half was truly wrong (Northcutt et al. 2021, arXiv:2103.14749)."
 )
+
+_FEW = "So few images say little: more of these labels may be right."
 
 
 @dataclass(frozen=True)
@@ -205,7 +210,8 @@ class FeatureFindings:
         some = self.suspects[:_SHOWN_SUSPECTS]
         rows = [["given", "suggested", "score", "image"]]
         rows += [[shown(s.given), shown(s.suggested), f"{s.score:.4f}", s.path] for s in some]
-        return [*lines, *_table(rows), *_more(self.suspects, len(some)), _WORTH]
+        few = [_FEW] if self.num_images < _FEW_IMAGES else []
+        return [*lines, *_table(rows), *_more(self.suspects, len(some)), *few, _WORTH]
 
     def _describe_near_copies(self) -> list[str]:
         if not self.near_copies:
