@@ -42,3 +42,6 @@ def test_labels_that_cannot_be_told_apart_or_are_unknown_are_found(tmp_path, row
     found = findings_of_labels(examples_of(tmp_path, rows))
     named = {one.kind: [name for (name,) in one.affected.named] for one in found}
     assert named == findings
+    if "unknown labels" in findings:
+        (unknown,) = [one.message for one in found if one.kind == "unknown labels"]
+        assert unknown == "3 labels of 3 images are unknown"

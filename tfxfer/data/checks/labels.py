@@ -73,11 +73,13 @@ def _unknown(examples: Examples) -> list[Finding]:
         f"{examples.source.class_names[place]}: {counts[place]:,}"
         for place in np.flatnonzero(counts)
     ]
-    num_images = np.count_nonzero(unknown.any(axis=1))
+    num_images = int(np.count_nonzero(unknown.any(axis=1)))
+    images = "1 image" if num_images == 1 else f"{num_images:,} images"
+    labels = "1 label" if counts.sum() == 1 else f"{int(counts.sum()):,} labels"
     return [
         Finding(
             "unknown labels",
-            f"{int(counts.sum()):,} labels of {num_images:,} images are unknown",
+            f"{labels} of {images} {'is' if counts.sum() == 1 else 'are'} unknown",
             "leaves them out of the loss and of the metrics",
             affected=Affected.singly(len(names), names.__getitem__),
         )

@@ -101,6 +101,15 @@ def test_cells_without_a_separator_are_classes_as_ever(tmp_path):
     assert not open_as_it_is(str(path)).has_several_labels
 
 
+def test_a_mistyped_column_of_labels_is_told(tmp_path):
+    path = written(tmp_path, "path,cat,dog\n1.png,1,0\n2.png,0,1\n")
+    with pytest.raises(UsageError, match=r"has no 'dgo'.* Did you mean 'dog'\?"):
+        open_as_it_is(str(path), how=LabelReading(columns=("cat", "dgo")))
+    assert read_rows(path, COLUMNS)[1] == [
+        "labels of 'list.csv': any number for each image, in 2 columns: cat, dog"
+    ]
+
+
 def test_what_could_be_either_is_an_error_with_both_readings(tmp_path):
     path = written(tmp_path, "path,label\n1.png,red|green\n2.png,blue\n3.png,red|green\n")
     message = (

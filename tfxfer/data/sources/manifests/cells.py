@@ -91,7 +91,7 @@ class LabelCells:
         """
         if self._how.columns:
             self.are_several = True
-            self._form = f"in the columns {first_few(self._how.columns)}"
+            self._form = f"in {first_few(self._how.columns, 'column', 'columns')}"
             return self._of_columns()
         self.are_several = self._say_several()
         if not self.are_several:

@@ -174,6 +174,8 @@ class _Needed:
     def _missing(self, column: str, columns: Sequence[str], subject: str, noun: str) -> UsageError:
         mistyped = [name for name in columns if did_you_mean(name, [column])]
         hint = f" Should '{mistyped[0]}' be '{column}'?" if mistyped else ""
+        if self.label_columns:  # of which the mistyped name may be the user's
+            hint = did_you_mean(column, columns)
         has = "'path' and 'label'"
         if self.label_columns:
             has = f"'path' and those of --label-columns, {', '.join(self.label_columns)},"
