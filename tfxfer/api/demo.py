@@ -57,7 +57,7 @@ def demo(
         contextlib.closing(address.socket),
         tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as uploads,
     ):
-        shown = _shown(load(model), say)
+        shown = what_is_shown(load(model), say)
         page = make_page(shown, pathlib.Path(uploads))
         try:
             serve(page, address, lambda: _begin(shown, address, say))
@@ -79,8 +79,13 @@ def _begin(shown: Shown, address: Address, say: Callable[[str], None]) -> None:
 
 
 @isolated
-def _shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Shown:
-    """Returns what the page of a classifier shows."""
+def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Shown:
+    """Returns what the page of a classifier shows; what needs a run's data only where they are.
+
+    Args:
+        trained: The classifier.
+        say: Called with each note on what is missing.
+    """
     answerer = Answerer(trained)
     answerer.warm_up()
     if trained.config is None:

@@ -79,6 +79,11 @@ class NearestImages:
         """Whether the features of the training images are computed."""
         return self._directions is not None
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether they still are."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Starts to compute the features, in a thread of their own."""
         self._thread.start()

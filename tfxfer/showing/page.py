@@ -13,7 +13,7 @@ from typing import Any
 
 from tfxfer.errors import DataError, TfxferError, UsageError
 from tfxfer.showing import markup
-from tfxfer.showing.answering import Answerer, read_content
+from tfxfer.showing.answering import Answer, Answerer, read_content
 from tfxfer.showing.corrections import Corrections
 from tfxfer.showing.mistakes import Mistake
 from tfxfer.showing.nearest import NearestImages
@@ -179,10 +179,15 @@ def _answer(shown: Shown, path: str | None) -> tuple[str, str, str]:
     except TfxferError as error:
         return markup.refusal(str(error)), "", ""
     label = next((one.label for one in shown.mistakes if one.content == content), None)
-    near = ""
-    if shown.nearest is not None:
-        near = markup.nearest(shown.nearest.of(answer.square), len(shown.nearest))
+    near = "" if shown.nearest is None else _near(shown.nearest, answer)
     return markup.bars(answer, label), markup.image_with_heat(answer), near
+
+
+def _near(nearest: NearestImages, answer: Answer) -> str:
+    """Returns what the page shows of the training images near to an image."""
+    if nearest.is_computing:
+        return markup.saying("The nearest training images are shown once their features are there.")
+    return markup.nearest(nearest.of(answer.square), len(nearest))
 
 
 def _keep(answerer: Answerer, corrections: Corrections, path: str | None, label: str | None) -> str:

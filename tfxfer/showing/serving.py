@@ -3,6 +3,7 @@
 import hmac
 import http.cookies
 import ipaddress
+import logging
 import secrets
 import socket
 import threading
@@ -169,7 +170,9 @@ def serve(application: Application, address: Address, when_ready: Callable[[], N
         except InterruptionError as error:
             raise InterruptionError(error.number, "The demo has ended.") from None
         finally:
-            # Pages that are open keep a connection; they are not waited for.
+            # Pages that are open keep a connection; they are not waited for, nor are the errors
+            # told that this gives them.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
             server.should_exit = server.force_exit = True
             thread.join(_SECONDS_TO_END)
 
