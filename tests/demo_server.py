@@ -103,5 +103,5 @@ def open_demo(*arguments):
         yield demo
     finally:
         if demo.process.poll() is None:
-            demo.process.kill()
+            demo.process.terminate()  # it removes what was uploaded
             demo.process.communicate()
