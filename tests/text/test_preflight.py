@@ -1,7 +1,13 @@
+import dataclasses
+
 import pytest
 
+from tfxfer.config.decided import DecidedText
+from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
+from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.text.planning.defaults import TextFacts, decide_text
 from tfxfer.text.preflight import check_asked
 
 
@@ -55,14 +61,36 @@ def test_what_makes_sense_is_accepted(tmp_path):
     assert checked(tmp_path, effort="quick", class_weights="balanced").name == "lstm"
 
 
-def test_a_pretrained_backbone_decides_its_layers(tmp_path):
+def test_a_pretrained_backbone_has_a_head_of_its_own(tmp_path):
     (tmp_path / "backbone.keras").write_bytes(b"")
     weights = str(tmp_path)
     assert checked(tmp_path, weights=weights, finetune={"epochs": 0}).name == "lstm"
-    with pytest.raises(UsageError, match="'text.units' is decided by the pretrained backbone"):
-        checked(tmp_path, weights=weights, text={"units": 3})
     with pytest.raises(UsageError, match="hidden layers are trained with the backbone"):
         checked(tmp_path, weights=weights, head={"epochs": 3, "hidden_units": [4]})
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("hidden", [(), (8,)])
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_decided_settings_are_accepted_again(tmp_path, name, hidden, pretrained):
+    (tmp_path / "backbone.keras").write_bytes(b"")
+    settings = {
+        "data": "reviews",
+        "backbone": name,
+        "runs_dir": str(tmp_path / "runs"),
+        "export_dir": str(tmp_path / "exports"),
+        "head": {"hidden_units": hidden},
+    }
+    asked = FitConfig().with_settings(settings)
+    known = None
+    if pretrained:
+        asked = dataclasses.replace(asked, weights=str(tmp_path))
+        known = DecidedText(max_words=9, vocabulary=20, dimensions=5, units=5, dropout=0.0)
+    decided = decide_text(asked, TextFacts(100, 50, BACKBONES[name], known))
+    (tmp_path / "config.toml").write_text(to_toml(decided))
+    recipe = read_recipe(tmp_path / "config.toml", FitConfig())
+    assert check_asked(recipe).name == name
+    assert decide_text(recipe, TextFacts(100, 50, BACKBONES[name], known)) == decided
 
 
 def test_word_vectors_of_a_pretraining_must_exist(tmp_path):

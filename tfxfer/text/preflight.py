@@ -21,7 +21,7 @@ _OF_IMAGES = (
 )
 _OF_FITTED_IMAGES = (
     "group_near_copies",
-    *("head.pooling", "head.augmented_views", "finetune.batch_norm"),
+    *("head.pooling", "head.augmented_views"),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )
 
@@ -56,7 +56,8 @@ def check_asked(config: RunConfig) -> TextBackbone:
             "Setting 'xla' is 'on', but the steps of text backbones have many lengths, each of "
             "which XLA would compile anew. Leave it out."
         )
-    if not backbone.has_units and config.text.units is not None:
+    # The settings of a run, all decided, are checked, too, when it is resumed.
+    if not backbone.has_units and config.text.units not in (None, config.text.dimensions):
         raise UsageError(
             f"Setting 'text.units' is for {', '.join(_with_units())}; backbone "
             f"'{backbone.name}' has no units but the dimensions of its embeddings. Leave it out."
@@ -78,6 +79,31 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
         _OF_FITTED_IMAGES,
         f"is for image backbones, but '{backbone.name}' is a text backbone",
     )
+    if config.finetune.batch_norm == "adapt":
+        raise UsageError(
+            "Setting 'finetune.batch_norm' is 'adapt', which is for image backbones: text "
+            "backbones have no BatchNorm. Leave it out."
+        )
+    if not config.head.hidden_units:
+        _check_solved_head(config)
+    check_writable(config.export_dir, "export_dir")
+    if config.run is not None:
+        named_run(config.runs_dir, config.run)
+    _check_unfreeze(config, backbone)
+    if config.weights in (None, "none"):
+        _check_from_scratch(config)
+    else:
+        find_weights(config.weights)
+        if config.head.epochs and config.head.hidden_units:
+            raise UsageError(
+                "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the "
+                "head solved by L-BFGS. Leave one of them out: hidden layers are trained with the "
+                "backbone."
+            )
+
+
+def _check_solved_head(config: FitConfig) -> None:
+    """Raises a UsageError if a setting is for a head that is trained by gradient steps."""
     if config.head.optimizer not in (None, "lbfgs"):
         raise UsageError(
             f"Setting 'head.optimizer' is '{config.head.optimizer}', but the head of a text "
@@ -88,40 +114,21 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
         _OF_GRADIENT_HEADS,
         "is for heads trained by gradient steps, but that of a text backbone is solved by L-BFGS",
     )
-    check_writable(config.export_dir, "export_dir")
-    if config.run is not None:
-        named_run(config.runs_dir, config.run)
-    _check_unfreeze(config, backbone)
-    if config.weights in (None, "none"):
-        if config.head.epochs:
-            raise UsageError(
-                "Setting 'head.epochs' is for a head on pretrained features, but a text backbone "
-                "has random weights unless --weights names a run. Leave one of them out."
-            )
-        if config.finetune.epochs == 0 or config.finetune.unfreeze == "none":
-            raise UsageError(
-                "A text backbone with random weights must be trained: leave out "
-                "'finetune.epochs' 0 and 'finetune.unfreeze' 'none', or give --weights RUN."
-            )
-        _check_vectors(config)
-    else:
-        _check_pretrained(config, config.weights)
 
 
-def _check_pretrained(config: FitConfig, weights: str) -> None:
-    """Checks the settings of a fit on a pretrained backbone."""
-    find_weights(weights)
-    if config.head.epochs and config.head.hidden_units:
+def _check_from_scratch(config: FitConfig) -> None:
+    """Checks the settings of a fit on a backbone with random weights."""
+    if config.head.epochs:
         raise UsageError(
-            "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the head "
-            "solved by L-BFGS. Leave one of them out: hidden layers are trained with the backbone."
+            "Setting 'head.epochs' is for a head on pretrained features, but a text backbone "
+            "has random weights unless --weights names a run. Leave one of them out."
         )
-    for name in ("max_words", "vocabulary", "dimensions", "units", "dropout", "vectors"):
-        if getattr(config.text, name) is not None:
-            raise UsageError(
-                f"Setting 'text.{name}' is decided by the pretrained backbone that --weights "
-                "names. Leave it out."
-            )
+    if config.finetune.epochs == 0 or config.finetune.unfreeze == "none":
+        raise UsageError(
+            "A text backbone with random weights must be trained: leave out "
+            "'finetune.epochs' 0 and 'finetune.unfreeze' 'none', or give --weights RUN."
+        )
+    _check_vectors(config)
 
 
 def _check_vectors(config: RunConfig) -> None:

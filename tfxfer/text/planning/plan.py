@@ -17,7 +17,7 @@ from tfxfer.config.decided import (
     DecidedTextPretrain,
     DecidedTextRun,
 )
-from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig
+from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig, TextConfig
 from tfxfer.errors import UsageError
 from tfxfer.planning.resuming import choose_run
 from tfxfer.system.devices import tell_of_missing_gpus
@@ -145,6 +145,8 @@ def make_text_plan(config: FitConfig) -> TextPlan:
     source = open_texts(config)
     lengths = word_counts(source.splits["train"].texts)
     known = None if pretrained is None else _text_of(pretrained, backbone)
+    if known is not None:
+        _check_same(config.text, known)
     dimensions = _vector_dimensions(config)
     facts = TextFacts(len(lengths), int(lengths.max()), backbone, known, dimensions)
     decided = decide_text(config, facts)
@@ -214,6 +216,17 @@ def _text_of(pretrained: Pretrained, backbone: TextBackbone) -> DecidedText:
         units=units,
         dropout=pretrained.dropout,
     )
+
+
+def _check_same(asked: TextConfig, known: DecidedText) -> None:
+    """Raises a UsageError if other words or layers are asked for than a pretrained backbone has."""
+    for name in ("max_words", "vocabulary", "dimensions", "units", "dropout", "vectors"):
+        given, has = getattr(asked, name), getattr(known, name)
+        if given not in (None, has):
+            raise UsageError(
+                f"Setting 'text.{name}' is {given!r}, but the pretrained backbone that --weights "
+                f"names decides it ({has!r}). Leave it out."
+            )
 
 
 def _check_stages(pretrained: Pretrained, backbone: TextBackbone) -> None:
