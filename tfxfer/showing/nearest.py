@@ -20,8 +20,7 @@ from tfxfer.reporting.thumbnails import shrunk
 from tfxfer.system.devices import without_xla
 from tfxfer.system.isolation import isolated
 
-# Of so many training images, evenly spaced, the nearest are searched: MobileNetV2 at 224 pixels
-# takes half a minute for them on two cores.
+# Of so many training images, evenly spaced, the nearest are searched, as their features take time.
 MOST_SEARCHED = 1000
 
 # As many as are shown, and their side in pixels.

@@ -50,6 +50,22 @@ def test_the_standard_error_is_that_of_the_mean():
     assert standard_error(np.array([3.0])) == 0
 
 
+def test_to_give_up_warps_takes_two_errors_of_the_gain():
+    warped = trial("warped", 1.0)
+    head = dataclasses.replace(warped, way="head alone", epochs=0, best_epoch=0)
+    noise = 0.1 * (NOISE - NOISE.mean())
+
+    def gaining(errors, **changes):
+        losses = warped.losses - (noise + errors * standard_error(noise))
+        return dataclasses.replace(warped, way="other", losses=losses, **changes)
+
+    assert is_better(gaining(1.5), warped)
+    assert not is_better(gaining(1.5, is_plain=True), warped)
+    assert is_better(gaining(2.5, is_plain=True), warped)
+    assert is_better(gaining(1.5, is_plain=True), head)
+    assert is_better(gaining(1.5, is_plain=True), dataclasses.replace(warped, is_plain=True))
+
+
 def test_what_is_better_must_gain_more_than_half_the_error_of_the_gain():
     losses = np.array([1.0, 2.0, 3.0, 4.0])
     simple = Trial("simple", 1, 1, losses, losses < 3, 0.5, 1.0)

@@ -105,7 +105,9 @@ class Laboratory:
             source.release("train")
         epochs, best = journal.history.epochs, journal.history.best
         seconds = round(sum(epoch.seconds for epoch in epochs), 3)
-        trial = dataclasses.replace(head, way=way.name, epochs=len(epochs), seconds=seconds)
+        trial = dataclasses.replace(
+            head, way=way.name, epochs=len(epochs), seconds=seconds, is_plain=way.is_plain
+        )
         if has_diverged:
             losses, hits = np.full_like(head.losses, math.inf), np.zeros_like(head.hits)
             return dataclasses.replace(trial, losses=losses, hits=hits, accuracy=0.0)
