@@ -77,7 +77,7 @@ def prepare_text_run(
     journal = Journal(
         run,
         config,
-        {"data": fingerprint, "weights": classifier.digest()},
+        {"data": fingerprint, "weights": _weights_fact(plan)},
         session.interruptions,
         session.say,
         session.callbacks,
@@ -99,6 +99,12 @@ def prepare_text_run(
     }
     session.clock.lap("words")
     return TextRun(plan, examples, fingerprint, journal, session.clock)
+
+
+def _weights_fact(plan: TextPlan | TextPretrainPlan) -> str:
+    """Returns what tells initial weights apart; random ones follow from settings and data."""
+    given = isinstance(plan, TextPlan) and plan.pretrained is not None
+    return plan.classifier.digest() if given or plan.config.text.vectors else "random"
 
 
 def train_fit(run: TextRun[TextPlan]) -> None:
