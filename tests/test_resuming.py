@@ -361,6 +361,7 @@ def test_a_time_budget_limits_training_and_the_best_is_exported(pictures, weight
     assert result.export.is_dir()
 
 
+@pytest.mark.slow
 def test_a_fit_that_diverges_keeps_the_best_so_far(pictures, weights_file, tmp_path):
     others = settings(finetune={"epochs": 3, "optimizer": "sgd", "learning_rate": 1e30})
     config = small_config(pictures, weights_file, tmp_path, **others)

@@ -84,6 +84,7 @@ def test_the_command_writes_json_whatever_the_names_of_files(folder, tmp_path):
     assert "there is no directory" in done.output
 
 
+@pytest.mark.slow
 def test_with_a_backbone_it_lists_suspects_and_writes_a_manifest_that_fit_takes(
     pictures, tmp_path, weights_file
 ):

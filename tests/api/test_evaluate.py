@@ -169,6 +169,7 @@ def test_a_model_has_one_accuracy_on_its_test_however_its_data_are_named(coin, t
         assert (found.accuracy, found.num_examples) == (expected.accuracy, 18)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_known_is_not_called_a_test(coin, tmp_path):
     result, data = coin
     for name in ("model.keras", "classes.txt"):

@@ -51,6 +51,7 @@ def weights(path):
     return keras.models.load_model(path).get_weights()
 
 
+@pytest.mark.slow
 def test_the_run_holds_the_backbone_and_what_explains_it(pretrained):
     result, _ = pretrained
     assert {path.name for path in result.run.iterdir()} == {
@@ -73,6 +74,7 @@ def test_the_run_holds_the_backbone_and_what_explains_it(pretrained):
     assert config.run == result.run.name == "pictures0-resnet10_small-pretrain"
 
 
+@pytest.mark.slow
 def test_it_learns_and_says_so(pretrained):
     result, said = pretrained
     assert result.metrics["validation"]["accuracy"] >= 0.7  # chance is 1/3
@@ -83,6 +85,7 @@ def test_it_learns_and_says_so(pretrained):
     assert f"--weights {result.backbone} --data DATA" in said
 
 
+@pytest.mark.slow
 def test_the_backbone_is_a_plain_model_of_the_best_epoch(pretrained):
     result, _ = pretrained
     model = keras.models.load_model(result.backbone)
@@ -93,6 +96,7 @@ def test_the_backbone_is_a_plain_model_of_the_best_epoch(pretrained):
     assert all(np.abs(layer.moving_mean).max() > 0 for layer in moving)
 
 
+@pytest.mark.slow
 def test_the_card_says_where_it_comes_from_and_what_it_takes(pretrained):
     card = (pretrained[0].run / "backbone.md").read_text()
     assert card.startswith("# resnet10_small, pretrained on pictures0\n")
@@ -178,6 +182,7 @@ def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_pa
     assert result.metrics["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_left_alone(pretrained, pictures):
     result, _ = pretrained
     directory = result.run.parent

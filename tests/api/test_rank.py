@@ -25,6 +25,7 @@ def small(data, *names, **settings):
     return rank(*names, data=str(data), **settings), "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_command_writes_table_json_and_page(pictures, tmp_path):
     result = run(
         *("rank", "--data", pictures, "small_a", "small_b", "vgg16", "--image-size", 32),

@@ -243,6 +243,7 @@ def test_balanced_labels_and_gradient_steps(tagged, weights_file, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_check_tells_of_labels(tmp_path, tagged):
     result = check(str(tagged))
     assert result.counts["train"].tolist() == [14, 7]

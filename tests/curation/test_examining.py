@@ -29,6 +29,7 @@ def examples_of(folder):
     return Examples.of(open_as_it_is(str(folder)))
 
 
+@pytest.mark.slow
 def test_features_are_those_of_each_image_in_the_order_of_the_examples(pictures, settings):
     gallery = gallery_of(examples_of(pictures), FitConfig(data=str(pictures), **settings))
     assert gallery.features.shape == (42, 64)
@@ -46,6 +47,7 @@ def test_features_are_those_of_each_image_in_the_order_of_the_examples(pictures,
         np.testing.assert_allclose(gallery.features[number], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_features_are_shared_with_a_ranking(pictures, settings, monkeypatch):
     from tfxfer.api.rank import rank
 

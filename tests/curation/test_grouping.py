@@ -42,6 +42,7 @@ def test_it_is_off_by_default(exposures, weights_file, tmp_path):
     assert near_copies_to_group(config) is None
 
 
+@pytest.mark.slow
 def test_the_exposures_of_a_scene_are_in_one_split(exposures, weights_file, tmp_path):
     config = small_config(exposures, weights_file, tmp_path, group_near_copies=True)
     near = near_copies_to_group(config)

@@ -23,6 +23,7 @@ def page_of_check(pictures, weights_file, tmp_path_factory):
     return folder / "check.html", result
 
 
+@pytest.mark.slow
 def test_it_shows_suspects_with_neighbors_and_near_copies(page_of_check):
     path, result = page_of_check
     text = path.read_text("utf-8")

@@ -60,6 +60,7 @@ def files(model, pictures, tmp_path_factory):
     return write_all(model, split(pictures, "train"), tmp_path_factory.mktemp("converted"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 5, 12])
 @each_format
 def test_float32_files_give_the_models_probabilities(files, images, expected, name, count):
@@ -68,17 +69,20 @@ def test_float32_files_give_the_models_probabilities(files, images, expected, na
     assert found == pytest.approx(expected[:count], abs=1e-5)
 
 
+@pytest.mark.slow
 @each_file
 def test_images_may_be_of_any_type(files, images, name):
     predict = READ[name](files[name])
     assert np.array_equal(predict(images), predict(images.astype("float64")))
 
 
+@pytest.mark.slow
 @each_file
 def test_no_images_have_no_probabilities(files, images, name):
     assert READ[name](files[name])(images[:0]).shape == (0, 3)
 
 
+@pytest.mark.slow
 @each_file
 def test_images_of_another_size_are_refused(files, name):
     message = r"\(32, 32, 3\).*\(2, 40, 40, 3\)"
@@ -86,6 +90,7 @@ def test_images_of_another_size_are_refused(files, name):
         READ[name](files[name])(np.zeros((2, 40, 40, 3), "uint8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["litert", "float16", "int8"])
 def test_a_litert_file_has_one_contract_whatever_its_weights(files, images, name):
     from ai_edge_litert.interpreter import Interpreter
@@ -105,6 +110,7 @@ def test_a_litert_file_has_one_contract_whatever_its_weights(files, images, name
     assert together == pytest.approx(read_litert(files[name])(images), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_an_onnx_file_has_a_free_batch(files):
     import onnxruntime
 
@@ -114,6 +120,7 @@ def test_an_onnx_file_has_a_free_batch(files):
     assert (output.name, output.shape) == ("probabilities", ["batch", 3])
 
 
+@pytest.mark.slow
 def test_int8_files_compute_in_integers(files):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -136,6 +143,7 @@ def test_calibration_images_may_come_singly_or_in_batches(tmp_path):
     assert (tmp_path / "b").read_bytes() == expected
 
 
+@pytest.mark.slow
 def test_the_files_need_neither_tensorflow_nor_keras(files, images, tmp_path):
     np.save(tmp_path / "images.npy", images.astype("float32"))
     code = (

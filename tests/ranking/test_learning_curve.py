@@ -45,6 +45,7 @@ def test_the_interval_of_few_images_is_wide_even_without_an_error():
     assert np.ptp(few.interval) > 3 * np.ptp(many.interval)
 
 
+@pytest.mark.slow
 def test_the_curve_of_a_head_rises_and_covers_the_accuracy_with_twice_the_images():
     generator = np.random.default_rng(0)
     labels = np.arange(800) % 4

@@ -331,6 +331,7 @@ def test_a_page_on_thousands_of_classes_opens_and_has_all_of_them(browser, tmp_p
         assert seen.is_clean, seen
 
 
+@pytest.mark.slow
 def test_classes_that_are_confused_stand_together():
     confusion = np.diag([10, 10, 10, 10, 10])
     confusion[0, 3] = confusion[3, 0] = 8

@@ -11,6 +11,7 @@ from tfxfer.training.preparation import prepare_run
 from tfxfer.training.pretraining import train_epochs
 
 
+@pytest.mark.slow
 def test_the_classifier_and_the_run_have_the_best_weights(pictures, tmp_path):
     config = PretrainConfig(
         data=str(pictures),

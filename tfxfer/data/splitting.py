@@ -56,6 +56,14 @@ def divide(
 
     Raises:
         UsageError, DataError: They cannot be divided.
+
+    Examples:
+        >>> from tfxfer.config.schema import FitConfig
+        >>> from tfxfer.data.opening import open_as_it_is
+        >>> digits = open_as_it_is("digits")
+        >>> splits, _ = divide(digits.splits, digits.class_names, FitConfig(data="digits"))
+        >>> {name: len(split) for name, split in splits.items()}
+        {'train': 1079, 'validation': 359, 'test': 359}
     """
     found, notes = with_validation(splits, config, what)
     found, more = disjoint(found, class_names, what)
@@ -158,6 +166,15 @@ def near_copies_together(
 
     Raises:
         DataError: A split, or a class of `train`, would have no images left.
+
+    Examples:
+        >>> from tfxfer.data.opening import open_as_it_is
+        >>> digits = open_as_it_is("digits")
+        >>> near = NearCopyGroups.of([digits.splits["train"].digests()[:2]])
+        >>> splits, _ = near_copies_together(digits.splits, near, digits.class_names)
+        >>> first, second, third = splits["train"].groups[:3]
+        >>> first == second, third
+        (True, '')
     """
     numbers = {name: near.numbers_of(split.digests()) for name, split in splits.items()}
     names, found, notes = list(splits), {}, []

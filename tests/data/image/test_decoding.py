@@ -49,6 +49,7 @@ def test_decoding_gives_what_pillow_shows(name):
     check(name, decode(tf.constant(MATRIX[name])).numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("portable", [True, False])
 def test_decoding_inside_tf_data_gives_the_same(portable):
     files = tf.data.Dataset.from_tensor_slices(list(MATRIX.values()))
@@ -75,6 +76,7 @@ def served(tmp_path_factory):
     return tf.saved_model.load(folder).serve
 
 
+@pytest.mark.slow
 def test_decoding_inside_a_saved_model_gives_the_same(served):
     squares = served(tf.constant(list(MATRIX.values()))).numpy()
     for name, square in zip(MATRIX, squares, strict=True):

@@ -72,6 +72,7 @@ def test_lengths_are_counted_as_the_model_reads_them():
     assert describe_lengths(np.array([3]), 5).endswith("cuts none")
 
 
+@pytest.mark.slow
 def test_weights_of_another_backbone_are_refused(finished_texts, reviews, tmp_path):
     result, _ = finished_texts
     text = {"text": {}}

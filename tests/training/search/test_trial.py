@@ -90,6 +90,7 @@ def test_a_trial_is_the_finetune_phase_of_its_settings(shared, pictures, weights
         assert found.best_epoch == trained.metrics.best.epoch
 
 
+@pytest.mark.slow
 def test_the_state_before_the_search_is_restored_bit_for_bit(shared):
     one, portfolio = shared
     one.restore()
