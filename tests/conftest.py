@@ -251,3 +251,9 @@ def predictions():
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(5), size=37)
     return probabilities, generator.integers(5, size=37)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Runs each test as the verbs run, without AutoGraph; see `tfxfer.system.isolation`."""
+    pyfuncitem.obj = tf.autograph.experimental.do_not_convert(pyfuncitem.obj)

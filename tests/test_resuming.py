@@ -228,6 +228,7 @@ def interrupted(begun, tmp_path):
     return asked_settings(FitConfig, None, {}, resume=run), run
 
 
+@pytest.mark.slow
 def test_other_settings_than_the_run_s_are_refused_by_name(interrupted):
     config, run = interrupted
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}

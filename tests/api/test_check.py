@@ -62,6 +62,7 @@ def test_the_command_prints_a_table_and_exits_with_1_where_a_fit_would_stop(fold
     assert run(folder, "--bad-images", "skip").exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_command_writes_json_whatever_the_names_of_files(folder, tmp_path):
     for number in range(8):
         (folder / "train" / "cat" / f"bad{number}.jpg").write_bytes(b"no image")

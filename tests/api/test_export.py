@@ -146,6 +146,7 @@ def test_a_model_of_others_answers_the_same_in_whatever_it_becomes(
         assert (tmp_path / "copy.keras").read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_exported_leaves_nothing(pictures, tmp_path):
     image = keras.Input((8, 8, 3))
     x = keras.layers.Dense(3, "softmax", bias_initializer=keras.initializers.Constant(np.nan))(

@@ -45,6 +45,7 @@ def test_the_command_writes_table_json_and_page(pictures, tmp_path):
     assert names[0] in page
 
 
+@pytest.mark.slow
 def test_the_json_alone_goes_to_standard_output(pictures):
     result = run(
         *("rank", "--data", pictures, "small_a", "--image-size", 32, "--json", "-"),
@@ -54,6 +55,7 @@ def test_the_json_alone_goes_to_standard_output(pictures):
     assert "small_a: accuracy" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_verb_returns_the_ranking_and_writes_nothing(pictures, tmp_path):
     ranking, said = small(pictures, "small_a")
     assert ranking.best.backbone == "small_a"

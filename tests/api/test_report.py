@@ -254,6 +254,7 @@ def test_a_page_that_cannot_be_written_names_the_option(finished, tmp_path):
             assert part in done.output
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_written_at_the_end_gives_one_line(finished, pictures, tmp_path):
     result, _ = finished
     with pytest.raises(RunError, match=r"'/dev/full': No space left on device\.$"):

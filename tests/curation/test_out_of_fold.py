@@ -10,6 +10,7 @@ from tfxfer.data.carving import deal
 from tfxfer.ranking import cross_validation
 
 
+@pytest.mark.slow
 def test_they_are_the_mean_of_three_divisions_with_groups_kept_together():
     features, labels = blobs(spread=0.8)
     groups = [f"patient {number // 2}" for number in range(60)]

@@ -109,6 +109,7 @@ def test_an_exhausted_time_budget_skips_what_is_left(pictures, tmp_path, passes)
     assert passes.since() == 0
 
 
+@pytest.mark.slow
 def test_a_backbone_that_needs_larger_images_is_skipped(pictures, tmp_path):
     ranking, said = ranked(pictures, tmp_path, ["resnet10_small", "small_a"], image_size=16)
     assert [one.backbone for one in ranking.backbones] == ["resnet10_small"]

@@ -103,6 +103,7 @@ def test_without_a_cache_nothing_is_kept(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_changed_view_has_the_features_of_the_changed_images_and_is_kept_too(tmp_path):
     cache, pictures = Cache(tmp_path, 10**6), Pictures()
     augment = AugmentConfig(shift=0.5, rotation=40.0)

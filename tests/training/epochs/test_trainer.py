@@ -97,6 +97,7 @@ class Counting(keras.layers.Layer):
         return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [1, 3])
 def test_a_phase_is_traced_once_whatever_its_epochs_and_last_batches(together):
     def tracings(num_examples, epochs):

@@ -136,6 +136,7 @@ def test_under_balanced_weights_rare_classes_count_as_much(shared):
     assert found.loss == pytest.approx(np.mean(by_class), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_has_an_infinite_loss(shared):
     one, portfolio = shared
     way = portfolio.ways[1]
@@ -152,6 +153,7 @@ def test_a_trial_that_diverges_has_an_infinite_loss(shared):
     assert math.isfinite(run(one, portfolio, way)[0].loss)
 
 
+@pytest.mark.slow
 def test_a_way_without_a_better_epoch_has_the_scores_of_the_head(shared):
     one, portfolio = shared
     history = one.given.journal.history
