@@ -57,6 +57,11 @@ def test_epochs_differ_and_follow_from_seed_and_number_alone():
     assert len({tuple(order) for order in orders}) == 3
 
 
+def test_they_are_not_tuned_as_closing_might_wait_for_that():
+    batches = training_batches(examples(), config())
+    assert batches.of(0, 1, 0).options().autotune.enabled is False
+
+
 def test_texts_of_similar_length_come_together():
     lengths = np.random.default_rng(0).integers(1, 400, 1000)
     spread = np.mean([np.ptp(lengths[rows]) for rows in epoch_order(lengths, 10, 0, 0)])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedTextRun
+from tfxfer.data.source import untuned
 from tfxfer.system.progress import Progress
 from tfxfer.text.models.vocabulary import PADDING, Ids
 from tfxfer.training.epochs.loop import Batches
@@ -80,7 +81,7 @@ def training_batches(examples: TextExamples, config: DecidedTextRun) -> Batches:
             tf.TensorSpec((None, None) if place == 0 else (None,), kind)
             for place, kind in enumerate(types)
         )
-        return (
+        return untuned(
             tf.data.Dataset.from_generator(batches, output_signature=signature)
             .apply(tf.data.experimental.assert_cardinality(steps * max(0, end - first) - step))
             .prefetch(2)
