@@ -13,20 +13,20 @@ from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
 from tfxfer.data.record import describe_skipped
-from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import describe_calibration
 from tfxfer.evaluation.metrics import describe_scores
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
+from tfxfer.planning.wording import describe_next_steps, plan_row
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import findings_of, write_report
 from tfxfer.runs.history import Epoch, History
-from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, read_metrics
+from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, write_metrics
 from tfxfer.runs.naming import run_to_resume
-from tfxfer.runs.versions import exported_before, where_exported
+from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
@@ -36,7 +36,7 @@ from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
 from tfxfer.training.comparison import Comparison, compare_with_scratch
-from tfxfer.training.epochs.session import FitResult, Session
+from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.preparation import holding
 from tfxfer.training.transfer import Trained, evaluate, prepare_fit, train_phases
 
@@ -106,15 +106,7 @@ def fit(
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(FitConfig, config, settings, run)
     if run is not None and run.is_finished:
-        say(f"The run '{run.path}' is already finished. To train again, use another --run.")
-        metrics = read_metrics(run)
-        if metrics.export is None:
-            raise UsageError(
-                f"The run '{run.path}' is finished, but was never exported. Export it with "
-                f"`tfxfer export {in_shell(run.path)}`."
-            )
-        export = where_exported(metrics.export, asked.export_dir)
-        return FitResult(run.path, run.model, export, metrics.as_json())
+        return finished_fit(run, asked.export_dir, say)
     with Interruptions() as interruptions:
         asked, ranking = with_best_backbone(asked, say)
         plan = make_plan(asked, near_copies_to_group(asked))
@@ -134,15 +126,15 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
             write_json(plan.run.ranking, ranking.as_json())
         trained = evaluate(*train_phases(fitting))
     version = _export(trained, clock)
-    metrics = _write_metrics(plan, replace(trained.metrics, export=str(version)), clock)
+    metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
         comparison = _compare(trained, session)
-        metrics = _write_metrics(plan, replace(metrics, comparison=comparison.record()), clock)
+        metrics = write_metrics(plan.run, replace(metrics, comparison=comparison.record()), clock)
         say(f"{comparison.describe()}\n")
     page = _report(trained, metrics)
     clock.lap("report")
-    metrics = _write_metrics(plan, metrics, clock)
+    metrics = write_metrics(plan.run, metrics, clock)
     trained.journal.close()
     say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
@@ -155,7 +147,7 @@ def _export(trained: Trained, clock: Clock) -> Path:
     if version is not None:
         return version
     # Also before the export: if it fails, `tfxfer export` can retry without training.
-    _write_metrics(plan, trained.metrics, clock)
+    write_metrics(plan.run, trained.metrics, clock)
     with naming_unreadable_images(*plan.source.splits.values()):
         examples = trained.images["validation"].encoded(CHECK_IMAGES)
     version = export_saved_model(
@@ -167,13 +159,6 @@ def _export(trained: Trained, clock: Clock) -> Path:
     )
     clock.lap("export")
     return version
-
-
-def _write_metrics(plan: Plan, metrics: FitMetrics, clock: Clock) -> FitMetrics:
-    """Writes the metrics with the duration so far, and returns them."""
-    metrics = replace(metrics, seconds=clock.seconds)
-    write_json(plan.run.metrics, metrics.as_json())
-    return metrics
 
 
 def _compare(trained: Trained, session: Session) -> Comparison:
@@ -221,10 +206,10 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *describe_scores(metrics.splits),
             *calibration,
             *describe_skipped(plan.run, skipped),
-            *([_result("best weights", _where(best, metrics.penalty))] if best else []),
-            _result("duration", readable_duration(metrics.seconds)),
-            _result("model", plan.run.model),
-            _result("export", metrics.export),
+            *([plan_row("best weights", _where(best, metrics.penalty))] if best else []),
+            plan_row("duration", readable_duration(metrics.seconds)),
+            plan_row("model", str(plan.run.model)),
+            plan_row("export", str(metrics.export)),
         ]
     )
 
@@ -234,11 +219,6 @@ def _where(best: Epoch, penalty: float | None) -> str:
     if best.phase == "head" and penalty is not None:
         return f"head phase, L2 penalty {penalty:g}"
     return f"{best.phase} phase, epoch {best.epoch}"
-
-
-def _result(name: str, value: object) -> str:
-    """Returns a line of the summary, aligned with the others and with the plan."""
-    return f"{name:16s}{value}"
 
 
 def _next_steps(plan: Plan, version: Path, page: Path) -> str:
@@ -252,5 +232,4 @@ def _next_steps(plan: Plan, version: Path, page: Path) -> str:
         serve: "serve the export with TensorFlow Serving",
         ask: "send it an example request",
     }
-    lines = [line for command, what in steps.items() for line in (f"  # {what}", f"  {command}")]
-    return "\n".join([_result("report", page), "", "Next:", *lines])
+    return describe_next_steps(page, steps)

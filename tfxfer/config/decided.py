@@ -161,16 +161,23 @@ def filled(kind: type[Record], record: Any, choices: Mapping[str, Any]) -> Recor
     return kind(**{**values, **missing})
 
 
+def decided_head(head: HeadConfig, choices: Mapping[str, Any]) -> SolvedHead | GradientHead:
+    """Returns the settings of a head as those of its optimizer; see `filled`."""
+    optimizer = head.optimizer or choices.get("optimizer")
+    if optimizer == "lbfgs":
+        return filled(SolvedHead, head, choices)
+    return filled(GradientHead, head, choices)
+
+
 def decided_fit(config: FitConfig) -> DecidedFit:
     """Returns the settings of a run as decided settings.
 
     Raises:
         UsageError: One of them is open.
     """
-    solved = config.head.optimizer == "lbfgs"
     sections = dataclasses.replace(
         config,
-        head=filled(SolvedHead if solved else GradientHead, config.head, {}),
+        head=decided_head(config.head, {}),
         # Older runs do not have the setting, and did not average.
         finetune=filled(DecidedFinetune, config.finetune, {"ema": 0.0}),
         augment=filled(DecidedAugment, config.augment, {}),

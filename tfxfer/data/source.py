@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.labels.targets import Labels, are_several, as_bytes
-from tfxfer.errors import UsageError
+from tfxfer.errors import DataError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +203,29 @@ def places_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
     places = {canonical(name): place for place, name in enumerate(known)}
     places |= {name: place for place, name in enumerate(known)}  # the very same name comes first
     return [places.get(name, places.get(canonical(name))) for name in names]
+
+
+def labels_by_name(
+    source: str, names: Sequence[str], known: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    """Returns the label of each class name among those that a model knows, (num_names,).
+
+    Args:
+        source: Name of the data, for the message.
+        names: The classes of the data.
+        known: The classes of the model.
+
+    Raises:
+        DataError: The model does not know one of them.
+    """
+    places = places_of(names, known)
+    unknown = [name for name, place in zip(names, places, strict=True) if place is None]
+    if unknown:
+        raise DataError(
+            f"'{source}' has classes that the model does not know: {listed(unknown)}. "
+            f"The model knows {listed(known)}."
+        )
+    return np.array([place or 0 for place in places])
 
 
 def look_alikes(class_names: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
-from tfxfer.data.source import Source, Split, listed, places_of
+from tfxfer.data.source import Source, Split, labels_by_name, listed, places_of
 from tfxfer.data.sources.manifests.manifest import SUFFIXES
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.foreign import check_finite
@@ -246,16 +246,7 @@ class TrainedClassifier:
                 f"'{source.name}' has {theirs}, but the model '{self.path}' gives {ours}. Use data "
                 "with labels of the same kind."
             )
-        places = places_of(source.class_names, self.class_names)
-        unknown = [
-            name for name, place in zip(source.class_names, places, strict=True) if place is None
-        ]
-        if unknown:
-            raise DataError(
-                f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
-                f"The model knows {listed(self.class_names)}."
-            )
-        return np.array([place or 0 for place in places])
+        return labels_by_name(source.name, source.class_names, self.class_names)
 
     def _batch_by_batch(
         self,

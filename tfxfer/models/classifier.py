@@ -15,7 +15,7 @@ from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
-from tfxfer.models.layers import count_parameters, in_float32
+from tfxfer.models.layers import count_parameters, in_float32, rate_factors
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import normalize
 from tfxfer.models.standardization import Standardization
@@ -110,18 +110,9 @@ class Classifier:
         self._train_from(first, batch_norm)
 
     def rate_factors(self, unfreeze: str, head_rate: float, layer_decay: float) -> dict[int, float]:
-        """Returns the factors of the learning rate that are not 1, by the `id` of the variable.
-
-        Args:
-            unfreeze: What is trained, as for `unfreeze`.
-            head_rate: Learning rate of the head, as a multiple of that of the last stage.
-            layer_decay: Factor from each stage to the one before it.
-        """
-        factors = {id(variable): head_rate for variable in self.head.weights}
-        for place, stage in enumerate(reversed(unfrozen_stages(list(self.stages), unfreeze))):
-            for layer in self.stages[stage]:
-                factors |= {id(variable): layer_decay**place for variable in layer.weights}
-        return {key: factor for key, factor in factors.items() if factor != 1}
+        """Returns the factors of `layers.rate_factors`; `unfreeze` is as for that method."""
+        trained = [self.stages[stage] for stage in unfrozen_stages(list(self.stages), unfreeze)]
+        return rate_factors(self.head, trained, head_rate, layer_decay)
 
     def absorb(self, standardization: Standardization) -> None:
         """Folds the standardization of features into the head's first layer.

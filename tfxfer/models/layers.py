@@ -63,6 +63,27 @@ def count_parameters(weights: list[Any]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
+def rate_factors(
+    head: keras.Model,
+    trained: Sequence[Sequence[keras.layers.Layer]],
+    head_rate: float,
+    layer_decay: float,
+) -> dict[int, float]:
+    """Returns the factors of the learning rate that are not 1, by the `id` of the variable.
+
+    Args:
+        head: The head of a classifier.
+        trained: The layers of each stage that is trained, in order.
+        head_rate: Learning rate of the head, as a multiple of that of the last stage.
+        layer_decay: Factor from each stage to the one before it.
+    """
+    factors = {id(variable): head_rate for variable in head.weights}
+    for place, layers in enumerate(reversed(trained)):
+        for layer in layers:
+            factors |= {id(variable): layer_decay**place for variable in layer.weights}
+    return {key: factor for key, factor in factors.items() if factor != 1}
+
+
 def _without_mixed_precision(config: Any) -> Any:
     """Returns a layer's serialized configuration with float32 in place of every mixed policy.
 

@@ -13,8 +13,7 @@ from tfxfer.config.decided import (
     DecidedFinetune,
     DecidedFit,
     DecidedPretrain,
-    GradientHead,
-    SolvedHead,
+    decided_head,
     filled,
 )
 from tfxfer.config.schema import (
@@ -106,9 +105,7 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     sections = dataclasses.replace(
         config,
         weights=weights,
-        head=filled(
-            SolvedHead if head["optimizer"] == "lbfgs" else GradientHead, config.head, head
-        ),
+        head=decided_head(config.head, head),
         finetune=finetune,
         augment=filled(DecidedAugment, config.augment, _augment(config.augment, facts)),
     )

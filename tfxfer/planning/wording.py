@@ -1,5 +1,8 @@
 """Phrases of a plan, whatever is trained on."""
 
+import pathlib
+from collections.abc import Mapping
+
 from tfxfer.config.decided import (
     DecidedFinetune,
     DecidedHead,
@@ -16,6 +19,17 @@ _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 def plan_row(name: str, text: str) -> str:
     """Returns a line of the plan. Further lines of the same row have an empty name."""
     return f"{name:16s}{text}"
+
+
+def describe_next_steps(page: pathlib.Path, steps: Mapping[str, str]) -> str:
+    """Returns where the report is, and what to do next.
+
+    Args:
+        page: The report.
+        steps: What each command does.
+    """
+    lines = [line for command, what in steps.items() for line in (f"  # {what}", f"  {command}")]
+    return "\n".join([plan_row("report", str(page)), "", "Next:", *lines])
 
 
 def describe_schedule(phase: SolvedHead | GradientPhase, num_stages: int = 0) -> str:

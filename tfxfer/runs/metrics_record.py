@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 from tfxfer.errors import UsageError
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.search.record import SearchRecord
+from tfxfer.system.files import write_json
+from tfxfer.system.progress import Clock
 from tfxfer.system.run_layout import RunDirectory
 
 Record = TypeVar("Record")
@@ -224,6 +226,13 @@ class PretrainMetrics:
         """Returns the content of `metrics.json`."""
         content = _as_json(self)
         return {**content.pop("splits"), **content}
+
+
+def write_metrics(run: RunDirectory, metrics: FitMetrics, clock: Clock) -> FitMetrics:
+    """Writes the metrics of a fit with the duration so far, and returns them."""
+    metrics = dataclasses.replace(metrics, seconds=clock.seconds)
+    write_json(run.metrics, metrics.as_json())
+    return metrics
 
 
 def read_metrics(run: RunDirectory) -> FitMetrics:

@@ -6,10 +6,9 @@ import numpy as np
 
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune
 from tfxfer.models.classifier import Classifier
-from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
-from tfxfer.training.epochs.state import generator_states, restore_generators
+from tfxfer.training.epochs.trainer import begin_finetuning
 from tfxfer.training.phases import Materials, Phase, train_on_images
 
 
@@ -29,7 +28,8 @@ def finetune(
     config, classifiers, journal = given.config, given.classifiers, given.journal
     checkpoint = None
     if not journal.is_past("finetune"):
-        checkpoint = _begin(given, start)
+        trained = classifiers.trained
+        checkpoint = begin_finetuning(journal, trained.model, trained.head, start)
     source = given.source(trainable)
     if checkpoint is not None:
         given.note_trained()
@@ -52,22 +52,3 @@ def finetune_phase(
     """
     factors = classifier.rate_factors(settings.unfreeze, settings.head_rate, settings.layer_decay)
     return Phase(name, settings, augment, settings.patience, factors, settings.ema)
-
-
-def _begin(given: Materials, start: list[np.ndarray] | None) -> Checkpoint:
-    """Starts or resumes the phase, and loads its initial weights into the classifier.
-
-    The random state of dropout continues from the head phase.
-    """
-    classifier, journal = given.classifiers.trained, given.journal
-    arrays = {"generators": generator_states(classifier.model)}
-    if start is not None:
-        arrays["start"] = start
-    # The head's weights may stay the best: the epochs that follow may not improve on them.
-    checkpoint = journal.begin("finetune", arrays)
-    journal.restore_best(classifier.model)
-    if "generators" in checkpoint.arrays:
-        restore_generators(classifier.model, checkpoint.arrays["generators"])
-    if "start" in checkpoint.arrays:
-        classifier.head.set_weights(checkpoint.arrays["start"])
-    return checkpoint

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import Unreadable
@@ -13,13 +12,11 @@ from tfxfer.data.image.screening import open_images
 from tfxfer.data.record import describe_skipped, record_data
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan, PretrainPlan
-from tfxfer.runs.directory import start_run
 from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
-from tfxfer.runs.places import note_places
 from tfxfer.system.progress import Clock
-from tfxfer.training.epochs.session import Session
+from tfxfer.training.epochs.session import Session, start_or_resume
 
 AnyPlan = TypeVar("AnyPlan", Plan, PretrainPlan)
 
@@ -85,18 +82,6 @@ def prepare_run(
         session.say(line)
     fingerprint = source.fingerprint()
     facts = {"data": fingerprint, "weights": classifier.digest()}
-    journal = Journal(
-        run,
-        plan.config,
-        facts,
-        session.interruptions,
-        session.say,
-        session.callbacks,
-        rank=classifier.objective.rank,
-    )
-    session.clock.add_earlier(journal.budget.used_before)
-    asked_toml = None if asked is None else changed_to_toml(asked)
-    start_run(run, to_toml(plan.config), source.class_names, asked_toml)
-    note_places(run, plan.config)
+    journal = start_or_resume(plan, session, facts, classifier.objective.rank, asked)
     record_data(run, source, images, skipped)
     return PreparedRun(plan, classifier, images, skipped, fingerprint, journal, session.clock)

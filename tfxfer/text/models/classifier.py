@@ -9,7 +9,7 @@ import keras
 
 from tfxfer.config.decided import DecidedHead, DecidedTextRun
 from tfxfer.models.heads import build_head
-from tfxfer.models.layers import count_parameters
+from tfxfer.models.layers import count_parameters, rate_factors
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.standardization import Standardization
 from tfxfer.system.digests import id_of
@@ -64,18 +64,9 @@ class TextClassifier:
                 layer.trainable = stage in trained
 
     def rate_factors(self, unfreeze: str, head_rate: float, layer_decay: float) -> dict[int, float]:
-        """Returns the factors of the learning rate that are not 1, by the `id` of the variable.
-
-        Args:
-            unfreeze: What is trained, as for `unfreeze`.
-            head_rate: Learning rate of the head, as a multiple of that of the last stage.
-            layer_decay: Factor from each stage to the one before it.
-        """
-        factors = {id(variable): head_rate for variable in self.head.weights}
-        for place, stage in enumerate(reversed(self.record.unfrozen_stages(unfreeze))):
-            for layer in self.stages[stage]:
-                factors |= {id(variable): layer_decay**place for variable in layer.weights}
-        return {key: factor for key, factor in factors.items() if factor != 1}
+        """Returns the factors of `layers.rate_factors`; `unfreeze` is as for that method."""
+        trained = [self.stages[stage] for stage in self.record.unfrozen_stages(unfreeze)]
+        return rate_factors(self.head, trained, head_rate, layer_decay)
 
     def absorb(self, standardization: Standardization) -> None:
         """Folds the standardization of features into the head's first layer."""

@@ -14,6 +14,7 @@ from tfxfer.config.decided import (
     DecidedTextPretrain,
     GradientHead,
     SolvedHead,
+    decided_head,
     filled,
 )
 from tfxfer.config.schema import FitConfig, PretrainConfig
@@ -52,7 +53,7 @@ def decide_text(config: FitConfig, facts: TextFacts) -> DecidedTextFit:
     pretrained = facts.pretrained is not None
     finetune = filled(DecidedFinetune, config.finetune, _finetune(facts))
     if finetune.unfreeze == "none":
-        finetune = dataclasses.replace(finetune, epochs=0)
+        finetune = finetune.left_out("none")
     # A head with hidden layers cannot be solved; it is trained with the backbone.
     solved = pretrained and not config.head.hidden_units
     head: dict[str, Any] = {"epochs": 100 if solved else 0, "dropout": 0.2}
@@ -140,11 +141,10 @@ def decided_text_fit(config: FitConfig) -> DecidedTextFit:
     Raises:
         UsageError: One of them is open.
     """
-    solved = config.head.optimizer == "lbfgs"
     sections = dataclasses.replace(
         config,
         text=filled(DecidedText, config.text, {}),
-        head=filled(SolvedHead if solved else GradientHead, config.head, {}),
+        head=decided_head(config.head, {}),
         finetune=filled(DecidedFinetune, config.finetune, {}),
     )
     return filled(DecidedTextFit, sections, {})

@@ -15,8 +15,8 @@ import tensorflow as tf
 from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.source import listed, places_of
-from tfxfer.errors import DataError, RunError, UsageError
+from tfxfer.data.source import labels_by_name
+from tfxfer.errors import RunError, UsageError
 from tfxfer.runs.class_names import read_class_names
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.places import run_settings
@@ -125,16 +125,7 @@ class TrainedTexts:
         Raises:
             DataError: The data have classes that the model does not know.
         """
-        places = places_of(source.class_names, self.class_names)
-        unknown = [
-            name for name, place in zip(source.class_names, places, strict=True) if place is None
-        ]
-        if unknown:
-            raise DataError(
-                f"'{source.name}' has classes that the model does not know: {listed(unknown)}. "
-                f"The model knows {listed(self.class_names)}."
-            )
-        return np.array([place or 0 for place in places])
+        return labels_by_name(source.name, source.class_names, self.class_names)
 
     def seen(self) -> npt.NDArray[np.uint8] | None:
         """Returns the digests of the texts that it was trained on; None if they are not known."""

@@ -7,23 +7,23 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from tfxfer.config.decided import GradientPhase
-from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.weighting import balanced_weights, evaluation_weights
 from tfxfer.models.objectives import Scores
-from tfxfer.runs.checkpoints import Checkpoint
-from tfxfer.runs.directory import start_run
 from tfxfer.runs.journal import BestWeights, Journal
-from tfxfer.runs.places import note_places
 from tfxfer.system.files import replacing
 from tfxfer.system.progress import Clock
 from tfxfer.text.data.record import record_texts
 from tfxfer.text.models.classifier import TextClassifier
 from tfxfer.text.planning.plan import TextPlan, TextPretrainPlan
 from tfxfer.text.training.batches import TextExamples, TextPredictor, training_batches
-from tfxfer.training.epochs.session import Session
-from tfxfer.training.epochs.state import generator_states, restore_generators
-from tfxfer.training.epochs.trainer import PhaseTraining, finish, saving_best_weights
+from tfxfer.training.epochs.session import Session, start_or_resume
+from tfxfer.training.epochs.trainer import (
+    PhaseTraining,
+    begin_finetuning,
+    finish,
+    saving_best_weights,
+)
 from tfxfer.training.examples import Examples
 from tfxfer.training.heads.solving import HeadSolver, StandardizedFeatures
 
@@ -72,22 +72,11 @@ def prepare_text_run(
     Raises:
         RunError: The run was started on other data or weights, or cannot be written.
     """
-    run, source, classifier, config = plan.run, plan.source, plan.classifier, plan.config
+    source, classifier, config = plan.source, plan.classifier, plan.config
     fingerprint = source.fingerprint()
-    journal = Journal(
-        run,
-        config,
-        {"data": fingerprint, "weights": _weights_fact(plan)},
-        session.interruptions,
-        session.say,
-        session.callbacks,
-        rank=classifier.objective.rank,
-    )
-    session.clock.add_earlier(journal.budget.used_before)
-    asked_toml = None if asked is None else changed_to_toml(asked)
-    start_run(run, to_toml(config), source.class_names, asked_toml)
-    note_places(run, config)
-    record_texts(run, source)
+    facts = {"data": fingerprint, "weights": _weights_fact(plan)}
+    journal = start_or_resume(plan, session, facts, classifier.objective.rank, asked)
+    record_texts(plan.run, source)
     balanced = isinstance(config, FitConfig) and config.class_weights == "balanced"
     examples = {
         name: TextExamples(
@@ -225,7 +214,7 @@ def _finetune(run: TextRun[TextPlan], start: list[np.ndarray] | None) -> None:
         start: Initial weights of the head; None takes the best ones.
     """
     classifier, settings = run.classifier, run.plan.config.finetune
-    checkpoint = _begin(run, start)
+    checkpoint = begin_finetuning(run.journal, classifier.model, classifier.head, start)
     classifier.unfreeze(settings.unfreeze)
     _training(
         run,
@@ -238,18 +227,3 @@ def _finetune(run: TextRun[TextPlan], start: list[np.ndarray] | None) -> None:
         ema=settings.ema,
         patience=settings.patience,
     ).run(checkpoint)
-
-
-def _begin(run: TextRun[TextPlan], start: list[np.ndarray] | None) -> Checkpoint:
-    """Starts or resumes the finetune phase, and loads its initial weights into the classifier."""
-    classifier, journal = run.classifier, run.journal
-    arrays = {"generators": generator_states(classifier.model)}
-    if start is not None:
-        arrays["start"] = start
-    checkpoint = journal.begin("finetune", arrays)
-    journal.restore_best(classifier.model)
-    if "generators" in checkpoint.arrays:
-        restore_generators(classifier.model, checkpoint.arrays["generators"])
-    if "start" in checkpoint.arrays:
-        classifier.head.set_weights(checkpoint.arrays["start"])
-    return checkpoint

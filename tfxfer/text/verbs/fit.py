@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import (
     apply_temperature,
     calibrate,
@@ -20,6 +19,7 @@ from tfxfer.evaluation.metrics import describe_scores, summarize
 from tfxfer.evaluation.predictions import evaluate_classes
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.planning.resuming import asked_settings
+from tfxfer.planning.wording import describe_next_steps, plan_row
 from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.lock import locked
 from tfxfer.runs.metrics_record import (
@@ -28,13 +28,13 @@ from tfxfer.runs.metrics_record import (
     FitMetrics,
     Parameters,
     evaluation_split,
-    read_metrics,
+    write_metrics,
 )
 from tfxfer.runs.naming import run_to_resume
-from tfxfer.runs.versions import exported_before, where_exported
-from tfxfer.system.files import replacing, write_json
+from tfxfer.runs.versions import exported_before
+from tfxfer.system.files import replacing
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_duration
+from tfxfer.system.progress import Say, readable_duration
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
@@ -47,7 +47,7 @@ from tfxfer.text.serving.publishing import export_text_model
 from tfxfer.text.serving.scoring import UNIT, Scored
 from tfxfer.text.training.baseline import NAME, Baseline, fit_baseline
 from tfxfer.text.training.phases import TextRun, prepare_text_run, train_fit
-from tfxfer.training.epochs.session import FitResult, Session
+from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 
 
@@ -69,25 +69,12 @@ def fit(
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(FitConfig, config, settings, run)
     if run is not None and run.is_finished:
-        return _finished(run, asked, say)
+        return finished_fit(run, asked.export_dir, say)
     with Interruptions() as interruptions:
         plan = make_text_plan(asked)
         session = Session(interruptions, say, callbacks)
         with describing_failures(plan.run, plan.config, "fit"), locked(plan.run):
             return _fit(plan, asked, session)
-
-
-def _finished(run: RunDirectory, asked: FitConfig, say: Say) -> FitResult:
-    """Returns the result of a run that is finished already, and says so."""
-    say(f"The run '{run.path}' is already finished. To train again, use another --run.")
-    metrics = read_metrics(run)
-    if metrics.export is None:
-        raise UsageError(
-            f"The run '{run.path}' is finished, but was never exported. Export it with "
-            f"`tfxfer export {in_shell(run.path)}`."
-        )
-    export = where_exported(metrics.export, asked.export_dir)
-    return FitResult(run.path, run.model, export, metrics.as_json())
 
 
 def _fit(plan: TextPlan, asked: FitConfig, session: Session) -> FitResult:
@@ -101,17 +88,17 @@ def _fit(plan: TextPlan, asked: FitConfig, session: Session) -> FitResult:
     version = exported_before(plan.run, plan.config.export_dir)
     if version is None:
         # Also before the export: if it fails, `tfxfer export` can retry without training.
-        _write_metrics(plan, metrics, clock)
+        write_metrics(plan.run, metrics, clock)
         texts = plan.source.splits["validation"].texts
         version = export_text_model(
             trained, plan.export_directory, texts, metrics, plan.config.min_accuracy
         )
         clock.lap("export")
-    metrics = _write_metrics(plan, replace(metrics, export=str(version)), clock)
+    metrics = write_metrics(plan.run, replace(metrics, export=str(version)), clock)
     say(_summary(run, metrics))
     page = write_text_report(_findings(run, trained, metrics, probabilities))
     clock.lap("report")
-    metrics = _write_metrics(plan, metrics, clock)
+    metrics = write_metrics(plan.run, metrics, clock)
     run.journal.close()
     say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
@@ -170,13 +157,6 @@ def _baseline(run: TextRun[TextPlan]) -> Baseline:
     return baseline
 
 
-def _write_metrics(plan: TextPlan, metrics: FitMetrics, clock: Clock) -> FitMetrics:
-    """Writes the metrics with the duration so far, and returns them."""
-    metrics = replace(metrics, seconds=clock.seconds)
-    write_json(plan.run.metrics, metrics.as_json())
-    return metrics
-
-
 def _findings(
     run: TextRun[TextPlan],
     trained: TrainedTexts,
@@ -213,17 +193,17 @@ def _summary(run: TextRun[TextPlan], metrics: FitMetrics) -> str:
         lines.append(describe_calibration(metrics.calibration, split))
     theirs = ", ".join(f"{name} accuracy {x:.4f}" for name, x in baseline.accuracy.items())
     lines += [
-        f"baseline        {NAME}: {theirs}",
-        f"                {baseline.verdict(split, metrics.splits[split].accuracy)}",
+        plan_row("baseline", f"{NAME}: {theirs}"),
+        plan_row("", baseline.verdict(split, metrics.splits[split].accuracy)),
     ]
     if best:
-        lines.append(f"best weights    {best.phase} phase, epoch {best.epoch}")
+        lines.append(plan_row("best weights", f"{best.phase} phase, epoch {best.epoch}"))
     return "\n".join(
         [
             *lines,
-            f"duration        {readable_duration(metrics.seconds)}",
-            f"model           {plan.run.model}",
-            f"export          {metrics.export}",
+            plan_row("duration", readable_duration(metrics.seconds)),
+            plan_row("model", str(plan.run.model)),
+            plan_row("export", str(metrics.export)),
         ]
     )
 
@@ -238,5 +218,4 @@ def _next_steps(plan: TextPlan, version: Path, page: Path) -> str:
         serve: "serve the export with TensorFlow Serving",
         ask: "send it an example request",
     }
-    lines = [line for command, what in steps.items() for line in (f"  # {what}", f"  {command}")]
-    return "\n".join([f"report          {page}", "", "Next:", *lines])
+    return describe_next_steps(page, steps)

@@ -23,7 +23,13 @@ from tfxfer.system.files import replacing
 from tfxfer.training.epochs.averaging import NoAverage, WeightAverage
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, compiled_view, phase_length, run_epochs
-from tfxfer.training.epochs.state import restore_metrics, restore_training_state, training_state
+from tfxfer.training.epochs.state import (
+    generator_states,
+    restore_generators,
+    restore_metrics,
+    restore_training_state,
+    training_state,
+)
 
 # Time reserved for the end: passes over the validation images, for evaluating all splits, and the
 # export (measured: 6 s, and 30 s on a slow machine).
@@ -208,6 +214,35 @@ class PhaseTraining:
         start = time.perf_counter()
         self.validate()
         return time.perf_counter() - start
+
+
+def begin_finetuning(
+    journal: Journal,
+    model: keras.Model,
+    head: keras.Model,
+    start: list[np.ndarray] | None,
+) -> Checkpoint:
+    """Starts or resumes the finetune phase, and loads its initial weights into the classifier.
+
+    The random state of dropout continues from the head phase.
+
+    Args:
+        journal: Journal of the run, with the best weights so far.
+        model: The classifier.
+        head: Its head.
+        start: Initial weights of the head; None takes the best ones.
+    """
+    arrays = {"generators": generator_states(model)}
+    if start is not None:
+        arrays["start"] = start
+    # The head's weights may stay the best: the epochs that follow may not improve on them.
+    checkpoint = journal.begin("finetune", arrays)
+    journal.restore_best(model)
+    if "generators" in checkpoint.arrays:
+        restore_generators(model, checkpoint.arrays["generators"])
+    if "start" in checkpoint.arrays:
+        head.set_weights(checkpoint.arrays["start"])
+    return checkpoint
 
 
 def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
