@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -45,6 +46,16 @@ def shared(pictures, weights_file, tmp_path_factory):
     # One for all tests: each trial starts from the same state.
     folder = tmp_path_factory.mktemp("trials")
     return laboratory(small_config(pictures, weights_file, folder, run="trials", **SETTINGS))
+
+
+@pytest.fixture
+def doubted(pictures, weights_file, tmp_path):
+    """As `shared`, with a wrong label in validation: otherwise there is no temperature to fit."""
+    folder = tmp_path / "doubted"
+    shutil.copytree(pictures, folder)
+    picture = min((folder / "validation" / "blue").iterdir())
+    picture.rename(folder / "validation" / "green" / f"wrong-{picture.name}")
+    return laboratory(small_config(folder, weights_file, tmp_path, run="doubted", **SETTINGS))
 
 
 def run(laboratory, portfolio, way, best=None):
@@ -108,13 +119,14 @@ def test_the_state_before_the_search_is_restored_bit_for_bit(shared):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_head_alone_has_the_loss_of_its_best_weights_after_temperature_scaling(shared):
-    one, portfolio = shared
+def test_the_head_alone_has_the_loss_of_its_best_weights_after_temperature_scaling(doubted):
+    one, portfolio = doubted
     found = one.head_alone(portfolio.ways[0])
     given = one.given
     model, images = given.classifiers.exact.with_probabilities(), given.images["validation"]
     probabilities = model.predict(evaluation_batches(images, 4), verbose=0)
     temperature = fit_temperature(probabilities, images.labels)
+    assert temperature != 1
     probabilities = apply_temperature(probabilities, temperature)
     expected = -np.log(probabilities[np.arange(len(images)), images.labels])
     assert found.losses == pytest.approx(expected, rel=1e-3)
