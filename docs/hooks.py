@@ -49,7 +49,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Returns the text of a page with its links as they are in the site."""
+    """Returns the text of a page as the site needs it.
+
+    Links lead to pages of the site. GitHub wants a pipe in a table's code escaped, and Python-Markdown
+    shows the backslash.
+    """
     here = page.file.src_uri
     folder = posixpath.dirname(OUTSIDE.get(here, f"docs/{here}"))
 
@@ -57,7 +61,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         path = posixpath.normpath(posixpath.join(folder, match[1]))
         return f"]({_PLACES.get(path, path.removeprefix('docs/'))}{match[2] or ''})"
 
-    return _LINK.sub(in_site, markdown)
+    return _LINK.sub(in_site, markdown).replace(r"\|", "|")
 
 
 def _parts(cell: Mapping[str, Any]) -> Iterator[str]:
