@@ -122,7 +122,7 @@ def test_with_a_backbone_it_lists_suspects_and_writes_a_manifest_that_fit_takes(
         "validation": 9,
         "test": 12,
     }
-    assert source.notes == ("not used of 'photos.csv': 1 column: suspect",)
+    assert source.notes == ("ignored in 'photos.csv': 1 column: suspect",)
 
 
 def test_without_readable_images_there_is_nothing_to_examine(tmp_path, weights_file):

@@ -47,7 +47,7 @@ def test_a_model_of_several_labels_is_shown_without_what_needs_one_class(finishe
     shown = what_is_shown(several, notes.append)
     assert (list(shown.mistakes), shown.nearest, shown.corrections) == ([], None, None)
     (note,) = notes
-    assert "one class, not labels" in note
+    assert "multi-label" in note
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_an_export_is_shown_without_corrections_until_it_is_ended(finished, path
         assert shown.said.count("\n") == 1
         status, text = shown.get()
         assert status == 200
-        assert "Keep as a correction" not in text
+        assert "Save as correction" not in text
         classes, *_ = shown.answer(paths[0].read_bytes())
         assert paths[0].parent.name in classes
         code, _, rest = shown.end(signal.SIGTERM)

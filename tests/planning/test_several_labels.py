@@ -15,7 +15,7 @@ from tfxfer.planning.several_labels import check_labels
 def test_settings_for_one_class_are_refused(tagged, weights_file, tmp_path, settings):
     (name,) = settings
     config = small_config(tagged, weights_file, tmp_path, **settings)
-    with pytest.raises(UsageError, match=f"'{name}' .*one class for each image.*'tagged'"):
+    with pytest.raises(UsageError, match=f"'{name}' .*'tagged' is multi-label.*one class"):
         make_plan(config)
     source = make_plan(small_config(tagged, weights_file, tmp_path)).source
     check_labels(small_config(tagged, weights_file, tmp_path), source)
@@ -23,5 +23,5 @@ def test_settings_for_one_class_are_refused(tagged, weights_file, tmp_path, sett
 
 def test_pretraining_is_for_one_class(tagged, tmp_path):
     config = PretrainConfig(data=str(tagged), backbone="small", runs_dir=str(tmp_path))
-    with pytest.raises(UsageError, match="tfxfer pretrain.* one class for each image"):
+    with pytest.raises(UsageError, match="tfxfer pretrain.*multi-label.*one class"):
         make_pretrain_plan(config)

@@ -126,7 +126,7 @@ def test_a_hostile_upload_gets_a_sentence_and_the_page_lives(demo, paths, run, w
     assert "tmp" not in classes  # where uploads are is nobody's business
     assert seen == near == ""
     kept = demo.call("keep", file_data(demo.upload(HOSTILE[what])), "red")
-    assert "This file is not kept" in kept[0]
+    assert "not saved" in kept[0]
     assert not run.corrections.exists()
     classes, *_ = demo.answer(paths[0].read_bytes())
     assert shares(classes) == expected(run, paths[0])
@@ -159,7 +159,7 @@ def test_what_is_no_class_is_not_kept(demo, run):
     for label in (None, "", "violet", "../red", ["red"]):
         told = demo.call("keep", file_data(demo.upload(JPEG)), label)
         assert "event: error" in told or "Choose the class" in told[0]
-    assert "no image to keep" in demo.call("keep", None, "red")[0]
+    assert "no image" in demo.call("keep", None, "red")[0]
     assert not run.corrections.exists()
 
 

@@ -92,7 +92,7 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
         return Shown(str(trained.path.name), answerer)
     run = RunDirectory(trained.path.parent)
     if trained.thresholds is not None:
-        say("Examples and corrections are for models that give an image one class, not labels.")
+        say("Examples and corrections are not available for multi-label models.")
         return Shown(run.path.resolve().name, answerer)
     source = _source(trained, say)
     corrections = None
@@ -100,7 +100,7 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
     if why is None:
         corrections = Corrections(run, source, trained.seen)
     else:
-        say(f"Corrections are not kept: {why}.")
+        say(f"Corrections cannot be saved: {why}.")
     mistakes = [] if source is None else _mistakes(run, source, say)
     nearest = None if source is None else NearestImages(trained, source)
     return Shown(run.path.resolve().name, answerer, mistakes, nearest, corrections)

@@ -71,8 +71,8 @@ def export(
     check_writable(directory, "export_dir")
     if wanted.min_accuracy and trained.thresholds is not None:
         raise UsageError(
-            f"Setting 'min_accuracy' (--min-accuracy) is for one class for each image, but "
-            f"'{trained.path}' gives any number of labels. Leave it out."
+            f"Setting 'min_accuracy' (--min-accuracy) is for models with one class per image, but "
+            f"'{trained.path}' is multi-label. Leave it out."
         )
     source = open_and_tell(trained, data, data_dir, say)
     if wanted.calibrate:

@@ -48,7 +48,7 @@ def predict(
             published by `tfxfer export`.
         paths: Image files, folders and patterns.
         listed: More image files, never folders or patterns; a missing one counts as unreadable.
-        top: Number of classes to rank, at most all of them; 1 for a model of several labels, which
+        top: Number of classes to rank, at most all of them; 1 for a multi-label model, which
             gives each file all labels whose probability is at least their threshold.
         batch_size: Images per step; does not change the result.
         say: Called with each note on files that folders and patterns leave out.
@@ -58,7 +58,7 @@ def predict(
 
     Raises:
         UsageError: The model or a path does not exist, a folder has no images, or more classes are
-            to be ranked of a model of several labels.
+            to be ranked of a multi-label model.
 
     Examples:
         >>> import tfxfer
@@ -73,8 +73,8 @@ def predict(
     trained = load(model)
     if top > 1 and trained.thresholds is not None:
         raise UsageError(
-            f"'{model}' gives a file all labels whose probability is at least their threshold, so "
-            "there is no number of classes to choose. Leave --top out."
+            f"'{model}' is multi-label: it predicts all labels whose probability is at least their "
+            "threshold, however many these are. Leave --top out."
         )
     return _answers(trained, files, top, batch_size)
 

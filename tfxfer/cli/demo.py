@@ -21,15 +21,15 @@ from tfxfer.system import streams
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Interface to listen on. With another than loopback, such as 0.0.0.0, others on the "
-    "network can use the page; the printed address then has a token, which they need.",
+    help="Interface to listen on. With 0.0.0.0, for example, others on the network can use the "
+    "page; they need the token in the printed address.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=7860,
     show_default=True,
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 chooses a free one.",
 )
 def demo(model: str, host: str, port: int) -> None:
     """Show a model on a local page.

@@ -30,7 +30,7 @@ _JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
 
 _CHECK_BACKBONE = (
     "Also examine the features of this pretrained network: labels that look wrong, near copies, "
-    "outliers, splits that differ."
+    "outliers, shift between splits."
 )
 
 _WRITE_MANIFEST = (
@@ -38,11 +38,11 @@ _WRITE_MANIFEST = (
     "fit with --data."
 )
 
-_CHECK_PAGE = "Write what the features tell as an HTML page with thumbnails, such as check.html."
+_CHECK_PAGE = "Write these findings as an HTML page with thumbnails, such as check.html."
 
 _ALL = "Rank all backbones whose weights are available locally."
 
-_MAX_MINUTES = "Time for the ranking. Backbones that would take longer are skipped."
+_MAX_MINUTES = "Time budget of the ranking. Backbones that would exceed it are skipped."
 
 _MAX_PARAMETERS = "Skip backbones with more parameters, such as 10e6."
 

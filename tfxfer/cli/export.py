@@ -42,7 +42,7 @@ _FILES_ONLY = {
     help="Export format.",
 )
 @click.option("--name", help="Name of the served model.  [default: name of the run]")
-@click.option("--export-dir", help="Folder of the exports.  [default: as the run says]")
+@click.option("--export-dir", help="Folder of the exports.  [default: that of the run]")
 @click.option("--data", help=OTHER_DATA)
 @click.option("--data-dir", help=setting_help(FitConfig, "data_dir"))
 @click.option("--calibrate", is_flag=True, help=setting_meaning(FitConfig, "calibrate"))

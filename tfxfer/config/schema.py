@@ -209,7 +209,7 @@ class TextConfig:
     """The words and layers of a text backbone. Image backbones have none of these."""
 
     max_words: int | None = setting(
-        None, "Words of a text that the model reads; the rest is cut.", minimum=1, maximum=100_000
+        None, "Maximum words per text; longer texts are truncated.", minimum=1, maximum=100_000
     )
     vocabulary: int | None = setting(
         None, "Maximum number of words in the vocabulary.", minimum=10, maximum=1_000_000
@@ -231,7 +231,7 @@ class TextConfig:
     )
     vectors: str | None = setting(
         None,
-        "File of word vectors to start from: GloVe, word2vec text or fastText .vec, also gzipped.",
+        "File of pretrained word vectors: GloVe, word2vec text or fastText .vec, also gzipped.",
         unset="random",
         short="--vectors",
         is_path=True,
@@ -290,16 +290,16 @@ class RunConfig:
     )
     labels: LabelKind = setting(
         "auto",
-        "What a manifest gives each image: 'single' is one class, 'multi' any number of labels. "
-        "'auto' decides by the cells.",
+        "Labels per image in a manifest: 'single' is one class, 'multi' any number of labels; "
+        "'auto' detects it.",
         group=_DATA,
     )
     label_separator: str = setting(
-        LABEL_SEPARATOR, "Separates the labels in a cell of a manifest.", group=_DATA
+        LABEL_SEPARATOR, "Separator of the labels in a manifest cell.", group=_DATA
     )
     label_columns: str | None = setting(
         None,
-        "Columns of a manifest that are labels, with 0 or 1, separated by commas: 'cat,dog'.",
+        "Label columns of a manifest, with values 0 or 1, separated by commas: 'cat,dog'.",
         group=_DATA,
         unset="none",
     )
@@ -314,15 +314,15 @@ class RunConfig:
     )
     image_size: int | None = setting(
         None,
-        "Side of the square image that the backbone sees, in pixels.",
+        "Side of the square image fed to the backbone, in pixels.",
         group=_BACKBONE,
         minimum=8,
         maximum=4096,
     )
     input_size: int | None = setting(
         None,
-        "Side of the square image that the model takes, in pixels. If smaller than the image size, "
-        "the model upsamples.",
+        "Side of the square image that the model takes, in pixels. If it is smaller than the image "
+        "size, the model upsamples.",
         group=_BACKBONE,
         minimum=1,
         maximum=4096,
@@ -481,7 +481,7 @@ class FitConfig(RunConfig):
     group_near_copies: bool = setting(
         False,
         "Keep near copies, such as several photographs of one object, in one split. They are found "
-        "by the features of the backbone before the data are divided.",
+        "by the features of the backbone before splitting.",
         group=_DATA,
     )
     class_weights: ClassWeights = setting(

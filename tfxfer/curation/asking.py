@@ -49,7 +49,7 @@ def asked_examination(
     for name in settings:
         if name not in EXAMINATION_SETTINGS and name in setting_keys(FitConfig):
             raise UsageError(
-                f"Setting '{name}' has no effect on a check. With a backbone these have: "
+                f"Setting '{name}' has no effect on a check. With --backbone, these do: "
                 f"{', '.join(EXAMINATION_SETTINGS)}."
             )
         if name not in EXAMINATION_SETTINGS:

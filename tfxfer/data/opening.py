@@ -107,9 +107,9 @@ def open_as_it_is(
     if how.asks_for_several and not source.has_several_labels:
         setting = "label_columns" if how.columns else "labels"
         raise UsageError(
-            f"Setting '{setting}' asks for several labels for each image, but '{source.name}' has "
-            "one class for each. Several labels are read from manifests, .csv or .jsonl; leave "
-            "the setting out."
+            f"Setting '{setting}' is for multi-label data, but '{source.name}' has one class per "
+            "image. Only a manifest, .csv or .jsonl, can give an image several labels; leave the "
+            "setting out."
         )
     return source
 

@@ -239,8 +239,8 @@ def look_alikes(class_names: Sequence[str]) -> list[str]:
         )
         alike.setdefault("".join(seen).casefold(), []).append(name)
     return [
-        "classes whose names differ in case, white space or invisible characters alone are kept "
-        "apart: " + ", ".join(map(ascii, names))
+        "classes whose names differ only in case, white space or invisible characters stay "
+        "separate: " + ", ".join(map(ascii, names))
         for names in alike.values()
         if len(names) > 1
     ]

@@ -195,7 +195,7 @@ def near_copies_together(
                 what = f"of class '{class_names[min(lost)]}' " if lost else ""
                 raise DataError(
                     f"Every image {what}in '{name}' has a near copy in a later split, so none is "
-                    "left. Leave out --group-near-copies, or divide the data anew."
+                    "left. Leave out --group-near-copies, or split the data again."
                 )
         together = near.together(split.digests(), split.groups)
         found[name] = dataclasses.replace(split, groups=together if any(together) else None)

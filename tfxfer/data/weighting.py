@@ -33,7 +33,7 @@ def balanced_weights(labels: npt.ArrayLike) -> npt.NDArray[np.float32]:
 def class_weights_of(labels: Labels) -> npt.NDArray[np.float32]:
     """Returns balanced weights in the shape of the labels; see `balanced_weights`.
 
-    Of several labels, each has weights of its own: the examples with the label have together the
+    For multi-label data, each has weights of its own: the examples with the label have together the
     same weight as those without it. Where a label is unknown the weight is 1, and without effect.
 
     Args:

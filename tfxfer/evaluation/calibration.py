@@ -60,8 +60,8 @@ def calibration(
 ) -> Calibration:
     """Compares confidence with accuracy, in bins of confidence.
 
-    Of several labels, the confidence is the probability of a label, and the accuracy is the share
-    of the examples that have it, over all labels together.
+    For multi-label data, the confidence is the probability of a label, and the accuracy is the
+    share of the examples that have it, over all labels together.
 
     Args:
         probabilities: Shape (num_examples, num_classes).

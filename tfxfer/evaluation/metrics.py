@@ -252,7 +252,7 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
 
 
 def _of_labels(split: str, found: Summary) -> str:
-    """Returns the line with the scores of several labels on a split."""
+    """Returns the line with the scores of multi-label data on a split."""
     return (
         f"{split} mean average precision {found.mean_average_precision:.4f}, macro F1 "
         f"{found.macro_f1:.4f}, micro F1 {found.micro_f1:.4f} ({found.num_examples:,} images)"

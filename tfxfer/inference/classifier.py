@@ -73,7 +73,7 @@ class TrainedClassifier:
             probabilities: Shape (num_images, num_classes).
 
         Returns:
-            Of several labels, true where the probability is at least the threshold, (num_images,
+            For multi-label data, true where the probability is at least the threshold, (num_images,
             num_labels).
         """
         if self.thresholds is None:
@@ -205,7 +205,7 @@ class TrainedClassifier:
         ]
         if self.thresholds is None or not absent:
             return source
-        note = f"labels of the model that no image here has count as unknown: {listed(absent)}"
+        note = f"labels of the model that are not in these data count as unknown: {listed(absent)}"
         return dataclasses.replace(source, notes=(*source.notes, note))
 
     def _reading_of(self, data: str) -> LabelReading:
@@ -220,7 +220,7 @@ class TrainedClassifier:
     def labels(self, source: Source, split: Split) -> Labels:
         """Returns the labels of a split as the model numbers its classes, matched by name.
 
-        Of several labels, those of the model that the data do not have are unknown.
+        For multi-label data, those of the model that the data do not have are unknown.
 
         Raises:
             DataError: The data have classes that the model does not know.
@@ -240,7 +240,7 @@ class TrainedClassifier:
                 than it gives.
         """
         if source.has_several_labels != (self.thresholds is not None):
-            kinds = "one class for each image", "any number of labels for each image"
+            kinds = "one class per image", "any number of labels per image"
             theirs, ours = kinds if self.thresholds is not None else kinds[::-1]
             raise DataError(
                 f"'{source.name}' has {theirs}, but the model '{self.path}' gives {ours}. Use data "

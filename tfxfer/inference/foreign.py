@@ -121,8 +121,8 @@ def _checked_names(class_names: tuple[str, ...], classes: pathlib.Path) -> tuple
         raise UsageError(f"'{classes}' names the class '{name}' {count} times.")
     if len(names) < 2:
         raise UsageError(
-            f"'{classes}' names 1 class; a classifier needs at least 2. Of a model with one unit "
-            "the first line is the class of label 0, and the second that of label 1."
+            f"'{classes}' names 1 class; a classifier needs at least 2. For a model with "
+            "one output unit, the first line is the class of label 0, the second that of label 1."
         )
     return names
 

@@ -31,8 +31,8 @@ class Prediction:
     Attributes:
         path: The image file.
         ranked: The most probable classes with their probabilities, the first one first; empty
-            where the file could not be read. Of several labels, those whose probability is at least
-            their threshold, of which there may be none.
+            where the file could not be read. For multi-label data, those whose probability is at
+            least their threshold, of which there may be none.
         error: Why the file could not be read, or the empty string.
         has_several_labels: Whether the file may have several labels, or has one class.
     """

@@ -73,8 +73,8 @@ class ServedClassifier(TrainedClassifier):
             UsageError: The SavedModel has no such signature.
         """
         raise UsageError(
-            f"The features of '{self.path}' are asked for by its signature 'features'; here they "
-            "are given by a run or a '.keras' file."
+            f"For features of the export '{self.path}', call its signature 'features', or use the "
+            "run or its '.keras' file here."
         )
 
 

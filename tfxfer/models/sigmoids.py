@@ -1,4 +1,4 @@
-"""The objective of several labels for each image: a sigmoid for each, and binary cross-entropy."""
+"""The multi-label objective: a sigmoid for each, and binary cross-entropy."""
 
 import math
 from typing import Any

@@ -10,7 +10,7 @@ from tfxfer.planning.wording import plan_row
 
 
 def describe_objective(objective: Objective) -> list[str]:
-    """Returns the lines on what a head for several labels is trained for, and how it is judged.
+    """Returns the lines on what a multi-label head is trained for, and how it is judged.
 
     There is no line for one class per image.
     """
@@ -18,7 +18,9 @@ def describe_objective(objective: Objective) -> list[str]:
         return []
     return [
         plan_row("objective", "a sigmoid for each label, binary cross-entropy"),
-        plan_row("", "best epoch: lowest validation loss; accuracy: share of labels right at 0.5"),
+        plan_row(
+            "", "best epoch: lowest validation loss; accuracy: correct labels at threshold 0.5"
+        ),
         plan_row("", "then on validation: one temperature, a threshold for each label (best F1)"),
     ]
 
@@ -34,8 +36,8 @@ def describe_class_weights(source: Source, class_weights: ClassWeights) -> list[
         ends = [(of_labels.argmin(), of_labels.min()), (of_labels.argmax(), of_labels.max())]
         told = " to ".join(f"{weight:.3g} ({names[place]})" for place, weight in ends)
         return [
-            plan_row("class weights", f"balanced for each label; images that have it: {told}"),
-            plan_row("", "validation during training also weights them so"),
+            plan_row("class weights", f"balanced for each label; positive images weigh {told}"),
+            plan_row("", "validation during training is weighted in the same way"),
         ]
     least, most = weights.argmin(), weights.argmax()
     ends_of_classes = [f"{weights[i]:.3g} ({names[labels[i]]})" for i in (least, most)]

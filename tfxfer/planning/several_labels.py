@@ -1,4 +1,4 @@
-"""What is not possible, or not yet, where an image may have several labels."""
+"""What is not possible, or not yet, with multi-label data."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def kind_of_labels(source: Source) -> str:
     if not source.has_several_labels:
         return "classes"
     mean = np.mean(np.nansum(source.splits["train"].labels, axis=1))
-    return f"labels, {mean:.2g} for an image on average"
+    return f"labels, {mean:.2g} per image on average"
 
 
 def check_labels(config: FitConfig, source: Source) -> None:
@@ -42,6 +42,6 @@ def refuse_several_labels(source: Source, what: str) -> None:
     """
     if source.has_several_labels:
         raise UsageError(
-            f"{what} is for data with one class for each image, but those of '{source.name}' may "
-            "have several labels. Leave it out, or use data with one class for each image."
+            f"{what} is for data with one class per image, but '{source.name}' is multi-label. "
+            "Leave it out, or use data with one class per image."
         )

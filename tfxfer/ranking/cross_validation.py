@@ -221,7 +221,7 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
 
 
 def is_worse(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], units: Integers) -> bool:
-    """Tells whether a backbone is distinguishably less accurate than another, on the same images.
+    """Tells whether a backbone is significantly less accurate than another, on the same images.
 
     The 95% interval of the difference in accuracy lies below 0. Both are right or wrong on the
     same images, which makes the difference far more certain than either accuracy.

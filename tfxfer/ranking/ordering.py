@@ -61,12 +61,12 @@ def order(
 def groups(count: int, is_worse: Callable[[int, int], bool]) -> list[int]:
     """Returns the group of each backbone, from 1.
 
-    Those of a group are not distinguishably worse than its first. The next one after the group
+    Those of a group are not significantly worse than its first. The next one after the group
     starts another.
 
     Args:
         count: Number of backbones.
-        is_worse: Whether the backbone at the first place is distinguishably worse than that at the
+        is_worse: Whether the backbone at the first place is significantly worse than that at the
             second; see `cross_validation.is_worse`.
 
     Examples:

@@ -26,7 +26,7 @@ class Ranked:
         megabytes: Size of the weights of an export, in float32.
         image_size: Side of the image that the backbone sees, in pixels.
         seconds: How long the backbone took to rank.
-        group: From 1; backbones of one group are not distinguishably worse than its first. 0 before
+        group: From 1; backbones of one group are not significantly worse than its first. 0 before
             the ranking.
         pareto: Whether no other backbone is as accurate and faster, or more accurate and as fast.
     """
@@ -101,7 +101,7 @@ class Ranking:
 
     @property
     def cheapest(self) -> Ranked:
-        """The fastest of the backbones that are not distinguishably worse than the best."""
+        """The fastest of the backbones that are not significantly worse than the best."""
         group = [one for one in self.backbones if one.group == 1]
         return min(group, key=lambda one: one.milliseconds)
 
@@ -116,9 +116,9 @@ class Ranking:
             others = sum(one.group == 1 for one in self.backbones) - 1
             if others:
                 return f"{start}; it is also the fastest of the {others + 1} that are as good."
-            return f"{start}; all others are distinguishably worse."
+            return f"{start}; all others are significantly worse."
         return (
-            f"{start}; {cheapest.backbone} is not distinguishably worse and the fastest of those: "
+            f"{start}; {cheapest.backbone} is not significantly worse and the fastest of those: "
             f"accuracy {_share(cheapest)}, {_cost(cheapest)}."
         )
 
@@ -161,7 +161,7 @@ class Ranking:
         """Returns what the columns mean, and which backbones are missing."""
         notes = [
             "order: by the sum of two ranks, one by accuracy and one by ImageNet top-1",
-            "group: not distinguishably worse than the first of the group, on the same images",
+            "group: not significantly worse than the first of the group, on the same images",
             "*: on the Pareto front (no other is as accurate and faster)",
         ]
         if any(one.imagenet_top1 is None for one in self.backbones):

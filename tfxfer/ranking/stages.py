@@ -28,7 +28,7 @@ class StageScore:
         accuracy: Cross-validated accuracy of the head.
         interval: 95% interval of the accuracy.
         log_loss: Cross-validated cross-entropy of the head, in nats.
-        is_better: Whether it is distinguishably more accurate than the last stage alone.
+        is_better: Whether it is significantly more accurate than the last stage alone.
     """
 
     stage: str

@@ -70,8 +70,8 @@ def nearest(images: Sequence[NearImage], searched: int) -> str:
         for image in images
     )
     return (
-        f'<p class="demo-quiet">Nearest of {searched:,} training images by the features, with the '
-        f'cosine:</p><ol class="demo-nearest">{items}</ol>'
+        f'<p class="demo-quiet">Nearest of {searched:,} training images, by cosine '
+        f'similarity of the features:</p><ol class="demo-nearest">{items}</ol>'
     )
 
 

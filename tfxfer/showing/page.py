@@ -104,8 +104,8 @@ def make_page(shown: Shown, uploads: pathlib.Path) -> Any:
 def _lay_out(gradio: Any, shown: Shown, uploads: pathlib.Path) -> None:
     """Adds the components of the page, and what they do."""
     answerer = shown.answerer
-    about = f"Drop an image, and the model tells which of {len(answerer.trained.class_names):,} "
-    about += "classes it shows. Images stay on the machine that runs this page."
+    about = f"Drop an image to classify it into one of {len(answerer.trained.class_names):,} "
+    about += "classes. Images stay on the machine that runs this page."
     gradio.HTML(markup.heading(shown.title, about))
     with gradio.Row():
         with gradio.Column():
@@ -155,7 +155,7 @@ def _add_corrections(gradio: Any, answerer: Answerer, corrections: Corrections, 
     names = list(answerer.trained.class_names)
     label = gradio.Dropdown(names, value=None, label="This is a ...", elem_id="demo-label")
     label.preprocess = lambda chosen: chosen  # `_keep` checks it, and answers with a sentence
-    button = gradio.Button("Keep as a correction", elem_id="demo-keep")
+    button = gradio.Button("Save as correction", elem_id="demo-keep")
     kept = gradio.HTML("", elem_id="demo-kept")
 
     def keep(path: str | None, label: str | None) -> str:
@@ -186,25 +186,25 @@ def _answer(shown: Shown, path: str | None) -> tuple[str, str, str]:
 def _near(nearest: NearestImages, answer: Answer) -> str:
     """Returns what the page shows of the training images near to an image."""
     if nearest.is_computing:
-        return markup.saying("The nearest training images are shown once their features are there.")
+        return markup.saying("The nearest training images appear once their features are computed.")
     return markup.nearest(nearest.of(answer.square), len(nearest))
 
 
 def _keep(answerer: Answerer, corrections: Corrections, path: str | None, label: str | None) -> str:
     """Keeps an upload with its class, and returns what the page says then."""
     if path is None:
-        return markup.refusal("There is no image to keep. Upload one first.")
+        return markup.refusal("There is no image to save. Upload one first.")
     if label not in answerer.trained.class_names:
-        return markup.refusal("Choose the class that the image shows first.")
+        return markup.refusal("Choose the correct class first.")
     try:
         content = read_content(path)
         answerer.answer(content)  # what cannot be decoded is not kept
         remark = corrections.keep(content, label)
-        return _count(corrections, f"Kept as '{label}'.", remark)
+        return _count(corrections, f"Saved as '{label}'.", remark)
     except DataError as error:
-        return markup.refusal(f"This file is not kept: {error}.")
+        return markup.refusal(f"This file was not saved: {error}.")
     except TfxferError as error:
-        return markup.refusal(f"It was not kept. {error}")
+        return markup.refusal(f"The correction was not saved. {error}")
 
 
 def _count(corrections: Corrections, *before: str) -> str:
@@ -214,7 +214,7 @@ def _count(corrections: Corrections, *before: str) -> str:
     except TfxferError as error:
         return markup.refusal(str(error))
     if not number:
-        return markup.saying("If the model is wrong, choose the class and keep the image.")
+        return markup.saying("If the model is wrong, choose the correct class and save it.")
     many = "There is 1 correction" if number == 1 else f"There are {number:,} corrections"
     told = f"{many} in '{corrections.path}'."
     if command:

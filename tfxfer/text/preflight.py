@@ -53,8 +53,8 @@ def check_asked(config: RunConfig) -> TextBackbone:
         )
     if config.xla == "on":
         raise UsageError(
-            "Setting 'xla' is 'on', but the steps of text backbones have many lengths, each of "
-            "which XLA would compile anew. Leave it out."
+            "Setting 'xla' is 'on', but batches of texts vary in length, and XLA would compile "
+            "each length separately. Leave it out."
         )
     # The settings of a run, all decided, are checked, too, when it is resumed.
     if not backbone.has_units and config.text.units not in (None, config.text.dimensions):

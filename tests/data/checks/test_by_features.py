@@ -41,8 +41,8 @@ def test_the_text_shows_the_first_and_says_what_such_a_list_is_worth():
 
 
 def test_of_few_images_the_text_says_that_they_say_little():
-    assert any("say little" in line for line in findings(3, num_images=99).describe())
-    assert not any("say little" in line for line in findings(3).describe())
+    assert any("few images" in line for line in findings(3, num_images=99).describe())
+    assert not any("few images" in line for line in findings(3).describe())
 
 
 def test_without_suspects_the_text_says_so():
@@ -69,12 +69,10 @@ def test_near_copies_across_splits_come_before_those_within():
     across, within = copies(6, ("train",) * 5 + ("test",)), copies(2, ("train", "train"), None)
     found = findings(0, near_copies=(across, *(within,) * 7))
     text = found.describe()
-    place = text.index("1 group of near copies across splits (6 images), as of one object:")
+    (place,) = [n for n, line in enumerate(text) if "across splits (6 images)" in line]
     assert text[place + 1] == "  0.jpg = 1.jpg = 2.jpg = 3.jpg and 2 more"
-    assert text[place + 2 : place + 4] == [
-        "7 groups of near copies within a split (14 images), as of one object:",
-        "  0.jpg = 1.jpg",
-    ]
+    assert text[place + 2].startswith("7 groups of near copies within a split (14 images)")
+    assert text[place + 3] == "  0.jpg = 1.jpg"
     assert "  and 2 more; --json lists all" in text
     first, second = found.as_json()["near_copies"][:2]
     assert first == {
@@ -102,7 +100,7 @@ def test_outliers_are_listed_with_class_and_score():
 
 @pytest.mark.parametrize(
     ("auroc", "verdict", "num_lines"),
-    [(0.59, "not told apart", 1), (0.6, "differ a little", 2), (0.7, "differ", 2)],
+    [(0.59, "no difference found", 1), (0.6, "differ a little", 2), (0.7, "differ", 2)],
 )
 def test_a_shift_is_told_with_what_it_means(auroc, verdict, num_lines):
     shift = SplitShift(("train", "test"), auroc, (auroc - 0.1, auroc + 0.1))

@@ -36,5 +36,5 @@ def test_settings_that_contradict_each_other_are_an_error(settings, message):
     [(LabelReading("multi"), "labels"), (LabelReading(columns=("a", "b")), "label_columns")],
 )
 def test_data_with_one_class_for_each_image_do_not_become_others(how, setting):
-    with pytest.raises(UsageError, match=f"'{setting}' asks for several labels.* one class"):
+    with pytest.raises(UsageError, match=f"'{setting}' .*multi-label.* one class"):
         open_as_it_is("digits", how=how)

@@ -30,7 +30,7 @@ def test_the_plan_says_what_is_read_and_trained(reviews, tmp_path):
     text = describe_text_plan(found)
     assert "reviews: 64 train, 16 validation, 40 test texts" in text
     assert "1 text without a label" in text
-    assert "random weights: text backbones come without pretrained ones" in text
+    assert "random weights, as text backbones" in text
     assert "head phase      skipped" in text
     assert "8 dimensions, 6 units, dropout 0.1" in text
     assert "TF-IDF with logistic regression" in text
@@ -67,9 +67,9 @@ def test_lengths_are_counted_as_the_model_reads_them():
     found = describe_lengths(np.arange(1, 101), 90)
     assert (
         found
-        == "words: median 50, 90% 90, 99% 99, longest 100; read up to 90: cuts 10.0% of the texts"
+        == "words: median 50, 90% 90, 99% 99, longest 100; maximum 90: truncates 10.0% of the texts"
     )
-    assert describe_lengths(np.array([3]), 5).endswith("cuts none")
+    assert describe_lengths(np.array([3]), 5).endswith("truncates none")
 
 
 @pytest.mark.slow

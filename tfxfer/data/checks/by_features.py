@@ -23,11 +23,11 @@ _SLIGHT, _CLEAR = 0.6, 0.7
 
 _WORTH = (
     "Score: probability of the given label by classifiers that were not trained on the image; 0 "
-    "is most suspicious. Look at each before you change it: of what such a method listed on ten "
-    "well-known datasets, about half was truly wrong (Northcutt et al. 2021, arXiv:2103.14749)."
+    "is most suspicious. Review each before you change it: on ten well-known datasets, about half "
+    "of the labels so found were truly wrong (Northcutt et al. 2021, arXiv:2103.14749)."
 )
 
-_FEW = "So few images say little: more of these labels may be right."
+_FEW = "With so few images this is uncertain: more of these labels may be right."
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ class SplitShift:
 
     def _verdict(self) -> str:
         if self.auroc is None or self.auroc < _SLIGHT:
-            return "not told apart"
+            return "no difference found"
         return "differ" if self.auroc >= _CLEAR else "differ a little"
 
 
 _MEANING = (
-    "  Images of one class look different in '{other}': it measures how well a model does on such "
-    "images, not on images like those of '{first}'. A validation split that `fit` splits off "
-    "'{first}' has other scores than '{other}'."
+    "  Images of the same class look different in '{other}', so a score on it tells how well a "
+    "model does on such images, not on images like those of '{first}'. A validation split that "
+    "`fit` splits off '{first}' gives other scores than '{other}'."
 )
 
 
@@ -188,11 +188,11 @@ class FeatureFindings:
 
     def describe(self) -> list[str]:
         """Returns the findings as lines of text."""
-        lines = [f"By the features of {self.backbone} ({self.num_images:,} images):", ""]
+        lines = [f"Findings from the features of {self.backbone} ({self.num_images:,} images):", ""]
         lines += self._describe_suspects()
         if self.unjudged:
             lines.append(
-                "Not judged, as at least two different images (or groups) are needed: "
+                "Not examined, as at least two different images (or groups) are needed: "
                 f"{listed(self.unjudged)}."
             )
         lines += ["", *self._describe_near_copies(), "", *self._describe_outliers()]
@@ -223,7 +223,9 @@ class FeatureFindings:
             if groups:
                 total = sum(len(one.paths) for one in groups)
                 noun = "1 group" if len(groups) == 1 else f"{len(groups):,} groups"
-                lines.append(f"{noun} of near copies {where} ({total:,} images), as of one object:")
+                lines.append(
+                    f"{noun} of near copies {where} ({total:,} images), probably of one object:"
+                )
                 for one in groups[:_SHOWN_GROUPS]:
                     paths = " = ".join(one.paths[:_SHOWN_OF_GROUP])
                     left = len(one.paths) - _SHOWN_OF_GROUP
@@ -243,8 +245,8 @@ class FeatureFindings:
 
 
 _LEAK = (
-    "Of near copies in two splits, one gives away the other: scores are too high. Splitting off "
-    "validation or test images divides near copies within a split, too."
+    "Near copies across splits leak: scores are too high. When validation or test images are split "
+    "off, near copies within a split leak, too; `fit --group-near-copies` keeps them together."
 )
 
 

@@ -1,6 +1,6 @@
 """Stratified splits and subsets for labels of either kind.
 
-Examples of several labels are divided by iterative stratification (Sechidis et al. 2011, "On the
+Multi-label examples are divided by iterative stratification (Sechidis et al. 2011, "On the
 Stratification of Multi-Label Data", ECML PKDD), in the implementation of the package
 `iterative-stratification`: the rarest label is dealt first.
 """
@@ -25,8 +25,8 @@ def divided(
 ) -> dict[str, Integers]:
     """Returns the examples of "train" and of each part that is split off; see `carve`.
 
-    With several labels, each label is divided as the whole is, as nearly as possible. A fraction is
-    then one of the units: examples of the same content or group, which stay together. A unit has
+    With multi-label data, each label is divided as the whole is, as nearly as possible. A fraction
+    is then one of the units: examples of the same content or group, which stay together. A unit has
     the labels of all its examples. The result depends on the content, not on the order of the
     examples; but where examples are added, others may change their split.
 
@@ -59,7 +59,7 @@ def divided(
 def limited(labels: Labels, digests: Ids, num_examples: int, seed: tuple[int, ...]) -> Integers:
     """Returns the indices of `num_examples` examples, ascending; see `subset`.
 
-    With several labels, each label is in proportion, as nearly as possible.
+    With multi-label data, each label is in proportion, as nearly as possible.
     """
     if not are_several(labels):
         return subset(labels, digests, num_examples, seed)

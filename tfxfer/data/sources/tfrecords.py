@@ -210,7 +210,7 @@ def _parsed(file: pathlib.Path, start: int, records: tf.Tensor) -> dict[str, tf.
         examples: dict[str, tf.Tensor] = tf.io.parse_example(records, _FEATURES)
     except tf.errors.InvalidArgumentError as error:
         raise UsageError(
-            f"A record of '{file}' from #{start} on is no tf.train.Example that has '{_IMAGE}', "
+            f"A record of '{file}' from #{start} on is not a tf.train.Example that has '{_IMAGE}', "
             f"bytes, and '{_LABEL}', one integer: {readable_reason(error)}."
         ) from error
     for feature, lacking in (

@@ -1,4 +1,4 @@
-"""The metrics of a classifier for several labels on a split: printed, as JSON, with intervals."""
+"""The metrics of a multi-label classifier on a split: printed, as JSON, with intervals."""
 
 import functools
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class MultiLabelResult:
-    """The metrics of a classifier for several labels on a split.
+    """The metrics of a multi-label classifier on a split.
 
     A label is predicted where its probability is at least its threshold. Where it is unknown
     whether an image has a label, that label of that image counts in no metric.

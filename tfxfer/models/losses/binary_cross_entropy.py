@@ -1,4 +1,4 @@
-"""Binary cross-entropy of several labels: as a Keras loss, as a mean over a split, its gradient.
+"""Binary cross-entropy of multi-label data: as a Keras loss, as a mean over a split, its gradient.
 
 Forms of one formula, tested against each other, as those of `cross_entropy`. A loss is a mean over
 the examples and the labels. A label that is unknown, NaN, adds 0 to the sum, while the number that

@@ -132,7 +132,7 @@ def _tensor(*arguments: Any) -> _Tensor:
     numbers = (offset, *shape, *strides)
     if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise PickleError(
-            "a tensor has a size, a stride or an offset that is negative or no number"
+            "a tensor has a size, a stride or an offset that is negative or not a number"
         )
     # No element before or behind the storage, and none twice: a stride of 0 would let a few bytes
     # become any number of elements.

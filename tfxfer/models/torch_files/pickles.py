@@ -112,7 +112,7 @@ class _Machine:
             case "BINPERSID":
                 self.stack.append(self._read_persistent(self.stack.pop()))
             case _:
-                raise PickleError(f"it uses the pickle operation {name}, which no weights need")
+                raise PickleError(f"it uses the pickle operation {name}, which weights do not need")
 
     def _popped(self, start: int) -> list[Any]:
         """Removes and returns the values from a place of the stack on."""
@@ -127,19 +127,19 @@ class _Machine:
 
     def _dictionary(self) -> dict[str, Any]:
         if not isinstance(self.stack[-1], dict):
-            raise PickleError("it sets items or attributes of what is no dictionary")
+            raise PickleError("it sets items or attributes of something that is not a dictionary")
         return self.stack[-1]
 
     def _update(self, items: list[Any]) -> None:
         keys, values = items[::2], items[1::2]
         # Texts only: the hash of a deeply nested tuple would overflow the stack.
         if len(keys) != len(values) or not all(isinstance(key, str) for key in keys):
-            raise PickleError("a key of a dictionary is not a text")
+            raise PickleError("a key of a dictionary is not a string")
         self._dictionary().update(zip(keys, values, strict=True))
 
     def _extend(self, items: list[Any]) -> None:
         if not isinstance(self.stack[-1], list):
-            raise PickleError("it appends to what is no list")
+            raise PickleError("it appends to something that is not a list")
         self.stack[-1].extend(items)
 
     def _named(self, argument: str) -> Any:
@@ -154,5 +154,5 @@ class _Machine:
     def _call(self) -> None:
         function, arguments = self._popped(len(self.stack) - 2)
         if not callable(function) or not isinstance(arguments, tuple):
-            raise PickleError("it calls what is no function")
+            raise PickleError("it calls something that is not a function")
         self.stack.append(function(*arguments))

@@ -1,4 +1,4 @@
-"""The model card of a run for several labels."""
+"""The model card of a multi-label run."""
 
 from tfxfer.reporting import words
 from tfxfer.reporting.markdown import as_text

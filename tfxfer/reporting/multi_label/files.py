@@ -1,4 +1,4 @@
-"""The files of a report on several labels, besides the page and the card."""
+"""The files of a multi-label report, besides the page and the card."""
 
 import shutil
 

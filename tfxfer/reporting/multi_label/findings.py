@@ -1,4 +1,4 @@
-"""Everything the report of a run for several labels is written from."""
+"""Everything the report of a multi-label run is written from."""
 
 import functools
 from dataclasses import dataclass

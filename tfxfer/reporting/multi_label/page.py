@@ -1,4 +1,4 @@
-"""The report of a run for several labels as an HTML page."""
+"""The report of a multi-label run as an HTML page."""
 
 from typing import Any
 

@@ -14,14 +14,14 @@ class Summary:
         loss: Mean cross-entropy in nats, without label smoothing.
         num_examples: Number of examples.
         uneven_classes: Whether the classes are imbalanced.
-        mean_average_precision: Of several labels: mean over those that at least one example has.
-        macro_f1: Of several labels: mean F1.
-        micro_f1: Of several labels: F1 of all of them together.
-        exact_match: Of several labels: share of examples all of whose labels are right.
-        average_precision: Of several labels: average precision by label, None where no example has
-            it.
+        mean_average_precision: For multi-label data: mean over those that at least one example has.
+        macro_f1: For multi-label data: mean F1.
+        micro_f1: For multi-label data: F1 of all of them together.
+        exact_match: For multi-label data: share of examples all of whose labels are right.
+        average_precision: For multi-label data: average precision by label, None where no example
+            has it.
 
-    Where examples have several labels, the accuracy is the share of labels that are right, and the
+    For multi-label data, the accuracy is the share of labels that are right, and the
     loss is the mean binary cross-entropy of a label. F1, exact match and accuracy are those at the
     thresholds of the labels.
     """

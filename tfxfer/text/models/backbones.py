@@ -72,7 +72,7 @@ BACKBONES = {
         ),
         TextBackbone(
             name="textcnn",
-            what="convolutions over 3, 4 and 5 words, maximum over the text",
+            what="convolutions of width 3, 4 and 5, max pooling over time",
             stages=(_EMBEDDING, "convolutions"),
             paper="Kim 2014, arXiv:1408.5882",
             dimensions=64,
@@ -83,7 +83,7 @@ BACKBONES = {
         ),
         TextBackbone(
             name="gru",
-            what="bidirectional GRU, maximum of its states over the text",
+            what="bidirectional GRU, max pooling over time",
             stages=(_EMBEDDING, _RECURRENT),
             paper="Cho et al. 2014, arXiv:1406.1078",
             dimensions=64,
@@ -94,7 +94,7 @@ BACKBONES = {
         ),
         TextBackbone(
             name="lstm",
-            what="bidirectional LSTM, maximum of its states over the text",
+            what="bidirectional LSTM, max pooling over time",
             stages=(_EMBEDDING, _RECURRENT),
             paper="Hochreiter & Schmidhuber 1997, Neural Computation 9",
             dimensions=64,

@@ -161,7 +161,7 @@ def _dimensions(line: str, path: pathlib.Path) -> int:
         known = False
     if not known:
         raise DataError(
-            f"'{path}' has no word vectors in text: a line is a word and its numbers, separated by "
-            "spaces. Binary files of word2vec must be saved as text first."
+            f"'{path}' has no word vectors in text format: a line is a word and its numbers, "
+            "separated by spaces. Binary files of word2vec must be saved as text first."
         )
     return dimensions

@@ -85,15 +85,15 @@ def describe_lengths(lengths: npt.NDArray[np.int64], max_words: int) -> str:
 
     Examples:
         >>> describe_lengths(np.array([1, 2, 3, 10]), 5)
-        'words: median 2, 90% 10, 99% 10, longest 10; read up to 5: cuts 25.0% of the texts'
+        'words: median 2, 90% 10, 99% 10, longest 10; maximum 5: truncates 25.0% of the texts'
     """
     found = [
         f"{name} {int(np.quantile(lengths, share, method='inverted_cdf')):,}"
         for name, share in _QUANTILES.items()
     ]
     cut = np.mean(lengths > max_words)
-    what = f"cuts {cut:.1%} of the texts" if cut else "cuts none"
-    return f"words: {', '.join(found)}; read up to {max_words:,}: {what}"
+    what = f"truncates {cut:.1%} of the texts" if cut else "truncates none"
+    return f"words: {', '.join(found)}; maximum {max_words:,}: {what}"
 
 
 def _describe_backbone(
@@ -102,9 +102,9 @@ def _describe_backbone(
     """Returns the lines on the backbone, its weights and its vocabulary."""
     text = config.text
     num_words = classifier.backbone.get_layer("embedding").input_dim - 3
-    origin = "random weights: text backbones come without pretrained ones; all of it is trained"
+    origin = "random weights, as text backbones have no pretrained ones; everything is trained"
     if text.vectors:
-        origin = "random weights but for the word vectors; all of it is trained"
+        origin = "random weights except the word vectors; everything is trained"
     if weights != "none":
         origin = f"weights and vocabulary of {weights}"
     units = f", {text.units} units" if backbone.has_units else ""

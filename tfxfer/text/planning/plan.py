@@ -177,8 +177,8 @@ def check_backend() -> None:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise UsageError(
-            f"The Keras backend is '{backend}', which has no strings, so models of texts need "
-            "TensorFlow. Set KERAS_BACKEND=tensorflow."
+            f"The Keras backend is '{backend}', which does not support strings, so models of texts "
+            "need TensorFlow. Set KERAS_BACKEND=tensorflow."
         )
 
 
@@ -225,7 +225,7 @@ def _check_same(asked: TextConfig, known: DecidedText) -> None:
         if given not in (None, has):
             raise UsageError(
                 f"Setting 'text.{name}' is {given!r}, but the pretrained backbone that --weights "
-                f"names decides it ({has!r}). Leave it out."
+                f"names has {has!r}. Leave it out."
             )
 
 

@@ -46,8 +46,8 @@ def render_card(findings: TextFindings) -> str:
         ),
         *("", "## Limitations", ""),
         "- The model always predicts one of its classes, whatever a text is about.",
-        f"- It reads the first {findings.config.text.max_words:,} words of a text, and knows the "
-        "words of its training texts alone.",
+        f"- It reads the first {findings.config.text.max_words:,} words of a text, and knows only "
+        "the words of its training texts.",
         "- It was evaluated on texts from the same dataset as the training texts. Its accuracy on "
         "other texts is unknown.",
     ]

@@ -117,7 +117,7 @@ def _verify(
     compare("one text at a time", singly, expected)
     compare_features(answers["features"]["features"], features)
     if answers["none"]["probabilities"]:
-        raise refused("no text at all gave an answer")
+        raise refused("an empty batch did not get an empty answer")
 
 
 @contextlib.contextmanager

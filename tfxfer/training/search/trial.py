@@ -151,7 +151,7 @@ class Laboratory:
         losses = objective.probability_losses(scaled, labels)
         if weights is not None:
             losses = losses * (weights / weights.mean(dtype=np.float64))
-        # Of several labels, their mean.
+        # For multi-label data, their mean.
         losses = losses.reshape(len(losses), -1).mean(axis=1)
         accuracy = objective.metric(objective.logits_of(probabilities), labels, weights)
         return losses, objective.hits(probabilities, labels), accuracy

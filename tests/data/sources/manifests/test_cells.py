@@ -153,7 +153,7 @@ MALFORMED = [
     (
         "path,cat,dog\n1.png,1,0\n2.png,,\n",
         COLUMNS,
-        "Line 3 ... nothing in any column of labels, cat, dog",
+        "Line 3 ... no value in any label column, cat, dog",
     ),
     (
         "path,cat,dog\n1.png,1,0\n2.png,0,0\n",

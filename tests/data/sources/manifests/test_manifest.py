@@ -96,7 +96,7 @@ def test_json_lines_say_the_same(folder):
     assert source.splits["train"].groups is None
     unused, weights = source.notes
     assert re.search(r"'list\.jsonl'.*1 column: by$", unused)
-    assert re.search(r"examples .* 0\.5 to 2\b", weights)
+    assert re.search(r"weights .* 0\.5 to 2\b", weights)
 
 
 def test_groups_are_not_divided_when_splits_are_split_off(tmp_path):

@@ -222,7 +222,7 @@ class LabelCells:
             has = {columns[key]: self._has(cell, key, text) for key, text in cell.fields.items()}
             if all(known is None for known in has.values()):
                 raise UsageError(
-                    f"{self._where(cell)} has nothing in any column of labels, "
+                    f"{self._where(cell)} has no value in any label column, "
                     f"{', '.join(columns.values())}. Give it a 0 or 1, or remove the line."
                 )
             names = tuple(name for name, known in has.items() if known)
@@ -277,8 +277,8 @@ class _Spellings:
     def notes(self) -> list[str]:
         """Returns a note on each class with several spellings."""
         return [
-            f"one class are {', '.join(map(ascii, written))}, which differ in white space around "
-            "them or in Unicode normalization alone"
+            f"read as one class: {', '.join(map(ascii, written))}, which differ only in white "
+            "space around them or in Unicode normalization"
             for written in self._written.values()
             if len(written) > 1
         ]

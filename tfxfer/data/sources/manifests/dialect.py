@@ -57,7 +57,7 @@ def text_of(path: pathlib.Path, notes: list[str]) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(
             f"The manifest '{path}' is {name} by its first bytes, but corrupt: {error.reason} at "
-            f"byte {error.start:,}. Save it again, best as UTF-8."
+            f"byte {error.start:,}. Save it again, preferably as UTF-8."
         ) from error
     notes.append(f"'{path.name}' was read as {name}")
     return text

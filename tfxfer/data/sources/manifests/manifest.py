@@ -83,7 +83,7 @@ def open_manifest(
     notes += look_alikes(listing.class_names)
     weights = [row.weight for row in rows if row.weight is not None]
     if weights:
-        notes.append(f"examples count from {min(weights):g} to {max(weights):g} in training")
+        notes.append(f"sample weights from {min(weights):g} to {max(weights):g}")
     (origin,) = origins
     if not origin:
         return dataclasses.replace(listing.of_files(), notes=tuple(notes))
@@ -208,7 +208,7 @@ class _Listing:
             inside = {known[self.rows[place].path][0] for place in places}
             if len(inside) > 1:
                 raise UsageError(
-                    f"The manifest '{self.path}' has in {name} examples of more than one split of "
+                    f"In the manifest '{self.path}', {name} mixes examples of several splits of "
                     f"'{self.rows[0].source}': {', '.join(sorted(inside))}."
                 )
             # Data that can only be read from the first to the last stay in their order.

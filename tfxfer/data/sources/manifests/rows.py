@@ -133,13 +133,15 @@ class _Reading:
         """Returns notes on repaired text and paths, and on unused columns."""
         name, notes = self._path.name, []
         if self._is_repaired:
-            notes.append(f"'{name}' is not UTF-8: what is not was read as Windows-1252 (Latin-1)")
+            notes.append(
+                f"'{name}' has bytes that are not UTF-8; they were read as Windows-1252 (Latin-1)"
+            )
         notes += self._paths.notes(name)
         if not self.cells.are_several and self.cells.have_missing:
             self._unused["missing"] = None
         if self._unused:
             unnamed = [column or "one without a name" for column in self._unused]
-            notes.append(f"not used of '{name}': {first_few(unnamed, 'column', 'columns')}")
+            notes.append(f"ignored in '{name}': {first_few(unnamed, 'column', 'columns')}")
         return notes + self.cells.notes()
 
 
