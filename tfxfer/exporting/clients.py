@@ -162,7 +162,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 request = predict_pb2.PredictRequest()
 request.model_spec.name = {json.dumps(name, ensure_ascii=False)}
 images = [open("IMAGE", "rb").read()]
-request.inputs[input_name].CopyFrom(tf.make_tensor_proto(images))
+request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(images))
 channel = grpc.insecure_channel("localhost:8500")
 server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 outputs = server.Predict(request, timeout=10).outputs
