@@ -51,8 +51,8 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Returns the text of a page as the site needs it.
 
-    Links lead to pages of the site. GitHub wants a pipe in a table's code escaped, and Python-Markdown
-    shows the backslash.
+    Links lead to pages of the site. GitHub wants a pipe in a table's code escaped, and
+    Python-Markdown shows the backslash.
     """
     here = page.file.src_uri
     folder = posixpath.dirname(OUTSIDE.get(here, f"docs/{here}"))
