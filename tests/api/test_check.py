@@ -102,7 +102,7 @@ def test_with_a_backbone_it_lists_suspects_and_writes_a_manifest_that_fit_takes(
     )
     assert done.exit_code == 0, done.output
     assert "1 label looks wrong (2.4%)" in done.output
-    assert "about half was truly wrong" in done.output
+    assert "arXiv:2103.14749" in done.output
     assert f"Wrote '{tmp_path / 'photos.csv'}'." in done.output
     (suspect,) = json.loads((tmp_path / "found.json").read_text())["suspect_labels"]
     assert suspect.pop("score") < 0.2

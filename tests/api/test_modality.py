@@ -55,7 +55,7 @@ def test_every_verb_of_texts_has_the_name_of_one_for_images():
 
 
 def test_data_and_backbone_must_be_of_one_modality(texts, pictures):
-    with pytest.raises(UsageError, match="holds texts, but backbone 'resnet50' does not take them"):
+    with pytest.raises(UsageError, match="holds texts, but backbone 'resnet50' .*--backbone"):
         check_asked(FitConfig(data=texts))
     with pytest.raises(UsageError, match="holds texts"):
         fit.fit(data=texts)

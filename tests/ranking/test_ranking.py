@@ -1,5 +1,7 @@
 """Rankings of small backbones: features once, an order, limits, resumption."""
 
+import re
+
 import numpy as np
 import pytest
 from conftest import SMALL_BACKBONE, trained_alone, write_pictures
@@ -114,7 +116,7 @@ def test_a_backbone_that_needs_larger_images_is_skipped(pictures, tmp_path):
     ranking, said = ranked(pictures, tmp_path, ["resnet10_small", "small_a"], image_size=16)
     assert [one.backbone for one in ranking.backbones] == ["resnet10_small"]
     assert ranking.skipped[0].backbone == "small_a"
-    assert "small_a: not ranked, it needs images of at least 32 pixels" in said
+    assert re.search("small_a: not ranked.* 32 pixels", said)
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_a_pretrained_backbone_has_a_head_of_its_own(tmp_path):
     (tmp_path / "backbone.keras").write_bytes(b"")
     weights = str(tmp_path)
     assert checked(tmp_path, weights=weights, finetune={"epochs": 0}).name == "lstm"
-    with pytest.raises(UsageError, match="hidden layers are trained with the backbone"):
+    with pytest.raises(UsageError, match="'head.hidden_units'.*'head.epochs'"):
         checked(tmp_path, weights=weights, head={"epochs": 3, "hidden_units": [4]})
 
 

@@ -31,13 +31,13 @@ def test_the_json_has_every_suspect_with_exactly_these_keys():
 
 def test_the_text_shows_the_first_and_says_what_such_a_list_is_worth():
     lines = findings(30).describe()
-    assert "30 labels look wrong (30.0%), the most suspicious first:" in lines
+    assert any(line.startswith("30 labels look wrong (30.0%)") for line in lines)
     assert "  given  suggested  score   image" in lines
     assert "  cat    dog        0.0700  photos/7.jpg" in lines
     assert sum("photos/" in line for line in lines) == 20
-    assert "  and 10 more; --json lists all" in lines
-    assert any("about half was truly wrong" in line for line in lines)
-    assert "1 label looks wrong (1.0%), the most suspicious first:" in findings(1).describe()
+    assert any("10 more" in line and "--json" in line for line in lines)
+    assert any("arXiv:2103.14749" in line for line in lines)
+    assert any("1 label looks wrong (1.0%)" in line for line in findings(1).describe())
 
 
 def test_of_few_images_the_text_says_that_they_say_little():
@@ -73,7 +73,7 @@ def test_near_copies_across_splits_come_before_those_within():
     assert text[place + 1] == "  0.jpg = 1.jpg = 2.jpg = 3.jpg and 2 more"
     assert text[place + 2].startswith("7 groups of near copies within a split (14 images)")
     assert text[place + 3] == "  0.jpg = 1.jpg"
-    assert "  and 2 more; --json lists all" in text
+    assert any("2 more" in line and "--json" in line for line in text)
     first, second = found.as_json()["near_copies"][:2]
     assert first == {
         "paths": [f"{number}.jpg" for number in range(6)],
@@ -89,12 +89,9 @@ def test_near_copies_across_splits_come_before_those_within():
 def test_outliers_are_listed_with_class_and_score():
     found = findings(0, outliers=tuple(Outlier(f"{n}.jpg", "cat", 9.0 - n / 2) for n in range(12)))
     text = found.describe()
-    assert (
-        "12 outliers, images that look like nothing else in their class, the furthest first:"
-        in (text)
-    )
+    assert any(line.startswith("12 outliers") for line in text)
     assert "  cat    8.5    1.jpg" in text
-    assert "  and 2 more; --json lists all" in text
+    assert any("2 more" in line and "--json" in line for line in text)
     assert found.as_json()["outliers"][1] == {"path": "1.jpg", "class": "cat", "score": 8.5}
 
 

@@ -24,7 +24,7 @@ def test_validation_is_split_off_and_no_text_is_in_two_splits(reviews):
     assert list(source.splits) == ["train", "validation", "test"]
     assert len(source.splits["train"]) + len(source.splits["validation"]) == 80
     assert np.bincount(source.splits["validation"].labels).tolist() == [8, 8]
-    assert any("no validation split found: held out 16 of the 80" in note for note in source.notes)
+    assert any("held out 16 of the 80" in note for note in source.notes)
     texts = [text for split in source.splits.values() for text in split.texts]
     assert len(set(texts)) == len(texts)
 
@@ -87,7 +87,7 @@ def test_data_without_texts_are_refused(tmp_path):
 def test_one_class_or_only_a_test_split_cannot_be_trained_on(tmp_path):
     with pytest.raises(UsageError, match="texts of 1 class"):
         opened(write(tmp_path / "one", {"a/1": "x", "a/2": "y"}))
-    with pytest.raises(UsageError, match="no texts to train on: it has only test"):
+    with pytest.raises(UsageError, match="to train on: .* only test"):
         opened(write(tmp_path / "two", {"test/a/1": "x", "test/b/2": "y"}))
     with pytest.raises(DataError, match="are empty"):
         opened(write(tmp_path / "three", {"a/1": "", "b/2": " "}))

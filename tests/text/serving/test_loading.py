@@ -43,9 +43,9 @@ def test_data_of_other_classes_are_refused(finished_texts, tmp_path):
     result, _ = finished_texts
     loaded = load_texts(result.run)
     (tmp_path / "a.jsonl").write_text('{"text": "x", "label": "neg"}\n{"text": "y", "label": "z"}')
-    with pytest.raises(DataError, match="classes that the model does not know: z"):
+    with pytest.raises(DataError, match="does not know: z"):
         loaded.open_source(str(tmp_path / "a.jsonl"))
     exported = load_texts(result.export)
-    with pytest.raises(UsageError, match="does not say what data it was trained on"):
+    with pytest.raises(UsageError, match="--data"):
         exported.open_source()
     assert exported.seen().shape == loaded.seen().shape
