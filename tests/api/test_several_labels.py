@@ -193,7 +193,7 @@ def test_the_report_is_written_again_and_runs_are_not_compared(finished_tags, tm
     result, _ = finished_tags
     path = report(result.run, output=tmp_path / "again.html", say=lambda _: None)
     text = path.read_text()
-    assert "Labels together" in text
+    assert "Label co-occurrence" in text
     assert "Confusion" not in text
     with pytest.raises(UsageError, match="multi-label.*tfxfer report "):
         report(result.run, result.run, output=tmp_path / "both.html")

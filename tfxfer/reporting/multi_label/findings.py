@@ -27,9 +27,9 @@ class MultiLabelFindings(RunFindings[MultiLabelResult]):
 
     @functools.cached_property
     def mistakes(self) -> list[tuple[int, int]]:
-        """The most certain wrong label of each image that has one, as (image, label).
+        """The most confident wrong label of each image that has one, as (image, label).
 
-        Most certain first.
+        Most confident first.
         """
         wrong = ~self.result.is_right
         certainty = np.where(wrong, self.certainty, -1.0)

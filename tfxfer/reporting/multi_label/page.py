@@ -157,7 +157,7 @@ def _title(names: list[str], row: int, column: int, true: np.ndarray, predicted:
 
 
 def _mistakes(findings: MultiLabelFindings) -> dict[str, Any]:
-    """Returns the images with the most certain wrong labels, with heat maps for these labels."""
+    """Returns the images with the most confident wrong labels, with heat maps for these labels."""
     explainer = Explainer(findings.model)
     chosen = findings.mistakes[:_NUM_EXPLAINED]
     items: list[dict[str, Any]] = []
