@@ -96,6 +96,11 @@ def test_the_printed_grpc_program_is_right(signatures, paths, expected):
     assert done.stdout.startswith(f"[b'{expected['label'].numpy()[0].decode()}'] [[")
 
 
+def test_the_printed_grpc_program_names_the_input_of_the_model(signatures):
+    (taken,) = signatures["serving_default"].structured_input_signature[1]
+    assert f'request.inputs["{taken}"]' in grpc_snippet("colors")
+
+
 def test_the_docker_line_mounts_the_versions_where_the_server_looks(export):
     serve, _ = how_to_try(export)
     assert f"-v {export.parent.resolve()}:/models/colors:ro -e MODEL_NAME=colors" in serve

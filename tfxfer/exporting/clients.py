@@ -4,7 +4,8 @@ import base64
 import json
 import pathlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -99,19 +100,26 @@ def how_to_serve(version: pathlib.Path) -> str:
     """
     serve, ask = how_to_try(version)
     name = version.absolute().parent.name
+    facts = _facts(version)
+    label_output = "labels" if "thresholds" in facts else "label"
+    if takes_texts(facts):
+        bundled, own = "a bundled validation text, and one of your own", curl_with_text(name)
+    else:
+        bundled = "a bundled validation image, and a file of your own"
+        own = curl_with_file("IMAGE", name)
     return f"""\
 Serve the model, REST on port 8501 and gRPC on port 8500:
 
   {serve}
 
-Classify a bundled validation image, and a file of your own:
+Classify {bundled}:
 
   {ask}
-  {curl_with_file("IMAGE", name)}
+  {own}
 
 Classify from Python over gRPC (pip install tensorflow-serving-api):
 
-{grpc_snippet(name, _label_output(version))}"""
+{grpc_snippet(name, label_output, texts=takes_texts(facts))}"""
 
 
 def curl_with_file(path: str, name: str) -> str:
@@ -122,6 +130,11 @@ def curl_with_file(path: str, name: str) -> str:
         f"base64 < {image} | tr -d '\\n'; printf '\"}}]}}'"
     )
     return f"({body}) | curl -d @- {rest_url(name)}"
+
+
+def curl_with_text(name: str) -> str:
+    """Returns a shell command that sends a text to a model server."""
+    return f'curl -d \'{{"instances": ["TEXT"]}}\' {_url(name)}'
 
 
 def _mounted(versions: pathlib.Path, name: str) -> str:
@@ -139,22 +152,31 @@ def rest_url(name: str) -> str:
     return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
 
 
-def _label_output(version: pathlib.Path) -> str:
-    """Returns the output of an export that names the class of an image, or its labels."""
+def takes_texts(facts: Mapping[str, Any]) -> bool:
+    """Tells whether a model takes texts, not images, by the facts that its export has of it."""
+    return "text" in facts.get("signatures", {}).get("serving_default", {})
+
+
+def _facts(version: pathlib.Path) -> dict[str, Any]:
+    """Returns the facts about a model in its export, or none if they cannot be read."""
     try:
         facts = json.loads((version / "assets" / FACTS_FILE).read_text("utf-8"))
     except (OSError, ValueError):
-        return "label"
-    return "labels" if "thresholds" in facts else "label"
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
-def grpc_snippet(name: str, label_output: str = "label") -> str:
-    """Returns a Python program that sends an image file to a model server.
+def grpc_snippet(name: str, label_output: str = "label", *, texts: bool = False) -> str:
+    """Returns a Python program that sends an image file, or a text, to a model server.
 
     Args:
         name: Of the model on the server.
         label_output: The output that is printed beside the probabilities.
+        texts: Whether the model takes texts.
     """
+    taken, examples = "image_bytes", '[open("IMAGE", "rb").read()]'
+    if texts:
+        taken, examples = "text", '["TEXT"]'
     return f"""\
 import grpc
 import tensorflow as tf
@@ -162,8 +184,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 request = predict_pb2.PredictRequest()
 request.model_spec.name = {json.dumps(name, ensure_ascii=False)}
-images = [open("IMAGE", "rb").read()]
-request.inputs[input_name].CopyFrom(tf.make_tensor_proto(images))
+examples = {examples}
+request.inputs["{taken}"].CopyFrom(tf.make_tensor_proto(examples))
 channel = grpc.insecure_channel("localhost:8500")
 server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 outputs = server.Predict(request, timeout=10).outputs

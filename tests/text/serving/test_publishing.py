@@ -1,13 +1,18 @@
 import json
 import re
+import shlex
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from model_server import grpc_server
 
 import tfxfer
 from tfxfer.errors import ExportError, UsageError
+from tfxfer.exporting.clients import grpc_snippet, how_to_serve
 from tfxfer.runs.metrics_record import FitMetrics, Summary
 from tfxfer.text.recognition import takes_texts
 from tfxfer.text.serving.loading import load_texts
@@ -112,3 +117,21 @@ def test_a_split_is_scored_and_missing_ones_are_named(finished_texts, loaded):
     assert everything.result.num_examples == 120
     with pytest.raises(UsageError, match="has no split 'x'"):
         score_texts(loaded, source, "x", is_own=True)
+
+
+def test_the_printed_requests_are_for_texts(finished_texts):
+    result, _ = finished_texts
+    text = how_to_serve(result.export)
+    program = grpc_snippet(result.export.parent.name, texts=True)
+    assert program in text
+    assert "image" not in text
+    (line,) = (line for line in text.splitlines() if '["TEXT"]}' in line)
+    assert json.loads(shlex.split(line)[2]) == {"instances": ["TEXT"]}
+    signatures = tf.saved_model.load(str(result.export)).signatures
+    with grpc_server(signatures) as port:
+        program = program.replace("localhost:8500", f"localhost:{port}")
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+    expected = signatures["serving_default"](text=tf.constant(["TEXT"]))["label"].numpy()
+    assert done.stdout.startswith(f"[b'{expected[0].decode()}']")
