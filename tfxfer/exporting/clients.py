@@ -134,7 +134,7 @@ def curl_with_file(path: str, name: str) -> str:
 
 def curl_with_text(name: str) -> str:
     """Returns a shell command that sends a text to a model server."""
-    return f'curl -d \'{{"instances": ["TEXT"]}}\' {_url(name)}'
+    return f'curl -d \'{{"instances": ["TEXT"]}}\' {rest_url(name)}'
 
 
 def _mounted(versions: pathlib.Path, name: str) -> str:

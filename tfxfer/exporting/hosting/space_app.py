@@ -41,7 +41,7 @@ def classify(content: bytes | str) -> dict[str, float]:
     try:
         (probabilities,) = ANSWER(**{INPUT: tf.constant([content])})["probabilities"].numpy()
     except tf.errors.OpError as error:
-        reason = re.search(r"cannot be read: ([^\n]*?)\.?(?:\n|\[\[|$)", error.message)
+        reason = re.search(r"cannot be read: ([^\n]*?)\.?\]?(?:\n|$)", error.message)
         told = f": {reason[1].strip()}" if reason else ""
         raise ValueError(f"This image cannot be read{told}.") from None
     return dict(zip(NAMES, probabilities.tolist(), strict=True))
