@@ -51,6 +51,7 @@ SERVING = PAGES["docs/serving.md"]
 
 # Options of other programs.
 FOREIGN_OPTIONS = (
+    "--build-arg",
     "--batching_parameters_file",
     "--enable_batching",
     "--logdir",

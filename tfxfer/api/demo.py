@@ -5,10 +5,12 @@ import pathlib
 import tempfile
 from collections.abc import Callable
 
+from tfxfer.api.export import export
 from tfxfer.api.modality import by_model
 from tfxfer.data.image.failures import READ_ERRORS
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import TfxferError
+from tfxfer.exporting.hosting.writing import write_hosted
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.showing.answering import Answerer
@@ -28,6 +30,8 @@ def demo(
     *,
     host: str = LOOPBACK,
     port: int = 7860,
+    space: str | pathlib.Path | None = None,
+    docker: str | pathlib.Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
     """Serves a page on which a model answers about images, until Ctrl-C.
@@ -35,15 +39,22 @@ def demo(
     Images are uploaded, pasted or taken with the camera; nothing leaves the machine. For a run the
     page has its most confident mistakes as examples, and keeps corrected images in the run.
 
+    With `space` or `docker` no page is served: the model is written as a folder that runs elsewhere
+    without tfxfer.
+
     Args:
         model: A run's directory, a `.keras` file with `classes.txt` next to it, or a SavedModel
             published by `tfxfer export`.
         host: Interface to listen on. Others than loopback need the token in the printed address.
         port: Port to listen on; 0 takes a free one.
+        space: Folder to create for a Hugging Face Space.
+        docker: Folder to create for a container with TensorFlow Serving.
         say: Called with the address, and with each note.
 
     Raises:
-        UsageError: The model does not exist, the port is in use, or Gradio is not installed.
+        UsageError: The model does not exist, the port is in use, Gradio is not installed, or a
+            folder is not empty.
+        ExportError: A folder cannot be written.
         InterruptionError: It was ended.
 
     Examples:
@@ -51,6 +62,9 @@ def demo(
         >>> tfxfer.demo("runs/photos")  # doctest: +SKIP
         Open http://127.0.0.1:7860/ in a browser. Ctrl-C ends the demo.
     """
+    if space is not None or docker is not None:
+        write_hosted(model, export, say, space=space, docker=docker)
+        return
     check_gradio()
     address = Address(host, port)  # before the work
     with (

@@ -13,7 +13,7 @@ from tfxfer.system import streams
     cls=Command,
     examples=(
         "tfxfer demo runs/photos-mobilenetv2",
-        "tfxfer demo saved_models/photos-mobilenetv2 --port 8080",
+        "tfxfer demo runs/photos-mobilenetv2 --space photos-space",
     ),
 )
 @click.argument("model")
@@ -31,20 +31,31 @@ from tfxfer.system import streams
     show_default=True,
     help="Port to listen on; 0 chooses a free one.",
 )
-def demo(model: str, host: str, port: int) -> None:
-    """Show a model on a local page.
+@click.option(
+    "--space",
+    metavar="DIRECTORY",
+    help="Write a folder that runs as a Hugging Face Space, and serve nothing here.",
+)
+@click.option(
+    "--docker",
+    metavar="DIRECTORY",
+    help="Write a folder from which Docker builds a container with TensorFlow Serving, and serve "
+    "nothing here.",
+)
+def demo(model: str, host: str, port: int, space: str | None, docker: str | None) -> None:
+    """Show a model on a local page, or pack it to run elsewhere.
 
     MODEL is a run, a .keras file, or an exported SavedModel. The page takes images: uploaded,
     pasted or from the camera. It shows the most probable classes and Grad-CAM, and keeps corrected
     images in the run, in corrections.csv. Nothing leaves the machine. Ctrl-C ends it.
 
-    Needs Gradio: pip install 'tfxfer[demo]'.
+    The page needs Gradio: pip install 'tfxfer[demo]'.
     """
     with quiet_import():
         from tfxfer.api.demo import demo as show
     try:
         with quiet_libraries():
-            show(model, host=host, port=port, say=streams.say)
+            show(model, host=host, port=port, space=space, docker=docker, say=streams.say)
     finally:
         # Else Python looks for cycles in all that TensorFlow and Gradio keep, which takes seconds
         # after Ctrl-C.

@@ -88,7 +88,7 @@ def how_to_try(version: pathlib.Path) -> tuple[str, str]:
     return (
         f"docker run --rm -p 8500:8500 -p 8501:8501 {_mounted(version.parent.resolve(), name)} "
         f"-e {shlex.quote(f'MODEL_NAME={name}')} tensorflow/serving",
-        f"curl -d {body} {_url(name)}",
+        f"curl -d {body} {rest_url(name)}",
     )
 
 
@@ -129,12 +129,12 @@ def curl_with_file(path: str, name: str) -> str:
         f'printf \'{{"instances": [{{"b64": "\'; '
         f"base64 < {image} | tr -d '\\n'; printf '\"}}]}}'"
     )
-    return f"({body}) | curl -d @- {_url(name)}"
+    return f"({body}) | curl -d @- {rest_url(name)}"
 
 
 def curl_with_text(name: str) -> str:
     """Returns a shell command that sends a text to a model server."""
-    return f'curl -d \'{{"instances": ["TEXT"]}}\' {_url(name)}'
+    return f'curl -d \'{{"instances": ["TEXT"]}}\' {rest_url(name)}'
 
 
 def _mounted(versions: pathlib.Path, name: str) -> str:
@@ -147,7 +147,8 @@ def _mounted(versions: pathlib.Path, name: str) -> str:
     return f"--mount {shlex.quote(','.join(parts))}"
 
 
-def _url(name: str) -> str:
+def rest_url(name: str) -> str:
+    """Returns the address at which a model server answers by REST."""
     return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
 
 

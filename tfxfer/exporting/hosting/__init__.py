@@ -1,0 +1,1 @@
+"""Folders that run an export elsewhere: a Hugging Face Space, a container."""
