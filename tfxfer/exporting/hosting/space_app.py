@@ -59,7 +59,7 @@ def answer(asked: str | None) -> dict[str, float] | None:
 
 def takes_images() -> bool:
     """Tells whether the model takes images, not texts."""
-    return INPUT == "image_bytes"
+    return bool(INPUT == "image_bytes")
 
 
 def question() -> gradio.components.Component:
