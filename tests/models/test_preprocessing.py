@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfxfer.models.preprocessing import normalize
+from tfxfer.config.frame import Frame
+from tfxfer.models.preprocessing import frame_of, image_input, normalize
 
 PIXELS = np.array([[[[0, 127.5, 255], [255, 0, 51]]]], np.float32)  # (1, 1, 2, 3)
 
@@ -26,3 +27,18 @@ def test_pixels_are_scaled_as_the_formula_says_and_survive_a_file(pixels, expect
     model.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(PIXELS), model(PIXELS))
+
+
+@pytest.mark.parametrize("frame", [Frame.of(8), Frame.of(8, "stretch"), Frame.of(8, "pad")])
+def test_the_frame_of_a_model_survives_its_file_and_models_made_of_it(frame, tmp_path):
+    image = image_input(frame)
+    model = keras.Model(image, keras.layers.Flatten()(image))
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", safe_mode=True)
+    longer = keras.Model(loaded.input, keras.layers.Softmax()(loaded.output))
+    assert frame_of(model) == frame_of(loaded) == frame_of(longer) == frame
+
+
+def test_images_for_a_model_that_does_not_say_it_are_cropped():
+    model = keras.Sequential([keras.Input((8, 8, 3), name="anything"), keras.layers.Flatten()])
+    assert frame_of(model) == Frame.of(8)

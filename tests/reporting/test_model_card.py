@@ -65,7 +65,7 @@ def test_the_program_of_the_card_reads_the_names_of_the_classes(
     write_class_names(tmp_path / "classes.txt", tuple(names))
     findings.model.save(tmp_path / "model.keras")
     monkeypatch.chdir(tmp_path)
-    size = findings.images.image_size
+    size = findings.images.frame.size
     images = np.zeros((2, size, size, 3), np.float32)
     found = {"images": images}
     exec(program.replace("images = ...", "images = images"), found)

@@ -24,6 +24,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"backbone": "lstn"}, "Unknown text backbone 'lstn'"),
         ({"image_size": 64}, r"'image_size' \(--image-size\) is for images"),
         ({"input_size": 64}, "is for images"),
+        ({"fit_images": "pad"}, r"'fit_images' \(--fit-images\) is for images"),
         ({"bad_images": "skip"}, "is for images"),
         ({"data_dir": "x"}, "is for images"),
         ({"labels": "multi"}, "is for images"),

@@ -76,6 +76,7 @@ def test_only_images_that_are_new_or_changed_are_computed(tmp_path):
         {"scale": 2.0},
         {"image_size": 16},
         {"input_size": 16},
+        {"fit_images": "pad"},
         {"precision": "mixed_bfloat16"},
         {"backbone": "vgg19"},
     ],

@@ -52,8 +52,8 @@ def check(
             it to `fit` as its data.
         output: HTML page to write, with thumbnails of what the features tell; None writes none.
         **settings: Settings of `fit` by name: `labels`, `label_separator` and `label_columns`; with
-            a backbone also `weights`, `image_size`, `input_size`, `batch_size`, `memory_gigabytes`,
-            `cache_gigabytes`, `cache_dir`, `seed`.
+            a backbone also `weights`, `image_size`, `input_size`, `fit_images`, `batch_size`,
+            `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,

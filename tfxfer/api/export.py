@@ -84,7 +84,7 @@ def export(
     else:
         metrics = FitMetrics()
     sample = source.splits.get("validation") or next(iter(source.everything.values()))
-    examples = Images(sample, trained.input_size, memory_bytes=0).encoded(CHECK_IMAGES)
+    examples = Images(sample, trained.frame, memory_bytes=0).encoded(CHECK_IMAGES)
     version = export_saved_model(trained, directory, examples, metrics, wanted.min_accuracy)
     if wanted.keep is not None:
         prune_versions(directory, wanted.keep)

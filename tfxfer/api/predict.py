@@ -99,7 +99,7 @@ def _answers(
     """Yields the predictions of files."""
     # The labels are placeholders.
     split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
-    images = Images(split, trained.input_size, memory_bytes=0)
+    images = Images(split, trained.frame, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
     several = trained.thresholds is not None
     following = 0  # the first file without a prediction

@@ -123,7 +123,7 @@ def _evaluated(
             metrics=metrics,
             epochs=read_history(run),
             model=trained.model,
-            images=Images(split, trained.input_size, memory_bytes=0),
+            images=Images(split, trained.frame, memory_bytes=0),
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
+from tfxfer.config.frame import FitImages, Frame
 from tfxfer.config.paths import expand_user
 from tfxfer.config.settings import (
     changed,
@@ -327,6 +328,12 @@ class RunConfig:
         minimum=1,
         maximum=4096,
     )
+    fit_images: FitImages = setting(
+        "crop",
+        "How an image is fitted into the model's input: its central part ('crop'), all of it "
+        "squeezed ('stretch'), or all of it with gray around ('pad').",
+        group=_BACKBONE,
+    )
     text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
     batch_size: int | None = setting(
         None, "Images per batch.", group=_TRAINING, common=True, minimum=1
@@ -404,6 +411,17 @@ class RunConfig:
             object.__setattr__(self, "text", dataclasses.replace(self.text, vectors=expanded))
 
         self._check_labels()
+
+    @property
+    def frame(self) -> Frame:
+        """What the model takes, and how images are fitted into it.
+
+        Raises:
+            UsageError: The size is open.
+        """
+        if self.input_size is None:
+            raise UsageError("Setting 'input_size' has no value. That of a run must have one.")
+        return Frame.of(self.input_size, self.fit_images)
 
     def _check_labels(self) -> None:
         """Raises a UsageError if the settings of labels contradict each other."""

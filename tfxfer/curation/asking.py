@@ -19,6 +19,7 @@ EXAMINATION_SETTINGS = (
     "weights",
     "image_size",
     "input_size",
+    "fit_images",
     "batch_size",
     "memory_gigabytes",
     "cache_gigabytes",

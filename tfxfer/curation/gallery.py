@@ -75,7 +75,7 @@ def gallery_of(examples: Examples, asked: FitConfig) -> Gallery:
         part = source.splits[name]
         if len(members) < len(part):
             part = part.select(examples.places[members])
-        images[split] = Images(part, config.input_size, config.memory_bytes, cache, by_content=True)
+        images[split] = Images(part, config.frame, config.memory_bytes, cache, by_content=True)
         rows = function(images[split], f"{name}, {config.backbone}", config.batch_size, cache)
         # Images are numbered by content, examples are in the order of the split.
         features.append(rows[places(part.digests(), images[split].digests)])
@@ -103,7 +103,7 @@ def _decided(asked: FitConfig, source: Source, backbone: Backbone) -> DecidedFit
     first = next(iter(source.splits.values()))
     splits = {"train": first, "validation": first}
     asked = dataclasses.replace(asked, precision="float32", effort="quick")
-    return decide(asked, facts_of(dataclasses.replace(source, splits=splits), backbone))
+    return decide(asked, facts_of(dataclasses.replace(source, splits=splits), backbone, asked))
 
 
 def _groups(source: Source, examples: Examples, chosen: Integers) -> list[str] | None:

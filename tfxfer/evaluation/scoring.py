@@ -46,6 +46,6 @@ def _predict_split(
     trained: TrainedClassifier, split: Split, name: str, batch_size: int
 ) -> npt.NDArray[np.float32]:
     """Returns the probabilities of the images of a split, shape (num_examples, num_classes)."""
-    batches = evaluation_batches(Images(split, trained.input_size, memory_bytes=0), batch_size)
+    batches = evaluation_batches(Images(split, trained.frame, memory_bytes=0), batch_size)
     with naming_unreadable_images(split), Progress(name, len(split), batch_size) as progress:
         return trained.predict_dataset(batches, len(split), batch_size, progress.update)

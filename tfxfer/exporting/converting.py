@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.config.frame import Frame
 from tfxfer.config.paths import user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
@@ -147,10 +148,10 @@ def write_converted(
     )
     chosen = _spread(evaluated, _EVALUATED_IMAGES)
     labels = trained.labels(source, evaluated)[chosen]
-    images = _decoded(evaluated, chosen, trained.input_size)
+    images = _decoded(evaluated, chosen, trained.frame)
     calibration: npt.NDArray[np.uint8] | tuple[()] = ()
     if target.quantization == "int8":
-        calibration = _calibration_images(source, trained.input_size)
+        calibration = _calibration_images(source, trained.frame)
     expected = trained.predict(images)
     with replacing(path) as temporary:
         _write(trained, target, temporary, calibration)
@@ -201,8 +202,8 @@ def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path
         trained.seen.write(seen_file(path))
 
 
-def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]:
-    """Returns training images for calibrating int8, (num_images, size, size, 3).
+def _calibration_images(source: BoundSource, frame: Frame) -> npt.NDArray[np.uint8]:
+    """Returns training images for calibrating int8, (num_images, height, width, 3).
 
     Raises:
         UsageError: The data have none.
@@ -213,7 +214,7 @@ def _calibration_images(source: BoundSource, size: int) -> npt.NDArray[np.uint8]
             f"Quantization 'int8' is calibrated on training images, but '{source.name}' has none. "
             "Omit --data to use those of the run, or use data with a split 'train'."
         )
-    return _decoded(train, _spread(train, _CALIBRATION_IMAGES), size)
+    return _decoded(train, _spread(train, _CALIBRATION_IMAGES), frame)
 
 
 def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
@@ -221,11 +222,11 @@ def _spread(split: Split, count: int) -> npt.NDArray[np.int64]:
     return np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(np.int64)
 
 
-def _decoded(split: Split, chosen: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]:
-    """Returns some of the images of a split, (num_chosen, size, size, 3)."""
+def _decoded(split: Split, chosen: npt.NDArray[np.int64], frame: Frame) -> npt.NDArray[np.uint8]:
+    """Returns some of the images of a split, (num_chosen, height, width, 3)."""
     part = split.select(chosen)
     with naming_unreadable_images(part):
-        batches = list(Images(part, size, memory_bytes=0).streamed().batch(64).as_numpy_iterator())
+        batches = list(Images(part, frame, memory_bytes=0).streamed().batch(64).as_numpy_iterator())
     return np.concatenate(batches)
 
 

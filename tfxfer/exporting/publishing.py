@@ -128,8 +128,9 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
         facts["thresholds"] = dict(pairs)
     return facts | {
         "num_classes": len(trained.class_names),
-        "input_size": trained.input_size,
-        "image": "central square crop with EXIF orientation applied, resized with antialiasing; "
+        "input_size": trained.frame.size,
+        "fit_images": trained.frame.fit,
+        "image": f"EXIF orientation applied; {trained.frame.words} with antialiasing; "
         "RGB; normalized inside the model",
         "signatures": contract(trained.thresholds is not None),
     }

@@ -11,10 +11,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import decode_and_resize, resize
+from tfxfer.config.frame import Frame
+from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
+from tfxfer.data.image.framing import resize
 from tfxfer.models.heads import with_features
+from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
 
@@ -123,9 +126,9 @@ class _Functions:
     """What the signatures compute, before they are traced."""
 
     def __init__(self, model: keras.Model, naming: Naming) -> None:
-        self._size = model.input_shape[1]
-        self._square = tf.TensorSpec((self._size, self._size, 3), tf.uint8)
-        self._answer = _answer(model, naming, self._size)
+        self._frame = frame_of(model)
+        self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
+        self._answer = _answer(model, naming, self._frame)
         # Traced once, as it is large, and saved once for both signatures.
         self._decoded = tf.function(self._decode_all, [tf.TensorSpec((None,), tf.string)])
 
@@ -141,7 +144,7 @@ class _Functions:
     def from_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the answer to uint8 RGB, (batch, height, width, 3)."""
         squares = tf.map_fn(
-            lambda one: resize(one, self._size), pixels, fn_output_signature=self._square
+            lambda one: resize(one, self._frame), pixels, fn_output_signature=self._framed
         )
         return _without_features(self._answered(squares))
 
@@ -152,15 +155,15 @@ class _Functions:
     def _decode_all(self, image_bytes: tf.Tensor) -> tf.Tensor:
         numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
         return tf.map_fn(
-            lambda one: decode_and_resize(one[1], self._size, _refusal(one[0])),
+            lambda one: decode_and_resize(one[1], self._frame, _refusal(one[0])),
             numbered,
-            fn_output_signature=self._square,
+            fn_output_signature=self._framed,
         )
 
     def _answered(self, squares: tf.Tensor) -> dict[str, tf.Tensor]:
         # A network fails on no images at all: then one is given to it, and nothing of it returned.
         count = tf.shape(squares)[0]
-        nothing = tf.zeros((1, self._size, self._size, 3), tf.uint8)
+        nothing = tf.zeros((1, *self._frame.shape), tf.uint8)
         found = self._answer(tf.cond(count > 0, lambda: squares, lambda: nothing))
         return {name: value[:count] for name, value in found.items()}
 
@@ -191,8 +194,8 @@ def _naming(class_names: tuple[str, ...], thresholds: Mapping[str, float] | None
     return of_labels
 
 
-def _answer(model: keras.Model, naming: Naming, size: int) -> Any:
-    """Returns a concrete function of images of one size, uint8, to all that is known of them.
+def _answer(model: keras.Model, naming: Naming, frame: Frame) -> Any:
+    """Returns a concrete function of images in a frame, uint8, to all that is known of them.
 
     One function, so that the network is traced, saved and loaded once for all signatures.
     """
@@ -202,7 +205,7 @@ def _answer(model: keras.Model, naming: Naming, size: int) -> Any:
         found = whole(tf.cast(images, tf.float32), training=False)
         return {**found, **naming(found["probabilities"])}
 
-    images = tf.TensorSpec((None, size, size, 3), tf.uint8)
+    images = tf.TensorSpec((None, *frame.shape), tf.uint8)
     return tf.function(answer).get_concrete_function(images)
 
 

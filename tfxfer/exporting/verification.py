@@ -22,6 +22,7 @@ from tfxfer.exporting.gate import (
     refused,
 )
 from tfxfer.models.heads import with_features
+from tfxfer.models.preprocessing import frame_of
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ class Gate(PlainTensorFlow):
 
 def _expected(model: keras.Model, encoded_images: Sequence[bytes]) -> dict[str, np.ndarray]:
     """Returns the probabilities and, where the model has them, the features of image files."""
-    size = model.input_shape[1]
-    images = np.stack([decode_and_resize(encoded, size).numpy() for encoded in encoded_images])
+    frame = frame_of(model)
+    images = np.stack([decode_and_resize(encoded, frame).numpy() for encoded in encoded_images])
     # On a GPU float32 may be multiplied in fewer bits; the answers come from a CPU.
     with keras.device("cpu:0"):
         found = with_features(model)(images.astype("float32"), training=False)

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import Frame
 from tfxfer.config.paths import listed_path
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import decode_and_resize, resize
+from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.failures import readable_reason
+from tfxfer.data.image.framing import resize
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.opening import open_as_it_is
@@ -30,6 +32,7 @@ from tfxfer.inference.own_data import open_own_data, seen_by_older_run
 from tfxfer.models.heads import with_features
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.prediction import predict_batches
+from tfxfer.models.preprocessing import frame_of
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.runs.class_names import write_class_names, write_thresholds
 from tfxfer.runs.places import run_settings
@@ -87,9 +90,14 @@ class TrainedClassifier:
             write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
 
     @property
+    def frame(self) -> Frame:
+        """What the model takes, and how images are fitted into it."""
+        return frame_of(self.model)
+
+    @property
     def input_size(self) -> int:
         """The side in pixels of the square images that the model takes."""
-        return int(self.model.input_shape[1])
+        return self.frame.size
 
     @isolated
     def predict(
@@ -266,7 +274,7 @@ class TrainedClassifier:
         if isinstance(image, str | os.PathLike):
             try:
                 encoded = tf.io.read_file(listed_path(os.fspath(image)))
-                square = decode_and_resize(encoded, self.input_size, portable=False)
+                square = decode_and_resize(encoded, self.frame, portable=False)
             except tf.errors.OpError as error:
                 raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
         else:
@@ -276,7 +284,7 @@ class TrainedClassifier:
                     "An image is a path, or uint8 RGB of shape (height, width, 3); received was "
                     f"{pixels.dtype} of shape {pixels.shape}."
                 )
-            square = resize(tf.constant(pixels), self.input_size)
+            square = resize(tf.constant(pixels), self.frame)
         return square.numpy().astype(np.float32)  # type: ignore[no-any-return]
 
 

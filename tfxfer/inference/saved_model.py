@@ -3,14 +3,15 @@
 import functools
 import json
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import FitImages, Frame
 from tfxfer.data.seen import Seen, read_seen
 from tfxfer.errors import RunError, UsageError
 from tfxfer.inference.classifier import AnyImage, TrainedClassifier
@@ -28,11 +29,11 @@ class ServedClassifier(TrainedClassifier):
         model: The loaded SavedModel.
         path: Its directory.
         config: None.
-        size: Pixels of a side of the squares that it makes of images.
+        fitted: What it makes of images.
     """
 
     model: Any
-    size: int
+    fitted: Frame
 
     @functools.cached_property
     def seen(self) -> Seen | None:
@@ -40,9 +41,9 @@ class ServedClassifier(TrainedClassifier):
         return read_seen(exported_seen_file(self.path)) or seen_by_older_export(self.path)
 
     @property
-    def input_size(self) -> int:
-        """The side in pixels of the square images that the model takes."""
-        return self.size
+    def frame(self) -> Frame:
+        """What the model takes, and how images are fitted into it."""
+        return self.fitted
 
     def predict_squares(self, squares: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `TrainedClassifier.predict_squares`."""
@@ -79,11 +80,11 @@ class ServedClassifier(TrainedClassifier):
 
 
 def load_saved_model(path: pathlib.Path) -> ServedClassifier:
-    """Returns a SavedModel with its class names and size, which are in its assets."""
+    """Returns a SavedModel with its class names and frame, which are in its assets."""
     assets = path / "assets"
     try:
         facts = json.loads((assets / FACTS_FILE).read_text("utf-8"))
-        size = int(facts["input_size"])
+        frame = _frame_of(facts, assets / FACTS_FILE)
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
             f"The SavedModel '{path}' was not published by `tfxfer export`: it has no "
@@ -98,4 +99,25 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
-    return ServedClassifier(model, class_names, path, None, size, thresholds=thresholds)
+    return ServedClassifier(model, class_names, path, None, frame, thresholds=thresholds)
+
+
+def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:
+    """Returns what a SavedModel makes of images; older ones do not say how they fit them.
+
+    Args:
+        facts: About the model.
+        path: Where they are, for messages.
+
+    Raises:
+        UsageError: They fit images in an unknown way.
+        KeyError, TypeError, ValueError: They do not state a size.
+    """
+    fit = facts.get("fit_images", "crop")
+    if fit not in get_args(FitImages):
+        allowed = ", ".join(f"'{one}'" for one in get_args(FitImages))
+        raise UsageError(
+            f"In '{path}', 'fit_images' is {fit!r}; allowed are {allowed}. Another version of "
+            "tfxfer may have written it: export the model again."
+        )
+    return Frame.of(int(facts["input_size"]), fit)

@@ -17,7 +17,7 @@ from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
 from tfxfer.models.layers import count_parameters, in_float32, rate_factors
 from tfxfer.models.objectives import SOFTMAX, Objective
-from tfxfer.models.preprocessing import normalize
+from tfxfer.models.preprocessing import image_input, normalize
 from tfxfer.models.standardization import Standardization
 from tfxfer.models.weights import load_backbone, stage_layers
 from tfxfer.system.devices import dtype_policy
@@ -189,7 +189,7 @@ def build_classifier(
         folded = fold_batch_norm(network)
         stages = stage_layers(network, backbone)
         cuts = _cuts(network, stages)
-        image = keras.Input((config.input_size, config.input_size, 3), name="image")
+        image = image_input(config.frame)
         x = image
         if config.input_size != config.image_size:
             x = keras.layers.Resizing(

@@ -1,10 +1,31 @@
-"""From pixels in [0, 255] to what a backbone was trained on."""
+"""What a model begins with: its input, and from pixels in [0, 255] to what a backbone knows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+from tfxfer.config.frame import FitImages, Frame
 from tfxfer.models.backbones.pixels import SCALINGS, Pixels
+
+# The name of a model's input says how images are fitted into it, so that every file of the model
+# says it, too. Models of older versions, and those from elsewhere, take a central part.
+_INPUT_NAMES: Mapping[FitImages, str] = {
+    "crop": "image",
+    "stretch": "stretched_image",
+    "pad": "padded_image",
+}
+
+
+def image_input(frame: Frame) -> Any:
+    """Returns the input of a model that takes images in a frame."""
+    return keras.Input(frame.shape, name=_INPUT_NAMES[frame.fit])
+
+
+def frame_of(model: keras.Model) -> Frame:
+    """Returns the frame of a model of images, and how images are to be fitted into it."""
+    fits: dict[str, FitImages] = {name: fit for fit, name in _INPUT_NAMES.items()}
+    return Frame.of(int(model.input_shape[1]), fits.get(model.input.name, "crop"))
 
 
 def normalize(pixels: Pixels, x: Any) -> Any:

@@ -53,7 +53,8 @@ class Facts:
         num_validation: Number of validation images.
         num_classes: Number of classes.
         num_features: Channels of the backbone's last feature map.
-        side: Shorter side of a typical image in pixels; the longer one is cropped.
+        side: Shorter side of a typical image in pixels, where the longer one is cropped; otherwise
+            the longer one.
         mirrored: Whether a mirrored image keeps its label.
         native_size: Image size in pixels that the backbone was pretrained with.
         min_size: Smallest image size in pixels that the backbone takes.

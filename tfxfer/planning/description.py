@@ -32,9 +32,7 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
     first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
-    sizes = (
-        f"typically {width} x {height} pixels, center crop resized to {_square(config.input_size)}"
-    )
+    sizes = f"typically {width} x {height} pixels, {config.frame.words}"
     if config.input_size == height == width:
         sizes = f"{width} x {height} pixels"
     if config.input_size != config.image_size:

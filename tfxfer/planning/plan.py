@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
-from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig
+from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
@@ -202,7 +202,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     source = without_weightless(open_source(config, near_copies))
     check_labels(config, source)
     _check_content(FitConfig, config, source)
-    facts = facts_of(source, backbone)
+    facts = facts_of(source, backbone, config)
     decided = decide(config, facts)
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
@@ -231,7 +231,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     source = without_weightless(open_source(config))
     refuse_several_labels(source, "`tfxfer pretrain`")
     _check_content(PretrainConfig, config, source)
-    decided = decide_pretraining(config, facts_of(source, backbone))
+    decided = decide_pretraining(config, facts_of(source, backbone, config))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
     run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
@@ -273,14 +273,22 @@ def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> 
         )
 
 
-def facts_of(source: Source, backbone: Backbone) -> Facts:
-    """Returns what the rules of `defaults` need to know of data and a backbone."""
+def facts_of(source: Source, backbone: Backbone, config: RunConfig) -> Facts:
+    """Returns what the rules of `defaults` need to know of data and a backbone.
+
+    Args:
+        source: The data.
+        backbone: The record of the backbone.
+        config: The settings; how images are fitted is read.
+    """
+    # The side that counts is that of what the model sees of an image.
+    seen = min if config.fit_images == "crop" else max
     return Facts(
         num_train=len(source.splits["train"]),
         num_validation=len(source.splits["validation"]),
         num_classes=len(source.class_names),
         num_features=backbone.num_features,
-        side=min(source.image_height_width),
+        side=seen(source.image_height_width),
         mirrored=source.mirrored,
         native_size=backbone.native_size,
         min_size=backbone.min_size,

@@ -44,6 +44,7 @@ RANKING_SETTINGS = (
     "bad_images",
     "image_size",
     "input_size",
+    "fit_images",
     "batch_size",
     "memory_gigabytes",
     "cache_gigabytes",

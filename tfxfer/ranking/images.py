@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit
+from tfxfer.config.frame import Frame
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.cache import Cache, places
 from tfxfer.data.carving import deal
@@ -54,7 +55,7 @@ class Pool:
             DataError: The data cannot be used.
         """
         self._config, self._num_folds = config, num_folds
-        self._opened: tuple[int, dict[str, Images]] | None = None
+        self._opened: tuple[Frame, dict[str, Images]] | None = None
         whole = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
         refuse_several_labels(whole, "The ranking of backbones")
         source = divided(whole, config)
@@ -102,7 +103,7 @@ class Pool:
         )
         if weights == "none":
             asked = dataclasses.replace(asked, seed=0)
-        return decide(asked, facts_of(self.source, backbone))
+        return decide(asked, facts_of(self.source, backbone, self._config))
 
     def images(self, config: DecidedFit) -> Mapping[str, Images]:
         """Returns the images of each split at the input size of decided settings.
@@ -113,10 +114,10 @@ class Pool:
         Raises:
             DataError: An image is unreadable.
         """
-        if self._opened is None or self._opened[0] != config.input_size:
+        if self._opened is None or self._opened[0] != config.frame:
             self._opened = None  # frees the memory of the last size first
             images, skipped = open_images(self.source.splits, config)
-            self._opened = config.input_size, images
+            self._opened = config.frame, images
             if skipped:
                 readable = {name: one.split for name, one in images.items()}
                 source = dataclasses.replace(self.source, splits=readable)

@@ -2,13 +2,15 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
+from tfxfer.config.frame import FitImages
+from tfxfer.data.image.framing import PADDING
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import as_text
@@ -18,6 +20,14 @@ from tfxfer.version import __version__
 _ONE_OF_THEM = (
     "- The model always predicts one of its classes, even if the image shows none of them."
 )
+
+# What is done to an image, in the imperative.
+_FITTED: Mapping[FitImages, str] = {
+    "crop": "crop the largest central part of this shape, and resize it with antialiasing",
+    "stretch": "and resize the whole image to this shape with antialiasing",
+    "pad": "resize the whole image with antialiasing so that it just fits into this shape, and "
+    f"center it on gray ({PADDING} of 255)",
+}
 
 # Maximum number of classes that are listed.
 _LISTED_CLASSES = 50
@@ -157,7 +167,7 @@ def metadata(
 
 def usage_section(findings: RunFindings[Any]) -> list[str]:
     """Returns code that loads the model and predicts."""
-    size = findings.images.image_size
+    size = findings.images.frame.size
     names = findings.result.class_names
     read = 'pathlib.Path("classes.txt").read_text("utf-8")'
     imports, names_code = ["import pathlib"], [f"class_names = {read}.splitlines()"]
@@ -179,8 +189,8 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         "probabilities = model.predict(images)",
         "```",
         "",
-        "Preprocessing: apply the EXIF orientation, crop the center square, and resize it with "
-        "antialiasing. tfxfer does this for you:",
+        f"Preprocessing: apply the EXIF orientation, {_FITTED[findings.images.frame.fit]}. tfxfer "
+        "does this for you:",
         "",
         "```python",
         "import tfxfer",

@@ -62,7 +62,7 @@ def read_thumbnails(
     Returns:
         RGB, uint8, shape (num_thumbnails, side, side, 3), in the order of `numbers`.
     """
-    side = min(side, images.image_size)
+    side = min(side, images.frame.size)
     found = [np.zeros((0, side, side, 3), np.uint8)]
     ascending, place = np.unique(numbers, return_inverse=True)
     if len(ascending):

@@ -99,6 +99,8 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
     sizes = f"at {config.image_size} pixels"
     if config.input_size != config.image_size:
         sizes += f" (upsampled in the model from {config.input_size})"
+    if config.fit_images != "crop":
+        sizes += f", images {config.frame.words}"
     paper = find_backbone(config.backbone).paper
     weights = describe_weights(config.weights, quote=True)
     text = (

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import FitImages
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.failures import READ_ERRORS, readable_reason
 from tfxfer.errors import DataError
@@ -25,14 +26,16 @@ class Answer:
 
     Attributes:
         ranked: The most probable classes with their probabilities, the first one first.
-        square: The image as the model sees it, uint8 RGB, (input_size, input_size, 3).
+        square: The image as the model sees it, uint8 RGB, (height, width, 3).
         heat: Grad-CAM for the first class, in [0, 1], (rows, columns); None if the model cannot be
             explained.
+        fit: How the image was fitted into what the model takes.
     """
 
     ranked: tuple[tuple[str, float], ...]
     square: npt.NDArray[np.uint8]
     heat: npt.NDArray[np.float32] | None
+    fit: FitImages = "crop"
 
 
 class Answerer:
@@ -55,8 +58,8 @@ class Answerer:
     @isolated
     def warm_up(self) -> None:
         """Answers once about a black square, so that the first image need not wait."""
-        size = self.trained.input_size
-        black = tf.io.encode_png(np.zeros((size + 1, size + 1, 3), np.uint8)).numpy()
+        height, width, _ = self.trained.frame.shape
+        black = tf.io.encode_png(np.zeros((height + 1, width + 1, 3), np.uint8)).numpy()
         self.answer(black)
 
     @isolated
@@ -71,7 +74,7 @@ class Answerer:
         """
         try:
             encoded = tf.constant(content, tf.string)
-            square = decode_and_resize(encoded, self.trained.input_size, portable=False).numpy()
+            square = decode_and_resize(encoded, self.trained.frame, portable=False).numpy()
         except READ_ERRORS as error:
             raise DataError(readable_reason(error)) from None
         (probabilities,) = self.trained.predict_squares(square[None].astype(np.float32))
@@ -82,7 +85,7 @@ class Answerer:
         heat = None
         if self._explainer is not None:
             heat = self._explainer.heat(square[None], order[:1])[0]
-        return Answer(ranked, square, heat)
+        return Answer(ranked, square, heat, self.trained.frame.fit)
 
 
 def read_content(path: str) -> bytes:

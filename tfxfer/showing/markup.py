@@ -2,15 +2,23 @@
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import FitImages
 from tfxfer.reporting.thumbnails import heat_colors
 from tfxfer.showing.answering import Answer
 from tfxfer.showing.nearest import NearImage
+
+# What of an image the model sees.
+_SEEN: Mapping[FitImages, str] = {
+    "crop": "the central part",
+    "stretch": "all of it, stretched",
+    "pad": "all of it, with gray around",
+}
 
 # What the page shows before the first image.
 NO_ANSWER = '<p class="demo-quiet">The five most probable classes appear here.</p>'
@@ -40,7 +48,7 @@ def image_with_heat(answer: Answer) -> str:
     """Returns the image as the model sees it, under its heat map if there is one."""
     name, _ = answer.ranked[0]
     layers = f'<img src="{_png_url(answer.square)}" alt="The image as the model sees it">'
-    told = "What the model sees: the central square."
+    told = f"What the model sees: {_SEEN[answer.fit]}."
     if answer.heat is not None:
         colors = heat_colors(answer.heat[None], len(answer.square))[0].round().astype(np.uint8)
         layers += (

@@ -61,7 +61,7 @@ class NearestImages:
         if train.read_image is not None:
             chosen = np.linspace(0, len(train) - 1, count).round().astype(np.int64)
         split = train.select(chosen)
-        self._images = Images(split, trained.input_size, memory_bytes=0)
+        self._images = Images(split, trained.frame, memory_bytes=0)
         self._labels = [source.class_names[label] for label in split.labels]
         self._model: Any = _features_of(trained.model)
         self._thumbnails: npt.NDArray[np.uint8] | None = None
@@ -124,7 +124,7 @@ class NearestImages:
         """Returns the nearest training images, the nearest first; none until `is_ready`.
 
         Args:
-            square: The image as the model sees it, (input_size, input_size, 3).
+            square: The image as the model sees it, (height, width, 3).
         """
         if self._directions is None or self._thumbnails is None:
             return []

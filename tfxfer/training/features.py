@@ -61,6 +61,7 @@ class FeatureFunction:
                 "weights": id_of(*(weight.tobytes() for weight in model.get_weights())).hex(),
                 "image_size": config.image_size,
                 "input_size": config.input_size,
+                "fit_images": config.fit_images,
                 "pooling": pooling,
                 "precision": config.precision,
                 "backend": keras.backend.backend(),

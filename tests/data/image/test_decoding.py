@@ -26,7 +26,6 @@ from tfxfer.data.image.decoding import (
     decode_and_resize,
     height_and_width,
     orientation,
-    resize,
     why_unreadable,
 )
 from tfxfer.data.image.failures import readable_reason
@@ -254,28 +253,6 @@ def test_whatever_happens_to_a_file_it_is_an_image_or_an_error():
     for image in images:
         assert (image.dtype, image.ndim, image.shape[2]) == (np.uint8, 3, 3)
         assert image.shape[0] * image.shape[1] <= MAX_PIXELS
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "size"),
-    [(53, 37, 20), (53, 37, 64), (200, 300, 224), (100, 100, 99), (500, 20, 32), (8, 8, 32)],
-)
-def test_the_middle_square_is_resized_within_one_gray_level_of_pillow(height, width, size):
-    noise = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    side, top, left = min(height, width), max(height - width, 0) // 2, max(width - height, 0) // 2
-    square = Image.fromarray(noise).crop((left, top, left + side, top + side))
-    expected = square.resize((size, size), Image.Resampling.BILINEAR)
-    resized = resize(tf.constant(noise), size)
-    assert resized.dtype == tf.uint8
-    difference = np.abs(resized.numpy().astype(int) - np.asarray(expected))
-    assert difference.max() <= 1
-    (in_pipeline,) = tf.data.Dataset.from_tensors(noise).map(lambda image: resize(image, size))
-    np.testing.assert_array_equal(in_pipeline, resized)
-
-
-def test_an_image_that_has_the_size_is_returned_as_it_is():
-    noise = np.random.default_rng(2).integers(0, 256, (31, 31, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(resize(tf.constant(noise), 31), noise)
 
 
 def test_the_resized_shape_is_known_before_anything_runs():

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import AnyFrame, Frame
 from tfxfer.config.schema import GIGABYTE
 from tfxfer.data.cache import Cache, places
-from tfxfer.data.image import decoding
+from tfxfer.data.image.decoding import decode_and_resize, servable
+from tfxfer.data.image.framing import resize
 from tfxfer.data.image.kept import DECODED_TOGETHER, InMemory, OnDisk, num_bytes
 from tfxfer.data.image.order import Number, Numbers, Order, Places
 from tfxfer.data.image.readability import (
@@ -31,7 +33,7 @@ MEMORY_BYTES = 2 * GIGABYTE
 
 
 class Images:
-    """The images of a split at one size, decoded only once if the cache has room for them.
+    """The images of a split in one frame, decoded only once if the cache has room for them.
 
     They are cached in memory if they fit, else on disk, where a later run finds them again. So
     every pipeline over a split should use the same object.
@@ -43,7 +45,7 @@ class Images:
     def __init__(
         self,
         split: Split,
-        image_size: int,
+        frame: AnyFrame,
         memory_bytes: float = MEMORY_BYTES,
         cache: Cache | None = None,
         *,
@@ -53,7 +55,7 @@ class Images:
 
         Args:
             split: Where the images come from.
-            image_size: Pixels of a side; see `decoding.resize`.
+            frame: What each is fitted into; see `framing.resize`.
             memory_bytes: Cache the images in memory if they take no more than this; use 0 and no
                 cache for a single pass.
             cache: On disk, for images that take more.
@@ -61,11 +63,11 @@ class Images:
                 the order of the split.
         """
         self.split = split
-        self.image_size = image_size
+        self.frame = Frame.of(frame)
         self._cache = cache
         self._memory_bytes = memory_bytes
         self._by_content = by_content
-        size = num_bytes(len(split), image_size)
+        size = num_bytes(len(split), self.frame)
         self._fit_in_memory = size <= memory_bytes
         can_be_chosen = self._fit_in_memory or split.read_image is not None
         chosen = by_content and can_be_chosen
@@ -73,7 +75,7 @@ class Images:
         self._in_memory: InMemory | None = None
         self._on_disk: OnDisk | None = None
         if cache is not None and size <= cache.max_bytes:
-            self._on_disk = OnDisk(cache, lambda: self.digests, image_size)
+            self._on_disk = OnDisk(cache, lambda: self.digests, self.frame)
         self.weights: npt.NDArray[np.float32] | None = None  # see `weighted`
 
     def __len__(self) -> int:
@@ -102,7 +104,7 @@ class Images:
 
     @functools.cached_property
     def kept(self) -> tf.Tensor | None:
-        """All images by number, uint8, (num_examples, size, size, 3); None if they are not cached.
+        """All images by number, uint8, (number, height, width, 3); None if they are not cached.
 
         Images on disk are memory-mapped.
 
@@ -146,7 +148,7 @@ class Images:
         others = Places(np.setdiff1d(np.arange(len(self)), examples))
         rest = Images(
             self.split.select(others),
-            self.image_size,
+            self.frame,
             self._memory_bytes,
             self._cache,
             by_content=self._by_content,
@@ -172,16 +174,16 @@ class Images:
         return self.split.select(self._order.places(Numbers(np.arange(len(self)))))
 
     def prepare(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns an image as the split gives it, encoded or decoded, at the right size."""
+        """Returns an image as the split gives it, encoded or decoded, in the frame."""
         if image.dtype == tf.string:
-            return decoding.decode_and_resize(image, self.image_size, portable=False)
-        return decoding.resize(image, self.image_size)
+            return decode_and_resize(image, self.frame, portable=False)
+        return resize(image, self.frame)
 
     def encoded(self, num_examples: int) -> list[bytes]:
         """Returns up to `num_examples` files for a SavedModel, those of decoded images as PNG."""
         sample = self.split.sample(num_examples)
         is_decoded = sample.element_spec.dtype != tf.string
-        sample = sample.map(tf.io.encode_png if is_decoded else decoding.servable)
+        sample = sample.map(tf.io.encode_png if is_decoded else servable)
         return list(sample.as_numpy_iterator())
 
     def describe(self, number: Number) -> str:
@@ -192,7 +194,7 @@ class Images:
     def _decoded(self) -> InMemory:
         """Returns all images, decoded on first use."""
         if self._in_memory is None:
-            self._in_memory = InMemory.of(self.split, self._order, self.image_size, self.prepare)
+            self._in_memory = InMemory.of(self.split, self._order, self.frame, self.prepare)
         return self._in_memory
 
     def _decoded_once(self) -> Iterator[npt.NDArray[np.uint8]]:

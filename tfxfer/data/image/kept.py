@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import Frame
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.order import Numbers, Order, Places
 from tfxfer.data.image.readability import readable
@@ -19,12 +20,12 @@ from tfxfer.system.progress import Progress
 # Images at a time where all of a split are decoded, or only looked at.
 DECODED_TOGETHER = 64
 
-Decoded = npt.NDArray[np.uint8]  # (num_images, size, size, 3)
+Decoded = npt.NDArray[np.uint8]  # (num_images, height, width, 3)
 
 
-def num_bytes(num_images: int, image_size: int) -> int:
+def num_bytes(num_images: int, frame: Frame) -> int:
     """Returns the size of cached images in bytes."""
-    return num_images * math.prod(_shape(image_size))
+    return num_images * math.prod(frame.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class InMemory:
         cls,
         split: Split,
         order: Order,
-        image_size: int,
+        frame: Frame,
         prepare: Callable[[tf.Tensor], tf.Tensor],
     ) -> "InMemory":
         """Returns the images of a split, each of which is read and decoded.
@@ -52,10 +53,10 @@ class InMemory:
         Args:
             split: Where they come from.
             order: What gives them numbers.
-            image_size: Pixels of a side.
-            prepare: From an image as the split gives it to one of that size; a graph function.
+            frame: What each is fitted into.
+            prepare: From an image as the split gives it to one in it; a graph function.
         """
-        images = _aligned_array((len(split), *_shape(image_size)))
+        images = _aligned_array((len(split), *frame.shape))
         number_of = order.numbers(Places(np.arange(len(split))))
         missing = np.ones(len(split), np.bool_)
         batches = readable(split, prepare).batch(DECODED_TOGETHER).prefetch(1)
@@ -91,12 +92,12 @@ class OnDisk:
     Attributes:
         cache: The cache.
         digests: Of the images by number.
-        image_size: Pixels of a side.
+        frame: What each is fitted into.
     """
 
     cache: Cache
     digests: Callable[[], Ids]
-    image_size: int
+    frame: Frame
 
     def read(self) -> tf.Tensor | None:
         """Returns all images by number, mapped into memory; None where they are not there."""
@@ -110,18 +111,15 @@ class OnDisk:
             batches: All of them by number, some at a time.
         """
         digests = self.digests()
-        about = {"what": f"{len(digests):,} images, {self.image_size} pixels"}
-        shape = _shape(self.image_size)
-        rows = self.cache.write("images", self._key(), digests, batches, np.uint8, shape, about)
+        about = {"what": f"{len(digests):,} images, {self.frame.size} pixels"}
+        rows = self.cache.write(
+            "images", self._key(), digests, batches, np.uint8, self.frame.shape, about
+        )
         return None if rows is None else _as_tensor(rows)
 
     def _key(self) -> str:
-        facts = {"images": id_of(self.digests().tobytes()).hex(), "size": self.image_size}
+        facts = {"images": id_of(self.digests().tobytes()).hex(), **vars(self.frame)}
         return key_of({**facts, "code": code_digest("data.image.decoding")})
-
-
-def _shape(image_size: int) -> tuple[int, int, int]:
-    return (image_size, image_size, 3)
 
 
 def _aligned_array(shape: tuple[int, ...]) -> Decoded:

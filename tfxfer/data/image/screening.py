@@ -34,7 +34,7 @@ def open_images(
     """
     cache = Cache.of(config)
     images = {
-        name: Images(split, config.input_size, config.memory_bytes, cache, by_content=True)
+        name: Images(split, config.frame, config.memory_bytes, cache, by_content=True)
         for name, split in splits.items()
     }
     bad = {name: one.unreadable() for name, one in images.items()}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import Source, Split, canonical, query_of
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.digests import Ids, ids_of

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import Source, Split, query_of, untuned
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.sources.tfds_builders import (
     builder_of_directory,
     is_prepared_directory,

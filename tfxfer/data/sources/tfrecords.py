@@ -9,8 +9,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.image.failures import readable_reason
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import Source, Split, canonical, first_few, untuned
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS, split_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids, ids_of

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import Source, Split
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.folders.layout import read_layout
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.system.names import safe_name
 
 

@@ -32,12 +32,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfxfer.config.paths import listed_path
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, names_of, occurring
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.rows import Row, is_of_run, read_rows
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError, did_you_mean
 from tfxfer.system.names import parse_class_lines, safe_name

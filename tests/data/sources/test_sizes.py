@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from noise_splits import black_split
 
-from tfxfer.data.image.sizes import typical_height_and_width
 from tfxfer.data.source import in_any_order
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.errors import DataError
 
 

@@ -1,0 +1,97 @@
+"""From training to the export an image is fitted into the model's input in one way."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import file_of, small_config
+from PIL import Image
+
+from tfxfer.api.convert import convert
+from tfxfer.api.evaluate import evaluate
+from tfxfer.api.fit import fit
+from tfxfer.api.predict import predict
+from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.inference.loading import load
+from tfxfer.showing.answering import Answerer
+
+COLORS = {"cold": (20, 20, 220), "warm": (220, 20, 20)}
+
+
+def marked(color, seed):
+    """Returns an oblong image of noise that has a color at its left end alone."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(90, 160, (50, 100, 3), dtype=np.uint8)
+    pixels[:, :22] = color
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(scope="module")
+def oblong(tmp_path_factory):
+    """A folder of such images, whose class is the color: the middle squares are all alike."""
+    folder = tmp_path_factory.mktemp("oblong")
+    seed = 0
+    for split, count in {"train": 12, "validation": 8, "test": 8}.items():
+        for name, color in COLORS.items():
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                seed += 1
+                content = file_of(marked(color, seed), "PNG")
+                (folder / split / name / f"{number}.png").write_bytes(content)
+    return folder
+
+
+def fitted(data, weights, folder, **settings):
+    """Runs a fit of the head alone, with its export."""
+    settings = {"finetune": {"unfreeze": "none"}, "augment": {"flip": False}, **settings}
+    return fit(small_config(data, weights, folder, run="r", **settings), say=lambda _: None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "sees_the_ends"),
+    [
+        ({"fit_images": "crop"}, False),
+        ({"fit_images": "stretch"}, True),
+        ({"fit_images": "pad"}, True),
+    ],
+)
+def test_an_image_is_fitted_alike_from_training_to_every_export(
+    settings, sees_the_ends, oblong, weights_file, tmp_path
+):
+    result = fitted(oblong, weights_file, tmp_path, **settings)
+    paths = sorted((oblong / "test").rglob("*.png"))
+    files = [path.read_bytes() for path in paths]
+    run = load(result.run)
+    assert run.frame.fit == settings["fit_images"]
+    assert (evaluate(result.run).accuracy == 1) == sees_the_ends
+
+    # By hand: the one function, and Keras alone.
+    images = np.stack([decode_and_resize(file, run.frame).numpy() for file in files])
+    model = keras.models.load_model(result.run / "model.keras")
+    expected = model.predict(images.astype("float32"), verbose=0)
+    assert run.predict(paths) == pytest.approx(expected, abs=1e-6)
+
+    signatures = tf.saved_model.load(str(result.export)).signatures
+    answer = signatures["serving_default"](image_bytes=tf.constant(files))
+    assert answer["probabilities"].numpy() == pytest.approx(expected, abs=1e-5)
+    pixels = tf.stack([tf.io.decode_png(file) for file in files])
+    answer = signatures["pixels"](pixels=pixels)
+    assert answer["probabilities"].numpy() == pytest.approx(expected, abs=1e-5)
+
+    # The file alone, without the run's settings, and the export know it, too.
+    for other in (result.run / "model.keras", result.export):
+        assert load(other).frame == run.frame
+        assert evaluate(other, data=str(oblong)).probabilities == pytest.approx(expected, abs=1e-5)
+        for one, row in zip(predict(other, paths), expected, strict=True):
+            assert one.ranked[0][1] == pytest.approx(row.max(), abs=1e-5)
+    answer = Answerer(run).answer(files[0])
+    np.testing.assert_array_equal(answer.square, images[0])
+    assert answer.ranked[0][1] == pytest.approx(expected[0].max(), abs=1e-5)
+    assert convert(result.run, "litert").difference < 1e-4
+
+    facts = json.loads((result.export / "assets" / "tfxfer.json").read_text())
+    assert facts["fit_images"] == run.frame.fit
+    assert run.frame.words in facts["image"]
