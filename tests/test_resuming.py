@@ -63,6 +63,7 @@ CASES = {
     "strongly_augmented": {
         "augment": {"flip": True, "rotation": 5.0, "crop": 0.2, "policy": "trivial"}
     },
+    "mixed_images": {"augment": {"mixup": 0.2, "cutmix": 1.0}, "class_weights": "balanced"},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},

@@ -77,7 +77,7 @@ def test_whole_numbers_serve_as_numbers_and_lists_as_tuples():
         ),
         ({"augment": {"crop": 0}}, "'augment.crop' is 0.0.* above 0"),
         ({"augment": {"crop": 1.1}}, "'augment.crop' is 1.1.* at most 1"),
-        ({"augment": {"policy": "triv"}}, "'augment.policy' is 'triv'.* 'none', 'trivial'"),
+        ({"augment": {"policy": "triv"}}, "'augment.policy' is 'triv'.* 'none', 'trivial', 'rand'"),
     ],
 )
 def test_an_unknown_key_or_impossible_value_is_named_with_what_is_allowed(settings, message):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfxfer.config.schema import FitConfig
+from tfxfer.config.schema import AugmentConfig, FitConfig
 from tfxfer.data.batches import array_batches, feature_batches, training_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.opening import open_source
@@ -66,6 +66,45 @@ def test_features_come_in_the_order_of_their_images():
     for (pixels, labels), (features, their_labels) in zip(of_images, of_features, strict=True):
         assert np.array_equal(labels, their_labels)
         assert np.array_equal(pixels, features)
+
+
+def test_mixed_images_come_with_mixed_targets_and_weights_and_resume_at_any_step():
+    source = open_source(FitConfig(data="digits", train_examples=20))
+    images = Images(source.splits["train"], 8)
+    images = images.weighted(np.linspace(0.5, 1.5, 20, dtype="float32"))
+    mixing = AugmentConfig(mixup=0.4, cutmix=1.0)
+    places = {"seed": 5, "num_classes": 10}
+    plain = list(training_batches(images, 6, epochs=3, **places))
+    whole = list(training_batches(images, 6, epochs=3, augment=mixing, **places))
+    by_kind = {"mixed": 0, "pasted": 0}
+    for (own, labels, weights), (pixels, targets, total) in zip(plain, whole, strict=True):
+        own, labels, weights = own.numpy().astype("float32"), labels.numpy(), weights.numpy()
+        after, classes = np.roll(own, -1, axis=0), np.eye(10, dtype="float32")[labels]
+        own_weights, next_weights = weights, np.roll(weights, -1)
+        # The share follows from what each target and weight is made of.
+        share = np.array([row[label] for row, label in zip(targets.numpy(), labels, strict=True)])
+        alike = labels == np.roll(labels, -1)
+        share = share * total / own_weights
+        expected = share * own_weights + (1 - share) * next_weights
+        np.testing.assert_allclose(total.numpy()[~alike], expected[~alike], rtol=1e-4)
+        of_both = (share * own_weights)[:, None] * classes
+        of_both += ((1 - share) * next_weights)[:, None] * np.roll(classes, -1, axis=0)
+        np.testing.assert_allclose(
+            targets.numpy()[~alike], (of_both / total.numpy()[:, None])[~alike], atol=1e-4
+        )
+        is_pasted = np.all((pixels == own) | (pixels == after))
+        by_kind["pasted" if is_pasted else "mixed"] += 1
+        if not is_pasted:
+            rows = share[:, None, None, None]
+            seen = rows * own + (1 - rows) * after
+            np.testing.assert_allclose(pixels[~alike], seen[~alike], atol=0.05)
+    assert min(by_kind.values()) > 1
+    rest = training_batches(
+        images, 6, epochs=3, augment=mixing, first_epoch=1, first_step=2, **places
+    )
+    for ours, theirs in zip(rest, whole[6:], strict=True):
+        for part, its in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(part, its)
 
 
 def test_batches_of_arrays_have_every_row_once_in_order():

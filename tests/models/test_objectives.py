@@ -49,6 +49,25 @@ def test_keras_counts_in_training_what_is_counted_on_validation():
     assert scores == pytest.approx(Scores(losses.mean(), accuracy(logits, labels)), rel=1e-6)
 
 
+def test_soft_targets_count_by_what_the_predicted_class_has_of_them():
+    logits, labels = logits_and_labels()
+    weights = np.arange(11, dtype="float32")
+    targets = np.random.default_rng(1).dirichlet(np.ones(4), size=11).astype("float32")
+    soft = SOFTMAX.of_soft_targets()
+    metric = soft.keras_metric()
+    metric.update_state(targets, logits, weights)
+    shares = targets[np.arange(11), logits.argmax(axis=1)]
+    assert metric.name == "accuracy"
+    assert float(metric.result()) == pytest.approx(np.average(shares, weights=weights))
+    # A target that is one class alone is a label.
+    metric.reset_state()
+    metric.update_state(np.eye(4, dtype="float32")[labels], logits, weights)
+    assert float(metric.result()) == pytest.approx(SOFTMAX.metric(logits, labels, weights))
+    losses = keras.ops.convert_to_numpy(soft.loss(0.1)(np.eye(4)[labels], logits))
+    expected = keras.ops.convert_to_numpy(SOFTMAX.loss(0.1)(labels, logits))
+    assert losses == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_guess_has_the_loss_of_logits_that_are_all_the_same():
     labels = np.arange(6) % 3
     assert SOFTMAX.guess_loss(3) == pytest.approx(SOFTMAX.scores(np.zeros((6, 3)), labels, 0.0)[0])

@@ -79,3 +79,13 @@ def test_losses_of_examples_have_the_mean_loss_as_their_mean(told):
     assert losses.mean() == pytest.approx(SIGMOIDS.scores(logits, labels, 0.1).loss)
     of_labels = SIGMOIDS.probability_losses(sigmoid(logits), labels)
     assert of_labels.mean() == pytest.approx(SIGMOIDS.scores(logits, labels, 0.0).loss, rel=1e-5)
+
+
+def test_labels_of_mixed_images_count_by_their_share(told):
+    logits, labels, weights = told
+    targets = np.where(np.isnan(labels), np.nan, np.random.default_rng(1).random(labels.shape))
+    metric = SIGMOIDS.of_soft_targets().keras_metric()
+    metric.update_state(targets.astype("float32"), logits, weights)
+    is_known = ~np.isnan(targets)
+    shares = np.where(logits >= 0, targets, 1 - targets)[is_known]
+    assert float(metric.result()) == pytest.approx(np.average(shares, weights=weights[is_known]))

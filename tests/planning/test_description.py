@@ -107,3 +107,7 @@ def test_augmentation_is_described_if_it_is_used():
     flip, crops, policy = describe_changes(some)
     assert (flip, policy) == ("flip", "TrivialAugment")
     assert "8 to 100%" in crops
+    mixed = DecidedAugment(
+        flip=False, shift=0.0, zoom=0.0, rotation=0.0, policy="rand", mixup=0.2, cutmix=1.0
+    )
+    assert describe_changes(mixed) == ["RandAugment", "MixUp 0.2", "CutMix 1"]

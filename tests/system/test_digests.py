@@ -5,7 +5,7 @@ import tfxfer
 from tfxfer.system import digests
 from tfxfer.system.digests import code_digest
 
-DECODING, AUGMENTATION = "data.image.decoding", "data.image.augmentation"
+DECODING, AUGMENTATION = "data.image.decoding", "data.image.augmentation.changes"
 
 
 def test_the_code_of_other_modules_has_another_digest():

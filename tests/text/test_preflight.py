@@ -30,6 +30,8 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"labels": "multi"}, "is for images"),
         ({"augment": {"flip": True}}, r"'augment.flip' \(--augment-flip\) is for images"),
         ({"augment": {"policy": "trivial"}}, "is for images"),
+        ({"augment": {"mixup": 0.2}}, "is for images"),
+        ({"augment": {"cutmix": 1.0}}, "is for images"),
         ({"head": {"pooling": "max"}}, "is for image backbones"),
         ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
         ({"group_near_copies": True}, "is for image backbones"),

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig, FitConfig
 from tfxfer.data.cache import Cache
-from tfxfer.data.image.augmentation import augment_batch
+from tfxfer.data.image.augmentation.changes import augment_batch
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import in_any_order
 from tfxfer.system.digests import ids_of

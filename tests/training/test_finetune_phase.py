@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,20 @@ def test_head_and_stages_are_trained_at_their_own_rates(pictures, weights_file, 
     assert 0.1e-6 < most["block_2_conv"] < 3.1e-6
     assert 0.1e-2 < most["block_3_conv"] < 3.1e-2
     assert 0.1e-3 < np.abs(classifier.head.get_weights()[0] - 0.5).max() < 3.1e-3
+
+
+@pytest.mark.slow
+def test_mixed_images_are_trained_on_and_their_accuracy_is_that_of_their_targets(
+    pictures, weights_file, tmp_path
+):
+    given = materials_of(pictures, weights_file, tmp_path, epochs=2, unfreeze="block_3")
+    augment = dataclasses.replace(given.config.augment, mixup=1.0)
+    given = dataclasses.replace(given, config=dataclasses.replace(given.config, augment=augment))
+    finetune(given, Trainable.of(given.config.finetune), None)
+    last = given.journal.history.epochs[-1]
+    assert 0 < last.train_accuracy < 1
+    assert 0 < last.train_loss < 2
+    assert last.validation_accuracy in {number / 12 for number in range(13)}
 
 
 @pytest.mark.slow

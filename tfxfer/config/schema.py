@@ -188,10 +188,25 @@ class AugmentConfig:
         above=0,
         maximum=1,
     )
-    policy: Literal["none", "trivial"] = setting(
+    policy: Literal["none", "trivial", "rand"] = setting(
         "none",
         "'trivial' (TrivialAugment) also applies one random transformation per image: color, "
-        "sharpness, rotation, translation or shear.",
+        "sharpness, rotation, translation or shear. 'rand' (RandAugment) applies two, of a fixed "
+        "strength.",
+    )
+    mixup: float = setting(
+        0.0,
+        "MixUp: train on weighted sums of two images, whose shares have the distribution "
+        "Beta(A, A), such as 0.2; 0 disables.",
+        minimum=0,
+        maximum=100,
+    )
+    cutmix: float = setting(
+        0.0,
+        "CutMix: train on images with a box of another, whose areas have the distribution "
+        "Beta(A, A), such as 1; 0 disables. With MixUp, each batch has one of the two at random.",
+        minimum=0,
+        maximum=100,
     )
 
     def check(self) -> None:

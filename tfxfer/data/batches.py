@@ -7,7 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.augmentation.changes import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.augmentation.mixing import (
+    MIXING_DRAWS,
+    draw_mixing,
+    mix_batch,
+    mix_targets,
+    mixes_images,
+)
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.data.labels.targets import in_batches
@@ -18,7 +25,7 @@ from tfxfer.data.source import untuned
 SHUFFLE_EXAMPLES = 10_000
 
 # What the seed of a run is used for here; each use has random numbers of its own.
-_ORDER, _AUGMENT = 0, 1
+_ORDER, _AUGMENT, _MIX = 0, 1, 2
 
 
 def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -71,6 +78,7 @@ def training_batches(
     seed: int,
     epochs: int,
     augment: AugmentConfig = NO_CHANGES,
+    num_classes: int = 0,
     first_epoch: int = 0,
     first_step: int = 0,
 ) -> tf.data.Dataset:
@@ -89,14 +97,16 @@ def training_batches(
         batch_size: Images per batch.
         seed: Of the run.
         epochs: Where to stop: the number of the last epoch is one less.
-        augment: Random changes; see `augmentation.augment_batch`.
+        augment: Random changes; see `changes.augment_batch` and `mixing.mix_batch`.
+        num_classes: How many classes or labels there are; read where images are mixed.
         first_epoch: The number of the first epoch.
         first_step: Batches of that epoch which are left out.
 
     Returns:
         Elements (images, labels): uint8 or float32 in [0, 255], shape (batch, size, size, 3), and
         int32, shape (batch,), or float32, shape (batch, num_labels), where images have several;
-        where the split has weights also these, float32, of the shape of the labels.
+        where the split has weights also these, float32, of the shape of the labels. Where images
+        are mixed, in place of the labels their targets and weights; see `mixing.mix_targets`.
     """
     labels, weights = in_batches(images.labels), images.weights
     told = [tf.constant(column) for column in (labels, weights) if column is not None]
@@ -107,13 +117,21 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         batches = shuffled(_epoch_seed(seed, _ORDER, epoch), passed).batch(batch_size)
         draws = draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch), augment)
+        if mixes_images(augment):
+            mixing = draw_mixing(num_examples, _epoch_seed(seed, _MIX, epoch), augment)
+            draws = tf.concat([mixing, draws], axis=1)
         return batches.map(lambda *batch: (*batch, tf.gather(draws, batch[0])))
 
     def finish(indices: tf.Tensor, *rest: tf.Tensor) -> tuple[tf.Tensor, ...]:
         *read, draws = rest
         (batch,) = read or [tf.gather(kept, indices)]
-        seen = augment_batch(batch, draws, augment)
-        return seen, *(tf.gather(column, indices) for column in told)
+        columns = [tf.gather(column, indices) for column in told]
+        if not mixes_images(augment):
+            return augment_batch(batch, draws, augment), *columns
+        seen = augment_batch(batch, draws[:, MIXING_DRAWS:], augment)
+        mixed, shares = mix_batch(seen, draws[:, :MIXING_DRAWS], augment)
+        of_labels, of_weights = columns[0], columns[1] if len(columns) > 1 else None
+        return mixed, *mix_targets(of_labels, of_weights, shares, num_classes)
 
     return _Epochs(num_examples, batch_size, epochs, first_epoch, first_step).batches(
         one_epoch, finish, num_parallel_calls=tf.data.AUTOTUNE

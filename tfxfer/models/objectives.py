@@ -1,9 +1,10 @@
 """Objectives of a head: activation, loss, metric, and ranking."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from tfxfer.models.losses.cross_entropy import (
     smoothed_cross_entropies,
     smoothed_cross_entropy,
     smoothed_cross_entropy_and_slope,
+    soft_cross_entropy,
     weighted_mean,
 )
 
@@ -53,6 +55,8 @@ class Objective:
         num_problems: How many problems a linear head is that share nothing, by number of outputs;
             `mean_loss` is a mean over them.
         keras_metric: Returns the Keras metric of labels and logits used in training.
+        soft_loss: As `loss`, of targets in [0, 1], (batch, num_outputs), instead of labels.
+        soft_metric: As `keras_metric`, of such targets: each output counts by its target.
         metric: The metric for arrays: of logits, labels and sample weights.
         guess_loss: The loss of a uniform guess, by number of outputs.
         rank: From validation loss and metric to a rank; the greatest is kept.
@@ -73,6 +77,8 @@ class Objective:
     loss_and_slope: Callable[..., tuple[float, npt.NDArray[np.float32]]]
     num_problems: Callable[[int], int]
     keras_metric: Callable[[], Any]
+    soft_loss: Callable[[float], Callable[[Any, Any], Any]]
+    soft_metric: Callable[[], Any]
     metric: Callable[[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike | None], float]
     guess_loss: Callable[[int], float]
     rank: Callable[[float, float], tuple[float, ...]]
@@ -82,6 +88,10 @@ class Objective:
     confidences: Callable[
         [npt.ArrayLike, npt.ArrayLike], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
     ]
+
+    def of_soft_targets(self) -> Self:
+        """Returns the objective of a training on targets in [0, 1], (batch, num_outputs)."""
+        return dataclasses.replace(self, loss=self.soft_loss, keras_metric=self.soft_metric)
 
     def scores(
         self,
@@ -177,6 +187,21 @@ def _keras_accuracy() -> Any:
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
 
 
+def _keras_soft_accuracy() -> Any:
+    """Returns the mean target of the most probable class as a Keras metric."""
+    import keras
+
+    class SoftAccuracy(keras.metrics.Mean):
+        """A mean over examples with targets, (batch, num_classes)."""
+
+        def update_state(self, targets: Any, logits: Any, sample_weight: Any = None) -> None:
+            places = keras.ops.expand_dims(keras.ops.argmax(logits, axis=-1), -1)
+            found = keras.ops.take_along_axis(keras.ops.cast(targets, "float32"), places, axis=-1)
+            super().update_state(found[:, 0], sample_weight)
+
+    return SoftAccuracy(name="accuracy", dtype="float32")
+
+
 def _by_accuracy(loss: float, accuracy: float) -> tuple[float, ...]:
     """Ranks by the higher accuracy, then by the lower loss."""
     return accuracy, -loss
@@ -193,6 +218,8 @@ SOFTMAX = Objective(
     loss_and_slope=smoothed_cross_entropy_and_slope,
     num_problems=lambda num_outputs: 1,
     keras_metric=_keras_accuracy,
+    soft_loss=soft_cross_entropy,
+    soft_metric=_keras_soft_accuracy,
     metric=accuracy,
     guess_loss=math.log,
     rank=_by_accuracy,

@@ -113,11 +113,13 @@ def _keras_label_accuracy() -> Any:
 
         def update_state(self, labels: Any, logits: Any, sample_weight: Any = None) -> None:
             is_known = keras.ops.logical_not(keras.ops.isnan(labels))
-            is_right = keras.ops.equal(logits >= 0, labels > 0.5)
+            # Of mixed images a target is between 0 and 1: the share of the label that is right.
+            shares = keras.ops.where(logits >= 0, labels, 1 - labels)
+            shares = keras.ops.where(is_known, shares, keras.ops.zeros_like(shares))
             weight = keras.ops.cast(is_known, "float32")
             if sample_weight is not None:
                 weight = weight * sample_weight
-            super().update_state(keras.ops.cast(is_right, "float32"), weight)
+            super().update_state(keras.ops.cast(shares, "float32"), weight)
 
     return LabelAccuracy(name="accuracy", dtype="float32")
 
@@ -140,6 +142,8 @@ SIGMOIDS = Objective(
     loss_and_slope=binary_cross_entropy_and_slope,
     num_problems=lambda num_outputs: num_outputs,
     keras_metric=_keras_label_accuracy,
+    soft_loss=binary_cross_entropy,
+    soft_metric=_keras_label_accuracy,
     metric=label_accuracy,
     guess_loss=lambda num_outputs: math.log(2),
     rank=_by_loss,

@@ -201,6 +201,9 @@ def describe_changes(augment: DecidedAugment) -> list[str]:
     parts += [f"zoom {100 * augment.zoom:g}%"] if augment.zoom else []
     if augment.crop < 1:
         parts.append(f"crops of {100 * augment.crop:g} to 100% of the area (no shift, no zoom)")
-    parts += ["TrivialAugment"] if augment.policy == "trivial" else []
+    policy = {"trivial": "TrivialAugment", "rand": "RandAugment"}.get(augment.policy)
+    parts += [policy] if policy else []
     parts += [f"rotation {augment.rotation:g} degrees"] if augment.rotation else []
+    parts += [f"MixUp {augment.mixup:g}"] if augment.mixup else []
+    parts += [f"CutMix {augment.cutmix:g}"] if augment.cutmix else []
     return parts

@@ -17,7 +17,7 @@ from tfxfer.text.models.weights import find_weights
 _OF_IMAGES = (
     *("image_size", "input_size", "fit_images", "bad_images", "data_dir", *LABEL_SETTINGS),
     *("augment.flip", "augment.shift", "augment.zoom", "augment.rotation", "augment.crop"),
-    "augment.policy",
+    *("augment.policy", "augment.mixup", "augment.cutmix"),
 )
 _OF_FITTED_IMAGES = (
     "group_near_copies",

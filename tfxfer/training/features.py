@@ -13,7 +13,7 @@ from tfxfer.config.decided import DecidedAugment, DecidedRun
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.cache import Cache, in_blocks, places
 from tfxfer.data.cache_entry import Rows
-from tfxfer.data.image.augmentation import augment_batch, draw
+from tfxfer.data.image.augmentation.changes import augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.models.prediction import predict_batches
@@ -23,7 +23,7 @@ from tfxfer.system.progress import Progress
 # The modules whose code, with all that they import, determines a feature. The versions of Keras
 # and TensorFlow do too.
 _CODE = (
-    "data.image.augmentation",
+    "data.image.augmentation.changes",
     "data.image.decoding",
     # Their records name them as strings: no import shows them.
     "models.backbones.efficientnet_lite",
@@ -161,7 +161,7 @@ class Changes:
 
     Attributes:
         augment: Ranges of the augmentation.
-        draws: The random numbers, one row per image; see `augmentation.draw`.
+        draws: The random numbers, one row per image; see `changes.draw`.
     """
 
     augment: DecidedAugment

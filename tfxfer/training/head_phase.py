@@ -7,7 +7,7 @@ import numpy as np
 
 from tfxfer.config.decided import GradientHead
 from tfxfer.data.cache import in_blocks
-from tfxfer.data.image.augmentation import NO_CHANGES
+from tfxfer.data.image.augmentation.changes import NO_CHANGES
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import Scores
 from tfxfer.runs.checkpoints import Checkpoint
@@ -89,7 +89,9 @@ def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Che
             f"they take more than {config.memory_gigabytes:g} GB. Raise "
             "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
         )
-    augment = config.augment if config.head.augmented_views else NO_CHANGES
+    # As in its views: images are mixed in the finetune phase alone.
+    plain = dataclasses.replace(config.augment, mixup=0.0, cutmix=0.0)
+    augment = plain if config.head.augmented_views else NO_CHANGES
     train_on_images(given, Phase("head", config.head, augment), source, checkpoint)
 
 

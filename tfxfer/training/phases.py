@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedFit, DecidedRun, GradientPhase
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import feature_batches, training_batches
-from tfxfer.data.image.augmentation import NO_CHANGES, changes_images
+from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images
+from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
 from tfxfer.models.objectives import Scores
@@ -77,7 +78,7 @@ class Phase:
 
 
 def image_batches(
-    images: Images, config: DecidedRun, augment: AugmentConfig = NO_CHANGES
+    images: Images, config: DecidedRun, augment: AugmentConfig, num_classes: int
 ) -> Batches:
     """Returns the batches of a phase that is trained on images.
 
@@ -85,6 +86,7 @@ def image_batches(
         images: Training images.
         config: Settings of the run; `batch_size` and `seed` are read.
         augment: Augmentation, drawn again in each epoch.
+        num_classes: How many classes or labels there are.
     """
 
     def between(first: int, end: int, step: int) -> tf.data.Dataset:
@@ -94,6 +96,7 @@ def image_batches(
             seed=config.seed,
             epochs=end,
             augment=augment,
+            num_classes=num_classes,
             first_epoch=first,
             first_step=step,
         )
@@ -150,7 +153,9 @@ def phase_training(
     source = evaluated
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
-    cached = None if changes_images(phase.augment) else source.cached("train")
+    is_mixing = mixes_images(phase.augment)
+    uses_images = is_mixing or changes_images(phase.augment)
+    cached = None if uses_images else source.cached("train")
     predictor, weights = evaluated.predictor("validation"), given.evaluation_weights()
 
     def validate() -> Scores:
@@ -161,7 +166,7 @@ def phase_training(
 
     if cached is None:
         model = source.halves.whole
-        batches = image_batches(train, config, phase.augment)
+        batches = image_batches(train, config, phase.augment, whole.output_shape[-1])
     else:
         model = source.halves.trained
         batches = example_batches(cached, config)
@@ -174,7 +179,7 @@ def phase_training(
         kept=whole,
         batches=batches,
         validate=validate,
-        objective=objective,
+        objective=objective.of_soft_targets() if is_mixing else objective,
         rate_factors=phase.rate_factors,
         ema=phase.ema,
         patience=phase.patience,

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import training_weights
 from tfxfer.models.classifier import copy_weights
@@ -55,9 +56,11 @@ def train_epochs(run: PreparedRun[PretrainPlan]) -> None:
                 phase=config,
                 model=model,
                 kept=model,
-                batches=image_batches(train, config, config.augment),
+                batches=image_batches(train, config, config.augment, model.output_shape[-1]),
                 validate=validate,
-                objective=objective,
+                objective=objective.of_soft_targets()
+                if mixes_images(config.augment)
+                else objective,
             ).run(checkpoint)
     finish(journal, model, plan.run.best_weights)
 

@@ -22,7 +22,7 @@ from noise_splits import (
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import evaluation_batches, training_batches
 from tfxfer.data.cache import Cache
-from tfxfer.data.image.augmentation import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.augmentation.changes import NO_CHANGES, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import readable
 from tfxfer.data.source import Split, in_any_order

@@ -9,6 +9,7 @@ from tfxfer.models.losses.cross_entropy import (
     smoothed_cross_entropies,
     smoothed_cross_entropy,
     smoothed_cross_entropy_and_slope,
+    soft_cross_entropy,
 )
 from tfxfer.models.objectives import accuracy, softmax
 
@@ -23,6 +24,20 @@ def test_label_smoothing_follows_its_formula_and_sends_gradients_of_it():
     for shape in ((2,), (2, 1)):
         loss = smoothed_cross_entropy(0.1)(labels.reshape(shape), logits)
         assert keras.ops.convert_to_numpy(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_of_a_soft_target_is_that_of_keras_and_of_its_classes_by_share():
+    draws = np.random.default_rng(0)
+    logits = draws.normal(size=(5, 3)).astype("float32")
+    targets = draws.dirichlet(np.ones(3), size=5).astype("float32")
+    found = keras.ops.convert_to_numpy(soft_cross_entropy(0.1)(targets, logits))
+    dense = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.1, reduction=None
+    )
+    assert found == pytest.approx(keras.ops.convert_to_numpy(dense(targets, logits)), rel=1e-5)
+    of_class = [smoothed_cross_entropy(0.1)(np.full(5, one), logits) for one in range(3)]
+    of_class = np.stack([keras.ops.convert_to_numpy(losses) for losses in of_class], axis=1)
+    assert found == pytest.approx((targets * of_class).sum(axis=1), rel=1e-5)
 
 
 def test_an_example_of_weight_two_counts_as_two(predictions):

@@ -43,6 +43,28 @@ def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
     return loss
 
 
+def soft_cross_entropy(label_smoothing: float) -> Callable[[Any, Any], Any]:
+    """Returns a loss of targets and logits, both (batch, num_classes); the targets sum to 1.
+
+    Otherwise as `smoothed_cross_entropy`, which it equals where a target is one class alone.
+
+    Examples:
+        >>> loss = soft_cross_entropy(0.0)
+        >>> loss([[0.3, 0.7]], [[0.0, 0.0]])  # ln(2)  # doctest: +SKIP
+        <tf.Tensor: shape=(1,), dtype=float32, numpy=array([0.6931472], dtype=float32)>
+    """
+    import keras  # slow to import, and not needed to read results
+
+    def loss(targets: Any, logits: Any) -> Any:
+        log_probabilities = keras.ops.log_softmax(logits, axis=-1)  # (batch, num_classes)
+        targets = keras.ops.cast(targets, log_probabilities.dtype)
+        chosen = keras.ops.sum(targets * log_probabilities, axis=-1)
+        spread = keras.ops.mean(log_probabilities, axis=-1)
+        return -((1 - label_smoothing) * chosen + label_smoothing * spread)
+
+    return loss
+
+
 def mean_smoothed_cross_entropy(
     logits: npt.ArrayLike,
     labels: npt.ArrayLike,

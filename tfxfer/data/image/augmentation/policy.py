@@ -1,21 +1,30 @@
-"""TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158): one random operation on each image.
+"""Random operations on each image: TrivialAugment does one, RandAugment two.
 
-The operations and their strengths are the wide ones of table 1 there, as in TrivialAugmentWide of
-torchvision. Those that move pixels are matrices for a warp; those that change colors are done here.
+The operations and their strengths are the wide ones of table 1 of TrivialAugment (Müller & Hutter
+2021, arXiv:2103.10158), as in TrivialAugmentWide of torchvision. RandAugment (Cubuk et al. 2020,
+arXiv:1909.13719) has the same operations, each at one strength of its own. Those that move pixels
+are matrices for a warp; those that change colors are done here.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import tensorflow as tf
 
-# Numbers drawn for an image: operation, strength, sign.
-POLICY_DRAWS = 3
+Policy = Literal["none", "trivial", "rand"]
+
+# Numbers drawn for each operation on an image: operation, strength, sign.
+_DRAWS = 3
+
+# How many operations RandAugment does, and how strong they are, 9 of 30 levels: the paper's two
+# numbers for ResNet50 on ImageNet, as torchvision counts them.
+_NUM_RANDOM, _RANDOM_STRENGTH = 2, 9 / 30
 
 # Degrees; a seventh of the side, which is 32 of 224 pixels; a factor of the way to the center.
 _MOST_ROTATION, _MOST_SHIFT, _MOST_SHEAR = 135.0, 1 / 7, 0.99
-_MOST_BLEND = 0.99
+_MOST_BLEND, _MOST_POSTERIZED = 0.99, 6
 _LEVELS = 31  # of strength
 
 # The weights of red, green and blue in gray (ITU-R BT.601).
@@ -49,6 +58,50 @@ class Choices:
         return cls(one_of(len(OPERATIONS), draws[:, 0]), strength, sign)
 
 
+def policy_draws(policy: Policy) -> int:
+    """Returns how many numbers are drawn for the operations on an image.
+
+    Examples:
+        >>> policy_draws("trivial"), policy_draws("rand")
+        (3, 6)
+    """
+    return _DRAWS * (_NUM_RANDOM if policy == "rand" else 1)
+
+
+def chosen(draws: tf.Tensor, policy: Policy) -> list[Choices]:
+    """Returns the operations on each image of a batch, one after the other.
+
+    Args:
+        draws: Uniform in [0, 1), shape (batch, policy_draws(policy)).
+        policy: "trivial" or "rand".
+    """
+    number = policy_draws(policy) // _DRAWS
+    choices = [Choices.of(part) for part in tf.split(draws, number, axis=1)]
+    if policy != "rand":
+        return choices
+    strengths = tf.constant([_strength_in_rand(name) for name in OPERATIONS])
+    return [
+        Choices(one.operation, tf.gather(strengths, one.operation), one.sign) for one in choices
+    ]
+
+
+def _strength_in_rand(name: str) -> float:
+    """Returns the strength of an operation in RandAugment, as a share of its wide one.
+
+    The strongest there are those of AutoAugment (Cubuk et al. 2019, arXiv:1805.09501, table 6).
+    """
+    most = {
+        "rotate": 30 / _MOST_ROTATION,
+        "shear x": 0.3 / _MOST_SHEAR,
+        "shear y": 0.3 / _MOST_SHEAR,
+        "translate x": 150 / 331 / _MOST_SHIFT,
+        "translate y": 150 / 331 / _MOST_SHIFT,
+        "posterize": 4 / _MOST_POSTERIZED,
+        "solarize": 1.0,
+    }
+    return _RANDOM_STRENGTH * most.get(name, 0.9 / _MOST_BLEND)
+
+
 def movements(choices: Choices, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the affine transforms of the operations that move pixels; the identity for others.
 
@@ -59,7 +112,7 @@ def movements(choices: Choices, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size: Width and height in pixels, float32.
 
     Returns:
-        Matrices, shape (batch, 2, 2), and offsets, shape (batch, 2), of `augmentation.warp_affine`.
+        Matrices, shape (batch, 2, 2), and offsets, shape (batch, 2), of `warping.warp_affine`.
     """
     signed = choices.strength * choices.sign
 
@@ -142,7 +195,7 @@ def _sharpness(images: tf.Tensor, strength: tf.Tensor, sign: tf.Tensor) -> tf.Te
 
 
 def _posterize(images: tf.Tensor, strength: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
-    step = 2 ** tf.round(6 * strength)  # 8 to 2 bits are left
+    step = 2 ** tf.round(_MOST_POSTERIZED * strength)  # 8 to 2 bits are left
     return tf.floor(tf.round(images) / step) * step
 
 

@@ -6,7 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation import augment_batch, crop_boxes, draw, warp, warp_affine
+from tfxfer.data.image.augmentation.changes import augment_batch, crop_boxes, draw
+from tfxfer.data.image.augmentation.warping import warp, warp_affine
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
 CROPS = AugmentConfig(flip=True, rotation=20.0, crop=0.2)

@@ -6,8 +6,16 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation import augment_batch, draw
-from tfxfer.data.image.policy import OPERATIONS, Choices, movements, recolored
+from tfxfer.data.image.augmentation.changes import augment_batch, draw
+from tfxfer.data.image.augmentation.policy import (
+    OPERATIONS,
+    Choices,
+    chosen,
+    movements,
+    policy_draws,
+    recolored,
+)
+from tfxfer.data.image.augmentation.warping import warp_affine
 
 LEVELS = np.linspace(0, 1, 31)
 
@@ -23,7 +31,7 @@ def images():
     return np.stack([noise, slope, two, one]).astype(np.uint8)
 
 
-def chosen(name, strength, sign=1, number=1):
+def of_all(name, strength, sign=1, number=1):
     return Choices(
         tf.fill([number], OPERATIONS.index(name)),
         tf.fill([number], np.float32(strength)),
@@ -60,7 +68,7 @@ def pillow(image, name, strength, sign):
 def test_colors_are_those_of_pillow(images, name, most):
     for strength in LEVELS[::6]:
         for sign in (-1, 1):
-            choices = chosen(name, strength, sign, len(images))
+            choices = of_all(name, strength, sign, len(images))
             found = recolored(tf.constant(images, tf.float32), choices).numpy()
             expected = np.stack([pillow(image, name, strength, sign) for image in images])
             np.testing.assert_allclose(found, expected, atol=most + 1e-3)
@@ -81,7 +89,7 @@ def test_each_image_of_a_batch_gets_its_own_change(images):
 
 
 def test_an_empty_batch_stays_empty():
-    found = recolored(tf.zeros((0, 8, 8, 3)), chosen("equalize", 1, number=0))
+    found = recolored(tf.zeros((0, 8, 8, 3)), of_all("equalize", 1, number=0))
     assert found.shape == (0, 8, 8, 3)
 
 
@@ -98,10 +106,10 @@ def test_movements_are_those_of_the_paper_about_the_center():
         ("translate y", identity, (0, 10)),
         ("rotate", [[cosine, -sine], [sine, cosine]], (0, 0)),
     ]:
-        found, moved = movements(chosen(name, 0.5), size)
+        found, moved = movements(of_all(name, 0.5), size)
         np.testing.assert_allclose(found[0], matrix, atol=1e-6)
         np.testing.assert_allclose(moved[0], offset)
-        back, moved_back = movements(chosen(name, 0.5, -1), size)
+        back, moved_back = movements(of_all(name, 0.5, -1), size)
         np.testing.assert_allclose(moved_back, -moved)
         turned = name == "rotate"
         expected = np.transpose(matrix) if turned else 2 * identity - np.asarray(matrix)
@@ -174,3 +182,60 @@ def test_without_a_policy_all_is_as_before(images):
     np.testing.assert_allclose(
         found, augment_batch(images, draws, AugmentConfig(**settings)), atol=0.05
     )
+
+
+def test_rand_augment_does_two_operations_at_the_strengths_of_torchvision():
+    """Magnitude 9 of 31 bins; `_augmentation_space` of torchvision.transforms.RandAugment."""
+    assert policy_draws("rand") == 6
+    draws = draw(14_000, tf.constant([1, 2]), AugmentConfig(policy="rand"))
+    assert draws.shape == (14_000, 15)
+    first, second = chosen(draws[:, 9:], "rand")
+    assert abs(np.corrcoef(first.operation, second.operation)[0, 1]) < 0.04
+    for choices in (first, second):
+        counts = np.bincount(choices.operation, minlength=14)
+        assert abs(counts - 1_000).max() < 4.5 * np.sqrt(1_000)
+    size = tf.constant([331.0, 331.0])
+    turns, moves = (part.numpy() for part in movements(first, size))
+    operations, signs = first.operation.numpy(), first.sign.numpy()
+    for name, found, expected in [
+        ("shear x", turns[:, 0, 1], 0.09),
+        ("shear y", turns[:, 1, 0], 0.09),
+        ("translate x", moves[:, 0], 45),
+        ("translate y", moves[:, 1], 45),
+        ("rotate", turns[:, 1, 0], np.sin(np.radians(9))),
+    ]:
+        is_it = operations == OPERATIONS.index(name)
+        np.testing.assert_allclose(found[is_it], expected * signs[is_it], rtol=1e-5)
+    strengths = dict(zip(operations.tolist(), first.strength.numpy(), strict=True))
+    strengths = {name: strengths[number] for number, name in enumerate(OPERATIONS)}
+    for name in ("brightness", "color", "contrast", "sharpness"):
+        assert 0.99 * strengths[name] == pytest.approx(0.27)
+    assert round(6 * strengths["posterize"]) == 1  # 7 bits are left
+    assert 255 * (1 - strengths["solarize"]) == pytest.approx(178.5)
+
+
+def test_rand_augment_moves_pixels_before_it_changes_colors_in_their_order(images):
+    square = images[:1, :33, :33].astype(np.float32)
+    config = AugmentConfig(flip=False, policy="rand")
+    draws = np.full((1, 15), 0.5, np.float32)
+
+    def changed(*names):
+        numbers = [(OPERATIONS.index(name) + 0.5) / 14 for name in names]
+        draws[0, 9:] = [numbers[0], 0.5, 0.9, numbers[1], 0.5, 0.9]
+        return augment_batch(square, draws, config).numpy()
+
+    turned = changed("rotate", "identity")
+    for other in ("solarize", "color"):
+        after = changed("rotate", other)
+        np.testing.assert_array_equal(after, changed(other, "rotate"))
+        operation = chosen(tf.constant(draws[:, 9:]), "rand")[0]
+        np.testing.assert_allclose(after, recolored(turned, operation), atol=1e-3)
+    both = changed("shear x", "translate y")
+    size = tf.constant([33.0, 33.0])
+    first, second = (movements(one, size) for one in chosen(tf.constant(draws[:, 9:]), "rand"))
+    sheared = warp_affine(square, *first)
+    moved = warp_affine(sheared, *second)
+    inside = np.s_[:, 6:27, 6:27]
+    np.testing.assert_allclose(both[inside], moved[inside], atol=0.05)
+    solarized, bright = changed("solarize", "brightness"), changed("brightness", "solarize")
+    assert np.abs(solarized - bright).max() > 1

@@ -1,0 +1,1 @@
+"""Random changes to training images, and mixtures of two of them."""
