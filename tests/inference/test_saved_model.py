@@ -29,7 +29,7 @@ def test_a_saved_model_is_a_classifier_too_but_gives_no_features(finished, paths
     assert (served.class_names, served.input_size) == (run.class_names, run.input_size)
     assert served.predict(paths, batch_size=5) == pytest.approx(run.predict(paths), abs=1e-6)
     assert load(result.export.parent).path == result.export
-    with pytest.raises(UsageError, match="asked for by its signature 'features'"):
+    with pytest.raises(UsageError, match="signature 'features'"):
         served.features(paths)
 
 
