@@ -7,6 +7,7 @@ import pytest
 
 from tfxfer.runs.versions import (
     new_version,
+    newest_version,
     next_version,
     prune_versions,
     publish_version,
@@ -19,6 +20,16 @@ def test_the_next_version_follows_the_highest(tmp_path):
     for name in ("2", "10", "x", "v11", ".unfinished-1"):
         (tmp_path / name).mkdir()
     assert next_version(tmp_path) == 11
+
+
+def test_the_newest_version_is_that_of_exports_not_of_a_run(tmp_path):
+    for name in ("2", "10", "x"):
+        (tmp_path / name).mkdir()
+    assert newest_version(tmp_path) == tmp_path / "10"
+    assert newest_version(tmp_path / "2") == tmp_path / "2"
+    assert newest_version(tmp_path / "none") == tmp_path / "none"
+    (tmp_path / "config.toml").touch()
+    assert newest_version(tmp_path) == tmp_path
 
 
 def test_an_unfinished_version_leaves_nothing(tmp_path):

@@ -27,6 +27,7 @@ Xla = Literal["auto", "on", "off"]
 ClassWeights = Literal["none", "balanced"]
 BadImages = Literal["error", "skip"]
 Effort = Literal["quick", "standard"]
+AugmentPolicy = Literal["none", "trivial", "rand"]
 LabelKind = Literal["auto", "single", "multi"]
 
 GIGABYTE = 10**9
@@ -188,7 +189,7 @@ class AugmentConfig:
         above=0,
         maximum=1,
     )
-    policy: Literal["none", "trivial", "rand"] = setting(
+    policy: AugmentPolicy = setting(
         "none",
         "'trivial' (TrivialAugment) also applies one random transformation per image: color, "
         "sharpness, rotation, translation or shear. 'rand' (RandAugment) applies two, of a fixed "

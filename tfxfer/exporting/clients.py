@@ -4,7 +4,7 @@ import base64
 import json
 import pathlib
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -102,7 +102,8 @@ def how_to_serve(version: pathlib.Path) -> str:
     name = version.absolute().parent.name
     facts = _facts(version)
     label_output = "labels" if "thresholds" in facts else "label"
-    if takes_texts(facts):
+    texts = facts.get("modality") == "text"
+    if texts:
         bundled, own = "a bundled validation text, and one of your own", curl_with_text(name)
     else:
         bundled = "a bundled validation image, and a file of your own"
@@ -119,7 +120,7 @@ Classify {bundled}:
 
 Classify from Python over gRPC (pip install tensorflow-serving-api):
 
-{grpc_snippet(name, label_output, texts=takes_texts(facts))}"""
+{grpc_snippet(name, label_output, texts=texts)}"""
 
 
 def curl_with_file(path: str, name: str) -> str:
@@ -150,11 +151,6 @@ def _mounted(versions: pathlib.Path, name: str) -> str:
 def rest_url(name: str) -> str:
     """Returns the address at which a model server answers by REST."""
     return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
-
-
-def takes_texts(facts: Mapping[str, Any]) -> bool:
-    """Tells whether a model takes texts, not images, by the facts that its export has of it."""
-    return "text" in facts.get("signatures", {}).get("serving_default", {})
 
 
 def _facts(version: pathlib.Path) -> dict[str, Any]:

@@ -79,8 +79,8 @@ def write_saved_model(
     `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
     has no such signature.
 
-    Decoding and resizing are the functions used in training. A file that is no image, or of more
-    than 100 megapixels, is refused by its number in the batch.
+    Decoding and resizing are the functions used in training. A file that is not an image, or has
+    more than 100 megapixels, is refused by its number in the batch.
 
     Args:
         model: Images in [0, 255] to probabilities, float32.

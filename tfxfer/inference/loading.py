@@ -15,7 +15,7 @@ from tfxfer.inference.saved_model import load_saved_model
 from tfxfer.models.sigmoids import DEFAULT_THRESHOLD
 from tfxfer.runs.class_names import read_class_names, read_thresholds
 from tfxfer.runs.directory import open_run
-from tfxfer.runs.versions import versions
+from tfxfer.runs.versions import newest_version
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import classes_file, thresholds_file
@@ -45,10 +45,7 @@ def load(path: str | pathlib.Path) -> TrainedClassifier:
         >>> classifier.class_names  # doctest: +SKIP
         ('cat', 'dog')
     """
-    path = user_path(path)
-    published = versions(path)
-    if published and not (path / "config.toml").is_file():
-        path = published[-1]
+    path = newest_version(user_path(path))
     if (path / "saved_model.pb").is_file():
         return load_saved_model(path)
     if path.is_dir():

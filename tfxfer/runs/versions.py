@@ -53,6 +53,15 @@ def versions(parent: pathlib.Path) -> list[pathlib.Path]:
     return sorted(numbered, key=lambda path: int(path.name))
 
 
+def newest_version(path: pathlib.Path) -> pathlib.Path:
+    """Returns the newest version in a directory of exports; another path as it is.
+
+    A run is no such directory, whatever folders it has.
+    """
+    published = versions(path)
+    return published[-1] if published and not RunDirectory(path).config.is_file() else path
+
+
 def next_version(parent: pathlib.Path) -> int:
     """Returns the next version number in a directory of exports, from 1."""
     return max((int(path.name) for path in versions(parent)), default=0) + 1

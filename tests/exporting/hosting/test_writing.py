@@ -1,6 +1,12 @@
 """`demo` with --space and --docker."""
 
+import shutil
+
+import pytest
 from command_line import run
+
+from tfxfer.errors import UsageError
+from tfxfer.exporting.hosting.writing import write_hosted
 
 
 def test_a_run_is_exported_first(finished, tmp_path, monkeypatch):
@@ -28,3 +34,22 @@ def test_what_was_written_is_said_with_its_command(written):
     space, docker, (of_space, of_docker) = written
     assert str(space / "app.py") in of_space
     assert f"docker build -t colors {docker}" in of_docker
+
+
+def test_only_the_card_of_a_run_is_taken(finished, tmp_path):
+    version = tmp_path / "colors" / "1"
+    shutil.copytree(finished[0].export, version)
+    for folder in (version, version.parent):
+        (folder / "README.md").write_text("private notes")
+        space = tmp_path / f"space-{folder.name}"
+        write_hosted(folder, lambda *_, **__: None, print, space=space)
+        assert "private notes" not in (space / "README.md").read_text()
+
+
+def test_an_export_without_requests_is_refused_before_anything_is_written(finished, tmp_path):
+    version = tmp_path / "colors" / "1"
+    shutil.copytree(finished[0].export, version, ignore=shutil.ignore_patterns("assets.extra"))
+    to = {"space": tmp_path / "space", "docker": tmp_path / "docker"}
+    with pytest.raises(UsageError, match="assets.extra"):
+        write_hosted(version, lambda *_, **__: None, print, **to)
+    assert [path.name for path in tmp_path.iterdir()] == ["colors"]

@@ -1,15 +1,13 @@
 """Folders that are written whole or not at all."""
 
 import contextlib
-import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import ExportError, UsageError
-from tfxfer.system.files import check_writable
+from tfxfer.system.files import check_writable, temporary_beside
 from tfxfer.system.run_layout import EXTRA_FOLDER
 
 
@@ -45,10 +43,10 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = temporary_beside(path)
+        temporary.mkdir()
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())  # `mkdtemp` makes it private
             temporary.replace(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -64,9 +62,3 @@ def copy_model(version: pathlib.Path, target: pathlib.Path) -> None:
         target: Directory to create.
     """
     shutil.copytree(version, target, ignore=shutil.ignore_patterns(EXTRA_FOLDER))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

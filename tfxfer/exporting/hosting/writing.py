@@ -9,7 +9,7 @@ from tfxfer.errors import UsageError
 from tfxfer.exporting.hosting.container import image_tag, write_container
 from tfxfer.exporting.hosting.folders import check_new
 from tfxfer.exporting.hosting.space import write_space
-from tfxfer.runs.versions import versions
+from tfxfer.runs.versions import newest_version
 from tfxfer.system.names import in_shell
 from tfxfer.system.run_layout import EXTRA_FOLDER, RunDirectory
 
@@ -41,24 +41,19 @@ def write_hosted(
         raise UsageError("--space and --docker are the same folder. Choose two.")
     path = user_path(model)
     with tempfile.TemporaryDirectory(prefix="tfxfer-export-") as scratch:
-        version = _published(path) or export(path, export_dir=scratch, say=say)
+        version = newest_version(path).resolve()
+        if not (version / "saved_model.pb").is_file():
+            version = export(path, export_dir=scratch, say=say)
+        if to_docker is not None:
+            _check_requests(version)
         if to_space is not None:
             write_space(version, to_space, _card(path))
             app = in_shell(to_space / "app.py")
             say(f"{to_space}: a Hugging Face Space; here, `python {app}` runs it")
         if to_docker is not None:
-            _check_requests(version)
             write_container(version, to_docker)
             tag = image_tag(version.parent.name)
             say(f"{to_docker}: a container; `docker build -t {tag} {in_shell(to_docker)}` makes it")
-
-
-def _published(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns the version if a path is one, or the newest if it has versions; else None."""
-    if (path / "saved_model.pb").is_file():
-        return path.resolve()
-    found = [version for version in versions(path) if (version / "saved_model.pb").is_file()]
-    return found[-1].resolve() if found else None
 
 
 def _check_requests(version: pathlib.Path) -> None:
@@ -71,6 +66,7 @@ def _check_requests(version: pathlib.Path) -> None:
 
 
 def _card(path: pathlib.Path) -> str:
-    """Returns the model card of a run, or nothing."""
-    card = RunDirectory(path if path.is_dir() else path.parent).model_card
-    return card.read_text("utf-8") if card.is_file() else ""
+    """Returns the model card of a run, or nothing: other folders have a README of their own."""
+    run = RunDirectory(path if path.is_dir() else path.parent)
+    has_card = run.config.is_file() and run.model_card.is_file()
+    return run.model_card.read_text("utf-8") if has_card else ""

@@ -20,7 +20,7 @@ from tfxfer.errors import RunError, UsageError
 from tfxfer.runs.class_names import read_class_names
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.places import run_settings
-from tfxfer.runs.versions import versions
+from tfxfer.runs.versions import newest_version
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import (
     FACTS_FILE,
@@ -157,10 +157,7 @@ def load_texts(path: str | os.PathLike[str]) -> TrainedTexts:
         RunError: The file is corrupt.
     """
     check_backend()
-    path = user_path(path)
-    published = versions(path)
-    if published and not (path / "config.toml").is_file():
-        path = published[-1]
+    path = newest_version(user_path(path))
     if (path / "saved_model.pb").is_file():
         return _load_served(path)
     if path.is_dir():

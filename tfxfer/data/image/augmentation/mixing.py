@@ -78,11 +78,12 @@ def mix_batch(
         float32 of the shape of the images, and shape (batch,), in [0, 1].
     """
     images = tf.cast(images, tf.float32)
-    mixed, by_mixup, pasted, by_cutmix = *_mixup(images, draws), *_cutmix(images, draws)
     if not config.cutmix:
-        return mixed, by_mixup
+        return _mixup(images, draws)
     if not config.mixup:
-        return pasted, by_cutmix
+        return _cutmix(images, draws)
+    mixed, by_mixup = _mixup(images, draws)
+    pasted, by_cutmix = _cutmix(images, draws)
     # The first row of an empty batch is a row of zeros.
     is_mixup = tf.reduce_sum(draws[:1, 4]) < 0.5
     return tf.where(is_mixup, mixed, pasted), tf.where(is_mixup, by_mixup, by_cutmix)

@@ -9,11 +9,10 @@ are matrices for a warp; those that change colors are done here.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import tensorflow as tf
 
-Policy = Literal["none", "trivial", "rand"]
+from tfxfer.config.schema import AugmentPolicy
 
 # Numbers drawn for each operation on an image: operation, strength, sign.
 _DRAWS = 3
@@ -58,7 +57,7 @@ class Choices:
         return cls(one_of(len(OPERATIONS), draws[:, 0]), strength, sign)
 
 
-def policy_draws(policy: Policy) -> int:
+def policy_draws(policy: AugmentPolicy) -> int:
     """Returns how many numbers are drawn for the operations on an image.
 
     Examples:
@@ -68,7 +67,7 @@ def policy_draws(policy: Policy) -> int:
     return _DRAWS * (_NUM_RANDOM if policy == "rand" else 1)
 
 
-def chosen(draws: tf.Tensor, policy: Policy) -> list[Choices]:
+def chosen(draws: tf.Tensor, policy: AugmentPolicy) -> list[Choices]:
     """Returns the operations on each image of a batch, one after the other.
 
     Args:
