@@ -36,6 +36,7 @@ LIGHT_WINGS = {"cli", "config", "errors", "version"}
 LIGHT = {
     "api.modality",
     "curation.asking",
+    "curation.labeling.asking",
     "models.backbones.backbone",
     "models.backbones.bundled",
     "models.backbones.keras_applications",

@@ -1,7 +1,8 @@
 """Transfer learning for image classification on Keras 3 and TensorFlow.
 
-`check`, `rank`, `fit`, `pretrain`, `evaluate`, `predict`, `demo`, `export` and `report` do the
-same as the commands of these names. `load` returns a trained classifier for use in other programs.
+`check`, `rank`, `fit`, `pretrain`, `evaluate`, `predict`, `label_next`, `demo`, `export` and
+`report` do the same as the commands of these names. `load` returns a trained classifier for use in
+other programs.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from tfxfer.version import __version__
 
 if TYPE_CHECKING:
     from tfxfer.api.check import check
+    from tfxfer.api.curation.label_next import label_next
     from tfxfer.api.demo import demo
     from tfxfer.api.evaluate import evaluate
     from tfxfer.api.export import export
@@ -34,6 +36,7 @@ __all__ = [
     "evaluate",
     "export",
     "fit",
+    "label_next",
     "load",
     "predict",
     "pretrain",
@@ -48,6 +51,7 @@ _MODULES = {
     "evaluate": "api.evaluate",
     "export": "api.export",
     "fit": "api.fit",
+    "label_next": "api.curation.label_next",
     "load": "api.load",
     "predict": "api.predict",
     "pretrain": "api.pretrain",

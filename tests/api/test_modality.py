@@ -18,6 +18,7 @@ from tfxfer.api import (
     rank,
     report,
 )
+from tfxfer.api.curation import label_next
 from tfxfer.api.modality import MODALITIES, by_backbone, by_data, by_model, check_asked
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
@@ -38,6 +39,7 @@ def test_every_verb_of_texts_has_the_name_of_one_for_images():
         "evaluate": evaluate.evaluate,
         "export": export.export,
         "fit": fit.fit,
+        "label_next": label_next.label_next,
         "load": load.load,
         "predict": predict.predict,
         "pretrain": pretrain.pretrain,

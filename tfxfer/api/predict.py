@@ -1,6 +1,5 @@
 """`predict`: classifies image files."""
 
-import glob
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +10,11 @@ import tensorflow as tf
 from tfxfer.api.modality import by_model
 from tfxfer.config.paths import listed_path, user_path
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.image.formats.recognition import EXTENSIONS
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split
 from tfxfer.data.sources.files import split_of_files
-from tfxfer.data.sources.folders.walk import Walk
+from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
@@ -68,7 +66,7 @@ def predict(
         ...     print(prediction.path, prediction.ranked)
         cat.jpg (('cat', 0.98), ('dog', 0.02))
     """
-    files = [file for path in paths for file in _expand(user_path(path), say)]
+    files = [file for path in paths for file in expand(user_path(path), say)]
     files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
     trained = load(model)
     if top > 1 and trained.thresholds is not None:
@@ -141,30 +139,3 @@ def _rank(
     else:
         order = order[trained.decisions(probabilities)[order]]
     return tuple((trained.class_names[index], float(probabilities[index])) for index in order)
-
-
-def _expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]:
-    """Returns a file itself, or the image files of a folder or a pattern."""
-    if path.is_file():
-        return [path]
-    walk = Walk()
-    if path.is_dir():
-        root, found = path, [pathlib.Path(file) for file in walk.images(path)]
-        missing = f"The folder '{path}' has no {', '.join(EXTENSIONS)} files"
-    elif glob.has_magic(str(path)):
-        root = _before_pattern(path)
-        found = [file for file in walk.matches(path) if walk.is_image(file)]
-        missing = f"No {', '.join(EXTENSIONS)} file matches '{path}'"
-    else:
-        raise UsageError(f"There is no file '{path}'.")
-    notes = walk.notes(root)
-    if not found:
-        raise UsageError(f"{'; '.join([missing, *notes])}.")
-    for note in notes:
-        say(note)
-    return sorted(set(found))
-
-
-def _before_pattern(path: pathlib.Path) -> pathlib.Path:
-    """Returns the folder before the first wildcard of a pattern."""
-    return next(parent for parent in path.parents if not glob.has_magic(str(parent)))

@@ -12,6 +12,7 @@ main.add_section(
     evaluating.evaluate,
     evaluating.report,
     predict.predict,
+    predict.label_next,
     demo.demo,
     export.export,
 )

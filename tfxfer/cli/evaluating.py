@@ -9,6 +9,7 @@ import click
 from tfxfer.cli.formatting import Command, Option
 from tfxfer.cli.options import (
     HEADINGS,
+    JSON_HELP,
     OTHER_DATA,
     batch_size_option,
     options_of,
@@ -25,8 +26,6 @@ from tfxfer.system.files import check_output, write_text
 from tfxfer.system.run_layout import files_of_model
 
 _DATA_DIR = setting_help(RunConfig, "data_dir")
-
-_JSON = "Also write the result as JSON to FILE; with '-', print only the JSON."
 
 _CHECK_BACKBONE = (
     "Also examine the features of this pretrained network: labels that look wrong, near copies, "
@@ -78,7 +77,7 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
 @click.option("--backbone", cls=Option, metavar="NAME", help=_CHECK_BACKBONE)
 @options_of(FitConfig, (*LABEL_SETTINGS, *EXAMINATION_SETTINGS))
 @click.option("--write-manifest", cls=Option, metavar="FILE", help=_WRITE_MANIFEST)
-@click.option("--json", "json_file", cls=Option, metavar="FILE", help=_JSON)
+@click.option("--json", "json_file", cls=Option, metavar="FILE", help=JSON_HELP)
 @click.option("--output", cls=Option, metavar="FILE", help=_CHECK_PAGE)
 @click.pass_context
 def check(
@@ -132,7 +131,7 @@ def check(
 @click.option("--max-milliseconds", cls=Option, type=float, help=_MAX_MILLISECONDS)
 @click.option("--learning-curve", cls=Option, is_flag=True, help=_LEARNING_CURVE)
 @click.option("--stages", cls=Option, is_flag=True, help=_STAGES)
-@click.option("--json", "json_file", cls=Option, metavar="FILE", help=_JSON)
+@click.option("--json", "json_file", cls=Option, metavar="FILE", help=JSON_HELP)
 @click.option("--output", cls=Option, metavar="FILE", help=_PAGE)
 @click.pass_context
 def rank(
@@ -189,7 +188,7 @@ def rank(
     help="Split to evaluate on.  [default: test if there is one, else validation, else all]",
 )
 @batch_size_option
-@click.option("--json", "output", metavar="FILE", help=_JSON)
+@click.option("--json", "output", metavar="FILE", help=JSON_HELP)
 def evaluate(
     model: str,
     data: str | None,

@@ -31,6 +31,8 @@ OTHER_DATA = (
 
 CONFIG_FILE = "Recipe (TOML file) with settings. Command-line options override it."
 
+JSON_HELP = "Also write the result as JSON to FILE; with '-', print only the JSON."
+
 # For commands that take models.
 batch_size_option = click.option(
     "--batch-size",

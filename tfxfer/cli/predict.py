@@ -1,5 +1,6 @@
-"""`predict`: classify image files."""
+"""The commands on images without labels: `predict` and `label-next`."""
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 import click
 
 from tfxfer.cli.formatting import Command
-from tfxfer.cli.options import batch_size_option
+from tfxfer.cli.options import JSON_HELP, batch_size_option
 from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.paths import user_path
+from tfxfer.curation.labeling.asking import Choice, check_files
 from tfxfer.errors import UsageError
 from tfxfer.system import streams
-from tfxfer.system.files import check_output
+from tfxfer.system.files import check_output, write_text
 from tfxfer.system.run_layout import files_of_model
 
 
@@ -91,6 +93,72 @@ def predict(
     if counts.unreadable:
         counts.tell()
         context.exit(1)
+
+
+@click.command(
+    "label-next",
+    cls=Command,
+    examples=(
+        "tfxfer label-next runs/photos-mobilenetv2 inbox --manifest next.csv",
+        "tfxfer label-next runs/photos-mobilenetv2 inbox --count 20 --output next.html",
+    ),
+)
+@click.argument("run")
+@click.argument("paths", nargs=-1, required=True, metavar="DIRECTORY...")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Number of images to choose.",
+)
+@click.option(
+    "--manifest",
+    metavar="FILE",
+    help="Write them to FILE (.csv) with an empty column of labels. Fill it in, and pass it to fit "
+    "with --data.",
+)
+@click.option(
+    "--with-labeled",
+    is_flag=True,
+    help="The manifest also has the images of the run, with their labels and splits.",
+)
+@click.option("--output", metavar="FILE", help="Write an HTML page with thumbnails.")
+@click.option("--json", "json_file", metavar="FILE", help=JSON_HELP)
+@click.option(
+    "--strategy",
+    type=click.Choice(["typical", "uncertain"]),
+    help="Choose typical images, or uncertain and diverse ones.  [default: typical with fewer than "
+    "5 labeled images per class, then uncertain]",
+)
+@click.option("--data", help="The new location of the run's data, if they have moved.")
+@batch_size_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
+def label_next(run: str, paths: tuple[str, ...], json_file: str | None, **options: Any) -> None:
+    """Choose which unlabeled images to label next.
+
+    Of the images in DIRECTORY, which are files, folders (searched recursively) or patterns, those
+    are listed whose labels help the model of RUN most. Images in the data of the run, and exact
+    duplicates, are left out.
+    """
+    files = [options["manifest"], options["output"]]
+    Choice.of(**{name: options[name] for name in ("count", "strategy", "batch_size", "seed")})
+    check_files(run, paths, *files, with_labeled=options["with_labeled"])
+    if json_file not in (None, "-"):
+        check_output(json_file, "--json", [*files_of_model(run), *paths], "text")
+    with quiet_import():
+        from tfxfer.api.curation import label_next as labeling
+    with quiet_libraries():
+        result = labeling.label_next(run, paths, say=streams.note, **options)
+    as_json = json.dumps(result.as_json(), indent=2)
+    if json_file == "-":
+        streams.say(as_json)
+        return
+    if json_file is not None:
+        write_text(json_file, as_json + "\n")
+    streams.say(result.describe())
+    for path in filter(None, [*files, json_file]):
+        streams.say(f"Wrote '{path}'.")
 
 
 def _check_output(output: str | None, kind: str, model: str, paths: tuple[str, ...]) -> None:

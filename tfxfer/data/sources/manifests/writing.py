@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ def write_manifest(
     source: Source,
     splits: Mapping[str, Split],
     suspects: Mapping[str, Sequence[str]] | None = None,
+    unlabeled: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Writes splits of a source as a manifest that `open_manifest` opens again.
 
@@ -28,14 +30,17 @@ def write_manifest(
         splits: Some or all of its examples.
         suspects: What the column `suspect` has for each example, by split; None writes no such
             column. It is for people: `open_manifest` does not use it.
+        unlabeled: Rows of images without a label, by column, written first: `path`, `split`, and
+            for people `predicted` and `probability`. `open_manifest` wants their labels filled in.
     """
     labels = _label_column(source)
     columns = ["path", labels, "split"]
     columns += ["missing"] if any(_has_missing(split) for split in splits.values()) else []
     columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
     columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
-    columns += ["source"] if source.origin is not None else []
+    columns += ["source"] if source.origin is not None and splits else []
     columns += ["suspect"] if suspects is not None else []
+    columns += ["predicted", "probability"] if unlabeled else []
     texts = {*source.class_names, source.origin or ""}
     for split in splits.values():
         texts.update(split.groups or ())
@@ -45,6 +50,8 @@ def write_manifest(
     ):
         table = TableWriter(file, quote_all=needs_quotes(texts))
         table.writerow(columns)
+        for row in unlabeled:
+            table.writerow([row.get(column, "") for column in columns])
         for name, split in splits.items():
             for index, label in enumerate(split.labels):
                 example = split.describe(index)
@@ -58,7 +65,7 @@ def write_manifest(
                     "source": source.origin,
                     "suspect": "" if suspects is None else suspects[name][index],
                 }
-                table.writerow([record[column] for column in columns])
+                table.writerow([record.get(column, "") for column in columns])
 
 
 def _label_column(source: Source) -> str:
