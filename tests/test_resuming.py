@@ -70,8 +70,21 @@ CASES = {
     "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
     "grouped": {"group_near_copies": True},
+    "soup": {
+        "head": {"epochs": 3, "penalty": 3.0},
+        "finetune": {"epochs": 3, "average": "soup", "batch_norm": "adapt", "ema": 0.5},
+    },
+    "wise": {
+        "head": {"epochs": 3, "penalty": 3.0, "dropout": 0.5},
+        "finetune": {"epochs": 3, "average": "wise", "batch_norm": "adapt"},
+    },
     # A strong penalty leaves the head a loss that fine-tuning can lower.
     "searching": {"effort": "standard", "head": {"epochs": 3, "penalty": 3.0}},
+    "searching_soup": {
+        "effort": "standard",
+        "head": {"epochs": 3, "penalty": 3.0},
+        "finetune": {"epochs": 3, "average": "soup"},
+    },
 }
 # Images with several labels.
 TAGGED = {"tags": {}, "searching_tags": CASES["searching"]}
@@ -147,10 +160,14 @@ def test_a_fit_that_died_in_each_of_its_parts_ends_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [case for case in CASES if case not in ("lbfgs", "searching")])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case not in ("lbfgs", "searching", "searching_soup")]
+)
 def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file, tmp_path):
     # Without a head phase it cannot die in one.
     moments = MOMENTS[1:4:2] if case == "adapting" else MOMENTS[::2]
+    if case in ("soup", "wise"):
+        moments = [MOMENTS[2], "average: ", MOMENTS[-1]]
     check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
 
 
@@ -169,6 +186,14 @@ def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
     assert [read_recipe(path, FitConfig()).effort for path in (run.asked, run.config)] == [
         *("standard", "quick"),
     ]
+
+
+@pytest.mark.slow
+def test_a_search_that_died_as_it_averaged_ends_the_same(whole, pictures, weights_file, tmp_path):
+    moments = ["search: way 2", "average: ", "\ntest acc"]
+    case = "searching_soup"
+    lines = check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
+    assert sum(line.startswith("average: ") for line in lines) == 2
 
 
 @pytest.mark.slow

@@ -190,7 +190,9 @@ def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
         FitConfig().with_settings({"head": head})
 
 
-@pytest.mark.parametrize("setting", [{"head_rate": 10.0}, {"layer_decay": 0.9}, {"ema": 0.9}])
+@pytest.mark.parametrize(
+    "setting", [{"head_rate": 10.0}, {"layer_decay": 0.9}, {"ema": 0.9}, {"average": "soup"}]
+)
 @pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
 def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skipped):
     (name,), (reason,) = setting, skipped
@@ -200,6 +202,16 @@ def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skip
     FitConfig().with_settings({"finetune": setting})
     defaults = {name: getattr(FitConfig().finetune, name) for name in setting}
     FitConfig().with_settings({"finetune": defaults | skipped})
+
+
+@pytest.mark.parametrize(
+    ("others", "reason"),
+    [({"weights": "none"}, "'weights' is 'none'"), ({"head": {"epochs": 0}}, "'head.epochs' is 0")],
+)
+def test_wise_ft_needs_a_head_phase(others, reason):
+    with pytest.raises(UsageError, match=f"'finetune.average' is 'wise', .*{reason}.*'soup'"):
+        FitConfig().with_settings({"finetune": {"average": "wise"}, **others})
+    FitConfig().with_settings({"finetune": {"average": "soup"}, **others})
 
 
 @pytest.mark.parametrize("section", ["finetune", "pretrain"])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import pytest
 from conftest import SMALL_BACKBONE
@@ -74,6 +76,9 @@ def test_a_phase_is_described_by_its_epochs_rate_and_regularization():
     (told,) = describe_regularization(averaged)
     assert told.startswith(f"{line}, ")
     assert "EMA 0.99" in told
+    for average, words in (("soup", "greedy soup"), ("wise", "WiSE-FT")):
+        (told,) = describe_regularization(dataclasses.replace(averaged, average=average))
+        assert f"EMA 0.99), at the end {'a ' if average == 'soup' else ''}{words}" in told
     solved = SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0)
     assert describe_schedule(solved).startswith("L-BFGS, up to 9 iterations, L2 penalty chosen")
     assert describe_regularization(solved) == []

@@ -17,6 +17,7 @@ from tfxfer.runs.metrics_record import (
     FitMetrics,
     Summary,
 )
+from tfxfer.runs.search.average import AverageRecord
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,28 @@ def test_the_phases_are_described_in_their_order(findings):
         assert fact in finetune
     assert "Ran" not in finetune
     assert best_epoch.startswith("Best epoch: 2 of the finetune phase")
+
+
+def test_an_average_is_told_in_place_of_the_weights_of_the_best_epoch(findings):
+    soup = AverageRecord("soup", "epoch", ("7", "9"), 5, 0.25, 0.95, 0.5, 0.9)
+    none = dataclasses.replace(soup, members=())
+    for record in (soup, none):
+        metrics = dataclasses.replace(findings.metrics, average=record)
+        *_, best_epoch, average = words.phases(findings.config, made_epochs(), metrics)
+        assert ("weights were saved" in best_epoch) == (record is none)
+        assert average == record.sentence
+
+
+def test_only_the_settings_asked_for_find_an_average_of_trials_again(findings):
+    trials = AverageRecord("soup", "trial", ("a", "b"), 3, 0.25, 0.95, 0.5, 0.9)
+    for record, expected in (
+        (None, "config.toml"),
+        (trials, "asked.toml"),
+        (dataclasses.replace(trials, of="epoch"), "config.toml"),
+        (dataclasses.replace(trials, members=()), "config.toml"),
+    ):
+        metrics = dataclasses.replace(findings.metrics, average=record)
+        assert words.settings_to_repeat(findings.run, metrics).name == expected
 
 
 def test_both_penalties_are_named_if_finetuning_starts_from_another_head(findings):

@@ -206,7 +206,7 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             *describe_scores(metrics.splits),
             *calibration,
             *describe_skipped(plan.run, skipped),
-            *([plan_row("best weights", _where(best, metrics.penalty))] if best else []),
+            *([plan_row("best weights", _where(best, metrics))] if best else []),
             plan_row("duration", readable_duration(metrics.seconds)),
             plan_row("model", str(plan.run.model)),
             plan_row("export", str(metrics.export)),
@@ -214,10 +214,12 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
     )
 
 
-def _where(best: Epoch, penalty: float | None) -> str:
+def _where(best: Epoch, metrics: FitMetrics) -> str:
     """Returns where the best weights are from, as text."""
-    if best.phase == "head" and penalty is not None:
-        return f"head phase, L2 penalty {penalty:g}"
+    if metrics.average and metrics.average.is_kept:
+        return metrics.average.what
+    if best.phase == "head" and metrics.penalty is not None:
+        return f"head phase, L2 penalty {metrics.penalty:g}"
     return f"{best.phase} phase, epoch {best.epoch}"
 
 

@@ -28,6 +28,7 @@ ClassWeights = Literal["none", "balanced"]
 BadImages = Literal["error", "skip"]
 Effort = Literal["quick", "standard"]
 AugmentPolicy = Literal["none", "trivial", "rand"]
+WeightAveraging = Literal["none", "soup", "wise"]
 LabelKind = Literal["auto", "single", "multi"]
 
 GIGABYTE = 10**9
@@ -48,7 +49,7 @@ LABEL_SEPARATOR = "|"
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
 # The settings that only ever change how the backbone is fine-tuned, with what changes nothing.
-NEUTRAL_FINETUNING = {"head_rate": 1.0, "layer_decay": 1.0, "ema": 0.0}
+NEUTRAL_FINETUNING = {"head_rate": 1.0, "layer_decay": 1.0, "ema": 0.0, "average": "none"}
 
 # The headings of `--help`, in their order.
 (
@@ -166,6 +167,11 @@ class FinetuneConfig(PhaseConfig):
         "saved; 0 disables.",
         minimum=0,
         below=1,
+    )
+    average: WeightAveraging = setting(
+        "none",
+        "Average weights after fine-tuning, if that lowers the validation loss: 'soup', those of "
+        "the best epochs or trials; 'wise', those before and after (WiSE-FT).",
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
@@ -606,6 +612,14 @@ class FitConfig(RunConfig):
 
     def _check_finetune(self) -> None:
         """Raises a UsageError if a setting is for a finetune phase that there is not."""
+        has_no_head_phase = self.head.epochs == 0 or self.weights == "none"
+        if self.finetune.average == "wise" and has_no_head_phase:
+            reason = "'weights' is 'none'" if self.weights == "none" else "'head.epochs' is 0"
+            raise UsageError(
+                "Setting 'finetune.average' is 'wise', which goes back toward the pretrained "
+                f"network with the head of the head phase, but {reason}. Leave one of them out, or "
+                "set 'finetune.average' to 'soup'."
+            )
         if self.finetune.epochs == 0:
             reason = "'finetune.epochs' is 0"
         elif self.finetune.unfreeze == "none":

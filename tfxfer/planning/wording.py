@@ -15,6 +15,13 @@ from tfxfer.system.run_layout import RunDirectory
 # Optimizers by the names that papers use.
 _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 
+# What is done with the weights after fine-tuning, by the setting `finetune.average`.
+_AVERAGES = {
+    "soup": "at the end a greedy soup of the best weights, if it lowers the validation loss",
+    "wise": "at the end WiSE-FT (interpolation with the weights before), if it lowers the "
+    "validation loss",
+}
+
 
 def plan_row(name: str, text: str) -> str:
     """Returns a line of the plan. Further lines of the same row have an empty name."""
@@ -75,6 +82,8 @@ def describe_regularization(phase: SolvedHead | GradientPhase) -> list[str]:
     parts += [f"gradient norm clipped at {phase.clip_norm:g}"] if phase.clip_norm else []
     if isinstance(phase, DecidedFinetune) and phase.ema:
         parts.append(f"weights averaged over steps (EMA {phase.ema:g})")
+    if isinstance(phase, DecidedFinetune) and phase.average != "none":
+        parts.append(_AVERAGES[phase.average])
     return [", ".join(parts)] if parts else []
 
 

@@ -82,12 +82,13 @@ def training_section(findings: RunFindings[Any]) -> list[str]:
     metrics = findings.metrics
     splits = ", ".join(f"{number:,} {split}" for split, number in findings.num_images.items())
     phases = words.phases(findings.config, findings.epochs, metrics)
+    name, repeated = findings.run.path.name, words.settings_to_repeat(findings.run, metrics).name
     return [
         f"- Dataset: {as_text(findings.result.data)}, {splits} images.",
         *(f"- {as_text(note)}" for note in findings.notes),
         *(f"- {line}" for line in phases),
         "",
-        f"Reproduce with `{shlex.join(words.repeating(findings.run.path.name))}`. Versions: Keras "
+        f"Reproduce with `{shlex.join(words.repeating(name, repeated))}`. Versions: Keras "
         f"{keras.__version__} (backend {keras.backend.backend()}), TensorFlow {tf.__version__}.",
     ]
 

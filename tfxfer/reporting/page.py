@@ -63,6 +63,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
     """
     config, metrics, result = findings.config, findings.metrics, findings.result
     asked = findings.run.asked
+    repeated = words.settings_to_repeat(findings.run, metrics)
     bins, data = result.calibration, metrics.data
     columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
     return {
@@ -79,7 +80,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "start_penalty": metrics.start_penalty,
         "search": metrics.search,
         "trials": read_trials(findings.run),
-        "repeat": shlex.join(words.repeating(findings.run.path.name, str(findings.run.config))),
+        "repeat": shlex.join(words.repeating(findings.run.path.name, str(repeated))),
         "settings": to_toml(config),
         "seconds": _seconds(metrics.seconds),
         "split": result.split,

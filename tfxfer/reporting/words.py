@@ -1,5 +1,6 @@
 """Sentences about a run, for the report and the model card: settings, training, metrics."""
 
+import pathlib
 import shlex
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ from tfxfer.runs.metrics_record import (
     FitMetrics,
     Parameters,
 )
+from tfxfer.system.run_layout import RunDirectory
 
 # --calibrate is suggested if it lowers the calibration error by more than this.
 _CALIBRATION_GAIN = 0.01
@@ -122,18 +124,19 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
         epochs: Epochs of all phases.
         metrics: Its best epoch and its L2 penalties are read.
     """
-    lines, best = [], metrics.best
+    lines, best, average = [], metrics.best, metrics.average
+    saved = "" if average and average.is_kept else " Its weights were saved."
     if config.head.epochs:
         lines.append(_head_phase(config, metrics))
     if config.finetune.epochs:
         lines.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     lines += [
         f"Best epoch: {one.epoch} of the {one.phase} phase (validation accuracy "
-        f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}). Its weights were saved."
+        f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}).{saved}"
         for one in epochs
         if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
-    return lines
+    return lines + ([average.sentence] if average else [])
 
 
 def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
@@ -181,6 +184,17 @@ def transfer(comparison: ComparisonRecord | None) -> str | None:
         f"{100 * comparison.gain:+.1f} percentage points (95% margin of error "
         f"{100 * comparison.margin:.1f})."
     )
+
+
+def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
+    """Returns the file of settings that repeats a run.
+
+    Where the average of several trials is kept, only a search finds them again: the settings that
+    the user gave.
+    """
+    average = metrics.average
+    of_trials = average is not None and average.is_kept and average.of == "trial"
+    return run.asked if of_trials else run.config
 
 
 def repeating(run: str, config: str = "config.toml") -> list[str]:

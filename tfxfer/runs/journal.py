@@ -15,6 +15,7 @@ from tfxfer.errors import RunError
 from tfxfer.runs.budget import Budget
 from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
 from tfxfer.runs.history import History, Rank
+from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
@@ -89,6 +90,7 @@ class Notes:
         start_penalty: L2 penalty of the head that the finetune phase starts from, if it is another.
         sizes: Length of each phase within the time budget, by name; empty without a budget.
         search: The way to fine-tune that was chosen, once a search is finished.
+        average: What became of the average of the weights, once it was tried.
     """
 
     num_trained: int = 0
@@ -96,6 +98,7 @@ class Notes:
     sizes: dict[str, PhaseSize] = field(default_factory=dict)
     search: SearchRecord | None = None
     start_penalty: float | None = None
+    average: AverageRecord | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
@@ -103,8 +106,10 @@ class Notes:
         sizes = {name: PhaseSize(*size) for name, size in content.get("sizes", {}).items()}
         found = content.get("search")
         search = None if found is None else SearchRecord.of_json(found)
+        found = content.get("average")
+        average = None if found is None else AverageRecord.of_json(found)
         penalty, start = content.get("penalty"), content.get("start_penalty")
-        return cls(content.get("num_trained", 0), penalty, sizes, search, start)
+        return cls(content.get("num_trained", 0), penalty, sizes, search, start, average)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the notes, JSON-serializable."""
@@ -119,6 +124,8 @@ class Notes:
             content["sizes"] = {name: [s.epochs, s.steps] for name, s in self.sizes.items()}
         if self.search is not None:
             content["search"] = dataclasses.asdict(self.search)
+        if self.average is not None:
+            content["average"] = dataclasses.asdict(self.average)
         return content
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
 from tfxfer.runs.scores.summary import Summary
+from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.files import write_json
 from tfxfer.system.progress import Clock
@@ -154,6 +155,7 @@ class FitMetrics:
         thresholds: Threshold of each label, where an image may have several.
         comparison: How much pretraining helped, if that was measured.
         search: The way to fine-tune that was chosen, if there was a search.
+        average: What became of the average of the weights, if one was tried.
         further: Unknown keys, written by a later version.
     """
 
@@ -171,6 +173,7 @@ class FitMetrics:
     thresholds: Mapping[str, float] | None = None
     comparison: ComparisonRecord | None = None
     search: SearchRecord | None = None
+    average: AverageRecord | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -286,6 +289,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "parameters": functools.partial(_record, Parameters),
     "comparison": ComparisonRecord.of_json,
     "search": SearchRecord.of_json,
+    "average": AverageRecord.of_json,
 }
 
 

@@ -21,7 +21,7 @@ _OF_IMAGES = (
 )
 _OF_FITTED_IMAGES = (
     "group_near_copies",
-    *("head.pooling", "head.augmented_views"),
+    *("head.pooling", "head.augmented_views", "finetune.average"),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )
 

@@ -7,9 +7,10 @@ import numpy as np
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune
 from tfxfer.models.classifier import Classifier
 from tfxfer.training.activations import ActivationSource
+from tfxfer.training.averaging.phase import average_epochs, new_pool, passes_of_averaging
 from tfxfer.training.classifier_pair import Trainable
-from tfxfer.training.epochs.trainer import begin_finetuning
-from tfxfer.training.phases import Materials, Phase, train_on_images
+from tfxfer.training.epochs.best_weights import begin_finetuning
+from tfxfer.training.phases import Materials, Phase, phase_training
 
 
 def finetune(
@@ -34,8 +35,14 @@ def finetune(
     if checkpoint is not None:
         given.note_trained()
         settings = dataclasses.replace(config.finetune, **vars(trainable))
-        phase = finetune_phase("finetune", classifiers.trained, settings, config.augment)
-        train_on_images(given, phase, source, checkpoint)
+        phase = dataclasses.replace(
+            finetune_phase("finetune", classifiers.trained, settings, config.augment),
+            pool=new_pool(given, settings, checkpoint.arrays),
+            passes_after=passes_of_averaging(settings),
+        )
+        training = phase_training(given, phase, source, journal)
+        training.run(checkpoint)
+        average_epochs(given, settings, source, training)
     return source
 
 

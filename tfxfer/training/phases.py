@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +21,7 @@ from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
+from tfxfer.training.epochs.pool import WeightPool
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
 
@@ -56,6 +57,10 @@ class Materials:
         notes.num_trained = max(notes.num_trained, self.classifiers.trained.num_trainable())
 
 
+# What a phase and its training both have.
+_OF_PHASE = ("rate_factors", "ema", "patience", "pool", "passes_after")
+
+
 @dataclass(frozen=True)
 class Phase:
     """A phase that is trained by gradient steps.
@@ -67,6 +72,8 @@ class Phase:
         patience: Epochs without improvement before early stopping; 0 disables it.
         rate_factors: See `build_optimizer`.
         ema: See `PhaseTraining`.
+        pool: See `PhaseTraining`.
+        passes_after: See `PhaseTraining`.
     """
 
     name: str
@@ -75,6 +82,8 @@ class Phase:
     patience: int = 0
     rate_factors: Mapping[int, float] | None = None
     ema: float = 0.0
+    pool: WeightPool = field(default_factory=WeightPool)
+    passes_after: int = 0
 
 
 def image_batches(
@@ -180,7 +189,5 @@ def phase_training(
         batches=batches,
         validate=validate,
         objective=objective.of_soft_targets() if is_mixing else objective,
-        rate_factors=phase.rate_factors,
-        ema=phase.ema,
-        patience=phase.patience,
+        **{name: getattr(phase, name) for name in _OF_PHASE},
     )

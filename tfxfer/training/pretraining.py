@@ -14,7 +14,8 @@ from tfxfer.models.layers import in_float32
 from tfxfer.models.objectives import Scores
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.system.files import replacing
-from tfxfer.training.epochs.trainer import PhaseTraining, finish, saving_best_weights
+from tfxfer.training.epochs.best_weights import finish, saving_best_weights
+from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.epochs.validation import SCORED_SPLITS, Predictor
 from tfxfer.training.phases import image_batches
 from tfxfer.training.preparation import PreparedRun

@@ -35,8 +35,8 @@ from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
+from tfxfer.training.epochs.best_weights import finish, saving_best_weights
 from tfxfer.training.epochs.session import Session
-from tfxfer.training.epochs.trainer import finish, saving_best_weights
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
@@ -273,4 +273,5 @@ def _metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:
         penalty=notes.penalty,
         start_penalty=notes.start_penalty,
         search=notes.search,
+        average=notes.average,
     )

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 
+import keras
 import killing
 import pytest
 from conftest import small_config, trained_alone
@@ -9,13 +10,15 @@ from conftest import small_config, trained_alone
 from tfxfer.config.decided import decided_fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts
+from tfxfer.data.batches import evaluation_batches
+from tfxfer.planning.defaults import Facts, decide
 from tfxfer.planning.plan import make_plan
 from tfxfer.planning.portfolio import make_portfolio
 from tfxfer.runs.history import read_history
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
+from tfxfer.training.search.averages import evaluated_way
 from tfxfer.training.transfer import train
 
 pytestmark = pytest.mark.slow  # whole fits
@@ -55,6 +58,12 @@ def searched(pictures, weights_file, folder, **others):
 @pytest.fixture(scope="module")
 def found(pictures, weights_file, tmp_path_factory):
     return searched(pictures, weights_file, tmp_path_factory.mktemp("searched"))
+
+
+def decided_and_asked():
+    """Returns decided settings of photographs, and those that are asked for."""
+    asked = FitConfig()
+    return decide(asked, PHOTOS), asked
 
 
 def of_search(lines):
@@ -123,6 +132,37 @@ def test_its_settings_are_a_recipe_that_gives_the_same_bits_without_a_search(fou
     )
     assert ours["metrics"].pop("search")
     assert killing.differences({**ours, "trials": []}, theirs) == []
+
+
+@pytest.mark.parametrize("average", ["soup", "wise"])
+def test_what_is_averaged_is_told_and_scored(average, pictures, weights_file, tmp_path):
+    more = {"finetune": {"epochs": 2, "average": average}}
+    trained, run, lines = searched(pictures, weights_file, tmp_path, **more)
+    record = trained.metrics.average
+    (said,) = [line for line in lines if line.startswith("average: ")]
+    assert said == f"average: {record.sentence}"
+    (row,) = [row for row in read_trials(run) if row.kept == "yes"]
+    assert record.loss_without == pytest.approx(row.validation_loss, rel=1e-4, abs=2e-6)
+    assert set(record.members) <= set(WAYS)
+    assert record.of == {"soup": "trial", "wise": "head"}[average]
+    assert read_recipe(run.config, FitConfig()).finetune.average == (
+        average if record.is_kept else "none"
+    )
+    # What is saved has the scores of the record.
+    model = keras.models.load_model(run.model)
+    images = trained.images["validation"]
+    probabilities = model.predict(evaluation_batches(images, 4), verbose=0)
+    hits = probabilities.argmax(axis=1) == images.labels
+    assert hits.mean() == pytest.approx(record.accuracy, abs=1e-6)
+
+
+def test_a_soup_of_trials_is_scored_by_the_way_that_trains_the_most():
+    portfolio = make_portfolio(*decided_and_asked(), PHOTOS)
+    one, plain = portfolio.ways
+    deep = portfolio.deeper[0]
+    assert evaluated_way(portfolio, one, []) is one
+    assert evaluated_way(portfolio, one, [one.name, plain.name]) is one
+    assert evaluated_way(portfolio, one, [one.name, deep.name]) is deep
 
 
 def test_a_head_at_the_ceiling_is_kept(pictures, weights_file, tmp_path):

@@ -17,13 +17,9 @@ from tfxfer.text.data.record import record_texts
 from tfxfer.text.models.classifier import TextClassifier
 from tfxfer.text.planning.plan import TextPlan, TextPretrainPlan
 from tfxfer.text.training.batches import TextExamples, TextPredictor, training_batches
+from tfxfer.training.epochs.best_weights import begin_finetuning, finish, saving_best_weights
 from tfxfer.training.epochs.session import Session, start_or_resume
-from tfxfer.training.epochs.trainer import (
-    PhaseTraining,
-    begin_finetuning,
-    finish,
-    saving_best_weights,
-)
+from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
 from tfxfer.training.heads.solving import HeadSolver, StandardizedFeatures
 

@@ -1,31 +1,26 @@
 """Trains the epochs of a phase, within the time budget, and keeps the best weights."""
 
-import contextlib
 import dataclasses
 import functools
-import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 import keras
 import numpy as np
 
 from tfxfer.config.decided import DecidedTraining, GradientPhase
-from tfxfer.errors import DivergenceError
 from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.budget import affordable_epochs
 from tfxfer.runs.checkpoints import Checkpoint
-from tfxfer.runs.journal import TRAINED, BestWeights, Journal, PhaseSize
+from tfxfer.runs.journal import BestWeights, PhaseSize
 from tfxfer.runs.search.journals import PhaseJournal
-from tfxfer.system.files import replacing
 from tfxfer.training.epochs.averaging import NoAverage, WeightAverage
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, compiled_view, phase_length, run_epochs
+from tfxfer.training.epochs.pool import Pooling, WeightPool
 from tfxfer.training.epochs.state import (
-    generator_states,
-    restore_generators,
     restore_metrics,
     restore_training_state,
     training_state,
@@ -62,6 +57,8 @@ class PhaseTraining:
         ema: Momentum of the average of the weights, which is evaluated and kept in their place; 0
             for the weights themselves.
         patience: Epochs without improvement before early stopping; 0 disables it.
+        pool: Keeps the weights of the best epochs, as far as it has room.
+        passes_after: Passes over validation that follow the phase, for the time budget.
     """
 
     journal: PhaseJournal
@@ -78,6 +75,8 @@ class PhaseTraining:
     rate_factors: Mapping[int, float] | None = None
     ema: float = 0.0
     patience: int = 0
+    pool: WeightPool = field(default_factory=WeightPool)
+    passes_after: int = 0
 
     @functools.cached_property
     def view(self) -> keras.Model:
@@ -115,35 +114,47 @@ class PhaseTraining:
         out_of_time = journal.budget.is_exhausted and journal.best is not None
         if epoch >= epochs or (self.patience and wait >= self.patience) or out_of_time:
             return
+        guess_loss = self.objective.guess_loss(view.output_shape[-1])
+        course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
+        callbacks = [*self._callbacks(course, checkpoint), *journal.callbacks]
+        remaining = {"epochs": epochs, "first_epoch": epoch, "first_step": step}
+        with journal.interruptions.deferred():
+            run_epochs(view, self.batches, callbacks, **remaining)
+        journal.interruptions.check()
+
+    def _callbacks(self, course: Course, checkpoint: Checkpoint) -> list[keras.callbacks.Callback]:
+        """Returns what averages, scores, keeps and saves the weights, in this order."""
+        journal, view = self.journal, self.view
         average = self._average(checkpoint)
 
         def validate() -> Scores:
             with average.applied():
                 return self.validate()
 
-        def keep_best() -> None:
+        def weights() -> list[np.ndarray]:
             with average.applied():
-                journal.best = BestWeights(self.part, self.kept.get_weights())
+                found: list[np.ndarray] = self.kept.get_weights()
+            return found
+
+        def keep_best() -> None:
+            journal.best = BestWeights(self.part, weights())
 
         def restore_epoch(number: int, logs: Mapping[str, Any] | None = None) -> None:
-            if step and number == epoch:  # Keras has just reset them
-                restore_metrics(view, checkpoint.arrays)
+            if course.first_step and number == checkpoint.state["epoch"]:
+                restore_metrics(view, checkpoint.arrays)  # Keras has just reset them
 
-        guess_loss = self.objective.guess_loss(view.output_shape[-1])
-        course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
+        def more() -> dict[str, list[np.ndarray]]:
+            return {**average.state(), **self.pool.state()}
+
         recorder = PhaseRecorder(journal.history, course, validate, keep_best, journal.say)
-        callbacks = [
+        return [
             keras.callbacks.LambdaCallback(on_epoch_begin=restore_epoch),
             average,
             recorder,
+            Pooling(self.pool, weights),
             # After the recorder: a checkpoint includes the epoch in its history.
-            Checkpointing(journal, step, lambda: recorder.wait, average.state),
-            *journal.callbacks,
+            Checkpointing(journal, course.first_step, lambda: recorder.wait, more),
         ]
-        remaining = {"epochs": epochs, "first_epoch": epoch, "first_step": step}
-        with journal.interruptions.deferred():
-            run_epochs(view, self.batches, callbacks, **remaining)
-        journal.interruptions.check()
 
     def _average(self, checkpoint: Checkpoint) -> WeightAverage | NoAverage:
         """Returns the average of the weights, as far as it was in a checkpoint."""
@@ -200,8 +211,9 @@ class PhaseTraining:
         pass_seconds = self._seconds_to_validate()
         if pass_seconds < _SHORT_PASS * budget.left():
             pass_seconds = self._seconds_to_validate()
+        passes = _RESERVED_PASSES + self.passes_after
         affordable = affordable_epochs(
-            budget.left() - _RESERVED_PASSES * pass_seconds - _EXPORT_SECONDS,
+            budget.left() - passes * pass_seconds - _EXPORT_SECONDS,
             step_seconds,
             pass_seconds,
             self.batches.steps,
@@ -214,85 +226,6 @@ class PhaseTraining:
         start = time.perf_counter()
         self.validate()
         return time.perf_counter() - start
-
-
-def begin_finetuning(
-    journal: Journal,
-    model: keras.Model,
-    head: keras.Model,
-    start: list[np.ndarray] | None,
-) -> Checkpoint:
-    """Starts or resumes the finetune phase, and loads its initial weights into the classifier.
-
-    The random state of dropout continues from the head phase.
-
-    Args:
-        journal: Journal of the run, with the best weights so far.
-        model: The classifier.
-        head: Its head.
-        start: Initial weights of the head; None takes the best ones.
-    """
-    arrays = {"generators": generator_states(model)}
-    if start is not None:
-        arrays["start"] = start
-    # The head's weights may stay the best: the epochs that follow may not improve on them.
-    checkpoint = journal.begin("finetune", arrays)
-    journal.restore_best(model)
-    if "generators" in checkpoint.arrays:
-        restore_generators(model, checkpoint.arrays["generators"])
-    if "start" in checkpoint.arrays:
-        head.set_weights(checkpoint.arrays["start"])
-    return checkpoint
-
-
-def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:
-    """Loads the best weights of all phases into a model, and saves them as final.
-
-    Args:
-        journal: Journal of the run.
-        model: The model; its best weights are in `journal.best` or, if the run had got this far
-            before it was interrupted, in the file.
-        path: The weights file.
-    """
-    if journal.found is None:
-        journal.restore_best(model)
-        with replacing(path) as temporary:
-            model.save_weights(temporary)
-        journal.best = None  # the file has them
-    else:
-        model.load_weights(path)
-    journal.begin(TRAINED)
-    journal.history.close()
-
-
-@contextlib.contextmanager
-def saving_best_weights(
-    journal: Journal, model: keras.Model, save: Callable[[], None], path: pathlib.Path
-) -> Iterator[None]:
-    """Saves the best weights so far if training inside diverges, and says so.
-
-    Args:
-        journal: Journal of the run.
-        model: Receives the best weights.
-        save: Saves the model.
-        path: Where `save` writes, for the message.
-
-    Raises:
-        DivergenceError: Training diverged; the message names the saved file, if any.
-    """
-    try:
-        yield
-    except DivergenceError as error:
-        best = journal.history.best
-        # While a head is trained on features, the model does not have its weights yet.
-        if best is None or journal.best is None or journal.best.part != "model":
-            raise
-        journal.restore_best(model)
-        save()
-        raise DivergenceError(
-            f"{error} The best weights so far (epoch {best.epoch} of the {best.phase} phase, "
-            f"validation accuracy {best.validation_accuracy:.4f}) were saved to '{path}'."
-        ) from None
 
 
 def _place(epoch: int, step: int, epochs: int) -> str:

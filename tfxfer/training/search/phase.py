@@ -1,6 +1,5 @@
 """The search phase: several ways to fine-tune are trained, and validation chooses one."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from tfxfer.config.recipes import setting_changes
-from tfxfer.planning.description import describe_changes
 from tfxfer.planning.portfolio import Portfolio, Way
 from tfxfer.planning.wording import counted
 from tfxfer.runs.checkpoints import Checkpoint
@@ -16,14 +14,19 @@ from tfxfer.runs.history import Epochs
 from tfxfer.runs.journal import BestWeights, Notes, PhaseSize
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import SearchRecord
-from tfxfer.runs.search.trials import TrialRow, write_trials
+from tfxfer.runs.search.trials import write_trials
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.state import generator_states
 from tfxfer.training.phases import Materials
+from tfxfer.training.search.averages import AveragedTrials, average_trials, evaluated_way
 from tfxfer.training.search.choosing import Trial, choose, leader, next_way, optimism
+from tfxfer.training.search.telling import line_of, row_of
 from tfxfer.training.search.trial import Laboratory, Start, trials_as_state, trials_of_state
+
+# The arrays of a checkpoint with the best weights of a trial, by its place.
+_POOL = "search_pool_"
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,10 @@ def search(
 def _source_of_choice(given: Materials, portfolio: Portfolio) -> ActivationSource:
     """Returns the source of a finished search's classifier, and sets what it trained."""
     record = given.journal.notes.search
-    ways = portfolio.all_ways
+    ways, average = portfolio.all_ways, given.journal.notes.average
     way = next((way for way in ways if record and way.name == record.way), ways[0])
+    if average is not None and average.of == "trial":
+        way = evaluated_way(portfolio, way, average.members)
     return given.source(Trainable.of(way.finetune))
 
 
@@ -85,6 +90,7 @@ class _Search:
     Attributes:
         kept: The best weights of the trial that leads; None if that is the head alone.
         kept_epochs: The epochs of that trial.
+        pool: For a soup, the best weights of each trial that has any, by way.
         is_left_out: Whether the time budget has no room for the search.
     """
 
@@ -96,6 +102,7 @@ class _Search:
     kept: list[np.ndarray] | None
     kept_epochs: Mapping[str, Any] | None
     is_left_out: bool
+    pool: dict[str, list[np.ndarray]]
 
     @classmethod
     def resumed(
@@ -112,7 +119,12 @@ class _Search:
             given.journal.say(f"resuming the search after {counted(len(trials) - 1, 'trial')}")
         is_left_out = state.get("left_out", False)
         kept, epochs = arrays.get("kept"), state.get("kept_epochs")
-        return cls(given, portfolio, run, laboratory, trials, kept, epochs, is_left_out)
+        pool = {
+            trial.way: arrays[f"{_POOL}{place}"]
+            for place, trial in enumerate(trials)
+            if f"{_POOL}{place}" in arrays
+        }
+        return cls(given, portfolio, run, laboratory, trials, kept, epochs, is_left_out, pool)
 
     def finish(self, checkpoint: Checkpoint) -> SearchOutcome:
         """Tries one way after the other, and keeps the best.
@@ -166,11 +178,13 @@ class _Search:
         journal = self._new_journal(way, checkpoint)
         trial = self.laboratory.run(way, journal, checkpoint, self.trials[0])
         self.trials.append(trial)
+        if journal.best is not None and way.finetune.average == "soup":
+            self.pool[way.name] = journal.best.arrays
         if leader(self.trials) is trial and journal.best is not None:
             self.kept, self.kept_epochs = journal.best.arrays, journal.history.as_json()
         self._save({}, {})
         self._write_rows()
-        say(_line(trial))
+        say(line_of(trial))
 
     def _new_journal(self, way: Way, checkpoint: Checkpoint) -> TrialJournal:
         """Returns the journal of a trial that starts or resumes."""
@@ -207,6 +221,9 @@ class _Search:
             ours["search_start"] = start.head
         if self.kept is not None:
             ours["kept"] = self.kept
+        for place, trial in enumerate(self.trials):
+            if trial.way in self.pool:
+                ours[f"{_POOL}{place}"] = self.pool[trial.way]
         known = {"trials": facts, "left_out": self.is_left_out, "kept_epochs": self.kept_epochs}
         return self.given.journal.write({**known, **state}, {**ours, **arrays})
 
@@ -217,14 +234,16 @@ class _Search:
         way = self.portfolio.head_alone if choice.way is None else choice.way
         changes = setting_changes(given.config, way.applied(given.config))
         changes.pop("effort", None)
-        epochs = sum(trial.epochs for trial in self.trials)
+        averaged = self._averaged(choice.way)
+        if averaged is not None and averaged.kept is None:
+            changes["finetune.average"] = "none"  # the settings then repeat the result
         journal.notes.search = SearchRecord(
             way.name,
             len(self.trials) - 1,
-            epochs,
+            sum(trial.epochs for trial in self.trials),
             choice.reason,
             changes,
-            optimism(self.trials, given.config.seed),
+            optimism([*self.trials, *(averaged.trial() if averaged else [])], given.config.seed),
         )
         self._write_rows(way.name)
         journal.say(f"search: {journal.notes.search.sentence}")
@@ -233,10 +252,33 @@ class _Search:
             chosen = Epochs(given.classifiers.trained.objective.rank)
             chosen.restore(self.kept_epochs)
             journal.history.adopt(chosen)
-        source = self.laboratory.source(choice.way or self.portfolio.ways[0])
-        given.classifiers.set_trainable(Trainable.of(way.finetune))
+        trained = way if averaged is None else self._adopt_average(averaged, way)
+        source = self.laboratory.source(self.portfolio.ways[0] if choice.way is None else trained)
+        given.classifiers.set_trainable(Trainable.of(trained.finetune))
         given.note_trained()
         return source
+
+    def _averaged(self, way: Way | None) -> AveragedTrials | None:
+        """Returns what averaging gave; None if it is not asked for, or the head alone is kept."""
+        if way is None or way.finetune.average == "none" or self.kept is None:
+            return None
+        journal = self._new_journal(way, Checkpoint({}))
+        weights = self.pool or {way.name: self.kept}
+        return average_trials(self.laboratory, journal, way, self.trials, weights, self.portfolio)
+
+    def _adopt_average(self, averaged: AveragedTrials, way: Way) -> Way:
+        """Notes an average and keeps its weights, if they are better than those of the way.
+
+        Returns:
+            The way that trained all that differs between what is averaged.
+        """
+        journal = self.given.journal
+        journal.notes.average = averaged.record
+        journal.say(f"average: {averaged.record.sentence}")
+        if averaged.kept is None:
+            return way
+        journal.best = BestWeights("model", list(averaged.kept.found.weights))
+        return evaluated_way(self.portfolio, way, averaged.kept.members)
 
     def _write_rows(self, chosen: str = "") -> None:
         """Writes `trials.csv`.
@@ -246,37 +288,9 @@ class _Search:
         """
         ways = {way.name: way for way in self.portfolio.all_ways}
         rows = [
-            _row(
+            row_of(
                 trial, ways[trial.way], "" if not chosen else "yes" if trial.way == chosen else "no"
             )
             for trial in self.trials
         ]
         write_trials(self.run, rows)
-
-
-def _row(trial: Trial, way: Way, kept: str) -> TrialRow:
-    return TrialRow(
-        way=trial.way,
-        unfreeze=way.finetune.unfreeze,
-        learning_rate=way.finetune.learning_rate if trial.epochs else 0.0,
-        augmentation=", ".join(describe_changes(way.augment)) if trial.epochs else "",
-        epochs=trial.epochs,
-        best_epoch=trial.best_epoch,
-        validation_loss=round(trial.loss, 6),
-        standard_error=round(trial.error, 6),
-        accuracy=round(trial.accuracy, 6),
-        seconds=trial.seconds,
-        kept=kept,
-    )
-
-
-def _line(trial: Trial) -> str:
-    """Returns the line on a finished trial."""
-    if not math.isfinite(trial.loss):
-        return f"search: {trial.way} diverged"
-    if not trial.best_epoch:
-        return f"search: no epoch of {trial.way} is better than the head alone"
-    return (
-        f"search: {trial.way} has a validation loss of {trial.loss:.4f} after temperature scaling "
-        f"and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"
-    )

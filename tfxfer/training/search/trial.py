@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.errors import DivergenceError
-from tfxfer.evaluation.calibration import apply_temperature, fit_temperature
 from tfxfer.planning.portfolio import Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import TrialJournal
@@ -19,6 +18,7 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.state import restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
+from tfxfer.training.epochs.validation import ExampleScores, score_examples
 from tfxfer.training.finetune_phase import finetune_phase
 from tfxfer.training.phases import Materials, phase_training
 from tfxfer.training.search.choosing import Trial
@@ -70,7 +70,7 @@ class Laboratory:
             way: The way whose frozen activations are used; they are kept for its trial.
         """
         self.restore()
-        return Trial(HEAD_ALONE, 0, 0, *self._scores(self.source(way)), 0.0)
+        return Trial(HEAD_ALONE, 0, 0, **vars(self._scores(self.source(way))), seconds=0.0)
 
     def training(self, way: Way, journal: TrialJournal) -> PhaseTraining:
         """Returns the training of a way, at its start."""
@@ -114,10 +114,7 @@ class Laboratory:
         if journal.best is None or best is None:
             return trial
         self.given.classifiers.trained.model.set_weights(journal.best.arrays)
-        losses, hits, accuracy = self._scores(source)
-        return dataclasses.replace(
-            trial, best_epoch=best.epoch, losses=losses, hits=hits, accuracy=accuracy
-        )
+        return dataclasses.replace(trial, best_epoch=best.epoch, **vars(self._scores(source)))
 
     def source(self, way: Way) -> ActivationSource:
         """Makes the part that a way trains trainable, and returns the outputs' source.
@@ -132,29 +129,12 @@ class Laboratory:
         self._sources[trainable].cached("validation")
         return self._sources[trainable]
 
-    def _scores(
-        self, source: ActivationSource
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any], float]:
-        """Returns the weighted loss and the hit of each validation example, and the accuracy.
-
-        The loss is that after temperature scaling: without it a few overconfident errors, which
-        calibration would mend, hide that there are fewer of them (measured).
-        """
+    def _scores(self, source: ActivationSource) -> ExampleScores:
+        """Returns the scores of the classifier, as it is now, on validation."""
         given = self.given
         given.classifiers.update_exact()
-        objective, weights = given.classifiers.trained.objective, given.evaluation_weights()
-        predictor = source.predictor("validation")
-        labels = predictor.labels
-        probabilities = objective.activate(predictor.outputs())
-        temperature = fit_temperature(probabilities, labels, objective)
-        scaled = apply_temperature(probabilities, temperature, objective)
-        losses = objective.probability_losses(scaled, labels)
-        if weights is not None:
-            losses = losses * (weights / weights.mean(dtype=np.float64))
-        # For multi-label data, their mean.
-        losses = losses.reshape(len(losses), -1).mean(axis=1)
-        accuracy = objective.metric(objective.logits_of(probabilities), labels, weights)
-        return losses, objective.hits(probabilities, labels), accuracy
+        objective = given.classifiers.trained.objective
+        return score_examples(source.predictor("validation"), objective, given.evaluation_weights())
 
 
 def trials_as_state(

@@ -1,0 +1,41 @@
+import dataclasses
+import json
+
+import pytest
+
+from tfxfer.runs.journal import Notes
+from tfxfer.runs.metrics_record import FitMetrics
+from tfxfer.runs.search.average import AverageRecord
+
+SOUP = AverageRecord("soup", "epoch", ("7", "9"), 5, 0.25, 0.95, 0.5, 0.9)
+WISE = AverageRecord("wise", "head", ("9",), 2, 0.25, 0.95, 0.5, 0.9, 0.4)
+NONE = AverageRecord("soup", "trial", (), 3, 0.5, 0.9, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("record", [SOUP, WISE, NONE])
+def test_notes_and_metrics_hold_it(record):
+    notes = json.loads(json.dumps(Notes(average=record).as_json()))
+    assert Notes.of_json(notes).average == record
+    content = json.loads(json.dumps(FitMetrics(average=record).as_json()))
+    assert content["average"]["loss_without"] == 0.5
+    assert FitMetrics.of_json(content).average == record
+
+
+def test_keys_of_a_later_version_are_left_out():
+    content = {**dataclasses.asdict(SOUP), "colour": "red"}
+    assert AverageRecord.of_json(content) == SOUP
+
+
+@pytest.mark.parametrize(
+    ("record", "parts"),
+    [
+        (SOUP, ["Greedy soup: kept", "epochs 7, 9", "0.2500", "0.5000", "0.9500", "0.9000"]),
+        (WISE, ["WiSE-FT: kept", "0.4 of the fine-tuned network", "0.2500", "0.5000"]),
+        (NONE, ["Greedy soup: not kept", "0.5000"]),
+        (dataclasses.replace(NONE, num_ingredients=1), ["not kept", "only one trial"]),
+    ],
+)
+def test_a_sentence_tells_what_validation_says(record, parts):
+    assert record.is_kept == ("not kept" not in parts[0])
+    for part in parts:
+        assert part in record.sentence

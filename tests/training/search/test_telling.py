@@ -1,0 +1,44 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.portfolio import make_portfolio
+from tfxfer.training.search.choosing import Trial
+from tfxfer.training.search.telling import line_of, row_of
+
+PHOTOS = Facts(21, 9, 3, 16, 300, True, 224, 32, "block_2", "imagenet")
+PORTFOLIO = make_portfolio(decide(FitConfig(), PHOTOS), FitConfig(), PHOTOS)
+WAY = PORTFOLIO.ways[1]
+TRIAL = Trial(WAY.name, 5, 3, np.array([0.25, 0.75]), np.array([True, False]), 0.5, 1.25, True)
+
+
+def test_the_row_of_a_trial_has_its_settings_and_figures():
+    row = row_of(TRIAL, WAY, "yes")
+    assert (row.way, row.unfreeze, row.epochs, row.best_epoch) == (WAY.name, "block_2", 5, 3)
+    assert (row.validation_loss, row.standard_error, row.accuracy) == (0.5, 0.25, 0.5)
+    assert (row.augmentation, row.learning_rate, row.kept) == ("flip", 3e-4, "yes")
+
+
+def test_the_head_alone_has_neither_rate_nor_augmentation():
+    head = dataclasses.replace(TRIAL, way="head alone", epochs=0, best_epoch=0)
+    row = row_of(head, PORTFOLIO.head_alone, "")
+    assert (row.learning_rate, row.augmentation) == (0.0, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({}, "0.5000 after temperature scaling and an accuracy of 0.5000 (epoch 3)"),
+        ({"best_epoch": 0}, "better than the head alone"),
+        ({"losses": np.full(2, math.inf)}, "diverged"),
+    ],
+)
+def test_a_line_tells_what_came_of_it(changes, part):
+    line = line_of(dataclasses.replace(TRIAL, **changes))
+    assert line.startswith("search: ")
+    assert WAY.name in line
+    assert part in line

@@ -1,0 +1,43 @@
+"""What is said and written of a trial: its line and its row."""
+
+import math
+
+from tfxfer.planning.description import describe_changes
+from tfxfer.planning.portfolio import Way
+from tfxfer.runs.search.trials import TrialRow
+from tfxfer.training.search.choosing import Trial
+
+
+def row_of(trial: Trial, way: Way, kept: str) -> TrialRow:
+    """Returns the row of a trial.
+
+    Args:
+        trial: The trial.
+        way: Its way.
+        kept: "yes", "no", or empty before the choice.
+    """
+    return TrialRow(
+        way=trial.way,
+        unfreeze=way.finetune.unfreeze,
+        learning_rate=way.finetune.learning_rate if trial.epochs else 0.0,
+        augmentation=", ".join(describe_changes(way.augment)) if trial.epochs else "",
+        epochs=trial.epochs,
+        best_epoch=trial.best_epoch,
+        validation_loss=round(trial.loss, 6),
+        standard_error=round(trial.error, 6),
+        accuracy=round(trial.accuracy, 6),
+        seconds=trial.seconds,
+        kept=kept,
+    )
+
+
+def line_of(trial: Trial) -> str:
+    """Returns the line on a finished trial."""
+    if not math.isfinite(trial.loss):
+        return f"search: {trial.way} diverged"
+    if not trial.best_epoch:
+        return f"search: no epoch of {trial.way} is better than the head alone"
+    return (
+        f"search: {trial.way} has a validation loss of {trial.loss:.4f} after temperature scaling "
+        f"and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"
+    )
