@@ -1,5 +1,8 @@
 """What all commands share: they start at once, errors are one line, the exit code."""
 
+import subprocess
+import sys
+
 import pytest
 from command_line import run, run_apart
 
@@ -33,6 +36,15 @@ def test_importing_the_package_is_light_and_its_verbs_are_there():
     assert callable(tfxfer.predict)
     with pytest.raises(AttributeError, match="module 'tfxfer' has no attribute 'fitt'"):
         tfxfer.fitt  # noqa: B018
+
+
+def test_a_process_that_ends_collects_no_garbage_first():
+    code = (
+        "import atexit, gc, sys\nfrom tfxfer.cli import main\nsys.argv = ['tfxfer', '--version']\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 def test_the_version_is_printed():

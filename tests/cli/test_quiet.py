@@ -40,3 +40,15 @@ def test_what_libraries_write_is_hidden_and_what_python_writes_is_shown():
         [sys.executable, "-c", script], capture_output=True, text=True, env=verbose
     )
     assert done.stderr == "nativesaid\nafterwards\n"
+
+
+@pytest.mark.slow
+def test_what_keras_could_do_without_is_imported_only_where_it_is_needed():
+    code = (
+        "import sys\nfrom tfxfer.cli.quiet import quiet_import\n"
+        "with quiet_import():\n    import keras, tfxfer.api.fit\n"
+        "print([name for name in ('pandas', 'sklearn') if name in sys.modules])\n"
+        "import sklearn.datasets\nprint(len(sklearn.datasets.load_digits().target))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["[]", "1797", ""], done.stderr

@@ -44,6 +44,14 @@ def findings(tmp_path_factory):
     )
 
 
+def test_images_that_were_drawn_beforehand_are_not_drawn_again(findings, monkeypatch):
+    copy = dataclasses.replace(findings, drawn={})
+    page.draw(copy)
+    expected = page.render(findings)
+    monkeypatch.setattr(page, "read_thumbnails", None)
+    assert page.render(dataclasses.replace(copy, metrics=findings.metrics)) == expected
+
+
 def number_in(name):
     """Returns the number in the name of an image as the page shows it, after an odd byte."""
     return int(re.search(r"(\d+)\.jpg$", name.split("\n")[1]).group(1))

@@ -1,6 +1,7 @@
 """`fit`: trains and exports an image classifier on a pretrained backbone."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import describe_next_steps, plan_row
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
 from tfxfer.ranking.result import Ranking
-from tfxfer.reporting.writing import findings_of, write_report
+from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.history import Epoch, History
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, write_metrics
 from tfxfer.runs.naming import run_to_resume
@@ -125,14 +126,16 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
         trained = evaluate(*train_phases(fitting))
-    version = _export(trained, clock)
+    findings = _findings(trained)
+    version = _export(trained, clock, meanwhile=functools.partial(draw, findings))
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
         comparison = _compare(trained, session)
         metrics = write_metrics(plan.run, replace(metrics, comparison=comparison.record()), clock)
         say(f"{comparison.describe()}\n")
-    page = _report(trained, metrics)
+    with naming_unreadable_images(*plan.source.splits.values()):
+        page = write_report(replace(findings, metrics=metrics))
     clock.lap("report")
     metrics = write_metrics(plan.run, metrics, clock)
     trained.journal.close()
@@ -140,8 +143,14 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
 
 
-def _export(trained: Trained, clock: Clock) -> Path:
-    """Exports a trained model, unless that was done before an interruption; returns the path."""
+def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Path:
+    """Exports a trained model, unless that was done before an interruption; returns the path.
+
+    Args:
+        trained: The model.
+        clock: Of the run.
+        meanwhile: Called while the export is checked.
+    """
     plan = trained.plan
     version = exported_before(plan.run, plan.config.export_dir)
     if version is not None:
@@ -149,14 +158,14 @@ def _export(trained: Trained, clock: Clock) -> Path:
     # Also before the export: if it fails, `tfxfer export` can retry without training.
     write_metrics(plan.run, trained.metrics, clock)
     with naming_unreadable_images(*plan.source.splits.values()):
-        examples = trained.images["validation"].encoded(CHECK_IMAGES)
-    version = export_saved_model(
-        trained.classifier(),
-        plan.export_directory,
-        examples,
-        trained.metrics,
-        plan.config.min_accuracy,
-    )
+        version = export_saved_model(
+            trained.classifier(),
+            plan.export_directory,
+            trained.images["validation"].encoded(CHECK_IMAGES),
+            trained.metrics,
+            plan.config.min_accuracy,
+            meanwhile,
+        )
     clock.lap("export")
     return version
 
@@ -174,23 +183,20 @@ def _compare(trained: Trained, session: Session) -> Comparison:
     return comparison
 
 
-def _report(trained: Trained, metrics: FitMetrics) -> Path:
-    """Writes the report from the results in memory, and returns its path."""
-    plan, source, images = trained.plan, trained.plan.source, trained.images
-    result = trained.result()
-    findings = findings_of(
+def _findings(trained: Trained) -> AnyFindings:
+    """Returns what the report is written from, with the metrics before the export."""
+    plan, images, result = trained.plan, trained.images, trained.result()
+    return findings_of(
         result,
         run=plan.run,
         config=plan.config,
-        metrics=metrics,
+        metrics=trained.metrics,
         epochs=trained.journal.history.epochs,
         model=trained.model,
         images=images[result.split],
         labels={split: one.labels for split, one in images.items()},
-        notes=source.notes,
+        notes=plan.source.notes,
     )
-    with naming_unreadable_images(*source.splits.values()):
-        return write_report(findings)
 
 
 def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Unreadable]) -> str:

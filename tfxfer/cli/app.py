@@ -1,5 +1,6 @@
 """The `tfxfer` command: how errors are shown, and exit codes."""
 
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ class _Main(Group):
             finally:
                 if sys.stdout is not None:
                     sys.stdout.flush()
+                if args is None:  # the process ends: to collect its graphs first takes a second
+                    gc.freeze()
         except OutputError as error:
             _print_error(error)
             sys.exit(error.exit_code)

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ class PlainTensorFlow:
 
     def __enter__(self) -> Self:
         self._errors = tempfile.TemporaryFile("w+")
+        self._thread = ThreadPoolExecutor(1)
         # The process that trained may hold all of the GPU; what is compared is the function.
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         self._process = subprocess.Popen(
@@ -53,19 +55,26 @@ class PlainTensorFlow:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
+        self._thread.shutdown()
         self._process.communicate()
         self._errors.close()
 
-    def ask(self, request: Any) -> Any:
-        """Returns the answer to a request; the process then ends.
+    def send(self, request: Any) -> None:
+        """Sends the request; the process answers it while this one does other things.
 
         Args:
             request: JSON-serializable.
+        """
+        # In a thread, as the process reads only once it has imported TensorFlow.
+        self._sent = self._thread.submit(self._process.communicate, json.dumps(request) + "\n")
+
+    def answer(self) -> Any:
+        """Returns the answer to the request; the process then ends.
 
         Raises:
             ExportError: TensorFlow cannot run the SavedModel.
         """
-        answer, _ = self._process.communicate(json.dumps(request) + "\n")
+        answer, _ = self._sent.result()
         if self._process.returncode != 0:
             self._errors.seek(0)
             lines = self._errors.read().strip().splitlines() or ["no error message"]

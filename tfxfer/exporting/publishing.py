@@ -54,6 +54,7 @@ def export_saved_model(
     encoded_images: Sequence[bytes],
     metrics: FitMetrics,
     min_accuracy: float = 0.0,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
@@ -67,6 +68,7 @@ def export_saved_model(
         encoded_images: Image files for verification and warm-up, at least one.
         metrics: Scores of the model; the accuracy is checked, all are written to the facts.
         min_accuracy: Minimum accuracy for publication, in [0, 1].
+        meanwhile: Called while the export is run; it does what would be done next.
 
     Raises:
         ExportError: The export cannot be written, differs from the model, or the model is not
@@ -85,7 +87,7 @@ def export_saved_model(
         labels = None
         if trained.thresholds is not None:
             labels = NamedLabels(trained.class_names, trained.thresholds)
-        gate.check(temporary, trained.model, encoded_images, labels)
+        gate.check(temporary, trained.model, encoded_images, labels, meanwhile)
         return publish_version(temporary, directory)
 
 

@@ -1,6 +1,7 @@
 """The SavedModel that is served: encoded images or pixels in, named classes or features out."""
 
 import contextlib
+import functools
 import json
 import logging
 import pathlib
@@ -89,15 +90,15 @@ def write_saved_model(
             image may have several labels, `thresholds` has one for each.
         directory: An empty directory.
     """
-    functions = _Functions(model, _naming(class_names, facts.get("thresholds")))
+    answers = _Functions(model, _naming(class_names, facts.get("thresholds")))
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
-        "serving_default": tf.function(functions.from_bytes, [image_bytes]),
-        "pixels": tf.function(functions.from_pixels, [pixels]),
+        "serving_default": _traced(answers.from_bytes, [image_bytes]),
+        "pixels": _traced(answers.from_pixels, [pixels]),
     }
-    if functions.have_features:
-        signatures["features"] = tf.function(functions.features, [image_bytes])
+    if answers.have_features:
+        signatures["features"] = _traced(answers.features, [image_bytes])
     served = tf.Module()
     served.model_variables = [variable.value for variable in model.variables]
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +109,10 @@ def write_saved_model(
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         with _no_progress_in_notebooks():
             tf.saved_model.save(served, str(directory), signatures)
+
+
+# No function here has Python control flow on tensors; without AutoGraph it is traced faster.
+_traced = functools.partial(tf.function, autograph=False)
 
 
 @contextlib.contextmanager
@@ -130,7 +135,7 @@ class _Functions:
         self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
         self._answer = _answer(model, naming, self._frame)
         # Traced once, as it is large, and saved once for both signatures.
-        self._decoded = tf.function(self._decode_all, [tf.TensorSpec((None,), tf.string)])
+        self._decoded = _traced(self._decode_all, [tf.TensorSpec((None,), tf.string)])
 
     @property
     def have_features(self) -> bool:
@@ -206,7 +211,7 @@ def _answer(model: keras.Model, naming: Naming, frame: Frame) -> Any:
         return {**found, **naming(found["probabilities"])}
 
     images = tf.TensorSpec((None, *frame.shape), tf.uint8)
-    return tf.function(answer).get_concrete_function(images)
+    return _traced(answer).get_concrete_function(images)
 
 
 def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

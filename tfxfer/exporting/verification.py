@@ -2,7 +2,7 @@
 
 import base64
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,7 @@ class Gate(PlainTensorFlow):
         model: keras.Model,
         encoded_images: Sequence[bytes],
         labels: NamedLabels | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """Raises an ExportError unless the SavedModel predicts what the model predicts.
 
@@ -56,12 +57,15 @@ class Gate(PlainTensorFlow):
             model: Images in [0, 255] to probabilities.
             encoded_images: Real image files, at least one.
             labels: What it names, where an image may have several labels; None for one class.
+            meanwhile: Called while the other process answers.
         """
+        self._send(directory, encoded_images)
         check_precision(directory)
         outputs = _expected(model, encoded_images)
         expected = _Expected(outputs["probabilities"], labels)
         expected.check()
-        answers = self._ask(directory, encoded_images)
+        meanwhile()
+        answers = self.answer()
         if answers["together"] != answers["again"]:
             raise refused("the same request gave two different results")
         singly = {
@@ -73,15 +77,18 @@ class Gate(PlainTensorFlow):
         if "features" in outputs:
             compare_features(answers["features"]["features"], outputs["features"])
 
-    def _ask(self, directory: pathlib.Path, encoded_images: Sequence[bytes]) -> dict[str, Any]:
+    def _send(self, directory: pathlib.Path, encoded_images: Sequence[bytes]) -> None:
         pixels = decode(encoded_images[0]).numpy()
-        request = {
-            "directory": str(directory),
-            "images": [base64.b64encode(image).decode() for image in encoded_images],
-            "pixels": {"data": base64.b64encode(pixels.tobytes()).decode(), "shape": pixels.shape},
-        }
-        answers: dict[str, Any] = self.ask(request)
-        return answers
+        self.send(
+            {
+                "directory": str(directory),
+                "images": [base64.b64encode(image).decode() for image in encoded_images],
+                "pixels": {
+                    "data": base64.b64encode(pixels.tobytes()).decode(),
+                    "shape": pixels.shape,
+                },
+            }
+        )
 
 
 def _expected(model: keras.Model, encoded_images: Sequence[bytes]) -> dict[str, np.ndarray]:

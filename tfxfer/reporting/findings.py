@@ -1,5 +1,6 @@
 """Everything the report of a finished run is written from."""
 
+import dataclasses
 import functools
 import os
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ class RunFindings(Generic[Result]):
         images: Images of that split, in the order of the result.
         labels: Labels by split, of either kind.
         notes: Remarks on the data from when they were opened.
+        drawn: Parts of the page that were drawn beforehand, by name: see `writing.draw`.
     """
 
     run: RunDirectory
@@ -48,6 +50,7 @@ class RunFindings(Generic[Result]):
     images: Images
     labels: Mapping[str, npt.NDArray[Any]]
     notes: tuple[str, ...]
+    drawn: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def counts(self) -> dict[str, npt.NDArray[np.int64]]:

@@ -45,13 +45,19 @@ _MATRIX_CLASSES = 100
 
 def render(findings: Findings) -> str:
     """Returns the page of a run as self-contained HTML."""
+    draw(findings)
     return fill(
         "run.html",
         **sections(findings, words.verdict(findings.result)),
         classes=_classes(findings),
-        **_matrix(findings),
-        **_examples(findings),
+        **findings.drawn,
     )
+
+
+def draw(findings: Findings) -> None:
+    """Draws the images of the page, unless they are drawn."""
+    if not findings.drawn:
+        findings.drawn.update(_matrix(findings) | _examples(findings))
 
 
 def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:

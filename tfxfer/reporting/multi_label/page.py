@@ -34,6 +34,7 @@ _FEW_IMAGES = 100
 
 def render(findings: MultiLabelFindings) -> str:
     """Returns the page of a run as self-contained HTML."""
+    draw(findings)
     return fill(
         "multi_label.html",
         **sections(findings, verdict(findings.result)),
@@ -42,8 +43,14 @@ def render(findings: MultiLabelFindings) -> str:
         precision_recall=_curves(findings.result),
         together=_together(findings.result),
         num_together=_NUM_TOGETHER,
-        **_mistakes(findings),
+        **findings.drawn,
     )
+
+
+def draw(findings: MultiLabelFindings) -> None:
+    """Draws the images of the page, unless they are drawn."""
+    if not findings.drawn:
+        findings.drawn.update(_mistakes(findings))
 
 
 def verdict(result: MultiLabelResult) -> list[str]:

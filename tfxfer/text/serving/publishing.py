@@ -100,15 +100,16 @@ def _verify(
     The process runs all texts in one batch, twice, each text alone, no text at all, and the
     features.
     """
+    process.send(
+        {"directory": str(directory), "texts": [base64.b64encode(x).decode() for x in texts]}
+    )
     check_precision(directory)
     # On a GPU float32 may be multiplied in fewer bits; the answers come from a CPU.
     with keras.device("cpu:0"):
         found = features_model(model)(tf.constant(list(texts)), training=False)
     expected, features = (np.asarray(found[name]) for name in ("probabilities", "features"))
     check_probabilities(expected)
-    answers = process.ask(
-        {"directory": str(directory), "texts": [base64.b64encode(x).decode() for x in texts]}
-    )
+    answers = process.answer()
     if answers["together"] != answers["again"]:
         raise refused("the same request gave two different results")
     names = answers["together"]

@@ -52,12 +52,23 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
     def turned() -> tf.Tensor:
         sides_change = orientation >= 5
-        rotated = tf.cond(sides_change, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        rotated = tf.cond(sides_change, lambda: _transposed(image), lambda: image)
         # Upside down are 3, 4, 7 and 8; the left is on the right in 2, 3, 6 and 7.
         reverse = tf.stack([orientation - 1, orientation]) % 4 >= 2
         return tf.reverse(rotated, tf.reshape(tf.where(reverse), (-1,)))
 
     return tf.cond(orientation == 1, lambda: image, turned)
+
+
+def _transposed(image: tf.Tensor) -> tf.Tensor:
+    """Returns an image, uint8, with rows and columns exchanged.
+
+    Each column becomes a block of rows. `tf.transpose` of integers would make TensorFlow 2.21 log
+    an error about oneDNN wherever a processor has no AVX-512, even if no image is turned.
+    """
+    height, width = tf.unstack(tf.shape(image)[:2])
+    columns = tf.raw_ops.SpaceToBatchND(input=image, block_shape=[width], paddings=[[0, 0]])
+    return tf.reshape(columns, (width, height, 3))
 
 
 @apart
