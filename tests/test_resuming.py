@@ -69,7 +69,7 @@ CASES = {
     "rates": {"finetune": {"epochs": 3, "head_rate": 10.0, "layer_decay": 0.5, "unfreeze": "all"}},
     "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
-    "grouped": {"group_near_copies": True},
+    "grouped": {"group_near_copies": True, "folds": 3},
     "soup": {
         "head": {"epochs": 3, "penalty": 3.0},
         "finetune": {"epochs": 3, "average": "soup", "batch_norm": "adapt", "ema": 0.5},

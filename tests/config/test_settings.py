@@ -159,6 +159,8 @@ def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
             "'compare_examples'.* is off.* --compare-scratch",
         ),
         ({"compare_scratch": True, "weights": "none"}, "'compare_scratch'.* 'weights' is 'none'"),
+        ({"folds": 2}, "'folds' is 2, .* at least 3, or 0"),
+        ({"folds": 5, "weights": "none"}, "'folds' .* 'weights' is 'none'"),
     ],
 )
 def test_a_comparison_needs_something_to_compare(settings, message):

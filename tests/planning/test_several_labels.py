@@ -10,7 +10,8 @@ from tfxfer.planning.several_labels import check_labels
 
 
 @pytest.mark.parametrize(
-    "settings", [{"compare_scratch": True}, {"min_accuracy": 0.5}, {"group_near_copies": True}]
+    "settings",
+    [{"compare_scratch": True}, {"min_accuracy": 0.5}, {"group_near_copies": True}, {"folds": 5}],
 )
 def test_settings_for_one_class_are_refused(tagged, weights_file, tmp_path, settings):
     (name,) = settings

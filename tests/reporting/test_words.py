@@ -11,12 +11,11 @@ from tfxfer.cli import app
 from tfxfer.config.schema import FitConfig
 from tfxfer.reporting import words
 from tfxfer.runs.metrics_record import (
-    CalibrationErrors,
-    CalibrationRecord,
     ComparisonRecord,
     FitMetrics,
     Summary,
 )
+from tfxfer.runs.scores.calibration import CalibrationErrors, CalibrationRecord
 from tfxfer.runs.search.average import AverageRecord
 
 

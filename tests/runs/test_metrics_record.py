@@ -5,8 +5,6 @@ import pytest
 from tfxfer.errors import UsageError
 from tfxfer.runs.metrics_record import (
     BestEpoch,
-    CalibrationErrors,
-    CalibrationRecord,
     ComparisonRecord,
     DataRecord,
     FitMetrics,
@@ -17,6 +15,7 @@ from tfxfer.runs.metrics_record import (
     read_metrics,
     read_metrics_json,
 )
+from tfxfer.runs.scores.calibration import CalibrationErrors, CalibrationRecord
 from tfxfer.system.files import write_json
 from tfxfer.system.run_layout import RunDirectory
 

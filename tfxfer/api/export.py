@@ -22,7 +22,8 @@ from tfxfer.exporting.publishing import (
     open_and_tell,
 )
 from tfxfer.inference.classifier import TrainedClassifier
-from tfxfer.runs.metrics_record import CalibrationRecord, FitMetrics, read_metrics
+from tfxfer.runs.metrics_record import FitMetrics, read_metrics
+from tfxfer.runs.scores.calibration import CalibrationRecord
 from tfxfer.runs.versions import prune_versions
 from tfxfer.system.files import check_writable
 from tfxfer.system.isolation import isolated

@@ -22,11 +22,13 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import describe_next_steps, plan_row
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
+from tfxfer.ranking.folds import cross_validate, interval_of_accuracy
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
-from tfxfer.runs.history import Epoch, History
+from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, write_metrics
 from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
@@ -39,7 +41,10 @@ from tfxfer.system.streams import keep_going
 from tfxfer.training.comparison import Comparison, compare_with_scratch
 from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.preparation import holding
-from tfxfer.training.transfer import Trained, evaluate, prepare_fit, train_phases
+from tfxfer.training.transfer import PreparedFit, Trained, evaluate, prepare_fit, train_phases
+
+# Of a fit on fewer images in all, the summary says how certain its validation accuracy is.
+_FEW_IMAGES = 500
 
 
 @isolated
@@ -125,11 +130,13 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         fitting = prepare_fit(plan, classifier, session, asked)
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
+        folds = _cross_validate(fitting, session)
         trained = evaluate(*train_phases(fitting))
+    trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
     findings = _findings(trained)
     version = _export(trained, clock, meanwhile=functools.partial(draw, findings))
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
-    say(_summary(plan, trained.journal.history, metrics, fitting.run.skipped))
+    say(_summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
         comparison = _compare(trained, session)
         metrics = write_metrics(plan.run, replace(metrics, comparison=comparison.record()), clock)
@@ -141,6 +148,17 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
     trained.journal.close()
     say(_next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
+
+
+def _cross_validate(fitting: PreparedFit, session: Session) -> FoldsRecord | None:
+    """Returns the scores of a cross-validation, and prints them; None without one."""
+    num_folds = fitting.materials.config.folds
+    if not num_folds:
+        return None
+    found = cross_validate(fitting.materials, num_folds)
+    session.say(plan_row("folds", found.describe()) + "\n")
+    session.clock.lap("folds")
+    return found
 
 
 def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Path:
@@ -199,9 +217,9 @@ def _findings(trained: Trained) -> AnyFindings:
     )
 
 
-def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
+def _summary(trained: Trained, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
     """Returns the scores, and where the results are."""
-    best = history.best
+    plan, best = trained.plan, trained.journal.history.best
     calibration = []
     if metrics.calibration:
         split = evaluation_split(metrics.splits)
@@ -210,6 +228,7 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
         [
             "",
             *describe_scores(metrics.splits),
+            *_certainty(trained),
             *calibration,
             *describe_skipped(plan.run, skipped),
             *([plan_row("best weights", _where(best, metrics))] if best else []),
@@ -218,6 +237,21 @@ def _summary(plan: Plan, history: History, metrics: FitMetrics, skipped: list[Un
             plan_row("export", str(metrics.export)),
         ]
     )
+
+
+def _certainty(trained: Trained) -> list[str]:
+    """Returns how certain the accuracy is: of the folds or, with few images, of validation."""
+    folds = trained.metrics.folds
+    if folds is not None:
+        return [f"cross-validated {folds.describe()}"]
+    images, several = trained.images, trained.thresholds is not None
+    if several or sum(map(len, images.values())) >= _FEW_IMAGES:
+        return []
+    low, high = interval_of_accuracy(images["validation"], trained.probabilities["validation"])
+    return [
+        f"with {len(images['validation']):,} images the validation accuracy is uncertain: 95% "
+        f"interval {low:.4f} to {high:.4f}; --folds 5 estimates it from the training images, too"
+    ]
 
 
 def _where(best: Epoch, metrics: FitMetrics) -> str:

@@ -549,6 +549,14 @@ class FitConfig(RunConfig):
         minimum=0,
         maximum=1,
     )
+    folds: int = setting(
+        0,
+        "Also estimate the accuracy by cross-validation of the head in this many folds of the "
+        "training and validation images, such as 5; 0 disables.",
+        group=_RUN,
+        minimum=0,
+        maximum=100,
+    )
     compare_scratch: bool = setting(
         False, "Also train from random weights and report how much pretraining helped.", group=_RUN
     )
@@ -578,6 +586,7 @@ class FitConfig(RunConfig):
             )
         self._check_head()
         self._check_finetune()
+        self._check_folds()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -587,6 +596,19 @@ class FitConfig(RunConfig):
             raise UsageError(
                 "Setting 'compare_scratch' compares pretrained weights with random ones, but "
                 "'weights' is 'none'. Leave one of them out."
+            )
+
+    def _check_folds(self) -> None:
+        """Raises a UsageError if a cross-validation is impossible."""
+        if self.folds in (1, 2):
+            raise UsageError(
+                f"Setting 'folds' is {self.folds}, but the L2 penalty is chosen on one fold and "
+                "the head trained on the others: it must be at least 3, or 0 for none."
+            )
+        if self.folds and self.weights == "none":
+            raise UsageError(
+                "Setting 'folds' cross-validates the head on pretrained features, but 'weights' is "
+                "'none'. Leave one of them out."
             )
 
     def _check_head(self) -> None:

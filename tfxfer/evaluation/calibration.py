@@ -18,7 +18,7 @@ from tfxfer.errors import UsageError
 from tfxfer.evaluation.metrics import Counts
 from tfxfer.models.losses.cross_entropy import row_blocks
 from tfxfer.models.objectives import SOFTMAX, Objective
-from tfxfer.runs.metrics_record import CalibrationErrors, CalibrationRecord
+from tfxfer.runs.scores.calibration import CalibrationErrors, CalibrationRecord
 
 # Number of confidence bins (Guo et al. 2017, arXiv:1706.04599).
 CALIBRATION_BINS = 15

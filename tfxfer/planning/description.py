@@ -207,3 +207,23 @@ def describe_changes(augment: DecidedAugment) -> list[str]:
     parts += [f"MixUp {augment.mixup:g}"] if augment.mixup else []
     parts += [f"CutMix {augment.cutmix:g}"] if augment.cutmix else []
     return parts
+
+
+def describe_folds(config: DecidedFit, source: Source) -> list[str]:
+    """Returns a line on the cross-validation, or no line if there is none."""
+    if not config.folds:
+        return []
+    count = sum(len(source.splits[name]) for name in ("train", "validation"))
+    what = f"{config.folds} folds of {count:,} training and validation images"
+    return [plan_row("folds", f"cross-validation of the head in {what}")]
+
+
+def describe_comparison(config: DecidedFit, source: Source) -> list[str]:
+    """Returns a line on the comparison with random weights, or no line if there is none."""
+    if not config.compare_scratch:
+        return []
+    count = config.compare_examples
+    images = "all training images"
+    if count is not None and count < len(source.splits["train"]):
+        images = f"{count:,} training images"
+    return [plan_row("comparison", f"pretrained and random weights, each on {images}")]

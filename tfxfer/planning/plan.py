@@ -22,7 +22,9 @@ from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_changes,
+    describe_comparison,
     describe_data,
+    describe_folds,
     describe_model,
     describe_phases,
     describe_search,
@@ -95,7 +97,8 @@ class Plan:
             *describe_class_weights(self.source, self.config.class_weights),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
-            *self._describe_comparison(),
+            *describe_folds(self.config, self.source),
+            *describe_comparison(self.config, self.source),
             *describe_budget(self.config),
             *describe_results(self.run),
             plan_row("export", str(self.export_directory / str(version))),
@@ -122,16 +125,6 @@ class Plan:
         return [
             plan_row("near copies", f"{groups} of {num_images:,} images, each kept in one split")
         ]
-
-    def _describe_comparison(self) -> list[str]:
-        """Returns a line on the comparison with random weights, or no line if there is none."""
-        if not self.config.compare_scratch:
-            return []
-        count = self.config.compare_examples
-        images = "all training images"
-        if count is not None and count < len(self.source.splits["train"]):
-            images = f"{count:,} training images"
-        return [plan_row("comparison", f"pretrained and random weights, each on {images}")]
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def check_labels(config: FitConfig, source: Source) -> None:
         refuse_several_labels(source, "Setting 'compare_scratch' (--compare-scratch)")
     if config.group_near_copies:
         refuse_several_labels(source, "Setting 'group_near_copies' (--group-near-copies)")
+    if config.folds:
+        refuse_several_labels(source, "Setting 'folds' (--folds)")
     if config.min_accuracy:
         refuse_several_labels(source, "Setting 'min_accuracy' (--min-accuracy)")
 

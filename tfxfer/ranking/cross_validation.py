@@ -48,17 +48,18 @@ class Labeled:
         return len(np.unique(self.folds))
 
 
-def check_folds(labeled: Labeled, num_folds: int) -> None:
+def check_folds(labeled: Labeled, num_folds: int, what: str = "Ranking") -> None:
     """Raises a UsageError if the images are too few to be cross-validated.
 
     Args:
         labeled: The images.
         num_folds: The number of folds they were to be divided into.
+        what: What divides them, for the message.
     """
     num_units = len(np.unique(labeled.units))
     if num_units < num_folds:
         raise UsageError(
-            f"Ranking divides the images into {num_folds} folds, but there are only {num_units} "
+            f"{what} divides the images into {num_folds} folds, but there are only {num_units} "
             "different images (or groups) for training and validation. Add images."
         )
     classes, counts = np.unique(
@@ -66,7 +67,7 @@ def check_folds(labeled: Labeled, num_folds: int) -> None:
     )
     if len(classes) < 2 or counts.max() < 2:
         raise UsageError(
-            "Ranking needs at least two classes, and two different images (or groups) of one of "
+            f"{what} needs at least two classes, and two different images (or groups) of one of "
             "them, for training and validation. Add images."
         )
 

@@ -97,6 +97,7 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
     """Returns a table of the metrics."""
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
+    folds = words.folds(findings.metrics.folds)
     return [
         f"On {result.num_examples:,} {result.split} images, with 95% bootstrap intervals.",
         "",
@@ -107,6 +108,7 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
             for row, value, (low, high) in result.rows()
         ),
         *(["", calibration] if calibration else []),
+        *(["", folds] if folds else []),
     ]
 
 

@@ -20,11 +20,12 @@ from tfxfer.planning.wording import (
 )
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import (
-    CalibrationRecord,
     ComparisonRecord,
     FitMetrics,
     Parameters,
 )
+from tfxfer.runs.scores.calibration import CalibrationRecord
+from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.system.run_layout import RunDirectory
 
 # --calibrate is suggested if it lowers the calibration error by more than this.
@@ -195,6 +196,19 @@ def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
     average = metrics.average
     of_trials = average is not None and average.is_kept and average.of == "trial"
     return run.asked if of_trials else run.config
+
+
+def folds(found: FoldsRecord | None) -> str | None:
+    """Returns what a cross-validation found; None if there was none."""
+    if found is None:
+        return None
+    low, high = (f"{100 * end:.1f}" for end in found.interval)
+    return (
+        f"Cross-validation: accuracy {found.accuracy:.1%} (95% interval {low} to {high}), of a "
+        f"head on features of the pretrained backbone, in {found.num_folds} folds of "
+        f"{found.num_examples:,} training and validation images. Each was predicted by a head that "
+        "was not trained on it; fine-tuning is not included."
+    )
 
 
 def repeating(run: str, config: str = "config.toml") -> list[str]:

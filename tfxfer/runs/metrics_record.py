@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
-from tfxfer.runs.scores.summary import Summary
+from tfxfer.runs.scores.calibration import CalibrationRecord
+from tfxfer.runs.scores.folds import FoldsRecord
+from tfxfer.runs.scores.summary import SPLITS, Summary
 from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.files import write_json
@@ -16,52 +18,6 @@ from tfxfer.system.progress import Clock
 from tfxfer.system.run_layout import RunDirectory
 
 Record = TypeVar("Record")
-
-# The keys of `metrics.json` that hold a `Summary`; no other key has these names.
-_SPLITS = ("train", "validation", "test", "all")
-
-
-@dataclass(frozen=True)
-class CalibrationErrors:
-    """Expected calibration errors on a split.
-
-    Attributes:
-        error: Error at temperature 1.
-        error_at_temperature: Error at the temperature fitted on validation.
-    """
-
-    error: float
-    error_at_temperature: float
-
-
-@dataclass(frozen=True)
-class CalibrationRecord:
-    """The temperature fitted on validation.
-
-    Attributes:
-        temperature: Divisor of the logits.
-        errors: Calibration errors by split.
-        applied: Whether the saved model has this temperature.
-    """
-
-    temperature: float
-    errors: Mapping[str, CalibrationErrors] = field(default_factory=dict)
-    applied: bool = False
-
-    @classmethod
-    def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the record that `as_json` wrote."""
-        errors = {
-            name: _record(CalibrationErrors, found)
-            for name, found in content.items()
-            if name in _SPLITS
-        }
-        return cls(content["temperature"], errors, content["applied"])
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns its content in `metrics.json`."""
-        errors = {name: dataclasses.asdict(found) for name, found in self.errors.items()}
-        return {"temperature": self.temperature, **errors, "applied": self.applied}
 
 
 @dataclass(frozen=True)
@@ -156,6 +112,7 @@ class FitMetrics:
         comparison: How much pretraining helped, if that was measured.
         search: The way to fine-tune that was chosen, if there was a search.
         average: What became of the average of the weights, if one was tried.
+        folds: The scores of a cross-validation, if there was one.
         further: Unknown keys, written by a later version.
     """
 
@@ -174,6 +131,7 @@ class FitMetrics:
     comparison: ComparisonRecord | None = None
     search: SearchRecord | None = None
     average: AverageRecord | None = None
+    folds: FoldsRecord | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -188,8 +146,8 @@ class FitMetrics:
         for key, of_json in _PARTS.items():
             if known.get(key) is not None:
                 known[key] = of_json(known[key])
-        splits = {k: _record(Summary, one) for k, one in content.items() if k in _SPLITS}
-        further = {k: v for k, v in content.items() if k not in names and k not in _SPLITS}
+        splits = {k: _record(Summary, one) for k, one in content.items() if k in SPLITS}
+        further = {k: v for k, v in content.items() if k not in names and k not in SPLITS}
         return cls(**known, splits=splits, further=further)
 
     @property
@@ -275,6 +233,8 @@ def _as_json(value: Any) -> Any:
         return value.as_json()
     if isinstance(value, Mapping):
         return {key: _as_json(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
     if dataclasses.is_dataclass(value):
         parts = {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
         return {name: _as_json(part) for name, part in parts.items() if part is not None}
@@ -290,6 +250,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "comparison": ComparisonRecord.of_json,
     "search": SearchRecord.of_json,
     "average": AverageRecord.of_json,
+    "folds": FoldsRecord.of_json,
 }
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# The keys of `metrics.json` that hold a `Summary`; no other key has these names.
+SPLITS = ("train", "validation", "test", "all")
+
 
 @dataclass(frozen=True)
 class Summary:

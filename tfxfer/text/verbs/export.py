@@ -9,8 +9,9 @@ from tfxfer.config.paths import user_path
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import divide_logits, fit_temperature
-from tfxfer.runs.metrics_record import CalibrationRecord, FitMetrics, read_metrics
+from tfxfer.runs.metrics_record import FitMetrics, read_metrics
 from tfxfer.runs.places import run_settings
+from tfxfer.runs.scores.calibration import CalibrationRecord
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.versions import prune_versions
 from tfxfer.system.files import check_writable

@@ -1,0 +1,98 @@
+"""`fit --folds`: the accuracy of the head by cross-validation, before anything is trained."""
+
+import dataclasses
+
+import numpy as np
+
+from tfxfer.data.cache import Cache, places
+from tfxfer.data.carving import deal
+from tfxfer.data.contents import inseparable
+from tfxfer.data.image.dataset import Images
+from tfxfer.data.source import Split
+from tfxfer.errors import UsageError
+from tfxfer.models.objectives import is_right
+from tfxfer.ranking.cross_validation import (
+    HeadScores,
+    Labeled,
+    accuracy_interval,
+    check_folds,
+    out_of_fold,
+)
+from tfxfer.runs.scores.folds import FoldsRecord
+from tfxfer.training.features import FeatureFunction
+from tfxfer.training.phases import Materials
+
+# The test images stay unseen.
+_SPLITS = ("train", "validation")
+
+
+def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
+    """Returns the scores of solved heads on features, each on images it was not trained on.
+
+    Exact duplicates, and the groups of the data, stay in one fold. The features are cached, and the
+    head phase uses the same. Sample weights are not used.
+
+    Args:
+        given: The materials of a fit; its classifier has its initial weights.
+        num_folds: At least three.
+
+    Raises:
+        UsageError: There are too few images, or their features do not fit into memory.
+    """
+    splits = [given.images[name].split for name in _SPLITS]
+    labels = np.concatenate([split.labels for split in splits])
+    digests = np.concatenate([split.digests() for split in splits])
+    groups = _groups(splits)
+    folds = deal(labels, digests, num_folds, (given.config.seed, 0), groups)
+    num_classes = int(given.classifiers.exact.head.output_shape[-1])
+    labeled = Labeled(labels, folds, inseparable(digests, groups), num_classes)
+    check_folds(labeled, num_folds, "Setting 'folds' (--folds)")
+    scores = HeadScores.of(out_of_fold(_features(given), labeled), labeled)
+    return FoldsRecord(num_folds, len(labels), scores.accuracy, scores.interval, scores.log_loss)
+
+
+def interval_of_accuracy(images: Images, probabilities: np.ndarray) -> tuple[float, float]:
+    """Returns the 95% interval of the accuracy on the images of a split.
+
+    Args:
+        images: The images, of one class each.
+        probabilities: Of the classes, by number, (num_examples, num_classes).
+    """
+    split = images.split
+    place = places(images.digests, split.digests())
+    groups = None if split.groups is None else [split.groups[one] for one in place]
+    units = inseparable(images.digests, groups)
+    return accuracy_interval(is_right(probabilities, images.labels), units)
+
+
+def _features(given: Materials) -> np.ndarray:
+    """Returns the features of all images, split by split, (num_examples, num_features)."""
+    exact = dataclasses.replace(given.config, precision="float32")
+    function = FeatureFunction.of(
+        given.classifiers.exact.features, exact, given.config.head.pooling
+    )
+    num_examples = sum(len(given.images[name]) for name in _SPLITS)
+    if 4 * num_examples * function.num_features > given.config.memory_bytes:
+        raise UsageError(
+            f"Setting 'folds' (--folds) needs the features of {num_examples:,} images in memory, "
+            f"but they take more than {given.config.memory_gigabytes:g} GB. Raise "
+            "--memory-gigabytes, or leave it out: with so many images validation is certain enough."
+        )
+    rows = []
+    for name in _SPLITS:
+        images = given.images[name]
+        found = function(images, name, given.config.batch_size, Cache.of(given.config))
+        # Images are numbered by content, and these are in the order of the split.
+        rows.append(found[places(images.split.digests(), images.digests)])
+    return np.concatenate(rows)
+
+
+def _groups(splits: list[Split]) -> list[str] | None:
+    """Returns the group of each image; None where none has one."""
+    if all(split.groups is None for split in splits):
+        return None
+    return [
+        group
+        for split in splits
+        for group in ([""] * len(split) if split.groups is None else split.groups)
+    ]

@@ -1,0 +1,46 @@
+"""The scores of a cross-validation."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class FoldsRecord:
+    """The scores of a head on features, cross-validated on training and validation images.
+
+    Attributes:
+        num_folds: Number of folds.
+        num_examples: Number of images, each predicted by a head that was not trained on it.
+        accuracy: Share of correct predictions, in [0, 1].
+        interval: 95% interval of it, from the pooled predictions of all folds.
+        loss: Mean cross-entropy in nats.
+    """
+
+    num_folds: int
+    num_examples: int
+    accuracy: float
+    interval: tuple[float, float]
+    loss: float
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the record of its content in `metrics.json`; unknown keys are left out."""
+        names = {one.name for one in dataclasses.fields(cls)}
+        known = {name: value for name, value in content.items() if name in names}
+        low, high = known["interval"]
+        return cls(**{**known, "interval": (low, high)})
+
+    def describe(self) -> str:
+        """Returns the estimate in a line.
+
+        Examples:
+            >>> FoldsRecord(5, 420, 0.9312, (0.9029, 0.9517), 0.2).describe()
+            'accuracy 0.9312 (95% interval 0.9029 to 0.9517; head, 5 folds of 420 images)'
+        """
+        low, high = self.interval
+        return (
+            f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}; head, "
+            f"{self.num_folds} folds of {self.num_examples:,} images)"
+        )
