@@ -4,7 +4,7 @@ import pytest
 from conftest import SMALL_BACKBONE
 
 from tfxfer.models.backbones.registry import BACKBONES
-from tfxfer.models.folding import FoldedConvolution, fold_batch_norm
+from tfxfer.models.folding import FoldedConvolution, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.layers import leaf_layers
 from tfxfer.models.weights import load_backbone
 
@@ -61,6 +61,16 @@ def test_folding_gives_the_same_and_leaves_what_it_must():
     assert agrees(folded(IMAGES, training=False), expected)
     # In training mode too, as the layers are frozen.
     assert agrees(folded(IMAGES, training=True), expected)
+
+
+def test_the_layers_behind_a_layer_are_found_through_other_operations():
+    image = keras.Input((8, 8, 3))
+    convolution = keras.layers.Conv2D(2, 1, name="convolution")
+    maps = convolution(image)
+    pooled = keras.layers.MaxPooling2D(name="pool")(keras.ops.negative(keras.ops.abs(maps)))
+    added = keras.layers.Add()([pooled, keras.layers.MaxPooling2D(name="other")(maps)])
+    takers = tensor_takers(keras.Model(image, added))
+    assert {layer.name for layer in layers_behind(takers, convolution)} == {"pool", "other"}
 
 
 def test_weights_are_shared_and_none_is_added():

@@ -1,6 +1,7 @@
 """Which backbones are ranked."""
 
 import pytest
+from presets import written_preset
 from ranked import NAMES, register
 
 from tfxfer.errors import UsageError
@@ -33,6 +34,15 @@ def test_the_named_backbones_are_ranked_each_once():
     found = choose_candidates(["Small_A", "resnet10-small", "small_a"], NO_LIMITS)
     assert names(found) == ["small_a", "resnet10_small"]  # the smallest first
     assert found.skipped == ()
+
+
+def test_presets_are_ranked_like_others(tmp_path):
+    folder = written_preset(tmp_path / "net")
+    (skipped,) = choose_candidates([f"kerashub:{folder}", "small_a"], NO_LIMITS).skipped
+    assert skipped == Skipped(f"kerashub:{folder}", NO_WEIGHTS)
+    (folder / "model.weights.h5").write_bytes(b"x" * 200_000)
+    found = choose_candidates([f"kerashub:{folder}", "small_a"], NO_LIMITS)
+    assert f"kerashub:{folder}" in names(found)
 
 
 def test_by_default_those_available_locally_are_ranked_and_the_others_named():

@@ -143,6 +143,18 @@ def test_only_the_settings_asked_for_find_an_average_of_trials_again(findings):
         assert words.settings_to_repeat(findings.run, metrics).name == expected
 
 
+def test_a_run_is_described_when_its_preset_is_no_longer_there(findings):
+    finetune = dataclasses.replace(findings.config.finetune, unfreeze="stack3")
+    config = dataclasses.replace(
+        findings.config, backbone="kerashub:/gone/net", weights="preset", finetune=finetune
+    )
+    assert words.network(config, None, 3).startswith(
+        "Backbone: kerashub:/gone/net, weights 'preset', at"
+    )
+    _, finetuned, _ = words.phases(config, made_epochs(), findings.metrics)
+    assert "training the head and the backbone (stack3)" in finetuned
+
+
 def test_both_penalties_are_named_if_finetuning_starts_from_another_head(findings):
     metrics = dataclasses.replace(findings.metrics, penalty=0.001, start_penalty=0.03)
     head = words.phases(findings.config, made_epochs(), metrics)[0]

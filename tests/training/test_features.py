@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from presets import written_preset
 
 from tfxfer.config.schema import AugmentConfig, FitConfig
 from tfxfer.data.cache import Cache
@@ -86,6 +87,15 @@ def test_another_function_finds_nothing(tmp_path, another):
     mean_color()(pictures.images, "train", 3, cache)
     mean_color(**another)(pictures.images, "train", 3, cache)
     assert pictures.reads == 14
+
+
+def test_a_preset_whose_scaling_changed_is_another_function(tmp_path):
+    facts = []
+    for scale in (1.0, 1.0, 0.5):
+        folder = written_preset(tmp_path, converter={"scale": scale})
+        facts.append(mean_color(backbone=f"kerashub:{folder}").facts)
+    assert facts[0] == facts[1] != facts[2]
+    assert "network" not in mean_color().facts
 
 
 def test_other_code_and_other_versions_are_other_functions(monkeypatch):

@@ -10,7 +10,6 @@ from tfxfer.cli.formatting import Command
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_weights
 from tfxfer.system import streams
 from tfxfer.system.keras_settings import weights_home
@@ -189,6 +188,8 @@ def _availability(backbone: Backbone) -> str:
     if backbone.bundled:
         return "bundled"
     is_local = local_weights(backbone) is not None
+    if backbone.preset_folder:
+        return "local preset" if is_local else "preset to download"
     if backbone.weights_package:
         return "installed package" if is_local else "not installed"
     return "cached" if is_local else "download"
@@ -207,6 +208,8 @@ def _details(backbone: Backbone, milliseconds: float | None) -> str:
         "download": f"downloaded when first used, to {weights_home() / 'models'}",
         "installed package": f"installed package {backbone.weights_package}: "
         f"{local_weights(backbone)}",
+        "local preset": f"in {local_weights(backbone)}",
+        "preset to download": f"downloaded when first used, to {backbone.preset_folder}",
         "not installed": f"in the package {backbone.weights_package}, which is not installed: "
         f"{_command(backbone)}",
     }[_availability(backbone)]
@@ -220,7 +223,7 @@ def _details(backbone: Backbone, milliseconds: float | None) -> str:
         "features": f"{backbone.num_features:,}",
         "image size": f"{backbone.native_size} x {backbone.native_size} pixels, at least "
         f"{backbone.min_size} x {backbone.min_size}",
-        "normalization": f"{SCALINGS[backbone.pixels].short} "
+        "normalization": f"{backbone.scaling.short} "
         "(part of the model, which takes RGB in [0, 255])",
         "BatchNorm": "yes" if backbone.batch_norm else "no",
         "stages": ", ".join(backbone.stage_names),

@@ -505,8 +505,8 @@ class FitConfig(RunConfig):
 
     backbone: str = setting(
         "resnet50",
-        "Pretrained network; `tfxfer backbones` lists them. 'auto' ranks those that are available "
-        "locally and takes the best.",
+        "Pretrained network; `tfxfer backbones` lists them, 'kerashub:NAME' is a preset of "
+        "KerasHub. 'auto' ranks those that are available locally and takes the best.",
         group=_BACKBONE,
         common=True,
     )

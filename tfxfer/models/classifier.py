@@ -12,7 +12,7 @@ import keras
 
 from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
-from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, tensor_takers
+from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import build_head, pool_features
 from tfxfer.models.layers import count_parameters, in_float32, rate_factors
@@ -216,7 +216,7 @@ def _cuts(
         crossing = [
             layer.name
             for layer in before
-            if any(taker.name not in names for taker in takers.get(id(layer.output), []))
+            if any(taker.name not in names for taker in layers_behind(takers, layer))
         ]
         if len(crossing) == 1:
             cuts[stage] = crossing[0]

@@ -147,6 +147,23 @@ def tensor_takers(network: keras.Model) -> dict[int, list[Any]]:
     return takers
 
 
+def layers_behind(takers: dict[int, list[Any]], layer: keras.layers.Layer) -> list[Any]:
+    """Returns the layers that take the output of a layer, by way of other operations, too.
+
+    Args:
+        takers: The result of `tensor_takers` for its network.
+        layer: One of the network's.
+    """
+    found, waiting = [], list(takers.get(id(layer.output), []))
+    while waiting:
+        operation = waiting.pop()
+        if isinstance(operation, keras.layers.Layer):
+            found.append(operation)
+        else:  # such as `keras.ops.pad`, which belongs to no stage
+            waiting += takers.get(id(operation.output), [])
+    return found
+
+
 def _add_bias(x: Any, bias: Any) -> Any:
     """Returns the sum; on TensorFlow by the operation that it fuses with the convolution."""
     if keras.backend.backend() == "tensorflow":

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from tfxfer.config.frame import FitImages, Frame
-from tfxfer.models.backbones.pixels import SCALINGS, Pixels
+from tfxfer.models.backbones.pixels import SCALINGS, Pixels, Scaling
 
 # The name of a model's input says how images are fitted into it, so that every file of the model
 # says it, too. Models of older versions, and those from elsewhere, take a central part.
@@ -28,7 +28,7 @@ def frame_of(model: keras.Model) -> Frame:
     return Frame.of(int(model.input_shape[1]), fits.get(model.inputs[0].name, "crop"))
 
 
-def normalize(pixels: Pixels, x: Any) -> Any:
+def normalize(pixels: Pixels | Scaling, x: Any) -> Any:
     """Returns RGB in [0, 255] as the backbone was trained to see it.
 
     Keras' own layers and operations only, in float32: a saved model needs nothing of ours.
@@ -37,7 +37,7 @@ def normalize(pixels: Pixels, x: Any) -> Any:
         pixels: As of the backbone's record.
         x: Shape (batch, height, width, 3).
     """
-    scaling = SCALINGS[pixels]
+    scaling = pixels if isinstance(pixels, Scaling) else SCALINGS[pixels]
     if not scaling.changes_pixels:
         return x
     # Lists, as Keras writes them into the model's file.

@@ -22,6 +22,7 @@ from tfxfer.models.backbones.registry import (
     weights_path,
 )
 from tfxfer.models.layers import fresh_names
+from tfxfer.models.presets.handles import Handle, fetch
 from tfxfer.models.torch_files.loading import load_torch_file
 from tfxfer.models.weight_files import load_weights_file
 
@@ -61,7 +62,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     path = find_weights_file(backbone, weights or backbone.weights_name)
     from_keras = path is None and bool(backbone.weights_url)
     if path is None:
-        path = _imagenet_file(backbone) if backbone.weights_url else _installed_file(backbone)
+        path = _own_file(backbone)
     model = _build(backbone, image_size)
     # Keras loads its own files, by the order of their layers alone: some may be older than today's
     # layer names. Any other file is matched by name, because layers of equal shapes may come in
@@ -133,6 +134,25 @@ def _restore_stddev(model: keras.Model) -> None:
                 if np.allclose(variance.astype("float32"), _IMAGENET_STDDEV, rtol=0.01):
                     layer.set_weights([mean, _IMAGENET_STDDEV**2, count])
             layer.finalize_state()  # the values the layer computes with are derived ones
+
+
+def _own_file(backbone: Backbone) -> pathlib.Path:
+    """Returns the file of a backbone's own weights, after downloading it if need be."""
+    if backbone.preset_address:
+        return fetch(Handle(backbone.name, backbone.preset_address), backbone.weights_file)
+    if backbone.preset_folder:
+        return _file_of_preset(backbone)
+    return _imagenet_file(backbone) if backbone.weights_url else _installed_file(backbone)
+
+
+def _file_of_preset(backbone: Backbone) -> pathlib.Path:
+    path = weights_path(backbone)
+    if not path.is_file():
+        raise WeightsError(
+            f"The preset '{backbone.preset_folder}' has no weights: there is no '{path.name}'. "
+            "Copy the whole directory, or pass --weights none for random weights."
+        )
+    return path
 
 
 def _installed_file(backbone: Backbone) -> pathlib.Path:

@@ -199,7 +199,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     decided = decide(config, facts)
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
+    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.file_name}")
     decided = dataclasses.replace(decided, run=run.path.name)
     portfolio = None
     if decided.effort == "standard":
@@ -227,7 +227,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     decided = decide_pretraining(config, facts_of(source, backbone, config))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
-    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
+    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.file_name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
 

@@ -122,7 +122,7 @@ def choose_candidates(
         named = list(BACKBONES) if all_backbones else _default()
     chosen, skipped = [], []
     for name in named:
-        backbone = BACKBONES[name]
+        backbone = find_backbone(name)
         reason = _why_not(backbone, limits)
         if reason is None:
             chosen.append(backbone)

@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.recipes import to_toml
-from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.runs.metrics_record import PretrainMetrics
 from tfxfer.system.progress import readable_seconds
@@ -69,7 +68,7 @@ def _usage(plan: PretrainPlan) -> list[str]:
     if config.input_size != config.image_size:
         upsampled = f" (upsampled from {config.input_size})"
     return [
-        f"`backbone.keras` is a plain Keras model. It takes {SCALINGS[backbone.pixels].meaning}, "
+        f"`backbone.keras` is a plain Keras model. It takes {backbone.scaling.meaning}, "
         f"as float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
         f"returns feature maps of {backbone.num_features:,} channels. With `tfxfer fit --weights` "
         f"it runs at any image size of at least {backbone.min_size} pixels, and the normalization "

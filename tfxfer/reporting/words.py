@@ -8,9 +8,11 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of, setting_field
+from tfxfer.errors import TfxferError
 from tfxfer.evaluation.calibration import NO_TEMPERATURE
 from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.evaluation.result import EvaluationResult
+from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.planning.description import describe_changes, describe_unfrozen, describe_weights
 from tfxfer.planning.wording import (
@@ -104,10 +106,11 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         sizes += f" (upsampled in the model from {config.input_size})"
     if config.fit_images != "crop":
         sizes += f", images {config.frame.words}"
-    paper = find_backbone(config.backbone).paper
+    backbone = _record(config.backbone)
+    paper = f" ({backbone.paper})" if backbone else ""
     weights = describe_weights(config.weights, quote=True)
     text = (
-        f"Backbone: {config.backbone} ({paper}), {weights}, {sizes}. "
+        f"Backbone: {config.backbone}{paper}, {weights}, {sizes}. "
         f"Head: {', '.join(describe_head(config.head))}, {num_classes} outputs."
     )
     if parameters:
@@ -157,12 +160,23 @@ def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
     return text + "."
 
 
+def _record(name: str) -> Backbone | None:
+    """Returns the record of a backbone; None of a preset that is no longer there."""
+    try:
+        return find_backbone(name)
+    except TfxferError:
+        return None
+
+
 def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     """Returns a description of the finetune phase, of which `num_epochs` were run."""
     finetune = config.finetune
-    backbone = find_backbone(config.backbone)
-    what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, backbone)
-    num_stages = len(backbone.unfrozen_stages(finetune.unfreeze))
+    backbone = _record(config.backbone)
+    if backbone:
+        what = describe_unfrozen(finetune.unfreeze, finetune.batch_norm, backbone)
+        num_stages = len(backbone.unfrozen_stages(finetune.unfreeze))
+    else:
+        what, num_stages = f"the head and the backbone ({finetune.unfreeze})", 1
     text = f"Finetune phase, training {what}: {describe_schedule(finetune, num_stages)}"
     text += f", batch size {config.batch_size:,}"
     text += "".join(f", {part}" for part in describe_regularization(finetune))

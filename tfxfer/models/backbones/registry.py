@@ -8,15 +8,23 @@ from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones import bundled, keras_applications, packaged
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.presets.handles import check_installed
+from tfxfer.models.presets.record import is_preset, preset_backbone
 from tfxfer.system.keras_settings import weights_home
 
 
 def find_backbone(name: str) -> Backbone:
     """Returns the backbone of a name, ignoring case, '-', '_', '.' and spaces.
 
+    Args:
+        name: One of the table, or `kerashub:` and a preset; see `preset_backbone`.
+
     Raises:
         UsageError: There is no such backbone. The message suggests the nearest name.
+        WeightsError: It is a preset whose files cannot be downloaded.
     """
+    if is_preset(name):
+        return preset_backbone(name)
     known = {_plain(row): row for row in BACKBONES}
     if _plain(name) in known:
         return BACKBONES[known[_plain(name)]]
@@ -39,6 +47,8 @@ def weights_path(backbone: Backbone) -> pathlib.Path:
     Raises:
         UsageError: They come in a package that is not installed.
     """
+    if backbone.preset_folder:
+        return pathlib.Path(backbone.preset_folder, backbone.weights_file)
     if backbone.weights_package:
         return _package_folder(backbone) / backbone.weights_file
     if backbone.bundled:
@@ -88,8 +98,10 @@ def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
 
     Raises:
         UsageError: There is no such file, it is not a weights file, or the package that has the
-            backbone's own weights is not installed.
+            backbone's own weights, or KerasHub, is not installed.
     """
+    if backbone.preset_folder:
+        check_installed(backbone.name)
     if weights == backbone.weights_name:
         if backbone.weights_package:
             weights_path(backbone)

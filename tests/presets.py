@@ -1,0 +1,92 @@
+"""Presets of KerasHub for tests: made by hand, or by KerasHub where it is installed."""
+
+import importlib.util
+import json
+
+import pytest
+
+needs_kerashub = pytest.mark.skipif(
+    importlib.util.find_spec("keras_hub") is None, reason="needs pip install '.[kerashub]'"
+)
+
+SMALL_RESNET = {
+    "input_conv_filters": [64],
+    "input_conv_kernel_sizes": [7],
+    "stackwise_num_filters": [64, 8, 16, 24],
+    "stackwise_num_blocks": [1, 1, 1, 2],
+    "stackwise_num_strides": [1, 2, 2, 2],
+    "block_type": "basic_block",
+    "use_pre_activation": False,
+}
+
+RESNET_V2 = SMALL_RESNET | {"block_type": "bottleneck_block", "use_pre_activation": True}
+
+RESNET_VD = SMALL_RESNET | {
+    "block_type": "bottleneck_block_vd",
+    "input_conv_filters": [16, 16, 32],
+    "input_conv_kernel_sizes": [3, 3, 3],
+}
+
+NETWORKS = {
+    "resnet": ("ResNetBackbone", SMALL_RESNET),
+    "resnet_v2": ("ResNetBackbone", RESNET_V2),
+    "resnet_vd": ("ResNetBackbone", RESNET_VD),
+}
+
+TORCH_SCALING = {
+    "scale": [1 / 255 / std for std in (0.229, 0.224, 0.225)],
+    "offset": [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+}
+
+
+def written_preset(folder, config=None, converter=None, metadata=None):
+    """Writes the JSON files of a preset, with these changes to those of a small ResNet.
+
+    A value None leaves a file's setting out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"name": "x", "trainable": True, "image_shape": [None, None, 3], **SMALL_RESNET}
+    files = {
+        "config.json": {
+            "module": "keras_hub.src.models.resnet.resnet_backbone",
+            "class_name": "ResNetBackbone",
+            "config": settings | (config or {}),
+        },
+        "image_converter.json": {
+            "class_name": "ResNetImageConverter",
+            "config": {"image_size": [64, 64], **TORCH_SCALING} | (converter or {}),
+        },
+        "metadata.json": {"parameter_count": 100_000} | (metadata or {}),
+    }
+    for name, content in files.items():
+        for table in (content, content.get("config", {})):
+            for key in [key for key, value in table.items() if value is None]:
+                del table[key]
+        (folder / name).write_text(json.dumps(content))
+    return folder
+
+
+def saved_preset(folder, name, size=64, seed=0):
+    """Writes a preset as KerasHub does, with random weights and statistics.
+
+    Args:
+        folder: A new directory.
+        name: One of `NETWORKS`.
+        size: Of the images in pixels.
+        seed: Of the weights.
+    """
+    import keras
+    import keras_hub
+    import numpy as np
+
+    class_name, settings = NETWORKS[name]
+    backbone = getattr(keras_hub.models, class_name)(**settings)
+    generator = np.random.default_rng(seed)
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # Gamma, beta, moving mean and variance; those of a new layer change nothing.
+            layer.set_weights([generator.uniform(0.5, 1.5, w.shape) for w in layer.weights])
+    backbone.save_to_preset(str(folder))
+    converter = getattr(keras_hub.layers, class_name.replace("Backbone", "ImageConverter"))
+    converter(image_size=(size, size), **TORCH_SCALING).save_to_preset(str(folder))
+    return folder

@@ -1,0 +1,1 @@
+"""Backbones of KerasHub: its presets, by handle or in a local directory."""

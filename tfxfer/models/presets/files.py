@@ -1,0 +1,135 @@
+"""Reading the JSON files of a preset: which network it is, and how its pixels are scaled."""
+
+import json
+import math
+import pathlib
+import re
+from typing import Any
+
+from tfxfer.errors import UsageError
+from tfxfer.models.backbones.pixels import Scaling
+
+CONFIG, CONVERTER, METADATA = "config.json", "image_converter.json", "metadata.json"
+WEIGHTS = "model.weights.h5"
+
+# Far more than any has; the largest that KerasHub writes are some 10 kB.
+_MOST_BYTES = 1_000_000
+
+_SIZES = range(8, 2049)
+
+_WHAT_NEXT = (
+    "Save the preset together with its preprocessor, by `save_to_preset` of the classifier or of "
+    "its image converter."
+)
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Returns a table from a JSON file.
+
+    Raises:
+        UsageError: There is no such file, or it is not JSON, not a table, or too large.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"Cannot read '{path}' of a preset: {error.strerror or error}.") from None
+    if len(text) > _MOST_BYTES:
+        raise UsageError(f"Cannot read '{path}' of a preset: it is larger than 1 MB.")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UsageError(f"Cannot read '{path}' of a preset: it is not a JSON file.") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"Cannot read '{path}' of a preset: it holds no table.")
+    return found
+
+
+def read_scaling(path: pathlib.Path) -> tuple[Scaling, int]:
+    """Returns how a preset scales its pixels, and the size of its images.
+
+    Older files have mean and variance instead of an offset, and height and width.
+
+    Args:
+        path: Of the file of the image converter.
+
+    Raises:
+        UsageError: The file does not say it, or the images are not square.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"The preset '{path.parent}' does not say how its pixels are scaled: it has no "
+            f"'{path.name}'. {_WHAT_NEXT}"
+        )
+    found = read_json(path).get("config")
+    found = found if isinstance(found, dict) else {}
+    size = found.get("image_size") or [found.get("height"), found.get("width")]
+    if not (isinstance(size, list) and len(size) == 2 and size[0] == size[1] in _SIZES):
+        raise UsageError(
+            f"'{path}' has the image size {size!r:.60}; it must be two equal numbers of pixels, "
+            f"from {_SIZES.start} to {_SIZES.stop - 1}."
+        )
+    scale = _numbers(found, "scale", 1.0, path)
+    if "variance" in found and "mean" in found:
+        variance, mean = (_numbers(found, name, 1.0, path) for name in ("variance", "mean"))
+        if min(variance) <= 0:
+            raise UsageError(f"'{path}' has a 'variance' that is not positive: {variance}.")
+        std = [math.sqrt(one) for one in variance]
+        scale = tuple(a / b for a, b in zip(_three(scale), _three(std), strict=True))
+        offset = tuple(-a / b for a, b in zip(_three(mean), _three(std), strict=True))
+    else:
+        offset = _numbers(found, "offset", 0.0, path)
+    return described_scaling(scale, offset), int(size[0])
+
+
+def described_scaling(scale: tuple[float, ...], offset: tuple[float, ...]) -> Scaling:
+    """Returns the scaling with these factors and summands, one or three of each, in words."""
+    formula = f"RGB in [0, 255] times {_in_words(scale)} plus {_in_words(offset)}"
+    return Scaling(
+        short=formula,
+        meaning=formula,
+        scale=scale if len(scale) > 1 else scale[0],
+        offset=offset if len(offset) > 1 else offset[0],
+    )
+
+
+def read_license(folder: pathlib.Path) -> str | None:
+    """Returns the license that the front matter of a preset's README.md names; None without."""
+    try:
+        with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_MOST_BYTES)
+    except OSError:
+        return None
+    matter = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
+    found = (
+        re.search(r"^license: *[\"']?([\w.+ -]{1,60}?)[\"']? *$", matter[1], re.M)
+        if matter
+        else None
+    )
+    return found[1] if found else None
+
+
+def _numbers(
+    found: dict[str, Any], name: str, default: float, path: pathlib.Path
+) -> tuple[float, ...]:
+    """Returns a setting of the converter: one number, or three."""
+    value = found.get(name)
+    value = default if value is None else value
+    values = value if isinstance(value, list) else [value]
+    if len(values) not in (1, 3) or not all(
+        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e6
+        for one in values
+    ):
+        raise UsageError(
+            f"'{path}' has {value!r:.60} for '{name}'; it must be one number or three."
+        )
+    return tuple(float(one) for one in values)
+
+
+def _three(values: tuple[float, ...] | list[float]) -> list[float]:
+    return list(values) * 3 if len(values) == 1 else list(values)
+
+
+def _in_words(numbers: tuple[float, ...]) -> str:
+    text = ", ".join(f"{number:.6g}" for number in numbers)
+    return f"({text})" if len(numbers) > 1 else text

@@ -1,0 +1,52 @@
+"""Building the network of a preset."""
+
+import warnings
+from typing import Any
+
+import keras
+
+from tfxfer.errors import UsageError
+from tfxfer.models.presets.handles import check_installed
+
+
+def preset_network(
+    input_shape: tuple[int, int, int], class_name: str, settings: tuple[tuple[str, Any], ...]
+) -> keras.Model:
+    """Returns the network of a preset, with random weights, as a plain Keras model.
+
+    KerasHub's class builds it; the model that is returned has the same layers, and its file loads
+    without KerasHub.
+
+    Args:
+        input_shape: (height, width, 3) of images, scaled as the preset says.
+        class_name: Of the network, in `keras_hub.models`.
+        settings: Of the network, each checked.
+
+    Raises:
+        UsageError: KerasHub is not installed, it refuses the settings, or it has made layers that
+            Keras does not have.
+    """
+    check_installed(f"kerashub, {class_name}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the packages that it imports
+        import keras_hub
+    arguments = {key: list(v) if isinstance(v, tuple) else v for key, v in settings}
+    try:
+        network = getattr(keras_hub.models, class_name)(image_shape=input_shape, **arguments)
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"KerasHub {keras_hub.__version__} cannot build the {class_name} of the preset at "
+            f"{input_shape[0]} pixels: {reason}."
+        ) from None
+    others = {
+        type(one).__name__
+        for one in network.operations
+        if not type(one).__module__.startswith("keras.")
+    }
+    if others:
+        raise UsageError(
+            f"The {class_name} of the preset has layers that Keras does not have: "
+            f"{', '.join(sorted(others))}. It cannot be used."
+        )
+    return keras.Model(network.inputs[0], network.output, name=class_name.lower())

@@ -1,0 +1,178 @@
+"""The record of a backbone of KerasHub, from the files of its preset."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tfxfer.config.paths import expand_user
+from tfxfer.errors import UsageError
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.presets.families import FAMILIES, Anatomy, Family
+from tfxfer.models.presets.files import (
+    CONFIG,
+    CONVERTER,
+    METADATA,
+    WEIGHTS,
+    read_json,
+    read_license,
+    read_scaling,
+)
+from tfxfer.models.presets.handles import Handle, fetch, find_handle
+from tfxfer.models.presets.settings import checked_settings
+
+PREFIX = "kerashub:"
+
+_MIN_SIZE = 32
+
+
+def is_preset(name: str) -> bool:
+    """Tells whether the name of a backbone is that of a preset."""
+    return name.lower().startswith(PREFIX)
+
+
+def preset_backbone(name: str) -> Backbone:
+    """Returns the backbone of a preset; reads its JSON files, and downloads them if need be.
+
+    Args:
+        name: `kerashub:` and a directory that `save_to_preset` wrote, or a name as
+            `resnet_18_imagenet`, or `kaggle://` and an address.
+
+    Raises:
+        UsageError: There is no such preset, or its network cannot be used.
+        WeightsError: Its files cannot be downloaded.
+    """
+    what = name[len(PREFIX) :]
+    path = pathlib.Path(expand_user(what, "Setting 'backbone'"))
+    if what and path.is_dir():
+        return _of_folder(path.resolve())
+    if not what or (("/" in what or what.startswith((".", "~"))) and "://" not in what):
+        raise UsageError(
+            f"There is no directory '{what}' of a preset. Give one that `save_to_preset` of "
+            f"KerasHub wrote, or the name of a preset, such as {PREFIX}resnet_18_imagenet."
+        )
+    return _of_handle(find_handle(what))
+
+
+def _of_folder(folder: pathlib.Path) -> Backbone:
+    found = read_license(folder)
+    return _backbone(
+        f"{PREFIX}{folder}",
+        folder,
+        license=f"{found} (says its README.md)"
+        if found
+        else f"unknown, see where '{folder.name}' is from",
+        num_parameters=None,
+    )
+
+
+def _of_handle(handle: Handle) -> Backbone:
+    for file in (CONFIG, CONVERTER, METADATA):
+        fetch(handle, file)
+    backbone = _backbone(
+        f"{PREFIX}{handle.name}",
+        handle.folder,
+        license=f"unknown, see {handle.page}",
+        num_parameters=handle.num_parameters,
+        preset_address=handle.address,
+    )
+    class_name = dict(backbone.builder_arguments)["class_name"]
+    if handle.class_name not in (None, class_name):
+        raise UsageError(
+            f"The preset '{handle.name}' is not what KerasHub lists: a {class_name} instead of a "
+            f"{handle.class_name}. Use another preset."
+        )
+    return backbone
+
+
+def _backbone(
+    name: str, folder: pathlib.Path, *, license: str, num_parameters: int | None, **own: Any
+) -> Backbone:
+    """Returns the record of the preset in a folder.
+
+    Args:
+        name: Of the backbone.
+        folder: Where the files are.
+        license: Of the weights.
+        num_parameters: As listed elsewhere; must be that of the preset.
+        **own: Other fields of the record.
+    """
+    family, settings, anatomy = _network(folder)
+    scaling, size = read_scaling(folder / CONVERTER)
+    return Backbone(
+        name=name,
+        module="tfxfer.models.presets.network",
+        builder="preset_network",
+        builder_arguments=(
+            ("class_name", family.class_name),
+            ("settings", tuple((key, _hashable(value)) for key, value in settings.items())),
+        ),
+        pixels=scaling,
+        native_size=size,
+        min_size=min(_MIN_SIZE, size),
+        num_features=anatomy.num_features,
+        num_parameters=_num_parameters(folder, anatomy, num_parameters),
+        stages=anatomy.stages,
+        last_resolution=anatomy.last_resolution,
+        batch_norm=family.batch_norm,
+        license=license,
+        paper=anatomy.paper,
+        weights_file=WEIGHTS,
+        weights_name="preset",
+        preset_folder=str(folder),
+        **own,
+    )
+
+
+def _network(folder: pathlib.Path) -> tuple[Family, Mapping[str, Any], Anatomy]:
+    """Returns the network that a preset describes."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(
+            f"'{folder}' is not a preset of KerasHub: it has no '{CONFIG}'. `save_to_preset` "
+            "writes one."
+        )
+    found = read_json(path)
+    where = f"'{path}'"
+    class_name = found.get("class_name")
+    family = FAMILIES.get(class_name) if isinstance(class_name, str) else None
+    if family is None:
+        usable = ", ".join(FAMILIES)
+        raise UsageError(
+            f"{where} describes a network {class_name!r:.60}, which cannot be used. Backbones are "
+            f"those of the classes {usable} of KerasHub."
+        )
+    settings = checked_settings(found.get("config"), family.kinds, family.defaults, where)
+    try:
+        return family, settings, family.anatomy(settings)
+    except ValueError as error:
+        raise UsageError(f"{where} describes no possible network: {error}.") from None
+
+
+def _num_parameters(folder: pathlib.Path, anatomy: Anatomy, listed: int | None) -> int:
+    """Returns the number of parameters that a preset says, once nothing speaks against it."""
+    path = folder / METADATA
+    number = read_json(path).get("parameter_count")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise UsageError(f"'{path}' does not say the number of parameters, 'parameter_count'.")
+    if listed not in (None, number):
+        raise UsageError(
+            f"The preset in '{folder}' has {number:,} parameters, where KerasHub lists {listed:,}: "
+            "it is another network than its name says. Use another preset."
+        )
+    if anatomy.least_parameters > number:
+        raise UsageError(
+            f"'{path}' says {number:,} parameters, but the network of '{CONFIG}' has at least "
+            f"{anatomy.least_parameters:,}. The preset is corrupt."
+        )
+    weights = folder / WEIGHTS
+    # At least two bytes each, as bfloat16.
+    if weights.is_file() and weights.stat().st_size < 2 * number:
+        raise UsageError(
+            f"'{weights}' is too small for the {number:,} parameters that '{METADATA}' says. The "
+            "preset is corrupt."
+        )
+    return number
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
