@@ -91,9 +91,9 @@ TAGGED = {"tags": {}, "searching_tags": CASES["searching"]}
 # Before the first trial, within it, before the second, within it, at the end of the search, and
 # when the settings of the run are already those of the way that was chosen.
 SEARCHING = [
-    "search: way 1",
+    "search: trial 1",
     "finetune  epoch 2",
-    "search: way 2",
+    "search: trial 2",
     "finetune  epoch 3",
     "search: chose",
     "\ntest acc",
@@ -180,8 +180,8 @@ def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
     assert "resuming the finetune phase after step 2 of epoch 2" in resumed
     assert sum(line.startswith("resuming the search after 1 trial") for line in resumed) == 2
     # No trial was run twice.
-    assert sum(line.startswith("search: way 1") for line in lines) == 2
-    assert sum(line.startswith("search: way 2") for line in lines) == 2
+    assert sum(line.startswith("search: trial 1") for line in lines) == 2
+    assert sum(line.startswith("search: trial 2") for line in lines) == 2
     run = RunDirectory(tmp_path / "runs" / "killed")
     assert [read_recipe(path, FitConfig()).effort for path in (run.asked, run.config)] == [
         *("standard", "quick"),
@@ -190,7 +190,7 @@ def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
 
 @pytest.mark.slow
 def test_a_search_that_died_as_it_averaged_ends_the_same(whole, pictures, weights_file, tmp_path):
-    moments = ["search: way 2", "average: ", "\ntest acc"]
+    moments = ["search: trial 2", "average: ", "\ntest acc"]
     case = "searching_soup"
     lines = check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
     assert sum(line.startswith("average: ") for line in lines) == 2

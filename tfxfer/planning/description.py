@@ -163,7 +163,7 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     lines = [
         plan_row(
             "search",
-            f"compares these ways on validation and keeps the best; at most {most} in all:",
+            f"keeps the best of these configurations on validation; at most {most} in all:",
         ),
         plan_row("", portfolio.head_alone.name),
         *(plan_row("", _describe_way(way)) for way in portfolio.ways),

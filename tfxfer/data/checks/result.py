@@ -170,5 +170,5 @@ class CheckResult:
             lines.append(f"       fit: {finding.action}")
         number = sum(finding.blocks for finding in self.findings)
         errors = f"{number} error" + "s" * (number != 1)
-        verdict = f"fit would stop: {errors}." if number else "fit would run: no errors."
+        verdict = f"fit would stop: {errors}." if number else "No errors: fit can use these data."
         return [*lines, "", verdict]

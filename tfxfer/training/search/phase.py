@@ -174,7 +174,7 @@ class _Search:
         is_resumed = checkpoint.state.get("way") == way.name
         if not is_resumed:
             checkpoint = Checkpoint({"epoch": 0, "step": 0, "waited": 0})
-            say(f"search: way {place}, {way.name}")
+            say(f"search: trial {place}, {way.name}")
         journal = self._new_journal(way, checkpoint)
         trial = self.laboratory.run(way, journal, checkpoint, self.trials[0])
         self.trials.append(trial)
