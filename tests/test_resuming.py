@@ -70,6 +70,7 @@ CASES = {
     "average": {"finetune": {"epochs": 3, "ema": 0.9, "batch_norm": "adapt"}},
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
     "grouped": {"group_near_copies": True, "folds": 3},
+    "range_test": {"find_rate": True, "head": {"epochs": 3, "dropout": 0.5}},
     "soup": {
         "head": {"epochs": 3, "penalty": 3.0},
         "finetune": {"epochs": 3, "average": "soup", "batch_norm": "adapt", "ema": 0.5},
@@ -166,6 +167,8 @@ def test_a_fit_that_died_in_each_of_its_parts_ends_the_same(
 def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file, tmp_path):
     # Without a head phase it cannot die in one.
     moments = MOMENTS[1:4:2] if case == "adapting" else MOMENTS[::2]
+    if case == "range_test":
+        moments = ["learning rate range test", *MOMENTS[2:3]]
     if case in ("soup", "wise"):
         moments = [MOMENTS[2], "average: ", MOMENTS[-1]]
     check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
@@ -186,6 +189,18 @@ def test_a_search_that_died_in_each_of_its_parts_ends_the_same(
     assert [read_recipe(path, FitConfig()).effort for path in (run.asked, run.config)] == [
         *("standard", "quick"),
     ]
+
+
+@pytest.mark.slow
+def test_a_range_test_decides_nothing(pictures, weights_file, tmp_path):
+    places = {name: killing.Place(tmp_path / name) for name in ("with", "without")}
+    for name, place in places.items():
+        others = settings(head=CASES["range_test"]["head"], find_rate=name == "with")
+        config = small_config(pictures, weights_file, place.folder, **others)
+        fit(config, say=lambda _: None)
+    assert killing.differences(*map(killing.outcome, places.values())) == []
+    assert "range-test" in (places["with"].run / "report.html").read_text()
+    assert "range-test" not in (places["without"].run / "report.html").read_text()
 
 
 @pytest.mark.slow

@@ -206,6 +206,12 @@ def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skip
     FitConfig().with_settings({"finetune": defaults | skipped})
 
 
+@pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
+def test_a_range_test_needs_a_finetune_phase(skipped):
+    with pytest.raises(UsageError, match=r"'find_rate' is for the finetune phase"):
+        FitConfig(find_rate=True).with_settings({"finetune": skipped})
+
+
 @pytest.mark.parametrize(
     ("others", "reason"),
     [({"weights": "none"}, "'weights' is 'none'"), ({"head": {"epochs": 0}}, "'head.epochs' is 0")],

@@ -3,11 +3,13 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 from made import guesses, made_epochs, made_findings
 
-from tfxfer.reporting.curves import curves
+from tfxfer.reporting.curves import curves, range_test
 from tfxfer.runs.metrics_record import BestEpoch
+from tfxfer.runs.search.rates import RangeTest
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,19 @@ def test_rates_of_phases_that_are_far_apart_are_on_a_logarithmic_scale(findings)
     assert {"0.01", "0.001", "0.0001"} <= numbers([1e-2, 1e-2, 1e-4, 5e-5])
     # What decays to nothing within a phase is no reason for it.
     assert "0.001" not in numbers([1e-2, 1e-2, 5e-3, 1e-9])
+
+
+def test_a_range_test_is_drawn_over_powers_of_ten_with_its_suggestion():
+    rates = np.geomspace(1e-6, 1e-2, 41).tolist()
+    losses = [1 - rate / 1e-3 if rate < 1e-3 else 5 * rate / 1e-3 for rate in rates]
+    test = RangeTest.of(rates, losses)
+    shown = range_test(test, 0.25)
+    assert shown.chart.count('<path class="line') == 2
+    assert "suggested" in shown.chart
+    for tick in ("-6", "-2"):
+        assert f">{tick}</text>" in shown.chart
+    assert shown.sentence == test.sentence(0.25)
+    assert "smoothed" in shown.legend
+    assert range_test(None, 0.25) is None
+    rising = range_test(RangeTest.of(rates, rates), 0.25)
+    assert "suggested" not in rising.chart

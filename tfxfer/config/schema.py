@@ -537,6 +537,12 @@ class FitConfig(RunConfig):
         group=_FINETUNING,
         common=True,
     )
+    find_rate: bool = setting(
+        False,
+        "Before fine-tuning, try rising learning rates on a copy of the weights, plot the loss in "
+        "the report and suggest a learning rate. Nothing else changes.",
+        group=_FINETUNING,
+    )
     export_dir: str = setting("saved_models", "Folder of the exports.", group=_RUN, is_path=True)
     calibrate: bool = setting(
         False, "Export calibrated probabilities (temperature scaling).", group=_RUN
@@ -648,12 +654,15 @@ class FitConfig(RunConfig):
             reason = "'finetune.unfreeze' is 'none'"
         else:
             return
-        for name, neutral in NEUTRAL_FINETUNING.items():
-            if getattr(self.finetune, name) not in (None, neutral):
-                raise UsageError(
-                    f"Setting 'finetune.{name}' is for the finetune phase, but {reason}. Leave one "
-                    "of them out."
-                )
+        asked = [
+            f"finetune.{name}"
+            for name, neutral in NEUTRAL_FINETUNING.items()
+            if getattr(self.finetune, name) not in (None, neutral)
+        ]
+        for key in (*asked, *(["find_rate"] if self.find_rate else [])):
+            raise UsageError(
+                f"Setting '{key}' is for the finetune phase, but {reason}. Leave one of them out."
+            )
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
-"""Training curves: charts of loss, accuracy and learning rate by epoch."""
+"""Training curves: charts of loss, accuracy and learning rate by epoch, and of a range test."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from markupsafe import Markup
 
 from tfxfer.config.decided import DecidedFit, DecidedTextFit
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import BestEpoch
+from tfxfer.runs.search.rates import RangeTest
 
 AnyFit = DecidedFit | DecidedTextFit
 
@@ -94,3 +98,46 @@ def _rates(epochs: Sequence[Epoch], config: AnyFit) -> list[charts.Point]:
         (number, math.nan if solved and epoch.phase == "head" else epoch.learning_rate)
         for number, epoch in enumerate(epochs, start=1)
     ]
+
+
+@dataclass(frozen=True)
+class RangeTestSection:
+    """What the report shows of a range test.
+
+    Attributes:
+        chart: Losses by learning rate.
+        legend: Names of its lines.
+        sentence: What was found.
+    """
+
+    chart: Markup
+    legend: Markup
+    sentence: str
+
+
+def range_test(test: RangeTest | None, current: float) -> RangeTestSection | None:
+    """Returns the section on a range test; None if there was none.
+
+    Args:
+        test: The test.
+        current: The learning rate of the fit.
+    """
+    if test is None:
+        return None
+    powers = [math.log10(rate) for rate in test.rates]
+    lines = [
+        Series(name, style, list(zip(powers, values, strict=True)))
+        for name, style, values in (
+            ("loss of each batch", "train", test.losses),
+            ("smoothed", "validation", test.smoothed),
+        )
+    ]
+    marks = [(math.log10(test.suggested), "suggested")] if test.suggested else []
+    chart = Chart(
+        title="loss by learning rate",
+        x_label="learning rate, as a power of ten",
+        series=lines,
+        marks=marks,
+        x_range=(powers[0], max(powers[-1], powers[0] + 1)),
+    )
+    return RangeTestSection(chart.draw(), charts.legend(lines), test.sentence(current))

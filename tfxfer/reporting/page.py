@@ -15,11 +15,12 @@ from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
-from tfxfer.reporting.curves import curves
+from tfxfer.reporting.curves import curves, range_test
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.ranking.section import section_of_run
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
+from tfxfer.runs.search.rates import read_rates
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.progress import readable_seconds
 
@@ -104,6 +105,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "skipped": sum(metrics.skipped.values()),
         "fingerprint": data.fingerprint if data else None,
         **curves(findings.epochs, config, metrics.best),
+        "range_test": range_test(read_rates(findings.run), config.finetune.learning_rate),
     }
 
 

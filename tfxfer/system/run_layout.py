@@ -67,6 +67,11 @@ class RunDirectory:
         return self.path / "trials.csv"
 
     @property
+    def rates(self) -> pathlib.Path:
+        """The steps of the learning rate range test; missing if it was not asked for."""
+        return self.path / "rates.csv"
+
+    @property
     def ranking(self) -> pathlib.Path:
         """The ranking that chose the backbone, as JSON; missing if the user named it."""
         return self.path / "ranking.json"
@@ -174,9 +179,10 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(self.history, self.trials, self.ranking, self.best_weights, self.backbone, self.card),
-            *(self.model, self.classes, self.thresholds, self.metrics, self.evaluation),
-            *(self.predictions, self.model_card, self.corrections, self.with_corrections),
+            *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
+            *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.metrics),
+            *(self.evaluation, self.predictions, self.model_card, self.corrections),
+            self.with_corrections,
         ]
 
     @property

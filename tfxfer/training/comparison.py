@@ -32,7 +32,12 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
         num_train: Number of training images.
     """
     return dataclasses.replace(
-        asked, train_examples=num_train, run=None, compare_examples=None, effort="quick"
+        asked,
+        train_examples=num_train,
+        run=None,
+        compare_examples=None,
+        effort="quick",
+        find_rate=False,
     )
 
 
@@ -53,6 +58,7 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
         decided,
         weights="none",
         effort="quick",
+        find_rate=False,
         run=None,
         compare_scratch=False,
         compare_examples=None,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +15,7 @@ from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images
 from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
-from tfxfer.models.objectives import Scores
+from tfxfer.models.objectives import Objective, Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.search.journals import PhaseJournal
@@ -145,10 +146,38 @@ def train_on_images(
     phase_training(given, phase, evaluated, given.journal).run(checkpoint)
 
 
+def model_and_batches(
+    given: Materials, phase: Phase, evaluated: ActivationSource
+) -> tuple[keras.Model, Batches, Objective]:
+    """Returns the model that a phase trains, its batches, and the objective that fits them.
+
+    They are images or, without augmentation, their frozen activations.
+
+    Args:
+        given: Materials of the fit; the trainable part of its classifiers is set.
+        phase: The phase to train.
+        evaluated: Source of the float32 classifier's outputs.
+    """
+    config, classifiers = given.config, given.classifiers
+    objective, source = classifiers.trained.objective, evaluated
+    if classifiers.is_mixed:
+        source = ActivationSource(config, classifiers.trained.halves(), given.images)
+    is_mixing = mixes_images(phase.augment)
+    uses_images = is_mixing or changes_images(phase.augment)
+    cached = None if uses_images else source.cached("train")
+    if is_mixing:
+        objective = objective.of_soft_targets()
+    if cached is not None:
+        return source.halves.trained, example_batches(cached, config), objective
+    num_classes = classifiers.trained.model.output_shape[-1]
+    batches = image_batches(given.images["train"], config, phase.augment, num_classes)
+    return source.halves.whole, batches, objective
+
+
 def phase_training(
     given: Materials, phase: Phase, evaluated: ActivationSource, journal: PhaseJournal
 ) -> PhaseTraining:
-    """Returns the training on images or, without augmentation, on their frozen activations.
+    """Returns the training of a phase; see `model_and_batches`.
 
     Args:
         given: Materials of the fit; the trainable part of its classifiers is set.
@@ -157,15 +186,9 @@ def phase_training(
         journal: Journal of the fit, or of a trial.
     """
     config, classifiers = given.config, given.classifiers
-    train, whole = given.images["train"], classifiers.trained.model
-    objective = classifiers.trained.objective
-    source = evaluated
-    if classifiers.is_mixed:
-        source = ActivationSource(config, classifiers.trained.halves(), given.images)
-    is_mixing = mixes_images(phase.augment)
-    uses_images = is_mixing or changes_images(phase.augment)
-    cached = None if uses_images else source.cached("train")
+    model, batches, training_objective = model_and_batches(given, phase, evaluated)
     predictor, weights = evaluated.predictor("validation"), given.evaluation_weights()
+    objective = classifiers.trained.objective
 
     def validate() -> Scores:
         classifiers.update_exact()
@@ -173,21 +196,15 @@ def phase_training(
             predictor.outputs(), predictor.labels, config.label_smoothing, weights
         )
 
-    if cached is None:
-        model = source.halves.whole
-        batches = image_batches(train, config, phase.augment, whole.output_shape[-1])
-    else:
-        model = source.halves.trained
-        batches = example_batches(cached, config)
     return PhaseTraining(
         journal=journal,
         config=config,
         name=phase.name,
         phase=phase.settings,
         model=model,
-        kept=whole,
+        kept=classifiers.trained.model,
         batches=batches,
         validate=validate,
-        objective=objective.of_soft_targets() if is_mixing else objective,
+        objective=training_objective,
         **{name: getattr(phase, name) for name in _OF_PHASE},
     )

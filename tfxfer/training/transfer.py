@@ -42,6 +42,7 @@ from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.phases import Materials
 from tfxfer.training.preparation import PreparedRun, prepare_run
+from tfxfer.training.rates.range_test import find_rate
 from tfxfer.training.search.phase import search
 
 
@@ -176,6 +177,9 @@ def _run_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
     if config.head.epochs and not given.journal.is_past("head"):
         start = train_head(given).start  # frees its features
     clock.lap("head")
+    if config.find_rate and given.journal.found is None:  # else it was done before
+        find_rate(given, fitting.run.plan.run, start)
+        clock.lap("range test")
     portfolio = fitting.run.plan.portfolio
     if portfolio is not None:
         found = search(given, portfolio, fitting.run.plan.run, start)
@@ -191,11 +195,12 @@ def _run_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
 def _with_choice(fitting: PreparedFit) -> PreparedFit:
     """Returns a fit with the settings that its search chose, and writes them into the run.
 
-    They say "quick": as a recipe they repeat the result without searching.
+    They say "quick": as a recipe they repeat the result without searching. The range test, which
+    changes no result, is not repeated.
     """
     plan, record = fitting.run.plan, fitting.materials.journal.notes.search
     changes = {} if record is None else record.nested_changes()
-    config = plan.config.with_settings({**changes, "effort": "quick"})
+    config = plan.config.with_settings({**changes, "effort": "quick", "find_rate": False})
     replace_settings(plan.run, to_toml(config))
     return PreparedFit(
         dataclasses.replace(fitting.run, plan=dataclasses.replace(plan, config=config)),

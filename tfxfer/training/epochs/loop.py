@@ -19,6 +19,7 @@ def compiled_view(
     max_steps_per_execution: int = 1,
     objective: Objective = SOFTMAX,
     rate_factors: Mapping[int, float] | None = None,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> keras.Model:
     """Returns a model of the same layers, compiled for a phase with a new optimizer.
 
@@ -37,12 +38,13 @@ def compiled_view(
             so short that the Python overhead matters.
         objective: Loss and metric of the training.
         rate_factors: See `build_optimizer`.
+        schedule: See `build_optimizer`.
     """
     # With a number that does not divide the epoch, Keras would take more steps than it has.
     divisors = range(1, max_steps_per_execution + 1)
     steps_per_execution = max(number for number in divisors if steps % number == 0)
     view = keras.Model(model.input, model.output)
-    optimizer = build_optimizer(phase, steps, rate_factors)
+    optimizer = build_optimizer(phase, steps, rate_factors, schedule)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     view.compile(

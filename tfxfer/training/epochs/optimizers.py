@@ -98,7 +98,10 @@ def learning_rate_schedule(
 
 
 def build_optimizer(
-    phase: GradientPhase, steps_per_epoch: int, rate_factors: Mapping[int, float] | None = None
+    phase: GradientPhase,
+    steps_per_epoch: int,
+    rate_factors: Mapping[int, float] | None = None,
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None = None,
 ) -> keras.optimizers.Optimizer:
     """Returns a new optimizer with learning rate schedule, weight decay and gradient clipping.
 
@@ -110,9 +113,10 @@ def build_optimizer(
         phase: Settings of the phase, all decided.
         steps_per_epoch: Optimizer updates per epoch.
         rate_factors: Factors of the learning rate by the `id` of the variable; None if all are 1.
+        schedule: The learning rate; None takes that of the phase.
     """
     settings = {
-        "learning_rate": learning_rate_schedule(phase, steps_per_epoch),
+        "learning_rate": schedule or learning_rate_schedule(phase, steps_per_epoch),
         "weight_decay": phase.weight_decay or None,
         "global_clipnorm": phase.clip_norm or None,
     }

@@ -1,0 +1,1 @@
+"""The learning rates of the finetune phase."""
