@@ -26,7 +26,6 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"input_size": 64}, "is for images"),
         ({"fit_images": "pad"}, r"'fit_images' \(--fit-images\) is for images"),
         ({"bad_images": "skip"}, "is for images"),
-        ({"data_dir": "x"}, "is for images"),
         ({"labels": "multi"}, "is for images"),
         ({"augment": {"flip": True}}, r"'augment.flip' \(--augment-flip\) is for images"),
         ({"augment": {"policy": "trivial"}}, "is for images"),

@@ -33,7 +33,7 @@ class Modality:
         examples: What they are called.
         verbs: The package of its verbs.
         backbones: The names of its backbones.
-        is_data: Tells whether data, as of the setting `data`, hold such examples.
+        is_data: Tells whether data, as of the settings `data` and `data_dir`, hold such examples.
         is_model: Tells whether the model at a path takes such examples.
         check_asked: Checks settings before TensorFlow is imported.
     """
@@ -41,7 +41,7 @@ class Modality:
     examples: str
     verbs: str
     backbones: Collection[str]
-    is_data: Callable[[str], bool]
+    is_data: Callable[[str, str | None], bool]
     is_model: Callable[[str | os.PathLike[str]], bool]
     check_asked: Callable[[RunConfig], object]
 
@@ -85,8 +85,9 @@ def by_backbone(verb: Verb) -> Verb:
         name = others.get("backbone", None if asked is None else asked.backbone)
         modality = None if name is None else _of_backbone(str(name))
         if resume is None:
-            data = others.get("data", None if asked is None else asked.data)
-            _check_data((asked or _defaults(verb)).with_settings(_named(data, name)), modality)
+            named = {key: others[key] for key in ("data", "data_dir") if others.get(key)}
+            named |= {} if name is None else {"backbone": name}
+            _check_data((asked or _defaults(verb)).with_settings(named), modality)
         return _verb(verb, modality)(config, resume=resume, **others)
 
     return cast(Verb, handed)
@@ -110,7 +111,7 @@ def by_data(verb: Verb) -> Verb:
     @functools.wraps(verb)
     def handed(*arguments: Any, **others: Any) -> Any:
         data = str(others.get("data") or next(iter(arguments), ""))
-        found = next((one for one in MODALITIES if one.is_data(data)), None)
+        found = next((one for one in MODALITIES if one.is_data(data, others.get("data_dir"))), None)
         return _verb(verb, found)(*arguments, **others)
 
     return cast(Verb, handed)
@@ -123,7 +124,7 @@ def _of_backbone(name: str) -> Modality | None:
 
 def _check_data(config: RunConfig, modality: Modality | None) -> None:
     """Raises a UsageError if data are of another modality than the backbone."""
-    found = next((one for one in MODALITIES if one.is_data(config.data)), None)
+    found = next((one for one in MODALITIES if one.is_data(config.data, config.data_dir)), None)
     if found is not None and found is not modality:
         raise UsageError(
             f"'{config.data}' holds {found.examples}, but backbone '{config.backbone}' does not "
@@ -145,8 +146,3 @@ def _defaults(verb: Callable[..., Any]) -> RunConfig:
     from tfxfer.config.schema import FitConfig, PretrainConfig
 
     return PretrainConfig() if verb.__module__.endswith("pretrain") else FitConfig()
-
-
-def _named(data: Any, backbone: Any) -> dict[str, Any]:
-    given = {"data": data, "backbone": backbone}
-    return {name: value for name, value in given.items() if value is not None}

@@ -16,15 +16,16 @@ from tfxfer.config.paths import expand_user
 from tfxfer.config.schema import BUNDLED_DATA, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.libraries.huggingface import PREFIX, is_saved
+from tfxfer.data.libraries.slices import refuse_slices, slices_of
+from tfxfer.data.libraries.tfds import is_prepared_directory
 from tfxfer.data.source import Source
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
-from tfxfer.data.sources.tfds_builders import is_prepared_directory
-from tfxfer.data.split_names import SPLITS
 from tfxfer.data.splitting import disjoint, divide, near_copies_together
-from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.errors import UsageError
 
 _HIDDEN = (
     f"read from the folder '{BUNDLED_DATA}' in the current directory; rename it to use the bundled "
@@ -124,18 +125,18 @@ def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReadin
     query, name = "", expand_user(name, "Setting 'data'")
     if not _exists(name):  # a directory may have a question mark in its name
         name, _, query = name.partition("?")
-    path, slices = pathlib.Path(name), _slices(name, query)
+    path, slices = pathlib.Path(name), slices_of(name, query)
     if _exists(name):
         if path.is_dir():
             source = _open_directory(name, path, slices, needs_train)
             hidden = (_HIDDEN,) if name == BUNDLED_DATA else ()
             return dataclasses.replace(source, notes=(*hidden, *source.notes))
-        _refuse_slices(name, slices)
+        refuse_slices(name, slices)
         return _open_file(name, path, data_dir, needs_train, how)
-    if name.startswith(huggingface.PREFIX):
+    if name.startswith(PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)
     if name == BUNDLED_DATA:
-        _refuse_slices(name, slices)
+        refuse_slices(name, slices)
         return open_digits()
     # 'emnist/letters:3.1.0' is a name of TFDS: dataset, configuration, version.
     if not re.fullmatch(r"[A-Za-z]\w{,99}(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", name):
@@ -158,11 +159,11 @@ def _open_directory(
     name: str, path: pathlib.Path, slices: Mapping[str, str], needs_train: bool
 ) -> Source:
     """Returns what is in a directory, by the files that it holds."""
-    if huggingface.is_saved(path):
+    if is_saved(path):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train)
     if is_prepared_directory(path):
         return tfds.open_tfds(name, None, slices, needs_train=needs_train)
-    _refuse_slices(name, slices)
+    refuse_slices(name, slices)
     if tfrecords.holds_tfrecords(path):
         return tfrecords.open_tfrecords(path, needs_train=needs_train)
     return open_folder(path, needs_train=needs_train)
@@ -187,26 +188,3 @@ def _open_file(
         f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor "
         "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."
     )
-
-
-def _slices(name: str, query: str) -> dict[str, str]:
-    """Returns the slice for each split, from the part of the name after '?'."""
-    slices: dict[str, str] = {}
-    for part in query.split("&") if query else ():
-        split, equals, meant = part.partition("=")
-        if split not in SPLITS or not equals or not meant:
-            raise UsageError(
-                f"Cannot read '{part}' after '{name}?'; expected SPLIT=SLICE, as in "
-                f"'{name}?train=train[:80%]&validation=train[80%:]'."
-                f"{did_you_mean(split, SPLITS)}"
-            )
-        slices[split] = meant
-    return slices
-
-
-def _refuse_slices(name: str, slices: Mapping[str, str]) -> None:
-    if slices:
-        raise UsageError(
-            f"'{name}' is not a TFDS or Hugging Face dataset; only their splits can be chosen with "
-            "'?'."
-        )

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import tomllib
 import zipfile
 from typing import Any
@@ -21,25 +22,66 @@ _FILES = {"path", "file", "filename", "file_name", "filepath", "file_path", "ima
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
+# Datasets of TFDS whose examples are texts with a class, even if they are not prepared yet.
+_TFDS_TEXTS = {"imdb_reviews", "ag_news_subset", "yelp_polarity_reviews", "sentiment140"}
+
 # Files that are looked at in a folder, and bytes of a manifest.
 _SOME_FILES, _SOME_BYTES = 200, 1 << 16
 
 
-def holds_texts(data: str) -> bool:
-    """Tells whether data are texts: folders of `.txt` files, or a manifest with a `text` column.
+def holds_texts(data: str, data_dir: str | None = None) -> bool:
+    """Tells whether data are texts.
+
+    These are folders of `.txt` files, manifests with a `text` column, Hugging Face datasets on the
+    disk, and TFDS datasets that are prepared or known to be of texts.
 
     Args:
         data: The setting `data`.
+        data_dir: The setting `data_dir`.
     """
     if not data:
         return False
     try:
         path = pathlib.Path(data).expanduser()
         if path.is_dir():
-            return _folder_holds_texts(path)
-        return path.is_file() and _manifest_holds_texts(path)
+            kinds = _kinds_in_library(path)
+            return _are_of_texts(kinds) if kinds else _folder_holds_texts(path)
+        if path.is_file():
+            return _manifest_holds_texts(path)
+        return _tfds_holds_texts(data.partition("?")[0], data_dir)
     except (OSError, ValueError, RuntimeError):  # too long, with a NUL, of an unknown user
         return False
+
+
+def _kinds_in_library(folder: pathlib.Path) -> set[str]:
+    """Returns the kinds of columns of a dataset of TFDS or of Hugging Face; none of others."""
+    if (folder / "features.json").is_file():  # of TFDS
+        columns = json.loads((folder / "features.json").read_text("utf-8"))
+        found = columns.get("featuresDict", {}).get("features", {}).values()
+        return {str(one.get("pythonClassName", "")).rpartition(".")[2] for one in found}
+    info = next(iter(sorted(folder.glob("*/dataset_info.json"))), folder / "dataset_info.json")
+    if not info.is_file():
+        return set()
+    columns = json.loads(info.read_text("utf-8")).get("features") or {}
+    return {"Text" if one.get("dtype") == "string" else one["_type"] for one in columns.values()}
+
+
+def _are_of_texts(kinds: set[str]) -> bool:
+    return "Text" in kinds and not kinds & {"Image", "Video", "Audio"}
+
+
+def _tfds_holds_texts(name: str, data_dir: str | None) -> bool:
+    """Tells whether a TFDS dataset is known to be of texts, or prepared and of texts."""
+    base, *configuration = re.split("[/:]", name)
+    if base in _TFDS_TEXTS:
+        return True
+    place = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    folder = pathlib.Path(place).expanduser() / base
+    # A version, or a configuration with its versions.
+    depths = (f"{part}features.json" for part in ("*/", "*/*/"))
+    prepared = [one for depth in depths for one in sorted(folder.glob(depth))]
+    named = [one for one in prepared if set(configuration) <= set(one.parts)]
+    return bool(named) and _are_of_texts(_kinds_in_library(named[-1].parent))
 
 
 def _folder_holds_texts(root: pathlib.Path) -> bool:

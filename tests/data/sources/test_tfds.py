@@ -9,7 +9,6 @@ import tensorflow as tf
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_source
 from tfxfer.data.sources.tfds import CHARACTERS
-from tfxfer.data.sources.tfds_builders import unreachable_host
 from tfxfer.errors import DataError, UsageError
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -208,17 +207,6 @@ def test_an_unknown_version_is_an_error_that_names_the_newest(data_dir):
     message = r"'tfxfer_shades' .*'9\.9\.9'.* newest .*1\.0\.0\.$"
     with pytest.raises(UsageError, match=message):
         opened("tfxfer_shades:9.9.9", data_dir)
-
-
-def test_names_that_do_not_resolve_are_unreachable():
-    assert unreachable_host(["https://nowhere.invalid/a.zip"]) == "nowhere.invalid"
-    assert unreachable_host(["https://nowhere.invalid/a.zip", "http://localhost/b"]) is None
-    assert unreachable_host([]) is None
-
-
-def test_behind_a_proxy_the_proxy_resolves_names(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
-    assert unreachable_host(["https://nowhere.invalid/a.zip"]) is None
 
 
 def test_sets_of_characters_are_data_sets_of_tfds():

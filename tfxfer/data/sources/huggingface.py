@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face `datasets` library: from its hub, or saved on the disk."""
+"""Images of the Hugging Face `datasets` library: from its hub, or saved on the disk."""
 
 import functools
 import itertools
@@ -6,29 +6,26 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.source import Source, Split, canonical, query_of
+from tfxfer.data.libraries.huggingface import (
+    chosen_splits,
+    class_names,
+    labels_of,
+    load_splits,
+    place_of,
+    title_of,
+)
+from tfxfer.data.source import Source, Split, query_of
 from tfxfer.data.sources.sizes import typical_height_and_width
-from tfxfer.data.split_names import SPLITS, splits_among
-from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.errors import UsageError
 from tfxfer.system.digests import Ids, ids_of
 from tfxfer.system.names import safe_name
 
 # The library takes seconds to import, and is optional: it is imported inside the functions.
 
-PREFIX = "hf:"
-
 # Rows that Python hands over at a time.
 _ROWS = 256
-
-
-def is_saved(path: pathlib.Path) -> bool:
-    """Tells whether a directory is what `save_to_disk` of the library wrote."""
-    return (path / "dataset_dict.json").is_file() or (
-        (path / "state.json").is_file() and (path / "dataset_info.json").is_file()
-    )
 
 
 def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool = True) -> Source:
@@ -46,83 +43,21 @@ def open_huggingface(name: str, slices: Mapping[str, str], *, needs_train: bool 
             not installed.
         DataError: It is not available locally and cannot be downloaded.
     """
-    loaded = _load(name)
-    opened = _chosen(name, loaded, slices, needs_train)
+    opened = chosen_splits(name, load_splits(name), slices, needs_train)
     first = next(iter(opened.values()))
     image, label = _image_and_label(name, first)
-    names = _class_names(name, first, label)
+    names = class_names(name, first, label)
     splits = {
         split: _split(f"{name} {split}", rows, image, label, names)
         for split, rows in opened.items()
     }
-    path = pathlib.Path(name)
-    origin = str(path.resolve()) if path.is_dir() else name
     return Source(
-        name=safe_name(origin.rsplit("/", 1)[-1].removeprefix(PREFIX)),
+        name=safe_name(title_of(name)),
         class_names=names,
         splits=splits,
         image_height_width=typical_height_and_width(next(iter(splits.values()))),
-        origin=origin + query_of(slices),
+        origin=place_of(name) + query_of(slices),
     )
-
-
-def _chosen(
-    name: str, loaded: Mapping[str, Any], slices: Mapping[str, str], needs_train: bool
-) -> dict[str, Any]:
-    """Returns the rows of "train", and of "validation" and "test" where there are such.
-
-    Raises:
-        UsageError: There is no training split, or a requested split is missing.
-    """
-    meant = {**splits_among(loaded), **slices}
-    for chosen in (slices[split] for split in SPLITS if split in slices):
-        if chosen not in loaded:
-            raise UsageError(
-                f"The dataset '{name}' has no split '{chosen}'; its splits are "
-                f"{', '.join(loaded)}.{did_you_mean(chosen, loaded)}"
-            )
-    if not meant or (needs_train and "train" not in meant):
-        raise UsageError(
-            f"The dataset '{name}' has no split 'train'; its splits are {', '.join(loaded)}. "
-            f"Choose one: '{name}?train={next(iter(loaded), 'SPLIT')}'."
-        )
-    return {split: loaded[meant[split]] for split in SPLITS if split in meant}
-
-
-def _load(name: str) -> dict[str, Any]:
-    """Returns the splits of a dataset by their names."""
-    try:
-        import datasets
-    except ImportError:
-        raise UsageError(
-            f"'{name}' is a dataset of the Hugging Face library, which is not installed: "
-            "pip install 'tfxfer[huggingface]'."
-        ) from None
-    if name.startswith(PREFIX):
-        place, _, configuration = name.removeprefix(PREFIX).partition(":")
-        try:
-            loaded = datasets.load_dataset(place, configuration or None)
-        except (ValueError, datasets.exceptions.DatasetNotFoundError) as error:
-            raise UsageError(f"There is no dataset '{name}': {_first_line(error)}.") from error
-        except OSError as error:  # which all failures of the network are
-            raise DataError(
-                f"The dataset '{name}' is not available locally and cannot be downloaded: "
-                f'{_first_line(error)}. On a connected machine, run `python -c "import datasets; '
-                f"datasets.load_dataset('{place}').save_to_disk('FOLDER')\"`, copy FOLDER here, "
-                "and name it with --data."
-            ) from error
-    else:
-        try:
-            loaded = datasets.load_from_disk(name)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"Cannot read the dataset in '{name}': {_first_line(error)}."
-            ) from error
-    return dict(loaded) if isinstance(loaded, datasets.DatasetDict) else {"train": loaded}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _image_and_label(name: str, rows: Any) -> tuple[str, str]:
@@ -144,28 +79,11 @@ def _image_and_label(name: str, rows: Any) -> tuple[str, str]:
     return images[0], labels[0]
 
 
-def _class_names(name: str, rows: Any, label: str) -> tuple[str, ...]:
-    """Returns the classes, in the order of their numbers or else of their names."""
-    declared = getattr(rows.features[label], "names", None)
-    found = declared or {canonical(str(value)): str(value) for value in rows[label]}
-    names = declared or [found[key] for key in sorted(found)]
-    if len(names) < 2:
-        raise UsageError(f"The dataset '{name}' has 1 class; a classifier needs at least 2.")
-    return tuple(names)
-
-
-def _split(name: str, rows: Any, image: str, label: str, class_names: tuple[str, ...]) -> Split:
+def _split(name: str, rows: Any, image: str, label: str, names: tuple[str, ...]) -> Split:
     """Returns a split as stored on disk."""
     import datasets
 
-    number = {canonical(class_name): index for index, class_name in enumerate(class_names)}
-    declared = getattr(rows.features[label], "names", None)
-    try:
-        labels = [value if declared else number[canonical(str(value))] for value in rows[label]]
-    except KeyError as error:
-        raise UsageError(
-            f"'{name}' has the label {error}, which does not occur in train."
-        ) from None
+    labels = labels_of(name, rows, label, names)
     encoded = rows.select_columns([image]).cast_column(image, datasets.Image(decode=False))
 
     def contents() -> Iterator[list[bytes]]:
@@ -181,7 +99,7 @@ def _split(name: str, rows: Any, image: str, label: str, class_names: tuple[str,
         return ids_of((content,) for content in images)
 
     return Split(
-        labels=np.array([-1 if value is None else value for value in labels], np.int64),
+        labels=labels,
         open_images=open_images,
         describe=lambda index: f"{name} #{index}",
         digests=functools.cache(digests),

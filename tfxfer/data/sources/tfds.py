@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.source import Source, Split, query_of, untuned
-from tfxfer.data.sources.sizes import typical_height_and_width
-from tfxfer.data.sources.tfds_builders import (
+from tfxfer.data.libraries.tfds import (
     builder_of_directory,
     is_prepared_directory,
     prepared_builder,
 )
+from tfxfer.data.source import Source, Split, query_of, untuned
+from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import UsageError
 from tfxfer.system.digests import ids_of

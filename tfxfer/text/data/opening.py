@@ -11,6 +11,7 @@ from tfxfer.data.splitting import disjoint, divide
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.names import safe_name
 from tfxfer.text.data.folders import Found, read_folder
+from tfxfer.text.data.libraries import is_of_library, read_library
 from tfxfer.text.data.manifests import is_manifest, read_manifest
 from tfxfer.text.data.source import TextSource, TextSplit, said
 
@@ -21,13 +22,13 @@ def open_texts(config: RunConfig) -> TextSource:
     Texts that say the same stay in one split. A validation split that is missing is split off
     `train`, and so is a test split where the data have no other split.
 
-    Reads the settings `data`, `text.encoding`, `seed`, `*_fraction` and `*_examples`.
+    Reads the settings `data`, `data_dir`, `text.encoding`, `seed`, `*_fraction` and `*_examples`.
 
     Raises:
         UsageError: There are no such data, or their layout does not suit a classifier.
         DataError: A file cannot be read, or has another encoding.
     """
-    source = open_as_they_are(config.data, config.text.encoding)
+    source = open_as_they_are(config.data, config.text.encoding, config.data_dir)
     if "train" not in source.splits:
         raise UsageError(
             f"'{config.data}' has no texts to train on: it has only {', '.join(source.splits)}."
@@ -40,23 +41,27 @@ def open_texts(config: RunConfig) -> TextSource:
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
 
 
-def open_as_they_are(data: str, encoding: str) -> TextSource:
+def open_as_they_are(data: str, encoding: str, data_dir: str | None = None) -> TextSource:
     """Returns texts with the splits they come with, without empty texts.
 
     Args:
         data: As of the setting `data`.
         encoding: As of the setting `text.encoding`.
+        data_dir: As of the setting `data_dir`.
 
     Raises:
         UsageError, DataError: As of `open_texts`.
     """
     path = pathlib.Path(data)
-    found = _read(path, data, encoding)
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    if is_of_library(data):
+        name, found = read_library(data, data_dir)
+    else:
+        found = _read(path, data, encoding)
     splits, notes = _without_empty(found.splits)
     if not splits:
         raise DataError(f"All texts of '{data}' are empty.")
-    name = safe_name(path.resolve().stem if path.is_file() else path.resolve().name, "texts")
-    return TextSource(name, found.class_names, splits, (*found.notes, *notes))
+    return TextSource(safe_name(name, "texts"), found.class_names, splits, (*found.notes, *notes))
 
 
 def as_they_come(source: TextSource) -> TextSource:
@@ -79,7 +84,8 @@ def _read(path: pathlib.Path, data: str, encoding: str) -> Found:
         raise DataError(f"Cannot read '{data}': {error.strerror}.") from None
     raise UsageError(
         f"'{data}' has no texts. Data of texts are a folder with one folder of .txt files per "
-        "class, or a manifest (.csv, .tsv, .jsonl) with text and label."
+        "class, a manifest (.csv, .tsv, .jsonl) with text and label, or a TFDS or Hugging Face "
+        "dataset (hf:NAME)."
     )
 
 

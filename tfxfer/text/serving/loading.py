@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.paths import user_path
+from tfxfer.config.paths import expand_user, user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.source import labels_by_name
@@ -97,11 +97,14 @@ class TrainedTexts:
             return np.asarray(self.model.predict_on_batch(texts))
         return np.asarray(features_model(self.model)(texts, training=False)[name])
 
-    def open_source(self, data: str | None = None, encoding: str = UTF_8) -> TextSource:
+    def open_source(
+        self, data: str | None = None, data_dir: str | None = None, encoding: str = UTF_8
+    ) -> TextSource:
         """Opens data to evaluate the model on: those of its run, in the same splits, or others.
 
         Args:
             data: As for `fit`; None uses the data of the run.
+            data_dir: Directory of TFDS datasets; None is that of the run, or the default of TFDS.
             encoding: Of other data.
 
         Raises:
@@ -109,13 +112,15 @@ class TrainedTexts:
             DataError: The data cannot be read, or have classes that the model does not know.
         """
         if data is not None:
-            source = as_they_come(open_as_they_are(str(user_path(data)), encoding))
+            source = as_they_come(open_as_they_are(expand_user(data), encoding, data_dir))
         elif self.config is None:
             raise UsageError(
                 f"'{self.path}' does not say what data it was trained on. Give data with --data."
             )
         else:
-            source = open_texts(run_settings(RunDirectory(self.path.parent), FitConfig))
+            settings = run_settings(RunDirectory(self.path.parent), FitConfig)
+            given = {} if data_dir is None else {"data_dir": data_dir}
+            source = open_texts(settings.with_settings(given))
         self.labels_of(source)
         return source
 

@@ -2,7 +2,6 @@
 
 import pathlib
 
-from tfxfer.errors import UsageError
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.text.serving.loading import load_texts
 from tfxfer.text.serving.scoring import score_texts
@@ -20,16 +19,6 @@ def evaluate(
 
     See `tfxfer.evaluate`.
     """
-    refuse_data_dir(data_dir)
     trained = load_texts(model)
-    source = trained.open_source(data)
+    source = trained.open_source(data, data_dir)
     return score_texts(trained, source, split, is_own=data is None, batch_size=batch_size).result
-
-
-def refuse_data_dir(data_dir: str | None) -> None:
-    """Raises a UsageError for the directory of TFDS datasets."""
-    if data_dir is not None:
-        raise UsageError(
-            "Option --data-dir is for TFDS datasets of images; texts come from folders and "
-            "manifests. Leave it out."
-        )

@@ -22,7 +22,6 @@ from tfxfer.text.models.classifier import HEAD
 from tfxfer.text.serving.loading import ServedTexts, TrainedTexts, load_texts
 from tfxfer.text.serving.publishing import export_text_model
 from tfxfer.text.serving.scoring import score_texts
-from tfxfer.text.verbs.evaluate import refuse_data_dir
 
 
 def export(
@@ -37,7 +36,6 @@ def export(
     **more: Any,
 ) -> pathlib.Path:
     """Exports a classifier of texts as a new SavedModel version; see `tfxfer.export`."""
-    refuse_data_dir(data_dir)
     keep, min_accuracy = more.pop("keep", None), more.pop("min_accuracy", 0.0)
     if name is not None:
         check_name(name, "name", "--export-dir")
@@ -46,7 +44,7 @@ def export(
         raise UsageError(f"'{model}' is already an export: use the run, or its '.keras' file.")
     directory = _folder(trained, export_dir) / (name or _name(trained))
     check_writable(directory, "export_dir")
-    source = trained.open_source(data)
+    source = trained.open_source(data, data_dir)
     metrics = FitMetrics()
     if calibrate:
         temperature = _calibrate(trained, source, is_own=data is None)

@@ -19,7 +19,6 @@ from tfxfer.text.reporting.page import render
 from tfxfer.text.reporting.writing import write, write_text_report
 from tfxfer.text.serving.loading import load_texts
 from tfxfer.text.serving.scoring import score_texts
-from tfxfer.text.verbs.evaluate import refuse_data_dir
 
 
 def report(
@@ -39,13 +38,12 @@ def report(
             "Runs on texts have reports of their own and cannot be compared on one page yet. Name "
             "one run."
         )
-    refuse_data_dir(data_dir)
     run = open_run(runs[0])
     check_output(output or run.report, "--output", run.files, "text")
     into_run = output is None or pathlib.Path(output).resolve().parent == run.path.resolve()
     if into_run:
         check_writable(run.path, "output")
-    findings = _evaluated(run, data)
+    findings = _evaluated(run, data, data_dir)
     for note in findings.result.notes:
         say(f"note: {note}")
     if into_run:
@@ -55,10 +53,10 @@ def report(
     return path
 
 
-def _evaluated(run: RunDirectory, data: str | None) -> TextFindings:
+def _evaluated(run: RunDirectory, data: str | None, data_dir: str | None) -> TextFindings:
     """Returns the findings of a run after evaluating its model on its data, or on other data."""
     trained = load_texts(run.path)
-    source = trained.open_source(data)
+    source = trained.open_source(data, data_dir)
     scored = score_texts(trained, source, None, is_own=data is None)
     metrics = read_metrics(run)
     recorded = (metrics.data.notes if metrics.data else None) or []
