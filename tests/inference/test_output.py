@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from tfxfer.errors import RunError, UsageError
-from tfxfer.inference.output import Prediction, write, write_file
+from tfxfer.inference.output import write, write_file
+from tfxfer.inference.prediction import Prediction
 
 NAMES = ['<b>"bold"</b>', "a, b", "zwei\nZeilen", "日本語", "a'b\\c"]
 GOOD = [
@@ -102,7 +103,8 @@ import pathlib, resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 from tfxfer.errors import RunError
-from tfxfer.inference.output import Prediction, write_file
+from tfxfer.inference.output import write_file
+from tfxfer.inference.prediction import Prediction
 rows = [Prediction(pathlib.Path(f"{n}.jpg"), (("кот", 0.5),)) for n in range(20_000)]
 try:
     write_file(rows, sys.argv[1], 1, pathlib.Path(sys.argv[2]), otherwise=sys.stdout)

@@ -12,6 +12,8 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
+from tfxfer.evaluation.cautioning import Rates
+from tfxfer.evaluation.cautious import with_caution
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
@@ -50,8 +52,8 @@ def export(
         data: Data for the comparison; by default the run's own.
         data_dir: Directory of TFDS datasets; by default the run's own.
         say: Called with each note on data other than the run's own.
-        **settings: `name`, `export_dir`, `calibrate`, `min_accuracy` and `keep`; see
-            `Publication`.
+        **settings: `name`, `export_dir`, `calibrate`, `min_accuracy`, `keep`, `unknown`,
+            `unknown_rate` and `coverage`; see `Publication`.
 
     Returns:
         The directory of the version, such as `saved_models/photos/2`.
@@ -84,12 +86,20 @@ def export(
         metrics = _evaluated(trained, source, wanted)
     else:
         metrics = FitMetrics()
+    if wanted.unknown:
+        trained = with_caution(trained, source, Rates(wanted.unknown_rate, wanted.coverage))
+        say(_described(trained))
     sample = source.splits.get("validation") or next(iter(source.everything.values()))
     examples = Images(sample, trained.frame, memory_bytes=0).encoded(CHECK_IMAGES)
     version = export_saved_model(trained, directory, examples, metrics, wanted.min_accuracy)
     if wanted.keep is not None:
         prune_versions(directory, wanted.keep)
     return version
+
+
+def _described(trained: TrainedClassifier) -> str:
+    """Returns what a cautious classifier calls unknown."""
+    return "" if trained.caution is None else trained.caution.record.describe()
 
 
 def _calibrated(

@@ -16,9 +16,10 @@ from tfxfer.data.source import Split
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
+from tfxfer.inference.caution import Judged
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
-from tfxfer.inference.output import Prediction
+from tfxfer.inference.prediction import Doubt, Prediction
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
@@ -107,11 +108,12 @@ def _answers(
             filled = squares
             if len(squares) < batch_size:
                 filled = np.resize(squares, (batch_size, *squares.shape[1:]))
-            probabilities = trained.predict_squares(filled)
-            for index, row in zip(indices, probabilities, strict=False):
+            probabilities, judged = trained.judge_squares(filled)
+            for place, (index, row) in enumerate(zip(indices, probabilities, strict=False)):
                 yield from _unreadable(split, files, following, index, several)
                 ranked = _rank(row, trained, top)
-                yield Prediction(files[index], ranked, has_several_labels=several)
+                doubt = None if judged is None else _doubt(judged, place, row, trained)
+                yield Prediction(files[index], ranked, "", several, doubt)
                 following = index + 1
             progress.update(following)
         yield from _unreadable(split, files, following, len(files), several)
@@ -124,6 +126,19 @@ def _unreadable(
     places = Places(np.arange(first, end))
     for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
         yield Prediction(files[place], (), reason, has_several_labels)
+
+
+def _doubt(
+    judged: Judged, place: int, probabilities: np.ndarray, trained: TrainedClassifier
+) -> Doubt:
+    """Returns what else is said of an image, by its place in the batch."""
+    order = np.argsort(-probabilities, kind="stable")
+    in_set = order[judged.in_set[place][order]]
+    return Doubt(
+        bool(judged.unknown[place]),
+        float(judged.score[place]),
+        tuple(trained.class_names[index] for index in in_set),
+    )
 
 
 def _rank(

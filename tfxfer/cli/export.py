@@ -8,14 +8,17 @@ from tfxfer.cli.formatting import Command
 from tfxfer.cli.options import OTHER_DATA, setting_help
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig
-from tfxfer.config.settings import setting_meaning
+from tfxfer.config.settings import option_of, setting_meaning
 from tfxfer.errors import UsageError
 from tfxfer.system import streams
 from tfxfer.system.progress import readable_bytes
 
 # Options of some formats only, and what is wrong with them for another one.
 _SAVED_MODEL_ONLY = dict.fromkeys(
-    ("name", "export_dir", "keep", "calibrate", "min_accuracy"),
+    (
+        *("name", "export_dir", "keep", "calibrate", "min_accuracy"),
+        *("unknown", "unknown_rate", "coverage"),
+    ),
     "is only for --format saved_model, not for {kind}",
 )
 
@@ -58,6 +61,21 @@ _FILES_ONLY = {
     help="Number of latest versions to keep; older ones are deleted.  [default: all]",
 )
 @click.option(
+    "--unknown",
+    is_flag=True,
+    help="Also tell unknown images, unlike all training images, and give prediction sets.",
+)
+@click.option(
+    "--unknown-rate",
+    type=float,
+    help="Share of images like the training images that may be called unknown.  [default: 0.05]",
+)
+@click.option(
+    "--coverage",
+    type=float,
+    help="Share of prediction sets that are to contain the class.  [default: 0.9]",
+)
+@click.option(
     "--quantization",
     type=click.Choice(["none", "float16", "int8"]),
     default="none",
@@ -91,6 +109,13 @@ def _publish(model: str, options: dict[str, Any]) -> None:
     with quiet_import():
         from tfxfer.api.export import export as publish
         from tfxfer.exporting import clients
+    for name in ("unknown_rate", "coverage"):
+        value = options.pop(name)
+        if value is None:
+            continue
+        if not options["unknown"]:
+            raise UsageError(f"Option {option_of(name)} needs --unknown.")
+        options[name] = value
     version = publish(model, **options, say=streams.say)
     streams.say(f"Published '{version}'.\n\n{clients.how_to_serve(version)}")
 

@@ -6,6 +6,8 @@ from typing import TypedDict
 
 from tfxfer.config.paths import user_path
 from tfxfer.config.schema import FitConfig
+from tfxfer.config.settings import option_of
+from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.runs.places import run_settings
 from tfxfer.system.names import check_name, safe_name
@@ -20,6 +22,9 @@ class PublicationSettings(TypedDict, total=False):
     calibrate: bool
     min_accuracy: float
     keep: int | None
+    unknown: bool
+    unknown_rate: float
+    coverage: float
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Publication:
         min_accuracy: A model that is less accurate is not published; on the test split, or on
             validation where there is no test, of images that it was not trained on.
         keep: How many versions stay; None keeps all.
+        unknown: Also tell unknown images, and give prediction sets; see `inference.caution`.
+        unknown_rate: Share of images like the training images that may be called unknown, in
+            (0, 1).
+        coverage: Share of the prediction sets that are to contain the class, in (0, 1).
     """
 
     name: str | None = None
@@ -41,10 +50,19 @@ class Publication:
     calibrate: bool = False
     min_accuracy: float = 0.0
     keep: int | None = None
+    unknown: bool = False
+    unknown_rate: float = 0.05
+    coverage: float = 0.9
 
     def __post_init__(self) -> None:
         if self.name is not None:
             check_name(self.name, "name", "--export-dir")
+        for name in ("unknown_rate", "coverage"):
+            if not 0 < getattr(self, name) < 1:
+                raise UsageError(
+                    f"Setting '{name}' ({option_of(name)}) is {getattr(self, name):g}; it must be "
+                    "above 0 and below 1."
+                )
 
     def directory(self, trained: TrainedClassifier) -> pathlib.Path:
         """Returns where the versions of a model go."""

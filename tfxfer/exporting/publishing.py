@@ -1,6 +1,7 @@
 """Publishes a trained model as a SavedModel for serving."""
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -18,6 +19,7 @@ import tensorflow as tf
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
+from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import check_accuracy
 from tfxfer.exporting.signatures import contract, write_saved_model
@@ -78,7 +80,7 @@ def export_saved_model(
     facts = _facts(trained, directory.name, metrics)
     with _naming(directory), Gate() as gate, new_version(directory) as temporary:
         if keras.backend.backend() == "tensorflow":
-            write_saved_model(trained.model, trained.class_names, facts, temporary)
+            write_saved_model(trained.model, trained.class_names, facts, temporary, trained.caution)
         else:
             _write_in_tensorflow(trained, facts, temporary)
         write_requests(temporary, directory.name, encoded_images)
@@ -87,7 +89,10 @@ def export_saved_model(
         labels = None
         if trained.thresholds is not None:
             labels = NamedLabels(trained.class_names, trained.thresholds)
-        gate.check(temporary, trained.model, encoded_images, labels, meanwhile)
+        caution = None
+        if trained.caution is not None:
+            caution = NamedCaution(trained.class_names, trained.caution)
+        gate.check(temporary, trained.model, encoded_images, labels, caution, meanwhile)
         return publish_version(temporary, directory)
 
 
@@ -128,13 +133,15 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
     if trained.thresholds is not None:
         pairs = zip(trained.class_names, trained.thresholds.tolist(), strict=True)
         facts["thresholds"] = dict(pairs)
+    if trained.caution is not None:
+        facts["caution"] = dataclasses.asdict(trained.caution.record)
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.frame.size,
         "fit_images": trained.frame.fit,
         "image": f"EXIF orientation applied; {trained.frame.words} with antialiasing; "
         "RGB; normalized inside the model",
-        "signatures": contract(trained.thresholds is not None),
+        "signatures": contract(trained.thresholds is not None, trained.caution is not None),
     }
 
 
@@ -186,7 +193,9 @@ def _write_in_tensorflow(
         "from tfxfer.inference.loading import load\n"
         "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
         "directory = pathlib.Path(sys.argv[2])\n"
-        "isolated(write_saved_model)(trained.model, trained.class_names, facts, directory)\n"
+        "isolated(write_saved_model)(\n"
+        "    trained.model, trained.class_names, facts, directory, trained.caution\n"
+        ")\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.keras")

@@ -17,6 +17,8 @@ from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.data.image.framing import resize
+from tfxfer.exporting.caution import GIVES, CautionGraph
+from tfxfer.inference.caution import Caution
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.names import class_lines
@@ -39,17 +41,19 @@ _GIVES_LABELS = (
 )
 
 
-def contract(has_several_labels: bool) -> dict[str, dict[str, str]]:
+def contract(has_several_labels: bool, is_cautious: bool) -> dict[str, dict[str, str]]:
     """Returns what each signature takes and gives, as `FACTS_FILE` says it.
 
     Args:
         has_several_labels: Whether an image may have several labels, or has one class.
+        is_cautious: Whether it also tells unknown images and prediction sets.
     """
+    gives = _GIVES_LABELS if has_several_labels else _GIVES_A_CLASS
     return {
         "serving_default": {
             "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
             f"{MAX_PIXELS // 10**6} megapixels each",
-            "gives": _GIVES_LABELS if has_several_labels else _GIVES_A_CLASS,
+            "gives": f"{gives}; {GIVES}" if is_cautious else gives,
         },
         "pixels": {
             "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
@@ -67,6 +71,7 @@ def write_saved_model(
     class_names: tuple[str, ...],
     facts: Mapping[str, Any],
     directory: pathlib.Path,
+    caution: Caution | None = None,
 ) -> None:
     """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
 
@@ -89,8 +94,11 @@ def write_saved_model(
         facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it; where an
             image may have several labels, `thresholds` has one for each.
         directory: An empty directory.
+        caution: What it also says of an image: `unknown_score` and `unknown`, (batch,), `in_set`
+            and `set_labels`, (batch, num_classes); None for nothing.
     """
-    answers = _Functions(model, _naming(class_names, facts.get("thresholds")))
+    careful = None if caution is None else CautionGraph(caution, class_names)
+    answers = _Functions(model, _naming(class_names, facts.get("thresholds")), careful)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
@@ -101,6 +109,7 @@ def write_saved_model(
         signatures["features"] = _traced(answers.features, [image_bytes])
     served = tf.Module()
     served.model_variables = [variable.value for variable in model.variables]
+    served.caution = careful
     with tempfile.TemporaryDirectory() as folder:
         # An asset keeps its file's name.
         labels, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
@@ -130,10 +139,10 @@ def _no_progress_in_notebooks() -> Iterator[None]:
 class _Functions:
     """What the signatures compute, before they are traced."""
 
-    def __init__(self, model: keras.Model, naming: Naming) -> None:
+    def __init__(self, model: keras.Model, naming: Naming, careful: CautionGraph | None) -> None:
         self._frame = frame_of(model)
         self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
-        self._answer = _answer(model, naming, self._frame)
+        self._answer = _answer(model, naming, careful, self._frame)
         # Traced once, as it is large, and saved once for both signatures.
         self._decoded = _traced(self._decode_all, [tf.TensorSpec((None,), tf.string)])
 
@@ -199,7 +208,7 @@ def _naming(class_names: tuple[str, ...], thresholds: Mapping[str, float] | None
     return of_labels
 
 
-def _answer(model: keras.Model, naming: Naming, frame: Frame) -> Any:
+def _answer(model: keras.Model, naming: Naming, careful: CautionGraph | None, frame: Frame) -> Any:
     """Returns a concrete function of images in a frame, uint8, to all that is known of them.
 
     One function, so that the network is traced, saved and loaded once for all signatures.
@@ -208,7 +217,8 @@ def _answer(model: keras.Model, naming: Naming, frame: Frame) -> Any:
 
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         found = whole(tf.cast(images, tf.float32), training=False)
-        return {**found, **naming(found["probabilities"])}
+        more = {} if careful is None else careful(found["features"], found["probabilities"])
+        return {**found, **naming(found["probabilities"]), **more}
 
     images = tf.TensorSpec((None, *frame.shape), tf.uint8)
     return _traced(answer).get_concrete_function(images)

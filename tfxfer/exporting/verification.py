@@ -11,6 +11,7 @@ import numpy as np
 
 from tfxfer.data.image.decoding import decode, decode_and_resize
 from tfxfer.exporting import plain_tensorflow
+from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.gate import (
     TOLERANCE,
     PlainTensorFlow,
@@ -45,6 +46,7 @@ class Gate(PlainTensorFlow):
         model: keras.Model,
         encoded_images: Sequence[bytes],
         labels: NamedLabels | None = None,
+        caution: NamedCaution | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         """Raises an ExportError unless the SavedModel predicts what the model predicts.
@@ -57,6 +59,7 @@ class Gate(PlainTensorFlow):
             model: Images in [0, 255] to probabilities.
             encoded_images: Real image files, at least one.
             labels: What it names, where an image may have several labels; None for one class.
+            caution: What it says of unknown images and prediction sets; None for nothing.
             meanwhile: Called while the other process answers.
         """
         self._send(directory, encoded_images)
@@ -71,9 +74,15 @@ class Gate(PlainTensorFlow):
         singly = {
             name: [answer[name][0] for answer in answers["singly"]] for name in answers["together"]
         }
-        expected.compare("all images in one batch", answers["together"])
-        expected.compare("one image at a time", singly)
-        expected.compare("decoded pixels", answers["pixels"])
+        given = {
+            "all images in one batch": answers["together"],
+            "one image at a time": singly,
+            "decoded pixels": answers["pixels"],
+        }
+        for how, answer in given.items():
+            expected.compare(how, answer)
+            if caution is not None:
+                caution.check(how, answer, outputs["features"], outputs["probabilities"])
         if "features" in outputs:
             compare_features(answers["features"]["features"], outputs["features"])
 

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
-import os
 import pathlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,11 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.frame import Frame
-from tfxfer.config.paths import listed_path
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import decode_and_resize
-from tfxfer.data.image.failures import readable_reason
-from tfxfer.data.image.framing import resize
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.opening import open_as_it_is
@@ -27,7 +21,9 @@ from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
 from tfxfer.data.source import Source, Split, labels_by_name, listed, places_of
 from tfxfer.data.sources.manifests.manifest import SUFFIXES
 from tfxfer.errors import DataError, UsageError
+from tfxfer.inference.caution import Caution, Judged
 from tfxfer.inference.foreign import check_finite
+from tfxfer.inference.given_images import AnyImage, batch_by_batch
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
 from tfxfer.models.heads import with_features
 from tfxfer.models.objectives import SOFTMAX, Objective
@@ -38,9 +34,13 @@ from tfxfer.runs.class_names import write_class_names, write_thresholds
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory, classes_file, seen_file, thresholds_file
-
-AnyImage = str | os.PathLike[str] | npt.NDArray[np.uint8]
+from tfxfer.system.run_layout import (
+    RunDirectory,
+    caution_file,
+    classes_file,
+    seen_file,
+    thresholds_file,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class TrainedClassifier:
         notes: What was assumed of a model that was not built by tfxfer.
         thresholds: Of each label, (num_labels,), where an image may have several; None where it has
             one class.
+        caution: What else it says of an image; None for nothing.
     """
 
     model: keras.Model
@@ -63,6 +64,7 @@ class TrainedClassifier:
     config: FitConfig | None
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     thresholds: npt.NDArray[np.float64] | None = field(default=None, kw_only=True)
+    caution: Caution | None = field(default=None, kw_only=True)
 
     @property
     def objective(self) -> Objective:
@@ -84,10 +86,12 @@ class TrainedClassifier:
         return np.asarray(probabilities >= self.thresholds)
 
     def write_names(self, path: pathlib.Path) -> None:
-        """Writes the class names, and the thresholds of labels, beside a file of the model."""
+        """Writes what belongs to the model beside a file of it, such as the class names."""
         write_class_names(classes_file(path), self.class_names)
         if self.thresholds is not None:
             write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
+        if self.caution is not None:
+            self.caution.write(caution_file(path))
 
     @property
     def frame(self) -> Frame:
@@ -115,7 +119,7 @@ class TrainedClassifier:
             UsageError: An array is not a uint8 RGB image.
         """
         outputs = [np.zeros((0, len(self.class_names)), np.float32)]
-        outputs += self._batch_by_batch(self.predict_squares, images, batch_size)
+        outputs += batch_by_batch(self.predict_squares, images, self.frame, batch_size)
         return np.concatenate(outputs)
 
     def predict_squares(self, squares: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -126,6 +130,33 @@ class TrainedClassifier:
         """
         found = np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
         return check_finite(found, self.path)
+
+    @property
+    def is_cautious(self) -> bool:
+        """Whether it also tells unknown images and prediction sets."""
+        return self.caution is not None
+
+    def judge_squares(
+        self, squares: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float32], Judged | None]:
+        """Returns the probabilities of images, and what else is said of them, if anything.
+
+        Args:
+            squares: As for `predict_squares`.
+        """
+        if self.caution is None:
+            return self.predict_squares(squares), None
+        found = self._whole.predict_on_batch(squares.astype(np.float32))
+        probabilities, features = (
+            check_finite(np.asarray(found[name]), self.path)
+            for name in ("probabilities", "features")
+        )
+        return probabilities, self.caution.judge(features, probabilities)
+
+    @functools.cached_property
+    def _whole(self) -> keras.Model:
+        """The model with its features as a second output."""
+        return without_xla(with_features(self.model))
 
     def predict_dataset(
         self,
@@ -166,8 +197,11 @@ class TrainedClassifier:
             )
         model = without_xla(keras.Model(self.model.input, outputs["features"]))
         found = [np.zeros((0, model.output_shape[-1]), np.float32)]
-        found += self._batch_by_batch(
-            lambda squares: np.asarray(model.predict_on_batch(squares)), images, batch_size
+        found += batch_by_batch(
+            lambda squares: np.asarray(model.predict_on_batch(squares)),
+            images,
+            self.frame,
+            batch_size,
         )
         return np.concatenate(found)
 
@@ -255,43 +289,3 @@ class TrainedClassifier:
                 "with labels of the same kind."
             )
         return labels_by_name(source.name, source.class_names, self.class_names)
-
-    def _batch_by_batch(
-        self,
-        function: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]],
-        images: AnyImage | Iterable[AnyImage],
-        batch_size: int,
-    ) -> list[npt.NDArray[np.float32]]:
-        """Returns what a function makes of each batch of the images."""
-        outputs = []
-        waiting = iter(_listed(images))
-        while batch := [self._prepared(image) for image in itertools.islice(waiting, batch_size)]:
-            outputs.append(function(np.stack(batch)))
-        return outputs
-
-    def _prepared(self, image: AnyImage) -> npt.NDArray[np.float32]:
-        """Returns an image as the model takes it."""
-        if isinstance(image, str | os.PathLike):
-            try:
-                encoded = tf.io.read_file(listed_path(os.fspath(image)))
-                square = decode_and_resize(encoded, self.frame, portable=False)
-            except tf.errors.OpError as error:
-                raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
-        else:
-            pixels = np.asarray(image)
-            if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
-                raise UsageError(
-                    "An image is a path, or uint8 RGB of shape (height, width, 3); received was "
-                    f"{pixels.dtype} of shape {pixels.shape}."
-                )
-            square = resize(tf.constant(pixels), self.frame)
-        return square.numpy().astype(np.float32)  # type: ignore[no-any-return]
-
-
-def _listed(images: AnyImage | Iterable[AnyImage]) -> Iterable[AnyImage]:
-    """Returns several images, where one may have been given."""
-    if isinstance(images, str | os.PathLike):
-        return [images]
-    if isinstance(images, np.ndarray) and images.ndim == 3:
-        return [images]
-    return images

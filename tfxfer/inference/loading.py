@@ -1,6 +1,7 @@
 """`load`: loads a trained classifier from a run, a file or an export."""
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
+from tfxfer.inference.caution import read_caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import read_model
@@ -18,7 +20,7 @@ from tfxfer.runs.directory import open_run
 from tfxfer.runs.versions import newest_version
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import classes_file, thresholds_file
+from tfxfer.system.run_layout import caution_file, classes_file, thresholds_file
 
 
 @isolated
@@ -79,4 +81,6 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
         thresholds = np.array(known or [DEFAULT_THRESHOLD] * len(names))
         if known is None:
             notes = (*notes, f"the model has no '{thresholds_file(path).name}': thresholds are 0.5")
-    return TrainedClassifier(adapted.model, names, path, config, notes=notes, thresholds=thresholds)
+    caution = read_caution(caution_file(path))
+    more: dict[str, Any] = {"notes": notes, "thresholds": thresholds, "caution": caution}
+    return TrainedClassifier(adapted.model, names, path, config, **more)

@@ -3,15 +3,12 @@
 import codecs
 import csv
 import io
-import itertools
-import json
 import pathlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from tfxfer.config.schema import LABEL_SEPARATOR
 from tfxfer.errors import OutputError, RunError, UsageError
+from tfxfer.inference.prediction import Prediction, as_json, row, table_line, with_columns
 from tfxfer.system.files import check_output, is_stream, replacing_named
 from tfxfer.system.tables import TableWriter, TextSink
 
@@ -24,77 +21,6 @@ _GROUP = 10_000
 _SPOOLED_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The prediction for one file.
-
-    Attributes:
-        path: The image file.
-        ranked: The most probable classes with their probabilities, the first one first; empty
-            where the file could not be read. For multi-label data, those whose probability is at
-            least their threshold, of which there may be none.
-        error: Why the file could not be read, or the empty string.
-        has_several_labels: Whether the file may have several labels, or has one class.
-    """
-
-    path: pathlib.Path
-    ranked: tuple[tuple[str, float], ...]
-    error: str = ""
-    has_several_labels: bool = False
-
-
-def columns(top: int, has_several_labels: bool = False) -> list[str]:
-    """Returns the columns: `label` and `probability` of the first class, or those of all labels."""
-    if has_several_labels:
-        return ["path", "labels", "probabilities", "error"]
-    ranked = [
-        f"{name}{'' if place == 1 else f'_{place}'}"
-        for place in range(1, top + 1)
-        for name in ("label", "probability")
-    ]
-    return ["path", *ranked, "error"]
-
-
-def row(prediction: Prediction, top: int) -> list[Any]:
-    """Returns the values of the columns, None where there is none."""
-    path, error = str(prediction.path), prediction.error or None
-    if prediction.has_several_labels:
-        if error is not None:
-            return [path, None, None, error]
-        names = LABEL_SEPARATOR.join(name for name, _ in prediction.ranked)
-        shares = LABEL_SEPARATOR.join(f"{share:.6g}" for _, share in prediction.ranked)
-        return [path, names, shares, None]
-    ranked: list[Any] = [value for pair in prediction.ranked for value in pair]
-    ranked += [None] * (2 * top - len(ranked))
-    return [path, *ranked, error]
-
-
-def table_line(prediction: Prediction) -> str:
-    """Returns a line of text; unprintable characters are escaped."""
-    ranked = "  ".join(f"{_shown(label)} {share:.4f}" for label, share in prediction.ranked)
-    return f"{_shown(str(prediction.path))}  {ranked or 'no label'}"
-
-
-def as_json(prediction: Prediction) -> str:
-    """Returns a line of JSON: path, label, probability and ranked, or path and error.
-
-    Of several labels it has path and labels, each with its label and probability.
-    """
-    content: dict[str, Any] = {"path": str(prediction.path)}
-    if prediction.error:
-        content["error"] = prediction.error
-    elif prediction.has_several_labels:
-        content["labels"] = [
-            {"label": name, "probability": share} for name, share in prediction.ranked
-        ]
-    else:
-        label, probability = prediction.ranked[0]
-        ranked = [{"label": name, "probability": share} for name, share in prediction.ranked]
-        content |= {"label": label, "probability": probability, "ranked": ranked}
-    # Escapes serve names that are no UTF-8, too.
-    return json.dumps(content)
-
-
 def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSink) -> None:
     """Writes predictions as they come.
 
@@ -105,24 +31,17 @@ def write(predictions: Iterable[Prediction], kind: Kind, top: int, file: TextSin
         file: Where to.
     """
     if kind == "csv":
-        predictions, has_several = told_apart(predictions)
+        predictions, names = with_columns(predictions, top)
         records = TableWriter(file)
-        records.writerow(columns(top, has_several))
+        records.writerow(names)
         for prediction in predictions:
-            records.writerow(row(prediction, top))
+            records.writerow(row(prediction, names))
         return
     for prediction in predictions:
         if kind == "jsonl":
             print(as_json(prediction), file=file)
         elif not prediction.error:
             print(table_line(prediction), file=file)
-
-
-def told_apart(predictions: Iterable[Prediction]) -> tuple[Iterator[Prediction], bool]:
-    """Returns the same predictions, and whether they are of several labels for each file."""
-    waiting = iter(predictions)
-    first = list(itertools.islice(waiting, 1))
-    return itertools.chain(first, waiting), any(one.has_several_labels for one in first)
 
 
 def write_file(
@@ -244,16 +163,11 @@ def _write_parquet(
 
 def _write_parquet_into(predictions: Iterable[Prediction], top: int, target: IO[bytes]) -> None:
     pyarrow, parquet = _import_parquet()
-    predictions, has_several = told_apart(predictions)
-    names = columns(top, has_several)
-    kinds = [
-        (name, pyarrow.float32() if name.startswith("probability") else pyarrow.string())
-        for name in names
-    ]
-    schema = pyarrow.schema(kinds)
+    predictions, names = with_columns(predictions, top)
+    schema = pyarrow.schema([(name, _type_of(name, pyarrow)) for name in names])
     with parquet.ParquetWriter(target, schema) as file:
         for group in _grouped(predictions):
-            rows = [row(prediction, top) for prediction in group]
+            rows = [row(prediction, names) for prediction in group]
             # Parquet's text is UTF-8: other characters of a path are replaced.
             for values in rows:
                 values[0] = values[0].encode("utf-8", "replace").decode()
@@ -290,11 +204,10 @@ def _grouped(predictions: Iterable[Prediction]) -> Iterator[list[Prediction]]:
         yield group
 
 
-def _shown(text: str) -> str:
-    """Returns a name on one line: control characters escaped, all else as it is."""
-    return "".join(
-        character
-        if character.isprintable() or "\udc80" <= character <= "\udcff"
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )
+def _type_of(column: str, pyarrow: Any) -> Any:
+    """Returns the type of a column of a Parquet file."""
+    if column == "unknown":
+        return pyarrow.bool_()
+    if column == "unknown_score" or column.startswith("probability"):
+        return pyarrow.float32()
+    return pyarrow.string()

@@ -14,8 +14,10 @@ import tensorflow as tf
 from tfxfer.config.frame import FitImages, Frame
 from tfxfer.data.seen import Seen, read_seen
 from tfxfer.errors import RunError, UsageError
-from tfxfer.inference.classifier import AnyImage, TrainedClassifier
+from tfxfer.inference.caution import Judged
+from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import check_finite
+from tfxfer.inference.given_images import AnyImage
 from tfxfer.inference.own_data import seen_by_older_export
 from tfxfer.runs.class_names import read_class_names
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE, exported_seen_file
@@ -50,6 +52,22 @@ class ServedClassifier(TrainedClassifier):
         pixels = tf.constant(squares.astype(np.uint8))
         answer = self.model.signatures["pixels"](pixels=pixels)
         return check_finite(np.asarray(answer["probabilities"]), self.path)
+
+    @property
+    def is_cautious(self) -> bool:
+        """See `TrainedClassifier.is_cautious`."""
+        return "unknown" in self.model.signatures["pixels"].structured_outputs
+
+    def judge_squares(
+        self, squares: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float32], Judged | None]:
+        """See `TrainedClassifier.judge_squares`."""
+        answer = self.model.signatures["pixels"](pixels=tf.constant(squares.astype(np.uint8)))
+        probabilities = check_finite(np.asarray(answer["probabilities"]), self.path)
+        if not self.is_cautious:
+            return probabilities, None
+        names = ("unknown_score", "unknown", "in_set")
+        return probabilities, Judged(*(np.asarray(answer[name]) for name in names))
 
     def predict_dataset(
         self,

@@ -135,6 +135,11 @@ class RunDirectory:
         return thresholds_file(self.model)
 
     @property
+    def caution(self) -> pathlib.Path:
+        """What the model calls unknown, with training features; missing without `unknown`."""
+        return caution_file(self.model)
+
+    @property
     def metrics(self) -> pathlib.Path:
         """The metrics, as JSON."""
         return self.path / "metrics.json"
@@ -182,7 +187,7 @@ class RunDirectory:
             *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.metrics),
             *(self.evaluation, self.predictions, self.model_card, self.corrections),
-            self.with_corrections,
+            *(self.caution, self.with_corrections),
         ]
 
     @property
@@ -213,7 +218,10 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
     if path.is_file() or (path.suffix and not path.is_dir()):
-        return [path, classes_file(path), thresholds_file(path), seen_file(path)]
+        return [
+            path,
+            *(one(path) for one in (classes_file, thresholds_file, seen_file, caution_file)),
+        ]
     return RunDirectory(path).files
 
 
@@ -230,6 +238,11 @@ def thresholds_file(model: pathlib.Path) -> pathlib.Path:
 def seen_file(model: pathlib.Path) -> pathlib.Path:
     """Returns the path of the digests of images that a `model.keras` was trained on."""
     return model.with_name(f"{model.stem}.seen.npz")
+
+
+def caution_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns the path of what a `model.keras` calls unknown, in the same directory."""
+    return model.with_name(f"{model.stem}.caution.npz")
 
 
 def exported_seen_file(version: pathlib.Path) -> pathlib.Path:

@@ -11,7 +11,7 @@ from made_texts import review, small, write_manifest
 import tfxfer
 from tfxfer.api.convert import convert
 from tfxfer.errors import UsageError
-from tfxfer.inference.output import Prediction
+from tfxfer.inference.prediction import Prediction
 from tfxfer.text.verbs.predict import lines_of
 
 pytestmark = pytest.mark.slow
@@ -174,3 +174,9 @@ def test_a_pretrained_backbone_moves_to_other_texts(reviews, tmp_path):
     words = set(ours.get_vocabulary())
     assert "great" in words
     assert "film" in words
+
+
+def test_unknown_texts_are_not_told(finished_texts):
+    result, _ = finished_texts
+    with pytest.raises(UsageError, match="'unknown' .* takes texts"):
+        tfxfer.export(result.run, unknown=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfxfer.config.paths import user_path
@@ -37,6 +37,7 @@ def export(
 ) -> pathlib.Path:
     """Exports a classifier of texts as a new SavedModel version; see `tfxfer.export`."""
     keep, min_accuracy = more.pop("keep", None), more.pop("min_accuracy", 0.0)
+    _refuse_unknown(model, more)
     if name is not None:
         check_name(name, "name", "--export-dir")
     trained = load_texts(model)
@@ -61,6 +62,15 @@ def export(
     if keep is not None:
         prune_versions(directory, keep)
     return version
+
+
+def _refuse_unknown(model: str | pathlib.Path, settings: Mapping[str, Any]) -> None:
+    """Raises a UsageError if unknown texts are to be told."""
+    if settings.get("unknown"):
+        raise UsageError(
+            f"Setting 'unknown' (--unknown) is for models of images, but '{model}' takes texts. "
+            "Leave it out."
+        )
 
 
 def _name(trained: TrainedTexts) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
-from tfxfer.inference.output import Prediction
+from tfxfer.inference.prediction import Prediction
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress

@@ -1,0 +1,50 @@
+"""How cautious a model is: what it calls unknown, and its prediction sets."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class CautionRecord:
+    """What decides whether an image is unknown, and which classes are in its prediction set.
+
+    Attributes:
+        unknown_rate: Share of images like the training images that may be called unknown.
+        neighbor: The distance to the training image of this rank is the score.
+        num_kept: Training images whose features are kept.
+        threshold: Images with a higher score are unknown.
+        coverage: Share of prediction sets that contain the class.
+        least_probability: Classes with at least this probability are in the set.
+        calibrated_on: The images that both limits are from, in words.
+        num_calibration: How many these are.
+        is_independent: Whether these neither chose the epoch nor fitted the temperature.
+    """
+
+    unknown_rate: float
+    neighbor: int
+    num_kept: int
+    threshold: float
+    coverage: float
+    least_probability: float
+    calibrated_on: str
+    num_calibration: int
+    is_independent: bool
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the record of its content in a file; unknown keys are left out."""
+        names = {one.name for one in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in content.items() if name in names})
+
+    def describe(self) -> str:
+        """Returns what was decided, and on which images, in a line."""
+        text = (
+            f"unknown above a distance of {self.threshold:.4f} (at most {self.unknown_rate:.0%} "
+            f"false alarms), prediction sets of {self.coverage:.0%} coverage, calibrated on "
+            f"{self.num_calibration:,} {self.calibrated_on} images"
+        )
+        if not self.is_independent:
+            text += "; these also chose the epoch, so that both rates are approximate"
+        return text
