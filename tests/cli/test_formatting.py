@@ -79,7 +79,7 @@ def test_commands_are_grouped_and_their_descriptions_fit_their_lines():
     listed = [line.split()[0] for lines in shown.values() for line in lines]
     assert [name for name in listed if name in main.commands] == [
         *("check", "rank", "fit", "backbones", "pretrain"),
-        *("evaluate", "report", "predict", "demo", "export", "cache"),
+        *("evaluate", "report", "predict", "label-next", "demo", "export", "cache"),
     ]
     assert "..." not in text.partition("\n")[2]  # below "COMMAND [ARGS]..."
     assert max(map(len, text.splitlines())) <= 80

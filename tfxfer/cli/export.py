@@ -80,7 +80,7 @@ _FILES_ONLY = {
     type=click.Choice(["none", "float16", "int8"]),
     default="none",
     show_default=True,
-    help="For litert: store weights in a half (float16) or a quarter (int8) of the space.",
+    help="For litert: store weights in half (float16) or a quarter (int8) of the space.",
 )
 @click.option(
     "--output", help="File to write, for litert, onnx and keras.  [default: next to the model]"

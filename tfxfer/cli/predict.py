@@ -59,15 +59,15 @@ def predict(
 
     MODEL is a run, a .keras file, or an exported SavedModel. A .keras (or whole-model .h5) file
     may come from elsewhere: it must take square images, RGB in [0, 255] or grayscale, and return
-    probabilities or logits of the classes in a classes.txt next to it, one name a line. A single
+    probabilities or logits of the classes in a classes.txt next to it, one per line. A single
     output is the probability or logit of the second of two classes.
 
     A model of texts takes text files: each is one text. Then '-' stands for the lines of standard
     input, each of which is a text.
 
     PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', or '-' for a
-    list of files on standard input, one a line. Unreadable files are reported and skipped; the exit
-    code is then 1.
+    list of files on standard input, one per line. Unreadable files are reported and skipped; the
+    exit code is then 1.
     """
     output = None if output == "-" else output
     _check_output(output, kind, model, paths)
@@ -100,7 +100,7 @@ def predict(
     cls=Command,
     examples=(
         "tfxfer label-next runs/photos-mobilenetv2 inbox --manifest next.csv",
-        "tfxfer label-next runs/photos-mobilenetv2 inbox --count 20 --output next.html",
+        "tfxfer label-next runs/photos-mobilenetv2 inbox --output next.html",
     ),
 )
 @click.argument("run")

@@ -113,7 +113,9 @@ class HeadConfig(PhaseConfig):
     """
 
     epochs: int | None = setting(
-        None, "Epochs with the backbone frozen; 0 skips this phase.", minimum=0
+        None,
+        "Epochs, or L-BFGS iterations, with the backbone frozen; 0 skips this phase.",
+        minimum=0,
     )
     optimizer: Literal["sgd", "adam", "adamw", "lbfgs"] | None = setting(
         None, "Optimizer. L-BFGS trains a head without hidden layers to convergence."
@@ -171,7 +173,7 @@ class FinetuneConfig(PhaseConfig):
     average: WeightAveraging = setting(
         "none",
         "Average weights after fine-tuning, if that lowers the validation loss: 'soup', those of "
-        "the best epochs or trials; 'wise', those before and after (WiSE-FT).",
+        "the best epochs or trials; 'wise' (WiSE-FT), those before and after fine-tuning.",
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
@@ -203,15 +205,16 @@ class AugmentConfig:
     )
     mixup: float = setting(
         0.0,
-        "MixUp: train on weighted sums of two images, whose shares have the distribution "
-        "Beta(A, A), such as 0.2; 0 disables.",
+        "MixUp: train on weighted averages of two images, with weights drawn from Beta(A, A), "
+        "where A is this value, such as 0.2; 0 disables.",
         minimum=0,
         maximum=100,
     )
     cutmix: float = setting(
         0.0,
-        "CutMix: train on images with a box of another, whose areas have the distribution "
-        "Beta(A, A), such as 1; 0 disables. With MixUp, each batch has one of the two at random.",
+        "CutMix: paste a box of another training image into each, with areas drawn from "
+        "Beta(A, A), where A is this value, such as 1; 0 disables. With MixUp, each batch uses "
+        "one of the two at random.",
         minimum=0,
         maximum=100,
     )
@@ -331,7 +334,7 @@ class RunConfig:
     )
     backbone: str = setting(
         "resnet50",
-        "Pretrained network; `tfxfer backbones` lists them.",
+        "Network; `tfxfer backbones` lists them.",
         group=_BACKBONE,
         common=True,
     )
@@ -352,8 +355,9 @@ class RunConfig:
     )
     fit_images: FitImages = setting(
         "crop",
-        "How an image is fitted into the model's input: its central part ('crop'), all of it "
-        "squeezed ('stretch'), or all of it with gray around ('pad').",
+        "How an image that is not square is fitted into the model's input: its center square "
+        "('crop'), all of it stretched to a square ('stretch'), or all of it padded with gray "
+        "('pad').",
         group=_BACKBONE,
     )
     text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
@@ -505,15 +509,15 @@ class FitConfig(RunConfig):
 
     backbone: str = setting(
         "resnet50",
-        "Pretrained network; `tfxfer backbones` lists them, 'kerashub:NAME' is a preset of "
-        "KerasHub. 'auto' ranks those that are available locally and takes the best.",
+        "Pretrained network; `tfxfer backbones` lists them, 'kerashub:NAME' is a KerasHub preset. "
+        "'auto' ranks those that are available locally and takes the best.",
         group=_BACKBONE,
         common=True,
     )
     weights: str | None = setting(
         None,
         "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; .pth for "
-        "EfficientNet-Lite.",
+        "EfficientNet-Lite; a run, for texts.",
         group=_BACKBONE,
         unset="the pretrained weights of the backbone",
         is_path=True,

@@ -163,7 +163,8 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     lines = [
         plan_row(
             "search",
-            f"keeps the best of these configurations on validation; at most {most} in all:",
+            "keeps the best of these configurations (trained stages at learning rate) on "
+            f"validation; at most {most} in all:",
         ),
         plan_row("", portfolio.head_alone.name),
         *(plan_row("", _describe_way(way)) for way in portfolio.ways),

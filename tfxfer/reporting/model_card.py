@@ -23,9 +23,9 @@ _ONE_OF_THEM = (
 
 # What is done to an image, in the imperative.
 _FITTED: Mapping[FitImages, str] = {
-    "crop": "crop the largest central part of this shape, and resize it with antialiasing",
-    "stretch": "and resize the whole image to this shape with antialiasing",
-    "pad": "resize the whole image with antialiasing so that it just fits into this shape, and "
+    "crop": "crop the center square, and resize it to this size with antialiasing",
+    "stretch": "and resize the whole image to this size with antialiasing",
+    "pad": "resize the whole image with antialiasing so that it just fits into this size, and "
     f"center it on gray ({PADDING} of 255)",
 }
 

@@ -97,8 +97,8 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
         if config.head.epochs and config.head.hidden_units:
             raise UsageError(
                 "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the "
-                "head solved by L-BFGS. Leave one of them out: hidden layers are trained with the "
-                "backbone."
+                "head fitted with L-BFGS. Leave one of them out: hidden layers are trained with "
+                "the backbone."
             )
 
 
@@ -107,12 +107,12 @@ def _check_solved_head(config: FitConfig) -> None:
     if config.head.optimizer not in (None, "lbfgs"):
         raise UsageError(
             f"Setting 'head.optimizer' is '{config.head.optimizer}', but the head of a text "
-            "backbone is solved by 'lbfgs'. Leave it out."
+            "backbone is fitted with 'lbfgs'. Leave it out."
         )
     _refuse(
         config,
         _OF_GRADIENT_HEADS,
-        "is for heads trained by gradient steps, but that of a text backbone is solved by L-BFGS",
+        "is for heads trained by gradient steps, but that of a text backbone is fitted with L-BFGS",
     )
 
 

@@ -160,8 +160,8 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         return Choice(None, _why_none(head, others))
     if chosen.loss < head.loss:
         reason = (
-            f"its validation loss of {chosen.loss:.4f} is lower than that of the head alone by "
-            f"{_gain(chosen, head)}"
+            f"its validation loss of {chosen.loss:.4f} is lower than the {head.loss:.4f} of the "
+            f"head alone by {_gain(chosen, head)}"
         )
     else:
         reason = (
@@ -169,7 +169,7 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
             f"{head.accuracy:.4f} of the head alone"
         )
     if chosen.is_at_ceiling:
-        reason += ", and all validation images are classified correctly"
+        reason += "; it classifies all validation images correctly, which ends the search"
     for other in others:
         if other is chosen or not other.best_epoch:
             continue
