@@ -543,8 +543,8 @@ class FitConfig(RunConfig):
     )
     find_rate: bool = setting(
         False,
-        "Before fine-tuning, try rising learning rates on a copy of the weights, plot the loss in "
-        "the report and suggest a learning rate. Nothing else changes.",
+        "Run a learning rate range test before fine-tuning: plot the loss over rising learning "
+        "rates in the report and suggest one, which the fit itself does not use.",
         group=_FINETUNING,
     )
     export_dir: str = setting("saved_models", "Folder of the exports.", group=_RUN, is_path=True)

@@ -86,9 +86,9 @@ class RangeTest:
                 f"{current:g}."
             )
         return (
-            f"{steps}{end}. The smoothed loss is lowest at {self.lowest:.2g}; as it is {_LATE} "
-            f"steps late, --finetune-learning-rate {self.suggested:g} is suggested. This decides "
-            f"nothing: the fit uses {current:g}."
+            f"{steps}{end}. The smoothed loss is lowest at {self.lowest:.2g}; as it lags by "
+            f"{_LATE} steps, --finetune-learning-rate {self.suggested:g} is suggested. This fit "
+            f"does not use it: its learning rate is {current:g}."
         )
 
 

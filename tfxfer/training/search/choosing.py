@@ -221,7 +221,7 @@ def _why_none(head: Trial, others: Sequence[Trial]) -> str:
         return "no epoch of fine-tuning has a better validation accuracy"
     lowest = min(found, key=lambda trial: trial.loss)
     return (
-        f"no way to fine-tune lowers its validation loss of {head.loss:.4f} beyond the noise; "
+        f"no configuration lowers its validation loss of {head.loss:.4f} beyond the noise; "
         f"{lowest.way} has {lowest.loss:.4f}"
     )
 
