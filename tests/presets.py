@@ -27,7 +27,37 @@ RESNET_VD = SMALL_RESNET | {
     "input_conv_kernel_sizes": [3, 3, 3],
 }
 
+VGG = {"stackwise_num_repeats": [1, 1, 2], "stackwise_num_filters": [8, 16, 24]}
+
+DENSENET = {"stackwise_num_repeats": [2, 3, 2], "compression_ratio": 0.5, "growth_rate": 8}
+
+EFFICIENTNET = {
+    "stackwise_width_coefficients": [1.0, 1.0, 1.1, 1.1],
+    "stackwise_depth_coefficients": [1.0, 1.0, 1.2, 1.2],
+    "stackwise_kernel_sizes": [3, 3, 5, 3],
+    "stackwise_num_repeats": [1, 2, 2, 1],
+    "stackwise_input_filters": [16, 8, 16, 24],
+    "stackwise_output_filters": [8, 16, 24, 32],
+    "stackwise_expansion_ratios": [1, 4, 4, 4],
+    "stackwise_squeeze_and_excite_ratios": [0.25, 0.25, 0.25, 0.25],
+    "stackwise_strides": [1, 2, 2, 2],
+    "stackwise_block_types": ["v1"] * 4,
+    "dropout": 0.05,
+    "use_depth_divisor_as_min_depth": True,
+    "cap_round_filter_decrease": True,
+}
+
+EFFICIENTNET_LITE = EFFICIENTNET | {
+    "activation": "relu6",
+    "stackwise_squeeze_and_excite_ratios": [0, 0, 0, 0],
+    "use_depth_divisor_as_min_depth": False,
+}
+
 NETWORKS = {
+    "vgg": ("VGGBackbone", VGG),
+    "densenet": ("DenseNetBackbone", DENSENET),
+    "efficientnet": ("EfficientNetBackbone", EFFICIENTNET),
+    "efficientnet_lite": ("EfficientNetBackbone", EFFICIENTNET_LITE),
     "resnet": ("ResNetBackbone", SMALL_RESNET),
     "resnet_v2": ("ResNetBackbone", RESNET_V2),
     "resnet_vd": ("ResNetBackbone", RESNET_VD),
@@ -39,17 +69,27 @@ TORCH_SCALING = {
 }
 
 
-def written_preset(folder, config=None, converter=None, metadata=None):
+def written_preset(
+    folder,
+    config=None,
+    converter=None,
+    metadata=None,
+    *,
+    class_name="ResNetBackbone",
+    own_settings=False,
+):
     """Writes the JSON files of a preset, with these changes to those of a small ResNet.
 
-    A value None leaves a file's setting out.
+    A value None leaves a file's setting out. With `own_settings` the network has those of `config`
+    alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {"name": "x", "trainable": True, "image_shape": [None, None, 3], **SMALL_RESNET}
+    settings = {"name": "x", "trainable": True, "image_shape": [None, None, 3]}
+    settings |= {} if own_settings else SMALL_RESNET
     files = {
         "config.json": {
             "module": "keras_hub.src.models.resnet.resnet_backbone",
-            "class_name": "ResNetBackbone",
+            "class_name": class_name,
             "config": settings | (config or {}),
         },
         "image_converter.json": {
@@ -82,10 +122,15 @@ def saved_preset(folder, name, size=64, seed=0):
     class_name, settings = NETWORKS[name]
     backbone = getattr(keras_hub.models, class_name)(**settings)
     generator = np.random.default_rng(seed)
-    for layer in backbone.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            # Gamma, beta, moving mean and variance; those of a new layer change nothing.
-            layer.set_weights([generator.uniform(0.5, 1.5, w.shape) for w in layer.weights])
+    norms = [one for one in backbone.layers if isinstance(one, keras.layers.BatchNormalization)]
+    for layer in norms:
+        gamma, beta, *statistics = layer.get_weights()
+        values = generator.uniform(0.5, 1.5, gamma.shape), generator.normal(0, 0.2, beta.shape)
+        layer.set_weights([*values, *statistics])
+        layer.momentum = 0.0
+    # Statistics of images that differ: with those of a new network, features are all alike.
+    coarse = generator.normal(size=(8, 4, 4, 3)).astype("float32")
+    backbone(np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2), training=True)
     backbone.save_to_preset(str(folder))
     converter = getattr(keras_hub.layers, class_name.replace("Backbone", "ImageConverter"))
     converter(image_size=(size, size), **TORCH_SCALING).save_to_preset(str(folder))

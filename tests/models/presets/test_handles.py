@@ -19,6 +19,10 @@ backbone_presets = {
         "metadata": {"description": ("a" "b"), "params": 100000, "path": "resnet"},
         "kaggle_handle": "kaggle://keras/resnetv1/keras/resnet_18_imagenet/3",
     },
+    "resnet_wrong_imagenet": {
+        "metadata": {"description": "", "params": 1, "path": "resnet"},
+        "kaggle_handle": "kaggle://keras/resnetv1/keras/resnet_18_imagenet/3",
+    },
 }
 '''
 
@@ -59,7 +63,6 @@ def test_a_listed_name_is_found_without_importing_kerashub(listed):
     assert found == Handle(
         "resnet_18_imagenet",
         "keras/resnetv1/keras/resnet_18_imagenet/3",
-        100_000,
         "ResNetBackbone",
     )
     assert found.folder == listed
@@ -95,7 +98,7 @@ def test_an_address_has_five_parts_and_leads_nowhere_else(listed, address):
 
 def test_an_address_is_taken_with_its_version(listed):
     found = find_handle("kaggle://me/mine/keras/small/2")
-    assert (found.address, found.num_parameters) == ("me/mine/keras/small/2", None)
+    assert (found.address, found.class_name) == ("me/mine/keras/small/2", None)
 
 
 def test_cached_files_need_no_network(listed):
@@ -108,8 +111,11 @@ def test_cached_files_need_no_network(listed):
 
 
 def test_a_name_that_leads_to_another_network_is_refused(listed):
-    written_preset(listed, metadata={"parameter_count": 100_001})
-    with pytest.raises(UsageError, match=parts("100,001 ... lists 100,000 ... another network")):
+    with pytest.raises(UsageError, match=parts("'resnet_wrong_imagenet' ... 'resnet_18_imagenet'")):
+        find_backbone("kerashub:resnet_wrong_imagenet")
+    files = {"stackwise_num_repeats": [1], "stackwise_num_filters": [8]}
+    written_preset(listed, files, class_name="VGGBackbone", own_settings=True)
+    with pytest.raises(UsageError, match=parts("a VGGBackbone instead of a ResNetBackbone")):
         find_backbone("kerashub:resnet_18_imagenet")
 
 
@@ -141,6 +147,8 @@ def test_without_a_network_it_is_said_at_once(listed, monkeypatch):
 def test_what_kerashub_lists_is_what_its_source_says():
     found = find_handle("resnet_vd_50_imagenet")
     assert found.address == "keras/resnet_vd/keras/resnet_vd_50_imagenet/2"
-    assert found.num_parameters == 25_629_512
     with pytest.raises(UsageError, match="one of bert"):
         find_handle("bert_base_en")
+    for wrong in ("efficientnet_el_ra_imagenet", "efficientnet_es_ra_imagenet"):
+        with pytest.raises(UsageError, match=parts(f"'{wrong}' ... efficientnet_b1_ft_imagenet")):
+            find_handle(wrong)

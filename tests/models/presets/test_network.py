@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import small_config
 from messages import parts
-from presets import NETWORKS, needs_kerashub, saved_preset
+from presets import EFFICIENTNET, NETWORKS, needs_kerashub, saved_preset
 
 from tfxfer.api.fit import fit
 from tfxfer.config.schema import FitConfig
@@ -73,7 +73,7 @@ def test_the_network_is_cut_at_its_stages(name, preset):
     for stage in backbone.stage_names:
         classifier.unfreeze(stage, "frozen")
         halves = classifier.halves()
-        assert halves.costly is (stage != "stem")
+        assert halves.costly is (stage != backbone.stage_names[0])
         found = np.array(halves.trained(np.array(halves.frozen(IMAGES))))
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
@@ -96,20 +96,12 @@ def test_what_kerashub_refuses_is_said_in_a_sentence():
 
 
 def test_a_network_with_layers_of_its_own_is_refused():
-    with pytest.raises(UsageError, match="layers that Keras does not have"):
-        preset_network((32, 32, 3), "ViTBackbone", VIT)
+    settings = (*EFFICIENTNET.items(), ("stackwise_block_types", ("fused",) * 4))
+    with pytest.raises(UsageError, match=parts("layers that Keras does not have ... FusedMBConv")):
+        preset_network((32, 32, 3), "EfficientNetBackbone", settings)
 
 
-VIT = (
-    ("patch_size", (16, 16)),
-    ("num_layers", 1),
-    ("num_heads", 2),
-    ("hidden_dim", 8),
-    ("mlp_dim", 8),
-)
-
-
-@pytest.mark.parametrize("name", ["resnet", "resnet_v2"])
+@pytest.mark.parametrize("name", ["resnet", "resnet_v2", "efficientnet", "densenet", "vgg"])
 def test_a_fit_runs_both_phases_and_its_model_needs_no_kerashub(name, preset, pictures, tmp_path):
     lines = []
     result = fit(
@@ -118,7 +110,7 @@ def test_a_fit_runs_both_phases_and_its_model_needs_no_kerashub(name, preset, pi
             "preset",
             tmp_path,
             backbone=f"kerashub:{preset(name)}",
-            head={"epochs": 3, "dropout": 0.0},  # random features have large means
+            head={"epochs": 3, "dropout": 0.0},
             finetune={"epochs": 1, "batch_norm": "frozen"},
         ),
         say=lines.append,
@@ -145,14 +137,15 @@ class Death(BaseException):
     """Ends a fit as a kill does: nothing of ours catches it."""
 
 
-def test_a_fit_that_died_resumes_bit_for_bit(preset, pictures, tmp_path):
+@pytest.mark.parametrize("preset_name", ["resnet", "efficientnet"])  # the latter has dropout
+def test_a_fit_that_died_resumes_bit_for_bit(preset_name, preset, pictures, tmp_path):
     models = []
     for name in ("whole", "killed"):
         config = small_config(
             pictures,
             "preset",
             tmp_path / name,
-            backbone=f"kerashub:{preset('resnet')}",
+            backbone=f"kerashub:{preset(preset_name)}",
             run="one",
             head={"epochs": 3, "dropout": 0.0},
             finetune={"epochs": 2, "batch_norm": "frozen"},

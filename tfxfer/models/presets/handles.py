@@ -34,13 +34,11 @@ class Handle:
     Attributes:
         name: As KerasHub calls it, or its address with `kaggle://`.
         address: Owner, model, framework, variant and version, with slashes.
-        num_parameters: As KerasHub lists it; None if it does not.
         class_name: Of the network, as KerasHub lists it; None if it does not.
     """
 
     name: str
     address: str
-    num_parameters: int | None = None
     class_name: str | None = None
 
     @property
@@ -100,9 +98,9 @@ def find_handle(name: str) -> Handle:
     for family in FAMILIES.values():
         for key, row in _presets_in(models / family.presets).items():
             address = row["kaggle_handle"].removeprefix(_SCHEME)
-            listed[key] = Handle(key, address, row["metadata"]["params"], family.class_name)
+            listed[key] = Handle(key, address, family.class_name)
     if name in listed:
-        return listed[name]
+        return _not_another(listed[name])
     usable = ", ".join(sorted(family.removesuffix("Backbone") for family in FAMILIES))
     for path in sorted(models.glob("*/*_presets.py")):
         if name in _presets_in(path):
@@ -114,6 +112,20 @@ def find_handle(name: str) -> Handle:
         f"KerasHub has no preset '{name}'.{did_you_mean(name, listed)} Give the name of one of "
         f"its presets ({usable}), or the directory of a preset."
     )
+
+
+def _not_another(handle: Handle) -> Handle:
+    """Returns a listed preset unless its address is that of another.
+
+    In KerasHub 0.32.0 that of EfficientNet EL, EM and ES is that of B1.
+    """
+    variant = handle.address.split("/")[-2]
+    if variant != handle.name:
+        raise UsageError(
+            f"The preset '{handle.name}' cannot be used: KerasHub lists it with the address of "
+            f"'{variant}', which is another network."
+        )
+    return handle
 
 
 def _presets_in(path: pathlib.Path) -> dict[str, dict[str, Any]]:

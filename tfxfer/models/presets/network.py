@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from tfxfer.errors import UsageError
+from tfxfer.models.presets.families import FAMILIES
 from tfxfer.models.presets.handles import check_installed
 
 
@@ -32,7 +33,8 @@ def preset_network(
         import keras_hub
     arguments = {key: list(v) if isinstance(v, tuple) else v for key, v in settings}
     try:
-        network = getattr(keras_hub.models, class_name)(image_shape=input_shape, **arguments)
+        arguments[FAMILIES[class_name].input_name] = input_shape
+        network = getattr(keras_hub.models, class_name)(**arguments)
     except (TypeError, ValueError, AttributeError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(

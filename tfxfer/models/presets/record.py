@@ -7,7 +7,8 @@ from typing import Any
 from tfxfer.config.paths import expand_user
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.presets.families import FAMILIES, Anatomy, Family
+from tfxfer.models.presets.families import FAMILIES
+from tfxfer.models.presets.family import Anatomy, Family
 from tfxfer.models.presets.files import (
     CONFIG,
     CONVERTER,
@@ -61,7 +62,6 @@ def _of_folder(folder: pathlib.Path) -> Backbone:
         license=f"{found} (says its README.md)"
         if found
         else f"unknown, see where '{folder.name}' is from",
-        num_parameters=None,
     )
 
 
@@ -72,7 +72,6 @@ def _of_handle(handle: Handle) -> Backbone:
         f"{PREFIX}{handle.name}",
         handle.folder,
         license=f"unknown, see {handle.page}",
-        num_parameters=handle.num_parameters,
         preset_address=handle.address,
     )
     class_name = dict(backbone.builder_arguments)["class_name"]
@@ -84,16 +83,13 @@ def _of_handle(handle: Handle) -> Backbone:
     return backbone
 
 
-def _backbone(
-    name: str, folder: pathlib.Path, *, license: str, num_parameters: int | None, **own: Any
-) -> Backbone:
+def _backbone(name: str, folder: pathlib.Path, *, license: str, **own: Any) -> Backbone:
     """Returns the record of the preset in a folder.
 
     Args:
         name: Of the backbone.
         folder: Where the files are.
         license: Of the weights.
-        num_parameters: As listed elsewhere; must be that of the preset.
         **own: Other fields of the record.
     """
     family, settings, anatomy = _network(folder)
@@ -110,7 +106,7 @@ def _backbone(
         native_size=size,
         min_size=min(_MIN_SIZE, size),
         num_features=anatomy.num_features,
-        num_parameters=_num_parameters(folder, anatomy, num_parameters),
+        num_parameters=_num_parameters(folder, anatomy),
         stages=anatomy.stages,
         last_resolution=anatomy.last_resolution,
         batch_norm=family.batch_norm,
@@ -148,17 +144,12 @@ def _network(folder: pathlib.Path) -> tuple[Family, Mapping[str, Any], Anatomy]:
         raise UsageError(f"{where} describes no possible network: {error}.") from None
 
 
-def _num_parameters(folder: pathlib.Path, anatomy: Anatomy, listed: int | None) -> int:
+def _num_parameters(folder: pathlib.Path, anatomy: Anatomy) -> int:
     """Returns the number of parameters that a preset says, once nothing speaks against it."""
     path = folder / METADATA
     number = read_json(path).get("parameter_count")
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise UsageError(f"'{path}' does not say the number of parameters, 'parameter_count'.")
-    if listed not in (None, number):
-        raise UsageError(
-            f"The preset in '{folder}' has {number:,} parameters, where KerasHub lists {listed:,}: "
-            "it is another network than its name says. Use another preset."
-        )
     if anatomy.least_parameters > number:
         raise UsageError(
             f"'{path}' says {number:,} parameters, but the network of '{CONFIG}' has at least "

@@ -36,14 +36,37 @@ def whole_number(most: int) -> Kind:
 
 def whole_numbers(most: int) -> Kind:
     """Returns the kind of lists of whole numbers from 1, one for each stage."""
+    return each(whole_number(most))
+
+
+def each(kind: Kind) -> Kind:
+    """Returns the kind of lists, each of whose values is of one kind."""
     return Kind(
-        f"a list of 1 to {_MOST_STAGES} whole numbers from 1 to {most:,}",
+        f"a list of 1 to {_MOST_STAGES} values, each {kind.words}",
         lambda value: (
             isinstance(value, list)
             and 1 <= len(value) <= _MOST_STAGES
-            and all(_is_whole(one, most) for one in value)
+            and all(kind.fits(one) for one in value)
         ),
     )
+
+
+def optional(kind: Kind) -> Kind:
+    """Returns the kind that may also be null."""
+    return Kind(f"{kind.words} or null", lambda value: value is None or kind.fits(value))
+
+
+def number(least: float, most: float) -> Kind:
+    """Returns the kind of numbers in a closed interval."""
+    return Kind(
+        f"a number from {least:g} to {most:g}",
+        lambda value: _is_number(value) and least <= value <= most,
+    )
+
+
+def fraction() -> Kind:
+    """Returns the kind of numbers above 0, up to 1."""
+    return Kind("a number above 0, up to 1", lambda value: _is_number(value) and 0 < value <= 1)
 
 
 def one_of(*words: str) -> Kind:
@@ -56,6 +79,10 @@ FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 
 def _is_whole(value: Any, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def checked_settings(
