@@ -71,6 +71,10 @@ CASES = {
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
     "grouped": {"group_near_copies": True, "folds": 3},
     "range_test": {"find_rate": True, "head": {"epochs": 3, "dropout": 0.5}},
+    "gradual": {
+        "head": {"epochs": 3, "dropout": 0.5},
+        "finetune": {"epochs": 5, "gradual": True, "ema": 0.5, "batch_norm": "adapt"},
+    },
     "soup": {
         "head": {"epochs": 3, "penalty": 3.0},
         "finetune": {"epochs": 3, "average": "soup", "batch_norm": "adapt", "ema": 0.5},
@@ -169,6 +173,8 @@ def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file
     moments = MOMENTS[1:4:2] if case == "adapting" else MOMENTS[::2]
     if case == "range_test":
         moments = ["learning rate range test", *MOMENTS[2:3]]
+    if case == "gradual":
+        moments = [f"finetune  epoch {number}" for number in (1, 2, 4)]
     if case in ("soup", "wise"):
         moments = [MOMENTS[2], "average: ", MOMENTS[-1]]
     check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)

@@ -193,7 +193,14 @@ def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
 
 
 @pytest.mark.parametrize(
-    "setting", [{"head_rate": 10.0}, {"layer_decay": 0.9}, {"ema": 0.9}, {"average": "soup"}]
+    "setting",
+    [
+        {"head_rate": 10.0},
+        {"layer_decay": 0.9},
+        {"ema": 0.9},
+        {"average": "soup"},
+        {"gradual": True},
+    ],
 )
 @pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
 def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skipped):
@@ -204,6 +211,11 @@ def test_settings_of_a_finetune_phase_that_there_is_not_are_errors(setting, skip
     FitConfig().with_settings({"finetune": setting})
     defaults = {name: getattr(FitConfig().finetune, name) for name in setting}
     FitConfig().with_settings({"finetune": defaults | skipped})
+
+
+def test_one_epoch_is_not_divided_among_stages():
+    with pytest.raises(UsageError, match=r"'finetune.gradual' .*'finetune.epochs' is 1"):
+        FitConfig().with_settings({"finetune": {"gradual": True, "epochs": 1}})
 
 
 @pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])

@@ -160,6 +160,15 @@ def test_depth_rate_and_epochs_follow_number_and_size_of_the_images(facts, expec
     assert (found.unfreeze, found.learning_rate, found.epochs) == expected
 
 
+def test_gradual_unfreezing_ends_with_all_stages():
+    gradual = FitConfig().with_settings({"finetune": {"gradual": True}})
+    assert decided().finetune.unfreeze == "conv5"
+    found = decided(gradual).finetune
+    assert (found.unfreeze, found.learning_rate, found.ema) == ("all", 1e-4, 0.0)
+    some = gradual.with_settings({"finetune": {"unfreeze": "conv3"}})
+    assert decided(some).finetune.unfreeze == "conv3"
+
+
 @pytest.mark.parametrize(
     ("facts", "ema"),
     [({"num_train": 245}, 0.9), ({"num_train": 500, "side": 32}, 0.0), ({"num_train": 2_000}, 0.0)],

@@ -15,7 +15,7 @@ from tfxfer.config.decided import (
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.layers import leaf_layers
-from tfxfer.planning.description import count_trained, describe_changes
+from tfxfer.planning.description import count_trained, describe_changes, describe_gradual
 from tfxfer.planning.wording import describe_regularization, describe_schedule
 
 
@@ -102,6 +102,19 @@ def test_the_learning_rates_of_head_and_stages_are_told(settings, told):
         phase, len(find_backbone(SMALL_BACKBONE).unfrozen_stages(phase.unfreeze))
     ).split(", ")
     assert parts[2] == f"learning rate 0.001{told}"
+
+
+def test_gradual_unfreezing_is_told_with_its_first_and_its_last_part():
+    phase = DecidedFinetune(
+        **vars(PHASE)
+        | {"unfreeze": "block_1", "batch_norm": "frozen", "gradual": True, "epochs": 7}
+    )
+    backbone = find_backbone(SMALL_BACKBONE)
+    (line,) = describe_gradual(phase, backbone)
+    assert "from stage block_3 on for 2 epochs" in line
+    assert "in epoch 5 all" in line
+    assert describe_gradual(dataclasses.replace(phase, gradual=False), backbone) == []
+    assert describe_gradual(SolvedHead(epochs=9, optimizer="lbfgs", dropout=0.0), backbone) == []
 
 
 def test_augmentation_is_described_if_it_is_used():

@@ -19,6 +19,10 @@ RESNET50 = BACKBONES["resnet50"]
         ({"data": ""}, r"Missing setting 'data'.*\(--data\)"),
         ({"backbone": "resnet5"}, r"backbone 'resnet5'.*'resnet50'\?"),
         (
+            {"finetune": {"unfreeze": "conv5", "gradual": True}},
+            r"'finetune.gradual' .*--unfreeze 'conv5' is the last stage of backbone 'resnet50'",
+        ),
+        (
             {"finetune": {"unfreeze": "conv6"}},
             r"'conv6' of backbone 'resnet50'. .*'conv5'\?.*"
             r"'finetune.unfreeze' \(--unfreeze\).* all, none, conv1, conv2, conv3, conv4, conv5",

@@ -49,7 +49,13 @@ LABEL_SEPARATOR = "|"
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
 
 # The settings that only ever change how the backbone is fine-tuned, with what changes nothing.
-NEUTRAL_FINETUNING = {"head_rate": 1.0, "layer_decay": 1.0, "ema": 0.0, "average": "none"}
+NEUTRAL_FINETUNING = {
+    "head_rate": 1.0,
+    "layer_decay": 1.0,
+    "ema": 0.0,
+    "average": "none",
+    "gradual": False,
+}
 
 # The headings of `--help`, in their order.
 (
@@ -152,6 +158,11 @@ class FinetuneConfig(PhaseConfig):
     )
     batch_norm: Literal["frozen", "adapt"] | None = setting(
         None, "BatchNorm: keep its statistics, or update them.", short="--batch-norm"
+    )
+    gradual: bool = setting(
+        False,
+        "Unfreeze gradually: train the last stage first, then one stage more at a time. The epochs "
+        "are divided among the stages.",
     )
     head_rate: float = setting(
         1.0, "Learning rate of the head, as a multiple of the backbone's.", above=0
@@ -651,6 +662,11 @@ class FitConfig(RunConfig):
                 "Setting 'finetune.average' is 'wise', which goes back toward the pretrained "
                 f"network with the head of the head phase, but {reason}. Leave one of them out, or "
                 "set 'finetune.average' to 'soup'."
+            )
+        if self.finetune.gradual and self.finetune.epochs == 1:
+            raise UsageError(
+                "Setting 'finetune.gradual' divides the epochs among the stages, but "
+                "'finetune.epochs' is 1. Give at least 2 epochs, or leave it out."
             )
         if self.finetune.epochs == 0:
             reason = "'finetune.epochs' is 0"

@@ -100,7 +100,8 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
     head = _head(config, facts, pretrained)
-    finetune = filled(DecidedFinetune, config.finetune, _finetune(facts, pretrained))
+    choices = _finetune(facts, pretrained, config.finetune.gradual)
+    finetune = filled(DecidedFinetune, config.finetune, choices)
     if finetune.unfreeze == "none" or not finetune.epochs:
         finetune = finetune.left_out(finetune.unfreeze)
     sections = dataclasses.replace(
@@ -223,7 +224,7 @@ def _is_solvable(head: HeadConfig, memory_bytes: float, facts: Facts) -> bool:
     return fits and cheap and not head.hidden_units and not for_gradients
 
 
-def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
+def _finetune(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, Any]:
     """Returns the settings of the finetune phase.
 
     AdamW at 1e-4 with the gradient norm clipped at 1 are the defaults of AutoGluon MultiModal (Tang
@@ -239,6 +240,8 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
 
     Ten epochs are better than five (measured). From MANY_IMAGES on, five have as many steps:
     BiT-HyperRule has 500 below that number of images.
+
+    Gradual unfreezing is a way to train all stages (Howard & Ruder 2018, arXiv:1801.06146).
 
     A network for small images is small and cheap to train. All of it is fine-tuned, for longer and
     at a higher learning rate (measured on 1,000 images of CIFAR-10).
@@ -261,7 +264,7 @@ def _finetune(facts: Facts, pretrained: bool) -> dict[str, Any]:
             "learning_rate": 3e-4,
             "warmup_epochs": 1.0,
         }
-    last = few and facts.side >= SMALL_IMAGE
+    last = few and facts.side >= SMALL_IMAGE and not gradual
     return common | {
         "unfreeze": facts.last_resolution if last else "all",
         "batch_norm": "frozen",

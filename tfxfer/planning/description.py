@@ -17,6 +17,7 @@ from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.portfolio import Portfolio, Way
 from tfxfer.planning.several_labels import kind_of_labels
+from tfxfer.planning.unfreezing import gradual_parts
 from tfxfer.planning.wording import (
     counted,
     describe_head,
@@ -104,7 +105,23 @@ def _describe_phase(
         plan_row(f"{name} phase", describe_schedule(phase, _num_stages(phase, backbone))),
         *([plan_row("", ", ".join(details))] if details else []),
         plan_row("", f"trains {what}"),
+        *(plan_row("", line) for line in describe_gradual(phase, backbone)),
         plan_row("", f"{num_trained:,} trainable parameters, {num_frozen:,} frozen"),
+    ]
+
+
+def describe_gradual(phase: SolvedHead | GradientPhase, backbone: Backbone) -> list[str]:
+    """Returns a line on gradual unfreezing, or no line if there is none."""
+    if not isinstance(phase, DecidedFinetune) or not phase.gradual:
+        return []
+    first, *others = gradual_parts(backbone.unfrozen_stages(phase.unfreeze), phase.epochs)
+    if not others:
+        return []
+    last = others[-1]
+    return [
+        f"unfreezes gradually: from stage {first.unfreeze} on for "
+        f"{counted(first.end - first.first, 'epoch')}, and so on, until in epoch "
+        f"{last.first + 1} all of these stages are trained"
     ]
 
 

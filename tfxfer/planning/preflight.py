@@ -90,3 +90,8 @@ def _check_fit(config: FitConfig, backbone: Backbone) -> None:
             f"{did_you_mean(unfreeze, allowed)} Setting 'finetune.unfreeze' (--unfreeze) may be "
             f"{', '.join(allowed)}."
         )
+    if config.finetune.gradual and unfreeze == backbone.stage_names[-1]:
+        raise UsageError(
+            f"Setting 'finetune.gradual' unfreezes one stage after the other, but --unfreeze "
+            f"'{unfreeze}' is the last stage of backbone '{backbone.name}'. Leave one of them out."
+        )

@@ -14,7 +14,12 @@ from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone
-from tfxfer.planning.description import describe_changes, describe_unfrozen, describe_weights
+from tfxfer.planning.description import (
+    describe_changes,
+    describe_gradual,
+    describe_unfrozen,
+    describe_weights,
+)
 from tfxfer.planning.wording import (
     describe_head,
     describe_regularization,
@@ -180,6 +185,8 @@ def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     text = f"Finetune phase, training {what}: {describe_schedule(finetune, num_stages)}"
     text += f", batch size {config.batch_size:,}"
     text += "".join(f", {part}" for part in describe_regularization(finetune))
+    if backbone:
+        text += "".join(f"; {line}" for line in describe_gradual(finetune, backbone))
     changes = describe_changes(config.augment)
     text += f". Augmentation: {', '.join(changes)}" if changes else ""
     if num_epochs < finetune.epochs:

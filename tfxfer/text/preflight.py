@@ -21,7 +21,7 @@ _OF_IMAGES = (
 )
 _OF_FITTED_IMAGES = (
     *("group_near_copies", "folds", "find_rate"),
-    *("head.pooling", "head.augmented_views", "finetune.average"),
+    *("head.pooling", "head.augmented_views", "finetune.average", "finetune.gradual"),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )
 

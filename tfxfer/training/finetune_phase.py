@@ -10,7 +10,8 @@ from tfxfer.training.activations import ActivationSource
 from tfxfer.training.averaging.phase import average_epochs, new_pool, passes_of_averaging
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.best_weights import begin_finetuning
-from tfxfer.training.phases import Materials, Phase, phase_training
+from tfxfer.training.phases import Materials, Phase
+from tfxfer.training.rates.gradual import train_finetuning
 
 
 def finetune(
@@ -40,8 +41,7 @@ def finetune(
             pool=new_pool(given, settings, checkpoint.arrays),
             passes_after=passes_of_averaging(settings),
         )
-        training = phase_training(given, phase, source, journal)
-        training.run(checkpoint)
+        training = train_finetuning(given, phase, source, journal, checkpoint)
         average_epochs(given, settings, source, training)
     return source
 

@@ -97,6 +97,42 @@ def learning_rate_schedule(
     )
 
 
+class LaterSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate schedule of which the first steps are left out.
+
+    Args:
+        schedule: The whole schedule.
+        first_step: The step at which it begins.
+    """
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, first_step: int
+    ) -> None:
+        self._schedule = schedule
+        self._first_step = first_step
+
+    def __call__(self, step: Any) -> Any:
+        """Returns the learning rate of a step, counted from the first that is not left out."""
+        return self._schedule(step + self._first_step)
+
+
+def later_schedule(
+    phase: GradientPhase, steps_per_epoch: int, first_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule | None:
+    """Returns the schedule of a phase from an epoch on; None if that is the first.
+
+    Args:
+        phase: Settings of the phase, all decided.
+        steps_per_epoch: Optimizer updates per epoch.
+        first_epoch: Index of the epoch, from 0.
+    """
+    if not first_epoch:
+        return None
+    return LaterSchedule(
+        learning_rate_schedule(phase, steps_per_epoch), first_epoch * steps_per_epoch
+    )
+
+
 def build_optimizer(
     phase: GradientPhase,
     steps_per_epoch: int,

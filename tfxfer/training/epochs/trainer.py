@@ -19,6 +19,7 @@ from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.training.epochs.averaging import NoAverage, WeightAverage
 from tfxfer.training.epochs.callbacks import Checkpointing, Course, PhaseRecorder
 from tfxfer.training.epochs.loop import Batches, compiled_view, phase_length, run_epochs
+from tfxfer.training.epochs.optimizers import later_schedule
 from tfxfer.training.epochs.pool import Pooling, WeightPool
 from tfxfer.training.epochs.state import (
     restore_metrics,
@@ -59,6 +60,8 @@ class PhaseTraining:
         patience: Epochs without improvement before early stopping; 0 disables it.
         pool: Keeps the weights of the best epochs, as far as it has room.
         passes_after: Passes over validation that follow the phase, for the time budget.
+        span: The first epoch of the phase that this training is for, and the one behind the last;
+            None for all.
     """
 
     journal: PhaseJournal
@@ -77,6 +80,7 @@ class PhaseTraining:
     patience: int = 0
     pool: WeightPool = field(default_factory=WeightPool)
     passes_after: int = 0
+    span: tuple[int, int] | None = None
 
     @functools.cached_property
     def view(self) -> keras.Model:
@@ -89,7 +93,16 @@ class PhaseTraining:
             self.max_steps_per_execution,
             self.objective,
             self.rate_factors,
+            later_schedule(self.phase, self.batches.steps, self._first_epoch),
         )
+
+    @property
+    def _first_epoch(self) -> int:
+        return 0 if self.span is None else self.span[0]
+
+    @property
+    def _end(self) -> int:
+        return self.phase.epochs if self.span is None else self.span[1]
 
     def run(self, checkpoint: Checkpoint) -> None:
         """Trains the remaining epochs, or as many as fit into the time budget.
@@ -101,10 +114,10 @@ class PhaseTraining:
             DivergenceError: The loss became NaN or far too high.
             InterruptionError: A signal was received; a checkpoint was saved.
         """
-        fitted = self._within_budget() if self.journal.budget.is_limited else self
-        fitted._train(checkpoint)
+        self.within_budget().run_span(checkpoint)
 
-    def _train(self, checkpoint: Checkpoint) -> None:
+    def run_span(self, checkpoint: Checkpoint) -> None:
+        """Trains the remaining epochs of the span, whatever the time budget; see `run`."""
         journal, view, epochs = self.journal, self.view, self.phase.epochs
         epoch, step, wait = (checkpoint.state[key] for key in ("epoch", "step", "waited"))
         if "model" in checkpoint.arrays:
@@ -112,12 +125,12 @@ class PhaseTraining:
             journal.say(f"resuming the {self.name} phase after {_place(epoch, step, epochs)}")
         # However short the time budget, the run must end with trained weights.
         out_of_time = journal.budget.is_exhausted and journal.best is not None
-        if epoch >= epochs or (self.patience and wait >= self.patience) or out_of_time:
+        if epoch >= self._end or (self.patience and wait >= self.patience) or out_of_time:
             return
         guess_loss = self.objective.guess_loss(view.output_shape[-1])
         course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
         callbacks = [*self._callbacks(course, checkpoint), *journal.callbacks]
-        remaining = {"epochs": epochs, "first_epoch": epoch, "first_step": step}
+        remaining = {"epochs": self._end, "first_epoch": epoch, "first_step": step}
         with journal.interruptions.deferred():
             run_epochs(view, self.batches, callbacks, **remaining)
         journal.interruptions.check()
@@ -165,8 +178,10 @@ class PhaseTraining:
             average.restore(checkpoint.arrays)
         return average
 
-    def _within_budget(self) -> Self:
+    def within_budget(self) -> Self:
         """Returns the training shortened to the epochs and steps that fit into the time budget."""
+        if not self.journal.budget.is_limited:
+            return self
         sizes = self.journal.notes.sizes
         if self.name not in sizes:
             sizes[self.name] = self.affordable(self.phase.epochs)

@@ -1,1 +1,1 @@
-"""The learning rates of the finetune phase."""
+"""How fast the finetune phase trains, and when which stages."""

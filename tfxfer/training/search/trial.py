@@ -20,7 +20,8 @@ from tfxfer.training.epochs.state import restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.epochs.validation import ExampleScores, score_examples
 from tfxfer.training.finetune_phase import finetune_phase
-from tfxfer.training.phases import Materials, phase_training
+from tfxfer.training.phases import Materials, Phase, phase_training
+from tfxfer.training.rates.gradual import train_finetuning
 from tfxfer.training.search.choosing import Trial
 
 # The fields of a trial that are arrays.
@@ -74,13 +75,16 @@ class Laboratory:
 
     def training(self, way: Way, journal: TrialJournal) -> PhaseTraining:
         """Returns the training of a way, at its start."""
+        return phase_training(self.given, self._begun(way), self.source(way), journal)
+
+    def _begun(self, way: Way) -> Phase:
+        """Returns the phase of a way, with the classifiers at its start."""
         self.restore()
-        source = self.source(way)
-        if self.start.head is not None:
-            self.given.classifiers.trained.head.set_weights(self.start.head)
+        self.source(way)
         classifier = self.given.classifiers.trained
-        phase = finetune_phase("finetune", classifier, way.finetune, way.augment)
-        return phase_training(self.given, phase, source, journal)
+        if self.start.head is not None:
+            classifier.head.set_weights(self.start.head)
+        return finetune_phase("finetune", classifier, way.finetune, way.augment)
 
     def run(self, way: Way, journal: TrialJournal, checkpoint: Checkpoint, head: Trial) -> Trial:
         """Trains the remaining epochs of a way and returns how good its best one is.
@@ -94,10 +98,10 @@ class Laboratory:
         Raises:
             InterruptionError: A signal was received.
         """
-        training, source = self.training(way, journal), self.source(way)
+        phase, source = self._begun(way), self.source(way)
         has_diverged = False
         try:
-            training.run(checkpoint)
+            train_finetuning(self.given, phase, source, journal, checkpoint)
         except DivergenceError as error:
             journal.say(f"note: {error}")
             journal.best, has_diverged = None, True
