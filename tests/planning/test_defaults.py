@@ -160,6 +160,15 @@ def test_depth_rate_and_epochs_follow_number_and_size_of_the_images(facts, expec
     assert (found.unfreeze, found.learning_rate, found.epochs) == expected
 
 
+@pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
+def test_without_a_finetune_phase_no_images_are_mixed(skipped):
+    mixed = FitConfig().with_settings({"augment": {"mixup": 0.2, "cutmix": 1.0}})
+    assert (decided(mixed).augment.mixup, decided(mixed).augment.cutmix) == (0.2, 1.0)
+    # The settings of older runs may have both.
+    found = decided(mixed.with_settings({"finetune": skipped})).augment
+    assert (found.mixup, found.cutmix) == (0.0, 0.0)
+
+
 def test_gradual_unfreezing_ends_with_all_stages():
     gradual = FitConfig().with_settings({"finetune": {"gradual": True}})
     assert decided().finetune.unfreeze == "conv5"

@@ -62,6 +62,13 @@ def test_the_head_alone_is_among_them_and_trains_nothing():
     assert (head.name, head.finetune.epochs, head.finetune.unfreeze) == ("head alone", 0, "none")
 
 
+def test_the_head_alone_mixes_no_images():
+    asked = FitConfig().with_settings({"augment": {"mixup": 0.2}})
+    portfolio = make_portfolio(decide(asked, PHOTOS), asked, PHOTOS)
+    assert portfolio.head_alone.augment.mixup == 0.0
+    assert {way.augment.mixup for way in portfolio.ways} == {0.2}
+
+
 @pytest.mark.parametrize("setting", [{"ema": 0.5}, {"layer_decay": 0.8}, {"head_rate": 10.0}])
 def test_a_search_can_end_with_the_head_alone_whatever_fine_tuning_was_asked_for(setting):
     asked = FitConfig(effort="standard").with_settings({"finetune": setting})

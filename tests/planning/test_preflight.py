@@ -23,6 +23,14 @@ RESNET50 = BACKBONES["resnet50"]
             r"'finetune.gradual' .*--unfreeze 'conv5' is the last stage of backbone 'resnet50'",
         ),
         (
+            {"finetune": {"unfreeze": "none"}, "augment": {"mixup": 0.2}},
+            r"'augment.mixup' .* but 'finetune.unfreeze' is 'none'",
+        ),
+        (
+            {"finetune": {"epochs": 0}, "augment": {"cutmix": 1.0}},
+            r"'augment.cutmix' .* but 'finetune.epochs' is 0",
+        ),
+        (
             {"finetune": {"unfreeze": "conv6"}},
             r"'conv6' of backbone 'resnet50'. .*'conv5'\?.*"
             r"'finetune.unfreeze' \(--unfreeze\).* all, none, conv1, conv2, conv3, conv4, conv5",

@@ -80,6 +80,10 @@ class DecidedAugment(AugmentConfig):
     zoom: float
     rotation: float
 
+    def unmixed(self) -> Self:
+        """Returns the augmentation of the head phase, in which images are not mixed."""
+        return dataclasses.replace(self, mixup=0.0, cutmix=0.0)
+
 
 class DecidedText(TextConfig):
     """The words and layers of a text backbone."""

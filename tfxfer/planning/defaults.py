@@ -102,14 +102,15 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     head = _head(config, facts, pretrained)
     choices = _finetune(facts, pretrained, config.finetune.gradual)
     finetune = filled(DecidedFinetune, config.finetune, choices)
+    augment = filled(DecidedAugment, config.augment, _augment(config.augment, facts))
     if finetune.unfreeze == "none" or not finetune.epochs:
-        finetune = finetune.left_out(finetune.unfreeze)
+        finetune, augment = finetune.left_out(finetune.unfreeze), augment.unmixed()
     sections = dataclasses.replace(
         config,
         weights=weights,
         head=decided_head(config.head, head),
         finetune=finetune,
-        augment=filled(DecidedAugment, config.augment, _augment(config.augment, facts)),
+        augment=augment,
     )
     choices = {
         "image_size": image_size,

@@ -116,7 +116,7 @@ def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfo
         deeper = tuple(_deeper(way, asked) for way in ways)
     if len(ways) + len(deeper) < 2:
         return None
-    head = Way(config.finetune.left_out("none"), config.augment)
+    head = Way(config.finetune.left_out("none"), config.augment.unmixed())
     return Portfolio(head, ways, deeper)
 
 

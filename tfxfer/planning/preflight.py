@@ -77,6 +77,7 @@ def check_asked(config: RunConfig) -> None:
 
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:
+    _check_mixing(config)
     if config.weights != "none":
         find_weights_file(backbone, config.weights or backbone.weights_name)
     check_writable(config.export_dir, "export_dir")
@@ -95,3 +96,19 @@ def _check_fit(config: FitConfig, backbone: Backbone) -> None:
             f"Setting 'finetune.gradual' unfreezes one stage after the other, but --unfreeze "
             f"'{unfreeze}' is the last stage of backbone '{backbone.name}'. Leave one of them out."
         )
+
+
+def _check_mixing(config: FitConfig) -> None:
+    """Raises a UsageError if images are to be mixed in a finetune phase that there is not."""
+    if config.finetune.epochs == 0:
+        reason = "'finetune.epochs' is 0"
+    elif config.finetune.unfreeze == "none":
+        reason = "'finetune.unfreeze' is 'none'"
+    else:
+        return
+    for name in ("mixup", "cutmix"):
+        if getattr(config.augment, name):
+            raise UsageError(
+                f"Setting 'augment.{name}' mixes images in the finetune phase, but {reason}. Leave "
+                "one of them out."
+            )

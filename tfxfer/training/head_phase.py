@@ -89,9 +89,7 @@ def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Che
             f"they take more than {config.memory_gigabytes:g} GB. Raise "
             "--memory-gigabytes, or choose 'adam', 'adamw' or 'sgd'."
         )
-    # As in its views: images are mixed in the finetune phase alone.
-    plain = dataclasses.replace(config.augment, mixup=0.0, cutmix=0.0)
-    augment = plain if config.head.augmented_views else NO_CHANGES
+    augment = config.augment.unmixed() if config.head.augmented_views else NO_CHANGES
     train_on_images(given, Phase("head", config.head, augment), source, checkpoint)
 
 
