@@ -7,7 +7,8 @@ from tfxfer.runs.history import read_history
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.text.reporting.card import render_card
 from tfxfer.text.reporting.findings import TextFindings
-from tfxfer.text.reporting.page import excerpt, render
+from tfxfer.text.reporting.marking import readable
+from tfxfer.text.reporting.page import render
 from tfxfer.text.reporting.writing import write_text_report
 from tfxfer.text.verbs.report import _evaluated
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def findings(finished_texts):
     result, _ = finished_texts
-    return _evaluated(RunDirectory(result.run), None)
+    return _evaluated(RunDirectory(result.run))
 
 
 def test_the_most_confident_mistakes_come_first(findings):
@@ -53,8 +54,12 @@ def test_results_are_written_into_the_run(findings, tmp_path):
     assert findings.run.evaluation.is_file()
 
 
-def test_long_texts_are_cut_to_a_paragraph():
-    assert excerpt("a<br />b \n\n c") == "a b c"
-    cut = excerpt("word " * 1000)
-    assert len(cut) <= 404
-    assert cut.endswith("word ...")
+def test_words_of_mistakes_are_marked(findings):
+    wrong = dataclasses.replace(findings.result, labels=1 - findings.result.labels)
+    scored = dataclasses.replace(findings.scored, result=wrong)
+    page = render(dataclasses.replace(findings, scored=scored))
+    marks = re.findall(r'<mark class="(for|against)" style="--weight: (\d+)%">([^<]+)</mark>', page)
+    assert {kind for kind, _, _ in marks} == {"for", "against"}
+    assert {"70"} <= {weight for kind, weight, _ in marks}
+    words = {word for text in findings.scored.texts for word in readable(text).split()}
+    assert {word for _, _, word in marks[2:]} <= words

@@ -111,8 +111,6 @@ def test_other_data_are_evaluated_without_what_was_trained_on(finished_texts, re
         found = tfxfer.evaluate(model, data=str(tmp_path / "new.jsonl"), split="all")
         assert found.num_examples == 1
         assert any("trained on" in note for note in found.notes)
-    with pytest.raises(UsageError, match="--data-dir"):
-        tfxfer.evaluate(result.run, data_dir="x")
 
 
 def test_a_run_is_exported_again_calibrated_and_pruned(finished_texts, tmp_path):

@@ -8,8 +8,8 @@ from tfxfer.config.decided import DecidedText
 from tfxfer.text.models.backbones import FILTER_WIDTHS, TextBackbone
 from tfxfer.text.models.vocabulary import PADDING
 
-# The layers of each stage begin with its name.
-_EMBEDDING = "embedding"
+# The layers of each stage begin with its name. That of the embedding is the layer itself.
+EMBEDDING = "embedding"
 
 
 def build_network(backbone: TextBackbone, config: DecidedText, num_ids: int, seed: int) -> Any:
@@ -29,7 +29,7 @@ def build_network(backbone: TextBackbone, config: DecidedText, num_ids: int, see
         config.dimensions,
         mask_zero=True,
         embeddings_initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed=seed),
-        name=_EMBEDDING,
+        name=EMBEDDING,
     )(ids)
     dropout = keras.layers.SpatialDropout1D if backbone.has_units else keras.layers.Dropout
     x = dropout(config.dropout, seed=seed + 1, name="embedding_dropout")(embedded)

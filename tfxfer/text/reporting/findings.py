@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -28,6 +29,7 @@ class TextFindings:
         scored: The texts of that split with what the model makes of them.
         counts: Number of texts of each class by split, (num_classes,) each.
         notes: Remarks on the data from when they were opened.
+        model: Texts to probabilities.
     """
 
     run: RunDirectory
@@ -37,6 +39,7 @@ class TextFindings:
     scored: Scored
     counts: Mapping[str, npt.NDArray[np.int64]]
     notes: tuple[str, ...]
+    model: keras.Model
 
     @property
     def result(self) -> EvaluationResult:

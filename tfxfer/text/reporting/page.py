@@ -12,13 +12,14 @@ from tfxfer.planning.wording import describe_regularization, describe_schedule
 from tfxfer.reporting import charts
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.html.filling import fill
-from tfxfer.text.data.source import LINE_BREAK
+from tfxfer.text.models.attribution import WordAttributions, words_of
 from tfxfer.text.models.backbones import find_text_backbone
 from tfxfer.text.planning.description import describe_trained
 from tfxfer.text.reporting.findings import TextFindings
+from tfxfer.text.reporting.marking import marked, readable
 
-# Most confident mistakes that are shown, and characters of each.
-_MISTAKES, _CHARACTERS = 20, 400
+# Most confident mistakes that are shown.
+_MISTAKES = 20
 
 # With more classes the confusion matrix shows those with the most mistakes.
 _MATRIX_CLASSES = 30
@@ -150,15 +151,17 @@ def _matrix(findings: TextFindings) -> dict[str, Any]:
 
 
 def _mistakes(findings: TextFindings) -> list[dict[str, Any]]:
-    """Returns the most confident mistakes with their texts, cut."""
+    """Returns the most confident mistakes, with the words that speak for and against them."""
     result, scored = findings.result, findings.scored
+    attributions = WordAttributions(findings.model)
     found = []
     for index in findings.mistakes[:_MISTAKES]:
         label, predicted = int(result.labels[index]), int(findings.predicted[index])
+        text = readable(scored.texts[index])
         found.append(
             {
                 "id": scored.ids[index],
-                "text": excerpt(scored.texts[index]),
+                "words": marked(words_of(text), attributions.of(text, predicted, label)),
                 "label": result.class_names[label],
                 "predicted": result.class_names[predicted],
                 "confidence": float(result.probabilities[index, predicted]),
@@ -166,9 +169,3 @@ def _mistakes(findings: TextFindings) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def excerpt(text: str) -> str:
-    """Returns the beginning of a text, in one paragraph."""
-    words = " ".join(LINE_BREAK.sub(" ", text).replace("\0", " ").split())
-    return words if len(words) <= _CHARACTERS else words[:_CHARACTERS].rstrip() + " ..."

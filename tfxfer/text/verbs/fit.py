@@ -180,6 +180,7 @@ def _findings(
             for key, one in source.splits.items()
         },
         notes=source.notes,
+        model=trained.model,
     )
 
 

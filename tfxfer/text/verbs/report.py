@@ -53,7 +53,9 @@ def report(
     return path
 
 
-def _evaluated(run: RunDirectory, data: str | None, data_dir: str | None) -> TextFindings:
+def _evaluated(
+    run: RunDirectory, data: str | None = None, data_dir: str | None = None
+) -> TextFindings:
     """Returns the findings of a run after evaluating its model on its data, or on other data."""
     trained = load_texts(run.path)
     source = trained.open_source(data, data_dir)
@@ -72,4 +74,5 @@ def _evaluated(run: RunDirectory, data: str | None, data_dir: str | None) -> Tex
             for key, one in source.splits.items()
         },
         notes=tuple(dict.fromkeys((*recorded, *source.notes))),
+        model=trained.model,
     )
