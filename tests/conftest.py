@@ -156,6 +156,28 @@ def tagged(pictures, made_once):
     return made_once("tagged", make)
 
 
+@pytest.fixture(scope="session")
+def tasked(pictures, made_once):
+    """A manifest of the same images with two tasks: the color, and whether it is warm.
+
+    Of some images one label is missing.
+    """
+
+    def make(folder):
+        rows = []
+        for split in ("train", "validation", "test"):
+            for number, file in enumerate(sorted((pictures / split).rglob("*.jpg"))):
+                color = file.parent.name
+                warmth = "warm" if color == "red" else "cool"
+                color, warmth = {1: ("", warmth), 4: (color, "")}.get(number, (color, warmth))
+                rows.append(f"{file},{color},{warmth},{split}")
+        path = folder / "tasked.csv"
+        path.write_text("\n".join(["path,color,warmth,split", *rows, ""]))
+        return path
+
+    return made_once("tasked", make)
+
+
 def write_weights(name, image_size, path):
     """Writes weights of a backbone whose features tell the images apart, and returns the path.
 
@@ -221,6 +243,20 @@ def finished_tags(tagged, weights_file, made_once):
         return fit(config, say=lines.append), lines
 
     return made_once("finished_tags", make)
+
+
+@pytest.fixture(scope="session")
+def finished_tasks(tasked, weights_file, made_once):
+    """A finished run of both phases on images of two tasks, and what it said."""
+    from tfxfer.api.fit import fit
+
+    def make(directory):
+        settings = {"run": "tasks", "head": {"epochs": 3}, "finetune": {"epochs": 1}}
+        config = small_config(tasked, weights_file, directory, tasks="color,warmth", **settings)
+        lines = []
+        return fit(config, say=lines.append), lines
+
+    return made_once("finished_tasks", make)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.objectives import SOFTMAX
 from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.models.tasks.softmaxes import softmaxes
 from tfxfer.reporting.writing import findings_of
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
@@ -29,7 +30,15 @@ def made_epochs():
 
 
 def made_findings(
-    folder, names, labels, probabilities, *, pictures=None, describe=None, thresholds=None
+    folder,
+    names,
+    labels,
+    probabilities,
+    *,
+    pictures=None,
+    describe=None,
+    thresholds=None,
+    tasks=None,
 ):
     """Returns findings for images with these labels and predicted probabilities.
 
@@ -41,6 +50,7 @@ def made_findings(
         pictures: uint8, (num_pictures, SIDE, SIDE, 3), which the images show in turn.
         describe: From a number to the id of an image.
         thresholds: (num_labels,), of several labels.
+        tasks: Whose classes the names are.
     """
     if pictures is None:
         pictures = np.stack([np.asarray(scene(seed, (SIDE, SIDE))) for seed in range(20)])
@@ -77,6 +87,8 @@ def made_findings(
         finetune=finetune,
     ).with_settings({"augment": {"flip": True, "shift": 0.1, "zoom": 0.0, "rotation": 0.0}})
     objective = SOFTMAX if thresholds is None else SIGMOIDS
+    if tasks is not None:
+        objective = softmaxes(tasks.sizes)
     classifier = build_classifier(
         BACKBONES[SMALL_BACKBONE], config, config.head, "none", len(names), objective
     )
@@ -85,7 +97,7 @@ def made_findings(
     classifier.head.layers[-1].set_weights([kernel, bias])
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float32)
     result = evaluate_predictions(
-        "photos", "test", tuple(names), probabilities, labels, thresholds=thresholds
+        "photos", "test", tuple(names), probabilities, labels, thresholds=thresholds, tasks=tasks
     )
     run = RunDirectory(folder)
     run.path.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,14 @@ CASES = {
 }
 # Images with several labels.
 TAGGED = {"tags": {}, "searching_tags": CASES["searching"]}
+# Images with two tasks.
+TASKED = {
+    "tasks": {"tasks": "color,warmth"},
+    "mixed_tasks": {
+        **{"tasks": "color,warmth", "augment": {"mixup": 0.2}},
+        "head": {"epochs": 3, "optimizer": "adam"},
+    },
+}
 # Before the first trial, within it, before the second, within it, at the end of the search, and
 # when the settings of the run are already those of the way that was chosen.
 SEARCHING = [
@@ -218,13 +226,13 @@ def test_a_search_that_died_as_it_averaged_ends_the_same(whole, pictures, weight
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", list(TAGGED))
-def test_several_labels_end_the_same(case, tagged, weights_file, tmp_path):
-    outcomes = []
+@pytest.mark.parametrize("case", [*TAGGED, *TASKED])
+def test_several_labels_end_the_same(case, tagged, tasked, weights_file, tmp_path):
+    outcomes, data = [], tasked if case in TASKED else tagged
     moments = SEARCHING if case == "searching_tags" else MOMENTS
     for name, some in (("whole", []), ("killed", [*moments[:-1], "\ntest mean"])):
-        others = settings(**TAGGED[case], **(EACH_STEP if some else {}))
-        config = small_config(tagged, weights_file, tmp_path / name, **others)
+        others = settings(**(TAGGED | TASKED)[case], **(EACH_STEP if some else {}))
+        config = small_config(data, weights_file, tmp_path / name, **others)
         lines = []
         for moment in some:
             with contextlib.suppress(Death):

@@ -27,6 +27,7 @@ from tfxfer.cli.app import main
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.exporting.verification import Gate, NamedLabels
+from tfxfer.inference.given_images import prepared
 from tfxfer.inference.loading import load
 
 NAMES = ("cold", "leafy")
@@ -84,7 +85,7 @@ def test_the_export_the_file_and_the_run_give_the_same(finished_tags, files, tmp
     np.testing.assert_array_equal(answer["labels"].numpy(), names)
     # In a process that has never heard of tfxfer.
     shutil.copy(result.model, tmp_path / "model.keras")
-    np.save(tmp_path / "images.npy", np.stack([trained._prepared(file) for file in files]))
+    np.save(tmp_path / "images.npy", np.stack([prepared(file, trained.frame) for file in files]))
     program = (
         "import keras, numpy as np\n"
         "model = keras.models.load_model('model.keras', safe_mode=True)\n"

@@ -16,6 +16,7 @@ from tfxfer.evaluation.calibration import (
     fit_temperature,
 )
 from tfxfer.evaluation.metrics import cross_entropy
+from tfxfer.inference.given_images import prepared
 from tfxfer.models.objectives import accuracy, softmax
 
 
@@ -102,7 +103,7 @@ def test_a_head_of_several_layers_is_scaled_by_its_last():
 def test_a_copy_of_a_classifier_gives_calibrated_probabilities(trained, paths):
     before = trained.predict(paths)
     copy = calibrated_copy(trained.model, 2.5)
-    images = np.stack([trained._prepared(path) for path in paths])
+    images = np.stack([prepared(path, trained.frame) for path in paths])
     assert np.asarray(copy(images)) == pytest.approx(apply_temperature(before, 2.5), abs=1e-6)
     assert trained.predict(paths) == pytest.approx(before, abs=1e-7)
     inputs = keras.Input((3,))

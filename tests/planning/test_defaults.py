@@ -24,6 +24,7 @@ STAYS_OPEN = {
     "text.vectors",
     "max_minutes",
     "data_dir",
+    "tasks",
     "validation_fraction",
     "test_fraction",
     "train_examples",

@@ -51,9 +51,9 @@ def check(
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.
         output: HTML page to write, with thumbnails of what the features tell; None writes none.
-        **settings: Settings of `fit` by name: `labels`, `label_separator` and `label_columns`; with
-            a backbone also `weights`, `image_size`, `input_size`, `fit_images`, `batch_size`,
-            `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
+        **settings: Settings of `fit` by name: `labels`, `label_separator`, `label_columns` and
+            `tasks`; with a backbone also `weights`, `image_size`, `input_size`, `fit_images`,
+            `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,

@@ -244,7 +244,7 @@ def _certainty(trained: Trained) -> list[str]:
     folds = trained.metrics.folds
     if folds is not None:
         return [f"cross-validated {folds.describe()}"]
-    images, several = trained.images, trained.thresholds is not None
+    images, several = trained.images, trained.plan.source.has_several_labels
     if several or sum(map(len, images.values())) >= _FEW_IMAGES:
         return []
     low, high = interval_of_accuracy(images["validation"], trained.probabilities["validation"])

@@ -1,5 +1,6 @@
 """`predict`: classifies image files."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +49,8 @@ def predict(
         paths: Image files, folders and patterns.
         listed: More image files, never folders or patterns; a missing one counts as unreadable.
         top: Number of classes to rank, at most all of them; 1 for a multi-label model, which
-            gives each file all labels whose probability is at least their threshold.
+            gives each file all labels whose probability is at least their threshold, and for a
+            model of several tasks, which gives the class of each.
         batch_size: Images per step; does not change the result.
         say: Called with each note on files that folders and patterns leave out.
 
@@ -75,6 +77,11 @@ def predict(
             f"'{model}' is multi-label: it predicts all labels whose probability is at least their "
             "threshold, however many these are. Leave --top out."
         )
+    if top > 1 and trained.tasks is not None:
+        raise UsageError(
+            f"'{model}' has several tasks ({', '.join(trained.tasks.names)}): it predicts one "
+            "class of each. Leave --top out."
+        )
     return _answers(trained, files, top, batch_size)
 
 
@@ -100,7 +107,12 @@ def _answers(
     split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
     images = Images(split, trained.frame, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-    several = trained.thresholds is not None
+    like = Prediction(
+        pathlib.Path(),
+        (),
+        has_several_labels=trained.thresholds is not None,
+        tasks=trained.tasks.names if trained.tasks is not None else (),
+    )
     following = 0  # the first file without a prediction
     with Progress("files", len(files)) as progress:
         for indices, squares in batches.as_numpy_iterator():
@@ -110,22 +122,30 @@ def _answers(
                 filled = np.resize(squares, (batch_size, *squares.shape[1:]))
             probabilities, judged = trained.judge_squares(filled)
             for place, (index, row) in enumerate(zip(indices, probabilities, strict=False)):
-                yield from _unreadable(split, files, following, index, several)
+                yield from _unreadable(split, files, following, index, like)
                 ranked = _rank(row, trained, top)
                 doubt = None if judged is None else _doubt(judged, place, row, trained)
-                yield Prediction(files[index], ranked, "", several, doubt)
+                yield dataclasses.replace(like, path=files[index], ranked=ranked, doubt=doubt)
                 following = index + 1
             progress.update(following)
-        yield from _unreadable(split, files, following, len(files), several)
+        yield from _unreadable(split, files, following, len(files), like)
 
 
 def _unreadable(
-    split: Split, files: list[pathlib.Path], first: int, end: int, has_several_labels: bool
+    split: Split, files: list[pathlib.Path], first: int, end: int, like: Prediction
 ) -> Iterator[Prediction]:
-    """Yields a prediction with an error for each file from `first` to before `end`."""
+    """Yields a prediction with an error for each file from `first` to before `end`.
+
+    Args:
+        split: The files as a split.
+        files: All files.
+        first: The first one.
+        end: After the last one.
+        like: A prediction of the same kind.
+    """
     places = Places(np.arange(first, end))
     for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
-        yield Prediction(files[place], (), reason, has_several_labels)
+        yield dataclasses.replace(like, path=files[place], error=reason)
 
 
 def _doubt(
@@ -144,10 +164,14 @@ def _doubt(
 def _rank(
     probabilities: np.ndarray, trained: TrainedClassifier, top: int
 ) -> tuple[tuple[str, float], ...]:
-    """Returns the most probable classes, or all labels, with their probabilities.
+    """Returns the most probable classes, all labels, or the class of each task.
 
-    Ties go to the first.
+    With their probabilities; ties go to the first.
     """
+    if trained.tasks is not None:
+        pairs = zip(trained.tasks.columns.values(), trained.tasks.classes, strict=True)
+        places = [(own, probabilities[columns]) for columns, own in pairs]
+        return tuple((own[shares.argmax()], float(shares.max())) for own, shares in places)
     order = np.argsort(-probabilities, kind="stable")
     if trained.thresholds is None:
         order = order[:top]

@@ -131,7 +131,8 @@ def _evaluated(
 
 def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
     """Returns the results of a run: from its report or, without one, from an evaluation."""
-    if read_metrics(run).thresholds is not None:
+    metrics = read_metrics(run)
+    if metrics.thresholds is not None or metrics.tasks is not None:
         raise _of_several_labels(run)
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
@@ -150,7 +151,8 @@ def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
 
 
 def _of_several_labels(run: RunDirectory) -> UsageError:
+    kind = "multi-label" if read_metrics(run).tasks is None else "multi-task"
     return UsageError(
-        f"The run '{run.path}' is multi-label; only runs with one class per image can be compared. "
+        f"The run '{run.path}' is {kind}; only runs with one class per image can be compared. "
         f"Report each by itself: `tfxfer report {in_shell(run.path)}`."
     )

@@ -40,10 +40,16 @@ BUNDLED_DATA = "digits"
 AUTO = "auto"
 
 # The settings that say how the labels of data are read.
-LABEL_SETTINGS = ("labels", "label_separator", "label_columns")
+LABEL_SETTINGS = ("labels", "label_separator", "label_columns", "tasks")
+
+# How the losses of several tasks are weighted, besides numbers, for the setting `task_weights`.
+UNCERTAINTY, EQUAL = "uncertainty", "equal"
 
 # What separates the labels in a cell of a manifest, unless the setting says otherwise.
 LABEL_SEPARATOR = "|"
+
+# The columns of a manifest that mean something else than a task.
+TAKEN_COLUMNS = ("path", "split", "weight", "group", "missing", "source", "suspect")
 
 # The settings of gradient methods, which L-BFGS does not have.
 GRADIENT_SETTINGS = ("learning_rate", "warmup_epochs", "weight_decay", "clip_norm")
@@ -340,6 +346,13 @@ class RunConfig:
         group=_DATA,
         unset="none",
     )
+    tasks: str | None = setting(
+        None,
+        "Task columns of a manifest, each with a class for each image, separated by commas: "
+        "'species,health'. One model learns them all.",
+        group=_DATA,
+        unset="none",
+    )
     bad_images: BadImages = setting(
         "error", "Unreadable images: stop before training, or skip them.", group=_DATA
     )
@@ -467,6 +480,8 @@ class RunConfig:
                 "Setting 'label_separator' is empty or white space; it must be a text such as "
                 f"'{LABEL_SEPARATOR}' or ';'."
             )
+        if self.tasks is not None:
+            self._check_tasks(self.tasks)
         if self.label_columns is None:
             return
         if self.labels == "single":
@@ -481,6 +496,32 @@ class RunConfig:
                 "different names of columns, separated by commas, such as 'cat,dog'. For one "
                 "label, use a column 'label' with two classes."
             )
+
+    def _check_tasks(self, tasks: str) -> None:
+        """Raises a UsageError unless the tasks are names of columns, and the only labels."""
+        for name, neutral in (("labels", "auto"), ("label_columns", None)):
+            if getattr(self, name) != neutral:
+                raise UsageError(
+                    f"Setting 'tasks' gives each image a label for each task, but '{name}' is "
+                    f"'{getattr(self, name)}'. Leave one of them out."
+                )
+        names = self.names_of_tasks
+        if "" in names or len(set(map(str.lower, names))) < max(2, len(names)):
+            raise UsageError(
+                f"Setting 'tasks' is '{tasks}'; it must be at least 2 different names of columns, "
+                "separated by commas, such as 'species,health'. For one task, use a column 'label'."
+            )
+        for name in names:
+            if "=" in name or name.lower() in TAKEN_COLUMNS:
+                raise UsageError(
+                    f"Setting 'tasks' names the column '{name}'; a task can have neither a '=' in "
+                    f"its name nor one of the names {', '.join(TAKEN_COLUMNS)}. Rename the column."
+                )
+
+    @property
+    def names_of_tasks(self) -> tuple[str, ...]:
+        """The columns of a manifest that are tasks; empty if there are none."""
+        return () if self.tasks is None else tuple(map(str.strip, self.tasks.split(",")))
 
     @property
     def names_of_label_columns(self) -> tuple[str, ...]:
@@ -545,6 +586,12 @@ class FitConfig(RunConfig):
         group=_TRAINING,
         common=True,
     )
+    task_weights: str = setting(
+        UNCERTAINTY,
+        "Weights of the losses of several tasks: 'uncertainty' (Kendall et al. 2018), 'equal', or "
+        "a number for each task, such as '1,0.5'.",
+        group=_TRAINING,
+    )
     effort: Effort = setting(
         "standard",
         "'quick' fine-tunes once; 'standard' fine-tunes in several ways and keeps the one with "
@@ -608,6 +655,7 @@ class FitConfig(RunConfig):
         self._check_head()
         self._check_finetune()
         self._check_folds()
+        self._check_task_weights()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -630,6 +678,35 @@ class FitConfig(RunConfig):
             raise UsageError(
                 "Setting 'folds' cross-validates the head on pretrained features, but 'weights' is "
                 "'none'. Leave one of them out."
+            )
+
+    @property
+    def weights_of_tasks(self) -> tuple[float, ...] | None:
+        """The given weights of the losses of tasks, with mean 1; None for equal or learned ones.
+
+        Raises:
+            UsageError: They are not weights.
+        """
+        if self.task_weights in (UNCERTAINTY, EQUAL):
+            return None
+        try:
+            weights = [float(text) for text in self.task_weights.split(",")]
+        except ValueError:
+            weights = []
+        if not weights or not all(0 < weight < float("inf") for weight in weights):
+            raise UsageError(
+                f"Setting 'task_weights' is '{self.task_weights}'; allowed are '{UNCERTAINTY}', "
+                f"'{EQUAL}', or a number above 0 for each task, separated by commas."
+            )
+        return tuple(weight * len(weights) / sum(weights) for weight in weights)
+
+    def _check_task_weights(self) -> None:
+        """Raises a UsageError unless each task has a weight where weights are given."""
+        weights, names = self.weights_of_tasks, self.names_of_tasks
+        if weights is not None and len(weights) != len(names):
+            raise UsageError(
+                f"Setting 'task_weights' has {len(weights)} numbers, but there are {len(names)} "
+                f"tasks ({', '.join(names) or 'none'}). Give one for each of --tasks."
             )
 
     def _check_head(self) -> None:

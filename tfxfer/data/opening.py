@@ -106,11 +106,10 @@ def open_as_it_is(
     """
     source = _opened(name, data_dir, needs_train, how)
     if how.asks_for_several and not source.has_several_labels:
-        setting = "label_columns" if how.columns else "labels"
         raise UsageError(
-            f"Setting '{setting}' is for multi-label data, but '{source.name}' has one class per "
-            "image. Only a manifest, .csv or .jsonl, can give an image several labels; leave the "
-            "setting out."
+            f"Setting '{how.setting}' is for multi-label data, but '{source.name}' has one class "
+            "per image. Only a manifest, .csv or .jsonl, can give an image several labels; leave "
+            "the setting out."
         )
     return source
 

@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.labels.targets import Labels, are_several, as_bytes
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.errors import DataError, UsageError
+
+# What labels an image has, in words.
+ONE_CLASS, SEVERAL_LABELS = "one class per image", "any number of labels per image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +110,8 @@ class Source:
     origin: str | None = None
     # Near copies that are to stay in one split; None where none were looked for.
     near_copies: NearCopyGroups | None = None
+    # The tasks of which an image has a label each, whose classes are the class names; None else.
+    tasks: Tasks | None = None
 
     def __post_init__(self) -> None:
         for name in self.class_names:
@@ -131,6 +137,13 @@ class Source:
     def has_several_labels(self) -> bool:
         """Whether an image may have several labels or none, and not one class."""
         return any(are_several(split.labels) for split in self.splits.values())
+
+    @property
+    def kind_of_labels(self) -> str:
+        """What labels an image has, in words."""
+        if self.tasks is not None:
+            return self.tasks.words
+        return SEVERAL_LABELS if self.has_several_labels else ONE_CLASS
 
     def _check_distinct(self) -> None:
         """Raises a UsageError where two classes have one name."""

@@ -63,10 +63,11 @@ def with_caution(
 
 def _check(trained: TrainedClassifier, source: BoundSource) -> None:
     """Raises a UsageError if a classifier cannot be made cautious."""
-    if trained.thresholds is not None:
+    if trained.thresholds is not None or trained.tasks is not None:
+        kind = "multi-label" if trained.tasks is None else "multi-task"
         raise UsageError(
             f"Setting 'unknown' (--unknown) is for models with one class per image, but "
-            f"'{trained.path}' is multi-label. Leave it out."
+            f"'{trained.path}' is {kind}. Leave it out."
         )
     if "features" not in with_features(trained.model).output:
         raise UsageError(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from tfxfer.models.losses.cross_entropy import example_losses, row_blocks
 from tfxfer.models.objectives import accuracy, is_right
-from tfxfer.runs.scores.summary import Summary
+from tfxfer.runs.scores.summary import Summary, TaskSummary
 
 Counts = npt.NDArray[np.int64]
 
@@ -243,6 +243,9 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
             if found.mean_average_precision is not None:
                 lines.append(_of_labels(name, found))
                 continue
+            if found.tasks is not None:
+                lines += _of_tasks(name, found, found.tasks)
+                continue
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
                 line += f", balanced accuracy {found.balanced_accuracy:.4f}"
@@ -257,6 +260,15 @@ def _of_labels(split: str, found: Summary) -> str:
         f"{split} mean average precision {found.mean_average_precision:.4f}, macro F1 "
         f"{found.macro_f1:.4f}, micro F1 {found.micro_f1:.4f} ({found.num_examples:,} images)"
     )
+
+
+def _of_tasks(split: str, found: Summary, tasks: Mapping[str, TaskSummary]) -> list[str]:
+    """Returns the lines with the scores of several tasks on a split."""
+    lines = [f"{split} mean accuracy {found.accuracy:.4f} ({found.num_examples:,} images)"]
+    for name, one in tasks.items():
+        correct = describe_correct(one.accuracy, one.num_examples)
+        lines.append(f"  {name}: accuracy {one.accuracy:.4f} ({correct})")
+    return lines
 
 
 def describe_correct(accuracy: float, num_examples: int, unit: str = "images") -> str:

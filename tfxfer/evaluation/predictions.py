@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.evaluation import calibration, metrics
-from tfxfer.evaluation.confusion import Confusion
-from tfxfer.evaluation.metrics import ClassScores
+from tfxfer.data.labels.tasks import Tasks
+from tfxfer.evaluation import metrics
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
-from tfxfer.evaluation.result import TOP_K, EvaluationResult
-from tfxfer.models.objectives import accuracy
+from tfxfer.evaluation.result import EvaluationResult, evaluate_classes
+from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.runs.scores.summary import Summary
 
-AnyResult = EvaluationResult | MultiLabelResult
+AnyResult = EvaluationResult | MultiLabelResult | TasksResult
 
 
 def evaluate_predictions(
@@ -24,6 +23,7 @@ def evaluate_predictions(
     y_true: npt.NDArray[Any],
     notes: tuple[str, ...] = (),
     thresholds: npt.NDArray[np.float64] | None = None,
+    tasks: Tasks | None = None,
 ) -> AnyResult:
     """Computes all metrics of predictions on a split.
 
@@ -35,53 +35,13 @@ def evaluate_predictions(
         y_true: Class indices, shape (num_examples,), or several labels for each example.
         notes: Remarks on the images, shown with the metrics.
         thresholds: Of each of several labels, (num_labels,); None for one class for each image.
+        tasks: The tasks whose classes the columns are; None if there are none.
     """
+    if tasks is not None:
+        return TasksResult(data, split, tasks, probabilities, y_true, notes)
     if thresholds is not None:
         return MultiLabelResult(data, split, class_names, thresholds, probabilities, y_true, notes)
     return evaluate_classes(data, split, class_names, probabilities, y_true, notes)
-
-
-def evaluate_classes(
-    data: str,
-    split: str,
-    class_names: tuple[str, ...],
-    probabilities: npt.NDArray[np.float32],
-    y_true: npt.NDArray[np.int64],
-    notes: tuple[str, ...] = (),
-    unit: str = "images",
-) -> EvaluationResult:
-    """Computes all metrics of predictions of one class for each example.
-
-    Args:
-        data: Name of the dataset.
-        split: Name of the split.
-        class_names: In the order of the columns of `probabilities`.
-        probabilities: Shape (num_examples, num_classes); rows sum to 1.
-        y_true: Class indices, shape (num_examples,).
-        notes: Remarks on the examples, shown with the metrics.
-        unit: What the examples are.
-    """
-    num_classes = len(class_names)
-    pairs = Confusion.from_predictions(y_true, probabilities.argmax(axis=1), num_classes)
-    in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
-    return EvaluationResult(
-        data=data,
-        split=split,
-        class_names=class_names,
-        accuracy=accuracy(probabilities, y_true),
-        balanced_accuracy=metrics.balanced_accuracy(probabilities, y_true),
-        loss=metrics.cross_entropy(probabilities, y_true),
-        num_examples=len(y_true),
-        imbalanced=metrics.is_imbalanced(y_true),
-        top_5_accuracy=float(in_top.mean()) if num_classes > TOP_K else None,
-        pairs=pairs,
-        classes=ClassScores.from_counts(pairs.num_correct, pairs.num_predicted, pairs.support),
-        calibration=calibration.calibration(probabilities, y_true),
-        probabilities=probabilities,
-        labels=y_true,
-        notes=notes,
-        unit=unit,
-    )
 
 
 def summarize_predictions(
@@ -89,6 +49,7 @@ def summarize_predictions(
     probabilities: npt.NDArray[np.float32],
     y_true: npt.NDArray[Any],
     thresholds: npt.NDArray[np.float64] | None = None,
+    tasks: Tasks | None = None,
 ) -> Summary:
     """Computes the metrics of predictions on a split that `metrics.json` has.
 
@@ -97,7 +58,10 @@ def summarize_predictions(
         probabilities: Shape (num_examples, num_classes).
         y_true: Class indices, shape (num_examples,), or several labels for each example.
         thresholds: Of each of several labels, (num_labels,); None for one class for each image.
+        tasks: The tasks whose classes the columns are; None if there are none.
     """
+    if tasks is not None:
+        return TasksResult("", "", tasks, probabilities, y_true).summary()
     if thresholds is None:
         return metrics.summarize(probabilities, y_true)
     return MultiLabelResult("", "", class_names, thresholds, probabilities, y_true).summary()

@@ -32,8 +32,9 @@ def score(
     predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
-    names, thresholds = trained.class_names, trained.thresholds
-    return evaluate_predictions(source.name, split, names, probabilities, labels, notes, thresholds)
+    kinds = trained.thresholds, trained.tasks
+    names = trained.class_names
+    return evaluate_predictions(source.name, split, names, probabilities, labels, notes, *kinds)
 
 
 def why_not_evaluable(source: BoundSource) -> str:

@@ -102,6 +102,8 @@ def how_to_serve(version: pathlib.Path) -> str:
     name = version.absolute().parent.name
     facts = _facts(version)
     label_output = "labels" if "thresholds" in facts else "label"
+    if "tasks" in facts:
+        label_output = f"{next(iter(facts['tasks']))}_label"
     texts = facts.get("modality") == "text"
     if texts:
         bundled, own = "a bundled validation text, and one of your own", curl_with_text(name)

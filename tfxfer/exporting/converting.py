@@ -175,8 +175,8 @@ def _accuracy(
     trained: TrainedClassifier, probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]
 ) -> float:
     """Returns the share of right predictions, of all known labels where images have several."""
-    names, thresholds = trained.class_names, trained.thresholds
-    return summarize_predictions(names, probabilities, labels, thresholds).accuracy
+    names, thresholds, tasks = trained.class_names, trained.thresholds, trained.tasks
+    return summarize_predictions(names, probabilities, labels, thresholds, tasks).accuracy
 
 
 def _write(
@@ -249,7 +249,8 @@ def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Pre
     if kind == "onnx":
         return read_onnx(path)
     classes = classes_file(trained.path)
-    model = as_classifier(read_model(path), trained.class_names, path, classes).model
+    names, has_tasks = trained.class_names, trained.tasks is not None
+    model = as_classifier(read_model(path), names, path, classes, has_tasks=has_tasks).model
     return lambda images: np.asarray(model.predict(images.astype(np.float32), verbose=0))
 
 

@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.data.image.failures import readable_reason
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.caution import NamedCaution
@@ -86,7 +87,7 @@ def export_saved_model(
         write_requests(temporary, directory.name, encoded_images)
         if trained.seen is not None and trained.seen.digests:
             trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
-        labels = None
+        labels: NamedLabels | Tasks | None = trained.tasks
         if trained.thresholds is not None:
             labels = NamedLabels(trained.class_names, trained.thresholds)
         caution = None
@@ -135,13 +136,19 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
         facts["thresholds"] = dict(pairs)
     if trained.caution is not None:
         facts["caution"] = dataclasses.asdict(trained.caution.record)
+    if trained.tasks is not None:
+        facts["tasks"] = trained.tasks.as_json()
     return facts | {
         "num_classes": len(trained.class_names),
         "input_size": trained.frame.size,
         "fit_images": trained.frame.fit,
         "image": f"EXIF orientation applied; {trained.frame.words} with antialiasing; "
         "RGB; normalized inside the model",
-        "signatures": contract(trained.thresholds is not None, trained.caution is not None),
+        "signatures": contract(
+            trained.thresholds is not None,
+            is_cautious=trained.caution is not None,
+            has_tasks=trained.tasks is not None,
+        ),
     }
 
 

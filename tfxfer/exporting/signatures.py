@@ -17,6 +17,7 @@ from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.data.image.framing import resize
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
 from tfxfer.inference.caution import Caution
 from tfxfer.models.heads import with_features
@@ -41,14 +42,24 @@ _GIVES_LABELS = (
 )
 
 
-def contract(has_several_labels: bool, is_cautious: bool) -> dict[str, dict[str, str]]:
+_GIVES_TASKS = (
+    "probabilities (batch, num_outputs) of all tasks, and of each task TASK_probabilities (batch, "
+    "num_classes), TASK_class_id and TASK_label (batch,)"
+)
+
+
+def contract(
+    has_several_labels: bool, *, is_cautious: bool, has_tasks: bool
+) -> dict[str, dict[str, str]]:
     """Returns what each signature takes and gives, as `FACTS_FILE` says it.
 
     Args:
         has_several_labels: Whether an image may have several labels, or has one class.
         is_cautious: Whether it also tells unknown images and prediction sets.
+        has_tasks: Whether it has a class of each of several tasks.
     """
     gives = _GIVES_LABELS if has_several_labels else _GIVES_A_CLASS
+    gives = _GIVES_TASKS if has_tasks else gives
     return {
         "serving_default": {
             "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
@@ -81,7 +92,9 @@ def write_saved_model(
     probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
     (batch, k); k is 5, or the number of classes where there are fewer. Where an image may have
     several labels they give `probabilities`, `chosen`, whether each is at least its threshold, and
-    `labels`, the names of those, all of shape (batch, num_labels). `features` takes
+    `labels`, the names of those, all of shape (batch, num_labels). Of several tasks they give
+    `probabilities` of all, and for a task `NAME` also `NAME_probabilities`, (batch, num_classes),
+    `NAME_class_id` and `NAME_label`, (batch,). `features` takes
     `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
     has no such signature.
 
@@ -92,13 +105,14 @@ def write_saved_model(
         model: Images in [0, 255] to probabilities, float32.
         class_names: In the order of the model's outputs.
         facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it; where an
-            image may have several labels, `thresholds` has one for each.
+            image may have several labels, `thresholds` has one for each, and of several tasks,
+            `tasks` has the classes of each.
         directory: An empty directory.
         caution: What it also says of an image: `unknown_score` and `unknown`, (batch,), `in_set`
             and `set_labels`, (batch, num_classes); None for nothing.
     """
     careful = None if caution is None else CautionGraph(caution, class_names)
-    answers = _Functions(model, _naming(class_names, facts.get("thresholds")), careful)
+    answers = _Functions(model, _naming(class_names, facts), careful)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
@@ -182,9 +196,11 @@ class _Functions:
         return {name: value[:count] for name, value in found.items()}
 
 
-def _naming(class_names: tuple[str, ...], thresholds: Mapping[str, float] | None) -> Naming:
+def _naming(class_names: tuple[str, ...], facts: Mapping[str, Any]) -> Naming:
     """Returns the function from probabilities to what is said of them."""
-    names = tf.constant(class_names)
+    if "tasks" in facts:
+        return _naming_tasks(Tasks.of_json(facts["tasks"]))
+    names, thresholds = tf.constant(class_names), facts.get("thresholds")
 
     def of_class(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         top, ids = tf.math.top_k(probabilities, min(TOP_CLASSES, len(class_names)))
@@ -206,6 +222,22 @@ def _naming(class_names: tuple[str, ...], thresholds: Mapping[str, float] | None
         return {"chosen": chosen, "labels": tf.where(chosen, names, "")}
 
     return of_labels
+
+
+def _naming_tasks(tasks: Tasks) -> Naming:
+    """Returns the function from the probabilities of several tasks to what is said of each."""
+
+    def of_tasks(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        said = {}
+        for (task, columns), own in zip(tasks.columns.items(), tasks.classes, strict=True):
+            shares = probabilities[:, columns]
+            class_id = tf.argmax(shares, axis=1)
+            said[f"{task}_probabilities"] = shares
+            said[f"{task}_class_id"] = class_id
+            said[f"{task}_label"] = tf.gather(tf.constant(own), class_id)
+        return said
+
+    return of_tasks
 
 
 def _answer(model: keras.Model, naming: Naming, careful: CautionGraph | None, frame: Frame) -> Any:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfxfer.data.image.decoding import decode, decode_and_resize
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting import plain_tensorflow
 from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.gate import (
@@ -45,7 +46,7 @@ class Gate(PlainTensorFlow):
         directory: pathlib.Path,
         model: keras.Model,
         encoded_images: Sequence[bytes],
-        labels: NamedLabels | None = None,
+        labels: NamedLabels | Tasks | None = None,
         caution: NamedCaution | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
@@ -58,7 +59,8 @@ class Gate(PlainTensorFlow):
             directory: Of the SavedModel.
             model: Images in [0, 255] to probabilities.
             encoded_images: Real image files, at least one.
-            labels: What it names, where an image may have several labels; None for one class.
+            labels: What it names, where an image may have several labels or a class of each of
+                several tasks; None for one class.
             caution: What it says of unknown images and prediction sets; None for nothing.
             meanwhile: Called while the other process answers.
         """
@@ -120,10 +122,14 @@ class _Expected:
     """
 
     probabilities: np.ndarray
-    labels: NamedLabels | None
+    labels: NamedLabels | Tasks | None
 
     def check(self) -> None:
         """Raises an ExportError unless these are probabilities."""
+        if isinstance(self.labels, Tasks):
+            for columns in self.labels.columns.values():
+                check_probabilities(self.probabilities[:, columns])
+            return
         if self.labels is not None:
             low, high = self.probabilities.min(), self.probabilities.max()
             if not (low >= 0 and high <= 1):  # NaN is neither
@@ -147,6 +153,9 @@ class _Expected:
             compare(how, answer, expected)
             return
         compare_probabilities(how, found, expected)
+        if isinstance(self.labels, Tasks):
+            _compare_tasks(how, answer, expected, self.labels)
+            return
         self._compare_labels(how, answer, expected, self.labels)
 
     def _compare_labels(
@@ -158,3 +167,16 @@ class _Expected:
             raise refused(f"for {how}, the chosen labels differ")
         if not np.array_equal(names, np.where(chosen, labels.class_names, "")):
             raise refused(f"for {how}, the names of the labels differ")
+
+
+def _compare_tasks(how: str, answer: dict[str, Any], expected: np.ndarray, tasks: Tasks) -> None:
+    """Raises an ExportError unless an answer has the expected class of each task, and its name."""
+    for (task, columns), own in zip(tasks.columns.items(), tasks.classes, strict=True):
+        part = {
+            "probabilities": answer[f"{task}_probabilities"],
+            "class_id": answer[f"{task}_class_id"],
+        }
+        compare(f"{how}, task {task}", part, expected[:, columns])
+        names = [own[place] for place in part["class_id"]]
+        if names != list(answer[f"{task}_label"]):
+            raise refused(f"for {how}, task {task}, the names of the classes differ")

@@ -14,22 +14,31 @@ import tensorflow as tf
 
 from tfxfer.config.frame import Frame
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_several
+from tfxfer.data.labels.tasks import Tasks, write_tasks
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
-from tfxfer.data.source import Source, Split, labels_by_name, listed, places_of
-from tfxfer.data.sources.manifests.manifest import SUFFIXES
+from tfxfer.data.source import (
+    ONE_CLASS,
+    SEVERAL_LABELS,
+    Source,
+    Split,
+    labels_by_name,
+    listed,
+    places_of,
+)
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.caution import Caution, Judged
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.given_images import AnyImage, batch_by_batch
+from tfxfer.inference.matching import reading_of, rows_by_name
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
 from tfxfer.models.heads import with_features
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.prediction import predict_batches
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.models.tasks.softmaxes import softmaxes
 from tfxfer.runs.class_names import write_class_names, write_thresholds
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
@@ -39,6 +48,7 @@ from tfxfer.system.run_layout import (
     caution_file,
     classes_file,
     seen_file,
+    tasks_file,
     thresholds_file,
 )
 
@@ -56,6 +66,7 @@ class TrainedClassifier:
         thresholds: Of each label, (num_labels,), where an image may have several; None where it has
             one class.
         caution: What else it says of an image; None for nothing.
+        tasks: The tasks whose classes the outputs are; None if there are none.
     """
 
     model: keras.Model
@@ -65,10 +76,13 @@ class TrainedClassifier:
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     thresholds: npt.NDArray[np.float64] | None = field(default=None, kw_only=True)
     caution: Caution | None = field(default=None, kw_only=True)
+    tasks: Tasks | None = field(default=None, kw_only=True)
 
     @property
     def objective(self) -> Objective:
-        """What the probabilities are of: of classes, or of several labels."""
+        """What the probabilities are of: of classes, of several labels, or of several tasks."""
+        if self.tasks is not None:
+            return softmaxes(self.tasks.sizes)
         return SOFTMAX if self.thresholds is None else SIGMOIDS
 
     def decisions(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -79,8 +93,10 @@ class TrainedClassifier:
 
         Returns:
             For multi-label data, true where the probability is at least the threshold, (num_images,
-            num_labels).
+            num_labels). Of several tasks, the class of each, (num_images, num_tasks).
         """
+        if self.tasks is not None:
+            return self.tasks.chosen(probabilities)
         if self.thresholds is None:
             return np.asarray(probabilities.argmax(axis=-1))
         return np.asarray(probabilities >= self.thresholds)
@@ -92,6 +108,8 @@ class TrainedClassifier:
             write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
         if self.caution is not None:
             self.caution.write(caution_file(path))
+        if self.tasks is not None:
+            write_tasks(tasks_file(path), self.tasks)
 
     @property
     def frame(self) -> Frame:
@@ -230,7 +248,9 @@ class TrainedClassifier:
         if self.config is not None:
             data_dir = data_dir or run_settings(run, FitConfig).data_dir
         if data is not None:
-            source = open_as_it_is(data, data_dir, needs_train=False, how=self._reading_of(data))
+            is_multi_label = self.thresholds is not None
+            how = reading_of(data, self.config, self.tasks, is_multi_label=is_multi_label)
+            source = open_as_it_is(data, data_dir, needs_train=False, how=how)
             return bound(self._noting_unknown(source), self.seen)
         if self.config is None:
             lacks = "does not say what data it was trained on"
@@ -250,15 +270,6 @@ class TrainedClassifier:
         note = f"labels of the model that are not in these data count as unknown: {listed(absent)}"
         return dataclasses.replace(source, notes=(*source.notes, note))
 
-    def _reading_of(self, data: str) -> LabelReading:
-        """Returns how the labels of data are to be read: as those that the model was trained on."""
-        if pathlib.Path(data).suffix.lower() not in SUFFIXES:
-            return AS_GIVEN
-        if self.thresholds is None:
-            return LabelReading("single")
-        how = AS_GIVEN if self.config is None else LabelReading.of(self.config)
-        return dataclasses.replace(how, kind="multi")
-
     def labels(self, source: Source, split: Split) -> Labels:
         """Returns the labels of a split as the model numbers its classes, matched by name.
 
@@ -270,9 +281,7 @@ class TrainedClassifier:
         places = self.check_classes(source)
         if not are_several(split.labels):
             return places[split.labels]
-        labels = np.full((len(split), len(self.class_names)), np.nan, np.float32)
-        labels[:, places] = split.labels
-        return labels
+        return rows_by_name(split.labels, places, len(self.class_names), self.tasks)
 
     def check_classes(self, source: Source) -> npt.NDArray[np.int64]:
         """Returns the model's label of each class of the data, (num_classes,), matched by name.
@@ -281,11 +290,11 @@ class TrainedClassifier:
             DataError: The data have classes that the model does not know, or labels of another kind
                 than it gives.
         """
-        if source.has_several_labels != (self.thresholds is not None):
-            kinds = "one class per image", "any number of labels per image"
-            theirs, ours = kinds if self.thresholds is not None else kinds[::-1]
+        ours = ONE_CLASS if self.thresholds is None else SEVERAL_LABELS
+        ours = ours if self.tasks is None else self.tasks.words
+        if source.kind_of_labels != ours:
             raise DataError(
-                f"'{source.name}' has {theirs}, but the model '{self.path}' gives {ours}. Use data "
-                "with labels of the same kind."
+                f"'{source.name}' has {source.kind_of_labels}, but the model '{self.path}' gives "
+                f"{ours}. Use data with labels of the same kind."
             )
         return labels_by_name(source.name, source.class_names, self.class_names)

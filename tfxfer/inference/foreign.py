@@ -56,7 +56,12 @@ class Adapted:
 
 
 def as_classifier(
-    model: keras.Model, class_names: tuple[str, ...], path: pathlib.Path, classes: pathlib.Path
+    model: keras.Model,
+    class_names: tuple[str, ...],
+    path: pathlib.Path,
+    classes: pathlib.Path,
+    *,
+    has_tasks: bool = False,
 ) -> Adapted:
     """Returns a model as a classifier; a tfxfer model is returned unchanged.
 
@@ -65,6 +70,7 @@ def as_classifier(
         class_names: As they were read.
         path: Of the model, for messages.
         classes: Of the class names, for messages.
+        has_tasks: Whether the classes are those of several tasks, which only models of tfxfer are.
 
     Raises:
         UsageError: The class names are not names of classes.
@@ -76,7 +82,7 @@ def as_classifier(
     output = only_one(model, "outputs", path)
     meaning = meaning_of(output, class_names, path, classes)
     notes = _notes(model, shape, meaning, class_names)
-    if _is_plain(model, image, output):
+    if has_tasks or _is_plain(model, image, output):
         return Adapted(without_xla(model), class_names, notes, meaning == "sigmoids")
     # Keras layers raise exceptions of any type on unsupported input.
     try:

@@ -39,12 +39,12 @@ def batch_by_batch(
     """
     outputs = []
     waiting = iter(_listed(images))
-    while batch := [_prepared(image, frame) for image in itertools.islice(waiting, batch_size)]:
+    while batch := [prepared(image, frame) for image in itertools.islice(waiting, batch_size)]:
         outputs.append(function(np.stack(batch)))
     return outputs
 
 
-def _prepared(image: AnyImage, frame: Frame) -> npt.NDArray[np.float32]:
+def prepared(image: AnyImage, frame: Frame) -> npt.NDArray[np.float32]:
     """Returns an image as a model takes it, (height, width, 3).
 
     Args:

@@ -8,6 +8,7 @@ import numpy as np
 from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.tasks import read_tasks
 from tfxfer.errors import UsageError
 from tfxfer.inference.caution import read_caution
 from tfxfer.inference.classifier import TrainedClassifier
@@ -20,7 +21,7 @@ from tfxfer.runs.directory import open_run
 from tfxfer.runs.versions import newest_version
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import caution_file, classes_file, thresholds_file
+from tfxfer.system.run_layout import caution_file, classes_file, tasks_file, thresholds_file
 
 
 @isolated
@@ -74,13 +75,20 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
     """Returns the classifier of a file with its class names."""
     classes = classes_file(path)
     class_names = read_class_names(classes)
-    adapted = as_classifier(read_model(path), class_names, path, classes)
+    tasks = read_tasks(tasks_file(path))
+    if tasks is not None and tasks.output_names != class_names:
+        raise UsageError(
+            f"'{tasks_file(path)}' has other tasks and classes than '{classes}'. Take both from "
+            "the same run."
+        )
+    has_tasks = tasks is not None
+    adapted = as_classifier(read_model(path), class_names, path, classes, has_tasks=has_tasks)
     names, notes, thresholds = adapted.class_names, adapted.notes, None
     if adapted.has_several_labels:
         known = read_thresholds(thresholds_file(path), names)
         thresholds = np.array(known or [DEFAULT_THRESHOLD] * len(names))
         if known is None:
             notes = (*notes, f"the model has no '{thresholds_file(path).name}': thresholds are 0.5")
+    more: dict[str, Any] = {"notes": notes, "thresholds": thresholds, "tasks": tasks}
     caution = read_caution(caution_file(path))
-    more: dict[str, Any] = {"notes": notes, "thresholds": thresholds, "caution": caution}
-    return TrainedClassifier(adapted.model, names, path, config, **more)
+    return TrainedClassifier(adapted.model, names, path, config, caution=caution, **more)

@@ -208,6 +208,10 @@ def _type_of(column: str, pyarrow: Any) -> Any:
     """Returns the type of a column of a Parquet file."""
     if column == "unknown":
         return pyarrow.bool_()
-    if column == "unknown_score" or column.startswith("probability"):
+    if (
+        column == "unknown_score"
+        or column.startswith("probability")
+        or column.endswith("_probability")
+    ):
         return pyarrow.float32()
     return pyarrow.string()

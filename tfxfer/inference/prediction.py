@@ -40,6 +40,8 @@ class Prediction:
         error: Why the file could not be read, or the empty string.
         has_several_labels: Whether the file may have several labels, or has one class.
         doubt: What else a cautious model says of it; None for others, and for unreadable files.
+        tasks: The tasks, of each of which `ranked` has the most probable class, in their order;
+            empty where there are none.
     """
 
     path: pathlib.Path
@@ -47,14 +49,28 @@ class Prediction:
     error: str = ""
     has_several_labels: bool = False
     doubt: Doubt | None = None
+    tasks: tuple[str, ...] = ()
+
+    @property
+    def of_tasks(self) -> dict[str, tuple[str, float]]:
+        """The class of each task with its probability; empty where the file could not be read."""
+        return dict(zip(self.tasks, self.ranked, strict=False))
 
 
-def columns(top: int, has_several_labels: bool = False, is_cautious: bool = False) -> list[str]:
+def columns(top: int, first: Prediction | None = None, is_cautious: bool = False) -> list[str]:
     """Returns the columns: `label` and `probability` of the first class, or those of all labels.
 
     Those of a cautious model also have `unknown`, `unknown_score` and `set`.
+
+    Args:
+        top: Maximum number of classes per file.
+        first: A prediction, of the same kind as all others.
+        is_cautious: Whether the model is cautious.
     """
-    if has_several_labels:
+    if first is not None and first.tasks:
+        ours = [name for task in first.tasks for name in (task, f"{task}_probability")]
+        return ["path", *ours, "error"]
+    if first is not None and first.has_several_labels:
         return ["path", "labels", "probabilities", "error"]
     ranked = [
         f"{name}{'' if place == 1 else f'_{place}'}"
@@ -72,6 +88,9 @@ def row(prediction: Prediction, names: Sequence[str]) -> list[Any]:
         names: The columns.
     """
     path, error = str(prediction.path), prediction.error or None
+    if prediction.tasks:
+        told: list[Any] = [value for pair in prediction.ranked for value in pair]
+        return [path, *(told or [None] * (2 * len(prediction.tasks))), error]
     if prediction.has_several_labels:
         if error is not None:
             return [path, None, None, error]
@@ -92,6 +111,11 @@ def row(prediction: Prediction, names: Sequence[str]) -> list[Any]:
 def table_line(prediction: Prediction) -> str:
     """Returns a line of text; unprintable characters are escaped."""
     ranked = "  ".join(f"{_shown(label)} {share:.4f}" for label, share in prediction.ranked)
+    if prediction.tasks:
+        ranked = "  ".join(
+            f"{_shown(task)} {_shown(label)} {share:.4f}"
+            for task, (label, share) in prediction.of_tasks.items()
+        )
     line = f"{_shown(str(prediction.path))}  {ranked or 'no label'}"
     if prediction.doubt is None:
         return line
@@ -103,11 +127,17 @@ def table_line(prediction: Prediction) -> str:
 def as_json(prediction: Prediction) -> str:
     """Returns a line of JSON: path, label, probability and ranked, or path and error.
 
-    Of several labels it has path and labels, each with its label and probability.
+    Of several labels it has path and labels, each with its label and probability. Of several tasks
+    it has path and tasks: the label and probability by the name of the task.
     """
     content: dict[str, Any] = {"path": str(prediction.path)}
     if prediction.error:
         content["error"] = prediction.error
+    elif prediction.tasks:
+        content["tasks"] = {
+            task: {"label": name, "probability": share}
+            for task, (name, share) in prediction.of_tasks.items()
+        }
     elif prediction.has_several_labels:
         content["labels"] = [
             {"label": name, "probability": share} for name, share in prediction.ranked
@@ -137,11 +167,11 @@ def with_columns(
     # An unreadable file does not say what the model says of others.
     for one in waiting:
         first.append(one)
-        if not one.error or one.has_several_labels:
+        if not one.error or one.has_several_labels or one.tasks:
             break
-    several = any(one.has_several_labels for one in first)
     is_cautious = any(one.doubt is not None for one in first)
-    return itertools.chain(first, waiting), columns(top, several, is_cautious)
+    names = columns(top, first[-1] if first else None, is_cautious)
+    return itertools.chain(first, waiting), names
 
 
 def _shown(text: str) -> str:

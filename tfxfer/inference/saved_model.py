@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.frame import FitImages, Frame
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.seen import Seen, read_seen
 from tfxfer.errors import RunError, UsageError
 from tfxfer.inference.caution import Judged
@@ -112,12 +113,15 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
     class_names = read_class_names(assets / LABELS_FILE)
     told = facts.get("thresholds")
     thresholds = None if told is None else np.array([float(told[name]) for name in class_names])
+    tasks = Tasks.of_json(facts["tasks"]) if "tasks" in facts else None
     try:
         model = tf.saved_model.load(str(path))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
-    return ServedClassifier(model, class_names, path, None, frame, thresholds=thresholds)
+    return ServedClassifier(
+        model, class_names, path, None, frame, thresholds=thresholds, tasks=tasks
+    )
 
 
 def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:

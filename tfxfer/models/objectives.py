@@ -62,10 +62,12 @@ class Objective:
         rank: From validation loss and metric to a rank; the greatest is kept.
         logits_of: The inverse of `activate`, up to a constant, in float64.
         hits: How right the outputs of each example are, in [0, 1]: of probabilities and labels.
-        probability_losses: The loss without label smoothing, in the shape of the labels: of
-            probabilities and labels.
+        probability_losses: The loss without label smoothing, in the shape of the labels, or of
+            each task of each example: of probabilities and labels.
         confidences: Probabilities that are claimed, and whether what they claim is so, both of
             shape (num_claims,): of probabilities and labels.
+        view: Makes the model that is trained, of an input and the logits, where it weights losses
+            by what it has learned; None for a plain `keras.Model`.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Objective:
     confidences: Callable[
         [npt.ArrayLike, npt.ArrayLike], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
     ]
+    view: Callable[[Any, Any], Any] | None = None
 
     def of_soft_targets(self) -> Self:
         """Returns the objective of a training on targets in [0, 1], (batch, num_outputs)."""

@@ -2,20 +2,42 @@
 
 import numpy as np
 
-from tfxfer.config.schema import ClassWeights
-from tfxfer.data.source import Source
+from tfxfer.config.schema import EQUAL, UNCERTAINTY, ClassWeights
+from tfxfer.data.source import Source, shown
 from tfxfer.data.weighting import class_weights_of
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.planning.wording import plan_row
 
+# What is said of the weights that are no numbers.
+_WEIGHTS = {
+    UNCERTAINTY: "by uncertainty in gradient steps (Kendall et al. 2018)",
+    EQUAL: "equal",
+}
 
-def describe_objective(objective: Objective) -> list[str]:
+
+def describe_objective(
+    objective: Objective, source: Source | None = None, task_weights: str = UNCERTAINTY
+) -> list[str]:
     """Returns the lines on what a multi-label head is trained for, and how it is judged.
 
     There is no line for one class per image.
+
+    Args:
+        objective: What the head is trained for.
+        source: The data; their tasks are named.
+        task_weights: The setting.
     """
     if objective is SOFTMAX:
         return []
+    if source is not None and source.tasks is not None:
+        pairs = zip(source.tasks.names, source.tasks.sizes, strict=True)
+        named = ", ".join(f"{shown(name)} ({size} classes)" for name, size in pairs)
+        return [
+            plan_row("tasks", named),
+            plan_row("objective", "a softmax for each task, the mean of their cross-entropies"),
+            plan_row("", f"weights of their losses: {_WEIGHTS.get(task_weights, task_weights)}"),
+            plan_row("", "best epoch: highest mean accuracy of the tasks on validation"),
+        ]
     return [
         plan_row("objective", "a sigmoid for each label, binary cross-entropy"),
         plan_row(

@@ -17,8 +17,7 @@ from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier, build_classifier
-from tfxfer.models.objectives import SOFTMAX, Objective
-from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.models.objectives import Objective
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_changes,
@@ -33,7 +32,7 @@ from tfxfer.planning.labels_description import describe_class_weights, describe_
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
-from tfxfer.planning.several_labels import check_labels, refuse_several_labels
+from tfxfer.planning.several_labels import check_labels, objective_of, refuse_several_labels
 from tfxfer.planning.wording import (
     describe_arithmetic,
     describe_budget,
@@ -70,7 +69,7 @@ class Plan:
     @property
     def objective(self) -> Objective:
         """What the head is trained for, as the labels ask."""
-        return SIGMOIDS if self.source.has_several_labels else SOFTMAX
+        return objective_of(self.source, self.config)
 
     @property
     def export_directory(self) -> pathlib.Path:
@@ -91,7 +90,7 @@ class Plan:
             *describe_data(self.source, self.config),
             *self._describe_near_copies(),
             *describe_model(self.backbone, self.config, classifier),
-            *describe_objective(self.objective),
+            *describe_objective(self.objective, self.source, self.config.task_weights),
             *describe_phases(self.backbone, self.config, classifier),
             *(describe_search(self.portfolio) if self.portfolio else []),
             *describe_class_weights(self.source, self.config.class_weights),

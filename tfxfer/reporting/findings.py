@@ -17,11 +17,12 @@ from tfxfer.data.image.order import Number
 from tfxfer.data.labels.targets import images_of_each
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.evaluation.result import EvaluationResult
+from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
-Result = TypeVar("Result", EvaluationResult, MultiLabelResult)
+Result = TypeVar("Result", EvaluationResult, MultiLabelResult, TasksResult)
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,21 @@ from typing import Any
 from tfxfer.config.paths import user_path
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.evaluation.predictions import AnyResult
+from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.reporting import events, model_card, page
 from tfxfer.reporting.findings import Findings
 from tfxfer.reporting.multi_label import card as multi_label_card
 from tfxfer.reporting.multi_label import files
 from tfxfer.reporting.multi_label import page as multi_label_page
 from tfxfer.reporting.multi_label.findings import MultiLabelFindings
+from tfxfer.reporting.tasks import card as tasks_card
+from tfxfer.reporting.tasks import files as tasks_files
+from tfxfer.reporting.tasks import page as tasks_page
+from tfxfer.reporting.tasks.findings import TasksFindings
 from tfxfer.system.files import replacing, replacing_named, write_json
 from tfxfer.system.tables import TableWriter
 
-AnyFindings = Findings | MultiLabelFindings
+AnyFindings = Findings | MultiLabelFindings | TasksFindings
 
 
 def findings_of(result: AnyResult, **others: Any) -> AnyFindings:
@@ -27,6 +32,8 @@ def findings_of(result: AnyResult, **others: Any) -> AnyFindings:
     """
     if isinstance(result, MultiLabelResult):
         return MultiLabelFindings(result=result, **others)
+    if isinstance(result, TasksResult):
+        return TasksFindings(result=result, **others)
     return Findings(result=result, **others)
 
 
@@ -38,6 +45,8 @@ def draw(findings: AnyFindings) -> None:
     """
     if isinstance(findings, MultiLabelFindings):
         multi_label_page.draw(findings)
+    elif isinstance(findings, TasksFindings):
+        tasks_page.draw(findings)
     else:
         page.draw(findings)
 
@@ -46,6 +55,8 @@ def render_page(findings: AnyFindings) -> str:
     """Returns the page of a run as self-contained HTML."""
     if isinstance(findings, MultiLabelFindings):
         return multi_label_page.render(findings)
+    if isinstance(findings, TasksFindings):
+        return tasks_page.render(findings)
     return page.render(findings)
 
 
@@ -62,6 +73,10 @@ def write_report(findings: AnyFindings, output: str | pathlib.Path | None = None
         files.write_predictions(findings)
         files.write_events(findings)
         card = multi_label_card.render(findings)
+    elif isinstance(findings, TasksFindings):
+        tasks_files.write_predictions(findings)
+        tasks_files.write_events(findings)
+        card = tasks_card.render(findings)
     else:
         _write_predictions(findings)
         events.write(findings)

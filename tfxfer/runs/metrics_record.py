@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
@@ -88,7 +88,7 @@ class ComparisonRecord:
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
         """Returns the record that `as_json` wrote."""
-        scores = {name: _record(Summary, content[name]) for name in ("pretrained", "scratch")}
+        scores = {name: Summary.of_json(content[name]) for name in ("pretrained", "scratch")}
         return _record(cls, {**content, **scores})
 
 
@@ -109,6 +109,7 @@ class FitMetrics:
         export: The version directory of the SavedModel.
         seconds: Duration of each part of the run, and "total".
         thresholds: Threshold of each label, where an image may have several.
+        tasks: The classes of each of several tasks.
         comparison: How much pretraining helped, if that was measured.
         search: The way to fine-tune that was chosen, if there was a search.
         average: What became of the average of the weights, if one was tried.
@@ -128,6 +129,7 @@ class FitMetrics:
     export: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] | None = None
+    tasks: Mapping[str, Sequence[str]] | None = None
     comparison: ComparisonRecord | None = None
     search: SearchRecord | None = None
     average: AverageRecord | None = None
@@ -146,7 +148,7 @@ class FitMetrics:
         for key, of_json in _PARTS.items():
             if known.get(key) is not None:
                 known[key] = of_json(known[key])
-        splits = {k: _record(Summary, one) for k, one in content.items() if k in SPLITS}
+        splits = {k: Summary.of_json(one) for k, one in content.items() if k in SPLITS}
         further = {k: v for k, v in content.items() if k not in names and k not in SPLITS}
         return cls(**known, splits=splits, further=further)
 

@@ -140,6 +140,11 @@ class RunDirectory:
         return caution_file(self.model)
 
     @property
+    def tasks(self) -> pathlib.Path:
+        """The classes of each task, as JSON; missing if an image has one label, or several."""
+        return tasks_file(self.model)
+
+    @property
     def metrics(self) -> pathlib.Path:
         """The metrics, as JSON."""
         return self.path / "metrics.json"
@@ -185,9 +190,9 @@ class RunDirectory:
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
             *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
-            *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.metrics),
-            *(self.evaluation, self.predictions, self.model_card, self.corrections),
-            *(self.caution, self.with_corrections),
+            *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
+            *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
+            *(self.corrections, self.with_corrections),
         ]
 
     @property
@@ -218,10 +223,8 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
     if path.is_file() or (path.suffix and not path.is_dir()):
-        return [
-            path,
-            *(one(path) for one in (classes_file, thresholds_file, seen_file, caution_file)),
-        ]
+        beside = (classes_file, thresholds_file, tasks_file, seen_file, caution_file)
+        return [path, *(one(path) for one in beside)]
     return RunDirectory(path).files
 
 
@@ -233,6 +236,11 @@ def classes_file(model: pathlib.Path) -> pathlib.Path:
 def thresholds_file(model: pathlib.Path) -> pathlib.Path:
     """Returns the path of the thresholds of the labels of a `model.keras`."""
     return model.with_name("thresholds.json")
+
+
+def tasks_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns the path of the tasks of a `model.keras`, with their classes."""
+    return model.with_name("tasks.json")
 
 
 def seen_file(model: pathlib.Path) -> pathlib.Path:

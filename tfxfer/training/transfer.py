@@ -12,6 +12,7 @@ from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.labels.tasks import write_tasks
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
@@ -85,7 +86,12 @@ class Trained:
         """Returns the model as `load` does."""
         plan, names = self.plan, self.plan.source.class_names
         return TrainedClassifier(
-            self.model, names, plan.run.model, plan.config, thresholds=self.thresholds
+            self.model,
+            names,
+            plan.run.model,
+            plan.config,
+            thresholds=self.thresholds,
+            tasks=plan.source.tasks,
         )
 
     def result(self) -> AnyResult:
@@ -93,7 +99,12 @@ class Trained:
         source, name = self.plan.source, evaluation_split(self.probabilities)
         told = self.probabilities[name], self.images[name].labels
         return evaluate_predictions(
-            source.name, name, source.class_names, *told, thresholds=self.thresholds
+            source.name,
+            name,
+            source.class_names,
+            *told,
+            thresholds=self.thresholds,
+            tasks=source.tasks,
         )
 
 
@@ -129,6 +140,8 @@ def prepare_fit(
 ) -> PreparedFit:
     """Starts or resumes the run of a fit; see `prepare_run`."""
     run = prepare_run(plan, classifier, session, asked)
+    if plan.source.tasks is not None:
+        write_tasks(plan.run.tasks, plan.source.tasks)
     record_seen(plan.run, plan.source, run.images, plan.config)
     weights = training_weights(run.images["train"].split, plan.config.class_weights)
     images = {**run.images, "train": run.images["train"].weighted(weights)}
@@ -236,18 +249,19 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     model = run.classifier.with_probabilities()
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    names = run.plan.source.class_names
+    names, tasks = run.plan.source.class_names, run.plan.source.tasks
     metrics = _metrics_of_run(run)
     metrics = dataclasses.replace(
         metrics,
         splits={
-            name: summarize_predictions(names, p, labels[name], thresholds)
+            name: summarize_predictions(names, p, labels[name], thresholds, tasks)
             for name, p in probabilities.items()
         },
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
         thresholds=None
         if thresholds is None
         else dict(zip(names, thresholds.tolist(), strict=True)),
+        tasks=None if tasks is None else tasks.as_json(),
     )
     run.clock.lap("evaluation")
     return Trained(run.plan, model, run.journal, metrics, images, probabilities, thresholds)
@@ -259,7 +273,7 @@ def _thresholds(plan: Plan, probabilities: np.ndarray, labels: np.ndarray) -> np
     Returns:
         Shape (num_labels,); None where an image has one class.
     """
-    if not plan.source.has_several_labels:
+    if not plan.source.has_several_labels or plan.source.tasks is not None:
         return None
     thresholds = best_thresholds(probabilities, labels)
     write_thresholds(plan.run.thresholds, plan.source.class_names, thresholds.tolist())

@@ -71,9 +71,10 @@ def label_next(
     trained = load(run)
     if trained.config is None:
         raise is_no_run(run)
-    if trained.thresholds is not None:
+    if trained.thresholds is not None or trained.tasks is not None:
+        kind = "multi-label" if trained.tasks is None else "multi-task"
         raise UsageError(
-            f"'{run}' is multi-label, but images to label next are chosen for models of one class "
+            f"'{run}' is {kind}, but images to label next are chosen for models of one class "
             "per image only. Give a run of such data."
         )
     source = trained.open_source(data)

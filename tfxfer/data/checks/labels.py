@@ -1,9 +1,10 @@
-"""The rules of `check` for images that may have several labels."""
+"""The rules of `check` for images that may have several labels, or a class of several tasks."""
 
 import numpy as np
 
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.checks.result import Affected, Finding
+from tfxfer.data.labels.tasks import MISSING, Tasks
 
 
 def findings_of_labels(examples: Examples) -> list[Finding]:
@@ -16,6 +17,8 @@ def findings_of_labels(examples: Examples) -> list[Finding]:
     """
     if not examples.source.has_several_labels:
         return []
+    if examples.source.tasks is not None:
+        return [*_missing(examples, examples.source.tasks), *_implied(examples)]
     in_train = examples.splits == examples.split_names.index("train")
     labels = examples.labels[in_train & examples.readable]
     return [*_always_together(examples, labels), *_always(examples, labels), *_unknown(examples)]
@@ -82,5 +85,49 @@ def _unknown(examples: Examples) -> list[Finding]:
             f"{labels} of {images} {'is' if counts.sum() == 1 else 'are'} unknown",
             "leaves them out of the loss and of the metrics",
             affected=Affected.singly(len(names), names.__getitem__),
+        )
+    ]
+
+
+def _missing(examples: Examples, tasks: Tasks) -> list[Finding]:
+    """Returns a finding on the labels of tasks that are missing."""
+    counts = (tasks.chosen(examples.labels) == MISSING).sum(axis=0)
+    if not counts.any():
+        return []
+    names = [f"{tasks.names[place]}: {counts[place]:,}" for place in np.flatnonzero(counts)]
+    total = int(counts.sum())
+    return [
+        Finding(
+            "missing labels",
+            f"{total:,} {'label is' if total == 1 else 'labels are'} missing",
+            "leaves them out of the loss and of the metrics",
+            affected=Affected.singly(len(names), names.__getitem__),
+        )
+    ]
+
+
+def _implied(examples: Examples) -> list[Finding]:
+    """Returns a finding on tasks whose class follows from that of another in all of train."""
+    tasks = examples.source.tasks
+    in_train = examples.splits == examples.split_names.index("train")
+    if tasks is None or not in_train.any():
+        return []
+    chosen = tasks.chosen(examples.labels[in_train & examples.readable])
+    pairs = []
+    for one, name in enumerate(tasks.names):
+        for other, implied in enumerate(tasks.names):
+            known = (chosen[:, one] != MISSING) & (chosen[:, other] != MISSING)
+            both = np.unique(chosen[known][:, [one, other]], axis=0)
+            if one != other and known.any() and len(np.unique(both[:, 0])) == len(both):
+                pairs.append(f"{implied} by {name}")
+    if not pairs:
+        return []
+    what = "1 task" if len(pairs) == 1 else f"{len(pairs):,} tasks"
+    return [
+        Finding(
+            "tasks that follow",
+            f"{what} whose class follows from another task in train",
+            "learns both; they may disagree on new images",
+            affected=Affected.singly(len(pairs), pairs.__getitem__),
         )
     ]

@@ -1,4 +1,4 @@
-"""How the labels of data are to be read: as one class for each image, or as several labels."""
+"""How the labels of data are to be read: as one class, as several, or as tasks."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -15,21 +15,33 @@ class LabelReading:
             the data.
         separator: What separates the labels in a cell of a manifest.
         columns: The columns of a manifest that are labels, with 0 or 1; empty if there are none.
+        tasks: The columns of a manifest that are tasks, each with a class; empty if there are none.
     """
 
     kind: LabelKind = "auto"
     separator: str = LABEL_SEPARATOR
     columns: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
         """Returns how the labels of a run are to be read."""
-        return cls(config.labels, config.label_separator, config.names_of_label_columns)
+        return cls(
+            config.labels,
+            config.label_separator,
+            config.names_of_label_columns,
+            config.names_of_tasks,
+        )
 
     @property
     def asks_for_several(self) -> bool:
         """Whether only several labels will do, whatever the data look like."""
-        return self.kind == "multi" or bool(self.columns)
+        return self.kind == "multi" or bool(self.columns or self.tasks)
+
+    @property
+    def setting(self) -> str:
+        """The setting that asks for several labels."""
+        return "tasks" if self.tasks else "label_columns" if self.columns else "labels"
 
 
 # As the data have them.

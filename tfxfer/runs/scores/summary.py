@@ -1,7 +1,29 @@
 """The scores of a model on a split."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """Scores of a model on a split in one of its tasks, on the examples whose label is known.
+
+    Attributes:
+        accuracy: Share of examples whose most probable class is the label, in [0, 1].
+        balanced_accuracy: Mean recall of the classes that occur, in [0, 1].
+        macro_f1: Mean F1 of the classes that occur or are predicted, in [0, 1].
+        loss: Mean cross-entropy in nats, without label smoothing.
+        num_examples: Number of examples.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    loss: float
+    num_examples: int
+
 
 # The keys of `metrics.json` that hold a `Summary`; no other key has these names.
 SPLITS = ("train", "validation", "test", "all")
@@ -23,6 +45,10 @@ class Summary:
         exact_match: For multi-label data: share of examples all of whose labels are right.
         average_precision: For multi-label data: average precision by label, None where no example
             has it.
+        tasks: Of several tasks: the scores of each.
+
+    Of several tasks, the accuracy is the mean of theirs, the loss is the mean over all labels that
+    are known, and the exact match is the share of examples all of whose known labels are right.
 
     For multi-label data, the accuracy is the share of labels that are right, and the
     loss is the mean binary cross-entropy of a label. F1, exact match and accuracy are those at the
@@ -39,3 +65,13 @@ class Summary:
     micro_f1: float | None = None
     exact_match: float | None = None
     average_precision: Mapping[str, float | None] | None = None
+    tasks: Mapping[str, TaskSummary] | None = None
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the scores that a file holds; unknown keys were written by a later version."""
+        names = {one.name for one in dataclasses.fields(cls)}
+        known = {name: value for name, value in content.items() if name in names}
+        if known.get("tasks") is not None:
+            known["tasks"] = {name: TaskSummary(**one) for name, one in known["tasks"].items()}
+        return cls(**known)

@@ -43,7 +43,7 @@ def compiled_view(
     # With a number that does not divide the epoch, Keras would take more steps than it has.
     divisors = range(1, max_steps_per_execution + 1)
     steps_per_execution = max(number for number in divisors if steps % number == 0)
-    view = keras.Model(model.input, model.output)
+    view = (objective.view or keras.Model)(model.input, model.output)
     optimizer = build_optimizer(phase, steps, rate_factors, schedule)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

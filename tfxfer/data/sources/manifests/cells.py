@@ -71,7 +71,7 @@ class LabelCells:
         self._is_exact = is_exact
         self._is_of_run = is_of_run
         self._cells: list[Cell] = []
-        self._spellings = _Spellings()
+        self._spellings = Spellings()
         self._form = ""
 
     @property
@@ -256,7 +256,7 @@ class LabelCells:
         return UsageError(f"{self._where(cell)}, column '{column}', {problem}.")
 
 
-class _Spellings:
+class Spellings:
     """The labels of a manifest, with the spellings of each class."""
 
     def __init__(self) -> None:

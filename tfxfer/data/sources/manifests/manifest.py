@@ -8,6 +8,7 @@ first bytes say so; other text is read as Windows-1252. Columns, in any case and
   where the file is found so;
 - `label`: the name of the class, or several labels; see `cells`. In its place, `labels` are always
   several and `class` is always one;
+  Or several columns, each a task with a class; see `task_cells`;
 - `missing`, optional: the labels of which it is unknown whether the image has them;
 - `split`, optional, on every line or on none: train, validation or test; without it, or where a
   split is missing, `open_source` splits it off as for a folder;
@@ -34,14 +35,16 @@ import numpy as np
 from tfxfer.config.paths import listed_path
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, names_of, occurring
+from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
-from tfxfer.data.sources.manifests.rows import Row, is_of_run, read_rows
+from tfxfer.data.sources.manifests.of_run import labels_of_run, reading_of_run
+from tfxfer.data.sources.manifests.rows import Row, read_rows
+from tfxfer.data.sources.manifests.task_cells import check_classes, ordered_outputs, wrong_label
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError, did_you_mean
-from tfxfer.system.names import parse_class_lines, safe_name
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.names import safe_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
@@ -69,10 +72,11 @@ def open_manifest(
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
+    how = reading_of_run(path, how)
     rows, notes = read_rows(path, how)
     _check_groups(path, rows)
     origins = {row.source for row in rows}
-    listing = _Listing.of(path, rows)
+    listing = _Listing.of(path, rows, how.tasks)
     if needs_train:
         listing.check_train()
     if len(origins) > 1:
@@ -92,7 +96,12 @@ def open_manifest(
     splits = listing.by_id(opened)
     names = listing.class_names
     return dataclasses.replace(
-        opened, class_names=names, splits=splits, notes=tuple(notes), origin=origin
+        opened,
+        class_names=names,
+        splits=splits,
+        notes=tuple(notes),
+        origin=origin,
+        tasks=listing.tasks,
     )
 
 
@@ -105,18 +114,20 @@ class _Listing:
         rows: Its lines.
         class_names: The names of the classes, or of the labels.
         labels: Of each row, of either kind.
+        tasks: The tasks whose classes the names are; None if there are none.
     """
 
     path: pathlib.Path
     rows: Sequence[Row]
     class_names: tuple[str, ...]
     labels: Labels
+    tasks: Tasks | None = None
 
     @classmethod
-    def of(cls, path: pathlib.Path, rows: Sequence[Row]) -> "_Listing":
-        """Returns the listing of rows; classes are in the order of their names."""
+    def of(cls, path: pathlib.Path, rows: Sequence[Row], tasks: tuple[str, ...] = ()) -> "_Listing":
+        """Returns the listing of rows; classes are in the order of their names, task by task."""
         several = [row.several for row in rows if row.several is not None]
-        known = _labels_of_run(path) if several else []
+        known = labels_of_run(path) if several else []
         if not several:
             names = sorted({row.label for row in rows}, key=canonical)
             number = {name: label for label, name in enumerate(names)}
@@ -124,12 +135,18 @@ class _Listing:
             return cls(path, rows, tuple(names), labels)
         named = {name for one in several for name in (*one.names, *one.unknown)}
         names = sorted({*named, *known}, key=canonical)
+        if tasks:
+            names = ordered_outputs(names, tasks)
         number = {name: label for label, name in enumerate(names)}
         labels = np.zeros((len(rows), len(names)), np.float32)
         for place, one in enumerate(several):
             labels[place, [number[name] for name in one.names]] = 1
             labels[place, [number[name] for name in one.unknown]] = np.nan
-        return cls(path, rows, tuple(names), labels)
+        found = Tasks.of_outputs(tasks, names) if tasks else None
+        if found is not None:  # a class that only the run knows is missing with its task
+            for columns in found.columns.values():
+                labels[np.isnan(labels[:, columns]).any(axis=1), columns] = np.nan
+        return cls(path, rows, tuple(names), labels, found)
 
     @property
     def has_several(self) -> bool:
@@ -157,10 +174,16 @@ class _Listing:
             row = rows[place]
             for name in names_of(self.labels[place], self.class_names):
                 if name not in trained:
+                    what = f"Line {row.line} of the manifest '{path}' has the label '{name}'"
+                    if self.tasks is not None:
+                        what = wrong_label(path, row.line, name)
                     raise UsageError(
-                        f"Line {row.line} of the manifest '{path}' has the label '{name}' in "
-                        f"{row.split}, which does not occur in train.{did_you_mean(name, trained)}"
+                        f"{what} in {row.split}, which does not occur in train."
+                        f"{did_you_mean(name, trained)}"
                     )
+        if self.tasks is not None:
+            check_classes(path, [row.line for row in rows], self.tasks.names, trained)
+            return
         for row in rows:
             for name in row.several.unknown if row.several else ():
                 if name not in trained:
@@ -188,6 +211,7 @@ class _Listing:
             class_names=self.class_names,
             splits=splits,
             image_height_width=typical_height_and_width(next(iter(splits.values()))),
+            tasks=self.tasks,
         )
 
     def by_id(self, opened: Source) -> dict[str, Split]:
@@ -236,13 +260,6 @@ class _Listing:
         paths = [listed_path(row.path, os.fspath(self.path.parent)) for row in rows]
         split = split_of_files(paths, self.labels[places])
         return dataclasses.replace(split, weights=_weights(rows), groups=_groups(rows))
-
-
-def _labels_of_run(path: pathlib.Path) -> list[str]:
-    """Returns the labels of a run whose `splits.csv` this is, which no image there need have."""
-    if not is_of_run(path):
-        return []
-    return parse_class_lines(RunDirectory(path.parent).classes.read_text("utf-8"))
 
 
 def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:

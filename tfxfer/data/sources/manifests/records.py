@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.sources.manifests.dialect import (
     note_on_separator,
     repaired,
@@ -35,7 +36,7 @@ _LONGEST_FIELD = 1_000_000
 
 
 def records_of(
-    path: pathlib.Path, text: str, notes: list[str], label_columns: Sequence[str] = ()
+    path: pathlib.Path, text: str, notes: list[str], how: LabelReading = AS_GIVEN
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the line number, from 1, and the fields by column, for each line of a manifest.
 
@@ -43,12 +44,14 @@ def records_of(
         path: Of the file; its suffix tells the format.
         text: Its content.
         notes: Gets a line if the separator is not a comma.
-        label_columns: The columns that are labels with 0 or 1; empty for a column of labels.
+        how: How its labels are to be read: from columns of their own, or from a column of labels.
 
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
-    needed = _Needed(path, tuple(name.lower() for name in label_columns))
+    own = how.columns or how.tasks
+    option = "--tasks" if how.tasks else "--label-columns"
+    needed = _Needed(path, tuple(name.lower() for name in own), option)
     return _csv_records(needed, text, notes) if is_csv(path) else _json_records(needed, text)
 
 
@@ -116,6 +119,9 @@ def _json_records(needed: "_Needed", text: str) -> Iterator[tuple[int, dict[str,
             )
         record = {key.strip().lower(): value for key, value in record.items()}
         needed.check(list(record), f"{where} ", "names")
+        for key in needed.label_columns:
+            if isinstance(record[key], dict | list):
+                raise UsageError(f"{where} has a '{key}' that is neither text nor a number.")
         yield number, {key: _text(where, key, value) for key, value in record.items()}
 
 
@@ -146,10 +152,12 @@ class _Needed:
     Attributes:
         path: Of the manifest.
         label_columns: The columns that are labels, in lower case; empty for a column of labels.
+        option: What named them.
     """
 
     path: pathlib.Path
     label_columns: tuple[str, ...]
+    option: str
 
     @property
     def alternatives(self) -> list[set[str]]:
@@ -178,7 +186,7 @@ class _Needed:
             hint = did_you_mean(column, columns)
         has = "'path' and 'label'"
         if self.label_columns:
-            has = f"'path' and those of --label-columns, {', '.join(self.label_columns)},"
+            has = f"'path' and those of {self.option}, {', '.join(self.label_columns)},"
         return UsageError(
             f"{subject}has no '{column}'; its {noun} are {', '.join(columns) or 'none'}."
             f"{hint} A manifest has the columns {has} "

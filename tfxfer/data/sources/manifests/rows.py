@@ -15,10 +15,11 @@ from tfxfer.data.sources.manifests.dialect import (
     text_of,
     without_separator_line,
 )
+from tfxfer.data.sources.manifests.of_run import is_of_run
 from tfxfer.data.sources.manifests.records import OPTIONAL, is_csv, label_column, records_of
+from tfxfer.data.sources.manifests.task_cells import TaskCells
 from tfxfer.data.split_names import SPLIT_WORDS, split_of
 from tfxfer.errors import UsageError, did_you_mean
-from tfxfer.system.run_layout import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read_rows(path: pathlib.Path, how: LabelReading = AS_GIVEN) -> tuple[list[Ro
     reading = _Reading(path, not is_csv(path) or _is_exact(path, text), how)
     rows: list[Row] = []
     lines: dict[str, int] = {}
-    for line, written in records_of(path, text, notes, how.columns):
+    for line, written in records_of(path, text, notes, how):
         row = reading.row(line, written)
         if row.path in lines:
             raise UsageError(
@@ -95,10 +96,14 @@ class _Reading:
     """
 
     def __init__(self, path: pathlib.Path, is_exact: bool, how: LabelReading) -> None:
-        self.cells = LabelCells(path, how, is_exact=is_exact, is_of_run=is_of_run(path))
+        self.cells: LabelCells | TaskCells = (
+            TaskCells(path, how, is_exact=is_exact)
+            if how.tasks
+            else LabelCells(path, how, is_exact=is_exact, is_of_run=is_of_run(path))
+        )
         self._path = path
         self._is_exact = is_exact
-        self._columns = tuple(name.lower() for name in how.columns)
+        self._columns = tuple(name.lower() for name in how.columns or how.tasks)
         self._paths = _Paths(path.parent)
         self._is_repaired = False
         self._unused: dict[str, None] = {}
@@ -173,12 +178,6 @@ def _is_exact(path: pathlib.Path, text: str) -> bool:
     and in the `splits.csv` of a run, which earlier versions wrote without quotes.
     """
     return is_of_run(path) or without_separator_line(text)[0].startswith('"')
-
-
-def is_of_run(path: pathlib.Path) -> bool:
-    """Tells whether a manifest is the `splits.csv` of a run."""
-    run = RunDirectory(path.parent)
-    return path == run.splits and run.config.is_file() and run.classes.is_file()
 
 
 def _stripped(record: Mapping[str, str]) -> dict[str, str]:

@@ -33,9 +33,10 @@ def write_manifest(
         unlabeled: Rows of images without a label, by column, written first: `path`, `split`, and
             for people `predicted` and `probability`. `open_manifest` wants their labels filled in.
     """
-    labels = _label_column(source)
-    columns = ["path", labels, "split"]
-    columns += ["missing"] if any(_has_missing(split) for split in splits.values()) else []
+    labels = _label_columns(source)
+    columns = ["path", *labels, "split"]
+    has_missing = any(_has_missing(split) for split in splits.values())
+    columns += ["missing"] if has_missing and source.tasks is None else []
     columns += ["weight"] if any(split.weights is not None for split in splits.values()) else []
     columns += ["group"] if any(split.groups is not None for split in splits.values()) else []
     columns += ["source"] if source.origin is not None and splits else []
@@ -57,8 +58,7 @@ def write_manifest(
                 example = split.describe(index)
                 record = {
                     "path": example if source.origin else os.path.abspath(example),
-                    labels: _cell(source, names_of(label, source.class_names)),
-                    "missing": _cell(source, unknown_names_of(label, source.class_names)),
+                    **_cells(source, labels, label),
                     "split": name,
                     "weight": 1 if split.weights is None else f"{split.weights[index]:.9g}",
                     "group": "" if split.groups is None else split.groups[index],
@@ -68,13 +68,26 @@ def write_manifest(
                 table.writerow([record.get(column, "") for column in columns])
 
 
-def _label_column(source: Source) -> str:
-    """Returns the column of the labels; see `manifest`."""
+def _label_columns(source: Source) -> tuple[str, ...]:
+    """Returns the columns of the labels; see `manifest`."""
+    if source.tasks is not None:
+        return source.tasks.names
     if source.has_several_labels:
-        return "labels"
+        return ("labels",)
     # What separates labels may be part of the name of a class.
     could_be_several = any(LABEL_SEPARATOR in name or name[0] == "[" for name in source.class_names)
-    return "class" if could_be_several else "label"
+    return ("class" if could_be_several else "label",)
+
+
+def _cells(source: Source, columns: tuple[str, ...], label: Any) -> dict[str, str]:
+    """Returns the fields of the labels of an example, by column."""
+    if source.tasks is not None:
+        return source.tasks.names_of(label)
+    (column,) = columns
+    return {
+        column: _cell(source, names_of(label, source.class_names)),
+        "missing": _cell(source, unknown_names_of(label, source.class_names)),
+    }
 
 
 def _cell(source: Source, names: list[str]) -> str:

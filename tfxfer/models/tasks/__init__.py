@@ -1,0 +1,1 @@
+"""The objective of several tasks, and how their losses are weighted."""

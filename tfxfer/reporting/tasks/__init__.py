@@ -1,0 +1,1 @@
+"""The report of a classifier of several tasks."""
