@@ -63,17 +63,17 @@ _FILES_ONLY = {
 @click.option(
     "--unknown",
     is_flag=True,
-    help="Also tell unknown images, unlike all training images, and give prediction sets.",
+    help="Also flag images unlike all training images, and give prediction sets.",
 )
 @click.option(
     "--unknown-rate",
     type=float,
-    help="Share of images like the training images that may be called unknown.  [default: 0.05]",
+    help="Share of images like the training images that may be flagged.  [default: 0.05]",
 )
 @click.option(
     "--coverage",
     type=float,
-    help="Share of prediction sets that are to contain the class.  [default: 0.9]",
+    help="Share of prediction sets that contain the class.  [default: 0.9]",
 )
 @click.option(
     "--quantization",

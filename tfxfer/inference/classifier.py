@@ -255,7 +255,7 @@ class TrainedClassifier:
         if self.config is None:
             lacks = "does not say what data it was trained on"
             if self.seen:
-                lacks = f"does not say where the data '{self.seen.data}' are that it was trained on"
+                lacks = f"does not say where its training data '{self.seen.data}' are"
             raise UsageError(f"'{self.path}' {lacks}. Give data with --data.")
         return open_own_data(run, data_dir, lambda: self.seen)
 

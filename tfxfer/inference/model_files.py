@@ -87,7 +87,7 @@ def _kind(path: pathlib.Path) -> str:
     if start.startswith(b"PK\x03\x04"):
         raise RunError(f"Cannot load the model '{path}': the file is corrupt or incomplete.")
     if start == b"version ":
-        raise UsageError(f"'{path}' is a pointer of Git LFS, not the file: `git lfs pull` gets it.")
+        raise UsageError(f"'{path}' is a Git LFS pointer, not the file: `git lfs pull` gets it.")
     raise UsageError(
         f"'{path}' is neither a '.keras' file nor a model in '.h5'. Save the model with "
         f"`model.save('{path.stem}.keras')`."
@@ -110,8 +110,8 @@ def _config(path: pathlib.Path, kind: str) -> Any:
         text = file.attrs.get("model_config")
     if text is None:
         raise UsageError(
-            f"'{path}' holds weights without a model. Build the model, `load_weights` them, and "
-            "save the whole of it with `model.save('model.keras')`."
+            f"'{path}' holds weights without a model. Build the model, call `load_weights`, and "
+            "save the whole model with `model.save('model.keras')`."
         )
     return json.loads(text)
 

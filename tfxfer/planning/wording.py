@@ -18,8 +18,8 @@ _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 # What is done with the weights after fine-tuning, by the setting `finetune.average`.
 _AVERAGES = {
     "soup": "at the end a greedy soup of the best weights, if it lowers the validation loss",
-    "wise": "at the end WiSE-FT (interpolation with the weights before), if it lowers the "
-    "validation loss",
+    "wise": "at the end WiSE-FT (interpolation with the weights before fine-tuning), if it lowers "
+    "the validation loss",
 }
 
 

@@ -11,7 +11,7 @@ from tfxfer.data.source import shown
 _SHOWN = 10
 
 _MEANING: Mapping[Strategy, str] = {
-    "typical": "typical of regions without a label",
+    "typical": "typical of clusters without a label",
     "uncertain": "uncertain, and unlike each other",
 }
 

@@ -52,7 +52,10 @@ class AverageRecord:
     def what(self) -> str:
         """What is averaged, as "average of epochs 7, 9"."""
         if self.share is not None:
-            return f"{self.share:g} of the fine-tuned network, the rest of the one before"
+            return (
+                f"{self.share:g} of the fine-tuned network and {1 - self.share:g} of the network "
+                "before fine-tuning"
+            )
         plural = "" if len(self.members) == 1 else "s"
         return f"average of {self.of}{plural} {', '.join(self.members)}"
 

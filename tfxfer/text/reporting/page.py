@@ -96,7 +96,9 @@ def network(findings: TextFindings) -> str:
         f"{text.max_words:,} words of a text."
     )
     if parameters:
-        told += f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trained."
+        told += (
+            f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
+        )
     return told
 
 

@@ -154,7 +154,7 @@ def why_jpeg_is_not_read(content: bytes) -> str:
         if kind in _DECODED_FRAMES and bits == 8 and components != 2:
             return ""
         told = _LOSSLESS_FRAMES.get(kind) or (
-            f"{bits} bits a sample"
+            f"{bits} bits per sample"
             if bits != 8
             else "two components"
             if kind in _DECODED_FRAMES
