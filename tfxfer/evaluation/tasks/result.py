@@ -145,7 +145,7 @@ class TasksResult:
             rows.append((f"{task}: accuracy", one.accuracy, one.intervals["accuracy"]))
             rows.append((f"{task}: macro F1", f1, one.intervals["macro_f1"]))
         rows += [
-            ("all tasks right", self.exact_match, self.intervals["exact_match"]),
+            ("exact match", self.exact_match, self.intervals["exact_match"]),
             ("log loss", self.loss, self.intervals["loss"]),
             ("calibration error", self.calibration.error, self.intervals["calibration_error"]),
         ]

@@ -62,7 +62,7 @@ def verdict(result: TasksResult) -> list[str]:
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the intervals are wide.")
-    lines.append(f"For {result.exact_match:.1%} of the images all tasks are right.")
+    lines.append(f"For {result.exact_match:.1%} of the images all tasks are predicted correctly.")
     return lines
 
 
