@@ -51,6 +51,7 @@ LIGHT = {
     "models.presets.handles",
     "models.presets.record",
     "models.presets.settings",
+    "models.presets.timm",
     "planning.inputs",
     "planning.preflight",
     "ranking.candidates",

@@ -22,6 +22,7 @@ from tfxfer.models.backbones.registry import (
     weights_path,
 )
 from tfxfer.models.layers import fresh_names
+from tfxfer.models.presets.conversion import load_timm_file
 from tfxfer.models.presets.handles import Handle, fetch
 from tfxfer.models.torch_files.loading import load_torch_file
 from tfxfer.models.weight_files import load_weights_file
@@ -70,6 +71,8 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     try:
         if path.suffix == ".pth":
             load_torch_file(model, backbone, path)
+        elif path.suffix == ".safetensors":
+            load_timm_file(model, backbone, path)
         elif from_keras or (backbone.weights_url and _is_published(backbone, path)):
             model.load_weights(path)
         else:

@@ -41,6 +41,7 @@ class Backbone:
     weights_extra: str = ""
     preset_folder: str = ""  # of a preset of KerasHub: where its files are, or will be
     preset_address: str = ""  # at Kaggle; empty if it is a local directory
+    preset_architecture: str = ""  # as timm calls it, of a directory of timm
     weights_hash: str = ""  # MD5 or SHA-256; empty where Keras publishes none
     weights_name: str = "imagenet"  # what `--weights` calls them: the dataset they were trained on
     imagenet_top1: float | None = None  # accuracy on ImageNet validation, in [0, 1]; None: unknown

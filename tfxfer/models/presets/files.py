@@ -4,6 +4,7 @@ import json
 import math
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tfxfer.errors import UsageError
@@ -64,22 +65,18 @@ def read_scaling(path: pathlib.Path) -> tuple[Scaling, int]:
     found = read_json(path).get("config")
     found = found if isinstance(found, dict) else {}
     size = found.get("image_size") or [found.get("height"), found.get("width")]
-    if not (isinstance(size, list) and len(size) == 2 and size[0] == size[1] in _SIZES):
-        raise UsageError(
-            f"'{path}' has the image size {size!r:.60}; it must be two equal numbers of pixels, "
-            f"from {_SIZES.start} to {_SIZES.stop - 1}."
-        )
-    scale = _numbers(found, "scale", 1.0, path)
+    side = read_size(size, path)
+    scale = read_numbers(found, "scale", 1.0, path)
     if "variance" in found and "mean" in found:
-        variance, mean = (_numbers(found, name, 1.0, path) for name in ("variance", "mean"))
+        variance, mean = (read_numbers(found, name, 1.0, path) for name in ("variance", "mean"))
         if min(variance) <= 0:
             raise UsageError(f"'{path}' has a 'variance' that is not positive: {variance}.")
         std = [math.sqrt(one) for one in variance]
         scale = tuple(a / b for a, b in zip(_three(scale), _three(std), strict=True))
         offset = tuple(-a / b for a, b in zip(_three(mean), _three(std), strict=True))
     else:
-        offset = _numbers(found, "offset", 0.0, path)
-    return described_scaling(scale, offset), int(size[0])
+        offset = read_numbers(found, "offset", 0.0, path)
+    return described_scaling(scale, offset), side
 
 
 def described_scaling(scale: tuple[float, ...], offset: tuple[float, ...]) -> Scaling:
@@ -91,6 +88,51 @@ def described_scaling(scale: tuple[float, ...], offset: tuple[float, ...]) -> Sc
         scale=scale if len(scale) > 1 else scale[0],
         offset=offset if len(offset) > 1 else offset[0],
     )
+
+
+def read_numbers(
+    found: Mapping[str, Any], name: str, default: float, path: pathlib.Path
+) -> tuple[float, ...]:
+    """Returns a setting that is one number, or three for red, green and blue.
+
+    Args:
+        found: Settings of a file.
+        name: Of the setting.
+        default: In place of null, or of a setting that is missing.
+        path: Of the file, for the message.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    value = found.get(name)
+    value = default if value is None else value
+    values = value if isinstance(value, list) else [value]
+    if len(values) not in (1, 3) or not all(
+        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e6
+        for one in values
+    ):
+        raise UsageError(
+            f"'{path}' has {value!r:.60} for '{name}'; it must be one number or three."
+        )
+    return tuple(float(one) for one in values)
+
+
+def read_size(size: Any, path: pathlib.Path) -> int:
+    """Returns the side of images in pixels.
+
+    Args:
+        size: Height and width, as the file has them.
+        path: Of the file, for the message.
+
+    Raises:
+        UsageError: They are not two equal numbers.
+    """
+    if not (isinstance(size, list) and len(size) == 2 and size[0] == size[1] in _SIZES):
+        raise UsageError(
+            f"'{path}' has the image size {size!r:.60}; it must be two equal numbers of pixels, "
+            f"from {_SIZES.start} to {_SIZES.stop - 1}."
+        )
+    return int(size[0])
 
 
 def read_license(folder: pathlib.Path) -> str | None:
@@ -107,23 +149,6 @@ def read_license(folder: pathlib.Path) -> str | None:
         else None
     )
     return found[1] if found else None
-
-
-def _numbers(
-    found: dict[str, Any], name: str, default: float, path: pathlib.Path
-) -> tuple[float, ...]:
-    """Returns a setting of the converter: one number, or three."""
-    value = found.get(name)
-    value = default if value is None else value
-    values = value if isinstance(value, list) else [value]
-    if len(values) not in (1, 3) or not all(
-        isinstance(one, int | float) and not isinstance(one, bool) and abs(one) < 1e6
-        for one in values
-    ):
-        raise UsageError(
-            f"'{path}' has {value!r:.60} for '{name}'; it must be one number or three."
-        )
-    return tuple(float(one) for one in values)
 
 
 def _three(values: tuple[float, ...] | list[float]) -> list[float]:

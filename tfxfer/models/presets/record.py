@@ -7,6 +7,8 @@ from typing import Any
 from tfxfer.config.paths import expand_user
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.presets import timm
 from tfxfer.models.presets.families import FAMILIES
 from tfxfer.models.presets.family import Anatomy, Family
 from tfxfer.models.presets.files import (
@@ -20,6 +22,7 @@ from tfxfer.models.presets.files import (
 )
 from tfxfer.models.presets.handles import Handle, fetch, find_handle
 from tfxfer.models.presets.settings import checked_settings
+from tfxfer.models.presets.timm import find_architecture, read_pretrained
 
 PREFIX = "kerashub:"
 
@@ -35,8 +38,8 @@ def preset_backbone(name: str) -> Backbone:
     """Returns the backbone of a preset; reads its JSON files, and downloads them if need be.
 
     Args:
-        name: `kerashub:` and a directory that `save_to_preset` wrote, or a name as
-            `resnet_18_imagenet`, or `kaggle://` and an address.
+        name: `kerashub:` and a directory that `save_to_preset` wrote or that holds a network of
+            timm, or a name as `resnet_18_imagenet`, or `kaggle://` and an address.
 
     Raises:
         UsageError: There is no such preset, or its network cannot be used.
@@ -55,13 +58,38 @@ def preset_backbone(name: str) -> Backbone:
 
 
 def _of_folder(folder: pathlib.Path) -> Backbone:
-    found = read_license(folder)
-    return _backbone(
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(
+            f"'{folder}' is not a preset of KerasHub: it has no '{CONFIG}'. `save_to_preset` "
+            "writes one."
+        )
+    config, found = read_json(path), read_license(folder)
+    unknown = f"unknown, see where '{folder.name}' is from"
+    license = f"{found} (says its README.md)" if found else unknown
+    if "architecture" in config and "class_name" not in config:
+        return _of_timm(folder, config, license)
+    return _backbone(f"{PREFIX}{folder}", folder, license=license)
+
+
+def _of_timm(folder: pathlib.Path, config: Mapping[str, Any], license: str) -> Backbone:
+    """Returns the record of the network in a directory of timm."""
+    path = folder / CONFIG
+    architecture = find_architecture(config["architecture"], path)
+    scaling, size, own_license = read_pretrained(config, path)
+    return _record(
         f"{PREFIX}{folder}",
         folder,
-        license=f"{found} (says its README.md)"
-        if found
-        else f"unknown, see where '{folder.name}' is from",
+        (
+            architecture.family,
+            architecture.settings,
+            architecture.family.anatomy(architecture.settings),
+        ),
+        (scaling, size),
+        license=own_license or license,
+        num_parameters=architecture.num_parameters,
+        weights_file=timm.WEIGHTS,
+        preset_architecture=config["architecture"],
     )
 
 
@@ -83,17 +111,36 @@ def _of_handle(handle: Handle) -> Backbone:
     return backbone
 
 
-def _backbone(name: str, folder: pathlib.Path, *, license: str, **own: Any) -> Backbone:
+def _backbone(name: str, folder: pathlib.Path, **own: Any) -> Backbone:
     """Returns the record of the preset in a folder.
 
     Args:
         name: Of the backbone.
         folder: Where the files are.
-        license: Of the weights.
         **own: Other fields of the record.
     """
-    family, settings, anatomy = _network(folder)
-    scaling, size = read_scaling(folder / CONVERTER)
+    network = _network(folder)
+    return _record(
+        name,
+        folder,
+        network,
+        read_scaling(folder / CONVERTER),
+        num_parameters=_num_parameters(folder, network[2]),
+        weights_file=WEIGHTS,
+        **own,
+    )
+
+
+def _record(
+    name: str,
+    folder: pathlib.Path,
+    network: tuple[Family, Mapping[str, Any], Anatomy],
+    pixels: tuple[Scaling, int],
+    **own: Any,
+) -> Backbone:
+    """Returns the record of a network; `pixels` are the scaling and the size of its images."""
+    family, settings, anatomy = network
+    scaling, size = pixels
     return Backbone(
         name=name,
         module="tfxfer.models.presets.network",
@@ -106,13 +153,10 @@ def _backbone(name: str, folder: pathlib.Path, *, license: str, **own: Any) -> B
         native_size=size,
         min_size=min(_MIN_SIZE, size),
         num_features=anatomy.num_features,
-        num_parameters=_num_parameters(folder, anatomy),
         stages=anatomy.stages,
         last_resolution=anatomy.last_resolution,
         batch_norm=family.batch_norm,
-        license=license,
         paper=anatomy.paper,
-        weights_file=WEIGHTS,
         weights_name="preset",
         preset_folder=str(folder),
         **own,
@@ -122,11 +166,6 @@ def _backbone(name: str, folder: pathlib.Path, *, license: str, **own: Any) -> B
 def _network(folder: pathlib.Path) -> tuple[Family, Mapping[str, Any], Anatomy]:
     """Returns the network that a preset describes."""
     path = folder / CONFIG
-    if not path.is_file():
-        raise UsageError(
-            f"'{folder}' is not a preset of KerasHub: it has no '{CONFIG}'. `save_to_preset` "
-            "writes one."
-        )
     found = read_json(path)
     where = f"'{path}'"
     class_name = found.get("class_name")

@@ -1,0 +1,96 @@
+"""Weights of timm in networks of Keras, held against PyTorch."""
+
+import numpy as np
+import pytest
+from conftest import small_config
+from messages import parts
+from presets import needs_kerashub
+from timm_files import made_up, resnet18_shapes, timm_directory
+
+from tfxfer.api.fit import fit
+from tfxfer.errors import WeightsError
+from tfxfer.models.backbones.registry import find_backbone
+from tfxfer.models.weights import load_backbone
+
+pytestmark = [pytest.mark.slow, needs_kerashub]
+
+RESNET18 = {name: made_up(name, shape) for name, shape in resnet18_shapes().items()}
+
+
+def loaded(folder, tensors, **changes):
+    backbone = find_backbone(f"kerashub:{timm_directory(folder, tensors, **changes)}")
+    return load_backbone(backbone, 64)
+
+
+# Of two images of noise: the first five pooled features and the standard deviation of all, from
+# `timm.create_model("resnet18").forward_features` of timm 1.0.31 in PyTorch 2.14 on a CPU.
+PYTORCH = [
+    ([0.27130, 0.35438, 2.14891, 3.84523, 0.85938], 1.5883232),
+    ([0.24324, 0.77172, 2.11132, 4.58845, 0.78829], 1.5202129),
+]
+
+
+def test_features_of_resnet18_are_those_of_pytorch(tmp_path):
+    classifier = {name: made_up(name, shape) for name, shape in CLASSIFIER.items()}
+    network = loaded(tmp_path, RESNET18 | classifier)
+    images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
+    found = np.array(network(images)).mean(axis=(1, 2))
+    first, spread = zip(*PYTORCH, strict=True)
+    np.testing.assert_allclose(found[:, :5], first, atol=1e-4)
+    np.testing.assert_allclose(found.std(axis=1), spread, atol=1e-4)
+    backbone = find_backbone(f"kerashub:{tmp_path}")
+    assert network.count_params() == backbone.num_parameters
+    assert network.output_shape[-1] == backbone.num_features
+
+
+CLASSIFIER = {"fc.weight": (1000, 512), "fc.bias": (1000,)}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "reason"),
+    [
+        ("layer4.0.conv1.weight", None, "is missing"),
+        ("layer4.0.conv1.weight", (512, 256, 3, 2), "in the file (512, 256, 3, 2)"),
+        ("layer4.0.conv1.weight", (3, 3, 256, 512), "in the file (3, 3, 256, 512)"),
+        ("layer4.0.conv1.weight", (512 * 256 * 9,), "in the file (1179648,)"),
+        ("bn1.running_var", (64, 1), "in the file (64, 1)"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(tmp_path, name, shape, reason):
+    tensors = dict(RESNET18)
+    if shape is None:
+        del tensors[name]
+    else:
+        tensors[name] = np.zeros(shape, "float32")
+    with pytest.raises(WeightsError, match=parts(f"do not fit ... '{name}' ... {reason}")):
+        loaded(tmp_path, tensors)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="do not fit"):
+        loaded(tmp_path / "a", RESNET18, architecture="resnet50")
+    with pytest.raises(WeightsError, match="do not fit"):
+        loaded(tmp_path / "b", RESNET18, architecture="efficientnet_b0")
+
+
+def test_weights_that_are_missing_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=parts("has no weights ... model.safetensors")):
+        loaded(tmp_path, None)
+
+
+def test_a_fit_runs_both_phases(pictures, tmp_path):
+    folder = timm_directory(tmp_path / "net", RESNET18)
+    lines = []
+    result = fit(
+        small_config(
+            pictures,
+            "preset",
+            tmp_path,
+            backbone=f"kerashub:{folder}",
+            head={"epochs": 3, "dropout": 0.0},
+            finetune={"epochs": 1, "batch_norm": "frozen", "unfreeze": "stack3"},
+        ),
+        say=lines.append,
+    )
+    assert "finetune  epoch 1/1" in "\n".join(lines)
+    assert result.export is not None

@@ -1,0 +1,82 @@
+"""Directories of timm for tests, without timm: its tensor names, and made-up weights."""
+
+import json
+import math
+import zlib
+
+import numpy as np
+
+IMAGENET = {
+    "input_size": [3, 224, 224],
+    "mean": [0.485, 0.456, 0.406],
+    "std": [0.229, 0.224, 0.225],
+    "interpolation": "bicubic",
+    "crop_pct": 0.95,
+}
+
+
+def safetensors_bytes(tensors, **header):
+    """Returns a `.safetensors` file of float32 arrays by name, with other entries in its header."""
+    entries, data = {}, b""
+    for name, array in tensors.items():
+        content = np.asarray(array, "<f4").tobytes()
+        offsets = [len(data), len(data) + len(content)]
+        entries[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": offsets}
+        data += content
+    text = json.dumps(entries | header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def made_up(name, shape):
+    """Returns a tensor of timm that depends on its name alone.
+
+    Such weights keep the size of maps about as it is.
+    """
+    generator = np.random.default_rng(zlib.crc32(name.encode()))
+    if name.endswith("running_var"):
+        return generator.uniform(0.5, 1.5, shape).astype("float32")
+    if name.endswith(("running_mean", ".bias")):
+        return generator.normal(0, 0.1, shape).astype("float32")
+    if len(shape) == 1:
+        return generator.uniform(0.5, 1.0, shape).astype("float32")
+    return generator.normal(0, math.sqrt(2 / math.prod(shape[1:])), shape).astype("float32")
+
+
+def resnet18_shapes():
+    """Returns the shapes of the tensors of timm's resnet18, without its classifier, by name."""
+    shapes = {"conv1.weight": (64, 3, 7, 7)} | _norm("bn1", 64)
+    channels = 64
+    for layer, width in enumerate((64, 128, 256, 512), start=1):
+        for block in range(2):
+            name = f"layer{layer}.{block}"
+            shapes[f"{name}.conv1.weight"] = (width, channels, 3, 3)
+            shapes[f"{name}.conv2.weight"] = (width, width, 3, 3)
+            shapes |= _norm(f"{name}.bn1", width) | _norm(f"{name}.bn2", width)
+            if channels != width:
+                shapes[f"{name}.downsample.0.weight"] = (width, channels, 1, 1)
+                shapes |= _norm(f"{name}.downsample.1", width)
+            channels = width
+    return shapes
+
+
+def _norm(name, channels):
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.{part}": (channels,) for part in parts}
+
+
+def timm_directory(folder, tensors=None, architecture="resnet18", **pretrained):
+    """Writes a directory as timm does; a value None leaves out what was pretrained.
+
+    Args:
+        folder: A directory.
+        tensors: Arrays by name; None for no weights.
+        architecture: Its name.
+        **pretrained: Changes to `pretrained_cfg`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {key: value for key, value in (IMAGENET | pretrained).items() if value is not None}
+    config = {"architecture": architecture, "num_classes": 1000, "pretrained_cfg": found}
+    (folder / "config.json").write_text(json.dumps(config))
+    if tensors is not None:
+        (folder / "model.safetensors").write_bytes(safetensors_bytes(tensors))
+    return folder

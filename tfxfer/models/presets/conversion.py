@@ -1,0 +1,81 @@
+"""Loading weights of timm into a network, by the names that KerasHub knows."""
+
+import contextlib
+import importlib
+import pathlib
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfxfer.errors import WeightsError
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.presets.safetensors import TensorFile
+from tfxfer.models.presets.timm import ARCHITECTURES
+
+Change = Callable[[np.ndarray, list[int]], np.ndarray]
+
+
+def load_timm_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
+    """Gives a network the weights in a `.safetensors` file of timm.
+
+    Args:
+        model: What `preset_network` built of the backbone.
+        backbone: Its record; the architecture and the settings are read.
+        path: Of the file.
+
+    Raises:
+        WeightsError: The file is corrupt, or holds another network.
+    """
+    architecture = ARCHITECTURES[backbone.preset_architecture]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        converter = importlib.import_module(f"keras_hub.src.utils.timm.{architecture.converter}")
+    loader = _Loader(path)
+    # What converters read of a network: its layers by name, and its settings.
+    network = types.SimpleNamespace(
+        get_layer=model.get_layer, layers=model.layers, **architecture.settings
+    )
+    converter.convert_weights(network, loader, {"architecture": backbone.preset_architecture})
+    missing = [one.path for one in model.weights if id(one) not in loader.loaded]
+    if missing:
+        raise WeightsError(
+            f"The weights in '{path}' do not fill backbone '{backbone.name}': nothing for "
+            f"'{missing[0]}'."
+        )
+
+
+class _Loader:
+    """Takes the place of KerasHub's reader of tensors."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.file = TensorFile(path)
+        self.loaded: set[int] = set()
+
+    def port_weight(
+        self, keras_variable: Any, hf_weight_key: str, hook_fn: Change | None = None
+    ) -> None:
+        """Gives a variable the tensor of a name, changed as a converter wants it."""
+        shape = self.file.shape(hf_weight_key)
+        wanted = tuple(keras_variable.shape)
+        # Converters transpose tensors: sizes are compared before one is read, shapes after.
+        if shape is None or np.prod(shape) != np.prod(wanted):
+            raise WeightsError(
+                f"The weights in '{self.file.path}' do not fit: '{keras_variable.path}' has shape "
+                f"{wanted}, '{hf_weight_key}' in the file {shape or 'is missing'}."
+            )
+        value = self.file.read(hf_weight_key, shape)
+        if hook_fn:
+            # It fails for a tensor of other dimensions, which is told below.
+            with contextlib.suppress(ValueError, AssertionError):
+                value = hook_fn(value, list(wanted))
+        if value.shape != wanted:
+            raise WeightsError(
+                f"The weights in '{self.file.path}' do not fit: '{keras_variable.path}' has shape "
+                f"{wanted}, '{hf_weight_key}' in the file {shape}."
+            )
+        keras_variable.assign(value)
+        self.loaded.add(id(keras_variable))

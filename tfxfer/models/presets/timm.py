@@ -1,0 +1,167 @@
+"""Local directories of timm: `config.json` with an architecture, and `model.safetensors`."""
+
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.presets.convolutional import RESNET, VGG
+from tfxfer.models.presets.efficientnet import EFFICIENTNET
+from tfxfer.models.presets.family import Family
+from tfxfer.models.presets.files import described_scaling, read_numbers, read_size
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network of timm that KerasHub has, too.
+
+    Attributes:
+        family: Its family.
+        num_parameters: Without its classifier.
+        settings: As KerasHub's class takes them, but for the defaults.
+        converter: The module of KerasHub that knows the names of its tensors.
+    """
+
+    family: Family
+    num_parameters: int
+    converter: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _resnet(blocks: list[int], kind: str, num_parameters: int, *, v2: bool = False) -> Architecture:
+    return Architecture(
+        RESNET,
+        num_parameters,
+        "convert_resnet",
+        {
+            "input_conv_filters": [64],
+            "input_conv_kernel_sizes": [7],
+            "stackwise_num_filters": [64, 128, 256, 512],
+            "stackwise_num_blocks": blocks,
+            "stackwise_num_strides": [1, 2, 2, 2],
+            "block_type": f"{kind}_block",
+            "use_pre_activation": v2,
+        },
+    )
+
+
+def _vgg(repeats: list[int], num_parameters: int) -> Architecture:
+    settings = {
+        "stackwise_num_repeats": repeats,
+        "stackwise_num_filters": [64, 128, 256, 512, 512],
+    }
+    return Architecture(VGG, num_parameters, "convert_vgg", settings)
+
+
+def _efficientnet(width: float, depth: float, num_parameters: int, **others: Any) -> Architecture:
+    settings = {
+        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3],
+        "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
+        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
+        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
+        "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6],
+        "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
+        "stackwise_block_types": ["v1"] * 7,
+        "stackwise_squeeze_and_excite_ratios": [0.25] * 7,
+        "stackwise_width_coefficients": [width] * 7,
+        "stackwise_depth_coefficients": [depth] * 7,
+        "min_depth": None,
+        "use_depth_divisor_as_min_depth": True,
+        "cap_round_filter_decrease": True,
+        "dropout": 0,
+    }
+    return Architecture(
+        EFFICIENTNET,
+        num_parameters,
+        "convert_efficientnet",
+        {**EFFICIENTNET.defaults, **settings, **others},
+    )
+
+
+# Those whose features equal PyTorch's. DenseNets are not among them: KerasHub pads their first
+# layers otherwise, and at 64 pixels features differ by up to 7% of the largest.
+ARCHITECTURES = {
+    "resnet18": _resnet([2, 2, 2, 2], "basic", 11_186_112),
+    "resnet26": _resnet([2, 2, 2, 2], "bottleneck", 13_977_024),
+    "resnet34": _resnet([3, 4, 6, 3], "basic", 21_301_696),
+    "resnet50": _resnet([3, 4, 6, 3], "bottleneck", 23_561_152),
+    "resnet101": _resnet([3, 4, 23, 3], "bottleneck", 42_605_504),
+    "resnet152": _resnet([3, 8, 36, 3], "bottleneck", 58_295_232),
+    "resnetv2_50": _resnet([3, 4, 6, 3], "bottleneck", 23_545_792, v2=True),
+    "vgg11": _vgg([1, 1, 2, 2, 2], 9_220_480),
+    "vgg13": _vgg([2, 2, 2, 2, 2], 9_404_992),
+    "vgg16": _vgg([2, 2, 3, 3, 3], 14_714_688),
+    "vgg19": _vgg([2, 2, 4, 4, 4], 20_024_384),
+    "efficientnet_b0": _efficientnet(1.0, 1.0, 4_049_564),
+    "efficientnet_b1": _efficientnet(1.0, 1.1, 6_575_232),
+    "efficientnet_b2": _efficientnet(1.1, 1.2, 7_768_562),
+    "efficientnet_b3": _efficientnet(1.2, 1.4, 10_783_528),
+    "efficientnet_b4": _efficientnet(1.4, 1.8, 17_673_816),
+    "efficientnet_b5": _efficientnet(1.6, 2.2, 28_513_520),
+    "efficientnet_lite0": _efficientnet(
+        1.0, 1.0, 3_413_024, stackwise_squeeze_and_excite_ratios=[0] * 7, activation="relu6"
+    ),
+}
+
+
+def find_architecture(name: Any, path: pathlib.Path) -> Architecture:
+    """Returns the architecture of a name.
+
+    Args:
+        name: As `config.json` has it.
+        path: Of that file, for the message.
+
+    Raises:
+        UsageError: It cannot be used.
+    """
+    if isinstance(name, str) and name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    hint = did_you_mean(name, ARCHITECTURES) if isinstance(name, str) else ""
+    raise UsageError(
+        f"'{path}' is of the timm architecture {name!r:.60}, which cannot be used.{hint} "
+        f"Architectures are {', '.join(ARCHITECTURES)}."
+    )
+
+
+def read_pretrained(
+    config: Mapping[str, Any], path: pathlib.Path
+) -> tuple[Scaling, int, str | None]:
+    """Returns how a network of timm was trained: scaling, size of the images, and its license.
+
+    timm divides by 255, subtracts the mean and divides by the standard deviation.
+
+    Args:
+        config: The content of `config.json`; `pretrained_cfg` is read.
+        path: Of that file, for messages.
+
+    Raises:
+        UsageError: The file does not say it.
+    """
+    found = config.get("pretrained_cfg")
+    if not isinstance(found, dict) or not {"mean", "std", "input_size"} <= found.keys():
+        raise UsageError(
+            f"'{path}' does not say how the network was trained: 'pretrained_cfg' must have "
+            "'mean', 'std' and 'input_size', as the files of timm at the Hugging Face hub do."
+        )
+    mean, std = (read_numbers(found, name, 0.0, path) for name in ("mean", "std"))
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise UsageError(
+            f"'{path}' must have three numbers for 'mean', and three above 0 for 'std'; it has "
+            f"{mean} and {std}."
+        )
+    size = found["input_size"]
+    if not isinstance(size, list) or len(size) != 3 or size[0] != 3:
+        raise UsageError(f"'{path}' has {size!r:.60} for 'input_size'; it must be [3, SIZE, SIZE].")
+    license = found.get("license")
+    return (
+        described_scaling(
+            tuple(1 / 255 / one for one in std),
+            tuple(-a / b for a, b in zip(mean, std, strict=True)),
+        ),
+        read_size(size[1:], path),
+        f"{license} (says its {path.name})" if isinstance(license, str) and license else None,
+    )
