@@ -16,7 +16,7 @@ def test_the_cache_is_listed_and_cleared(tmp_path):
     listed = run("cache", "--cache-dir", tmp_path)
     assert listed.exit_code == 0
     first, last = listed.stdout.splitlines()
-    assert re.match(r"features +[\d.]+ \w+ +2 rows  used \d s ago  vgg16, 224 pixels$", first)
+    assert re.match(r"features +[\d.]+ \w+ +2 images  used \d s ago  vgg16, 224 pixels$", first)
     assert re.match(rf"[\d.]+ \w+ in '{tmp_path}'. `tfxfer cache --clear` removes it.$", last)
     cleared = run("cache", "--clear", "--cache-dir", tmp_path)
     assert re.match(rf"Removed [\d.]+ \w+ from '{tmp_path}'.$", cleared.stdout)

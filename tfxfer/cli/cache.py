@@ -32,7 +32,7 @@ def cache(clear: bool, cache_dir: str | None) -> None:
     for entry in reversed(entries):
         age = readable_seconds(max(0.0, time.time() - entry.used))
         streams.say(
-            f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} rows  "
+            f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} images  "
             f"used {age} ago  {entry.about.get('what', '')}"
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))

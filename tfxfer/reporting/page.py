@@ -115,7 +115,12 @@ def _seconds(seconds: Mapping[str, float]) -> Markup | None:
     if not parts or not seconds.get("total"):
         return None
     longest = max(parts.values())
-    labels = {"earlier": "before resuming"}
+    labels = {
+        "earlier": "before resuming",
+        "data": "reading data",
+        "images": "preparing images",
+        "folds": "cross-validation",
+    }
     return charts.bars(
         [
             (labels.get(name, name), took / longest, readable_seconds(took))
