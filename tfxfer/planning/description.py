@@ -180,8 +180,8 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     lines = [
         plan_row(
             "search",
-            "keeps the best of these configurations (trained stages at learning rate) on "
-            f"validation; at most {most} in all:",
+            "keeps the best configuration (stages at learning rate) on validation; at most "
+            f"{most} in all:",
         ),
         plan_row("", portfolio.head_alone.name),
         *(plan_row("", _describe_way(way)) for way in portfolio.ways),
