@@ -123,7 +123,7 @@ def test_imports_point_downward(name):
 
 # What only images need. Texts need none of it, not even by way of what both share.
 OF_IMAGES = (
-    *("data.image", "data.sources", "data.opening", "data.batches", "data.checks", "data.seen"),
+    *("data.image", "data.sources", "data.opening", "data.batches", "data.seen"),
     *("models.backbones", "models.classifier", "models.weights", "models.preprocessing"),
     *("planning.plan", "planning.preflight", "inference.classifier", "evaluation.scoring"),
     *("exporting.signatures", "exporting.verification", "reporting.page", "ranking", "curation"),

@@ -33,7 +33,6 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"augment": {"cutmix": 1.0}}, "is for images"),
         ({"head": {"pooling": "max"}}, "is for image backbones"),
         ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
-        ({"group_near_copies": True}, "is for image backbones"),
         ({"folds": 5}, "is for image backbones"),
         ({"compare_scratch": True, "weights": "x"}, "is for image backbones"),
         ({"precision": "mixed_float16"}, "trained in float32"),

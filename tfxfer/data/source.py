@@ -57,6 +57,10 @@ class Split:
         indices = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
         return untuned(tf.data.Dataset.from_tensor_slices(indices).map(self.read_image))
 
+    def grouped(self, groups: Sequence[str] | None) -> "Split":
+        """Returns the split with other groups."""
+        return dataclasses.replace(self, groups=groups)
+
     def select(self, indices: npt.NDArray[np.int64]) -> "Split":
         """Returns the split that has only some of the examples.
 

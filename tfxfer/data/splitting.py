@@ -1,6 +1,5 @@
 """Splits: missing ones are split off train, and no example is in two of them."""
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self, TypeVar
 
@@ -11,7 +10,7 @@ from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, found_in
 from tfxfer.data.labels.stratification import divided, limited
 from tfxfer.data.labels.targets import are_several, images_of_each, occurring
-from tfxfer.data.source import Split, first_few
+from tfxfer.data.source import first_few
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
 
@@ -33,6 +32,9 @@ class Divisible(Protocol):
 
     def select(self, indices: npt.NDArray[np.int64], /) -> Self:
         """Returns the split that has only some of the examples."""
+
+    def grouped(self, groups: Sequence[str] | None, /) -> Self:
+        """Returns the split with other groups."""
 
     def __len__(self) -> int: ...
 
@@ -157,15 +159,24 @@ def disjoint(
 
 
 def near_copies_together(
-    splits: Mapping[str, Split], near: NearCopyGroups, class_names: tuple[str, ...]
-) -> tuple[dict[str, Split], list[str]]:
+    splits: Mapping[str, Part],
+    near: NearCopyGroups,
+    class_names: tuple[str, ...],
+    what: str = "image",
+) -> tuple[dict[str, Part], list[str]]:
     """Returns the splits with each group of near copies in one of them, and notes on these.
 
     Of splits that the data come with, an earlier one loses what has a near copy in a later one, as
     with exact duplicates. In each, near copies become a group, which splitting does not divide.
 
+    Args:
+        splits: The splits that the data come with.
+        near: The near copies.
+        class_names: Names of the classes.
+        what: What an example is called in messages.
+
     Raises:
-        DataError: A split, or a class of `train`, would have no images left.
+        DataError: A split, or a class of `train`, would have no examples left.
 
     Examples:
         >>> from tfxfer.data.opening import open_as_it_is
@@ -185,20 +196,20 @@ def near_copies_together(
             there = numbers[other][numbers[other] >= 0]
             twice = left & np.isin(numbers[name], there)
             if twice.any():
-                count = "1 image" if twice.sum() == 1 else f"{twice.sum():,} images"
+                count = f"1 {what}" if twice.sum() == 1 else f"{twice.sum():,} {what}s"
                 notes.append(f"left out of '{name}': {count} with near copies in '{other}'")
                 left &= ~twice
         if not left.all():
             split = split.select(np.flatnonzero(left))
             lost = occurring(splits[name].labels) - occurring(split.labels)
             if not len(split) or (name == "train" and lost):
-                what = f"of class '{class_names[min(lost)]}' " if lost else ""
+                which = f"of class '{class_names[min(lost)]}' " if lost else ""
                 raise DataError(
-                    f"Every image {what}in '{name}' has a near copy in a later split, so none is "
+                    f"Every {what} {which}in '{name}' has a near copy in a later split, so none is "
                     "left. Leave out --group-near-copies, or split the data again."
                 )
         together = near.together(split.digests(), split.groups)
-        found[name] = dataclasses.replace(split, groups=together if any(together) else None)
+        found[name] = split.grouped(together if any(together) else None)
     return found, notes
 
 

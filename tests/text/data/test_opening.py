@@ -96,3 +96,21 @@ def test_one_class_or_only_a_test_split_cannot_be_trained_on(tmp_path):
 def test_data_to_evaluate_on_keep_their_splits(reviews):
     source = as_they_come(open_as_they_are(str(reviews), "utf-8"))
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 80, "test": 40}
+
+
+def test_near_copies_stay_in_one_split_where_asked(tmp_path):
+    def text(c, pair, number):  # the texts of a pair differ in one word of 62
+        return " ".join([f"{c}{pair}", *(f"{c}{pair}w{n}" for n in range(60)), f"n{number}"])
+
+    texts = {f"train/{c}/{n}": text(c, n // 2, n) for c in "ab" for n in range(40)}
+    texts |= {f"test/{c}/9": text(c, 7, 99) for c in "ab"}
+    folder = write(tmp_path, texts)
+    source = opened(folder, group_near_copies=True)
+    pairs = {
+        name: {text.split()[0] for text in split.texts} for name, split in source.splits.items()
+    }
+    assert not pairs["train"] & pairs["validation"]
+    assert not (pairs["train"] | pairs["validation"]) & pairs["test"]
+    assert any("left out of 'train': 4 texts with near copies" in note for note in source.notes)
+    apart = opened(folder)
+    assert {"a7", "b7"} <= {text.split()[0] for text in apart.splits["train"].texts}

@@ -136,8 +136,6 @@ def test_what_texts_cannot_do_is_refused_in_a_sentence(finished_texts, reviews):
     for kind, what in (("onnx", "ONNX"), ("litert", "LiteRT")):
         with pytest.raises(UsageError, match=f"which {what} cannot hold"):
             convert(result.run, kind)
-    with pytest.raises(UsageError, match="does not check yet"):
-        tfxfer.check(str(reviews))
     with pytest.raises(UsageError, match="predict .* -`"):
         tfxfer.demo(result.run)
     with pytest.raises(UsageError, match="to rank them by"):

@@ -1,6 +1,6 @@
 """The result of a check, as a record, as JSON and as text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,17 @@ class Affected:
         num_named = min(count, NAMED_GROUPS)
         named = tuple((name(place),) for place in range(num_named))
         return cls(count, count, named, (1,) * num_named)
+
+    @classmethod
+    def of_groups(cls, groups: Sequence[Sequence[str]]) -> "Affected":
+        """Returns groups of examples by their ids; see `NAMED_GROUPS`."""
+        named = groups[:NAMED_GROUPS]
+        return cls(
+            len(groups),
+            sum(map(len, groups)),
+            tuple(tuple(group[:NAMED_OF_GROUP]) for group in named),
+            tuple(map(len, named)),
+        )
 
     def describe(self) -> list[str]:
         """Returns a line for each of the first groups."""

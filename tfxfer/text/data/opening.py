@@ -5,14 +5,15 @@ import pathlib
 
 import numpy as np
 
-from tfxfer.config.schema import RunConfig
+from tfxfer.config.schema import FitConfig, RunConfig
 from tfxfer.data.source import first_few
-from tfxfer.data.splitting import disjoint, divide
+from tfxfer.data.splitting import disjoint, divide, near_copies_together
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.names import safe_name
 from tfxfer.text.data.folders import Found, read_folder
 from tfxfer.text.data.libraries import is_of_library, read_library
 from tfxfer.text.data.manifests import is_manifest, read_manifest
+from tfxfer.text.data.near_copies import near_copy_groups
 from tfxfer.text.data.source import TextSource, TextSplit, said
 
 
@@ -22,7 +23,8 @@ def open_texts(config: RunConfig) -> TextSource:
     Texts that say the same stay in one split. A validation split that is missing is split off
     `train`, and so is a test split where the data have no other split.
 
-    Reads the settings `data`, `data_dir`, `text.encoding`, `seed`, `*_fraction` and `*_examples`.
+    Reads the settings `data`, `data_dir`, `text.encoding`, `group_near_copies`, `seed`,
+    `*_fraction` and `*_examples`.
 
     Raises:
         UsageError: There are no such data, or their layout does not suit a classifier.
@@ -37,8 +39,12 @@ def open_texts(config: RunConfig) -> TextSource:
         raise UsageError(
             f"'{config.data}' has texts of 1 class to train on; a classifier needs at least 2."
         )
-    splits, notes = divide(source.splits, source.class_names, config, "text")
-    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
+    given, near = source.splits, list[str]()
+    if isinstance(config, FitConfig) and config.group_near_copies:
+        groups = near_copy_groups(source)
+        given, near = near_copies_together(given, groups, source.class_names, "text")
+    splits, notes = divide(given, source.class_names, config, "text")
+    return dataclasses.replace(source, splits=splits, notes=(*source.notes, *near, *notes))
 
 
 def open_as_they_are(data: str, encoding: str, data_dir: str | None = None) -> TextSource:

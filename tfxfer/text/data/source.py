@@ -30,19 +30,17 @@ class TextSplit:
         texts: The texts.
         labels: Class indices, (num_examples,).
         ids: The id of each text for messages: a path, or "reviews.csv line 7".
+        groups: The group of each text, "" for one that has none: what is to stay in one split
+            beside texts that say the same. None where none has.
     """
 
     texts: Sequence[str]
     labels: npt.NDArray[np.int64]
     ids: Sequence[str]
+    groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    @property
-    def groups(self) -> None:
-        """Texts have no groups but their content."""
-        return
 
     @property
     def digests(self) -> Callable[[], Ids]:
@@ -64,7 +62,12 @@ class TextSplit:
             texts=[self.texts[index] for index in indices],
             labels=self.labels[indices],
             ids=[self.ids[index] for index in indices],
+            groups=self.groups and [self.groups[index] for index in indices],
         )
+
+    def grouped(self, groups: Sequence[str] | None, /) -> Self:
+        """Returns the split with other groups."""
+        return dataclasses.replace(self, groups=groups)
 
 
 @dataclass(frozen=True, eq=False)
