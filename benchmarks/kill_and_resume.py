@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
 
 import killing
+import made_texts
 import measuring
 
 # Short runs that cover all features; a checkpoint every fifth of a second within epochs.
@@ -38,6 +39,22 @@ SETTINGS = {
     ],
     "pretrain": ["pretrain", *_SMALL, "--epochs", "5"],
 }
+_TEXTS = ["--checkpoint-minutes", "0.003", "--batch-size", "8", "--text-dimensions", "16"]
+
+
+def text_settings(folder):
+    """Returns settings of runs on invented reviews, one on a pretrained backbone."""
+    data = str(made_texts.write_reviews(folder / "reviews", train=200, test=40))
+    pretrain = ["pretrain", "--data", data, *_TEXTS, "--epochs", "6"]
+    source = killing.Place(folder / "source")
+    killing.finish(source, killing.command(source, [*pretrain, "--backbone", "gru"]))
+    fit = ["fit", "--data", data, *_TEXTS, "--finetune-epochs", "6"]
+    return {
+        "texts, lstm": [*fit, "--backbone", "lstm"],
+        "texts, pretrained gru": [*fit, "--backbone", "gru", "--weights", str(source.run)],
+        "texts, average": [*fit, "--backbone", "average", "--class-weights", "balanced"],
+        "texts, pretrain": [*pretrain, "--backbone", "textcnn"],
+    }
 
 
 def main() -> None:
@@ -45,12 +62,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--chain", type=int, default=5, help="Maximum number of kills per run.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--texts", action="store_true", help="runs on texts instead of images")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     generator = random.Random(options.seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="kills-"))
+    settings = text_settings(folder) if options.texts else SETTINGS
     expected, seconds = {}, {}
-    for number, (name, arguments) in enumerate(SETTINGS.items()):
+    for number, (name, arguments) in enumerate(settings.items()):
         place = killing.Place(folder / f"whole-{number}")
         start = time.monotonic()
         killing.finish(place, killing.command(place, arguments))
@@ -58,12 +77,13 @@ def main() -> None:
         print(f"{name}: {seconds[name]:.0f} s uninterrupted", flush=True)
     kinds, any_time, rows, runs = [*killing.MOMENTS], "at any time", [], 0
     while len(rows) < options.kills:
-        name, arguments = [*SETTINGS.items()][runs % len(SETTINGS)]
+        name, arguments = [*settings.items()][runs % len(settings)]
         moments = []
         for _ in range(options.chain):
             kind = generator.choice([any_time] * (len(kinds) - 1) + kinds)
-            if kind in ("while features are cached", "while the export is made") and (
-                arguments[0] == "pretrain" or "0" in arguments
+            is_cached = not options.texts and "0" not in arguments
+            if (kind == "while features are cached" and not is_cached) or (
+                kind == "while the export is made" and arguments[0] == "pretrain"
             ):
                 kind = any_time
             # After the first kill the rest takes less time than the whole run.
