@@ -39,12 +39,21 @@ def draw(gallery: Gallery, seed: int) -> dict[str, float]:
     part = Labeled(labels[one], folds[one], gallery.units[own][one], num_classes)
     single = HeadScores.of(found[one], part)
     return {
+        "num_held_back": int(others.sum()),
         "accuracy": float((shares.argmax(axis=1) == gallery.labels[others]).mean()),
         "folds": scores.accuracy,
         "interval": scores.interval,
         "single": single.accuracy,
         "single_interval": single.interval,
     }
+
+
+def agree(row: dict[str, float], way: str, interval: str) -> bool:
+    """Tells whether estimate and accuracy differ by no more than both their errors explain."""
+    low, high = row[interval]
+    own = (high - low) / 2
+    other = 1.96 * np.sqrt(row["accuracy"] * (1 - row["accuracy"]) / row["num_held_back"])
+    return abs(row[way] - row["accuracy"]) <= np.hypot(own, other)
 
 
 def main() -> None:
@@ -64,11 +73,12 @@ def main() -> None:
         rows = results[name] = [draw(gallery, seed) for seed in range(DRAWS)]
         for way, interval in (("folds", "interval"), ("single", "single_interval")):
             hits = sum(row[interval][0] <= row["accuracy"] <= row[interval][1] for row in rows)
+            agreeing = sum(agree(row, way, interval) for row in rows)
             errors = [abs(row[way] - row["accuracy"]) for row in rows]
             widths = [row[interval][1] - row[interval][0] for row in rows]
             print(
-                f"{name} {way}: {hits} of {DRAWS} hold, mean error {np.mean(errors):.3f}, mean "
-                f"width {np.mean(widths):.3f}",
+                f"{name} {way}: {hits} of {DRAWS} hold, {agreeing} agree, mean error "
+                f"{np.mean(errors):.3f}, mean width {np.mean(widths):.3f}",
                 flush=True,
             )
     measuring.write_json(options.json, **measuring.facts(), results=results)

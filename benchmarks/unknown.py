@@ -22,7 +22,8 @@ from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.evaluation.cautioning import Calibrating, Rates, make_cautious
 from tfxfer.evaluation.coreset import coreset
-from tfxfer.inference.caution import distances, unit_rows
+from tfxfer.inference.caution import distances
+from tfxfer.models.standardization import Standardization
 from tfxfer.ranking.cross_validation import predicted
 
 PAIRS = (("cifar10", "flowers"), ("digits", "tiny_imagenet40"), ("flowers", "cifar10"))
@@ -44,6 +45,11 @@ def auroc(known: np.ndarray, strange: np.ndarray) -> float:
     return float(roc_auc_score(is_strange, np.concatenate([known, strange])))
 
 
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Returns features scaled to length 1, as in the paper."""
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
 def measure(known: Gallery, strange: Gallery, seed: int) -> dict[str, float]:
     """Returns the AUROC of each way, and the rates, of one division of the known images."""
     order = np.random.default_rng(seed).permutation(len(known))
@@ -58,21 +64,24 @@ def measure(known: Gallery, strange: Gallery, seed: int) -> dict[str, float]:
     caution = make_cautious(features[train], calibrating, Rates(), seed)
     judged = caution.judge(features[rest], shares[rest])
     far = caution.judge(strange.features, others)
-    found["distance"] = auroc(judged.score, far.score)
     found["false alarms"] = float(judged.unknown.mean())
     found["found"] = float(far.unknown.mean())
     found["coverage"] = float(judged.in_set[np.arange(len(rest)), labels[rest]].mean())
     found["mean size"] = float(judged.in_set.sum(axis=1).mean())
     found["accuracy"] = float((shares[rest].argmax(axis=1) == labels[rest]).mean())
-    rows, count = unit_rows(features[train]), len(train) // 10
-    for way, chosen in (
-        ("coreset of 10%", coreset(rows, count, seed)),
-        ("random 10%", np.arange(count)),
+    count, near, far_off = len(train) // 10, features[rest], strange.features
+    for way, scale in (
+        ("length 1", unit_rows),
+        ("standardized", Standardization.of(features[train]).apply),
     ):
-        near, strangers = (
-            distances(one, rows[chosen], 10) for one in (features[rest], strange.features)
-        )
-        found[way] = auroc(near, strangers)
+        rows = scale(features[train])
+        for kept, chosen in (
+            ("", np.arange(len(rows))),
+            (", coreset of 10%", coreset(rows, count, seed)),
+            (", random 10%", np.arange(count)),
+        ):
+            scores = [distances(scale(one), rows[chosen], 10) for one in (near, far_off)]
+            found[way + kept] = auroc(*scores)
     return found
 
 

@@ -160,6 +160,8 @@ def test_a_pretraining_has_its_own_settings_under_the_same_rules(tmp_path):
         ),
         ({"compare_scratch": True, "weights": "none"}, "'compare_scratch'.* 'weights' is 'none'"),
         ({"folds": 2}, "'folds' is 2, .* at least 3, or 0"),
+        ({"coverage": 0.8}, "'coverage' is 0.8, but 'unknown' is off"),
+        ({"unknown": True, "unknown_rate": 1.0}, "unknown_rate"),
         ({"folds": 5, "weights": "none"}, "'folds' .* 'weights' is 'none'"),
     ],
 )

@@ -59,11 +59,11 @@ def test_the_export_says_what_the_model_says(exported, judged, paths):
     )
     found = with_features(judged.model).predict(squares_of(judged, paths), verbose=0)
     expected = judged.caution.judge(found["features"], found["probabilities"])
-    np.testing.assert_allclose(answer["unknown_score"], expected.score, atol=1e-5)
+    np.testing.assert_allclose(answer["unknown_score"], expected.score, atol=1e-3)
     np.testing.assert_array_equal(answer["unknown"], expected.unknown)
     np.testing.assert_array_equal(answer["in_set"], expected.in_set)
     facts = json.loads((path / "assets" / "tfxfer.json").read_text())
-    assert facts["caution"]["threshold"] == pytest.approx(judged.caution.record.threshold, abs=1e-5)
+    assert facts["caution"]["threshold"] == pytest.approx(judged.caution.record.threshold, abs=1e-3)
     assert "unknown_score" in facts["signatures"]["serving_default"]["gives"]
 
 

@@ -9,7 +9,7 @@ from messages import parts
 
 from tfxfer.errors import ExportError
 from tfxfer.exporting.caution import CautionGraph, NamedCaution
-from tfxfer.inference.caution import Caution, unit_rows
+from tfxfer.inference.caution import Caution
 from tfxfer.runs.scores.caution import CautionRecord
 
 NAMES = ("a", "b", "c")
@@ -20,10 +20,11 @@ def made():
     """A caution, with features and probabilities of images."""
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(50, 8)).astype(np.float32)
-    record = CautionRecord(0.05, 5, 50, 0.5, 0.9, 0.3, "test", 100, True)
+    record = CautionRecord(0.05, 5, 50, 1.2, 0.9, 0.3, "test", 100, True)
     features = generator.normal(size=(40, 8)).astype(np.float32)
     shares = generator.dirichlet(np.ones(3), 40).astype(np.float32)
-    return Caution(unit_rows(rows), record), features, shares
+    mean, scale = generator.uniform(1, 2, (2, 8)).astype(np.float32)
+    return Caution(rows, mean, scale, record), features, shares
 
 
 def answered(made):
@@ -37,7 +38,7 @@ def answered(made):
 def test_the_graph_computes_what_the_model_says(made):
     caution, features, shares = made
     answer, judged = answered(made), caution.judge(features, shares)
-    np.testing.assert_allclose(answer["unknown_score"], judged.score, atol=1e-6)
+    np.testing.assert_allclose(answer["unknown_score"], judged.score, atol=1e-5)
     assert answer["unknown"] == judged.unknown.tolist()
     assert answer["in_set"] == judged.in_set.tolist()
     assert answer["set_labels"] == np.where(judged.in_set, NAMES, "").tolist()

@@ -11,7 +11,13 @@ from tfxfer.planning.several_labels import check_labels
 
 @pytest.mark.parametrize(
     "settings",
-    [{"compare_scratch": True}, {"min_accuracy": 0.5}, {"group_near_copies": True}, {"folds": 5}],
+    [
+        {"compare_scratch": True},
+        {"min_accuracy": 0.5},
+        {"group_near_copies": True},
+        {"folds": 5},
+        {"unknown": True},
+    ],
 )
 def test_settings_for_one_class_are_refused(tagged, weights_file, tmp_path, settings):
     (name,) = settings

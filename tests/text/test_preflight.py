@@ -34,6 +34,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"head": {"pooling": "max"}}, "is for image backbones"),
         ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
         ({"folds": 5}, "is for image backbones"),
+        ({"unknown": True}, "is for image backbones"),
         ({"compare_scratch": True, "weights": "x"}, "is for image backbones"),
         ({"precision": "mixed_float16"}, "trained in float32"),
         ({"xla": "on"}, "XLA .*each length"),

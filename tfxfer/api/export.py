@@ -13,7 +13,7 @@ from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
 from tfxfer.evaluation.cautioning import Rates
-from tfxfer.evaluation.cautious import with_caution
+from tfxfer.evaluation.cautious import halves_of_validation, with_caution
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
@@ -86,8 +86,9 @@ def export(
         metrics = _evaluated(trained, source, wanted)
     else:
         metrics = FitMetrics()
-    if wanted.unknown:
-        trained = with_caution(trained, source, Rates(wanted.unknown_rate, wanted.coverage))
+    rates = _rates(trained, wanted)
+    if rates is not None:
+        trained = with_caution(trained, source, rates)
         say(_described(trained))
     sample = source.splits.get("validation") or next(iter(source.everything.values()))
     examples = Images(sample, trained.frame, memory_bytes=0).encoded(CHECK_IMAGES)
@@ -95,6 +96,16 @@ def export(
     if wanted.keep is not None:
         prune_versions(directory, wanted.keep)
     return version
+
+
+def _rates(trained: TrainedClassifier, wanted: Publication) -> Rates | None:
+    """Returns the rates that limits are to be found for; None if there is nothing to find."""
+    if wanted.unknown:
+        return Rates(wanted.unknown_rate, wanted.coverage)
+    if wanted.calibrate and trained.caution is not None:  # other probabilities, other limits
+        record = trained.caution.record
+        return Rates(record.unknown_rate, record.coverage)
+    return None
 
 
 def _described(trained: TrainedClassifier) -> str:
@@ -106,7 +117,7 @@ def _calibrated(
     trained: TrainedClassifier, source: BoundSource, wanted: Publication
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
-    found = score(trained, source, "validation")
+    found = score(trained, _choosing(trained, source), "validation")
     objective = trained.objective
     temperature = fit_temperature(found.probabilities, found.labels, objective)
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
@@ -115,6 +126,15 @@ def _calibrated(
         trained = dataclasses.replace(trained, thresholds=thresholds.astype(np.float64))
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
+
+
+def _choosing(trained: TrainedClassifier, source: BoundSource) -> BoundSource:
+    """Returns data without the validation images that its fit set aside, if it did."""
+    config, validation = trained.config, source.splits.get("validation")
+    if config is None or not config.unknown or validation is None:
+        return source
+    choosing, _ = halves_of_validation(validation, config.seed)
+    return dataclasses.replace(source, splits={**source.splits, "validation": choosing})
 
 
 def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:

@@ -8,33 +8,36 @@ from typing import Any
 
 import keras
 
+from tfxfer.api.fitting.summary import next_steps, summary
 from tfxfer.api.modality import by_backbone
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
-from tfxfer.data.image.readability import Unreadable, naming_unreadable_images
-from tfxfer.data.record import describe_skipped
-from tfxfer.evaluation.calibration import describe_calibration
-from tfxfer.evaluation.metrics import describe_scores
-from tfxfer.exporting.clients import how_to_try
+from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.evaluation.cautioning import Rates
+from tfxfer.evaluation.cautious import (
+    SET_ASIDE,
+    CalibrationImages,
+    caution_of,
+    measured_rates,
+)
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
-from tfxfer.planning.wording import describe_next_steps, plan_row
+from tfxfer.planning.wording import plan_row
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
-from tfxfer.ranking.folds import cross_validate, interval_of_accuracy
+from tfxfer.ranking.folds import cross_validate
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
-from tfxfer.runs.history import Epoch
-from tfxfer.runs.metrics_record import FitMetrics, evaluation_split, write_metrics
+from tfxfer.runs.metrics_record import write_metrics
 from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.scores.caution import CautionScores
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
-from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say, readable_duration
+from tfxfer.system.progress import Clock, Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
@@ -42,9 +45,6 @@ from tfxfer.training.comparison import Comparison, compare_with_scratch
 from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.preparation import holding
 from tfxfer.training.transfer import PreparedFit, Trained, evaluate, prepare_fit, train_phases
-
-# Of a fit on fewer images in all, the summary says how certain its validation accuracy is.
-_FEW_IMAGES = 500
 
 
 @isolated
@@ -132,11 +132,12 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
             write_json(plan.run.ranking, ranking.as_json())
         folds = _cross_validate(fitting, session)
         trained = evaluate(*train_phases(fitting))
+        trained = _with_caution(trained, session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
     findings = _findings(trained)
     version = _export(trained, clock, meanwhile=functools.partial(draw, findings))
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
-    say(_summary(trained, metrics, fitting.run.skipped))
+    say(summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
         comparison = _compare(trained, session)
         metrics = write_metrics(plan.run, replace(metrics, comparison=comparison.record()), clock)
@@ -146,7 +147,7 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
     clock.lap("report")
     metrics = write_metrics(plan.run, metrics, clock)
     trained.journal.close()
-    say(_next_steps(plan, version, page))
+    say(next_steps(plan, version, page))
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
 
 
@@ -159,6 +160,25 @@ def _cross_validate(fitting: PreparedFit, session: Session) -> FoldsRecord | Non
     session.say(plan_row("folds", found.describe()) + "\n")
     session.clock.lap("folds")
     return found
+
+
+def _with_caution(trained: Trained, session: Session) -> Trained:
+    """Returns a model that tells unknown images, if that is asked for, with how well it does."""
+    config, images = trained.plan.config, trained.images
+    if not config.unknown:
+        return trained
+    set_aside = images[SET_ASIDE]
+    calibrating = CalibrationImages(set_aside, set_aside.labels, SET_ASIDE, is_independent=True)
+    rates = Rates(config.unknown_rate, config.coverage)
+    caution = caution_of(trained.classifier(), images["train"], calibrating, rates)
+    caution.write(trained.plan.run.caution)
+    trained = replace(trained, caution=caution)
+    measured = None
+    if "test" in images:
+        measured = measured_rates(trained.classifier(), images["test"], "test")
+    scores = CautionScores(caution.record, measured)
+    session.clock.lap("unknown")
+    return replace(trained, metrics=replace(trained.metrics, caution=scores))
 
 
 def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Path:
@@ -215,63 +235,3 @@ def _findings(trained: Trained) -> AnyFindings:
         labels={split: one.labels for split, one in images.items()},
         notes=plan.source.notes,
     )
-
-
-def _summary(trained: Trained, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
-    """Returns the scores, and where the results are."""
-    plan, best = trained.plan, trained.journal.history.best
-    calibration = []
-    if metrics.calibration:
-        split = evaluation_split(metrics.splits)
-        calibration = [describe_calibration(metrics.calibration, split)]
-    return "\n".join(
-        [
-            "",
-            *describe_scores(metrics.splits),
-            *_certainty(trained),
-            *calibration,
-            *describe_skipped(plan.run, skipped),
-            *([plan_row("best weights", _where(best, metrics))] if best else []),
-            plan_row("duration", readable_duration(metrics.seconds)),
-            plan_row("model", str(plan.run.model)),
-            plan_row("export", str(metrics.export)),
-        ]
-    )
-
-
-def _certainty(trained: Trained) -> list[str]:
-    """Returns how certain the accuracy is: of the folds or, with few images, of validation."""
-    folds = trained.metrics.folds
-    if folds is not None:
-        return [f"cross-validated {folds.describe()}"]
-    images, several = trained.images, trained.plan.source.has_several_labels
-    if several or sum(map(len, images.values())) >= _FEW_IMAGES:
-        return []
-    low, high = interval_of_accuracy(images["validation"], trained.probabilities["validation"])
-    return [
-        f"with {len(images['validation']):,} images the validation accuracy is uncertain: 95% "
-        f"interval {low:.4f} to {high:.4f}; --folds 5 estimates it from the training images, too"
-    ]
-
-
-def _where(best: Epoch, metrics: FitMetrics) -> str:
-    """Returns where the best weights are from, as text."""
-    if metrics.average and metrics.average.is_kept:
-        return metrics.average.what
-    if best.phase == "head" and metrics.penalty is not None:
-        return f"head phase, L2 penalty {metrics.penalty:g}"
-    return f"{best.phase} phase, epoch {best.epoch}"
-
-
-def _next_steps(plan: Plan, version: Path, page: Path) -> str:
-    """Returns where the report is, and the next commands."""
-    run = in_shell(plan.run.path)
-    serve, ask = how_to_try(version)
-    steps = {
-        f"tfxfer predict {run} IMAGE...": "classify images",
-        f"tfxfer evaluate {run} --data DATA": "evaluate on other data",
-        f"tensorboard --logdir {run}": "plot the training curves",
-        serve: "serve the export with TensorFlow Serving",
-        ask: "send it an example request",
-    }
-    return describe_next_steps(page, steps)

@@ -609,6 +609,26 @@ class FitConfig(RunConfig):
     calibrate: bool = setting(
         False, "Export calibrated probabilities (temperature scaling).", group=_RUN
     )
+    unknown: bool = setting(
+        False,
+        "Also tell unknown images, unlike all training images, and give prediction sets. Half of "
+        "the validation images are set aside for it.",
+        group=_RUN,
+    )
+    unknown_rate: float = setting(
+        0.05,
+        "Share of images like the training images that may be called unknown.",
+        group=_RUN,
+        above=0,
+        below=1,
+    )
+    coverage: float = setting(
+        0.9,
+        "Share of prediction sets that are to contain the class.",
+        group=_RUN,
+        above=0,
+        below=1,
+    )
     min_accuracy: float = setting(
         0.0,
         "Export only if the accuracy is at least this, on test if there is one, else on "
@@ -656,6 +676,7 @@ class FitConfig(RunConfig):
         self._check_finetune()
         self._check_folds()
         self._check_task_weights()
+        self._check_unknown()
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -708,6 +729,16 @@ class FitConfig(RunConfig):
                 f"Setting 'task_weights' has {len(weights)} numbers, but there are {len(names)} "
                 f"tasks ({', '.join(names) or 'none'}). Give one for each of --tasks."
             )
+
+    def _check_unknown(self) -> None:
+        """Raises a UsageError if a rate is set of what is not asked for."""
+        for name in ("unknown_rate", "coverage"):
+            default = fields_of(self)[name].default
+            if not self.unknown and getattr(self, name) != default:
+                raise UsageError(
+                    f"Setting '{name}' is {getattr(self, name):g}, but 'unknown' is off. Add "
+                    "--unknown."
+                )
 
     def _check_head(self) -> None:
         """Raises a UsageError if a setting of the head belongs to another optimizer."""

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.coreset import coreset
-from tfxfer.inference.caution import Caution, distances, unit_rows
+from tfxfer.inference.caution import Caution, distances
+from tfxfer.models.standardization import Standardization
 from tfxfer.runs.scores.caution import CautionRecord
 
 Floats = npt.NDArray[np.float32]
@@ -24,6 +25,9 @@ MOST_KEPT = 10_000
 # The rank of the neighbor whose distance is the score. Sun et al. (2022, arXiv:2204.06507, figure
 # 4) find little difference between 10 and 100 where some thousand images are kept.
 _NEIGHBOR = 10
+
+# The rates, for messages.
+_UNKNOWN_RATE, _COVERAGE = "unknown_rate (--unknown-rate)", "1 - coverage (--coverage)"
 
 # Images whose distances are computed at a time.
 _BLOCK = 1024
@@ -77,19 +81,20 @@ def make_cautious(train: Floats, calibrating: Calibrating, rates: Rates, seed: i
     Raises:
         UsageError: There are too few images for these rates.
     """
-    rows = unit_rows(train)
+    scale = Standardization.of(train)
+    rows = scale.apply(train)
     rows = rows[coreset(rows, MOST_KEPT, seed)]
     neighbor = min(_NEIGHBOR, len(rows))
     found = calibrating.features
     score = np.concatenate(
         [
-            distances(found[start : start + _BLOCK], rows, neighbor)
+            distances(scale.apply(found[start : start + _BLOCK]), rows, neighbor)
             for start in range(0, len(found), _BLOCK)
         ]
     )
     own = calibrating.probabilities[np.arange(len(found)), calibrating.labels]
-    threshold = upper_limit(score, rates.unknown_rate, "unknown_rate (--unknown-rate)")
-    least = -upper_limit(-own, 1 - rates.coverage, "1 - coverage (--coverage)")
+    threshold = upper_limit(score, rates.unknown_rate, _UNKNOWN_RATE)
+    least = -upper_limit(-own, 1 - rates.coverage, _COVERAGE)
     record = CautionRecord(
         unknown_rate=rates.unknown_rate,
         neighbor=neighbor,
@@ -101,7 +106,8 @@ def make_cautious(train: Floats, calibrating: Calibrating, rates: Rates, seed: i
         num_calibration=len(found),
         is_independent=calibrating.is_independent,
     )
-    return Caution(rows, record)
+    mean, std = (np.asarray(part, np.float32) for part in (scale.mean, scale.std))
+    return Caution(rows, mean, std, record)
 
 
 def upper_limit(values: npt.NDArray[np.floating], rate: float, what: str = "the rate") -> float:
@@ -123,11 +129,26 @@ def upper_limit(values: npt.NDArray[np.floating], rate: float, what: str = "the 
         >>> upper_limit(np.arange(1, 100), 0.1)
         90.0
     """
+    _check_enough(len(values), rate, what)
     rank = math.ceil((len(values) + 1) * (1 - rate) - 1e-9)
-    if rank > len(values):
-        needed = math.ceil(1 / rate - 1 - 1e-9)
-        raise UsageError(
-            f"{len(values):,} images are too few to keep {what} at {rate:.3g}: that takes at "
-            f"least {needed:,} that were not trained on. Add images, or allow more."
-        )
     return float(np.sort(values)[rank - 1])
+
+
+def check_number(count: int, rates: Rates) -> None:
+    """Raises a UsageError if there are too few images for some rates.
+
+    Args:
+        count: Number of the images that limits are to be taken from.
+        rates: The rates to keep.
+    """
+    _check_enough(count, rates.unknown_rate, _UNKNOWN_RATE)
+    _check_enough(count, 1 - rates.coverage, _COVERAGE)
+
+
+def _check_enough(count: int, rate: float, what: str) -> None:
+    needed = math.ceil(1 / rate - 1 - 1e-9)
+    if count < needed:
+        raise UsageError(
+            f"{count:,} images are too few to keep {what} at {rate:.3g}: that takes at least "
+            f"{needed:,} that were not trained on. Add images, or allow more."
+        )

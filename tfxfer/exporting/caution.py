@@ -7,11 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.exporting.gate import TOLERANCE, refused
-from tfxfer.inference.caution import Caution, distances
+from tfxfer.inference.caution import Caution
+
+# Distances are about 1. What rounding changes in features grows where it is divided by a small
+# standard deviation, and near 0 by the root.
+_SCORE_TOLERANCE = 2e-3
 
 # The outputs of a cautious model, as its contract describes them.
 GIVES = (
-    "unknown_score (batch,): cosine distance to the k-th nearest training image, unknown (batch,): "
+    "unknown_score (batch,): distance to the k-th nearest training image, unknown (batch,): "
     "whether it is above the threshold, in_set (batch, num_classes): whether the probability of "
     "each class is high enough for the prediction set, and set_labels (batch, num_classes): the "
     "name where it is, else empty"
@@ -31,15 +35,17 @@ class CautionGraph(tf.Module):
         self._record = caution.record
         # A variable, as a constant of this size would be written into the graph itself.
         self.rows = tf.Variable(caution.rows, trainable=False, name="training_features")
+        self.mean, self.scale = tf.constant(caution.mean), tf.constant(caution.scale)
         self._names = tf.constant(class_names)
 
     def __call__(self, features: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the outputs of images; see `GIVES`."""
-        lengths = tf.norm(features, axis=1, keepdims=True)
-        units = features / tf.maximum(lengths, np.finfo(np.float32).tiny)
-        similar = tf.matmul(units, self.rows, transpose_b=True)  # (batch, num_kept)
-        nearest = tf.math.top_k(similar, self._record.neighbor).values
-        score = 1 - nearest[:, -1]
+        standardized = (features - self.mean) / self.scale
+        own = tf.reduce_sum(tf.square(standardized), axis=1, keepdims=True)
+        products = tf.matmul(standardized, self.rows, transpose_b=True)  # (batch, num_kept)
+        squares = own + tf.reduce_sum(tf.square(self.rows), axis=1) - 2 * products
+        nearest = -tf.math.top_k(-squares, self._record.neighbor).values[:, -1]
+        score = tf.sqrt(tf.maximum(nearest / self.rows.shape[1], 0))
         in_set = probabilities >= self._record.least_probability
         return {
             "unknown_score": score,
@@ -68,21 +74,21 @@ class NamedCaution:
             probabilities: Of the images, (num_images, num_classes).
         """
         score = np.array(answer["unknown_score"])
-        rows, record = self.caution.rows, self.caution.record
-        expected = distances(features[: len(score)], rows, record.neighbor)
+        record, expected = self.caution.record, self.caution.scores(features[: len(score)])
         difference = float(np.abs(score - expected).max())
-        if not difference <= TOLERANCE:
+        if not difference <= _SCORE_TOLERANCE:
             raise refused(f"for {how}, the scores of unknown images differ by {difference:.2g}")
-        threshold, least = record.threshold, record.least_probability
-        _compare(how, "unknown images", answer["unknown"], expected - threshold)
-        _compare(how, "prediction sets", answer["in_set"], probabilities[: len(score)] - least)
+        beyond = expected - record.threshold
+        _compare(how, "unknown images", answer["unknown"], beyond, _SCORE_TOLERANCE)
+        beyond = probabilities[: len(score)] - record.least_probability
+        _compare(how, "prediction sets", answer["in_set"], beyond, TOLERANCE)
         in_set, names = np.array(answer["in_set"], bool), np.array(answer["set_labels"])
         if not np.array_equal(names, np.where(in_set, self.class_names, "")):
             raise refused(f"for {how}, the names of the prediction sets differ")
 
 
-def _compare(how: str, what: str, found: Any, excess: np.ndarray) -> None:
+def _compare(how: str, what: str, found: Any, beyond: np.ndarray, tolerance: float) -> None:
     """Raises an ExportError unless what is found is true where something is positive."""
-    is_close = np.abs(excess) <= TOLERANCE
-    if not np.all((np.array(found, bool) == (excess >= 0)) | is_close):
+    is_close = np.abs(beyond) <= tolerance
+    if not np.all((np.array(found, bool) == (beyond >= 0)) | is_close):
         raise refused(f"for {how}, the {what} differ")

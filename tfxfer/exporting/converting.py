@@ -25,7 +25,7 @@ from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import is_keras_archive, read_model
 from tfxfer.runs.class_names import read_class_names
 from tfxfer.system.files import check_output, replacing
-from tfxfer.system.run_layout import classes_file, seen_file
+from tfxfer.system.run_layout import caution_file, classes_file, seen_file
 
 # Images for comparing a file with the model, and for calibrating the activation ranges of int8.
 _EVALUATED_IMAGES, _CALIBRATION_IMAGES = 500, 200
@@ -195,11 +195,13 @@ def _write(
 
 
 def _write_beside(trained: TrainedClassifier, target: Target, path: pathlib.Path) -> None:
-    """Writes what goes with the file: the class names, and what the model has seen."""
+    """Writes what goes with the file: the class names, and what else the model needs."""
     if classes_file(path) != classes_file(trained.path):
         trained.write_names(path)
     if target.kind == "keras" and trained.seen is not None:
         trained.seen.write(seen_file(path))
+    if target.kind == "keras" and trained.caution is not None:
+        trained.caution.write(caution_file(path))
 
 
 def _calibration_images(source: BoundSource, frame: Frame) -> npt.NDArray[np.uint8]:

@@ -31,7 +31,7 @@ from tfxfer.inference.saved_model import ServedClassifier
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.versions import new_version, publish_version
-from tfxfer.system.run_layout import exported_seen_file
+from tfxfer.system.run_layout import caution_file, exported_seen_file
 from tfxfer.version import __version__
 
 # Images on which an export is compared with the model before it is published.
@@ -208,6 +208,8 @@ def _write_in_tensorflow(
         path = pathlib.Path(folder, "model.keras")
         trained.model.save(path)
         trained.write_names(path)
+        if trained.caution is not None:
+            trained.caution.write(caution_file(path))
         done = subprocess.run(
             [sys.executable, "-c", code, str(path), str(directory), json.dumps(facts)],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},

@@ -45,7 +45,6 @@ from tfxfer.system.devices import without_xla
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import (
     RunDirectory,
-    caution_file,
     classes_file,
     seen_file,
     tasks_file,
@@ -102,12 +101,10 @@ class TrainedClassifier:
         return np.asarray(probabilities >= self.thresholds)
 
     def write_names(self, path: pathlib.Path) -> None:
-        """Writes what belongs to the model beside a file of it, such as the class names."""
+        """Writes the class names, and the thresholds of labels, beside a file of the model."""
         write_class_names(classes_file(path), self.class_names)
         if self.thresholds is not None:
             write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
-        if self.caution is not None:
-            self.caution.write(caution_file(path))
         if self.tasks is not None:
             write_tasks(tasks_file(path), self.tasks)
 

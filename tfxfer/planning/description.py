@@ -236,6 +236,20 @@ def describe_folds(config: DecidedFit, source: Source) -> list[str]:
     return [plan_row("folds", f"cross-validation of the head in {what}")]
 
 
+def describe_unknown(config: DecidedFit, source: Source) -> list[str]:
+    """Returns a line on unknown images, or no line if they are not told."""
+    if not config.unknown:
+        return []
+    count = len(source.splits["validation"])
+    return [
+        plan_row(
+            "unknown images",
+            f"{config.unknown_rate:.0%} false alarms, prediction sets of {config.coverage:.0%} "
+            f"coverage; half of the {count:,} validation images are set aside for both",
+        )
+    ]
+
+
 def describe_comparison(config: DecidedFit, source: Source) -> list[str]:
     """Returns a line on the comparison with random weights, or no line if there is none."""
     if not config.compare_scratch:

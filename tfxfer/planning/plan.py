@@ -27,6 +27,7 @@ from tfxfer.planning.description import (
     describe_model,
     describe_phases,
     describe_search,
+    describe_unknown,
 )
 from tfxfer.planning.labels_description import describe_class_weights, describe_objective
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
@@ -97,6 +98,7 @@ class Plan:
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
             *describe_folds(self.config, self.source),
+            *describe_unknown(self.config, self.source),
             *describe_comparison(self.config, self.source),
             *describe_budget(self.config),
             *describe_results(self.run),

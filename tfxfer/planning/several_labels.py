@@ -45,6 +45,8 @@ def check_labels(config: FitConfig, source: Source) -> None:
         refuse_several_labels(source, "Setting 'group_near_copies' (--group-near-copies)")
     if config.folds:
         refuse_several_labels(source, "Setting 'folds' (--folds)")
+    if config.unknown:
+        refuse_several_labels(source, "Setting 'unknown' (--unknown)")
     if config.min_accuracy and source.tasks is None:
         refuse_several_labels(source, "Setting 'min_accuracy' (--min-accuracy)")
     if source.tasks is None:

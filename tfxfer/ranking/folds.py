@@ -23,7 +23,7 @@ from tfxfer.training.features import FeatureFunction
 from tfxfer.training.phases import Materials
 
 # The test images stay unseen.
-_SPLITS = ("train", "validation")
+_SPLITS = ("train", "validation", "calibration")
 
 
 def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
@@ -39,7 +39,7 @@ def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
     Raises:
         UsageError: There are too few images, or their features do not fit into memory.
     """
-    splits = [given.images[name].split for name in _SPLITS]
+    splits = [one.split for one in _images(given)]
     labels = np.concatenate([split.labels for split in splits])
     digests = np.concatenate([split.digests() for split in splits])
     groups = _groups(splits)
@@ -71,7 +71,7 @@ def _features(given: Materials) -> np.ndarray:
     function = FeatureFunction.of(
         given.classifiers.exact.features, exact, given.config.head.pooling
     )
-    num_examples = sum(len(given.images[name]) for name in _SPLITS)
+    num_examples = sum(map(len, _images(given)))
     if 4 * num_examples * function.num_features > given.config.memory_bytes:
         raise UsageError(
             f"Setting 'folds' (--folds) needs the features of {num_examples:,} images in memory, "
@@ -79,12 +79,16 @@ def _features(given: Materials) -> np.ndarray:
             "--memory-gigabytes, or leave it out: with so many images validation is certain enough."
         )
     rows = []
-    for name in _SPLITS:
-        images = given.images[name]
+    for name, images in zip(_SPLITS, _images(given), strict=False):
         found = function(images, name, given.config.batch_size, Cache.of(given.config))
         # Images are numbered by content, and these are in the order of the split.
         rows.append(found[places(images.split.digests(), images.digests)])
     return np.concatenate(rows)
+
+
+def _images(given: Materials) -> list[Images]:
+    """Returns the images of each split that there is."""
+    return [given.images[name] for name in _SPLITS if name in given.images]
 
 
 def _groups(splits: list[Split]) -> list[str] | None:

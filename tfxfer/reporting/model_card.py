@@ -51,9 +51,19 @@ def render(findings: Findings) -> str:
         *("", "## Classes", "", classes_section(findings.result.class_names)),
         *("", "## Training", "", *training_section(findings)),
         *("", "## Evaluation", "", *evaluation_section(findings)),
-        *("", "## Limitations", "", *limitations_section(findings.config, _ONE_OF_THEM)),
+        *("", "## Limitations", "", *limitations_section(findings.config, _choice(findings))),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _choice(findings: Findings) -> str:
+    """Returns what the model says of images of none of its classes."""
+    if findings.metrics.caution is None:
+        return _ONE_OF_THEM
+    return (
+        "- `model.keras` always predicts one of its classes, even if the image shows none of them. "
+        "The SavedModel also says whether an image is unlike the training images."
+    )
 
 
 def _introduction(findings: Findings) -> list[str]:
@@ -97,7 +107,6 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
     """Returns a table of the metrics."""
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
-    folds = words.folds(findings.metrics.folds)
     return [
         f"On {result.num_examples:,} {result.split} images, with 95% bootstrap intervals.",
         "",
@@ -108,7 +117,7 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
             for row, value, (low, high) in result.rows()
         ),
         *(["", calibration] if calibration else []),
-        *(["", folds] if folds else []),
+        *(line for remark in words.remarks(findings.metrics) for line in ("", remark)),
     ]
 
 

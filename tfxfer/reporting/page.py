@@ -80,7 +80,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "num_classes": len(result.class_names),
         "verdict": verdict,
         "transfer": words.transfer(metrics.comparison),
-        "folds": words.folds(metrics.folds),
+        "remarks": words.remarks(metrics),
         "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
         "phases": words.phases(config, findings.epochs, metrics),

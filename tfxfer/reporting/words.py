@@ -32,6 +32,7 @@ from tfxfer.runs.metrics_record import (
     Parameters,
 )
 from tfxfer.runs.scores.calibration import CalibrationRecord
+from tfxfer.runs.scores.caution import CautionScores
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.system.run_layout import RunDirectory
 
@@ -217,6 +218,26 @@ def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
     average = metrics.average
     of_trials = average is not None and average.is_kept and average.of == "trial"
     return run.asked if of_trials else run.config
+
+
+def remarks(metrics: FitMetrics) -> list[str]:
+    """Returns what was found by a cross-validation, and what the model calls unknown, if it was."""
+    return [line for line in (folds(metrics.folds), caution(metrics.caution)) if line]
+
+
+def caution(found: CautionScores | None) -> str | None:
+    """Returns what the model calls unknown; None if it does not tell."""
+    if found is None:
+        return None
+    limits, measured = found.limits, found.measured
+    text = (
+        "Unknown images: the SavedModel and predict also say whether an image is unlike the "
+        f"training images (distance to the {limits.neighbor}th nearest of {limits.num_kept:,} "
+        f"above {limits.threshold:.4f}; at most {limits.unknown_rate:.0%} false alarms), and which "
+        f"classes it may have at {limits.coverage:.0%} coverage. Both limits are from "
+        f"{limits.num_calibration:,} validation images that were set aside."
+    )
+    return text if measured is None else f"{text} Measured: {measured.describe()}."
 
 
 def folds(found: FoldsRecord | None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from tfxfer.errors import UsageError
 from tfxfer.runs.scores.calibration import CalibrationRecord
+from tfxfer.runs.scores.caution import CautionScores
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.runs.scores.summary import SPLITS, Summary
 from tfxfer.runs.search.average import AverageRecord
@@ -114,6 +115,7 @@ class FitMetrics:
         search: The way to fine-tune that was chosen, if there was a search.
         average: What became of the average of the weights, if one was tried.
         folds: The scores of a cross-validation, if there was one.
+        caution: What the model calls unknown, if it tells.
         further: Unknown keys, written by a later version.
     """
 
@@ -134,6 +136,7 @@ class FitMetrics:
     search: SearchRecord | None = None
     average: AverageRecord | None = None
     folds: FoldsRecord | None = None
+    caution: CautionScores | None = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -253,6 +256,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "search": SearchRecord.of_json,
     "average": AverageRecord.of_json,
     "folds": FoldsRecord.of_json,
+    "caution": CautionScores.of_json,
 }
 
 

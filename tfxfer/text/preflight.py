@@ -20,7 +20,7 @@ _OF_IMAGES = (
     *("augment.policy", "augment.mixup", "augment.cutmix"),
 )
 _OF_FITTED_IMAGES = (
-    *("folds", "find_rate"),
+    *("folds", "find_rate", "unknown", "unknown_rate", "coverage"),
     *("head.pooling", "head.augmented_views", "finetune.average", "finetune.gradual"),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,8 +17,10 @@ from tfxfer.data.labels.tasks import write_tasks
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
+from tfxfer.evaluation.cautious import with_images_set_aside
 from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions, summarize_predictions
+from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
@@ -72,6 +75,7 @@ class Trained:
         images: Images by split.
         probabilities: Probabilities by evaluated split, (num_examples, num_classes) each.
         thresholds: Of each of several labels, (num_labels,); None for one class for each image.
+        caution: What else the model says of an image; None for nothing.
     """
 
     plan: Plan
@@ -81,18 +85,14 @@ class Trained:
     images: Mapping[str, Images]
     probabilities: Mapping[str, np.ndarray]
     thresholds: np.ndarray | None = None
+    caution: Caution | None = None
 
     def classifier(self) -> TrainedClassifier:
         """Returns the model as `load` does."""
         plan, names = self.plan, self.plan.source.class_names
-        return TrainedClassifier(
-            self.model,
-            names,
-            plan.run.model,
-            plan.config,
-            thresholds=self.thresholds,
-            tasks=plan.source.tasks,
-        )
+        more: dict[str, Any] = {"thresholds": self.thresholds, "caution": self.caution}
+        file, config, tasks = plan.run.model, plan.config, plan.source.tasks
+        return TrainedClassifier(self.model, names, file, config, tasks=tasks, **more)
 
     def result(self) -> AnyResult:
         """Returns all metrics on test, or on validation if there is no test."""
@@ -145,6 +145,8 @@ def prepare_fit(
     record_seen(plan.run, plan.source, run.images, plan.config)
     weights = training_weights(run.images["train"].split, plan.config.class_weights)
     images = {**run.images, "train": run.images["train"].weighted(weights)}
+    if plan.config.unknown:
+        images |= with_images_set_aside(images["validation"], plan.config)
     pair = ClassifierPair.of(plan, classifier)
     session.clock.lap("images")
     return PreparedFit(run, Materials(plan.config, pair, images, run.journal))

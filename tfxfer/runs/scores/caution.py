@@ -48,3 +48,52 @@ class CautionRecord:
         if not self.is_independent:
             text += "; these also chose the epoch, so that both rates are approximate"
         return text
+
+
+@dataclass(frozen=True)
+class MeasuredRates:
+    """The rates of a cautious model, measured.
+
+    Attributes:
+        split: Name of the split.
+        num_examples: Number of its images.
+        unknown_rate: Share of them that are called unknown: false alarms.
+        coverage: Share of the prediction sets that contain the class.
+        mean_size: Mean number of classes in a prediction set.
+    """
+
+    split: str
+    num_examples: int
+    unknown_rate: float
+    coverage: float
+    mean_size: float
+
+    def describe(self) -> str:
+        """Returns the rates in a line."""
+        return (
+            f"on {self.num_examples:,} {self.split} images {self.unknown_rate:.1%} false alarms, "
+            f"coverage {self.coverage:.1%} with {self.mean_size:.2f} classes per set"
+        )
+
+
+@dataclass(frozen=True)
+class CautionScores:
+    """How cautious the model of a run is.
+
+    Attributes:
+        limits: What was decided.
+        measured: What that is worth on test; None without a test split.
+    """
+
+    limits: CautionRecord
+    measured: MeasuredRates | None = None
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Self:
+        """Returns the scores of their content in `metrics.json`."""
+        told = content.get("measured")
+        names = {one.name for one in dataclasses.fields(MeasuredRates)}
+        measured = None
+        if told is not None:
+            measured = MeasuredRates(**{k: value for k, value in told.items() if k in names})
+        return cls(CautionRecord.of_json(content["limits"]), measured)
