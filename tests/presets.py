@@ -63,6 +63,39 @@ NETWORKS = {
     "resnet_vd": ("ResNetBackbone", RESNET_VD),
 }
 
+VIT = {
+    "patch_size": 16,
+    "num_layers": 4,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "mlp_dim": 24,
+    "dropout_rate": 0.1,
+    "attention_dropout": 0.1,
+}
+
+DINOV2 = {
+    "patch_size": 14,
+    "num_layers": 3,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "intermediate_dim": 24,
+    "position_embedding_shape": [70, 70, 3],
+}
+
+DINOV2_REGISTERS = DINOV2 | {
+    "num_register_tokens": 2,
+    "use_mask_token": False,
+    "antialias_in_interpolation": True,
+    "position_embedding_shape": [28, 28, 3],
+}
+
+# Vision transformers, with the sizes of their images.
+TOKENS = {
+    "vit": ("ViTBackbone", VIT, 64),
+    "dinov2": ("DINOV2Backbone", DINOV2, 56),
+    "dinov2_registers": ("DINOV2Backbone", DINOV2_REGISTERS, 56),
+}
+
 TORCH_SCALING = {
     "scale": [1 / 255 / std for std in (0.229, 0.224, 0.225)],
     "offset": [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
@@ -106,32 +139,48 @@ def written_preset(
     return folder
 
 
-def saved_preset(folder, name, size=64, seed=0):
+def saved_preset(folder, name, seed=0):
     """Writes a preset as KerasHub does, with random weights and statistics.
 
     Args:
         folder: A new directory.
-        name: One of `NETWORKS`.
-        size: Of the images in pixels.
+        name: One of `NETWORKS` or `TOKENS`.
         seed: Of the weights.
     """
-    import keras
     import keras_hub
     import numpy as np
 
-    class_name, settings = NETWORKS[name]
-    backbone = getattr(keras_hub.models, class_name)(**settings)
     generator = np.random.default_rng(seed)
-    norms = [one for one in backbone.layers if isinstance(one, keras.layers.BatchNormalization)]
-    for layer in norms:
-        gamma, beta, *statistics = layer.get_weights()
-        values = generator.uniform(0.5, 1.5, gamma.shape), generator.normal(0, 0.2, beta.shape)
-        layer.set_weights([*values, *statistics])
-        layer.momentum = 0.0
-    # Statistics of images that differ: with those of a new network, features are all alike.
-    coarse = generator.normal(size=(8, 4, 4, 3)).astype("float32")
-    backbone(np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2), training=True)
+    if name in TOKENS:
+        class_name, settings, size = TOKENS[name]
+        shape = (size, size, 3)
+        backbone = getattr(keras_hub.models, class_name)(**settings, image_shape=shape)
+        for variable in backbone.weights:
+            variable.assign(generator.normal(0, 0.3, variable.shape))
+    else:
+        class_name, settings = NETWORKS[name]
+        size = 64
+        backbone = getattr(keras_hub.models, class_name)(**settings)
+        _calibrate(backbone, generator)
     backbone.save_to_preset(str(folder))
     converter = getattr(keras_hub.layers, class_name.replace("Backbone", "ImageConverter"))
     converter(image_size=(size, size), **TORCH_SCALING).save_to_preset(str(folder))
     return folder
+
+
+def _calibrate(backbone, generator):
+    """Gives BatchNorm random scales and offsets, and the statistics of images that differ.
+
+    With the statistics of a new network, features are all alike.
+    """
+    import keras
+    import numpy as np
+
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, *statistics = layer.get_weights()
+            values = generator.uniform(0.5, 1.5, gamma.shape), generator.normal(0, 0.2, beta.shape)
+            layer.set_weights([*values, *statistics])
+            layer.momentum = 0.0
+    coarse = generator.normal(size=(8, 4, 4, 3)).astype("float32")
+    backbone(np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2), training=True)

@@ -67,14 +67,15 @@ def _load_keras_3(model: keras.Model, file: h5py.File, layout_path: pathlib.Path
     # Keras 2.13 to 2.15 wrote the longer word.
     found = {
         path.replace("_layer_checkpoint_dependencies", "layers"): array
-        for path, array in _arrays(file).items()
+        for path, array in numeric_arrays(file).items()
     }
     own_names = {layer.name for layer in leaf_layers(model) if not is_numbered(layer)}
     with h5py.File(layout_path, "r+") as layout:
         order = [layer.name for layer in leaf_layers(model)]
         wanted = dict(
             sorted(
-                _arrays(layout).items(), key=lambda item: order.index(item[1].parent.attrs["name"])
+                numeric_arrays(layout).items(),
+                key=lambda item: order.index(item[1].parent.attrs["name"]),
             )
         )
         first = next(iter(wanted))
@@ -129,7 +130,7 @@ def _layout_problem(
 def _load_legacy(model: keras.Model, group: h5py.Group) -> None:
     """Loads the format of `.h5`, which names arrays by layer; a nested model is one layer of it."""
     layers = [layer for layer in leaf_layers(model) if layer.weights]
-    objects, arrays = _objects(group), _arrays(group)
+    objects, arrays = _objects(group), numeric_arrays(group)
     entries: dict[tuple[str, str], list[h5py.Dataset]] = {}
     for layer_name in _strings(group, "layer_names"):
         for weight_name in _strings(objects[layer_name], "weight_names"):
@@ -197,7 +198,7 @@ def _objects(group: h5py.Group) -> dict[str, Any]:
     return objects
 
 
-def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
+def numeric_arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
     """Returns the numeric arrays inside a group by path; none whose values are in another file."""
     return {
         path: item

@@ -24,6 +24,7 @@ from tfxfer.models.backbones.registry import (
 from tfxfer.models.layers import fresh_names
 from tfxfer.models.presets.conversion import load_timm_file
 from tfxfer.models.presets.handles import Handle, fetch
+from tfxfer.models.presets.tokens.weights import load_token_weights
 from tfxfer.models.torch_files.loading import load_torch_file
 from tfxfer.models.weight_files import load_weights_file
 
@@ -61,6 +62,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     if weights == "none":
         return _build(backbone, image_size)
     path = find_weights_file(backbone, weights or backbone.weights_name)
+    of_tokens = path is None and backbone.preset_folder and not backbone.needs_kerashub
     from_keras = path is None and bool(backbone.weights_url)
     if path is None:
         path = _own_file(backbone)
@@ -71,6 +73,8 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
     try:
         if path.suffix == ".pth":
             load_torch_file(model, backbone, path)
+        elif of_tokens:
+            load_token_weights(model, backbone, path)
         elif path.suffix == ".safetensors":
             load_timm_file(model, backbone, path)
         elif from_keras or (backbone.weights_url and _is_published(backbone, path)):

@@ -1,13 +1,14 @@
 """The families whose networks can be used."""
 
 import pytest
-from presets import NETWORKS, needs_kerashub
+from presets import NETWORKS, TOKENS, needs_kerashub
 
 from tfxfer.models.presets.families import FAMILIES
 
 
 def test_each_family_is_found_by_its_class():
-    assert set(FAMILIES) == {class_name for class_name, _ in NETWORKS.values()}
+    made = {class_name for class_name, *_ in [*NETWORKS.values(), *TOKENS.values()]}
+    assert set(FAMILIES) == made
     assert all(family.class_name == name for name, family in FAMILIES.items())
 
 

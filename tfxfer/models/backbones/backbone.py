@@ -55,6 +55,11 @@ class Backbone:
         return not (self.weights_url or self.weights_package or self.preset_folder)
 
     @property
+    def needs_kerashub(self) -> bool:
+        """Whether KerasHub builds the network."""
+        return self.module == "tfxfer.models.presets.network"
+
+    @property
     def scaling(self) -> Scaling:
         """How its input is scaled from RGB in [0, 255]."""
         return self.pixels if isinstance(self.pixels, Scaling) else SCALINGS[self.pixels]

@@ -100,7 +100,7 @@ def find_weights_file(backbone: Backbone, weights: str) -> pathlib.Path | None:
         UsageError: There is no such file, it is not a weights file, or the package that has the
             backbone's own weights, or KerasHub, is not installed.
     """
-    if backbone.preset_folder:
+    if backbone.needs_kerashub:
         check_installed(backbone.name)
     if weights == backbone.weights_name:
         if backbone.weights_package:

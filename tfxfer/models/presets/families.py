@@ -2,5 +2,8 @@
 
 from tfxfer.models.presets.convolutional import DENSENET, RESNET, VGG
 from tfxfer.models.presets.efficientnet import EFFICIENTNET
+from tfxfer.models.presets.tokens.families import DINOV2, VIT
 
-FAMILIES = {family.class_name: family for family in (RESNET, EFFICIENTNET, DENSENET, VGG)}
+FAMILIES = {
+    family.class_name: family for family in (RESNET, EFFICIENTNET, DENSENET, VGG, VIT, DINOV2)
+}

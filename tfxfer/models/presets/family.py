@@ -23,6 +23,7 @@ class Anatomy:
         least_parameters: A lower bound, not far below their number. It keeps a file from having a
             network built that is larger than the machine.
         paper: Author, year and number on arXiv.
+        min_size: The smallest image size in pixels.
     """
 
     stages: Stages
@@ -30,6 +31,7 @@ class Anatomy:
     num_features: int
     least_parameters: int
     paper: str
+    min_size: int = 32
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Family:
             go together.
         batch_norm: Whether they have BatchNorm.
         input_name: What the class calls the shape of the images.
+        builder: Module and function that build a network: by default KerasHub's class does.
         defaults: Of the settings that a preset may leave out.
     """
 
@@ -53,6 +56,7 @@ class Family:
     anatomy: Callable[[Settings], Anatomy]
     batch_norm: bool
     input_name: str = "image_shape"
+    builder: tuple[str, str] = ("tfxfer.models.presets.network", "preset_network")
     defaults: Settings = field(default_factory=dict)
 
 

@@ -26,8 +26,6 @@ from tfxfer.models.presets.timm import find_architecture, read_pretrained
 
 PREFIX = "kerashub:"
 
-_MIN_SIZE = 32
-
 
 def is_preset(name: str) -> bool:
     """Tells whether the name of a backbone is that of a preset."""
@@ -141,17 +139,21 @@ def _record(
     """Returns the record of a network; `pixels` are the scaling and the size of its images."""
     family, settings, anatomy = network
     scaling, size = pixels
+    if size < anatomy.min_size and family.builder != Family.builder:
+        raise UsageError(
+            f"The preset '{folder}' has images of {size} pixels and patches of {anatomy.min_size}."
+        )
     return Backbone(
         name=name,
-        module="tfxfer.models.presets.network",
-        builder="preset_network",
+        module=family.builder[0],
+        builder=family.builder[1],
         builder_arguments=(
             ("class_name", family.class_name),
             ("settings", tuple((key, _hashable(value)) for key, value in settings.items())),
         ),
         pixels=scaling,
         native_size=size,
-        min_size=min(_MIN_SIZE, size),
+        min_size=min(anatomy.min_size, size),
         num_features=anatomy.num_features,
         stages=anatomy.stages,
         last_resolution=anatomy.last_resolution,

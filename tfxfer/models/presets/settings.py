@@ -56,6 +56,13 @@ def optional(kind: Kind) -> Kind:
     return Kind(f"{kind.words} or null", lambda value: value is None or kind.fits(value))
 
 
+def either(first: Kind, second: Kind) -> Kind:
+    """Returns the kind that is one of two."""
+    return Kind(
+        f"{first.words}, or {second.words}", lambda value: first.fits(value) or second.fits(value)
+    )
+
+
 def number(least: float, most: float) -> Kind:
     """Returns the kind of numbers in a closed interval."""
     return Kind(

@@ -1,0 +1,132 @@
+"""The families of vision transformers: their settings, stages and sizes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfxfer.models.backbones.backbone import numbered
+from tfxfer.models.presets.family import MOST_CHANNELS, Anatomy, Family, Settings
+from tfxfer.models.presets.settings import (
+    FLAG,
+    either,
+    fraction,
+    number,
+    optional,
+    whole_number,
+    whole_numbers,
+)
+
+_MOST_BLOCKS = 128
+
+_PATCH = either(whole_number(128), whole_numbers(128))
+
+_MODULE = "tfxfer.models.presets.tokens.vision_transformer"
+
+
+def _anatomy(settings: Settings, mlp_width: int, paper: str) -> Anatomy:
+    """Returns what follows from the settings; their features are class token and patch tokens."""
+    width, blocks = settings["hidden_dim"], settings["num_layers"]
+    if width % settings["num_heads"]:
+        raise ValueError(f"{settings['num_heads']} heads do not divide {width} channels")
+    return Anatomy(
+        stages=(("stem", "positions_sum"), *numbered("block#_.*", 1, blocks, "block#")),
+        # All have one resolution: the last quarter, as of a convolutional network.
+        last_resolution=f"block{blocks - blocks // 4 + 1 if blocks >= 4 else blocks}",
+        num_features=2 * width,
+        least_parameters=blocks * (4 * width**2 + 2 * width * mlp_width),
+        paper=paper,
+        min_size=patch_size(settings),
+    )
+
+
+def patch_size(settings: Mapping[str, Any]) -> int:
+    """Returns the side of a patch in pixels.
+
+    Raises:
+        ValueError: Patches are not square.
+    """
+    found = settings["patch_size"]
+    sides = [found] if isinstance(found, int) else list(found)
+    if len(set(sides)) != 1 or len(sides) > 2:
+        raise ValueError(f"patches of {sides} pixels are not square")
+    return int(sides[0])
+
+
+def _vit(settings: Settings) -> Anatomy:
+    if not settings["use_class_token"]:
+        raise ValueError("the network has no class token")
+    return _anatomy(settings, settings["mlp_dim"], "Dosovitskiy et al. 2020, arXiv:2010.11929")
+
+
+def _dinov2(settings: Settings) -> Anatomy:
+    if settings["use_swiglu_ffn"]:
+        raise ValueError("its SwiGLU layers, as of the giant DINOv2, are not supported")
+    mlp_width = settings["intermediate_dim"]
+    return _anatomy(settings, mlp_width, "Oquab et al. 2023, arXiv:2304.07193")
+
+
+_SIZES = {
+    "patch_size": _PATCH,
+    "num_layers": whole_number(_MOST_BLOCKS),
+    "num_heads": whole_number(128),
+    "hidden_dim": whole_number(MOST_CHANNELS),
+}
+
+VIT = Family(
+    class_name="ViTBackbone",
+    presets="vit/vit_presets.py",
+    kinds={
+        **_SIZES,
+        "mlp_dim": whole_number(8 * MOST_CHANNELS),
+        "dropout_rate": number(0, 0.9),
+        "attention_dropout": number(0, 0.9),
+        "layer_norm_epsilon": fraction(),
+        "use_mha_bias": FLAG,
+        "use_mlp_bias": FLAG,
+        "use_class_token": FLAG,
+        "use_patch_bias": FLAG,
+    },
+    defaults={
+        "dropout_rate": 0.0,
+        "attention_dropout": 0.0,
+        "layer_norm_epsilon": 1e-6,
+        "use_mha_bias": True,
+        "use_mlp_bias": True,
+        "use_class_token": True,
+        "use_patch_bias": True,
+    },
+    anatomy=_vit,
+    batch_norm=False,
+    builder=(_MODULE, "vit"),
+)
+
+DINOV2 = Family(
+    class_name="DINOV2Backbone",
+    presets="dinov2/dinov2_presets.py",
+    kinds={
+        **_SIZES,
+        "intermediate_dim": whole_number(8 * MOST_CHANNELS),
+        "layer_scale_init_value": number(0, 100),
+        "num_register_tokens": number(0, 64),
+        "use_mask_token": FLAG,
+        "use_swiglu_ffn": FLAG,
+        "dropout_rate": number(0, 0.9),
+        "drop_path_rate": number(0, 0.9),
+        "position_embedding_shape": optional(whole_numbers(4096)),
+        "antialias_in_interpolation": FLAG,
+        "apply_layernorm": FLAG,
+    },
+    defaults={
+        "layer_scale_init_value": 1.0,
+        "num_register_tokens": 0,
+        "use_mask_token": True,
+        "use_swiglu_ffn": False,
+        "dropout_rate": 0.0,
+        "drop_path_rate": 0.0,
+        "position_embedding_shape": None,
+        "antialias_in_interpolation": False,
+        "apply_layernorm": False,
+    },
+    anatomy=_dinov2,
+    batch_norm=False,
+    builder=(_MODULE, "dinov2"),
+)

@@ -1,0 +1,185 @@
+"""Loading the weights of a preset of KerasHub into a vision transformer of ours.
+
+Only numbers are read from the file, whose arrays are found by their paths in it.
+"""
+
+import pathlib
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from tfxfer.errors import WeightsError
+from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.weight_files import numeric_arrays
+
+# Where KerasHub keeps what: the embedding, a block and the last normalization; and in a block.
+_VIT = {
+    "patches": "layers/vi_t_patching_and_embedding/patch_embedding",
+    "embedding": "layers/vi_t_patching_and_embedding",
+    "block": "layers/vi_t_encoder/encoder_layers/vi_t_encoder_block",
+    "norm": "layers/vi_t_encoder/layer_norm",
+    "norm1": "layer_norm_1",
+    "norm2": "layer_norm_2",
+    "attention": "mha",
+    "dense1": "mlp/dense_1",
+    "dense2": "mlp/dense_2",
+}
+
+_DINOV2 = {
+    "patches": "layers/dinov2_embedding/patch_embeddings/projection",
+    "embedding": "layers/dinov2_embedding",
+    "block": "layers/dinov2_encoder/layers/dinov2_layer",
+    "norm": "layers/layer_normalization",
+    "norm1": "norm1",
+    "norm2": "norm2",
+    "attention": "attention/attention",
+    "dense1": "mlp/fc1",
+    "dense2": "mlp/fc2",
+}
+
+_PARTS = ("query_dense", "key_dense", "value_dense", "output_dense")
+
+
+def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
+    """Gives a vision transformer the weights in the `.weights.h5` file of its preset.
+
+    Embeddings of positions are interpolated bicubically for images of another size than those of
+    the file.
+
+    Args:
+        model: What `vision_transformer` built of the backbone.
+        backbone: Its record; the class and the settings are read.
+        path: Of the file.
+
+    Raises:
+        WeightsError: The file holds another network.
+        OSError, ValueError, KeyError: It is corrupt.
+    """
+    arguments = dict(backbone.builder_arguments)
+    is_dino = arguments["class_name"] == "DINOV2Backbone"
+    with h5py.File(path) as file:
+        stored = _Stored(numeric_arrays(file), path, _DINOV2 if is_dino else _VIT)
+        for name in ("patches", "norm"):
+            _set(model.get_layer(name), stored.layer(stored.places[name], model.get_layer(name)))
+        blocks = sum(layer.name.endswith("_norm1") for layer in model.layers)
+        for number in range(blocks):
+            _load_block(model, stored, number, scaled=is_dino)
+        if is_dino:
+            embeddings = _dino_embeddings(stored, dict(arguments["settings"]), model)
+        else:
+            embeddings = _vit_embeddings(stored, model)
+    _set(model.get_layer("positions"), [embeddings])
+
+
+class _Stored:
+    """The arrays of a file."""
+
+    def __init__(
+        self, arrays: dict[str, h5py.Dataset], path: pathlib.Path, places: dict[str, str]
+    ) -> None:
+        self.arrays, self.path, self.places = arrays, path, places
+
+    def array(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+        """Returns an array in float32; a side None may be of any length up to 16,384."""
+        found = self.arrays.get(name)
+        if (
+            found is None
+            or found.dtype.kind != "f"
+            or len(found.shape) != len(shape)
+            or any(
+                side > 16_384 if wanted is None else side != wanted
+                for side, wanted in zip(found.shape, shape, strict=True)
+            )
+        ):
+            raise WeightsError(
+                f"The weights in '{self.path}' do not fit: the network has an array '{name}' of "
+                f"shape {shape}, the file {'none' if found is None else f'has {found.shape}'}."
+            )
+        return np.asarray(found[()], "float32")
+
+    def layer(self, place: str, layer: keras.layers.Layer) -> list[np.ndarray]:
+        """Returns the weights of a layer."""
+        return [
+            self.array(f"{place}/vars/{number}", tuple(weight.shape))
+            for number, weight in enumerate(layer.weights)
+        ]
+
+
+def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: bool) -> None:
+    """Loads a block, the residual branches of which may be scaled."""
+    places = stored.places
+    block = places["block"] + (f"_{number}" if number else "")
+    layers = {
+        name: model.get_layer(f"block{number + 1}_{name}")
+        for name in ("norm1", "attention", "norm2", "dense1", "dense2")
+    }
+    for name in ("norm1", "norm2", "dense1"):
+        _set(layers[name], stored.layer(f"{block}/{places[name]}", layers[name]))
+    attention = [getattr(layers["attention"], f"_{part}") for part in _PARTS]
+    values = [
+        stored.layer(f"{block}/{places['attention']}/{part}", layer)
+        for part, layer in zip(_PARTS, attention, strict=True)
+    ]
+    last = stored.layer(f"{block}/{places['dense2']}", layers["dense2"])
+    if scaled:
+        # (channels,), the last dimension of kernels and biases.
+        width = (last[0].shape[-1],)
+        first_scale = stored.array(f"{block}/layer_scale1/vars/0", width)
+        values[-1] = [value * first_scale for value in values[-1]]
+        last_scale = stored.array(f"{block}/layer_scale2/vars/0", width)
+        last = [value * last_scale for value in last]
+    for layer, some in zip(attention, values, strict=True):
+        _set(layer, some)
+    _set(layers["dense2"], last)
+
+
+def _vit_embeddings(stored: _Stored, model: keras.Model) -> np.ndarray:
+    """Returns class token and positions, (1 + patches, channels)."""
+    count, width = model.get_layer("positions").embeddings.shape
+    place = stored.places["embedding"]
+    positions = stored.array(f"{place}/position_embedding/vars/0", (None, width))
+    token = stored.array(f"{place}/vars/0", (1, 1, width))[0, 0]
+    patches = _resized(positions[1:], count - 1, True, stored)
+    return np.concatenate([positions[:1] + token, patches])
+
+
+def _dino_embeddings(stored: _Stored, settings: dict[str, Any], model: keras.Model) -> np.ndarray:
+    """Returns class token, register tokens and positions, (tokens, channels).
+
+    Positions are the last of the arrays, behind what KerasHub interpolates from them.
+    """
+    count, width = model.get_layer("positions").embeddings.shape
+    place, registers = stored.places["embedding"], int(settings["num_register_tokens"])
+    number = 1 + bool(settings["use_mask_token"])
+    extra = np.zeros((0, width), "float32")
+    if registers:
+        extra = stored.array(f"{place}/vars/{number}", (1, registers, width))[0]
+        number += 1
+    token = stored.array(f"{place}/vars/0", (1, 1, width))[0, 0]
+    positions = stored.array(f"{place}/vars/{number + 1}", (1, None, width))[0]
+    antialias = settings["antialias_in_interpolation"]
+    patches = _resized(positions[1:], count - 1 - registers, antialias, stored)
+    return np.concatenate([positions[:1] + token, extra, patches])
+
+
+def _resized(positions: np.ndarray, count: int, antialias: bool, stored: _Stored) -> np.ndarray:
+    """Returns positions of a square grid for a square grid of another number of patches."""
+    if len(positions) == count:
+        return positions
+    old, new = round(len(positions) ** 0.5), round(count**0.5)
+    if old * old != len(positions) or not old:
+        raise WeightsError(
+            f"The weights in '{stored.path}' do not fit: {len(positions)} positions are no square."
+        )
+    grid = positions.reshape(1, old, old, -1)
+    resized = keras.ops.image.resize(
+        grid, (new, new), interpolation="bicubic", antialias=antialias, data_format="channels_last"
+    )
+    return np.asarray(resized).reshape(count, -1)
+
+
+def _set(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:
+    for variable, value in zip(layer.weights, values, strict=True):
+        variable.assign(value)
