@@ -13,6 +13,9 @@ from tfxfer.api.convert import convert
 from tfxfer.api.evaluate import evaluate
 from tfxfer.api.fit import fit
 from tfxfer.api.predict import predict
+from tfxfer.config.frame import Frame
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.inference.loading import load
 from tfxfer.showing.answering import Answerer
@@ -56,6 +59,10 @@ def fitted(data, weights, folder, **settings):
         ({"fit_images": "crop"}, False),
         ({"fit_images": "stretch"}, True),
         ({"fit_images": "pad"}, True),
+        ({"image_size": "32x64", "fit_images": "crop"}, True),
+        ({"image_size": "40x56", "fit_images": "stretch"}, True),
+        ({"image_size": "64x32", "fit_images": "pad", "input_size": "64x32"}, True),
+        ({"image_size": "64x32", "fit_images": "crop"}, False),
     ],
 )
 def test_an_image_is_fitted_alike_from_training_to_every_export(
@@ -66,6 +73,9 @@ def test_an_image_is_fitted_alike_from_training_to_every_export(
     files = [path.read_bytes() for path in paths]
     run = load(result.run)
     assert run.frame.fit == settings["fit_images"]
+    size = settings.get("image_size", 32)
+    assert run.input_size == run.frame.size == size
+    assert read_recipe(result.run / "config.toml", FitConfig()).image_size == size
     assert (evaluate(result.run).accuracy == 1) == sees_the_ends
 
     # By hand: the one function, and Keras alone.
@@ -91,7 +101,34 @@ def test_an_image_is_fitted_alike_from_training_to_every_export(
     np.testing.assert_array_equal(answer.square, images[0])
     assert answer.ranked[0][1] == pytest.approx(expected[0].max(), abs=1e-5)
     assert convert(result.run, "litert").difference < 1e-4
+    if isinstance(size, str):
+        assert convert(result.run, "onnx").difference < 1e-4
 
     facts = json.loads((result.export / "assets" / "tfxfer.json").read_text())
     assert facts["fit_images"] == run.frame.fit
+    assert facts["input_size"] == size
+    height, width, _ = run.frame.shape
+    assert f"(batch, {height}, {width}, 3)" in (result.run / "README.md").read_text()
     assert run.frame.words in facts["image"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"augment": {"shift": 0.1, "zoom": 0.1, "rotation": 10.0, "flip": True}},
+        {"augment": {"crop": 0.3, "policy": "trivial"}, "head": {"augmented_views": 1}},
+        {"augment": {"mixup": 0.2, "cutmix": 1.0}, "head": {"pooling": "flatten"}},
+        {"input_size": "32x56", "image_size": "64x112", "finetune": {"unfreeze": "all"}},
+        {"precision": "mixed_bfloat16", "cache_gigabytes": 0.0},
+    ],
+    ids=["warped", "cropped", "mixed", "upsampled", "uncached"],
+)
+def test_oblong_images_are_fine_tuned_with_every_augmentation(more, oblong, weights_file, tmp_path):
+    settings = {"image_size": "32x56", "finetune": {"epochs": 1, "unfreeze": "block_2"}, **more}
+    config = small_config(oblong, weights_file, tmp_path, run="r", **settings)
+    result = fit(config, say=lambda _: None)
+    assert load(result.run).frame == Frame(32, 56)
+    assert any("finetune" in line for line in (result.run / "history.csv").read_text().split())
+    again = fit(resume=result.run, say=lambda _: None)
+    assert again.export == result.export

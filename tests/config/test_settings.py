@@ -367,3 +367,36 @@ def test_a_setting_that_is_open_says_what_that_means_unless_it_is_decided():
             if stays_open and key not in ("validation_fraction", "test_fraction"):  # by the data
                 assert key in told, key
             assert key not in told or setting_field(kind, key).default is None, key
+
+
+@pytest.mark.parametrize("given", ["224x320", "224 X 320", (224, 320), [224, 320]])
+def test_an_oblong_size_is_kept_as_text_and_a_square_one_as_a_number(given):
+    config = FitConfig().with_settings({"image_size": given})
+    assert config.image_size == "224x320"
+    assert FitConfig(image_size=given).image_size == "224x320"
+    assert FitConfig(image_size="224x224").image_size == 224
+    assert FitConfig().with_settings({"image_size": "224"}) == FitConfig(image_size=224)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("large", "'image_size' is 'large'; it must be the side of a square.* '224x320'"),
+        (224.0, r"'image_size' is 224\.0; it must be"),
+        (True, "'image_size' is True; it must be"),
+        ("4x224", "'image_size' is '4x224'; it must be at least 8"),
+        ("224x9000", "'image_size' is '224x9000'; it must be at most 4096"),
+        (7, "'image_size' is 7; it must be at least 8"),
+    ],
+)
+def test_what_is_no_size_or_outside_the_limits_is_an_error(given, message):
+    with pytest.raises(UsageError, match=message):
+        FitConfig().with_settings({"image_size": given})
+
+
+def test_the_model_distorts_no_image_for_the_backbone():
+    FitConfig(image_size="128x192", input_size="32x48")
+    FitConfig(image_size="128x192", input_size="33x49")  # as near as whole pixels are
+    for image_size, input_size in (("128x192", 48), (128, "32x48"), ("128x192", "48x32")):
+        with pytest.raises(UsageError, match="'image_size' is .*different shapes.*'input_size'"):
+            FitConfig(image_size=image_size, input_size=input_size)

@@ -29,7 +29,9 @@ def test_pixels_are_scaled_as_the_formula_says_and_survive_a_file(pixels, expect
     np.testing.assert_array_equal(loaded(PIXELS), model(PIXELS))
 
 
-@pytest.mark.parametrize("frame", [Frame.of(8), Frame.of(8, "stretch"), Frame.of(8, "pad")])
+@pytest.mark.parametrize(
+    "frame", [Frame.of(8), Frame.of("8x6"), Frame.of("6x8", "stretch"), Frame.of(8, "pad")]
+)
 def test_the_frame_of_a_model_survives_its_file_and_models_made_of_it(frame, tmp_path):
     image = image_input(frame)
     model = keras.Model(image, keras.layers.Flatten()(image))

@@ -66,3 +66,16 @@ def test_heat_makes_an_image_brighter_and_no_heat_leaves_it_gray():
     assert hot.sum() > warm.sum() > cold.sum()
     assert np.ptp(cold) <= 3
     assert opened(data_urls(with_heat(pictures, heat))[0]).shape == (64, 64, 3)
+
+
+def test_oblong_thumbnails_keep_their_shape_and_are_centered_on_gray_on_sheets():
+    wide = np.full((3, 32, 64, 3), 200, np.uint8)
+    small = shrunk(wide, 16)
+    np.testing.assert_array_equal(small, np.full((3, 8, 16, 3), 200))
+    sheets = lay_out(small)
+    assert (sheets.side, sheets.pitch) == (16, 16)
+    tile = opened(sheets.urls[0])[:16, :16].astype(int)
+    assert abs(tile[:4] - 128).max() < 24  # JPEG
+    assert abs(tile[5:11] - 200).max() < 24
+    heat = np.zeros((3, 4, 8), np.float32)
+    assert with_heat(wide, heat).shape == wide.shape

@@ -61,7 +61,7 @@ def test_the_heat_lies_on_the_image_that_the_model_sees():
     heat = np.linspace(0, 1, 9, dtype=np.float32).reshape(3, 3)
     below, above = images(markup.image_with_heat(made(heat=heat)))
     np.testing.assert_array_equal(below, made().square)
-    np.testing.assert_array_equal(above, heat_colors(heat[None], 8)[0].round())
+    np.testing.assert_array_equal(above, heat_colors(heat[None], 8, 8)[0].round())
     text = markup.image_with_heat(made())
     assert len(images(text)) == 1
     assert "Grad-CAM" not in text

@@ -1,5 +1,6 @@
 """The options of the commands that take settings."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ import click
 
 from tfxfer.api.modality import check_asked
 from tfxfer.cli.formatting import COMMON, Option
+from tfxfer.config.frame import AnySize, as_size, sides
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import GROUPS, AnyConfig, RunConfig
 from tfxfer.config.settings import (
@@ -44,6 +46,29 @@ batch_size_option = click.option(
 
 # For commands that take settings.
 HEADINGS = (COMMON, *(f"{group} (advanced)" for group in GROUPS))
+
+
+class _Size(click.ParamType[Any]):
+    """The type of options that are sizes."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> AnySize:
+        """Returns the size."""
+        size = as_size(value)
+        try:
+            sides(size)
+        except (ValueError, AttributeError):
+            self.fail(
+                f"{value!r} is neither the side of a square, such as 224, nor height x width, such "
+                "as 224x320.",
+                param,
+                ctx,
+            )
+        found: AnySize = size
+        return found
 
 
 def setting_help(record: type[RunConfig], key: str) -> str:
@@ -84,7 +109,7 @@ def options_of(record: type[RunConfig], keys: Sequence[str]) -> Callable[[Comman
 
 def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
     """Returns an option with the type and default of its field; `head.epochs` is --head-epochs."""
-    (kind, *_) = allowed = setting_types(record, key)
+    allowed = setting_types(record, key)
     field = setting_field(record, key)
     several = field.default == ()
     names = [option_of(key)]
@@ -95,7 +120,7 @@ def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
         *names,
         cls=Option,
         heading=heading,
-        type=click.Choice(allowed) if isinstance(kind, str) else int if several else kind,
+        type=_type_of(field, allowed),
         is_flag=field.default is False,
         multiple=several,
         default=None,
@@ -103,6 +128,15 @@ def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
         callback=functools.partial(_collect, key),
         help=setting_help(record, key),
     )
+
+
+def _type_of(field: dataclasses.Field[Any], allowed: tuple[Any, ...]) -> Any:
+    """Returns the type of an option: that of a field, or the values that it may have."""
+    if field.metadata["is_size"]:
+        return _Size()
+    if isinstance(allowed[0], str):
+        return click.Choice(allowed)
+    return int if field.default == () else allowed[0]
 
 
 def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -> None:

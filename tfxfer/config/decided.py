@@ -9,6 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
+from tfxfer.config.frame import AnySize
 from tfxfer.config.schema import (
     NEUTRAL_FINETUNING,
     AugmentConfig,
@@ -115,8 +116,8 @@ class DecidedTraining(RunConfig):
 class DecidedRun(DecidedTraining):
     """The settings of every run on images."""
 
-    image_size: int
-    input_size: int
+    image_size: AnySize
+    input_size: AnySize
 
 
 class DecidedFit(DecidedRun, FitConfig):

@@ -1,9 +1,69 @@
-"""The frame of a model: the height and width that it takes, and how an image is fitted into it."""
+"""The frame of a model: the height and width that it takes, and how an image is fitted into it.
 
+A size, as settings and exports have it, is the side of a square in pixels, or height and width as
+text: "224x320".
+"""
+
+import re
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Any, Literal, Union
 
 FitImages = Literal["crop", "stretch", "pad"]
+AnySize = Union[int, str]  # noqa: UP007 - beside `AnyFrame`
+
+_OBLONG = re.compile(r"([0-9]{1,6}) ?[xX] ?([0-9]{1,6})")
+
+
+def sides(size: AnySize) -> tuple[int, int]:
+    """Returns height and width of a size.
+
+    Raises:
+        ValueError: It is no size.
+
+    Examples:
+        >>> sides(224), sides("224x320")
+        ((224, 224), (224, 320))
+    """
+    if isinstance(size, int):
+        return size, size
+    found = _OBLONG.fullmatch(size.strip())
+    if found is None:
+        raise ValueError(f"{size!r} is no size")
+    return int(found[1]), int(found[2])
+
+
+def size_of(height: int, width: int) -> AnySize:
+    """Returns the size of a height and a width.
+
+    Examples:
+        >>> size_of(224, 320), size_of(224, 224)
+        ('224x320', 224)
+    """
+    return height if height == width else f"{height}x{width}"
+
+
+def as_size(value: Any) -> Any:
+    """Returns what a user may give for a size as a size; what is none is returned as it is.
+
+    Examples:
+        >>> [as_size(value) for value in ("224", "224X320", (224, 320), "224x224", "large")]
+        [224, '224x320', '224x320', 224, 'large']
+    """
+    if isinstance(value, tuple | list) and [type(one) for one in value] == [int, int]:
+        return size_of(*value)
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch("[0-9]{1,9}", value.strip()):
+        return int(value)
+    try:
+        return size_of(*sides(value))
+    except ValueError:
+        return value
+
+
+def size_words(size: AnySize) -> str:
+    """Returns a size as text, height first: "224 x 320"."""
+    return "{} x {}".format(*sides(size))
 
 
 @dataclass(frozen=True)
@@ -22,18 +82,18 @@ class Frame:
 
     @classmethod
     def of(cls, size: "AnyFrame", fit: FitImages = "crop") -> "Frame":
-        """Returns a frame; a number is the side of a square.
+        """Returns a frame of a size.
 
         Examples:
             >>> Frame.of(224)
             Frame(height=224, width=224, fit='crop')
         """
-        return size if isinstance(size, Frame) else cls(size, size, fit)
+        return size if isinstance(size, Frame) else cls(*sides(size), fit)
 
     @property
-    def size(self) -> int:
-        """Its side in pixels, as settings have it."""
-        return self.height
+    def size(self) -> AnySize:
+        """Its height and width, as settings have them."""
+        return size_of(self.height, self.width)
 
     @property
     def words(self) -> str:
@@ -56,4 +116,4 @@ class Frame:
         return max(self.height, self.width)
 
 
-AnyFrame = Union[Frame, int]  # noqa: UP007 - a class that is named before it exists
+AnyFrame = Union[Frame, int, str]  # noqa: UP007 - a class that is named before it exists

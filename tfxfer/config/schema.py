@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
-from tfxfer.config.frame import FitImages, Frame
+from tfxfer.config.frame import AnySize, FitImages, Frame, as_size, sides
 from tfxfer.config.paths import expand_user
 from tfxfer.config.settings import (
     changed,
@@ -362,26 +362,28 @@ class RunConfig:
         group=_BACKBONE,
         common=True,
     )
-    image_size: int | None = setting(
+    image_size: AnySize | None = setting(
         None,
-        "Side of the square image fed to the backbone, in pixels.",
+        "Size of the image fed to the backbone, in pixels: the side of a square, or height x width "
+        "as '224x320'.",
         group=_BACKBONE,
+        is_size=True,
         minimum=8,
         maximum=4096,
     )
-    input_size: int | None = setting(
+    input_size: AnySize | None = setting(
         None,
-        "Side of the square image that the model takes, in pixels. If it is smaller than the image "
-        "size, the model upsamples.",
+        "Size of the image that the model takes, in pixels, of the same shape. If it is smaller "
+        "than the image size, the model upsamples.",
         group=_BACKBONE,
+        is_size=True,
         minimum=1,
         maximum=4096,
     )
     fit_images: FitImages = setting(
         "crop",
-        "How an image that is not square is fitted into the model's input: its center square "
-        "('crop'), all of it stretched to a square ('stretch'), or all of it padded with gray "
-        "('pad').",
+        "How an image of another shape is fitted into the model's input: its central part "
+        "('crop'), all of it stretched ('stretch'), or all of it padded with gray ('pad').",
         group=_BACKBONE,
     )
     text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
@@ -449,8 +451,12 @@ class RunConfig:
     runs_dir: str = setting("runs", "Folder of the runs.", group=_RUN, is_path=True)
 
     def __post_init__(self) -> None:
+        for name, field in fields_of(self).items():
+            if field.metadata.get("is_size"):
+                object.__setattr__(self, name, as_size(getattr(self, name)))
         for key in setting_keys(type(self)):
             check_value(type(self), key, self.get(key))
+        self._check_shapes()
         for name, field in fields_of(self).items():
             path = getattr(self, name)
             if field.metadata.get("is_path") and path:
@@ -472,6 +478,18 @@ class RunConfig:
         if self.input_size is None:
             raise UsageError("Setting 'input_size' has no value. That of a run must have one.")
         return Frame.of(self.input_size, self.fit_images)
+
+    def _check_shapes(self) -> None:
+        """Raises a UsageError if the model would have to distort its input for the backbone."""
+        if self.image_size is None or self.input_size is None:
+            return
+        (height, width), (rows, columns) = sides(self.image_size), sides(self.input_size)
+        if abs(height * columns - width * rows) > max(height, width):  # less than a pixel off
+            raise UsageError(
+                f"Setting 'image_size' is {self.image_size} and 'input_size' {self.input_size}, "
+                "which have different shapes. Give both the same aspect ratio, or leave out "
+                "'input_size'."
+            )
 
     def _check_labels(self) -> None:
         """Raises a UsageError if the settings of labels contradict each other."""

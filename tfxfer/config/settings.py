@@ -3,9 +3,10 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+from tfxfer.config.frame import as_size, sides
 from tfxfer.errors import UsageError, did_you_mean
 
 Record = TypeVar("Record")
@@ -24,6 +25,7 @@ def setting(
     common: bool = False,
     unset: str = "",
     is_path: bool = False,
+    is_size: bool = False,
     short: str | None = None,
     **limits: float,
 ) -> Any:
@@ -37,6 +39,7 @@ def setting(
         common: Whether `--help` shows it first, among the common options.
         unset: What None means, as "all". Without it, None is decided from the data.
         is_path: Whether `~` is expanded.
+        is_size: Whether it is a size; see `frame`. The limits hold for height and width.
         short: A shorter name of its option.
         **limits: `minimum`, `maximum`, `above` or `below`. For a list they apply to each item.
     """
@@ -46,6 +49,7 @@ def setting(
         "common": common,
         "unset": unset,
         "is_path": is_path,
+        "is_size": is_size,
         "short": short,
         "limits": {_LIMITS[name]: limit for name, limit in limits.items()},
     }
@@ -154,6 +158,8 @@ def _replaced(
 def _converted(kind: type[Any], key: str, value: Any) -> Any:
     """Returns the value in the type of its field if that is exact: 1 as 1.0, a list as a tuple."""
     (allowed, *_) = setting_types(kind, key)
+    if setting_field(kind, key).metadata.get("is_size"):
+        return as_size(value)
     if allowed is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return tuple(value) if isinstance(value, list) else value
@@ -175,6 +181,9 @@ def check_value(record: type[Any], key: str, value: Any) -> None:
         return
     numbers = value
     kind = allowed[0]
+    if field.metadata.get("is_size"):
+        _check_limits(key, value, field, _sides_of(key, value))
+        return
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, tuple) or any(type(item) is not int for item in value):
             raise UsageError(f"Setting '{key}' is {value!r}; it must be a list of whole numbers.")
@@ -182,6 +191,26 @@ def check_value(record: type[Any], key: str, value: Any) -> None:
         raise UsageError(f"Setting '{key}' is {value!r}; it must be {_KINDS[kind]}.")
     else:
         numbers = (value,)
+    _check_limits(key, value, field, numbers)
+
+
+def _sides_of(key: str, value: Any) -> tuple[int, int]:
+    """Returns height and width of a size, or raises a UsageError if it is none."""
+    try:
+        if type(value) in (int, str):
+            return sides(value)
+    except ValueError:
+        pass
+    raise UsageError(
+        f"Setting '{key}' is {value!r}; it must be the side of a square in pixels, such as 224, or "
+        "height x width, such as '224x320'."
+    )
+
+
+def _check_limits(
+    key: str, value: Any, field: dataclasses.Field[Any], numbers: Sequence[float]
+) -> None:
+    """Raises a UsageError unless all numbers of a value are within the limits of its field."""
     tests = {
         "at least": lambda number, limit: number >= limit,
         "at most": lambda number, limit: number <= limit,

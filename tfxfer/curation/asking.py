@@ -12,6 +12,7 @@ from tfxfer.config.settings import option_of, setting_keys
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
 from tfxfer.planning.inputs import check_inputs
+from tfxfer.planning.preflight import check_image_size
 from tfxfer.system.files import check_output
 
 # The settings of `fit` that decide what features are, and where they are cached.
@@ -80,11 +81,7 @@ def _check(asked: FitConfig) -> None:
     backbone = find_backbone(asked.backbone)
     if asked.weights != "none":
         find_weights_file(backbone, asked.weights or backbone.weights_name)
-    if asked.image_size is not None and asked.image_size < backbone.min_size:
-        raise UsageError(
-            f"Setting 'image_size' is {asked.image_size}; backbone '{backbone.name}' needs at "
-            f"least {backbone.min_size} pixels."
-        )
+    check_image_size(asked, backbone)
 
 
 def _check_manifest(path: str | pathlib.Path, data: str) -> None:

@@ -54,7 +54,7 @@ class Explainer:
         logit (equations 1 and 2), divided by the maximum of the image.
 
         Args:
-            squares: RGB in [0, 255], shape (batch, input_size, input_size, 3).
+            squares: RGB in [0, 255], shape (batch, height, width, 3).
             classes: The class to explain for each image, shape (batch,).
 
         Returns:

@@ -50,8 +50,7 @@ def one_by_one(run: Callable[[Any], Any], shape: Iterable[Any], num_classes: int
 
 def traced(model: keras.Model) -> Any:
     """Returns the concrete function of a model, `image` to `probabilities`, with a free batch."""
-    size = model.input_shape[1]
-    image = tf.TensorSpec((None, size, size, 3), tf.float32, name="image")
+    image = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     function = tf.function(lambda image: {"probabilities": model(image, training=False)})
     # Keras compiles grouped convolutions with XLA, as functions of their own (ConvNeXt, RegNet),
     # which tf2onnx cannot look into; run "eagerly" they become part of the graph around them.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.frame import Frame
+from tfxfer.config.frame import AnySize, Frame
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.labels.tasks import Tasks, write_tasks
@@ -114,8 +114,8 @@ class TrainedClassifier:
         return frame_of(self.model)
 
     @property
-    def input_size(self) -> int:
-        """The side in pixels of the square images that the model takes."""
+    def input_size(self) -> AnySize:
+        """The size of the images that the model takes: the side of a square, or "224x320"."""
         return self.frame.size
 
     @isolated
@@ -141,7 +141,7 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (batch, num_classes).
 
         Args:
-            squares: RGB in [0, 255], (batch, input_size, input_size, 3).
+            squares: RGB in [0, 255], (batch, height, width, 3).
         """
         found = np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
         return check_finite(found, self.path)

@@ -2,7 +2,7 @@
 
 What such a model must be:
 
-- one input: square images of a fixed size, RGB or grayscale, channels last, values in [0, 255];
+- one input: images of one size, RGB or grayscale, channels last, values in [0, 255];
 - one output, (batch, num_outputs): probabilities of the classes (softmax), their logits (no
   activation), or, for two classes, one unit that is the probability (sigmoid) or the logit of the
   second, as the binary labels of `keras.utils.image_dataset_from_directory` have it. Several
@@ -42,8 +42,8 @@ class Adapted:
     """A classifier, with the assumptions made about the model.
 
     Attributes:
-        model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes), both
-            float32; of Keras' own layers.
+        model: RGB in [0, 255], (batch, height, width, 3), to probabilities, (batch, num_classes),
+            both float32; of Keras' own layers.
         class_names: In the order of the model's outputs.
         notes: Sentences for the user.
         has_several_labels: Whether an image may have several of the classes, or none.
@@ -87,10 +87,10 @@ def as_classifier(
     # Keras layers raise exceptions of any type on unsupported input.
     try:
         adapted = _adapted(in_float32(model), shape, meaning)
-        found = adapted.predict_on_batch(_probe(shape[0]))
+        found = adapted.predict_on_batch(_probe(*shape[:2]))
     except Exception as error:
         raise RunError(
-            f"The model '{path}' cannot be run on images of {shape[0]} x {shape[0]} pixels: "
+            f"The model '{path}' cannot be run on images of {shape[0]} x {shape[1]} pixels: "
             f"{_reason(error)}."
         ) from error
     if meaning == "sigmoids":
@@ -206,9 +206,9 @@ def _reason(error: Exception) -> str:
     return line.partition(" [[")[0].rstrip(". ")
 
 
-def _probe(size: int) -> np.ndarray:
+def _probe(height: int, width: int) -> np.ndarray:
     """Returns two images to test a model with: noise, and plain gray."""
-    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3))
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3))
     return np.stack([noise, np.full_like(noise, 128)]).astype(np.float32)
 
 

@@ -45,10 +45,10 @@ def only_one(model: keras.Model, what: str, path: pathlib.Path) -> Any:
 
 
 def image_shape(image: Any, path: pathlib.Path) -> tuple[int, ...]:
-    """Returns the shape of the images that an input takes: (size, size, 3), or 1, or no channels.
+    """Returns the shape of the images that an input takes: height, width and 3, 1 or no channels.
 
     Raises:
-        RunError: It does not take square images of one size.
+        RunError: It does not take images of one size.
     """
     shape = tuple(image.shape[1:])
     height, width, channels = _sides(shape, path, f"its input has the shape {tuple(image.shape)}")
@@ -58,12 +58,6 @@ def image_shape(image: Any, path: pathlib.Path) -> tuple[int, ...]:
             f"{tuple(image.shape)}), and does not say which it was trained on. Save it with that "
             f"size, here 224: `image = keras.Input((224, 224, {channels})); keras.Model(image, "
             "model(image)).save('fixed.keras')`."
-        )
-    if height != width:
-        raise RunError(
-            f"The model '{path}' takes images of {height} x {width} pixels (height x width), but "
-            "tfxfer gives it the central square of each image. Begin it with a square input and "
-            f"keras.layers.Resizing({height}, {width})."
         )
     return shape
 

@@ -142,4 +142,5 @@ def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:
             f"In '{path}', 'fit_images' is {fit!r}; allowed are {allowed}. Another version of "
             "tfxfer may have written it: export the model again."
         )
-    return Frame.of(int(facts["input_size"]), fit)
+    size = facts["input_size"]
+    return Frame.of(size if isinstance(size, str) else int(size), fit)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from tfxfer.config.decided import DecidedHead, DecidedRun
+from tfxfer.config.frame import sides
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.halves import Halves
@@ -39,8 +40,7 @@ class Classifier:
         backbone: The pretrained network without its classifier.
         stages: The backbone's layers by stage, in order.
         head: Pooled features to float32 logits, (batch, num_classes).
-        model: RGB images in [0, 255], (batch, input_size, input_size, 3), to float32 logits; what
-            is saved.
+        model: RGB images in [0, 255], (batch, height, width, 3), to float32 logits; what is saved.
         entry: Images to what the backbone takes.
         pooling: How feature maps become features.
         folded: The backbone with BatchNorm folded.
@@ -192,9 +192,9 @@ def build_classifier(
         image = image_input(config.frame)
         x = image
         if config.input_size != config.image_size:
-            x = keras.layers.Resizing(
-                config.image_size, config.image_size, name="upsample", dtype="float32"
-            )(x)
+            x = keras.layers.Resizing(*sides(config.image_size), name="upsample", dtype="float32")(
+                x
+            )
         x = normalize(backbone.pixels, x)
         entry = keras.Model(image, x, name="entry")
         features = pool_features(head.pooling, network(x))

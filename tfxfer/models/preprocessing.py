@@ -25,7 +25,8 @@ def image_input(frame: Frame) -> Any:
 def frame_of(model: keras.Model) -> Frame:
     """Returns the frame of a model of images, and how images are to be fitted into it."""
     fits: dict[str, FitImages] = {name: fit for fit, name in _INPUT_NAMES.items()}
-    return Frame.of(int(model.input_shape[1]), fits.get(model.inputs[0].name, "crop"))
+    _, height, width, _ = model.input_shape
+    return Frame(int(height), int(width), fits.get(model.inputs[0].name, "crop"))
 
 
 def normalize(pixels: Pixels | Scaling, x: Any) -> Any:

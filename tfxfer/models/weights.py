@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from tfxfer.config.frame import AnySize, sides
 from tfxfer.errors import RunError, UsageError, WeightsError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import (
@@ -33,15 +34,17 @@ _DOWNLOAD_TIMEOUT_SECONDS = 20.0  # of silence; Keras itself would wait for ever
 _IMAGENET_STDDEV = np.array([0.229, 0.224, 0.225])
 
 
-def load_backbone(backbone: Backbone, image_size: int, weights: str | None = None) -> keras.Model:
+def load_backbone(
+    backbone: Backbone, image_size: AnySize, weights: str | None = None
+) -> keras.Model:
     """Returns a backbone with its weights: images in, feature maps out.
 
-    The input is float, of shape (batch, image_size, image_size, 3), in the range `backbone.pixels`
+    The input is float, of shape (batch, height, width, 3), in the range `backbone.pixels`
     names; the output is of shape (batch, height, width, backbone.num_features).
 
     Args:
         backbone: Which one; see `registry.find_backbone`.
-        image_size: Height and width of the images, in pixels.
+        image_size: Size of the images, in pixels; see `frame`.
         weights: None or `backbone.weights_name` for the backbone's own; `none` for random values;
             or a `.h5`, `.weights.h5` or `.keras` file that holds this backbone, alone or as part of
             a larger model; for EfficientNet-Lite also a `.pth` file of PyTorch. From a file the
@@ -54,7 +57,7 @@ def load_backbone(backbone: Backbone, image_size: int, weights: str | None = Non
         WeightsError: The weights cannot be found or downloaded, are corrupt, or are those of
             another network.
     """
-    if image_size < backbone.min_size:
+    if min(sides(image_size)) < backbone.min_size:
         raise UsageError(
             f"Backbone '{backbone.name}' needs images of at least {backbone.min_size} pixels; "
             f"received {image_size}."
@@ -116,12 +119,12 @@ def stage_layers(model: keras.Model, backbone: Backbone) -> dict[str, list[keras
     return stages
 
 
-def _build(backbone: Backbone, image_size: int) -> keras.Model:
+def _build(backbone: Backbone, image_size: AnySize) -> keras.Model:
     builder = getattr(importlib.import_module(backbone.module), backbone.builder)
     arguments = dict(backbone.builder_arguments)
     if backbone.module == "keras.applications":
         arguments |= {"include_top": False, "weights": None}
-    return builder(input_shape=(image_size, image_size, 3), **arguments)
+    return builder(input_shape=(*sides(image_size), 3), **arguments)
 
 
 def _restore_stddev(model: keras.Model) -> None:

@@ -16,12 +16,14 @@ from tfxfer.config.decided import (
     decided_head,
     filled,
 )
+from tfxfer.config.frame import AnySize
 from tfxfer.config.schema import (
     GRADIENT_SETTINGS,
     AugmentConfig,
     FitConfig,
     HeadConfig,
     PretrainConfig,
+    RunConfig,
 )
 
 # Below this side an image is "small" (BiT-HyperRule, Kolesnikov et al. 2020, arXiv:1912.11370,
@@ -96,7 +98,7 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
         >>> decided.finetune.unfreeze, decided.image_size, decided.batch_size
         ('conv5', 224, 16)
     """
-    image_size = config.image_size or _image_size(facts)
+    image_size = _image_size(config, facts)
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
     head = _head(config, facts, pretrained)
@@ -137,7 +139,7 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
         >>> decide_pretraining(PretrainConfig(batch_size=64), facts).learning_rate
         0.05
     """
-    image_size = config.image_size or _image_size(facts)
+    image_size = _image_size(config, facts)
     batch_size = config.batch_size or _batch_size(facts.num_train)
     optimizer = config.optimizer or "sgd"
     with_sgd = optimizer == "sgd"
@@ -159,21 +161,30 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     return filled(DecidedPretrain, dataclasses.replace(config, augment=changes), choices)
 
 
-def _image_size(facts: Facts) -> int:
+def _image_size(config: RunConfig, facts: Facts) -> AnySize:
     """Returns the image size of the backbone: its native size, or less for smaller images.
+
+    Where the model is to take an oblong image, the backbone does, too.
 
     Training far below the native size costs accuracy. Going far above the size of the images costs
     time and adds nothing. Photographs smaller than 224 pixels still use 224 if that is native.
     """
+    if config.image_size is not None:
+        return config.image_size
+    if isinstance(config.input_size, str):
+        return config.input_size
     wanted = _UPSAMPLED if facts.side < SMALL_IMAGE else max(224, -(-facts.side // 32) * 32)
     return max(min(facts.native_size, wanted), facts.min_size)
 
 
-def _input_size(facts: Facts, image_size: int) -> int:
+def _input_size(facts: Facts, image_size: AnySize) -> AnySize:
     """Returns the image size of the model's input.
 
-    Images of at most two thirds of `image_size` keep their size and are upsampled in the model.
+    Images of at most two thirds of a square `image_size` keep their size and are upsampled in the
+    model.
     """
+    if isinstance(image_size, str):
+        return image_size
     return facts.side if 3 * facts.side <= 2 * image_size else image_size
 
 

@@ -12,6 +12,7 @@ from tfxfer.config.decided import (
     GradientPhase,
     SolvedHead,
 )
+from tfxfer.config.frame import size_words
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
@@ -37,7 +38,7 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
     if config.input_size == height == width:
         sizes = f"{width} x {height} pixels"
     if config.input_size != config.image_size:
-        sizes += f", upsampled in the model to {_square(config.image_size)}"
+        sizes += f", upsampled in the model to {size_words(config.image_size)}"
     return [
         plan_row("data", f"{source.name}: {counts} images"),
         plan_row("", f"{len(names)} {kind_of_labels(source)}: {first}"),
@@ -46,16 +47,12 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
     ]
 
 
-def _square(side: int) -> str:
-    return f"{side} x {side}"
-
-
 def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:
     """Returns the lines on the backbone, its weights and the layers of the head."""
     weights = describe_weights(config.weights)
     num_features, num_classes = classifier.head.input_shape[-1], classifier.head.output_shape[-1]
     return [
-        plan_row("backbone", f"{backbone.name}, {weights}, {_square(config.image_size)} pixels"),
+        plan_row("backbone", f"{backbone.name}, {weights}, {size_words(config.image_size)} pixels"),
         plan_row(
             "head",
             f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "

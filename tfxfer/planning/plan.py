@@ -1,6 +1,7 @@
 """The plan of a fit or a pretraining: every setting decided before any work starts."""
 
 import dataclasses
+import math
 import pathlib
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
+from tfxfer.config.frame import sides, size_words
 from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
@@ -166,7 +168,7 @@ class PretrainPlan:
             plan_row(
                 "backbone",
                 f"{self.backbone.name}, random weights, "
-                f"{config.image_size} x {config.image_size} pixels, "
+                f"{size_words(config.image_size)} pixels, "
                 f"{classifier.num_trainable():,} trainable parameters",
             ),
             plan_row("training", describe_schedule(config)),
@@ -244,7 +246,7 @@ def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) ->
     return {
         "backbone": backbone.name,
         "precision": choose_precision(config.precision),
-        "xla": choose_xla(config.xla, num_images, config.image_size),
+        "xla": choose_xla(config.xla, num_images * math.prod(sides(config.image_size))),
     }
 
 

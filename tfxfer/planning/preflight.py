@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tfxfer.config.frame import sides
 from tfxfer.config.schema import AUTO, FitConfig, RunConfig
 from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
@@ -39,12 +40,24 @@ def check_settings(config: RunConfig) -> Backbone:
         check_run_name(config.run)
     if isinstance(config, FitConfig):
         _check_fit(config, backbone)
-    if config.image_size is not None and config.image_size < backbone.min_size:
-        raise UsageError(
-            f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
-            f"least {backbone.min_size} pixels."
-        )
+    check_image_size(config, backbone)
     return backbone
+
+
+def check_image_size(config: RunConfig, backbone: Backbone) -> None:
+    """Raises a UsageError if images are too small for a backbone.
+
+    Args:
+        config: The settings that the user gave.
+        backbone: The record of the backbone.
+    """
+    if config.image_size is None or min(sides(config.image_size)) >= backbone.min_size:
+        return
+    each = "" if isinstance(config.image_size, int) else " in height and in width"
+    raise UsageError(
+        f"Setting 'image_size' is {config.image_size}; backbone '{backbone.name}' needs at "
+        f"least {backbone.min_size} pixels{each}."
+    )
 
 
 def check_asked(config: RunConfig) -> None:

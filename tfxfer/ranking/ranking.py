@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.config.decided import DecidedFit
+from tfxfer.config.frame import sides
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import InterruptionError, UsageError
 from tfxfer.models.backbones.backbone import Backbone
@@ -155,12 +156,12 @@ def _same_size_together(pool: Pool, backbones: Sequence[Backbone]) -> list[Backb
     """Returns the backbones so that images are decoded once per size, the smallest first."""
     taken = [one for one in backbones if _is_large_enough(pool, one)]
     rest = [one for one in backbones if one not in taken]
-    sizes = {one.name: pool.decided(one).input_size for one in taken}
+    sizes = {one.name: sides(pool.decided(one).input_size) for one in taken}
     return [*sorted(taken, key=lambda one: (sizes[one.name], one.num_parameters)), *rest]
 
 
 def _is_large_enough(pool: Pool, backbone: Backbone) -> bool:
-    return pool.decided(backbone).image_size >= backbone.min_size
+    return min(sides(pool.decided(backbone).image_size)) >= backbone.min_size
 
 
 def _measure(

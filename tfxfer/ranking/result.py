@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfxfer.config.frame import AnySize
 from tfxfer.ranking.candidates import Skipped, describe_skipped
 from tfxfer.ranking.learning_curve import LearningCurve
 from tfxfer.ranking.stages import StageScore, describe_stages
@@ -24,7 +25,7 @@ class Ranked:
         milliseconds: Time per image of the classifier on this machine, one image at a time.
         parameters: Number of parameters of the backbone, without the classifier.
         megabytes: Size of the weights of an export, in float32.
-        image_size: Side of the image that the backbone sees, in pixels.
+        image_size: Size of the image that the backbone sees, in pixels.
         seconds: How long the backbone took to rank.
         group: From 1; backbones of one group are not significantly worse than its first. 0 before
             the ranking.
@@ -41,7 +42,7 @@ class Ranked:
     milliseconds: float
     parameters: int
     megabytes: float
-    image_size: int
+    image_size: AnySize
     seconds: float
     group: int = 0
     pareto: bool = False

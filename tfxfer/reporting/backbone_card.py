@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfxfer.config.frame import sides
 from tfxfer.config.recipes import to_toml
 from tfxfer.planning.plan import PretrainPlan
 from tfxfer.runs.metrics_record import PretrainMetrics
@@ -64,12 +65,13 @@ def _facts(plan: PretrainPlan, metrics: PretrainMetrics) -> list[str]:
 def _usage(plan: PretrainPlan) -> list[str]:
     """Returns input, output, and the command that uses the backbone."""
     config, backbone = plan.config, plan.backbone
+    height, width = sides(config.image_size)
     upsampled = ""
     if config.input_size != config.image_size:
         upsampled = f" (upsampled from {config.input_size})"
     return [
         f"`backbone.keras` is a plain Keras model. It takes {backbone.scaling.meaning}, "
-        f"as float32 of shape (batch, {config.image_size}, {config.image_size}, 3){upsampled}, and "
+        f"as float32 of shape (batch, {height}, {width}, 3){upsampled}, and "
         f"returns feature maps of {backbone.num_features:,} channels. With `tfxfer fit --weights` "
         f"it runs at any image size of at least {backbone.min_size} pixels, and the normalization "
         "becomes part of the model:",

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
-from tfxfer.config.frame import FitImages
+from tfxfer.config.frame import FitImages, Frame
 from tfxfer.data.image.framing import PADDING
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings, RunFindings
@@ -23,7 +23,7 @@ _ONE_OF_THEM = (
 
 # What is done to an image, in the imperative.
 _FITTED: Mapping[FitImages, str] = {
-    "crop": "crop the center square, and resize it to this size with antialiasing",
+    "crop": "crop the center {what}, and resize it to this size with antialiasing",
     "stretch": "and resize the whole image to this size with antialiasing",
     "pad": "resize the whole image with antialiasing so that it just fits into this size, and "
     f"center it on gray ({PADDING} of 255)",
@@ -79,6 +79,12 @@ def _introduction(findings: Findings) -> list[str]:
         " ".join(words.verdict(findings.result)),
         *(["", transfer] if transfer else []),
     ]
+
+
+def _fitted(frame: Frame) -> str:
+    """Returns what is done to an image, in the imperative."""
+    what = "square" if frame.height == frame.width else "part of this shape"
+    return _FITTED[frame.fit].format(what=what)
 
 
 def classes_section(names: tuple[str, ...]) -> str:
@@ -179,7 +185,7 @@ def metadata(
 
 def usage_section(findings: RunFindings[Any]) -> list[str]:
     """Returns code that loads the model and predicts."""
-    size = findings.images.frame.size
+    frame = findings.images.frame
     names = findings.result.class_names
     read = 'pathlib.Path("classes.txt").read_text("utf-8")'
     imports, names_code = ["import pathlib"], [f"class_names = {read}.splitlines()"]
@@ -197,12 +203,11 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         "",
         'model = keras.models.load_model("model.keras")',
         *names_code,
-        f"images = ...  # (batch, {size}, {size}, 3), RGB in [0, 255]",
+        f"images = ...  # (batch, {frame.height}, {frame.width}, 3), RGB in [0, 255]",
         "probabilities = model.predict(images)",
         "```",
         "",
-        f"Preprocessing: apply the EXIF orientation, {_FITTED[findings.images.frame.fit]}. tfxfer "
-        "does this for you:",
+        f"Preprocessing: apply the EXIF orientation, {_fitted(frame)}. tfxfer does this for you:",
         "",
         "```python",
         "import tfxfer",

@@ -241,7 +241,7 @@ def _explained(
     if not len(numbers):
         return []
     result, predicted = findings.result, findings.predicted[numbers]
-    squares = read_thumbnails(findings.images, numbers, findings.images.frame.size)
+    squares = read_thumbnails(findings.images, numbers, findings.images.frame.longer)
     thumbnails = shrunk(squares, _EXPLAINED_SIDE)
     labels = result.labels[numbers]
     heat_predicted: Sequence[str | None] = [None] * len(numbers)

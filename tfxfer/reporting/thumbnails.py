@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.framing import PADDING
 from tfxfer.data.image.order import Numbers
 
 # JPEG blocks are 16 pixels: tiles aligned to them do not bleed into each other.
@@ -57,13 +58,12 @@ def read_thumbnails(
     Args:
         images: Images of a split.
         numbers: Which of them, in any order.
-        side: Maximum side in pixels.
+        side: Maximum side in pixels; the longer one where images are not square.
 
     Returns:
-        RGB, uint8, shape (num_thumbnails, side, side, 3), in the order of `numbers`.
+        RGB, uint8, shape (num_thumbnails, height, width, 3), in the order of `numbers`.
     """
-    side = min(side, images.frame.size)
-    found = [np.zeros((0, side, side, 3), np.uint8)]
+    found = [shrunk(np.zeros((0, *images.frame.shape), np.uint8), side)]
     ascending, place = np.unique(numbers, return_inverse=True)
     if len(ascending):
         batches = evaluation_batches(images, _READ_TOGETHER, Numbers(ascending))
@@ -72,16 +72,25 @@ def read_thumbnails(
 
 
 def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """Returns squares, shape (batch, size, size, 3), resized to at most `side` pixels."""
-    if squares.shape[1] <= side:
+    """Returns images, shape (batch, height, width, 3), resized to a longer side of `side` pixels.
+
+    Those that are smaller are returned as they are.
+    """
+    longer = max(squares.shape[1:3])
+    if longer <= side:
         return squares
-    small = tf.image.resize(squares, (side, side), "area").numpy()
+    size = [max(1, round(side * length / longer)) for length in squares.shape[1:3]]
+    small = tf.image.resize(squares, size, "area").numpy()
     pixels: npt.NDArray[np.uint8] = small.round().astype(np.uint8)
     return pixels
 
 
 def lay_out(thumbnails: npt.NDArray[np.uint8]) -> Sheets:
-    """Arranges thumbnails, shape (num_thumbnails, side, side, 3), on sheets, row by row."""
+    """Arranges thumbnails, shape (num_thumbnails, height, width, 3), on sheets, row by row.
+
+    Those that are not square are centered on gray.
+    """
+    thumbnails = _squared(thumbnails)
     side = thumbnails.shape[1]
     pitch = math.ceil(side / _BLOCK) * _BLOCK
     margin = pitch - side
@@ -96,21 +105,30 @@ def lay_out(thumbnails: npt.NDArray[np.uint8]) -> Sheets:
     return Sheets(tuple(urls), side, pitch)
 
 
+def _squared(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Returns thumbnails centered on gray squares; square ones as they are."""
+    side = max(thumbnails.shape[1:3])
+    missing = [side - length for length in thumbnails.shape[1:3]]
+    margins = [(0, 0), *((gap // 2, gap - gap // 2) for gap in missing), (0, 0)]
+    return np.pad(thumbnails, margins, constant_values=PADDING) if any(missing) else thumbnails
+
+
 def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
     """Returns a thumbnail, shape (height, width, 3), as a `data:` URL of a JPEG."""
     content = tf.io.encode_jpeg(pixels, quality=_QUALITY, optimize_size=True).numpy()
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
-def heat_colors(heat: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
-    """Returns the colors of heat maps, RGB in [0, 255], shape (batch, side, side, 3).
+def heat_colors(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
+    """Returns the colors of heat maps, RGB in [0, 255], shape (batch, height, width, 3).
 
     Args:
         heat: In [0, 1], shape (batch, rows, columns); interpolated.
-        side: Side of the result in pixels.
+        height: Height of the result in pixels.
+        width: Its width.
     """
-    fine = tf.image.resize(heat[..., None], (side, side), "bicubic").numpy()
-    fine = np.clip(fine, 0, 1)  # (batch, side, side, 1)
+    fine = tf.image.resize(heat[..., None], (height, width), "bicubic").numpy()
+    fine = np.clip(fine, 0, 1)  # (batch, height, width, 1)
     anchors = np.linspace(0, 1, len(_HEAT_COLORS))
     colors: npt.NDArray[np.float32] = np.stack(
         [np.interp(fine[..., 0], anchors, channel) for channel in _HEAT_COLORS.T], axis=-1
@@ -124,15 +142,15 @@ def with_heat(
     """Overlays heat maps on thumbnails.
 
     Args:
-        thumbnails: RGB, shape (batch, side, side, 3).
+        thumbnails: RGB, shape (batch, height, width, 3).
         heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the thumbnails.
     """
-    colors = heat_colors(heat, thumbnails.shape[1])
+    colors = heat_colors(heat, *thumbnails.shape[1:3])
     gray = thumbnails.astype(np.float32).mean(axis=-1, keepdims=True)
     mixed: npt.NDArray[np.uint8] = (0.45 * gray + 0.55 * colors).round().astype(np.uint8)
     return mixed
 
 
 def data_urls(thumbnails: npt.NDArray[np.uint8]) -> Sequence[str]:
-    """Returns thumbnails, shape (num_thumbnails, side, side, 3), as `data:` URLs."""
+    """Returns thumbnails, shape (num_thumbnails, height, width, 3), as `data:` URLs."""
     return [jpeg_url(thumbnail) for thumbnail in thumbnails]

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from tfxfer.config.decided import DecidedFit
+from tfxfer.config.frame import AnySize, size_words
 from tfxfer.config.recipes import changed_settings
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of, setting_field
@@ -107,9 +108,9 @@ def asked(config: FitConfig) -> str:
 
 def network(config: DecidedFit, parameters: Parameters | None, num_classes: int) -> str:
     """Returns a description of the classifier: backbone, weights, head and parameters."""
-    sizes = f"at {config.image_size} pixels"
+    sizes = f"at {_size(config.image_size)} pixels"
     if config.input_size != config.image_size:
-        sizes += f" (upsampled in the model from {config.input_size})"
+        sizes += f" (upsampled in the model from {_size(config.input_size)})"
     if config.fit_images != "crop":
         sizes += f", images {config.frame.words}"
     backbone = _record(config.backbone)
@@ -124,6 +125,11 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
             f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
         )
     return text
+
+
+def _size(size: AnySize) -> str:
+    """Returns a size as text: "224", or "224 x 320"."""
+    return str(size) if isinstance(size, int) else size_words(size)
 
 
 def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> list[str]:

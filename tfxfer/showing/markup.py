@@ -50,7 +50,8 @@ def image_with_heat(answer: Answer) -> str:
     layers = f'<img src="{_png_url(answer.square)}" alt="The image as the model sees it">'
     told = f"What the model sees: {_SEEN[answer.fit]}."
     if answer.heat is not None:
-        colors = heat_colors(answer.heat[None], len(answer.square))[0].round().astype(np.uint8)
+        height, width, _ = answer.square.shape
+        colors = heat_colors(answer.heat[None], height, width)[0].round().astype(np.uint8)
         layers += (
             f'<img class="demo-heat" src="{_png_url(colors)}" '
             f'alt="Grad-CAM: what is evidence for {html.escape(name)} is bright">'

@@ -17,7 +17,7 @@ from tfxfer.system.notices import warn_once
 _WORTH_COMPILING = 10**10
 
 
-def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
+def choose_xla(xla: Xla, num_pixels: int) -> Xla:
     """Returns whether XLA compiles the training steps: "on" or "off".
 
     JAX always compiles. With `auto`, TensorFlow compiles on a GPU if training is long enough, and
@@ -25,8 +25,7 @@ def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
 
     Args:
         xla: The setting.
-        num_images: Training images over all epochs.
-        image_size: Side of the square input of the backbone, in pixels.
+        num_pixels: Pixels of all training images over all epochs, as the backbone sees them.
 
     Raises:
         UsageError: XLA is "off" with JAX.
@@ -41,7 +40,7 @@ def choose_xla(xla: Xla, num_images: int, image_size: int) -> Xla:
     if xla != "auto":
         return xla
     on_gpu = bool(tf.config.get_visible_devices("GPU"))
-    return "on" if on_gpu and num_images * image_size**2 >= _WORTH_COMPILING else "off"
+    return "on" if on_gpu and num_pixels >= _WORTH_COMPILING else "off"
 
 
 def without_xla(model: keras.Model) -> keras.Model:

@@ -199,7 +199,7 @@ def _shapes(examples: Examples) -> list[Finding]:
             "extreme shapes",
             extreme,
             f"with an aspect ratio above {_EXTREME_ASPECT:g}:1",
-            "uses the central square; --fit-images stretch or pad keeps all of the image",
+            "uses the central part; --fit-images stretch or pad keeps all of the image",
         ),
         (
             "tiny images",

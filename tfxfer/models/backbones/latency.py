@@ -6,6 +6,7 @@ import time
 import keras
 import numpy as np
 
+from tfxfer.config.frame import AnySize, sides
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.weights import load_backbone
 
@@ -29,15 +30,15 @@ def milliseconds_per_image(backbone: Backbone) -> float:
     return milliseconds
 
 
-def milliseconds_of(model: keras.Model, side: int) -> float:
+def milliseconds_of(model: keras.Model, size: AnySize) -> float:
     """Returns the median inference time of a model for a batch of one image, in milliseconds.
 
     Args:
         model: Any model of images; it is compiled, without XLA.
-        side: Height and width of its input in pixels.
+        size: Size of its input, in pixels.
     """
     model.compile(jit_compile=False)
-    image = np.random.default_rng(0).uniform(-1, 1, (1, side, side, 3)).astype("float32")
+    image = np.random.default_rng(0).uniform(-1, 1, (1, *sides(size), 3)).astype("float32")
     for _ in range(_WARMUPS):
         model.predict_on_batch(image)
     seconds = []

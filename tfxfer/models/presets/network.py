@@ -39,7 +39,7 @@ def preset_network(
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
             f"KerasHub {keras_hub.__version__} cannot build the {class_name} of the preset at "
-            f"{input_shape[0]} pixels: {reason}."
+            f"{input_shape[0]} x {input_shape[1]} pixels: {reason}."
         ) from None
     others = {
         type(one).__name__

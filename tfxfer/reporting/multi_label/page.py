@@ -38,7 +38,7 @@ def render(findings: MultiLabelFindings) -> str:
     return fill(
         "multi_label.html",
         **sections(findings, verdict(findings.result)),
-        small_images=findings.images.frame.size <= _SMALL_IMAGES,
+        small_images=findings.images.frame.longer <= _SMALL_IMAGES,
         labels=_labels(findings),
         precision_recall=_curves(findings.result),
         together=_together(findings.result),
@@ -171,7 +171,7 @@ def _mistakes(findings: MultiLabelFindings) -> dict[str, Any]:
     if chosen:
         numbers = np.array([image for image, _ in chosen], np.int64)
         labels = np.array([label for _, label in chosen], np.int64)
-        squares = read_thumbnails(findings.images, numbers, findings.images.frame.size)
+        squares = read_thumbnails(findings.images, numbers, findings.images.frame.longer)
         thumbnails = shrunk(squares, _EXPLAINED_SIDE)
         heat: list[str | None] = [None] * len(chosen)
         if explainer.can_explain:

@@ -32,7 +32,7 @@ def render(findings: TasksFindings) -> str:
     return fill(
         "tasks.html",
         **sections(findings, verdict(findings.result)),
-        small_images=findings.images.frame.size <= _SMALL_IMAGES,
+        small_images=findings.images.frame.longer <= _SMALL_IMAGES,
         **findings.drawn,
     )
 
@@ -136,7 +136,7 @@ def _mistakes(findings: TasksFindings, explainer: Explainer, task: str) -> list[
         return []
     place = result.tasks.names.index(task)
     predicted = result.predicted[numbers, place]
-    squares = read_thumbnails(findings.images, numbers, findings.images.frame.size)
+    squares = read_thumbnails(findings.images, numbers, findings.images.frame.longer)
     thumbnails = shrunk(squares, _EXPLAINED_SIDE)
     heat: list[str | None] = [None] * len(numbers)
     if explainer.can_explain:
