@@ -27,7 +27,7 @@ from tfxfer.models.standardization import Standardization
 from tfxfer.ranking.cross_validation import predicted
 
 PAIRS = (("cifar10", "flowers"), ("digits", "tiny_imagenet40"), ("flowers", "cifar10"))
-DRAWS = 5
+DRAWS = 20
 
 
 def features_of(data: str, asked: FitConfig, count: int) -> Gallery:
