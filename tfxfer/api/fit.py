@@ -16,6 +16,7 @@ from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.evaluation.cautioning import Rates
 from tfxfer.evaluation.cautious import (
+    FROM_VALIDATION,
     SET_ASIDE,
     CalibrationImages,
     caution_of,
@@ -168,7 +169,9 @@ def _with_caution(trained: Trained, session: Session) -> Trained:
     if not config.unknown:
         return trained
     set_aside = images[SET_ASIDE]
-    calibrating = CalibrationImages(set_aside, set_aside.labels, SET_ASIDE, is_independent=True)
+    calibrating = CalibrationImages(
+        set_aside, set_aside.labels, FROM_VALIDATION, is_independent=True
+    )
     rates = Rates(config.unknown_rate, config.coverage)
     caution = caution_of(trained.classifier(), images["train"], calibrating, rates)
     caution.write(trained.plan.run.caution)

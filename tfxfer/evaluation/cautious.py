@@ -38,8 +38,9 @@ _CANDIDATES = 2 * MOST_KEPT
 
 _TOGETHER = 64
 
-# What the images are called that a fit sets aside.
+# The name of the images that a fit sets aside, as of a split, and what they are.
 SET_ASIDE = "calibration"
+FROM_VALIDATION = "set aside from validation"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def caution_of(
         DataError: An image cannot be read.
     """
     seed = 0 if trained.config is None else trained.config.seed
-    features, probabilities = _outputs(trained, calibrating.images, calibrating.name)
+    features, probabilities = _outputs(trained, calibrating.images, SET_ASIDE)
     limits = Calibrating(
         features,
         probabilities,
@@ -184,7 +185,7 @@ def _calibration_split(trained: TrainedClassifier, source: BoundSource) -> tuple
     config = trained.config
     if config is not None and config.unknown and "validation" in source.splits:
         _, set_aside = halves_of_validation(source.splits["validation"], config.seed)
-        return set_aside, SET_ASIDE, True
+        return set_aside, FROM_VALIDATION, True
     name = source.evaluation_split
     if name == "all":
         raise UsageError(

@@ -49,7 +49,7 @@ def test_half_of_validation_is_set_aside(careful, config):
     result, _ = careful
     told = result.metrics["caution"]["limits"]
     assert result.metrics["validation"]["num_examples"] == 18
-    assert (told["num_calibration"], told["calibrated_on"]) == (18, "calibration")
+    assert (told["num_calibration"], told["calibrated_on"]) == (18, "set aside from validation")
     assert told["is_independent"]
     split = load(result.run).open_source().splits["validation"]
     choosing, set_aside = halves_of_validation(split, config.seed)
@@ -98,7 +98,7 @@ def test_a_calibrated_export_has_limits_of_its_own(careful, tmp_path):
     result, _ = careful
     said = []
     path = export(result.run, export_dir=str(tmp_path), calibrate=True, say=said.append)
-    assert any("calibrated on 18 calibration images" in line for line in said)
+    assert any("calibrated on 18 images (set aside from validation)" in line for line in said)
     assert "unknown" in tf.saved_model.load(str(path)).signatures["pixels"].structured_outputs
     others = export(
         result.run, export_dir=str(tmp_path), unknown=True, unknown_rate=0.3, coverage=0.7

@@ -16,6 +16,6 @@ def test_a_record_survives_its_json():
 def test_it_says_what_was_decided():
     text = RECORD.describe()
     assert "above a distance of 0.2500 (at most 5% false alarms)" in text
-    assert "90% coverage, calibrated on 1,100 test images" in text
+    assert "90% coverage, calibrated on 1,100 images (test)" in text
     assert "approximate" not in text
     assert "approximate" in dataclasses.replace(RECORD, is_independent=False).describe()

@@ -17,7 +17,8 @@ class CautionRecord:
         threshold: Images with a higher score are unknown.
         coverage: Share of prediction sets that contain the class.
         least_probability: Classes with at least this probability are in the set.
-        calibrated_on: The images that both limits are from, in words.
+        calibrated_on: The images that both limits are from: "test", "validation", or "set aside
+            from validation".
         num_calibration: How many these are.
         is_independent: Whether these neither chose the epoch nor fitted the temperature.
     """
@@ -43,7 +44,7 @@ class CautionRecord:
         text = (
             f"unknown above a distance of {self.threshold:.4f} (at most {self.unknown_rate:.0%} "
             f"false alarms), prediction sets of {self.coverage:.0%} coverage, calibrated on "
-            f"{self.num_calibration:,} {self.calibrated_on} images"
+            f"{self.num_calibration:,} images ({self.calibrated_on})"
         )
         if not self.is_independent:
             text += "; these also chose the epoch, so that both rates are approximate"
