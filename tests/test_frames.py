@@ -18,6 +18,8 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.inference.loading import load
+from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.weights import load_backbone
 from tfxfer.showing.answering import Answerer
 
 COLORS = {"cold": (20, 20, 220), "warm": (220, 20, 20)}
@@ -132,3 +134,27 @@ def test_oblong_images_are_fine_tuned_with_every_augmentation(more, oblong, weig
     assert any("finetune" in line for line in (result.run / "history.csv").read_text().split())
     again = fit(resume=result.run, say=lambda _: None)
     assert again.export == result.export
+
+
+@pytest.mark.slow
+def test_what_is_averaged_over_views_is_served_as_it_was_evaluated(oblong, weights_file, tmp_path):
+    settings = {"image_size": "32x64", "test_time_views": "flip", "calibrate": True}
+    result = fitted(oblong, weights_file, tmp_path, **settings)
+    paths = sorted((oblong / "test").rglob("*.png"))
+    run = load(result.run)
+    images = np.stack([decode_and_resize(path.read_bytes(), run.frame).numpy() for path in paths])
+    found = run.predict(paths)
+    # An image and its mirror image are the same to it.
+    assert run.predict_squares(images[:, :, ::-1]) == pytest.approx(found, abs=1e-5)
+    labels = np.repeat([0, 1], len(paths) // 2)
+    expected = -np.log(found[np.arange(len(paths)), labels]).mean()
+    assert result.metrics["test"]["loss"] == pytest.approx(expected, rel=1e-3)
+    assert evaluate(result.run).probabilities == pytest.approx(found, abs=1e-5)
+    served = tf.saved_model.load(str(result.export)).signatures["serving_default"]
+    answer = served(image_bytes=tf.constant([path.read_bytes() for path in paths]))
+    assert answer["probabilities"].numpy() == pytest.approx(found, abs=1e-5)
+    for kind in ("litert", "onnx"):
+        assert convert(result.run, kind).difference < 1e-4
+    assert "mirror image" in (result.run / "README.md").read_text()
+    # A fit may start from its backbone.
+    load_backbone(BACKBONES["small"], "32x64", str(result.run / "model.keras"))

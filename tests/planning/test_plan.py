@@ -11,7 +11,7 @@ from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.models.layers import leaf_layers
-from tfxfer.planning.description import describe_search
+from tfxfer.planning.description import describe_search, describe_views
 from tfxfer.planning.plan import make_plan
 from tfxfer.planning.portfolio import Way
 from tfxfer.planning.resuming import asked_settings
@@ -152,3 +152,9 @@ def test_a_run_that_is_resumed_by_name_has_the_portfolio_of_its_first_settings(
     assert resumed.portfolio == plan.portfolio
     with pytest.raises(UsageError, match="effort 'standard', now 'quick'"):
         asked_settings(FitConfig, None, {"effort": "quick"}, plan.run)
+
+
+def test_test_time_views_are_a_row_of_the_plan(tmp_path):
+    for views, count in (("none", 0), ("flip", 1)):
+        plan = make_plan(config(tmp_path, test_time_views=views))
+        assert len(describe_views(plan.config)) == count

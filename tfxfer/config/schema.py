@@ -29,6 +29,7 @@ BadImages = Literal["error", "skip"]
 Effort = Literal["quick", "standard"]
 AugmentPolicy = Literal["none", "trivial", "rand"]
 WeightAveraging = Literal["none", "soup", "wise"]
+TestTimeViews = Literal["none", "flip"]
 LabelKind = Literal["auto", "single", "multi"]
 
 GIGABYTE = 10**9
@@ -646,6 +647,12 @@ class FitConfig(RunConfig):
         group=_RUN,
         above=0,
         below=1,
+    )
+    test_time_views: TestTimeViews = setting(
+        "none",
+        "'flip': the model averages the logits of each image and its mirror image "
+        "(test-time augmentation), wherever it is used; it takes twice as long.",
+        group=_RUN,
     )
     min_accuracy: float = setting(
         0.0,

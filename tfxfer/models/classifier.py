@@ -12,10 +12,11 @@ import keras
 
 from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.config.frame import sides
+from tfxfer.config.schema import TestTimeViews
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.halves import Halves
-from tfxfer.models.heads import build_head, pool_features
+from tfxfer.models.heads import averaged_with_mirrored, build_head, pool_features
 from tfxfer.models.layers import count_parameters, in_float32, rate_factors
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import image_input, normalize
@@ -134,14 +135,18 @@ class Classifier:
         """Returns the number of parameters of backbone and head together."""
         return count_parameters(self.model.weights)
 
-    def with_probabilities(self) -> keras.Model:
+    def with_probabilities(self, views: TestTimeViews = "none") -> keras.Model:
         """Returns a float32 model from images in [0, 255] to class probabilities.
 
         It consists of Keras' own layers alone, so a saved file of it loads anywhere in safe mode.
         After training in mixed precision it is a float32 copy; otherwise it shares the layers.
+
+        Args:
+            views: Over which views of an image the logits are averaged; "none" is the image alone.
         """
         model = in_float32(self.model)
-        probabilities = self.objective.activation()(model.output)
+        logits = averaged_with_mirrored(model) if views == "flip" else model.output
+        probabilities = self.objective.activation()(logits)
         return keras.Model(model.input, probabilities, name="classifier")
 
     def _train_from(self, first_stage: str | None, batch_norm: str) -> None:

@@ -38,6 +38,31 @@ def with_features(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, outputs)
 
 
+def averaged_with_mirrored(model: keras.Model) -> Any:
+    """Returns the logits of a classifier, averaged over each image and its mirror image.
+
+    The layers of the model are called a second time; what `with_features` and Grad-CAM find of them
+    is the first, the image as it is. Logits rather than probabilities are averaged: the model then
+    ends as any other, and is calibrated as any other.
+
+    Args:
+        model: Images to logits, as `build_classifier` builds it, in float32.
+
+    Returns:
+        The symbolic output, (batch, num_outputs).
+    """
+    pools = find_pools(model)
+    history = pools[0].input._keras_history
+    backbone, call = history.operation, history.node_index
+    # What comes before the backbone treats all columns alike.
+    (x,) = backbone._inbound_nodes[call].input_tensors
+    maps = backbone(keras.ops.flip(x, axis=2))
+    pooled = [pool(maps) for pool in pools]
+    features = pooled[0] if len(pooled) == 1 else model.get_layer("both_pools")(pooled)
+    logits = model.get_layer("head")(features)
+    return keras.layers.Average(name="views", dtype="float32")([model.output, logits])
+
+
 def pool_features(pooling: str, maps: Any) -> Any:
     """Returns float32 features of feature maps; "both" is the average and then the maximum."""
     names = ["average", "max"] if pooling == "both" else [pooling]

@@ -58,7 +58,15 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
             f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "
             f"({num_features:,} features)",
         ),
+        *describe_views(config),
     ]
+
+
+def describe_views(config: DecidedFit) -> list[str]:
+    """Returns a line on the test-time views of the model, or no line if there are none."""
+    if config.test_time_views == "none":
+        return []
+    return [plan_row("views", "logits are averaged over each image and its mirror image")]
 
 
 def describe_phases(backbone: Backbone, config: DecidedFit, classifier: Classifier) -> list[str]:

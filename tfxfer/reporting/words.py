@@ -120,6 +120,8 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         f"Backbone: {config.backbone}{paper}, {weights}, {sizes}. "
         f"Head: {', '.join(describe_head(config.head))}, {num_classes} outputs."
     )
+    if config.test_time_views != "none":
+        text += " Its logits are averaged over each image and its mirror image."
     if parameters:
         text += (
             f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."

@@ -21,7 +21,13 @@ _OF_IMAGES = (
 )
 _OF_FITTED_IMAGES = (
     *("folds", "find_rate", "unknown", "unknown_rate", "coverage"),
-    *("head.pooling", "head.augmented_views", "finetune.average", "finetune.gradual"),
+    *(
+        "head.pooling",
+        "head.augmented_views",
+        "finetune.average",
+        "finetune.gradual",
+        "test_time_views",
+    ),
     *("compare_scratch", "compare_examples", "compare_epochs"),
 )
 

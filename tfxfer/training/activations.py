@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.data.batches import array_batches, evaluation_batches
@@ -90,6 +91,27 @@ class ActivationSource:
             return Predictor(self.halves.whole, batches, labels, batch_size, name)
         batches = array_batches(cached.features, labels, batch_size)
         return Predictor(self.halves.trained, batches, labels, batch_size, name)
+
+    def outputs_of_views(self, name: str) -> np.ndarray:
+        """Returns the outputs on a split as the saved model gives them, averaged over views.
+
+        Args:
+            name: Name of the split.
+
+        Returns:
+            Logits, float32, (num_examples, num_outputs).
+        """
+        outputs = self.predictor(name).outputs()
+        if self.config.test_time_views == "none":
+            return outputs
+        images, batch_size = self.images[name], self.config.batch_size
+        batches = evaluation_batches(images, batch_size).map(
+            lambda batch, labels: (tf.reverse(batch, axis=[2]), labels), tf.data.AUTOTUNE
+        )
+        mirrored = Predictor(
+            self.halves.whole, batches, images.labels, batch_size, f"{name}, mirrored"
+        )
+        return np.asarray((outputs + mirrored.outputs()) / 2)
 
     def _fits(self, num_examples: int) -> bool:
         activations = self.halves.frozen.output

@@ -168,10 +168,11 @@ def train_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
         InterruptionError: A signal was received; a checkpoint was saved.
     """
     run, classifier = fitting.run.plan.run, fitting.run.classifier
+    views = fitting.materials.config.test_time_views
 
     def save() -> None:
         with replacing(run.model) as temporary:
-            classifier.with_probabilities().save(temporary)
+            classifier.with_probabilities(views).save(temporary)
 
     with saving_best_weights(fitting.run.journal, classifier.model, save, run.model):
         fitting, source = _run_phases(fitting)
@@ -235,7 +236,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     # The saved model is float32.
     fitting.materials.classifiers.update_exact()
     probabilities = {
-        name: objective.activate(source.predictor(name).outputs())
+        name: objective.activate(source.outputs_of_views(name))
         for name in SCORED_SPLITS
         if name in images
     }
@@ -248,7 +249,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
             name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
         }
     thresholds = _thresholds(run.plan, probabilities["validation"], labels["validation"])
-    model = run.classifier.with_probabilities()
+    model = run.classifier.with_probabilities(config.test_time_views)
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
     names, tasks = run.plan.source.class_names, run.plan.source.tasks
