@@ -246,6 +246,21 @@ def finished_tags(tagged, weights_file, made_once):
 
 
 @pytest.fixture(scope="session")
+def finished_order(pictures, weights_file, made_once):
+    """A finished run of both phases on images whose classes have an order, and what it said."""
+    from tfxfer.api.fit import fit
+
+    def make(directory):
+        settings = {"run": "order", "head": {"epochs": 30}, "finetune": {"epochs": 1}}
+        order = {"ordered": True, "class_order": "red,green,blue"}
+        config = small_config(pictures, weights_file, directory, **order, **settings)
+        lines = []
+        return fit(config, say=lines.append), lines
+
+    return made_once("finished_order", make)
+
+
+@pytest.fixture(scope="session")
 def finished_tasks(tasked, weights_file, made_once):
     """A finished run of both phases on images of two tasks, and what it said."""
     from tfxfer.api.fit import fit

@@ -71,6 +71,7 @@ CASES = {
     "patient": {"finetune": {"epochs": 6, "patience": 1, "learning_rate": 0.5}},
     "grouped": {"group_near_copies": True, "folds": 3},
     "careful": {"unknown": True, "unknown_rate": 0.4, "coverage": 0.6, "calibrate": True},
+    "ordered": {"ordered": True, "class_order": "red,green,blue"},
     "range_test": {"find_rate": True, "head": {"epochs": 3, "dropout": 0.5}},
     "gradual": {
         "head": {"epochs": 3, "dropout": 0.5},

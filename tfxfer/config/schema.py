@@ -599,6 +599,18 @@ class FitConfig(RunConfig):
         "by the features of the backbone before splitting.",
         group=_DATA,
     )
+    ordered: bool = setting(
+        False,
+        "Classes have an order, such as grades: mistakes of neighbors weigh less (CORAL). The "
+        "order is that of their numbers, or of --class-order.",
+        group=_DATA,
+    )
+    class_order: str | None = setting(
+        None,
+        "Order of the classes, lowest first, separated by commas: 'bad,fair,good'.",
+        group=_DATA,
+        unset="numeric",
+    )
     class_weights: ClassWeights = setting(
         "none",
         "'balanced' weights classes inversely to their frequency, for imbalanced data.",
@@ -702,6 +714,11 @@ class FitConfig(RunConfig):
         self._check_folds()
         self._check_task_weights()
         self._check_unknown()
+        if self.class_order is not None and not self.ordered:
+            raise UsageError(
+                "Setting 'class_order' is the order of ordered classes, but 'ordered' is off. Add "
+                "--ordered."
+            )
         if self.compare_examples and not self.compare_scratch:
             raise UsageError(
                 "Setting 'compare_examples' limits the images of a comparison, but "
@@ -725,6 +742,23 @@ class FitConfig(RunConfig):
                 "Setting 'folds' cross-validates the head on pretrained features, but 'weights' is "
                 "'none'. Leave one of them out."
             )
+
+    @property
+    def names_in_order(self) -> tuple[str, ...]:
+        """The classes in the order of `class_order`; empty if it is not given.
+
+        Raises:
+            UsageError: A name is empty, or there twice.
+        """
+        if self.class_order is None:
+            return ()
+        names = tuple(map(str.strip, self.class_order.split(",")))
+        if "" in names or len(set(names)) < len(names):
+            raise UsageError(
+                f"Setting 'class_order' is '{self.class_order}'; it must name each class once, "
+                "separated by commas."
+            )
+        return names
 
     @property
     def weights_of_tasks(self) -> tuple[float, ...] | None:

@@ -116,6 +116,8 @@ class Source:
     near_copies: NearCopyGroups | None = None
     # The tasks of which an image has a label each, whose classes are the class names; None else.
     tasks: Tasks | None = None
+    # The class names in the order that the data came with, where they were put into another.
+    given_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in self.class_names:
@@ -168,10 +170,13 @@ class Source:
         It does not depend on the location or order of the data. All of them are read unless that
         was done before.
         """
-        digest = hashlib.sha256("\n".join(map(canonical, self.class_names)).encode())
+        names = self.given_names or self.class_names
+        places = np.array([names.index(name) for name in self.class_names], np.int64)
+        digest = hashlib.sha256("\n".join(map(canonical, names)).encode())
         for name, split in self.splits.items():
             digest.update(f"\n{name} {len(split)}\n".encode())
-            rows = np.concatenate([split.digests(), as_bytes(split.labels)], axis=1)
+            labels = split.labels if self.given_names is None else places[split.labels]
+            rows = np.concatenate([split.digests(), as_bytes(labels)], axis=1)
             digest.update(b"".join(sorted(row.tobytes() for row in rows)))
         return digest.hexdigest()
 

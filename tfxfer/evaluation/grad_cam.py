@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.models.heads import find_pools
+from tfxfer.models.ordinal.coral import log_probabilities
 
 # Coarser feature maps do not localize anything.
 MIN_MAP_SIZE = 3
@@ -38,7 +39,10 @@ class Explainer:
         inputs = keras.Input(maps.shape[1:], dtype="float32")
         pooled = [pool(inputs) for pool in pools]
         joined = pooled[0] if len(pooled) == 1 else model.get_layer("both_pools")(pooled)
-        self._logits = keras.Model(inputs, model.get_layer("head")(joined))
+        logits = model.get_layer("head")(joined)
+        if logits.shape[-1] != model.output_shape[-1]:  # of ordered classes
+            logits = log_probabilities(logits)
+        self._logits = keras.Model(inputs, logits)
 
     @property
     def can_explain(self) -> bool:

@@ -249,6 +249,8 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
                 line += f", balanced accuracy {found.balanced_accuracy:.4f}"
+            if found.mean_absolute_error is not None:
+                line += f", mean absolute error {found.mean_absolute_error:.4f} classes"
             correct = describe_correct(found.accuracy, found.num_examples or 0, unit)
             lines.append(f"{line} ({correct})")
     return lines

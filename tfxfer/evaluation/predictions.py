@@ -8,7 +8,8 @@ import numpy.typing as npt
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
-from tfxfer.evaluation.result import EvaluationResult, evaluate_classes
+from tfxfer.evaluation.one_label import evaluate_classes
+from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.runs.scores.summary import Summary
 

@@ -12,8 +12,8 @@ from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores
+from tfxfer.evaluation.ordinal.distances import mean_absolute_error, quadratic_kappa
 from tfxfer.models.losses.cross_entropy import example_losses
-from tfxfer.models.objectives import accuracy
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.tables import padded, text_width
 
@@ -50,6 +50,7 @@ class EvaluationResult:
         labels: True class indices, shape (num_examples,).
         notes: Remarks on the images, such as how many were left out or trained on.
         unit: What the examples are: "images" or "texts".
+        is_ordered: Whether the classes have an order.
     """
 
     data: str
@@ -68,6 +69,7 @@ class EvaluationResult:
     labels: npt.NDArray[np.int64] = field(repr=False)
     notes: tuple[str, ...] = ()
     unit: str = "images"
+    is_ordered: bool = False
 
     @functools.cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -84,7 +86,17 @@ class EvaluationResult:
 
         Keys are the names of the attributes, and "macro_f1" and "calibration_error".
         """
-        return _intervals(self.probabilities, self.labels)
+        return _intervals(self.probabilities, self.labels, is_ordered=self.is_ordered)
+
+    @property
+    def mean_absolute_error(self) -> float:
+        """Mean distance between the predicted class and the label, in classes."""
+        return mean_absolute_error(self.labels, self.probabilities.argmax(axis=1))
+
+    @property
+    def quadratic_kappa(self) -> float:
+        """Cohen's kappa with quadratic weights, at most 1; see `distances.quadratic_kappa`."""
+        return quadratic_kappa(self.labels, self.probabilities.argmax(axis=1))
 
     def summary(self) -> Summary:
         """Returns the metrics as the facts on an export hold them."""
@@ -105,6 +117,7 @@ class EvaluationResult:
             "balanced_accuracy": self.balanced_accuracy,
             "top_5_accuracy": self.top_5_accuracy,
             "loss": self.loss,
+            **self._distances_as_json(),
             "macro": self.classes.macro(),
             "uneven_classes": self.imbalanced,
             "intervals": {
@@ -115,6 +128,14 @@ class EvaluationResult:
             "calibration": self._calibration_as_json(),
             "classes": self._classes_as_json(),
             **self._confusion_as_json(),
+        }
+
+    def _distances_as_json(self) -> dict[str, float]:
+        if not self.is_ordered:
+            return {}
+        return {
+            "mean_absolute_error": self.mean_absolute_error,
+            "quadratic_kappa": self.quadratic_kappa,
         }
 
     def _calibration_as_json(self) -> dict[str, Any]:
@@ -167,6 +188,9 @@ class EvaluationResult:
             rows.append(("balanced accuracy", self.balanced_accuracy, "balanced_accuracy"))
         if self.top_5_accuracy is not None:
             rows.append(("top-5 accuracy", self.top_5_accuracy, "top_5_accuracy"))
+        if self.is_ordered:
+            rows.append(("mean absolute error", self.mean_absolute_error, "mean_absolute_error"))
+            rows.append(("quadratic kappa", self.quadratic_kappa, "quadratic_kappa"))
         rows += [
             ("macro F1", self.classes.macro()["f1"], "macro_f1"),
             ("log loss", self.loss, "loss"),
@@ -175,8 +199,9 @@ class EvaluationResult:
         return [(name, value, self.intervals[key]) for name, value, key in rows]
 
     def _describe_numbers(self) -> list[str]:
+        width = 21 if self.is_ordered else 18
         lines = [
-            f"  {name:18s}{value:.4f}  ({low:.4f} to {high:.4f})"
+            f"  {name:{width}s}{value:.4f}  ({low:.4f} to {high:.4f})"
             for name, value, (low, high) in self.rows()
         ]
         return [*lines, f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
@@ -211,51 +236,8 @@ class EvaluationResult:
         return ["", f"  {self.unit:>6s}  most frequent mistakes", *lines] if lines else []
 
 
-def evaluate_classes(
-    data: str,
-    split: str,
-    class_names: tuple[str, ...],
-    probabilities: npt.NDArray[np.float32],
-    y_true: npt.NDArray[np.int64],
-    notes: tuple[str, ...] = (),
-    unit: str = "images",
-) -> EvaluationResult:
-    """Computes all metrics of predictions of one class for each example.
-
-    Args:
-        data: Name of the dataset.
-        split: Name of the split.
-        class_names: In the order of the columns of `probabilities`.
-        probabilities: Shape (num_examples, num_classes); rows sum to 1.
-        y_true: Class indices, shape (num_examples,).
-        notes: Remarks on the examples, shown with the metrics.
-        unit: What the examples are.
-    """
-    num_classes = len(class_names)
-    pairs = Confusion.from_predictions(y_true, probabilities.argmax(axis=1), num_classes)
-    in_top = metrics.in_top_k(probabilities, y_true, TOP_K)
-    return EvaluationResult(
-        data=data,
-        split=split,
-        class_names=class_names,
-        accuracy=accuracy(probabilities, y_true),
-        balanced_accuracy=metrics.balanced_accuracy(probabilities, y_true),
-        loss=metrics.cross_entropy(probabilities, y_true),
-        num_examples=len(y_true),
-        imbalanced=metrics.is_imbalanced(y_true),
-        top_5_accuracy=float(in_top.mean()) if num_classes > TOP_K else None,
-        pairs=pairs,
-        classes=ClassScores.from_counts(pairs.num_correct, pairs.num_predicted, pairs.support),
-        calibration=calibration.calibration(probabilities, y_true),
-        probabilities=probabilities,
-        labels=y_true,
-        notes=notes,
-        unit=unit,
-    )
-
-
 def _intervals(
-    probabilities: npt.NDArray[np.float32], y_true: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32], y_true: npt.NDArray[np.int64], *, is_ordered: bool
 ) -> dict[str, tuple[float, float]]:
     """Returns the bootstrap intervals of all metrics, computed on the same samples.
 
@@ -276,7 +258,14 @@ def _intervals(
             np.bincount(y_pred[drawn], minlength=num_classes),
             np.bincount(of_drawn, minlength=num_classes),
         )
+        distances = {}
+        if is_ordered:
+            distances = {
+                "mean_absolute_error": mean_absolute_error(of_drawn, y_pred[drawn]),
+                "quadratic_kappa": quadratic_kappa(of_drawn, y_pred[drawn]),
+            }
         return {
+            **distances,
             "accuracy": float(is_correct[drawn].mean()),
             "balanced_accuracy": float(scores.recall[scores.support > 0].mean()),
             "top_5_accuracy": float(in_top[drawn].mean()),

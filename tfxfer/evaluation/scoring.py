@@ -8,6 +8,7 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
+from tfxfer.evaluation.ordinal.results import in_order
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.system.progress import Progress
@@ -34,7 +35,8 @@ def score(
     notes = source.notes_on(split)
     kinds = trained.thresholds, trained.tasks
     names = trained.class_names
-    return evaluate_predictions(source.name, split, names, probabilities, labels, notes, *kinds)
+    told = source.name, split, names, probabilities, labels, notes
+    return in_order(evaluate_predictions(*told, *kinds), is_ordered=trained.is_ordered)
 
 
 def why_not_evaluable(source: BoundSource) -> str:

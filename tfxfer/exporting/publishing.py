@@ -136,6 +136,7 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
         facts["thresholds"] = dict(pairs)
     if trained.caution is not None:
         facts["caution"] = dataclasses.asdict(trained.caution.record)
+    facts |= {"ordered": True} if trained.is_ordered else {}
     if trained.tasks is not None:
         facts["tasks"] = trained.tasks.as_json()
     return facts | {

@@ -31,14 +31,12 @@ from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.caution import Caution, Judged
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.given_images import AnyImage, batch_by_batch
-from tfxfer.inference.matching import reading_of, rows_by_name
+from tfxfer.inference.matching import objective_of, reading_of, rows_by_name
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
-from tfxfer.models.heads import with_features
-from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.heads import head_layers, with_features
+from tfxfer.models.objectives import Objective
 from tfxfer.models.prediction import predict_batches
 from tfxfer.models.preprocessing import frame_of
-from tfxfer.models.sigmoids import SIGMOIDS
-from tfxfer.models.tasks.softmaxes import softmaxes
 from tfxfer.runs.class_names import write_class_names, write_thresholds
 from tfxfer.runs.places import run_settings
 from tfxfer.system.devices import without_xla
@@ -62,8 +60,7 @@ class TrainedClassifier:
         path: The file of the model, with `classes.txt` beside it.
         config: The settings it was trained with; None for a file that is not in a run.
         notes: What was assumed of a model that was not built by tfxfer.
-        thresholds: Of each label, (num_labels,), where an image may have several; None where it has
-            one class.
+        thresholds: Of each label, (num_labels,), of multi-label models; None for others.
         caution: What else it says of an image; None for nothing.
         tasks: The tasks whose classes the outputs are; None if there are none.
     """
@@ -80,9 +77,13 @@ class TrainedClassifier:
     @property
     def objective(self) -> Objective:
         """What the probabilities are of: of classes, of several labels, or of several tasks."""
-        if self.tasks is not None:
-            return softmaxes(self.tasks.sizes)
-        return SOFTMAX if self.thresholds is None else SIGMOIDS
+        several, ordered = self.thresholds is not None, self.is_ordered
+        return objective_of(self.tasks, is_multi_label=several, is_ordered=ordered)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the classes have an order: that of the outputs."""
+        return any(layer.name == "thresholds" for layer in head_layers(self.model))
 
     def decisions(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns the predicted class of each image, (num_images,), or which labels it gets.
@@ -242,8 +243,8 @@ class TrainedClassifier:
             DataError: The data of the run have moved or changed.
         """
         run = RunDirectory(self.path.parent)
-        if self.config is not None:
-            data_dir = data_dir or run_settings(run, FitConfig).data_dir
+        if self.config is not None and not data_dir:
+            data_dir = run_settings(run, FitConfig).data_dir
         if data is not None:
             is_multi_label = self.thresholds is not None
             how = reading_of(data, self.config, self.tasks, is_multi_label=is_multi_label)
@@ -259,9 +260,8 @@ class TrainedClassifier:
     def _noting_unknown(self, source: Source) -> Source:
         """Returns data with a note on the labels of the model that they do not have."""
         places = places_of(self.class_names, source.class_names)
-        absent = [
-            name for name, place in zip(self.class_names, places, strict=True) if place is None
-        ]
+        pairs = zip(self.class_names, places, strict=True)
+        absent = [name for name, place in pairs if place is None]
         if self.thresholds is None or not absent:
             return source
         note = f"labels of the model that are not in these data count as unknown: {listed(absent)}"

@@ -1,4 +1,4 @@
-"""The labels of other data, as those of a model: how they are read, and numbered."""
+"""The labels of a model: what its probabilities are of, and how those of other data match."""
 
 import dataclasses
 import pathlib
@@ -11,6 +11,24 @@ from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.sources.manifests.manifest import SUFFIXES
+from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.ordinal.coral import CORAL
+from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.models.tasks.softmaxes import softmaxes
+
+
+def objective_of(tasks: Tasks | None, *, is_multi_label: bool, is_ordered: bool) -> Objective:
+    """Returns what the probabilities of a model are of.
+
+    Examples:
+        >>> objective_of(None, is_multi_label=False, is_ordered=True).name
+        'ordinal classification'
+    """
+    if tasks is not None:
+        return softmaxes(tasks.sizes)
+    if is_multi_label:
+        return SIGMOIDS
+    return CORAL if is_ordered else SOFTMAX
 
 
 def reading_of(

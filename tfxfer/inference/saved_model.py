@@ -33,15 +33,22 @@ class ServedClassifier(TrainedClassifier):
         path: Its directory.
         config: None.
         fitted: What it makes of images.
+        ordered: Whether its classes have an order.
     """
 
     model: Any
     fitted: Frame
+    ordered: bool = False
 
     @functools.cached_property
     def seen(self) -> Seen | None:
         """Which images the model has seen; None where that is not known."""
         return read_seen(exported_seen_file(self.path)) or seen_by_older_export(self.path)
+
+    @property
+    def is_ordered(self) -> bool:
+        """See `TrainedClassifier.is_ordered`."""
+        return self.ordered
 
     @property
     def frame(self) -> Frame:
@@ -119,8 +126,9 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
+    ordered = bool(facts.get("ordered"))
     return ServedClassifier(
-        model, class_names, path, None, frame, thresholds=thresholds, tasks=tasks
+        model, class_names, path, None, frame, ordered, thresholds=thresholds, tasks=tasks
     )
 
 

@@ -181,7 +181,7 @@ def build_classifier(
             float32 under any precision.
         head: Pooling, hidden layers and dropout.
         weights: Of the backbone; see `weights.load_backbone`.
-        num_classes: How many logits.
+        num_classes: How many classes or labels there are.
         objective: What the head is to be trained for.
 
     Raises:
@@ -203,7 +203,8 @@ def build_classifier(
         x = normalize(backbone.pixels, x)
         entry = keras.Model(image, x, name="entry")
         features = pool_features(head.pooling, network(x))
-        top = build_head(head, features.shape[-1], num_classes, config.seed)
+        ordered = objective.is_ordered
+        top = build_head(head, features.shape[-1], num_classes, config.seed, is_ordered=ordered)
         model = keras.Model(image, top(features), name="logits")
     return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts, objective)
 

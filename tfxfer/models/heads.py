@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfxfer.config.decided import DecidedHead
 
@@ -36,6 +37,12 @@ def with_features(model: keras.Model) -> keras.Model:
         joined = "both_pools" if "both_pools" in names else pools[0].name
         outputs["features"] = model.get_layer(joined).output
     return keras.Model(model.input, outputs)
+
+
+def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of the head of a saved classifier; none if it was not built by tfxfer."""
+    heads = [layer for layer in model.layers if layer.name == "head"]
+    return list(heads[0].layers) if heads and isinstance(heads[0], keras.Model) else []
 
 
 def averaged_with_mirrored(model: keras.Model) -> Any:
@@ -72,8 +79,18 @@ def pool_features(pooling: str, maps: Any) -> Any:
     return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)
 
 
-def build_head(config: DecidedHead, num_features: int, num_classes: int, seed: int) -> keras.Model:
-    """Returns features -> dropout -> [hidden -> dropout]* -> logits, all in float32."""
+def build_head(
+    config: DecidedHead, num_features: int, num_classes: int, seed: int, *, is_ordered: bool = False
+) -> keras.Model:
+    """Returns features -> dropout -> [hidden -> dropout]* -> logits, all in float32.
+
+    Args:
+        config: Hidden layers and dropout.
+        num_features: Of the backbone.
+        num_classes: How many logits; one more where classes are ordered.
+        seed: Of the initial weights and dropout.
+        is_ordered: Whether the logits are those between ordered classes, which share their weights.
+    """
     seeds = iter(range(seed, seed + 2 * len(config.hidden_units) + 2))
     inputs = keras.Input((num_features,), name="features")
     x = inputs
@@ -87,6 +104,27 @@ def build_head(config: DecidedHead, num_features: int, num_classes: int, seed: i
     # Zero logits: the first gradients that reach the backbone are those of a head that claims
     # nothing yet (as in BiT, Kolesnikov et al. 2020, arXiv:1912.11370).
     logits = keras.layers.Dense(
-        num_classes, kernel_initializer="zeros", name="logits", dtype="float32"
+        1 if is_ordered else num_classes,
+        kernel_initializer="zeros",
+        name="logits",
+        dtype="float32",
     )(x)
+    if is_ordered:
+        thresholds = keras.layers.Dense(
+            num_classes - 1, kernel_initializer="ones", name="thresholds", dtype="float32"
+        )
+        logits = thresholds(logits)
+        thresholds.kernel.trainable = False  # the same score for all of them
     return keras.Model(inputs, logits, name="head")
+
+
+def head_weights(kernel: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+    """Returns the weights of a head without hidden layers, as `set_weights` takes them.
+
+    Args:
+        kernel: Shape (num_features, num_outputs), or (num_features, 1) for ordered classes.
+        bias: Shape (num_outputs,).
+    """
+    if kernel.shape[1] == len(bias):
+        return [kernel, bias]
+    return [kernel, np.zeros(1, kernel.dtype), np.ones((1, len(bias)), kernel.dtype), bias]

@@ -68,6 +68,8 @@ class Objective:
             shape (num_claims,): of probabilities and labels.
         view: Makes the model that is trained, of an input and the logits, where it weights losses
             by what it has learned; None for a plain `keras.Model`.
+        is_ordered: Whether classes have an order: there is an output between each two neighbors,
+            and all outputs of the head share their weights, but not their biases.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Objective:
         [npt.ArrayLike, npt.ArrayLike], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
     ]
     view: Callable[[Any, Any], Any] | None = None
+    is_ordered: bool = False
 
     def of_soft_targets(self) -> Self:
         """Returns the objective of a training on targets in [0, 1], (batch, num_outputs)."""

@@ -29,6 +29,11 @@ def describe_objective(
     """
     if objective is SOFTMAX:
         return []
+    if objective.is_ordered:
+        return [
+            plan_row("objective", "ordered classes, a threshold between neighbors (CORAL)"),
+            plan_row("", "best epoch: lowest validation loss"),
+        ]
     if source is not None and source.tasks is not None:
         pairs = zip(source.tasks.names, source.tasks.sizes, strict=True)
         named = ", ".join(f"{shown(name)} ({size} classes)" for name, size in pairs)

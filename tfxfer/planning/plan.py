@@ -12,6 +12,7 @@ from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, Deci
 from tfxfer.config.frame import sides, size_words
 from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
+from tfxfer.data.labels.ordering import in_order
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
@@ -195,7 +196,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
-    source = without_weightless(open_source(config, near_copies))
+    source = in_order(without_weightless(open_source(config, near_copies)), config)
     check_labels(config, source)
     _check_content(FitConfig, config, source)
     facts = facts_of(source, backbone, config)

@@ -7,6 +7,7 @@ from tfxfer.config.schema import UNCERTAINTY, FitConfig
 from tfxfer.data.source import Source
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.ordinal.coral import CORAL
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.models.tasks.softmaxes import softmaxes
 
@@ -16,7 +17,9 @@ def objective_of(source: Source, config: FitConfig) -> Objective:
     if source.tasks is not None:
         by_uncertainty = config.task_weights == UNCERTAINTY
         return softmaxes(source.tasks.sizes, config.weights_of_tasks, by_uncertainty=by_uncertainty)
-    return SIGMOIDS if source.has_several_labels else SOFTMAX
+    if source.has_several_labels:
+        return SIGMOIDS
+    return CORAL if config.ordered else SOFTMAX
 
 
 def kind_of_labels(source: Source) -> str:
@@ -49,6 +52,11 @@ def check_labels(config: FitConfig, source: Source) -> None:
         refuse_several_labels(source, "Setting 'unknown' (--unknown)")
     if config.min_accuracy and source.tasks is None:
         refuse_several_labels(source, "Setting 'min_accuracy' (--min-accuracy)")
+    if config.folds and config.ordered:
+        raise UsageError(
+            "Setting 'folds' (--folds) cross-validates a head of classes without an order, but "
+            "'ordered' is on. Leave one of them out."
+        )
     if source.tasks is None:
         return
     if config.class_weights != "none":

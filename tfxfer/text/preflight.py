@@ -20,7 +20,7 @@ _OF_IMAGES = (
     *("augment.policy", "augment.mixup", "augment.cutmix"),
 )
 _OF_FITTED_IMAGES = (
-    *("folds", "find_rate", "unknown", "unknown_rate", "coverage"),
+    *("folds", "find_rate", "unknown", "unknown_rate", "coverage", "ordered", "class_order"),
     *(
         "head.pooling",
         "head.augmented_views",

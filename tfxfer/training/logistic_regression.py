@@ -30,7 +30,6 @@ _PATIENCE = 2
 _TOLERANCE = 1e-4
 
 _PATH_TOLERANCE = 1e-3
-
 # History size of L-BFGS; the default of SciPy and scikit-learn.
 _MEMORY = 10
 
@@ -54,7 +53,7 @@ class Solution:
 
     Attributes:
         penalty: L2 penalty of the kernel; see `solve`.
-        kernel: Shape (num_features, num_classes).
+        kernel: Shape (num_features, num_classes), or (num_features, 1) for ordered classes.
         bias: Shape (num_classes,).
         iterations: Scores after each iteration; the last are those of the solution.
     """
@@ -169,9 +168,9 @@ def solve(
     """
     search = _Search(problem, penalty)
     if start is None:
-        first = np.zeros((problem.train.features.shape[1] + 1) * problem.num_classes)
+        first = np.zeros(problem.train.features.shape[1] * search.width + problem.num_classes)
     else:
-        first = np.vstack([start.kernel, start.bias]).ravel().astype(np.float64)
+        first = np.concatenate([start.kernel.ravel(), start.bias]).astype(np.float64)
     options = {"maxiter": problem.max_iterations, "maxcor": _MEMORY, "gtol": tolerance, "ftol": 0.0}
     # BLAS threads spin while they wait for each other. On matrices of this size, next to the
     # threads of TensorFlow, two were up to ninety times slower than one (measured).
@@ -203,12 +202,14 @@ class _Search:
         self._problem = problem
         self._penalty = penalty
         self._latest = (np.inf, 0.0)  # loss and accuracy at the last evaluation
+        # Of the kernel: outputs of ordered classes share their weights.
+        self.width = 1 if problem.objective.is_ordered else problem.num_classes
 
     def unpack(self, flat: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
         """Returns the kernel and the bias in a vector of both."""
         num_features = self._problem.train.features.shape[1]
-        matrix = flat.astype(np.float32).reshape(num_features + 1, self._problem.num_classes)
-        return matrix[:-1], matrix[-1]
+        values, end = flat.astype(np.float32), num_features * self.width
+        return values[:end].reshape(num_features, self.width), values[end:]
 
     def objective(self, flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         """Returns the value to minimize and its gradient."""
@@ -218,11 +219,11 @@ class _Search:
         # A mean over labels, which share nothing: in a sum, each is solved as if it were alone.
         number = self._problem.objective.num_problems(self._problem.num_classes)
         slope *= number
-        gradient = np.empty((len(kernel) + 1, self._problem.num_classes))
-        gradient[:-1] = train.features.T @ slope + self._penalty * kernel
-        gradient[-1] = slope.sum(axis=0)
+        shared = slope.sum(axis=1, keepdims=True) if self.width < slope.shape[1] else slope
+        of_kernel = train.features.T @ shared + self._penalty * kernel
+        gradient = np.concatenate([of_kernel.ravel(), slope.sum(axis=0)]).astype(np.float64)
         value = number * self._latest[0] + self._penalty / 2 * float(np.vdot(kernel, kernel))
-        return value, gradient.ravel()
+        return value, gradient
 
     def record(self, flat: npt.NDArray[np.float64]) -> None:
         """Records an iteration, which ends at the last evaluation of the objective."""

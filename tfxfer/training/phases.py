@@ -169,7 +169,8 @@ def model_and_batches(
         objective = objective.of_soft_targets()
     if cached is not None:
         return source.halves.trained, example_batches(cached, config), objective
-    num_classes = classifiers.trained.model.output_shape[-1]
+    # Between ordered classes there is one output less.
+    num_classes = classifiers.trained.model.output_shape[-1] + objective.is_ordered
     batches = image_batches(given.images["train"], config, phase.augment, num_classes)
     return source.halves.whole, batches, objective
 

@@ -19,7 +19,8 @@ from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
 from tfxfer.evaluation.cautious import with_images_set_aside
 from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
-from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions, summarize_predictions
+from tfxfer.evaluation.ordinal.results import in_order, summaries
+from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
@@ -98,7 +99,7 @@ class Trained:
         """Returns all metrics on test, or on validation if there is no test."""
         source, name = self.plan.source, evaluation_split(self.probabilities)
         told = self.probabilities[name], self.images[name].labels
-        return evaluate_predictions(
+        result = evaluate_predictions(
             source.name,
             name,
             source.class_names,
@@ -106,6 +107,7 @@ class Trained:
             thresholds=self.thresholds,
             tasks=source.tasks,
         )
+        return in_order(result, is_ordered=self.plan.config.ordered)
 
 
 def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
@@ -256,10 +258,9 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     metrics = _metrics_of_run(run)
     metrics = dataclasses.replace(
         metrics,
-        splits={
-            name: summarize_predictions(names, p, labels[name], thresholds, tasks)
-            for name, p in probabilities.items()
-        },
+        splits=summaries(
+            names, probabilities, labels, thresholds, tasks, is_ordered=config.ordered
+        ),
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
         thresholds=None
         if thresholds is None

@@ -12,7 +12,8 @@ from tfxfer.data.labels.tasks import MISSING, Tasks
 from tfxfer.evaluation import calibration
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_intervals
-from tfxfer.evaluation.result import EvaluationResult, evaluate_classes
+from tfxfer.evaluation.one_label import evaluate_classes
+from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.tasks.softmaxes import softmaxes
 from tfxfer.runs.scores.summary import Summary, TaskSummary
 

@@ -46,6 +46,8 @@ class Summary:
         average_precision: For multi-label data: average precision by label, None where no example
             has it.
         tasks: Of several tasks: the scores of each.
+        mean_absolute_error: Of ordered classes: mean distance of prediction and label, in classes.
+        quadratic_kappa: Of ordered classes: Cohen's kappa with quadratic weights.
 
     Of several tasks, the accuracy is the mean of theirs, the loss is the mean over all labels that
     are known, and the exact match is the share of examples all of whose known labels are right.
@@ -66,6 +68,8 @@ class Summary:
     exact_match: float | None = None
     average_precision: Mapping[str, float | None] | None = None
     tasks: Mapping[str, TaskSummary] | None = None
+    mean_absolute_error: float | None = None
+    quadratic_kappa: float | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfxfer.errors import DataError, UsageError
-from tfxfer.evaluation.result import EvaluationResult, evaluate_classes
+from tfxfer.evaluation.one_label import evaluate_classes
+from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.text.data.record import unseen
 from tfxfer.text.data.source import TextSource, TextSplit
 from tfxfer.text.serving.loading import TrainedTexts

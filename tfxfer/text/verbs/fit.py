@@ -16,7 +16,7 @@ from tfxfer.evaluation.calibration import (
     divide_logits,
 )
 from tfxfer.evaluation.metrics import describe_scores, summarize
-from tfxfer.evaluation.result import evaluate_classes
+from tfxfer.evaluation.one_label import evaluate_classes
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import describe_next_steps, plan_row

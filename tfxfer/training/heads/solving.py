@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit, DecidedTextFit
+from tfxfer.models.heads import head_weights
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.standardization import Standardization
 from tfxfer.runs.checkpoints import Checkpoint
@@ -100,8 +101,8 @@ class HeadSolver:
             journal.history.add(epoch, kept=scores is best.scores)
         journal.notes.penalty = best.penalty
         scale = self.features.scale
-        self.head.set_weights(scale.absorbed(best.kernel, best.bias))
-        return list(scale.absorbed(first.kernel, first.bias))
+        self.head.set_weights(head_weights(*scale.absorbed(best.kernel, best.bias)))
+        return head_weights(*scale.absorbed(first.kernel, first.bias))
 
     def _problem(self) -> Problem:
         """Returns the optimization problem of the head."""
