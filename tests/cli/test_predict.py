@@ -48,3 +48,22 @@ def test_predict_takes_a_list_and_writes_what_machines_read(finished, pictures, 
     assert result.exit_code == 2
     assert "'parquet'" in result.output
     assert "--output" in result.output
+
+
+def test_shards_are_written_and_their_options_need_a_directory(finished, pictures, tmp_path):
+    done, _ = finished
+    given = ["predict", done.run, pictures / "test", "--shards", tmp_path / "out"]
+    result = run(*given, "--shard-size", 9)
+    assert result.exit_code == 0, result.stderr
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == int(
+        re.search(r"Wrote (\d+) shards", result.stdout)[1]
+    )
+    for wrong, told in (
+        ([*given[:3], "--workers", 2], "--workers is for --shards"),
+        ([*given, "--format", "csv"], "--format"),
+        ([*given, "--output", "x.csv"], "--output"),
+        ([*given, "--address", "auto"], "--engine ray"),
+    ):
+        result = run(*wrong)
+        assert result.exit_code == 2
+        assert told in result.stderr

@@ -1,9 +1,10 @@
-"""`predict`: classifies image files."""
+"""`predict` and `predict_shards`: classify image files, few or many."""
 
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -19,11 +20,17 @@ from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
 from tfxfer.inference.caution import Judged
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.jobs.engines import Sharding, check_ray, run_here, run_on_ray
+from tfxfer.inference.jobs.shards import Shards
 from tfxfer.inference.loading import load
+from tfxfer.inference.output import check_parquet, write_file
 from tfxfer.inference.prediction import Doubt, Prediction
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
+
+# How a job is divided by default.
+_SHARDING = Sharding()
 
 
 @isolated
@@ -83,6 +90,82 @@ def predict(
             "class of each. Leave --top out."
         )
     return _answers(trained, files, top, batch_size)
+
+
+@by_model
+def predict_shards(
+    model: str | pathlib.Path,
+    paths: Iterable[str | pathlib.Path],
+    directory: str | pathlib.Path,
+    *,
+    listed: Iterable[str | pathlib.Path] = (),
+    top: int = 1,
+    batch_size: int = 64,
+    sharding: Sharding = _SHARDING,
+    say: Callable[[str], None] = lambda _: None,
+) -> Shards:
+    """Classifies image files, and writes the predictions as shards: Parquet files in a directory.
+
+    A shard appears when it is complete. Called again, only missing shards are computed; their rows
+    are those of one run.
+
+    Args:
+        model: As for `predict`.
+        paths: As for `predict`.
+        directory: New or empty, or that of the same job.
+        listed: As for `predict`.
+        top: As for `predict`.
+        batch_size: As for `predict`.
+        sharding: How the job is divided, and what computes it.
+        say: Called with each note, and with what is left of a job that is resumed.
+
+    Returns:
+        The shards.
+
+    Raises:
+        UsageError: The model or a path does not exist, the directory has something else, or a
+            package is missing.
+        RunError: A shard failed; the others are finished.
+    """
+    check_parquet()
+    if sharding.engine == "ray":
+        check_ray()
+    files = [os.fspath(file) for path in paths for file in expand(user_path(path), say)]
+    files += [listed_path(os.fspath(path)) for path in listed]
+    # Workers may have another current directory.
+    files = [os.path.abspath(file) for file in files]
+    model, folder = pathlib.Path(user_path(model)).absolute(), user_path(directory).absolute()
+    shards = Shards.begun(folder, model, files, size=sharding.size, top=top)
+    missing = shards.missing()
+    if len(missing) < shards.count:
+        say(f"{shards.count - len(missing):,} of {shards.count:,} shards are finished.")
+    write = _Writer(shards, str(model), top, batch_size)
+    if not missing:
+        return shards
+    if sharding.engine == "local":
+        done = run_here(missing, write)
+    else:
+        workers = min(sharding.workers or os.cpu_count() or 1, len(missing))
+        done = run_on_ray(missing, write, workers, sharding.address)
+    with Progress("shards", len(missing)) as progress:
+        for number, _ in enumerate(done, 1):
+            progress.update(number)
+    return shards
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Computes and writes a shard, in this process or in another one."""
+
+    shards: Shards
+    model: str
+    top: int
+    batch_size: int
+
+    def __call__(self, number: int) -> None:
+        files: Sequence[str] = self.shards.files_of(number)
+        found = predict(self.model, (), listed=files, top=self.top, batch_size=self.batch_size)
+        write_file(found, "parquet", self.top, self.shards.path(number))
 
 
 @by_model

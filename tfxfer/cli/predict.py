@@ -45,15 +45,38 @@ from tfxfer.system.run_layout import files_of_model
     help="Output format; 'table' is for reading.",
 )
 @click.option("--output", metavar="FILE", help="File to write.  [default: standard output]")
+@click.option(
+    "--shards",
+    metavar="DIRECTORY",
+    help="Write Parquet files into DIRECTORY, one per --shard-size images. If interrupted, the "
+    "same command resumes.",
+)
+@click.option("--shard-size", type=click.IntRange(min=1), help="Images per file.  [default: 5000]")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    help="What computes the shards: this process, or workers of Ray.  [default: local]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes of --engine ray.  [default: the number of cores]",
+)
+@click.option(
+    "--address",
+    help="Ray cluster to use, 'auto' or 'ray://HOST:PORT'.  [default: Ray is started here]",
+)
 @click.pass_context
 def predict(
     context: click.Context,
+    /,
     model: str,
     paths: tuple[str, ...],
     top: int,
     batch_size: int,
     kind: Any,
     output: str | None,
+    **sharding: Any,
 ) -> None:
     """Classify image files, or texts.
 
@@ -70,6 +93,11 @@ def predict(
     exit code is then 1.
     """
     output = None if output == "-" else output
+    given = {name: value for name, value in sharding.items() if value is not None}
+    if given:
+        told = {"top": top, "batch_size": batch_size}
+        _predict_shards(model, paths, told, given, output or (kind != "table" and kind) or "")
+        return
     _check_output(output, kind, model, paths)
     with quiet_import():
         from tfxfer.api import predict as predicting
@@ -93,6 +121,48 @@ def predict(
     if counts.unreadable:
         counts.tell()
         context.exit(1)
+
+
+def _predict_shards(
+    model: str, paths: tuple[str, ...], told: dict[str, int], given: dict[str, Any], other: str
+) -> None:
+    """Writes predictions as shards.
+
+    Args:
+        model: The model.
+        paths: The files to classify.
+        told: Settings of the prediction.
+        given: The options on shards that were given.
+        other: An output file or format that was given as well; "" if none was.
+    """
+    directory = given.pop("shards", None)
+    if directory is None:
+        option = next(iter(given)).replace("_", "-")
+        raise UsageError(f"Option --{option} is for --shards DIRECTORY. Add that, or leave it out.")
+    if other:
+        raise UsageError(
+            "--shards writes Parquet files into its directory. Leave --output and --format out."
+        )
+    if "shard_size" in given:
+        given["size"] = given.pop("shard_size")
+    with quiet_import():
+        from tfxfer.api import predict as predicting
+        from tfxfer.inference.jobs.engines import Sharding
+    listed = predicting.read_listed(model) if "-" in paths else []
+    named = [path for path in paths if path != "-"]
+    with quiet_libraries():
+        written = predicting.predict_shards(
+            model,
+            named,
+            directory,
+            listed=listed,
+            sharding=Sharding(**given),
+            say=streams.note,
+            **told,
+        )
+    streams.say(
+        f"Wrote {written.count:,} shards of {len(written.files):,} images to '{directory}'."
+    )
 
 
 @click.command(

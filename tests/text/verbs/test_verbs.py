@@ -10,6 +10,7 @@ from made_texts import review, small, write_manifest
 
 import tfxfer
 from tfxfer.api.convert import convert
+from tfxfer.api.predict import predict_shards
 from tfxfer.errors import UsageError
 from tfxfer.inference.prediction import Prediction
 from tfxfer.text.verbs.predict import lines_of
@@ -136,6 +137,8 @@ def test_what_texts_cannot_do_is_refused_in_a_sentence(finished_texts, reviews):
     for kind, what in (("onnx", "ONNX"), ("litert", "LiteRT")):
         with pytest.raises(UsageError, match=f"which {what} cannot hold"):
             convert(result.run, kind)
+    with pytest.raises(UsageError, match="--format parquet"):
+        predict_shards(result.run, [reviews], "out")
     with pytest.raises(UsageError, match="predict .* -`"):
         tfxfer.demo(result.run)
     with pytest.raises(UsageError, match="to rank them by"):

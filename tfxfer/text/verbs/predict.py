@@ -3,6 +3,7 @@
 import glob
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -40,6 +41,18 @@ def predict(
     files = [file for path in paths for file in _expand(user_path(path))]
     lines = [encoded(str(text)) for text in listed]
     return _answers(load_texts(model), files, lines, top, batch_size)
+
+
+def predict_shards(model: str, *_: Any, **__: Any) -> NoReturn:
+    """Raises a UsageError: only images are classified in shards.
+
+    Args:
+        model: The model.
+    """
+    raise UsageError(
+        f"'{model}' is a model of texts, but --shards is for images. `tfxfer predict {model} "
+        "FOLDER --format parquet --output FILE` writes one file."
+    )
 
 
 def read_listed(model: str | pathlib.Path) -> list[str]:

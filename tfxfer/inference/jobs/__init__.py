@@ -1,0 +1,1 @@
+"""Predictions for many files: a job of shards, and what computes it."""
