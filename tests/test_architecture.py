@@ -52,6 +52,7 @@ LIGHT = {
     "models.presets.record",
     "models.presets.settings",
     "models.presets.timm",
+    "models.presets.tokens.architectures",
     "models.presets.tokens.families",
     "planning.inputs",
     "planning.preflight",

@@ -59,23 +59,62 @@ def resnet18_shapes():
     return shapes
 
 
+def vit_shapes(width, patch, positions, *, blocks=12, scaled=False, registers=0):
+    """Returns the shapes of the tensors of a vision transformer of timm by name.
+
+    Args:
+        width: Channels.
+        patch: Side of a patch.
+        positions: Number of embeddings of positions.
+        blocks: Their number.
+        scaled: Whether residual branches are scaled, as in DINOv2.
+        registers: Number of register tokens.
+    """
+    shapes = {
+        "cls_token": (1, 1, width),
+        "pos_embed": (1, positions, width),
+        "patch_embed.proj.weight": (width, 3, patch, patch),
+        "patch_embed.proj.bias": (width,),
+        "norm.weight": (width,),
+        "norm.bias": (width,),
+    }
+    shapes |= {"reg_token": (1, registers, width)} if registers else {}
+    for block in range(blocks):
+        name = f"blocks.{block}"
+        for layer, outputs, inputs in (
+            ("attn.qkv", 3 * width, width),
+            ("attn.proj", width, width),
+            ("mlp.fc1", 4 * width, width),
+            ("mlp.fc2", width, 4 * width),
+        ):
+            shapes[f"{name}.{layer}.weight"] = (outputs, inputs)
+            shapes[f"{name}.{layer}.bias"] = (outputs,)
+        for layer in ("norm1", "norm2"):
+            shapes |= {f"{name}.{layer}.{part}": (width,) for part in ("weight", "bias")}
+        if scaled:
+            shapes |= {f"{name}.{layer}.gamma": (width,) for layer in ("ls1", "ls2")}
+    return shapes
+
+
 def _norm(name, channels):
     parts = ("weight", "bias", "running_mean", "running_var")
     return {f"{name}.{part}": (channels,) for part in parts}
 
 
-def timm_directory(folder, tensors=None, architecture="resnet18", **pretrained):
+def timm_directory(folder, tensors=None, architecture="resnet18", model_args=None, **pretrained):
     """Writes a directory as timm does; a value None leaves out what was pretrained.
 
     Args:
         folder: A directory.
         tensors: Arrays by name; None for no weights.
         architecture: Its name.
+        model_args: What is changed of it.
         **pretrained: Changes to `pretrained_cfg`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found = {key: value for key, value in (IMAGENET | pretrained).items() if value is not None}
     config = {"architecture": architecture, "num_classes": 1000, "pretrained_cfg": found}
+    config |= {} if model_args is None else {"model_args": model_args}
     (folder / "config.json").write_text(json.dumps(config))
     if tensors is not None:
         (folder / "model.safetensors").write_bytes(safetensors_bytes(tensors))

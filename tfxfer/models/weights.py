@@ -76,10 +76,10 @@ def load_backbone(
     try:
         if path.suffix == ".pth":
             load_torch_file(model, backbone, path)
-        elif of_tokens:
-            load_token_weights(model, backbone, path)
         elif path.suffix == ".safetensors":
             load_timm_file(model, backbone, path)
+        elif of_tokens:
+            load_token_weights(model, backbone, path)
         elif from_keras or (backbone.weights_url and _is_published(backbone, path)):
             model.load_weights(path)
         else:

@@ -85,9 +85,17 @@ def test_each_architecture_is_one_of_its_family(name):
     assert family.anatomy(settings).least_parameters < architecture.num_parameters
 
 
+def test_changed_networks_are_refused(tmp_path):
+    found = record(tmp_path, model_args={"img_size": 256, "global_pool": "avg"})
+    assert found.preset_architecture == "resnet18"
+    for changes in ({"act_layer": "gelu_tanh"}, {"block_args": {}}, ["act_layer"]):
+        with pytest.raises(UsageError, match="changes the network by 'model_args'"):
+            record(tmp_path, model_args=changes)
+
+
 @pytest.mark.slow
 @needs_kerashub
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [key for key, one in ARCHITECTURES.items() if one.converter])
 def test_settings_are_those_that_kerashub_converts(name):
     architecture = ARCHITECTURES[name]
     converter = importlib.import_module(f"keras_hub.src.utils.timm.{architecture.converter}")

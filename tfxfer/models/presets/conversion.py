@@ -15,6 +15,7 @@ from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
+from tfxfer.models.presets.tokens.timm_weights import load_timm_tokens
 
 Change = Callable[[np.ndarray, list[int]], np.ndarray]
 
@@ -30,6 +31,9 @@ def load_timm_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -
     Raises:
         WeightsError: The file is corrupt, or holds another network.
     """
+    if not backbone.needs_kerashub:
+        load_timm_tokens(model, backbone, path)
+        return
     architecture = ARCHITECTURES[backbone.preset_architecture]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,6 +11,7 @@ from tfxfer.models.presets.convolutional import RESNET, VGG
 from tfxfer.models.presets.efficientnet import EFFICIENTNET
 from tfxfer.models.presets.family import Family
 from tfxfer.models.presets.files import described_scaling, read_numbers, read_size
+from tfxfer.models.presets.tokens.architectures import token_architectures
 
 WEIGHTS = "model.safetensors"
 
@@ -23,7 +24,8 @@ class Architecture:
         family: Its family.
         num_parameters: Without its classifier.
         settings: As KerasHub's class takes them, but for the defaults.
-        converter: The module of KerasHub that knows the names of its tensors.
+        converter: The module of KerasHub that knows the names of its tensors; empty for vision
+            transformers, whose names are known here.
     """
 
     family: Family
@@ -106,6 +108,13 @@ ARCHITECTURES = {
         1.0, 1.0, 3_413_024, stackwise_squeeze_and_excite_ratios=[0] * 7, activation="relu6"
     ),
 }
+ARCHITECTURES |= {
+    name: Architecture(family, number, "", settings)
+    for name, family, settings, number in token_architectures()
+}
+
+# What `model_args` may change: none of it changes the features.
+_HARMLESS_ARGUMENTS = {"img_size", "num_classes", "global_pool", "drop_rate", "drop_path_rate"}
 
 
 def find_architecture(name: Any, path: pathlib.Path) -> Architecture:
@@ -141,6 +150,12 @@ def read_pretrained(
     Raises:
         UsageError: The file does not say it.
     """
+    changes = config.get("model_args") or {}
+    if not isinstance(changes, dict) or not changes.keys() <= _HARMLESS_ARGUMENTS:
+        raise UsageError(
+            f"'{path}' changes the network by 'model_args': {changes!r:.60}. Such networks cannot "
+            "be used."
+        )
     found = config.get("pretrained_cfg")
     if not isinstance(found, dict) or not {"mean", "std", "input_size"} <= found.keys():
         raise UsageError(

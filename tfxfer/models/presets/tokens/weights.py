@@ -62,7 +62,7 @@ def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
     with h5py.File(path) as file:
         stored = _Stored(numeric_arrays(file), path, _DINOV2 if is_dino else _VIT)
         for name in ("patches", "norm"):
-            _set(model.get_layer(name), stored.layer(stored.places[name], model.get_layer(name)))
+            assign(model.get_layer(name), stored.layer(stored.places[name], model.get_layer(name)))
         blocks = sum(layer.name.endswith("_norm1") for layer in model.layers)
         for number in range(blocks):
             _load_block(model, stored, number, scaled=is_dino)
@@ -70,7 +70,7 @@ def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
             embeddings = _dino_embeddings(stored, dict(arguments["settings"]), model)
         else:
             embeddings = _vit_embeddings(stored, model)
-    _set(model.get_layer("positions"), [embeddings])
+    assign(model.get_layer("positions"), [embeddings])
 
 
 class _Stored:
@@ -116,7 +116,7 @@ def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: boo
         for name in ("norm1", "attention", "norm2", "dense1", "dense2")
     }
     for name in ("norm1", "norm2", "dense1"):
-        _set(layers[name], stored.layer(f"{block}/{places[name]}", layers[name]))
+        assign(layers[name], stored.layer(f"{block}/{places[name]}", layers[name]))
     attention = [getattr(layers["attention"], f"_{part}") for part in _PARTS]
     values = [
         stored.layer(f"{block}/{places['attention']}/{part}", layer)
@@ -131,8 +131,8 @@ def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: boo
         last_scale = stored.array(f"{block}/layer_scale2/vars/0", width)
         last = [value * last_scale for value in last]
     for layer, some in zip(attention, values, strict=True):
-        _set(layer, some)
-    _set(layers["dense2"], last)
+        assign(layer, some)
+    assign(layers["dense2"], last)
 
 
 def _vit_embeddings(stored: _Stored, model: keras.Model) -> np.ndarray:
@@ -141,7 +141,7 @@ def _vit_embeddings(stored: _Stored, model: keras.Model) -> np.ndarray:
     place = stored.places["embedding"]
     positions = stored.array(f"{place}/position_embedding/vars/0", (None, width))
     token = stored.array(f"{place}/vars/0", (1, 1, width))[0, 0]
-    patches = _resized(positions[1:], count - 1, True, stored)
+    patches = resized_positions(positions[1:], count - 1, antialias=True, path=stored.path)
     return np.concatenate([positions[:1] + token, patches])
 
 
@@ -159,19 +159,35 @@ def _dino_embeddings(stored: _Stored, settings: dict[str, Any], model: keras.Mod
         number += 1
     token = stored.array(f"{place}/vars/0", (1, 1, width))[0, 0]
     positions = stored.array(f"{place}/vars/{number + 1}", (1, None, width))[0]
-    antialias = settings["antialias_in_interpolation"]
-    patches = _resized(positions[1:], count - 1 - registers, antialias, stored)
+    patches = resized_positions(
+        positions[1:],
+        count - 1 - registers,
+        antialias=settings["antialias_in_interpolation"],
+        path=stored.path,
+    )
     return np.concatenate([positions[:1] + token, extra, patches])
 
 
-def _resized(positions: np.ndarray, count: int, antialias: bool, stored: _Stored) -> np.ndarray:
-    """Returns positions of a square grid for a square grid of another number of patches."""
+def resized_positions(
+    positions: np.ndarray, count: int, *, antialias: bool, path: pathlib.Path
+) -> np.ndarray:
+    """Returns positions of a square grid for a square grid of another number of patches.
+
+    Args:
+        positions: (patches, channels).
+        count: The other number.
+        antialias: Whether those of a larger grid are smoothed first.
+        path: Of the file, for the message.
+
+    Raises:
+        WeightsError: The positions are no square.
+    """
     if len(positions) == count:
         return positions
     old, new = round(len(positions) ** 0.5), round(count**0.5)
     if old * old != len(positions) or not old:
         raise WeightsError(
-            f"The weights in '{stored.path}' do not fit: {len(positions)} positions are no square."
+            f"The weights in '{path}' do not fit: {len(positions)} positions are no square."
         )
     grid = positions.reshape(1, old, old, -1)
     resized = keras.ops.image.resize(
@@ -180,6 +196,7 @@ def _resized(positions: np.ndarray, count: int, antialias: bool, stored: _Stored
     return np.asarray(resized).reshape(count, -1)
 
 
-def _set(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:
+def assign(layer: keras.layers.Layer, values: list[np.ndarray]) -> None:
+    """Gives a layer its weights, which have the right shapes."""
     for variable, value in zip(layer.weights, values, strict=True):
         variable.assign(value)
