@@ -82,6 +82,6 @@ def test_a_limit_is_the_value_of_its_rank():
 
 
 def test_too_few_images_are_said_with_how_many_it_takes():
-    with pytest.raises(UsageError, match=parts("18 images ... rate at 0.05 ... at least 19")):
+    with pytest.raises(UsageError, match=parts("rate at 0.05 ... at least 19 ... only 18")):
         upper_limit(np.arange(18.0), 0.05)
     assert upper_limit(np.arange(19.0), 0.05) == 18

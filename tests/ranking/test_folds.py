@@ -100,7 +100,9 @@ def trained_small(pictures):
 
 def test_too_few_images_and_too_little_memory_are_said(pictures, weights_file, tmp_path):
     config = small_config(pictures, weights_file, tmp_path, folds=40)
-    with pytest.raises(UsageError, match=parts("'folds' (--folds) divides ... 40 folds ... 30")):
+    with pytest.raises(
+        UsageError, match=parts("'folds' (--folds) divides ... 40 folds ... 30 for")
+    ):
         fit(config, say=lambda _: None)
     config = small_config(pictures, weights_file, tmp_path, folds=3, memory_gigabytes=1e-6)
     with pytest.raises(UsageError, match="--memory-gigabytes"):

@@ -15,7 +15,7 @@ from tfxfer.errors import UsageError
 from tfxfer.evaluation.coreset import coreset
 from tfxfer.inference.caution import Caution, distances
 from tfxfer.models.standardization import Standardization
-from tfxfer.runs.scores.caution import CautionRecord
+from tfxfer.runs.scores.caution import CautionRecord, least_images
 
 Floats = npt.NDArray[np.float32]
 
@@ -146,9 +146,9 @@ def check_number(count: int, rates: Rates) -> None:
 
 
 def _check_enough(count: int, rate: float, what: str) -> None:
-    needed = math.ceil(1 / rate - 1 - 1e-9)
+    needed = least_images(rate)
     if count < needed:
         raise UsageError(
-            f"{count:,} images are too few to keep {what} at {rate:.3g}: that takes at least "
-            f"{needed:,} that were not trained on. Add images, or allow more."
+            f"To keep {what} at {rate:.3g} takes at least {needed:,} images that were not trained "
+            f"on, but there are only {count:,}. Add images, or allow more."
         )

@@ -32,6 +32,7 @@ from tfxfer.planning.description import (
     describe_search,
     describe_unknown,
 )
+from tfxfer.planning.few_images import check_number_of_images
 from tfxfer.planning.labels_description import describe_class_weights, describe_objective
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
@@ -198,6 +199,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     backbone = check_settings(config)
     source = in_order(without_weightless(open_source(config, near_copies)), config)
     check_labels(config, source)
+    check_number_of_images(config, source)
     _check_content(FitConfig, config, source)
     facts = facts_of(source, backbone, config)
     decided = decide(config, facts)

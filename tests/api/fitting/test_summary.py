@@ -116,8 +116,9 @@ def test_a_copied_file_tells_too(careful, tmp_path):
 
 def test_too_few_images_are_said_before_training(config, tmp_path):
     few = config.with_settings({"unknown_rate": 0.05, "runs_dir": str(tmp_path), "run": "few"})
-    with pytest.raises(UsageError, match=parts("18 images are too few ... at least 19")):
+    with pytest.raises(UsageError, match=parts("half of the 36 ... at least 19 images")):
         fit(few, say=lambda _: None)
+    assert not (tmp_path / "few").exists()
 
 
 def test_without_folds_or_caution_nothing_is_said_of_them(finished):

@@ -1,9 +1,23 @@
 """How cautious a model is: what it calls unknown, and its prediction sets."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+
+def least_images(rate: float) -> int:
+    """Returns how many images it takes to find a limit that a share of others exceeds.
+
+    Args:
+        rate: The share, in (0, 1).
+
+    Examples:
+        >>> least_images(0.05), least_images(0.1)
+        (19, 9)
+    """
+    return math.ceil(1 / rate - 1 - 1e-9)
 
 
 @dataclass(frozen=True)
