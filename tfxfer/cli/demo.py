@@ -1,7 +1,5 @@
 """`demo`: a local page on which a model answers."""
 
-import gc
-
 import click
 
 from tfxfer.cli.formatting import Command
@@ -53,10 +51,5 @@ def demo(model: str, host: str, port: int, space: str | None, docker: str | None
     """
     with quiet_import():
         from tfxfer.api.demo import demo as show
-    try:
-        with quiet_libraries():
-            show(model, host=host, port=port, space=space, docker=docker, say=streams.say)
-    finally:
-        # Else Python looks for cycles in all that TensorFlow and Gradio keep, which takes seconds
-        # after Ctrl-C.
-        gc.freeze()
+    with quiet_libraries():
+        show(model, host=host, port=port, space=space, docker=docker, say=streams.say)
