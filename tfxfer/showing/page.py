@@ -186,7 +186,10 @@ def _answer(shown: Shown, path: str | None) -> tuple[str, str, str]:
 def _near(nearest: NearestImages, answer: Answer) -> str:
     """Returns what the page shows of the training images near to an image."""
     if nearest.is_computing:
-        return markup.saying("The nearest training images appear once their features are computed.")
+        return markup.saying(
+            "The features of the training images are still being computed. After that, each image "
+            "is shown with its nearest ones."
+        )
     return markup.nearest(nearest.of(answer.square), len(nearest))
 
 
