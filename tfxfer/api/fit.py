@@ -87,8 +87,9 @@ def fit(
         resume: An interrupted run to resume with its own settings.
         say: Called with each progress message.
         callbacks: Keras callbacks, such as those of Weights & Biases or MLflow. Each phase calls
-            `model.fit` once; a head trained by L-BFGS does not. The logs of an epoch have "loss",
-            "accuracy", "val_loss", "val_accuracy" and "learning_rate".
+            `model.fit` once, with gradual unfreezing each part of it; a head trained by L-BFGS does
+            not. The logs of an epoch have "loss", "accuracy", "val_loss", "val_accuracy" and
+            "learning_rate".
         **settings: Settings by name, which override `config`; sections are dicts.
 
     Returns:
