@@ -126,9 +126,10 @@ def test_the_plan_says_how_a_head_is_solved(tmp_path):
 def test_the_plan_of_a_search_has_its_ways_and_what_they_cost(pictures, weights_file, tmp_path):
     plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="standard"))
     text = plan.describe(plan.build_classifier("none"))
-    rows = text[text.index("\nsearch  ") :].splitlines()[1:5]
+    rows = text[text.index("\nsearch  ") :].splitlines()[1:6]
     assert "at most 20 epochs" in rows[0]
-    assert [row.strip().partition(" (")[0] for row in rows[1:]] == [
+    assert "the first stage that it trains" in rows[1]
+    assert [row.strip().partition(" (")[0] for row in rows[2:]] == [
         *("head alone", "all at 0.0001", "all at 0.0001, no shift or zoom"),
     ]
     deeper = Way(plan.config.finetune, plan.config.augment)

@@ -15,7 +15,7 @@ from tfxfer.system.progress import readable_bytes, readable_seconds
 @click.option("--clear", is_flag=True, help="Delete everything in the cache.")
 @click.option("--cache-dir", help=setting_help(RunConfig, "cache_dir"))
 def cache(clear: bool, cache_dir: str | None) -> None:
-    """List or clear the cache that all runs share.
+    """Show or clear the cache that all runs share.
 
     It holds features of frozen backbones and decoded images, so that later runs start faster.
     """

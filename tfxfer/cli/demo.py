@@ -41,7 +41,7 @@ from tfxfer.system import streams
     "nothing here.",
 )
 def demo(model: str, host: str, port: int, space: str | None, docker: str | None) -> None:
-    """Show a model on a local page, or pack it to run elsewhere.
+    """Try a model in the browser, or package a demo to run elsewhere.
 
     MODEL is a run, a .keras file, or an exported SavedModel. The page takes images: uploaded,
     pasted or from the camera. It shows the most probable classes and Grad-CAM, and keeps corrected

@@ -158,8 +158,8 @@ class FinetuneConfig(PhaseConfig):
     optimizer: Literal["sgd", "adam", "adamw"] | None = setting(None, "Optimizer.")
     unfreeze: str | None = setting(
         None,
-        "Part of the backbone to train: 'all', 'none', or the first stage to train; "
-        "`tfxfer backbones NAME` lists them.",
+        "Part of the backbone to train: 'all', 'none', or a stage with all later ones; "
+        "`tfxfer backbones NAME` lists the stages.",
         common=True,
         short="--unfreeze",
     )
@@ -191,7 +191,8 @@ class FinetuneConfig(PhaseConfig):
     average: WeightAveraging = setting(
         "none",
         "Average weights after fine-tuning, if that lowers the validation loss: 'soup', those of "
-        "the best epochs or trials; 'wise' (WiSE-FT), those before and after fine-tuning.",
+        "the best epochs, or of the trials of --effort standard; 'wise' (WiSE-FT), those before "
+        "and after fine-tuning.",
     )
     patience: int = setting(
         0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
@@ -263,7 +264,7 @@ class TextConfig:
     )
     units: int | None = setting(
         None,
-        "Units of lstm and gru in each direction; filters of each width of textcnn.",
+        "Units of lstm and gru in each direction; filters per kernel width of textcnn.",
         minimum=1,
         maximum=4096,
     )
@@ -350,7 +351,7 @@ class RunConfig:
     tasks: str | None = setting(
         None,
         "Task columns of a manifest, each with a class for each image, separated by commas: "
-        "'species,health'. One model learns them all.",
+        "'species,health'. One model learns them all (multi-task).",
         group=_DATA,
         unset="none",
     )
@@ -374,8 +375,8 @@ class RunConfig:
     )
     input_size: AnySize | None = setting(
         None,
-        "Size of the image that the model takes, in pixels, of the same shape. If it is smaller "
-        "than the image size, the model upsamples.",
+        "Size of the image that the model takes, in pixels, with the same aspect ratio. If it is "
+        "smaller than the image size, the model upsamples.",
         group=_BACKBONE,
         is_size=True,
         minimum=1,
@@ -383,8 +384,8 @@ class RunConfig:
     )
     fit_images: FitImages = setting(
         "crop",
-        "How an image of another shape is fitted into the model's input: its central part "
-        "('crop'), all of it stretched ('stretch'), or all of it padded with gray ('pad').",
+        "How an image of another aspect ratio is fitted into the model's input: cropped to its "
+        "center ('crop'), stretched ('stretch'), or padded with gray ('pad').",
         group=_BACKBONE,
     )
     text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
@@ -440,7 +441,8 @@ class RunConfig:
     )
     max_minutes: float | None = setting(
         None,
-        "Time budget for training. Fewer epochs are run if needed, with a matching schedule.",
+        "Time budget for training. If needed, fewer epochs are run, with the learning rate "
+        "schedule shortened to match.",
         group=_RUN,
         common=True,
         unset="no limit",
@@ -580,15 +582,16 @@ class FitConfig(RunConfig):
 
     backbone: str = setting(
         "resnet50",
-        "Pretrained network; `tfxfer backbones` lists them, 'kerashub:NAME' is a KerasHub preset. "
-        "'auto' ranks those that are available locally and takes the best.",
+        "Pretrained network; `tfxfer backbones` lists them. 'kerashub:NAME' is a KerasHub preset, "
+        "'kerashub:DIRECTORY' a saved preset or a timm model. 'auto' ranks those that are "
+        "available locally and takes the best.",
         group=_BACKBONE,
         common=True,
     )
     weights: str | None = setting(
         None,
-        "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; .pth for "
-        "EfficientNet-Lite; a run, for texts.",
+        "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; for "
+        "EfficientNet-Lite also a .pth file, for texts also a run.",
         group=_BACKBONE,
         unset="the pretrained weights of the backbone",
         is_path=True,
@@ -601,8 +604,8 @@ class FitConfig(RunConfig):
     )
     ordered: bool = setting(
         False,
-        "Classes have an order, such as grades: mistakes of neighbors weigh less (CORAL). The "
-        "order is that of their numbers, or of --class-order.",
+        "Ordinal classes, such as grades: confusing neighbors costs less than confusing distant "
+        "classes (CORAL). The order is numeric, or that of --class-order.",
         group=_DATA,
     )
     class_order: str | None = setting(
@@ -625,7 +628,7 @@ class FitConfig(RunConfig):
     )
     effort: Effort = setting(
         "standard",
-        "'quick' fine-tunes once; 'standard' fine-tunes in several ways and keeps the one with "
+        "'quick' fine-tunes once; 'standard' tries several configurations and keeps the one with "
         "the best validation loss.",
         group=_FINETUNING,
         common=True,
@@ -642,20 +645,21 @@ class FitConfig(RunConfig):
     )
     unknown: bool = setting(
         False,
-        "Also tell unknown images, unlike all training images, and give prediction sets. Half of "
-        "the validation images are set aside for it.",
+        "Also detect unknown (out-of-distribution) images, and predict sets of classes (conformal "
+        "prediction). Half of the validation images are set aside to calibrate both.",
         group=_RUN,
     )
     unknown_rate: float = setting(
         0.05,
-        "Share of images like the training images that may be called unknown.",
+        "Target false alarm rate: the fraction of images like the training images that are "
+        "called unknown.",
         group=_RUN,
         above=0,
         below=1,
     )
     coverage: float = setting(
         0.9,
-        "Share of prediction sets that are to contain the class.",
+        "Target fraction of prediction sets that contain the true class.",
         group=_RUN,
         above=0,
         below=1,
@@ -668,7 +672,7 @@ class FitConfig(RunConfig):
     )
     min_accuracy: float = setting(
         0.0,
-        "Export only if the accuracy is at least this, on test if there is one, else on "
+        "Export only if the accuracy is at least this, on the test split if there is one, else on "
         "validation.",
         group=_RUN,
         minimum=0,
@@ -692,7 +696,7 @@ class FitConfig(RunConfig):
         None,
         "Epochs of training from random weights.",
         group=_RUN,
-        unset="as many as the pretrained model",
+        unset="as many passes over the images as the pretrained model",
         minimum=1,
     )
     head: HeadConfig = setting(HeadConfig(), "The new layers and their training.", group=_HEAD)

@@ -185,8 +185,10 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     lines = [
         plan_row(
             "search",
-            "keeps the best configuration (stages at learning rate) on validation; at most "
-            f"{most} in all:",
+            f"keeps the best configuration on validation; at most {most} in all. Each is named",
+        ),
+        plan_row(
+            "", "by the first stage that it trains ('all': all stages) and its learning rate:"
         ),
         plan_row("", portfolio.head_alone.name),
         *(plan_row("", _describe_way(way)) for way in portfolio.ways),

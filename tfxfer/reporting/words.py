@@ -76,15 +76,15 @@ def calibration(found: CalibrationRecord | None, split: str) -> str | None:
     before, after = found.errors[split].error, found.errors[split].error_at_temperature
     temperature = found.temperature
     if temperature == 1:
-        return f"Expected calibration error {before:.3f}; {NO_TEMPERATURE}."
+        return f"Calibration error {before:.3f} (ECE); {NO_TEMPERATURE}."
     if found.applied:
         return (
-            f"Expected calibration error {after:.3f} at temperature {temperature:.3g}, fitted on "
+            f"Calibration error {after:.3f} (ECE) at temperature {temperature:.3g}, fitted on "
             f"validation ({before:.3f} without)."
         )
     confident = "overconfident" if temperature > 1 else "underconfident"
     text = (
-        f"Expected calibration error {before:.3f}. The temperature fitted on validation is "
+        f"Calibration error {before:.3f} (ECE). The temperature fitted on validation is "
         f"{temperature:.3g}: the model is {confident}."
     )
     if before - after > _CALIBRATION_GAIN:

@@ -47,7 +47,7 @@ class SearchRecord:
         """What was chosen, and why."""
         if self.is_left_out:
             return f"left out, as {self.reason}."
-        return f"chose {self.way}: {self.reason}."
+        return f"chose '{self.way}': {self.reason}."
 
     def nested_changes(self) -> dict[str, Any]:
         """Returns the changes, nested as in a recipe."""
