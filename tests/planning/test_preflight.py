@@ -8,7 +8,7 @@ from tfxfer.config.settings import option_of
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.registry import BACKBONES, find_weights_file
 from tfxfer.planning.inputs import check_inputs
-from tfxfer.planning.preflight import check_asked, check_settings
+from tfxfer.planning.preflight import check_asked, check_image_size, check_settings
 
 RESNET50 = BACKBONES["resnet50"]
 
@@ -120,3 +120,14 @@ def test_settings_of_texts_are_refused_for_images(tmp_path):
         config = FitConfig(data="digits", backbone="resnet10_small", runs_dir=str(tmp_path))
         with pytest.raises(UsageError, match="is for text backbones, but 'resnet10_small' takes"):
             check_settings(config.with_settings({"text": settings}))
+
+
+@pytest.mark.parametrize("setting", ["image_size", "input_size"])
+def test_vision_transformers_take_square_images(setting):
+    network = dataclasses.replace(
+        RESNET50, module="tfxfer.models.presets.tokens.vision_transformer"
+    )
+    with pytest.raises(UsageError, match=f"'{setting}' is 224x320, .*square.*--fit-images pad"):
+        check_image_size(FitConfig(**{setting: "224x320"}), network)
+    check_image_size(FitConfig(**{setting: 224}), network)
+    check_image_size(FitConfig(**{setting: "224x320"}), RESNET50)

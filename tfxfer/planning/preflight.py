@@ -45,12 +45,19 @@ def check_settings(config: RunConfig) -> Backbone:
 
 
 def check_image_size(config: RunConfig, backbone: Backbone) -> None:
-    """Raises a UsageError if images are too small for a backbone.
+    """Raises a UsageError if a backbone takes no images of the size that is asked for.
 
     Args:
         config: The settings that the user gave.
         backbone: The record of the backbone.
     """
+    for name in ("image_size", "input_size"):
+        if isinstance(getattr(config, name), str) and not backbone.takes_oblong:
+            raise UsageError(
+                f"Setting '{name}' is {getattr(config, name)}, but '{backbone.name}', a vision "
+                "transformer, takes square images. Give the side of a square, with --fit-images "
+                "pad to see all of an image."
+            )
     if config.image_size is None or min(sides(config.image_size)) >= backbone.min_size:
         return
     each = "" if isinstance(config.image_size, int) else " in height and in width"

@@ -80,6 +80,11 @@ class Backbone:
         return (".h5", ".weights.h5", ".keras", *torch)
 
     @property
+    def takes_oblong(self) -> bool:
+        """Whether images may be oblong; vision transformers have places for square ones."""
+        return not self.module.endswith(".vision_transformer")
+
+    @property
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages, from the image to the features."""
         return tuple(name for name, _ in self.stages)
