@@ -46,7 +46,7 @@ def test_a_file_is_evaluated_on_data_that_are_named(finished, pictures):
     result, _ = finished
     evaluation = evaluate(result.model, data=str(pictures), split="validation")
     assert evaluation.accuracy == result.metrics["validation"]["accuracy"]
-    with pytest.raises(UsageError, match="data.*trained on.*--data"):
+    with pytest.raises(UsageError, match="where its training data .*--data"):
         evaluate(result.model)
 
 

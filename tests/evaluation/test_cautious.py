@@ -50,6 +50,7 @@ def test_the_limits_are_from_test_and_the_features_from_train(judged, monkeypatc
     assert fewer.caution.record.num_kept == 15
 
 
+@pytest.mark.slow
 def test_the_export_says_what_the_model_says(exported, judged, paths):
     path, said = exported
     assert any("at most 20% false alarms" in line for line in said)
@@ -75,6 +76,7 @@ def squares_of(trained, paths):
     )
 
 
+@pytest.mark.slow
 def test_predictions_of_the_export_say_it_too(exported, finished, paths, tmp_path):
     path, _ = exported
     stranger = tmp_path / "stranger.jpg"

@@ -48,6 +48,7 @@ def both(pictures, weights_file, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_the_fit_is_the_same_with_and_without(both):
     plain, folded = (both[folds][0].metrics for folds in (0, 3))
     assert "folds" not in plain
@@ -55,6 +56,7 @@ def test_the_fit_is_the_same_with_and_without(both):
         assert plain[part] == folded[part]
 
 
+@pytest.mark.slow
 def test_the_estimate_is_said_first_and_stands_everywhere(both):
     result, lines = both[3]
     told = result.metrics["folds"]
@@ -70,6 +72,7 @@ def test_the_estimate_is_said_first_and_stands_everywhere(both):
     assert result.metrics["seconds"]["folds"] > 0
 
 
+@pytest.mark.slow
 def test_a_fit_on_few_images_says_how_certain_validation_is(both):
     _, lines = both[0]
     assert "with 9 images the validation accuracy is uncertain: 95% interval 0." in lines[-2]

@@ -23,6 +23,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_manifest_that_was_filled_in_can_be_fitted(finished, inbox, tmp_path, weights_file):
     manifest, page = tmp_path / "next.csv", tmp_path / "next.html"
     settings = {"manifest": manifest, "with_labeled": True, "output": page}
@@ -53,6 +54,7 @@ def test_only_the_new_ones_are_written_unless_asked(finished, inbox, tmp_path):
     assert [row["split"] for row in rows] == ["train", "train"]
 
 
+@pytest.mark.slow
 def test_models_that_cannot_say_are_refused(finished, finished_tags, inbox, tmp_path):
     with pytest.raises(UsageError, match="without its run"):
         label_next(finished[0].export, inbox)

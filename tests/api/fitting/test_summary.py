@@ -45,6 +45,7 @@ def careful(config):
     return fit(config, say=lines.append), lines
 
 
+@pytest.mark.slow
 def test_half_of_validation_is_set_aside(careful, config):
     result, _ = careful
     told = result.metrics["caution"]["limits"]
@@ -63,6 +64,7 @@ def test_half_of_validation_is_set_aside(careful, config):
     )
 
 
+@pytest.mark.slow
 def test_it_is_said_and_stands_in_report_and_card(careful):
     result, lines = careful
     measured = result.metrics["caution"]["measured"]
@@ -79,6 +81,7 @@ def test_it_is_said_and_stands_in_report_and_card(careful):
     assert "Unknown images: " in (result.run / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_run_and_export_say_the_same_also_when_exported_again(careful, data, tmp_path):
     result, _ = careful
     files = sorted((data / "test").rglob("*.jpg"))
@@ -94,6 +97,7 @@ def test_run_and_export_say_the_same_also_when_exported_again(careful, data, tmp
     assert facts["caution"] == result.metrics["caution"]["limits"]
 
 
+@pytest.mark.slow
 def test_a_calibrated_export_has_limits_of_its_own(careful, tmp_path):
     result, _ = careful
     said = []
@@ -107,6 +111,7 @@ def test_a_calibrated_export_has_limits_of_its_own(careful, tmp_path):
     assert (facts["caution"]["unknown_rate"], facts["caution"]["coverage"]) == (0.3, 0.7)
 
 
+@pytest.mark.slow
 def test_a_copied_file_tells_too(careful, tmp_path):
     result, _ = careful
     copied = run("export", result.run, "--format", "keras", "--output", tmp_path / "a.keras")

@@ -9,6 +9,7 @@ from tfxfer.errors import UsageError
 from tfxfer.exporting.hosting.writing import write_hosted
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_first(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("demo", finished[0].run, "--space", "space")

@@ -9,10 +9,13 @@ from tfxfer.text.models.attribution import WordAttributions, words_of
 from tfxfer.text.models.classifier import BACKBONE, HEAD, VECTORIZER
 from tfxfer.text.planning.plan import make_text_plan
 
+# Their steps take a second to trace.
+BY_STEPS = [pytest.param(name, marks=pytest.mark.slow) for name in ("gru", "lstm")]
+
 TEXTS = ["great film - truly great!", "bad", "a film of the year " * 3]
 
 
-@pytest.fixture(scope="module", params=["average", "textcnn", "gru", "lstm"])
+@pytest.fixture(scope="module", params=["average", "textcnn", *BY_STEPS])
 def model(request, reviews, tmp_path_factory):
     """A classifier with random weights, head and embeddings included."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -43,6 +43,7 @@ def test_what_exceeds_the_patches_is_cropped_on_all_sides():
     np.testing.assert_allclose(np.array(model(images)), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_layers_are_those_of_keras_and_load_without_tfxfer(tmp_path):
     model = built("dinov2_registers", 56)
     assert all(type(one).__module__.startswith("keras.") for one in model.operations)
