@@ -63,6 +63,30 @@ def prepared_builder(name: str, data_dir: str | None) -> Any:
     return builder
 
 
+def in_order() -> Any:
+    """Returns how TFDS reads the examples of a split in the order of its slices."""
+    import tensorflow_datasets as tfds
+
+    # One file after the other.
+    return tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+
+
+def no_such_slice(builder: Any, name: str, split: str, error: Exception) -> UsageError:
+    """Returns the error for a split or slice that a dataset does not have.
+
+    Args:
+        builder: Of TFDS.
+        name: Of the dataset.
+        split: The split or slice, as the user wrote it.
+        error: What TFDS says is wrong with it.
+    """
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return UsageError(
+        f"The dataset '{name}' has no '{split}': {reason}. Its splits are "
+        f"{', '.join(builder.info.splits)}; a part of one is written 'train[:80%]'."
+    )
+
+
 def _download(builder: Any, name: str) -> None:
     """Downloads and prepares the data."""
     import tensorflow_datasets as tfds

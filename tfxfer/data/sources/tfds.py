@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from tfxfer.data.libraries.tfds import (
     builder_of_directory,
+    in_order,
     is_prepared_directory,
+    no_such_slice,
     prepared_builder,
 )
 from tfxfer.data.source import Source, Split, query_of, untuned
@@ -167,8 +169,7 @@ def _open_split(builder: Any, name: str, split: str) -> Split:
             split=split,
             decoders=skipped,
             shuffle_files=False,
-            # One file after the other: then the order is that of TFDS's slices.
-            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+            read_config=in_order(),
         )
         return untuned(examples.map(lambda example: example[wanted]))
 
@@ -177,12 +178,8 @@ def _open_split(builder: Any, name: str, split: str) -> Split:
 
     try:
         labels = list(read(label).batch(10_000).as_numpy_iterator())
-    except (ValueError, KeyError) as error:  # of the slice; TFDS says what is wrong with it
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UsageError(
-            f"The dataset '{name}' has no '{split}': {reason}. Its splits are "
-            f"{', '.join(builder.info.splits)}; a part of one is written 'train[:80%]'."
-        ) from error
+    except (ValueError, KeyError) as error:
+        raise no_such_slice(builder, name, split, error) from error
     return Split(
         labels=np.concatenate([np.zeros(0, np.int64), *labels]),
         open_images=lambda: read(image),

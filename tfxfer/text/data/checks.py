@@ -155,8 +155,7 @@ def _missing_classes(source: TextSource) -> list[Finding]:
         findings.append(Finding("one class", message, "stops; it needs at least 2", True))
     if len(missing):
         names = Affected.singly(len(missing), lambda place: source.class_names[missing[place]])
-        what = "1 class has" if len(missing) == 1 else f"{len(missing):,} classes have"
-        message = f"{what} no texts to train on"
+        message = f"{_have(len(missing), 'class', 'classes')} no texts to train on"
         action = "never predicts them; add texts, or remove the classes"
         findings.append(Finding("missing classes", message, action, False, names))
     return findings
@@ -186,9 +185,8 @@ def _lengths(every: _Texts) -> list[Finding]:
     short, long = np.flatnonzero(words < _FEW_WORDS), np.flatnonzero(words > _READ_WORDS)
     findings = []
     if len(short):
-        what = "1 text has" if len(short) == 1 else f"{len(short):,} texts have"
-        affected = Affected.singly(len(short), lambda place: every.ids[short[place]])
-        message = f"{what} fewer than {_FEW_WORDS} words"
+        message = f"{_have(len(short), 'text')} fewer than {_FEW_WORDS} words"
+        affected = _singly(every, short)
         findings.append(Finding("short texts", message, "trains on them", False, affected))
     if len(long):
         median, high = np.quantile(words, [0.5, 0.95]).round().astype(int)
@@ -207,7 +205,15 @@ def _line_breaks(every: _Texts) -> list[Finding]:
     ]
     if not found:
         return []
-    what = "1 text has" if len(found) == 1 else f"{len(found):,} texts have"
-    affected = Affected.singly(len(found), lambda place: every.ids[found[place]])
+    message = f"{_have(len(found), 'text')} line breaks of HTML"
     action = "reads them as white space"
-    return [Finding("HTML line breaks", f"{what} line breaks of HTML", action, False, affected)]
+    return [Finding("HTML line breaks", message, action, False, _singly(every, found))]
+
+
+def _have(count: int, noun: str, plural: str = "") -> str:
+    """Returns the beginning of a sentence on what some have."""
+    return f"1 {noun} has" if count == 1 else f"{count:,} {plural or noun + 's'} have"
+
+
+def _singly(every: _Texts, numbers: Sequence[int] | npt.NDArray[np.int64]) -> Affected:
+    return Affected.singly(len(numbers), lambda place: every.ids[numbers[place]])

@@ -9,7 +9,13 @@ import numpy as np
 from tfxfer.config.schema import BUNDLED_DATA
 from tfxfer.data.libraries import huggingface
 from tfxfer.data.libraries.slices import slices_of
-from tfxfer.data.libraries.tfds import builder_of_directory, is_prepared_directory, prepared_builder
+from tfxfer.data.libraries.tfds import (
+    builder_of_directory,
+    in_order,
+    is_prepared_directory,
+    no_such_slice,
+    prepared_builder,
+)
 from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import DataError, UsageError
 from tfxfer.text.data.folders import Found
@@ -110,16 +116,11 @@ def _tfds_rows(builder: Any, name: str, split: str) -> list[Mapping[str, Any]]:
     """Returns the rows of a split, in the order of TFDS's slices."""
     import tensorflow_datasets as tfds
 
-    one_after_the_other = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     try:
-        rows = builder.as_dataset(split=split, shuffle_files=False, read_config=one_after_the_other)
+        rows = builder.as_dataset(split=split, shuffle_files=False, read_config=in_order())
         return list(tfds.as_numpy(rows))
-    except (ValueError, KeyError) as error:  # of the slice; TFDS says what is wrong with it
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise UsageError(
-            f"The dataset '{name}' has no '{split}': {reason}. Its splits are "
-            f"{', '.join(builder.info.splits)}; a part of one is written 'train[:80%]'."
-        ) from error
+    except (ValueError, KeyError) as error:
+        raise no_such_slice(builder, name, split, error) from error
 
 
 def _read_huggingface(name: str, slices: Mapping[str, str]) -> Found:
