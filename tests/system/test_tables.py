@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from tfxfer.system.tables import TableWriter, needs_quotes, padded, text_width
+from tfxfer.system.tables import TableWriter, needs_quotes, padded, text_width, write_table
 
 
 @pytest.mark.parametrize("quote_all", [True, False])
@@ -50,3 +50,19 @@ def test_texts_of_any_script_line_up(text, width):
 def test_what_is_wider_than_a_column_stays():
     assert padded("long name", 4) == "long name"
     assert padded("猫猫猫", 4) == "猫猫猫"
+
+
+def test_a_file_has_all_rows_or_what_it_had(tmp_path):
+    path = tmp_path / "found.csv"
+    write_table(path, ["image", "label"], [["a\udcff.jpg", "x,y"], ["b.jpg", "line\rend"]])
+    expected = b'image,label\na\xff.jpg,"x,y"\n"b.jpg","line\rend"\n'
+    assert path.read_bytes() == expected
+
+    def broken():
+        yield ["c.jpg", "z"]
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        write_table(path, ["image", "label"], broken())
+    assert path.read_bytes() == expected
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,6 +1,9 @@
 """TensorBoard summaries of a finished run: metrics, confusion matrix and mistakes."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,7 @@ from tfxfer.data.image.failures import readable_reason
 from tfxfer.errors import RunError
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import EvaluationResult
-from tfxfer.reporting.findings import Findings
+from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.thumbnails import read_thumbnails
 
@@ -37,19 +40,28 @@ def write(findings: Findings) -> None:
     Raises:
         RunError: The events cannot be written.
     """
-    directory = findings.run.events / "evaluation"
     mistakes = findings.mistakes[:_IMAGES]
     thumbnails = read_thumbnails(findings.images, mistakes, _SIDE)
+    with summaries(findings):
+        _write_summaries(findings.result)
+        if len(mistakes):
+            tf.summary.image("most_confident_mistakes", thumbnails, max_outputs=_IMAGES)
+            tf.summary.text("most_confident_mistakes/labels", _mistakes_table(findings, mistakes))
+
+
+@contextlib.contextmanager
+def summaries(findings: RunFindings[Any]) -> Iterator[None]:
+    """Writes the summaries made inside in place of those of an earlier report of the run.
+
+    Raises:
+        RunError: They cannot be written.
+    """
+    directory = findings.run.events / "evaluation"
     shutil.rmtree(directory, ignore_errors=True)
     try:
         writer = tf.summary.create_file_writer(str(directory))
         with writer.as_default(step=len(findings.epochs)):
-            _write_summaries(findings.result)
-            if len(mistakes):
-                tf.summary.image("most_confident_mistakes", thumbnails, max_outputs=_IMAGES)
-                tf.summary.text(
-                    "most_confident_mistakes/labels", _mistakes_table(findings, mistakes)
-                )
+            yield
         writer.close()
     except tf.errors.OpError as error:
         reason = readable_reason(error)

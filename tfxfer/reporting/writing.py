@@ -18,7 +18,7 @@ from tfxfer.reporting.tasks import files as tasks_files
 from tfxfer.reporting.tasks import page as tasks_page
 from tfxfer.reporting.tasks.findings import TasksFindings
 from tfxfer.system.files import replacing, replacing_named, write_json
-from tfxfer.system.tables import TableWriter
+from tfxfer.system.tables import write_table
 
 AnyFindings = Findings | MultiLabelFindings | TasksFindings
 
@@ -103,14 +103,8 @@ def _write_predictions(findings: Findings) -> None:
                 f"{shares[label]:.6f}",
             ]
         )
-    with (
-        replacing(findings.run.predictions) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        table = TableWriter(file)
-        table.writerow(["image", "label", "predicted", "confidence", "label_probability"])
-        for row in sorted(rows):
-            table.writerow(row)
+    titles = ["image", "label", "predicted", "confidence", "label_probability"]
+    write_table(findings.run.predictions, titles, sorted(rows))
 
 
 def write(path: str | pathlib.Path, text: str) -> pathlib.Path:

@@ -1,8 +1,11 @@
 """Aligned columns for terminals, and CSV files."""
 
 import csv
+import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
+
+from tfxfer.system.files import replacing
 
 
 def text_width(text: str) -> int:
@@ -51,3 +54,22 @@ class TableWriter:
 def needs_quotes(texts: Iterable[str]) -> bool:
     """Tells whether any text has leading or trailing white space, which only quotes preserve."""
     return any(text != text.strip() for text in texts)
+
+
+def write_table(path: pathlib.Path, titles: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows as a CSV file, which has the old or all of the new content.
+
+    Bytes of file names that are not UTF-8 are written as they are.
+
+    Args:
+        path: The file.
+        titles: The first row.
+        rows: The others.
+    """
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        table = TableWriter(file)
+        for row in (titles, *rows):
+            table.writerow(row)

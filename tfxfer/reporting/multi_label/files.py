@@ -1,16 +1,12 @@
 """The files of a multi-label report, besides the page and the card."""
 
-import shutil
-
 import tensorflow as tf
 
 from tfxfer.config.schema import LABEL_SEPARATOR
-from tfxfer.data.image.failures import readable_reason
-from tfxfer.errors import RunError
+from tfxfer.reporting.events import summaries
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.multi_label.findings import MultiLabelFindings
-from tfxfer.system.files import replacing
-from tfxfer.system.tables import TableWriter
+from tfxfer.system.tables import write_table
 
 
 def write_predictions(findings: MultiLabelFindings) -> None:
@@ -25,15 +21,9 @@ def write_predictions(findings: MultiLabelFindings) -> None:
         ]
         for number in range(result.num_examples)
     ]
-    with (
-        replacing(findings.run.predictions) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        records = TableWriter(file)
-        probabilities = [f"probability of {name}" for name in result.class_names]
-        records.writerow(["image", "labels", "predicted", *probabilities])
-        for row in sorted(rows):
-            records.writerow(row)
+    probabilities = [f"probability of {name}" for name in result.class_names]
+    titles = ["image", "labels", "predicted", *probabilities]
+    write_table(findings.run.predictions, titles, sorted(rows))
 
 
 def write_events(findings: MultiLabelFindings) -> None:
@@ -42,23 +32,16 @@ def write_events(findings: MultiLabelFindings) -> None:
     Raises:
         RunError: The events cannot be written.
     """
-    result, directory = findings.result, findings.run.events / "evaluation"
-    shutil.rmtree(directory, ignore_errors=True)
+    result = findings.result
     columns = (result.average_precision, result.thresholds, result.classes.f1)
     rows = [
         [name, *(f"{float(column[index]):.4f}" for column in columns)]
         for index, name in enumerate(result.class_names)
     ]
-    try:
-        writer = tf.summary.create_file_writer(str(directory))
-        with writer.as_default(step=len(findings.epochs)):
-            tf.summary.scalar("loss", result.loss)
-            tf.summary.scalar("accuracy", result.accuracy)
-            tf.summary.scalar("mean_average_precision", result.mean_average_precision)
-            tf.summary.scalar("macro_f1", result.macro_f1)
-            titles = ["label", "average precision", "threshold", "F1"]
-            tf.summary.text("labels", table(titles, rows))
-        writer.close()
-    except tf.errors.OpError as error:
-        reason = readable_reason(error)
-        raise RunError(f"Cannot write to '{directory}': {reason}.") from error
+    with summaries(findings):
+        tf.summary.scalar("loss", result.loss)
+        tf.summary.scalar("accuracy", result.accuracy)
+        tf.summary.scalar("mean_average_precision", result.mean_average_precision)
+        tf.summary.scalar("macro_f1", result.macro_f1)
+        titles = ["label", "average precision", "threshold", "F1"]
+        tf.summary.text("labels", table(titles, rows))

@@ -1,15 +1,11 @@
 """The files of the report of several tasks, besides the page and the card."""
 
-import shutil
-
 import tensorflow as tf
 
-from tfxfer.data.image.failures import readable_reason
-from tfxfer.errors import RunError
+from tfxfer.reporting.events import summaries
 from tfxfer.reporting.markdown import table
 from tfxfer.reporting.tasks.findings import TasksFindings
-from tfxfer.system.files import replacing
-from tfxfer.system.tables import TableWriter
+from tfxfer.system.tables import write_table
 
 
 def write_predictions(findings: TasksFindings) -> None:
@@ -23,16 +19,9 @@ def write_predictions(findings: TasksFindings) -> None:
             share = result.probabilities[number, columns].max()
             row += [labels[task], predicted[task], f"{share:.6f}"]
         rows.append(row)
-    with (
-        replacing(findings.run.predictions) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        records = TableWriter(file)
-        titles = ("{}", "{} predicted", "{} confidence")
-        ours = [title.format(task) for task in result.tasks.names for title in titles]
-        records.writerow(["image", *ours])
-        for row in sorted(rows):
-            records.writerow(row)
+    titles = ("{}", "{} predicted", "{} confidence")
+    ours = [title.format(task) for task in result.tasks.names for title in titles]
+    write_table(findings.run.predictions, ["image", *ours], sorted(rows))
 
 
 def write_events(findings: TasksFindings) -> None:
@@ -41,21 +30,14 @@ def write_events(findings: TasksFindings) -> None:
     Raises:
         RunError: The events cannot be written.
     """
-    result, directory = findings.result, findings.run.events / "evaluation"
-    shutil.rmtree(directory, ignore_errors=True)
+    result = findings.result
     rows = [
         [name, f"{one.accuracy:.4f}", f"{one.classes.macro()['f1']:.4f}", f"{one.num_examples:,}"]
         for name, one in result.of_task.items()
     ]
-    try:
-        writer = tf.summary.create_file_writer(str(directory))
-        with writer.as_default(step=len(findings.epochs)):
-            tf.summary.scalar("loss", result.loss)
-            tf.summary.scalar("accuracy", result.accuracy)
-            for name, one in result.of_task.items():
-                tf.summary.scalar(f"accuracy/{name}", one.accuracy)
-            tf.summary.text("tasks", table(["task", "accuracy", "macro F1", "images"], rows))
-        writer.close()
-    except tf.errors.OpError as error:
-        reason = readable_reason(error)
-        raise RunError(f"Cannot write to '{directory}': {reason}.") from error
+    with summaries(findings):
+        tf.summary.scalar("loss", result.loss)
+        tf.summary.scalar("accuracy", result.accuracy)
+        for name, one in result.of_task.items():
+            tf.summary.scalar(f"accuracy/{name}", one.accuracy)
+        tf.summary.text("tasks", table(["task", "accuracy", "macro F1", "images"], rows))

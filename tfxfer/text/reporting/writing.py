@@ -4,7 +4,7 @@ import pathlib
 
 from tfxfer.config.paths import user_path
 from tfxfer.system.files import replacing, replacing_named, write_json
-from tfxfer.system.tables import TableWriter
+from tfxfer.system.tables import write_table
 from tfxfer.text.reporting.card import render_card
 from tfxfer.text.reporting.findings import TextFindings
 from tfxfer.text.reporting.page import render
@@ -21,22 +21,18 @@ def write_text_report(
     """
     run, result = findings.run, findings.result
     write_json(run.evaluation, result.as_json())
-    with (
-        replacing(run.predictions) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        table = TableWriter(file)
-        table.writerow(["id", "label", "predicted", "confidence"])
-        rows = zip(
+    names = result.class_names
+    rows = [
+        [one, names[label], names[predicted], f"{shares[predicted]:.6f}"]
+        for one, label, predicted, shares in zip(
             findings.scored.ids,
             result.labels,
             findings.predicted,
             result.probabilities,
             strict=True,
         )
-        for one, label, predicted, row in rows:
-            names = (result.class_names[label], result.class_names[predicted])
-            table.writerow([one, *names, f"{row[predicted]:.6f}"])
+    ]
+    write_table(run.predictions, ["id", "label", "predicted", "confidence"], rows)
     with replacing(run.model_card) as temporary:
         temporary.write_text(render_card(findings), encoding="utf-8")
     return write(output or run.report, render(findings))
