@@ -11,7 +11,7 @@ from browser import open_browser, open_page
 from made import SIDE, guesses, made_epochs, made_findings
 from PIL import Image
 
-from tfxfer.reporting import page
+from tfxfer.reporting import model_card, page
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.runs.search.trials import TrialRow, write_trials
 from tfxfer.system.run_layout import RunDirectory
@@ -217,7 +217,7 @@ def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):
         ],
     )
     record = SearchRecord("all at 0.001", 1, 2, "its loss is lower by 0.255 than <b>")
-    metrics = dataclasses.replace(findings.metrics, search=record)
+    metrics = dataclasses.replace(findings.metrics, search=record, splits={"test": {}})
     text = page.render(dataclasses.replace(findings, run=run, metrics=metrics))
     table = text.partition('id="trials"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 3
@@ -227,10 +227,11 @@ def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):
     assert ("repeat it without the search" in text) == (findings.config.effort == "quick")
     assert "bootstrap" not in text.partition('id="trials"')[0]  # as there is a test split
     record = dataclasses.replace(record, optimism=0.0234)
-    result = dataclasses.replace(findings.result, split="validation")
-    metrics = dataclasses.replace(findings.metrics, search=record)
-    changed = dataclasses.replace(findings, run=run, metrics=metrics, result=result)
-    assert "about 2.3 percentage points" in page.render(changed).partition('id="trials"')[0]
+    metrics = dataclasses.replace(findings.metrics, search=record, splits={"validation": {}})
+    changed = dataclasses.replace(findings, run=run, metrics=metrics)
+    for told in (page.render(changed), model_card.render(changed)):
+        assert "best of 2 configurations, the head alone included" in told
+        assert "about 2.3 percentage points" in told
 
 
 def test_no_number_beside_a_chart_is_cut_off(browser, findings, tmp_path):

@@ -31,6 +31,7 @@ from tfxfer.runs.metrics_record import (
     ComparisonRecord,
     FitMetrics,
     Parameters,
+    evaluation_split,
 )
 from tfxfer.runs.scores.calibration import CalibrationRecord
 from tfxfer.runs.scores.caution import CautionScores
@@ -229,8 +230,22 @@ def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
 
 
 def remarks(metrics: FitMetrics) -> list[str]:
-    """Returns what was found by a cross-validation, and what the model calls unknown, if it was."""
-    return [line for line in (folds(metrics.folds), caution(metrics.caution)) if line]
+    """Returns what is to be known of the accuracy, and what the model calls unknown, if any."""
+    lines = optimism(metrics), folds(metrics.folds), caution(metrics.caution)
+    return [line for line in lines if line]
+
+
+def optimism(metrics: FitMetrics) -> str | None:
+    """Returns by how much an accuracy is too high; None if it is that of a test split."""
+    search = metrics.search
+    if search is None or not search.num_trials or evaluation_split(metrics.splits) == "test":
+        return None
+    return (
+        "Optimism: there is no test split, and the same validation images chose the best of "
+        f"{search.num_trials + 1} configurations, the head alone included. So the validation "
+        f"accuracy is too high, by about {100 * search.optimism:.1f} percentage points as "
+        "estimated by a bootstrap over the trials (the choice among epochs is not included)."
+    )
 
 
 def caution(found: CautionScores | None) -> str | None:

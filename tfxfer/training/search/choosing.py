@@ -3,6 +3,7 @@
 Pure functions of the trials so far, so that a resumed search continues as an uninterrupted one.
 """
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,8 +188,8 @@ def optimism(trials: Sequence[Trial], seed: int) -> float:
     """Returns by how much the validation accuracy of the best of several trials is too high.
 
     It is the bootstrap estimate of the optimism (Efron & Tibshirani 1993, An Introduction to the
-    Bootstrap, section 17.6): the trial with the lowest loss on a sample of the validation images
-    has a higher accuracy on this sample than on all of them. The choice among epochs is not
+    Bootstrap, section 17.6): the trial that leads on a sample of the validation images, by the same
+    rule, has a higher accuracy on this sample than on all of them. The choice among epochs is not
     included.
 
     Args:
@@ -199,15 +200,19 @@ def optimism(trials: Sequence[Trial], seed: int) -> float:
         A difference of accuracies, at least 0; 0 if there was nothing to choose among.
     """
     finite = [trial for trial in trials if math.isfinite(trial.loss)]
-    losses = np.stack([trial.losses for trial in finite])
-    hits = np.stack([trial.hits for trial in finite])
-    draws = np.random.default_rng(seed)
-    gaps = []
-    for _ in range(_SAMPLES):
-        sample = draws.integers(losses.shape[1], size=losses.shape[1])
-        best = losses[:, sample].mean(axis=1).argmin()
-        gaps.append(hits[best, sample].mean() - hits[best].mean())
-    return max(0.0, float(np.mean(gaps))) if len(finite) > 1 else 0.0
+    num_examples = len(trials[0].losses)
+    draws, gaps = np.random.default_rng(seed), []
+    for _ in range(_SAMPLES if len(finite) > 1 else 0):
+        sample = draws.integers(num_examples, size=num_examples)
+        best = leader([_on(trial, sample) for trial in finite])
+        everywhere = next(trial for trial in finite if trial.way == best.way)
+        gaps.append(best.hits.mean() - everywhere.hits.mean())
+    return max(0.0, float(np.mean(gaps))) if gaps else 0.0
+
+
+def _on(trial: Trial, sample: npt.NDArray[Any]) -> Trial:
+    """Returns a trial as it is on some of the validation examples."""
+    return dataclasses.replace(trial, losses=trial.losses[sample], hits=trial.hits[sample])
 
 
 def _why_none(head: Trial, others: Sequence[Trial]) -> str:
