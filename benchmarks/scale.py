@@ -93,6 +93,7 @@ def checked(kind: str, count: int) -> dict[str, float]:
 
 def evaluated(num_classes: int) -> dict[str, float]:
     """Measures the evaluation of two images per class."""
+    from tfxfer.data.labels.outputs import Outputs
     from tfxfer.evaluation.predictions import evaluate_predictions
 
     generator = np.random.default_rng(0)
@@ -101,8 +102,8 @@ def evaluated(num_classes: int) -> dict[str, float]:
     is_correct = generator.random(len(labels)) < 0.5
     probabilities[is_correct, labels[is_correct]] += num_classes
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    names = tuple(f"class {number}" for number in range(num_classes))
-    return measured(lambda: evaluate_predictions("things", "test", names, probabilities, labels))
+    outputs = Outputs(tuple(f"class {number}" for number in range(num_classes)))
+    return measured(lambda: evaluate_predictions("things", "test", outputs, probabilities, labels))
 
 
 def fitted(num_classes: int) -> dict[str, float]:

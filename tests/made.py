@@ -6,6 +6,7 @@ from conftest import SMALL_BACKBONE, scene
 
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.source import in_any_order
 from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.models.backbones.registry import BACKBONES
@@ -97,7 +98,11 @@ def made_findings(
     classifier.head.layers[-1].set_weights([kernel, bias])
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float32)
     result = evaluate_predictions(
-        "photos", "test", tuple(names), probabilities, labels, thresholds=thresholds, tasks=tasks
+        "photos",
+        "test",
+        Outputs(tuple(names), thresholds=thresholds, tasks=tasks),
+        probabilities,
+        labels,
     )
     run = RunDirectory(folder)
     run.path.mkdir(parents=True, exist_ok=True)

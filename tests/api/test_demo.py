@@ -42,7 +42,9 @@ def test_a_run_is_shown_with_its_data_where_they_are_available(finished, tmp_pat
 
 
 def test_a_model_of_several_labels_is_shown_without_what_needs_one_class(finished):
-    several = dataclasses.replace(load(finished[0].run), thresholds=np.full(3, 0.5))
+    trained = load(finished[0].run)
+    outputs = dataclasses.replace(trained.outputs, thresholds=np.full(3, 0.5))
+    several = dataclasses.replace(trained, outputs=outputs)
     notes = []
     shown = what_is_shown(several, notes.append)
     assert (list(shown.mistakes), shown.nearest, shown.corrections) == ([], None, None)

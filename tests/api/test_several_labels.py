@@ -24,9 +24,10 @@ from tfxfer.api.predict import predict
 from tfxfer.api.rank import rank
 from tfxfer.api.report import report
 from tfxfer.cli.app import main
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.errors import DataError, ExportError, UsageError
-from tfxfer.exporting.verification import Gate, NamedLabels
+from tfxfer.exporting.verification import Gate
 from tfxfer.inference.given_images import prepared
 from tfxfer.inference.loading import load
 
@@ -104,7 +105,8 @@ def test_an_export_that_chooses_other_labels_is_refused(finished_tags, files):
         (NAMES[::-1], trained.thresholds, "the names of the labels differ"),
     ):
         with Gate() as gate, pytest.raises(ExportError, match=message):
-            gate.check(result.export, trained.model, encoded, NamedLabels(names, thresholds))
+            outputs = Outputs(names, thresholds=thresholds)
+            gate.check(result.export, trained.model, encoded, outputs)
 
 
 @pytest.mark.slow

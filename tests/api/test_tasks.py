@@ -22,6 +22,7 @@ from tfxfer.api.predict import predict
 from tfxfer.api.rank import rank
 from tfxfer.api.report import report
 from tfxfer.cli.app import main
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.errors import DataError, ExportError, UsageError
@@ -105,7 +106,8 @@ def test_an_export_that_names_other_classes_is_refused(finished_tasks, files):
     trained, encoded = load(result.run), [file.read_bytes() for file in files[:3]]
     other = Tasks(TASKS.names, (("blau", "grün", "rot"), TASKS.classes[1]))
     with Gate() as gate, pytest.raises(ExportError, match="task color, the names of the classes"):
-        gate.check(result.export, trained.model, encoded, other)
+        outputs = Outputs(other.output_names, tasks=other)
+        gate.check(result.export, trained.model, encoded, outputs)
 
 
 @pytest.mark.slow

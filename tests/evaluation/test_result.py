@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.predictions import evaluate_predictions
@@ -18,7 +19,7 @@ def predicted(num_classes, labels, taken, names=None):
     probabilities = np.full((len(labels), num_classes), 0.1 / (num_classes - 1), np.float32)
     probabilities[np.arange(len(labels)), taken] = 0.9
     names = names or tuple(f"class {number}" for number in range(num_classes))
-    return evaluate_predictions("things", "test", names, probabilities, np.array(labels))
+    return evaluate_predictions("things", "test", Outputs(names), probabilities, np.array(labels))
 
 
 def test_the_table_of_the_classes_lines_up_whatever_they_are_called():
@@ -77,7 +78,7 @@ def test_the_intervals_are_those_of_whole_matrices():
         }
 
     names = tuple("abcdefg")
-    found = evaluate_predictions("things", "test", names, probabilities, labels).intervals
+    found = evaluate_predictions("things", "test", Outputs(names), probabilities, labels).intervals
     for name, ends in metrics.bootstrap_intervals(numbers, 90).items():
         assert found[name] == ends
 
@@ -116,8 +117,9 @@ def test_intervals_do_not_depend_on_the_order_of_the_images(predictions):
     probabilities, labels = predictions
     probabilities = probabilities.astype("float32")
     order = np.random.default_rng(1).permutation(len(labels))
+    outputs = Outputs(tuple("abcde"))
     one, other = (
-        evaluate_predictions("flowers", "test", tuple("abcde"), probabilities[rows], labels[rows])
+        evaluate_predictions("flowers", "test", outputs, probabilities[rows], labels[rows])
         for rows in (np.arange(len(labels)), order)
     )
     for name, ends in one.intervals.items():

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.evaluation.metrics import summarize
 from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.evaluation.scoring import score, why_not_evaluable
@@ -12,7 +13,9 @@ from tfxfer.evaluation.scoring import score, why_not_evaluable
 def test_the_numbers_are_those_of_the_summary():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]], np.float32)
     labels = np.array([0, 0, 1, 1])
-    found = evaluate_predictions("things", "test", ("a", "b"), probabilities, labels, ("a note",))
+    found = evaluate_predictions(
+        "things", "test", Outputs(("a", "b")), probabilities, labels, ("a note",)
+    )
     summary = dataclasses.asdict(summarize(probabilities, labels))
     expected = {name: value for name, value in summary.items() if value is not None}
     assert found.imbalanced == expected.pop("uneven_classes")

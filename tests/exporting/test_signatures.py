@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from small_network import SMALL
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.exporting.gate import half_precision_nodes
 from tfxfer.exporting.signatures import write_saved_model
 
@@ -144,7 +145,7 @@ def test_a_model_that_was_not_built_here_has_no_features(tmp_path):
     logger.setLevel(logging.INFO)  # as in a notebook
     written = logging.handlers.BufferingHandler(100)
     logger.addHandler(written)
-    write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
+    write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
     logger.removeHandler(written)
     assert written.buffer == []
     assert logger.level == logging.INFO

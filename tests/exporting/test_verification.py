@@ -2,6 +2,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import ExportError
 from tfxfer.exporting.gate import half_precision_nodes
 from tfxfer.exporting.signatures import write_saved_model
@@ -15,7 +16,7 @@ def files(pictures):
 
 def check(directory, model, files):
     with Gate() as gate:
-        gate.check(directory, model, files)
+        gate.check(directory, model, files, Outputs(("a", "b")))
 
 
 def rewrite(export, directory, name, change):
@@ -57,7 +58,7 @@ def classifier(activation):
 
 def test_outputs_that_are_no_probabilities_are_refused(files, tmp_path):
     model = classifier(None)
-    write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
+    write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
     with pytest.raises(ExportError, match=r"not probabilities; one su"):
         check(tmp_path / "1", model, files)
 
@@ -81,7 +82,7 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
     x = keras.layers.Flatten()(inputs / 255)
     x = keras.layers.Dense(2, dtype="mixed_float16")(x)
     model = keras.Model(inputs, keras.layers.Softmax(dtype="float32")(x))
-    write_saved_model(model, ("a", "b"), {}, tmp_path / "1")
+    write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
     assert half_precision_nodes(tmp_path / "1")
     with pytest.raises(ExportError, match=r"\d+ of its nodes .*half precision.* '"):
         check(tmp_path / "1", model, files)

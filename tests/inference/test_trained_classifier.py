@@ -7,6 +7,7 @@ import tensorflow as tf
 from small_network import SMALL
 
 from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
@@ -16,7 +17,8 @@ from tfxfer.models.objectives import softmax
 def test_a_classifier_of_other_classes_has_no_labels_for_them(trained):
     source = trained.open_source()
     assert trained.labels(source, source.splits["test"]).tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    other = TrainedClassifier(trained.model, ("blue", "green", "x"), trained.path, trained.config)
+    outputs = Outputs(("blue", "green", "x"))
+    other = TrainedClassifier(trained.model, outputs, trained.path, trained.config)
     with pytest.raises(DataError, match="classes .*model .*: red"):
         other.labels(source, source.splits["test"])
 

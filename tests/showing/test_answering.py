@@ -6,6 +6,7 @@ from conftest import scene, scene_file
 from made import SIDE, guesses, made_findings
 
 from tfxfer.api.predict import predict
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError
 from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.inference.classifier import TrainedClassifier
@@ -20,7 +21,7 @@ def explained(tmp_path_factory):
     """A classifier of seven classes with maps of 3 x 3."""
     folder = tmp_path_factory.mktemp("explained")
     findings = made_findings(folder, NAMES, *guesses(7, 7, 0.5))
-    return TrainedClassifier(findings.model, NAMES, folder / "model.keras", None)
+    return TrainedClassifier(findings.model, Outputs(NAMES), folder / "model.keras", None)
 
 
 @pytest.mark.parametrize("which", ["run", "export"])

@@ -105,9 +105,8 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
     if trained.config is None:
         return Shown(str(trained.path.name), answerer)
     run = RunDirectory(trained.path.parent)
-    if trained.thresholds is not None or trained.tasks is not None:
-        kind = "multi-label" if trained.tasks is None else "multi-task"
-        say(f"Examples and corrections are not available for {kind} models.")
+    if trained.outputs.special:
+        say(f"Examples and corrections are not available for {trained.outputs.special} models.")
         return Shown(run.path.resolve().name, answerer)
     source = _source(trained, say)
     corrections = None

@@ -123,7 +123,8 @@ def _calibrated(
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
     if trained.thresholds is not None:  # each where it was, on the new scale
         thresholds = apply_temperature(trained.thresholds[None], temperature, objective)[0]
-        trained = dataclasses.replace(trained, thresholds=thresholds.astype(np.float64))
+        outputs = dataclasses.replace(trained.outputs, thresholds=thresholds.astype(np.float64))
+        trained = dataclasses.replace(trained, outputs=outputs)
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
 

@@ -197,11 +197,10 @@ def _calibration_split(trained: TrainedClassifier, source: BoundSource) -> tuple
 
 def _check(trained: TrainedClassifier, source: BoundSource) -> None:
     """Raises a UsageError if a classifier cannot be made cautious."""
-    if trained.thresholds is not None or trained.tasks is not None:
-        kind = "multi-label" if trained.tasks is None else "multi-task"
+    if trained.outputs.special:
         raise UsageError(
             f"Setting 'unknown' (--unknown) is for models with one class per image, but "
-            f"'{trained.path}' is {kind}. Leave it out."
+            f"'{trained.path}' is {trained.outputs.special}. Leave it out."
         )
     if "features" not in with_features(trained.model).output:
         raise UsageError(

@@ -8,7 +8,6 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
-from tfxfer.evaluation.ordinal.results import in_order
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.system.progress import Progress
@@ -33,10 +32,8 @@ def score(
     predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
-    kinds = trained.thresholds, trained.tasks
-    names = trained.class_names
-    told = source.name, split, names, probabilities, labels, notes
-    return in_order(evaluate_predictions(*told, *kinds), is_ordered=trained.is_ordered)
+    outputs = trained.outputs
+    return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
 
 
 def why_not_evaluable(source: BoundSource) -> str:

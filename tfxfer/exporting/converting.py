@@ -175,8 +175,7 @@ def _accuracy(
     trained: TrainedClassifier, probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]
 ) -> float:
     """Returns the share of right predictions, of all known labels where images have several."""
-    names, thresholds, tasks = trained.class_names, trained.thresholds, trained.tasks
-    return summarize_predictions(names, probabilities, labels, thresholds, tasks).accuracy
+    return summarize_predictions(trained.outputs, probabilities, labels).accuracy
 
 
 def _write(

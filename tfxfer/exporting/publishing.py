@@ -17,14 +17,13 @@ import keras
 import tensorflow as tf
 
 from tfxfer.data.image.failures import readable_reason
-from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.seen import EXPORTED_BYTES, BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import check_accuracy
 from tfxfer.exporting.signatures import contract, write_saved_model
-from tfxfer.exporting.verification import Gate, NamedLabels
+from tfxfer.exporting.verification import Gate
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
@@ -81,19 +80,16 @@ def export_saved_model(
     facts = _facts(trained, directory.name, metrics)
     with _naming(directory), Gate() as gate, new_version(directory) as temporary:
         if keras.backend.backend() == "tensorflow":
-            write_saved_model(trained.model, trained.class_names, facts, temporary, trained.caution)
+            write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
         else:
             _write_in_tensorflow(trained, facts, temporary)
         write_requests(temporary, directory.name, encoded_images)
         if trained.seen is not None and trained.seen.digests:
             trained.seen.write(exported_seen_file(temporary), EXPORTED_BYTES)
-        labels: NamedLabels | Tasks | None = trained.tasks
-        if trained.thresholds is not None:
-            labels = NamedLabels(trained.class_names, trained.thresholds)
         caution = None
         if trained.caution is not None:
             caution = NamedCaution(trained.class_names, trained.caution)
-        gate.check(temporary, trained.model, encoded_images, labels, caution, meanwhile)
+        gate.check(temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile)
         return publish_version(temporary, directory)
 
 
@@ -131,25 +127,16 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
     scores = ("data", "calibration", "validation", "test", "all")
     told = metrics.as_json()
     facts |= {key: told[key] for key in scores if key in told}
-    if trained.thresholds is not None:
-        pairs = zip(trained.class_names, trained.thresholds.tolist(), strict=True)
-        facts["thresholds"] = dict(pairs)
     if trained.caution is not None:
         facts["caution"] = dataclasses.asdict(trained.caution.record)
-    facts |= {"ordered": True} if trained.is_ordered else {}
-    if trained.tasks is not None:
-        facts["tasks"] = trained.tasks.as_json()
     return facts | {
+        **trained.outputs.as_json(),
         "num_classes": len(trained.class_names),
         "input_size": trained.frame.size,
         "fit_images": trained.frame.fit,
         "image": f"EXIF orientation applied; {trained.frame.words} with antialiasing; "
         "RGB; normalized inside the model",
-        "signatures": contract(
-            trained.thresholds is not None,
-            is_cautious=trained.caution is not None,
-            has_tasks=trained.tasks is not None,
-        ),
+        "signatures": contract(trained.outputs, is_cautious=trained.caution is not None),
     }
 
 
@@ -202,7 +189,7 @@ def _write_in_tensorflow(
         "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
         "directory = pathlib.Path(sys.argv[2])\n"
         "isolated(write_saved_model)(\n"
-        "    trained.model, trained.class_names, facts, directory, trained.caution\n"
+        "    trained.model, trained.outputs, facts, directory, trained.caution\n"
         ")\n"
     )
     with tempfile.TemporaryDirectory() as folder:

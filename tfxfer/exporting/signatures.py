@@ -17,6 +17,7 @@ from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.data.image.framing import resize
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
 from tfxfer.inference.caution import Caution
@@ -48,18 +49,15 @@ _GIVES_TASKS = (
 )
 
 
-def contract(
-    has_several_labels: bool, *, is_cautious: bool, has_tasks: bool
-) -> dict[str, dict[str, str]]:
+def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]]:
     """Returns what each signature takes and gives, as `FACTS_FILE` says it.
 
     Args:
-        has_several_labels: Whether an image may have several labels, or has one class.
+        outputs: What the outputs of the model are of.
         is_cautious: Whether it also tells unknown images and prediction sets.
-        has_tasks: Whether it has a class of each of several tasks.
     """
-    gives = _GIVES_LABELS if has_several_labels else _GIVES_A_CLASS
-    gives = _GIVES_TASKS if has_tasks else gives
+    gives = _GIVES_A_CLASS if outputs.thresholds is None else _GIVES_LABELS
+    gives = gives if outputs.tasks is None else _GIVES_TASKS
     return {
         "serving_default": {
             "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
@@ -79,7 +77,7 @@ def contract(
 
 def write_saved_model(
     model: keras.Model,
-    class_names: tuple[str, ...],
+    outputs: Outputs,
     facts: Mapping[str, Any],
     directory: pathlib.Path,
     caution: Caution | None = None,
@@ -103,16 +101,14 @@ def write_saved_model(
 
     Args:
         model: Images in [0, 255] to probabilities, float32.
-        class_names: In the order of the model's outputs.
-        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it; where an
-            image may have several labels, `thresholds` has one for each, and of several tasks,
-            `tasks` has the classes of each.
+        outputs: What its outputs are of.
+        facts: What the file `assets/tfxfer.json` tells of the model, as JSON can write it.
         directory: An empty directory.
         caution: What it also says of an image: `unknown_score` and `unknown`, (batch,), `in_set`
             and `set_labels`, (batch, num_classes); None for nothing.
     """
-    careful = None if caution is None else CautionGraph(caution, class_names)
-    answers = _Functions(model, _naming(class_names, facts), careful)
+    careful = None if caution is None else CautionGraph(caution, outputs.names)
+    answers = _Functions(model, _naming(outputs), careful)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
     signatures = {
@@ -127,7 +123,7 @@ def write_saved_model(
     with tempfile.TemporaryDirectory() as folder:
         # An asset keeps its file's name.
         labels, told = pathlib.Path(folder, LABELS_FILE), pathlib.Path(folder, FACTS_FILE)
-        labels.write_text(class_lines(class_names), "utf-8")
+        labels.write_text(class_lines(outputs.names), "utf-8")
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         with _no_progress_in_notebooks():
@@ -196,14 +192,14 @@ class _Functions:
         return {name: value[:count] for name, value in found.items()}
 
 
-def _naming(class_names: tuple[str, ...], facts: Mapping[str, Any]) -> Naming:
+def _naming(outputs: Outputs) -> Naming:
     """Returns the function from probabilities to what is said of them."""
-    if "tasks" in facts:
-        return _naming_tasks(Tasks.of_json(facts["tasks"]))
-    names, thresholds = tf.constant(class_names), facts.get("thresholds")
+    if outputs.tasks is not None:
+        return _naming_tasks(outputs.tasks)
+    names = tf.constant(outputs.names)
 
     def of_class(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        top, ids = tf.math.top_k(probabilities, min(TOP_CLASSES, len(class_names)))
+        top, ids = tf.math.top_k(probabilities, min(TOP_CLASSES, len(outputs.names)))
         class_id = tf.argmax(probabilities, axis=1)
         return {
             "class_id": class_id,
@@ -213,9 +209,9 @@ def _naming(class_names: tuple[str, ...], facts: Mapping[str, Any]) -> Naming:
             "top_k_labels": tf.gather(names, ids),
         }
 
-    if thresholds is None:
+    if outputs.thresholds is None:
         return of_class
-    least = tf.constant([thresholds[name] for name in class_names], tf.float32)
+    least = tf.constant(outputs.thresholds, tf.float32)
 
     def of_labels(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         chosen = probabilities >= least

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfxfer.data.image.decoding import decode, decode_and_resize
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting import plain_tensorflow
 from tfxfer.exporting.caution import NamedCaution
@@ -27,14 +28,6 @@ from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 
 
-@dataclass(frozen=True)
-class NamedLabels:
-    """The labels of which an image may have several, (num_labels,) each."""
-
-    class_names: tuple[str, ...]
-    thresholds: np.ndarray
-
-
 class Gate(PlainTensorFlow):
     """Compares a SavedModel that takes images with its model."""
 
@@ -46,7 +39,7 @@ class Gate(PlainTensorFlow):
         directory: pathlib.Path,
         model: keras.Model,
         encoded_images: Sequence[bytes],
-        labels: NamedLabels | Tasks | None = None,
+        outputs: Outputs,
         caution: NamedCaution | None = None,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
@@ -59,15 +52,14 @@ class Gate(PlainTensorFlow):
             directory: Of the SavedModel.
             model: Images in [0, 255] to probabilities.
             encoded_images: Real image files, at least one.
-            labels: What it names, where an image may have several labels or a class of each of
-                several tasks; None for one class.
+            outputs: What its outputs are of.
             caution: What it says of unknown images and prediction sets; None for nothing.
             meanwhile: Called while the other process answers.
         """
         self._send(directory, encoded_images)
         check_precision(directory)
-        outputs = _expected(model, encoded_images)
-        expected = _Expected(outputs["probabilities"], labels)
+        found = _expected(model, encoded_images)
+        expected = _Expected(found["probabilities"], outputs)
         expected.check()
         meanwhile()
         answers = self.answer()
@@ -84,9 +76,9 @@ class Gate(PlainTensorFlow):
         for how, answer in given.items():
             expected.compare(how, answer)
             if caution is not None:
-                caution.check(how, answer, outputs["features"], outputs["probabilities"])
-        if "features" in outputs:
-            compare_features(answers["features"]["features"], outputs["features"])
+                caution.check(how, answer, found["features"], found["probabilities"])
+        if "features" in found:
+            compare_features(answers["features"]["features"], found["features"])
 
     def _send(self, directory: pathlib.Path, encoded_images: Sequence[bytes]) -> None:
         pixels = decode(encoded_images[0]).numpy()
@@ -118,19 +110,19 @@ class _Expected:
 
     Attributes:
         probabilities: Of the images, (num_images, num_classes).
-        labels: See `Gate.check`.
+        outputs: What they are of.
     """
 
     probabilities: np.ndarray
-    labels: NamedLabels | Tasks | None
+    outputs: Outputs
 
     def check(self) -> None:
         """Raises an ExportError unless these are probabilities."""
-        if isinstance(self.labels, Tasks):
-            for columns in self.labels.columns.values():
+        if self.outputs.tasks is not None:
+            for columns in self.outputs.tasks.columns.values():
                 check_probabilities(self.probabilities[:, columns])
             return
-        if self.labels is not None:
+        if self.outputs.thresholds is not None:
             low, high = self.probabilities.min(), self.probabilities.max()
             if not (low >= 0 and high <= 1):  # NaN is neither
                 raise refused(
@@ -149,23 +141,22 @@ class _Expected:
         """
         found = np.array(answer["probabilities"])
         expected = self.probabilities[: len(found)]
-        if self.labels is None:
+        if not self.outputs.special:
             compare(how, answer, expected)
             return
         compare_probabilities(how, found, expected)
-        if isinstance(self.labels, Tasks):
-            _compare_tasks(how, answer, expected, self.labels)
-            return
-        self._compare_labels(how, answer, expected, self.labels)
+        if self.outputs.tasks is not None:
+            _compare_tasks(how, answer, expected, self.outputs.tasks)
+        else:
+            self._compare_labels(how, answer, expected)
 
-    def _compare_labels(
-        self, how: str, answer: dict[str, Any], expected: np.ndarray, labels: NamedLabels
-    ) -> None:
+    def _compare_labels(self, how: str, answer: dict[str, Any], expected: np.ndarray) -> None:
+        thresholds = self.outputs.thresholds
         chosen, names = np.array(answer["chosen"], bool), np.array(answer["labels"])
-        is_close = np.abs(expected - labels.thresholds) <= TOLERANCE
-        if not np.all((chosen == (expected >= labels.thresholds)) | is_close):
+        is_close = np.abs(expected - thresholds) <= TOLERANCE
+        if not np.all((chosen == (expected >= thresholds)) | is_close):
             raise refused(f"for {how}, the chosen labels differ")
-        if not np.array_equal(names, np.where(chosen, labels.class_names, "")):
+        if not np.array_equal(names, np.where(chosen, self.outputs.names, "")):
             raise refused(f"for {how}, the names of the labels differ")
 
 

@@ -14,26 +14,19 @@ import tensorflow as tf
 
 from tfxfer.config.frame import AnySize, Frame
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.targets import Labels, are_several
 from tfxfer.data.labels.tasks import Tasks, write_tasks
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
-from tfxfer.data.source import (
-    ONE_CLASS,
-    SEVERAL_LABELS,
-    Source,
-    Split,
-    labels_by_name,
-    listed,
-    places_of,
-)
+from tfxfer.data.source import Source, Split, labels_by_name, listed, places_of
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.caution import Caution, Judged
 from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.given_images import AnyImage, batch_by_batch
 from tfxfer.inference.matching import objective_of, reading_of, rows_by_name
 from tfxfer.inference.own_data import open_own_data, seen_by_older_run
-from tfxfer.models.heads import head_layers, with_features
+from tfxfer.models.heads import with_features
 from tfxfer.models.objectives import Objective
 from tfxfer.models.prediction import predict_batches
 from tfxfer.models.preprocessing import frame_of
@@ -56,34 +49,44 @@ class TrainedClassifier:
 
     Attributes:
         model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
-        class_names: In the order of the model's outputs.
+        outputs: What its outputs are of.
         path: The file of the model, with `classes.txt` beside it.
         config: The settings it was trained with; None for a file that is not in a run.
         notes: What was assumed of a model that was not built by tfxfer.
-        thresholds: Of each label, (num_labels,), of multi-label models; None for others.
         caution: What else it says of an image; None for nothing.
-        tasks: The tasks whose classes the outputs are; None if there are none.
     """
 
     model: keras.Model
-    class_names: tuple[str, ...]
+    outputs: Outputs
     path: pathlib.Path
     config: FitConfig | None
     notes: tuple[str, ...] = field(default=(), kw_only=True)
-    thresholds: npt.NDArray[np.float64] | None = field(default=None, kw_only=True)
     caution: Caution | None = field(default=None, kw_only=True)
-    tasks: Tasks | None = field(default=None, kw_only=True)
 
     @property
-    def objective(self) -> Objective:
-        """What the probabilities are of: of classes, of several labels, or of several tasks."""
-        several, ordered = self.thresholds is not None, self.is_ordered
-        return objective_of(self.tasks, is_multi_label=several, is_ordered=ordered)
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes or labels, in the order of the model's outputs."""
+        return self.outputs.names
+
+    @property
+    def thresholds(self) -> npt.NDArray[np.float64] | None:
+        """The threshold of each label, (num_labels,), of multi-label models; None for others."""
+        return self.outputs.thresholds
+
+    @property
+    def tasks(self) -> Tasks | None:
+        """The tasks whose classes the outputs are; None if there are none."""
+        return self.outputs.tasks
 
     @property
     def is_ordered(self) -> bool:
         """Whether the classes have an order: that of the outputs."""
-        return any(layer.name == "thresholds" for layer in head_layers(self.model))
+        return self.outputs.is_ordered
+
+    @property
+    def objective(self) -> Objective:
+        """What the probabilities are of: of classes, of several labels, or of several tasks."""
+        return objective_of(self.outputs)
 
     def decisions(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns the predicted class of each image, (num_images,), or which labels it gets.
@@ -95,11 +98,7 @@ class TrainedClassifier:
             For multi-label data, true where the probability is at least the threshold, (num_images,
             num_labels). Of several tasks, the class of each, (num_images, num_tasks).
         """
-        if self.tasks is not None:
-            return self.tasks.chosen(probabilities)
-        if self.thresholds is None:
-            return np.asarray(probabilities.argmax(axis=-1))
-        return np.asarray(probabilities >= self.thresholds)
+        return self.outputs.decisions(probabilities)
 
     def write_names(self, path: pathlib.Path) -> None:
         """Writes the class names, and the thresholds of labels, beside a file of the model."""
@@ -246,8 +245,7 @@ class TrainedClassifier:
         if self.config is not None and not data_dir:
             data_dir = run_settings(run, FitConfig).data_dir
         if data is not None:
-            is_multi_label = self.thresholds is not None
-            how = reading_of(data, self.config, self.tasks, is_multi_label=is_multi_label)
+            how = reading_of(data, self.config, self.outputs)
             source = open_as_it_is(data, data_dir, needs_train=False, how=how)
             return bound(self._noting_unknown(source), self.seen)
         if self.config is None:
@@ -278,7 +276,7 @@ class TrainedClassifier:
         places = self.check_classes(source)
         if not are_several(split.labels):
             return places[split.labels]
-        return rows_by_name(split.labels, places, len(self.class_names), self.tasks)
+        return rows_by_name(split.labels, places, self.outputs)
 
     def check_classes(self, source: Source) -> npt.NDArray[np.int64]:
         """Returns the model's label of each class of the data, (num_classes,), matched by name.
@@ -287,8 +285,7 @@ class TrainedClassifier:
             DataError: The data have classes that the model does not know, or labels of another kind
                 than it gives.
         """
-        ours = ONE_CLASS if self.thresholds is None else SEVERAL_LABELS
-        ours = ours if self.tasks is None else self.tasks.words
+        ours = self.outputs.kind_of_labels
         if source.kind_of_labels != ours:
             raise DataError(
                 f"'{source.name}' has {source.kind_of_labels}, but the model '{self.path}' gives "

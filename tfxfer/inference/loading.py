@@ -1,13 +1,13 @@
 """`load`: loads a trained classifier from a run, a file or an export."""
 
 import pathlib
-from typing import Any
 
 import numpy as np
 
 from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import read_tasks
 from tfxfer.errors import UsageError
 from tfxfer.inference.caution import read_caution
@@ -15,6 +15,7 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.foreign import as_classifier
 from tfxfer.inference.model_files import read_model
 from tfxfer.inference.saved_model import load_saved_model
+from tfxfer.models.heads import head_layers
 from tfxfer.models.sigmoids import DEFAULT_THRESHOLD
 from tfxfer.runs.class_names import read_class_names, read_thresholds
 from tfxfer.runs.directory import open_run
@@ -89,6 +90,7 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
         thresholds = np.array(known or [DEFAULT_THRESHOLD] * len(names))
         if known is None:
             notes = (*notes, f"the model has no '{thresholds_file(path).name}': thresholds are 0.5")
-    more: dict[str, Any] = {"notes": notes, "thresholds": thresholds, "tasks": tasks}
+    is_ordered = any(layer.name == "thresholds" for layer in head_layers(adapted.model))
+    outputs = Outputs(names, thresholds=thresholds, tasks=tasks, is_ordered=is_ordered)
     caution = read_caution(caution_file(path))
-    return TrainedClassifier(adapted.model, names, path, config, caution=caution, **more)
+    return TrainedClassifier(adapted.model, outputs, path, config, notes=notes, caution=caution)

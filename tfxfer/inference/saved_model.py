@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.frame import FitImages, Frame
-from tfxfer.data.labels.tasks import Tasks
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.seen import Seen, read_seen
 from tfxfer.errors import RunError, UsageError
 from tfxfer.inference.caution import Judged
@@ -33,22 +33,15 @@ class ServedClassifier(TrainedClassifier):
         path: Its directory.
         config: None.
         fitted: What it makes of images.
-        ordered: Whether its classes have an order.
     """
 
     model: Any
     fitted: Frame
-    ordered: bool = False
 
     @functools.cached_property
     def seen(self) -> Seen | None:
         """Which images the model has seen; None where that is not known."""
         return read_seen(exported_seen_file(self.path)) or seen_by_older_export(self.path)
-
-    @property
-    def is_ordered(self) -> bool:
-        """See `TrainedClassifier.is_ordered`."""
-        return self.ordered
 
     @property
     def frame(self) -> Frame:
@@ -118,18 +111,13 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
             "as a file, which tfxfer takes: `model.save('model.h5')`."
         ) from None
     class_names = read_class_names(assets / LABELS_FILE)
-    told = facts.get("thresholds")
-    thresholds = None if told is None else np.array([float(told[name]) for name in class_names])
-    tasks = Tasks.of_json(facts["tasks"]) if "tasks" in facts else None
+    outputs = Outputs.of_json(class_names, facts)
     try:
         model = tf.saved_model.load(str(path))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
-    ordered = bool(facts.get("ordered"))
-    return ServedClassifier(
-        model, class_names, path, None, frame, ordered, thresholds=thresholds, tasks=tasks
-    )
+    return ServedClassifier(model, outputs, path, None, frame)
 
 
 def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:

@@ -4,7 +4,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,14 +12,18 @@ from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import write_tasks
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
 from tfxfer.evaluation.cautious import with_images_set_aside
 from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
-from tfxfer.evaluation.ordinal.results import in_order, summaries
-from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
+from tfxfer.evaluation.predictions import (
+    AnyResult,
+    evaluate_predictions,
+    summarize_predictions,
+)
 from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
@@ -75,7 +78,7 @@ class Trained:
         metrics: Content of `metrics.json`, except the export and the seconds of later steps.
         images: Images by split.
         probabilities: Probabilities by evaluated split, (num_examples, num_classes) each.
-        thresholds: Of each of several labels, (num_labels,); None for one class for each image.
+        outputs: What the outputs of the model are of.
         caution: What else the model says of an image; None for nothing.
     """
 
@@ -85,29 +88,19 @@ class Trained:
     metrics: FitMetrics
     images: Mapping[str, Images]
     probabilities: Mapping[str, np.ndarray]
-    thresholds: np.ndarray | None = None
+    outputs: Outputs
     caution: Caution | None = None
 
     def classifier(self) -> TrainedClassifier:
         """Returns the model as `load` does."""
-        plan, names = self.plan, self.plan.source.class_names
-        more: dict[str, Any] = {"thresholds": self.thresholds, "caution": self.caution}
-        file, config, tasks = plan.run.model, plan.config, plan.source.tasks
-        return TrainedClassifier(self.model, names, file, config, tasks=tasks, **more)
+        file, config = self.plan.run.model, self.plan.config
+        return TrainedClassifier(self.model, self.outputs, file, config, caution=self.caution)
 
     def result(self) -> AnyResult:
         """Returns all metrics on test, or on validation if there is no test."""
         source, name = self.plan.source, evaluation_split(self.probabilities)
         told = self.probabilities[name], self.images[name].labels
-        result = evaluate_predictions(
-            source.name,
-            name,
-            source.class_names,
-            *told,
-            thresholds=self.thresholds,
-            tasks=source.tasks,
-        )
-        return in_order(result, is_ordered=self.plan.config.ordered)
+        return evaluate_predictions(source.name, name, self.outputs, *told)
 
 
 def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
@@ -250,38 +243,38 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         probabilities = {
             name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
         }
-    thresholds = _thresholds(run.plan, probabilities["validation"], labels["validation"])
+    outputs = _outputs(run.plan, probabilities["validation"], labels["validation"])
     model = run.classifier.with_probabilities(config.test_time_views)
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    names, tasks = run.plan.source.class_names, run.plan.source.tasks
-    metrics = _metrics_of_run(run)
+    told = outputs.as_json()
     metrics = dataclasses.replace(
-        metrics,
-        splits=summaries(
-            names, probabilities, labels, thresholds, tasks, is_ordered=config.ordered
-        ),
+        _metrics_of_run(run),
+        splits={
+            name: summarize_predictions(outputs, some, labels[name])
+            for name, some in probabilities.items()
+        },
         calibration=dataclasses.replace(calibration, applied=config.calibrate),
-        thresholds=None
-        if thresholds is None
-        else dict(zip(names, thresholds.tolist(), strict=True)),
-        tasks=None if tasks is None else tasks.as_json(),
+        thresholds=told.get("thresholds"),
+        tasks=told.get("tasks"),
     )
     run.clock.lap("evaluation")
-    return Trained(run.plan, model, run.journal, metrics, images, probabilities, thresholds)
+    return Trained(run.plan, model, run.journal, metrics, images, probabilities, outputs)
 
 
-def _thresholds(plan: Plan, probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """Chooses the threshold of each label on validation, and writes them beside the model.
+def _outputs(plan: Plan, probabilities: np.ndarray, labels: np.ndarray) -> Outputs:
+    """Returns what the outputs are of.
 
-    Returns:
-        Shape (num_labels,); None where an image has one class.
+    The threshold of each of several labels is chosen on validation, and written beside the model.
     """
+    outputs = Outputs(
+        plan.source.class_names, tasks=plan.source.tasks, is_ordered=plan.config.ordered
+    )
     if not plan.source.has_several_labels or plan.source.tasks is not None:
-        return None
+        return outputs
     thresholds = best_thresholds(probabilities, labels)
-    write_thresholds(plan.run.thresholds, plan.source.class_names, thresholds.tolist())
-    return thresholds
+    write_thresholds(plan.run.thresholds, outputs.names, thresholds.tolist())
+    return dataclasses.replace(outputs, thresholds=thresholds)
 
 
 def _metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:

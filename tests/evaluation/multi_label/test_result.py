@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
 from tfxfer.evaluation.predictions import evaluate_predictions, summarize_predictions
 
 NAMES = ("even", "large", "loop")
 THRESHOLDS = np.array([0.3, 0.5, 0.6])
+OUTPUTS = Outputs(NAMES, thresholds=THRESHOLDS)
 
 
 def told(num_examples=80, unknown=0.0):
@@ -24,9 +26,7 @@ def told(num_examples=80, unknown=0.0):
 
 def result(num_examples=80, unknown=0.0):
     probabilities, labels = told(num_examples, unknown)
-    return evaluate_predictions(
-        "things", "test", NAMES, probabilities, labels, ("a note",), THRESHOLDS
-    )
+    return evaluate_predictions("things", "test", OUTPUTS, probabilities, labels, ("a note",))
 
 
 def test_the_metrics_are_those_of_scikit_learn():
@@ -44,7 +44,7 @@ def test_the_metrics_are_those_of_scikit_learn():
     }
     content = found.as_json()
     assert {name: content[name] for name in expected} == pytest.approx(expected, rel=1e-5)
-    summary = summarize_predictions(NAMES, found.probabilities, y, THRESHOLDS)
+    summary = summarize_predictions(OUTPUTS, found.probabilities, y)
     assert {name: getattr(summary, name) for name in expected} == pytest.approx(expected, rel=1e-5)
     precision, recall, f1, support = scores.precision_recall_fscore_support(y, predicted)
     for index, one in enumerate(content["labels"]):
@@ -77,9 +77,7 @@ def test_intervals_hold_the_metrics_whatever_the_order_of_the_images():
         assert value <= high
     order = np.random.default_rng(1).permutation(80)
     probabilities, labels = told()
-    other = evaluate_predictions(
-        "things", "test", NAMES, probabilities[order], labels[order], (), THRESHOLDS
-    )
+    other = evaluate_predictions("things", "test", OUTPUTS, probabilities[order], labels[order])
     for name, ends in found.intervals.items():
         assert other.intervals[name] == pytest.approx(ends)
 
@@ -87,11 +85,11 @@ def test_intervals_hold_the_metrics_whatever_the_order_of_the_images():
 def test_a_label_that_no_image_has_is_none_in_json():
     probabilities, labels = told()
     labels[:, 2] = 0
-    found = evaluate_predictions("things", "test", NAMES, probabilities, labels, (), THRESHOLDS)
+    found = evaluate_predictions("things", "test", OUTPUTS, probabilities, labels)
     content = json.loads(json.dumps(found.as_json(), allow_nan=False))
     assert content["labels"][2]["average_precision"] is None
     assert found.mean_average_precision == pytest.approx(found.average_precision[:2].mean())
-    summary = summarize_predictions(NAMES, probabilities, labels, THRESHOLDS)
+    summary = summarize_predictions(OUTPUTS, probabilities, labels)
     assert summary.average_precision["loop"] is None
 
 

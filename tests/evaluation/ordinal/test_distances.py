@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from tfxfer.evaluation.one_label import evaluate_classes
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.evaluation.ordinal.distances import mean_absolute_error, quadratic_kappa
-from tfxfer.evaluation.ordinal.results import in_order, with_distances
+from tfxfer.evaluation.predictions import evaluate_predictions, summarize_predictions
 
 GENERATOR = np.random.default_rng(0)
 TRUE, PREDICTED = GENERATOR.integers(5, size=80), GENERATOR.integers(5, size=80)
@@ -22,12 +22,11 @@ def test_they_equal_scikit_learn():
 
 
 def test_a_result_has_them_only_where_classes_have_an_order():
-    names = tuple("abcde")
-    plain = evaluate_classes("d", "test", names, PROBABILITIES, TRUE)
-    assert in_order(plain, is_ordered=False) is plain
+    plain = evaluate_predictions("d", "test", Outputs(tuple("abcde")), PROBABILITIES, TRUE)
     assert "quadratic kappa" not in [name for name, *_ in plain.rows()]
     assert "quadratic_kappa" not in plain.as_json()
-    found = in_order(plain, is_ordered=True)
+    ordered = Outputs(tuple("abcde"), is_ordered=True)
+    found = evaluate_predictions("d", "test", ordered, PROBABILITIES, TRUE)
     rows = {name: (value, ends) for name, value, ends in found.rows()}
     value, (low, high) = rows["quadratic kappa"]
     assert value == pytest.approx(quadratic_kappa(TRUE, PREDICTED))
@@ -36,5 +35,5 @@ def test_a_result_has_them_only_where_classes_have_an_order():
     assert "mean absolute error" in found.describe()
     shared = {name: ends for name, (_, ends) in rows.items() if name == "log loss"}
     assert shared["log loss"] == plain.intervals["loss"]
-    told = with_distances(plain.summary(), PROBABILITIES, TRUE)
+    told = summarize_predictions(ordered, PROBABILITIES, TRUE)
     assert told.quadratic_kappa == pytest.approx(value)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.evaluation.metrics import describe_scores
 from tfxfer.evaluation.predictions import evaluate_predictions, summarize_predictions
@@ -26,7 +27,8 @@ def result():
         shares[:, columns] /= shares[:, columns].sum(axis=1, keepdims=True)
     labels[:10, 3:] = np.nan
     told = shares.astype("float32"), labels
-    return evaluate_predictions("d", "test", TASKS.output_names, *told, ("note",), tasks=TASKS)
+    outputs = Outputs(TASKS.output_names, tasks=TASKS)
+    return evaluate_predictions("d", "test", outputs, *told, ("note",))
 
 
 def test_metrics_are_those_of_scikit_learn_task_by_task(result):
@@ -75,9 +77,8 @@ def test_json_and_text_have_each_task(result):
 
 
 def test_a_summary_is_written_and_read(result):
-    told = summarize_predictions(
-        TASKS.output_names, result.probabilities, result.labels, tasks=TASKS
-    )
+    outputs = Outputs(TASKS.output_names, tasks=TASKS)
+    told = summarize_predictions(outputs, result.probabilities, result.labels)
     assert told == result.summary()
     assert told.tasks["size"].num_examples == 50
     content = {

@@ -71,11 +71,10 @@ def label_next(
     trained = load(run)
     if trained.config is None:
         raise is_no_run(run)
-    if trained.thresholds is not None or trained.tasks is not None:
-        kind = "multi-label" if trained.tasks is None else "multi-task"
+    if trained.outputs.special:
         raise UsageError(
-            f"'{run}' is {kind}, but images to label next are chosen for models of one class "
-            "per image only. Give a run of such data."
+            f"'{run}' is {trained.outputs.special}, but images to label next are chosen for models "
+            "of one class per image only. Give a run of such data."
         )
     source = trained.open_source(data)
     if with_labeled:
