@@ -52,3 +52,14 @@ def test_what_keras_could_do_without_is_imported_only_where_it_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split("\n") == ["[]", "1797", ""], done.stderr
+
+
+@pytest.mark.slow
+def test_what_an_import_makes_is_not_looked_at_for_garbage():
+    code = (
+        "import gc\nfrom tfxfer.cli.quiet import quiet_import\n"
+        "for _ in range(2):\n    with quiet_import():\n        print(gc.isenabled())\n"
+        "    print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:-1] == ["False", "True True", "True", "True True"], done.stderr

@@ -1,6 +1,7 @@
 """TensorFlow without its startup messages, and without those of the libraries in it."""
 
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -31,14 +32,15 @@ def quiet_import() -> Iterator[None]:
     with _scratch_file() as notices:
         os.dup2(notices.fileno(), 2)
         try:
-            with _without_optional_imports():
-                import absl.logging
-                import tensorflow as tf
+            with _without_garbage_collection():
+                with _without_optional_imports():
+                    import absl.logging
+                    import tensorflow as tf
 
-            absl.logging.set_verbosity("error")
-            tf.get_logger().setLevel("ERROR")
-            tf.config.list_physical_devices()  # detecting GPUs prints messages, too
-            yield
+                absl.logging.set_verbosity("error")
+                tf.get_logger().setLevel("ERROR")
+                tf.config.list_physical_devices()  # detecting GPUs prints messages, too
+                yield
         except BaseException:
             notices.seek(0)
             with contextlib.suppress(OSError):  # standard error may be full or closed
@@ -64,6 +66,24 @@ def _without_optional_imports() -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Collects no garbage during the first import of TensorFlow, and ignores its objects after.
+
+    They live until the end, and there are so many that looking at them takes 0.6 of the 2.6
+    processor seconds of the import, and a sixth of the time in which a model is loaded.
+    """
+    if "tensorflow" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @contextlib.contextmanager
