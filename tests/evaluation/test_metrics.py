@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import scipy.stats
 import sklearn.metrics
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
@@ -20,7 +19,6 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.metrics import (
     ClassScores,
     balanced_accuracy,
-    bootstrap_intervals,
     cross_entropy,
     describe_scores,
     in_top_k,
@@ -170,18 +168,6 @@ def test_calibration_equals_scikit_learns_curve_and_guo_s_formula(predictions):
 def test_a_sure_classifier_that_is_right_is_calibrated():
     assert calibration([[1.0, 0.0], [0.0, 1.0]], [0, 1]).error == 0
     assert calibration([[1.0, 0.0], [0.0, 1.0]], [1, 1]).error == 0.5
-
-
-def test_bootstrap_intervals_are_those_of_scipy():
-    values = np.random.default_rng(0).normal(size=200)
-    found = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
-    expected = scipy.stats.bootstrap(
-        (values,), np.mean, n_resamples=2000, method="percentile", rng=1
-    ).confidence_interval
-    # Both are estimates: the ends of the interval, 0.27 wide, differ by what samples leave open.
-    assert found["mean"] == pytest.approx(tuple(expected), abs=0.02)
-    again = bootstrap_intervals(lambda chosen: {"mean": values[chosen].mean()}, 200, 2000)
-    assert again == found
 
 
 def test_of_equal_probabilities_the_first_classes_are_on_top_and_nan_comes_last():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tfxfer.data.labels.outputs import Outputs
-from tfxfer.evaluation import metrics
 from tfxfer.evaluation.confusion import Confusion
+from tfxfer.evaluation.intervals import bootstrap_intervals
 from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.evaluation.result import MATRIX_CLASSES
 from tfxfer.models.losses.cross_entropy import example_losses
@@ -79,7 +79,7 @@ def test_the_intervals_are_those_of_whole_matrices():
 
     names = tuple("abcdefg")
     found = evaluate_predictions("things", "test", Outputs(names), probabilities, labels).intervals
-    for name, ends in metrics.bootstrap_intervals(numbers, 90).items():
+    for name, ends in bootstrap_intervals(numbers, 90).items():
         assert found[name] == ends
 
 

@@ -164,7 +164,10 @@ class FinetuneConfig(PhaseConfig):
         short="--unfreeze",
     )
     batch_norm: Literal["frozen", "adapt"] | None = setting(
-        None, "BatchNorm: keep its statistics, or update them.", short="--batch-norm"
+        None,
+        "BatchNorm in the part of the backbone that is trained: 'frozen' keeps its statistics and "
+        "parameters from pretraining, 'adapt' updates both.",
+        short="--batch-norm",
     )
     gradual: bool = setting(
         False,
@@ -190,12 +193,12 @@ class FinetuneConfig(PhaseConfig):
     )
     average: WeightAveraging = setting(
         "none",
-        "Average weights after fine-tuning, if that lowers the validation loss: 'soup', those of "
-        "the best epochs, or of the trials of --effort standard; 'wise' (WiSE-FT), those before "
-        "and after fine-tuning.",
+        "Average weights after fine-tuning, if that lowers the validation loss: 'soup' averages "
+        "the best epochs or, with --effort standard, the configurations tried; 'wise' (WiSE-FT) "
+        "those before and after fine-tuning.",
     )
     patience: int = setting(
-        0, "Epochs without improvement before early stopping; 0 disables.", minimum=0
+        0, "Epochs without a better validation result before early stopping; 0 disables.", minimum=0
     )
 
 
@@ -308,30 +311,32 @@ class RunConfig:
     )
     validation_fraction: float | None = setting(
         None,
-        "Fraction of the training images to split off for validation, if there is no such split.",
+        "Fraction of the training images to hold out for validation, if the data have no "
+        "validation split.",
         group=_DATA,
         above=0,
         below=1,
     )
     test_fraction: float | None = setting(
         None,
-        "Fraction to split off for testing, if there is neither a validation nor a test split.",
+        "Fraction of the training images to hold out for testing, if the data have neither a "
+        "validation nor a test split.",
         group=_DATA,
         above=0,
         below=1,
     )
     train_examples: int | None = setting(
         None,
-        "Maximum number of training images, stratified by class.",
+        "Use at most this many training images, sampled with stratification by class.",
         group=_DATA,
         unset="all",
         minimum=1,
     )
     validation_examples: int | None = setting(
-        None, "Maximum number of validation images.", group=_DATA, unset="all", minimum=1
+        None, "Use at most this many validation images.", group=_DATA, unset="all", minimum=1
     )
     test_examples: int | None = setting(
-        None, "Maximum number of test images.", group=_DATA, unset="all", minimum=1
+        None, "Use at most this many test images.", group=_DATA, unset="all", minimum=1
     )
     labels: LabelKind = setting(
         "auto",
@@ -375,8 +380,8 @@ class RunConfig:
     )
     input_size: AnySize | None = setting(
         None,
-        "Size of the image that the model takes, in pixels, with the same aspect ratio. If it is "
-        "smaller than the image size, the model upsamples.",
+        "Size of the model's input in pixels. If it is smaller than --image-size, the model "
+        "upsamples its input to that before the backbone. The aspect ratios must be the same.",
         group=_BACKBONE,
         is_size=True,
         minimum=1,
@@ -400,11 +405,15 @@ class RunConfig:
         below=1,
     )
     precision: Precision = setting(
-        "auto", "Precision of the backbone's computations.", group=_PERFORMANCE
+        "auto",
+        "Precision of the backbone's computations. 'auto' is 16 bits on a GPU that is faster with "
+        "it, else float32.",
+        group=_PERFORMANCE,
     )
     xla: Xla = setting(
         "auto",
-        "Compile training steps with XLA: takes a minute, then about twice as fast on a GPU.",
+        "Compile training steps with XLA: takes a minute, then about twice as fast on a GPU. "
+        "'auto' does so for long trainings on a GPU.",
         group=_PERFORMANCE,
     )
     memory_gigabytes: float = setting(
@@ -598,8 +607,8 @@ class FitConfig(RunConfig):
     )
     group_near_copies: bool = setting(
         False,
-        "Keep near copies, such as several photographs of one object, in one split. They are found "
-        "by the features of the backbone before splitting.",
+        "Keep near-duplicates, such as several photographs of one object, in one split. They are "
+        "found by the features of the backbone before splitting.",
         group=_DATA,
     )
     ordered: bool = setting(
@@ -651,15 +660,15 @@ class FitConfig(RunConfig):
     )
     unknown_rate: float = setting(
         0.05,
-        "Target false alarm rate: the fraction of images like the training images that are "
-        "called unknown.",
+        "With --unknown: target false alarm rate, the fraction of images like the training images "
+        "that are called unknown.",
         group=_RUN,
         above=0,
         below=1,
     )
     coverage: float = setting(
         0.9,
-        "Target fraction of prediction sets that contain the true class.",
+        "With --unknown: target fraction of prediction sets that contain the true class.",
         group=_RUN,
         above=0,
         below=1,

@@ -117,8 +117,8 @@ def with_validation(
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
-        f"no {name} split found: held out {len(carved[name]):,} of the {len(train):,} training "
-        f"{what}s, stratified by {'label' if are_several(train.labels) else 'class'}"
+        f"no {name} split found: {len(carved[name]):,} of the {len(train):,} training {what}s are "
+        f"held out for it, stratified by {'label' if are_several(train.labels) else 'class'}"
         for name in fractions
     ]
     merged = {**splits, **carved}

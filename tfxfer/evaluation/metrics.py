@@ -1,6 +1,6 @@
-"""Classification metrics with bootstrap intervals: arrays in, numbers out."""
+"""Classification metrics: arrays in, numbers out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,6 @@ from tfxfer.models.objectives import accuracy, is_right
 from tfxfer.runs.scores.summary import Summary, TaskSummary
 
 Counts = npt.NDArray[np.int64]
-
-# Number of bootstrap samples. The interval is the middle 95% of their values.
-BOOTSTRAP_SAMPLES = 1000
-
-_INTERVAL = (2.5, 97.5)
 
 
 def balanced_accuracy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
@@ -149,45 +144,6 @@ class ClassScores:
         known = self.support + self.num_predicted > 0
         means = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {name: float(np.mean(values[known])) for name, values in means.items()}
-
-
-def bootstrap_intervals(
-    statistics: Callable[[npt.NDArray[np.int64]], Mapping[str, float]],
-    num_examples: int,
-    num_samples: int = BOOTSTRAP_SAMPLES,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """Returns the 95% bootstrap interval of each statistic, as (low, high).
-
-    The percentile interval (Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13):
-    examples are drawn with replacement, and the interval holds the middle 95% of the values.
-
-    Args:
-        statistics: Computes statistics by name from the indices of the examples that were drawn,
-            shape (num_examples,), with repetitions.
-        num_examples: Number of examples, and of draws in each bootstrap sample.
-        num_samples: Number of bootstrap samples.
-        seed: Seed of the random generator.
-
-    Examples:
-        The accuracy of 75 correct predictions among 100:
-
-        >>> import numpy as np
-        >>> correct = np.arange(100) < 75
-        >>> intervals = bootstrap_intervals(lambda drawn: {"accuracy": correct[drawn].mean()}, 100)
-        >>> low, high = intervals["accuracy"]
-        >>> low < 0.75 < high
-        True
-    """
-    generator = np.random.default_rng(seed)
-    found = [
-        statistics(generator.integers(num_examples, size=num_examples)) for _ in range(num_samples)
-    ]
-    intervals = {}
-    for name in found[0]:
-        low, high = np.percentile([values[name] for values in found], _INTERVAL)
-        intervals[name] = (float(low), float(high))
-    return intervals
 
 
 def cross_entropy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:

@@ -11,7 +11,13 @@ from tfxfer.data.source import shown
 from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.confusion import Confusion
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores
+from tfxfer.evaluation.intervals import (
+    BOOTSTRAP_SAMPLES,
+    INTERVALS,
+    bootstrap_intervals,
+    wilson_interval,
+)
+from tfxfer.evaluation.metrics import ClassScores
 from tfxfer.evaluation.ordinal.distances import mean_absolute_error, quadratic_kappa
 from tfxfer.models.losses.cross_entropy import example_losses
 from tfxfer.runs.scores.summary import Summary
@@ -82,7 +88,9 @@ class EvaluationResult:
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95% intervals of the metrics as (low, high); see `metrics.bootstrap_intervals`.
+        """95% intervals of the metrics as (low, high).
+
+        The accuracy has a `wilson_interval`, the others have `bootstrap_intervals`.
 
         Keys are the names of the attributes, and "macro_f1" and "calibration_error".
         """
@@ -204,7 +212,7 @@ class EvaluationResult:
             f"  {name:{width}s}{value:.4f}  ({low:.4f} to {high:.4f})"
             for name, value, (low, high) in self.rows()
         ]
-        return [*lines, f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples"]
+        return [*lines, f"  in brackets: 95% interval ({INTERVALS})"]
 
     def _describe_classes(self) -> list[str]:
         """Returns a table of the classes; if there are many, of those with the lowest F1."""
@@ -239,7 +247,7 @@ class EvaluationResult:
 def _intervals(
     probabilities: npt.NDArray[np.float32], y_true: npt.NDArray[np.int64], *, is_ordered: bool
 ) -> dict[str, tuple[float, float]]:
-    """Returns the bootstrap intervals of all metrics, computed on the same samples.
+    """Returns the intervals of all metrics; those of the bootstrap are of the same samples.
 
     They do not depend on the order of the images, which a fit and a later evaluation may differ in.
     """
@@ -266,7 +274,6 @@ def _intervals(
             }
         return {
             **distances,
-            "accuracy": float(is_correct[drawn].mean()),
             "balanced_accuracy": float(scores.recall[scores.support > 0].mean()),
             "top_5_accuracy": float(in_top[drawn].mean()),
             "macro_f1": scores.macro()["f1"],
@@ -276,7 +283,8 @@ def _intervals(
             ),
         }
 
-    found = metrics.bootstrap_intervals(statistics, len(y_true))
+    found = bootstrap_intervals(statistics, len(y_true))
     if num_classes <= TOP_K:
         del found["top_5_accuracy"]
-    return found
+    accuracy = wilson_interval(float(is_correct.mean()), len(y_true))
+    return {"accuracy": accuracy, **found}

@@ -60,6 +60,7 @@ class Objective:
         metric: The metric for arrays: of logits, labels and sample weights.
         guess_loss: The loss of a uniform guess, by number of outputs.
         rank: From validation loss and metric to a rank; the greatest is kept.
+        rank_by: What that compares, in words.
         logits_of: The inverse of `activate`, up to a constant, in float64.
         hits: How right the outputs of each example are, in [0, 1]: of probabilities and labels.
         probability_losses: The loss without label smoothing, in the shape of the labels, or of
@@ -92,6 +93,7 @@ class Objective:
     confidences: Callable[
         [npt.ArrayLike, npt.ArrayLike], tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
     ]
+    rank_by: str = "val_loss"
     view: Callable[[Any, Any], Any] | None = None
     is_ordered: bool = False
 
@@ -229,6 +231,7 @@ SOFTMAX = Objective(
     metric=accuracy,
     guess_loss=math.log,
     rank=_by_accuracy,
+    rank_by="val_accuracy, on ties val_loss",
     logits_of=_logarithms,
     hits=is_right,
     probability_losses=example_losses,

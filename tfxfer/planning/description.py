@@ -34,9 +34,9 @@ def describe_data(source: Source, config: DecidedRun) -> list[str]:
     first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     height, width = source.image_height_width
-    sizes = f"typically {width} x {height} pixels, {config.frame.words}"
+    sizes = f"typically {height} x {width} pixels (height x width), {config.frame.words}"
     if config.input_size == height == width:
-        sizes = f"{width} x {height} pixels"
+        sizes = f"{height} x {width} pixels"
     if config.input_size != config.image_size:
         sizes += f", upsampled in the model to {size_words(config.image_size)}"
     return [
@@ -196,7 +196,9 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     if portfolio.deeper:
         way = _describe_way(portfolio.deeper[0])
         limit = f"{portfolio.much_to_gain:g}"
-        lines.append(plan_row("", f"if the best validation loss is still above {limit}: {way}"))
+        lines.append(
+            plan_row("", f"{way}, only if the validation loss of the best so far is above {limit}")
+        )
     return lines
 
 
@@ -210,8 +212,8 @@ def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str
     """Returns what the finetune phase trains; the first two arguments are its settings."""
     if unfreeze in backbone.stage_names:
         later = backbone.unfrozen_stages(unfreeze)
-        stages = f"stages {later[0]} to {later[-1]}" if len(later) > 1 else f"stage {later[0]}"
-        what = f"the head and {stages}"
+        since = f"from {later[0]} on" if len(later) > 1 else f"in {later[0]}"
+        what = f"the head and the backbone {since}"
     else:
         what = "the head and the whole backbone"
     if not backbone.batch_norm:

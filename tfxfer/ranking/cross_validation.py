@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from tfxfer.data.contents import Integers
 from tfxfer.errors import UsageError
+from tfxfer.evaluation.intervals import wilson_interval
 from tfxfer.evaluation.metrics import cross_entropy
 from tfxfer.models.objectives import is_right, softmax
 from tfxfer.models.standardization import Standardization
@@ -185,7 +186,7 @@ def accuracy_interval(is_correct: npt.NDArray[np.bool_], units: Integers) -> tup
         (0.8256, 0.9448)
     """
     share = float(is_correct.mean())
-    return _wilson(share, _effective_number(is_correct, share, units))
+    return wilson_interval(share, _effective_number(is_correct, share, units))
 
 
 def _effective_number(is_correct: npt.NDArray[np.bool_], share: float, units: Integers) -> float:
@@ -210,15 +211,6 @@ def _clustered_variance(residuals: npt.NDArray[np.floating[Any]], index: Integer
         return 0.0
     correction = len(totals) / (len(totals) - 1)
     return float(np.sum(np.square(totals))) * correction / len(residuals) ** 2
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    """Returns the score interval of Wilson of a share of independent examples."""
-    square = _STANDARD_ERRORS**2
-    center = (share + square / (2 * count)) / (1 + square / count)
-    half = share * (1 - share) / count + square / (4 * count**2)
-    margin = _STANDARD_ERRORS * half**0.5 / (1 + square / count)
-    return max(0.0, center - margin), min(1.0, center + margin)
 
 
 def is_worse(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], units: Integers) -> bool:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import FitImages, Frame
 from tfxfer.data.image.framing import PADDING
+from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import as_text
@@ -114,7 +115,7 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
     return [
-        f"On {result.num_examples:,} {result.split} images, with 95% bootstrap intervals.",
+        f"On {result.num_examples:,} {result.split} images, with 95% intervals ({INTERVALS}).",
         "",
         "| metric | value | 95% interval |",
         "|---|---|---|",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.evaluation.grad_cam import Explainer
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES
+from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves, range_test
@@ -93,7 +93,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "seconds": _seconds(metrics.seconds),
         "split": result.split,
         "num_examples": result.num_examples,
-        "num_samples": BOOTSTRAP_SAMPLES,
+        "intervals": INTERVALS,
         "scores": [
             {"name": name, "value": value, "low": low, "high": high}
             for name, value, (low, high) in result.rows()

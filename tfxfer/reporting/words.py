@@ -55,8 +55,8 @@ def verdict(result: EvaluationResult) -> list[str]:
     ]
     if result.split == "validation":
         lines.append(
-            "There is no test split. The validation images also selected the best epoch, so this "
-            "accuracy is slightly optimistic."
+            "There is no test split. The validation images were also used to choose the best "
+            "epoch, so this accuracy is slightly optimistic."
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")
@@ -89,7 +89,7 @@ def calibration(found: CalibrationRecord | None, split: str) -> str | None:
         f"{temperature:.3g}: the model is {confident}."
     )
     if before - after > _CALIBRATION_GAIN:
-        text += f" With --calibrate the error is {after:.3f}; predictions do not change."
+        text += f" With --calibrate the error is {after:.3f}; the predicted classes do not change."
     return text
 
 
@@ -125,7 +125,7 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         text += " Its logits are averaged over each image and its mirror image."
     if parameters:
         text += (
-            f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
+            f" {parameters.total:,} parameters in total, {parameters.trained:,} of them trained."
         )
     return text
 
@@ -166,7 +166,7 @@ def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
         text += (
             f" ({chosen})"
             if start is None
-            else f" ({chosen}; fine-tuning starts from the head with {start:g})"
+            else f" ({chosen}; fine-tuning starts from the head with penalty {start:g})"
         )
     text += "".join(f", {part}" for part in describe_regularization(config.head))
     views = config.head.augmented_views
@@ -241,10 +241,11 @@ def optimism(metrics: FitMetrics) -> str | None:
     if search is None or not search.num_trials or evaluation_split(metrics.splits) == "test":
         return None
     return (
-        "Optimism: there is no test split, and the same validation images chose the best of "
-        f"{search.num_trials + 1} configurations, the head alone included. So the validation "
-        f"accuracy is too high, by about {100 * search.optimism:.1f} percentage points as "
-        "estimated by a bootstrap over the trials (the choice among epochs is not included)."
+        "Optimism: there is no test split, and the best of "
+        f"{search.num_trials + 1} configurations, the head alone included, was chosen on the same "
+        f"validation images. So the accuracy is too high, by about {100 * search.optimism:.1f} "
+        "percentage points as estimated by a bootstrap over the trials (the choice among epochs is "
+        "not included)."
     )
 
 

@@ -9,7 +9,7 @@ from tfxfer.models.classifier import Classifier
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.averaging.phase import average_epochs, new_pool, passes_of_averaging
 from tfxfer.training.classifier_pair import Trainable
-from tfxfer.training.epochs.best_weights import begin_finetuning
+from tfxfer.training.epochs.best_weights import begin_finetuning, say_what_is_best
 from tfxfer.training.phases import Materials, Phase
 from tfxfer.training.rates.gradual import train_finetuning
 
@@ -35,6 +35,7 @@ def finetune(
     source = given.source(trainable)
     if checkpoint is not None:
         given.note_trained()
+        say_what_is_best(journal, classifiers.trained.objective)
         settings = dataclasses.replace(config.finetune, **vars(trainable))
         phase = dataclasses.replace(
             finetune_phase("finetune", classifiers.trained, settings, config.augment),

@@ -11,7 +11,8 @@ from tfxfer.data.labels.targets import numbered
 from tfxfer.data.source import shown
 from tfxfer.evaluation import calibration
 from tfxfer.evaluation.calibration import Calibration
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, ClassScores, bootstrap_intervals
+from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals
+from tfxfer.evaluation.metrics import ClassScores
 from tfxfer.evaluation.multi_label.precision_recall import Ranking, mean_average_precision
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.runs.scores.summary import Summary
@@ -132,7 +133,7 @@ class MultiLabelResult:
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95% intervals of the metrics as (low, high); see `metrics.bootstrap_intervals`."""
+        """95% intervals of the metrics as (low, high); see `intervals.bootstrap_intervals`."""
         return _intervals(self)
 
     def summary(self) -> Summary:

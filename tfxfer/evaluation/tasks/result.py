@@ -11,7 +11,7 @@ from tfxfer.data.labels.targets import numbered
 from tfxfer.data.labels.tasks import MISSING, Tasks
 from tfxfer.evaluation import calibration
 from tfxfer.evaluation.calibration import Calibration
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_intervals
+from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals
 from tfxfer.evaluation.one_label import evaluate_classes
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.tasks.softmaxes import softmaxes

@@ -55,6 +55,7 @@ def softmaxes(
             / len(sizes)
         ),
         rank=lambda loss, accuracy: (accuracy, -loss),
+        rank_by="val_accuracy, on ties val_loss",
         logits_of=_logarithms,
         hits=functools.partial(shares_right, groups),
         probability_losses=loss.of_probabilities,

@@ -64,8 +64,8 @@ def verdict(result: MultiLabelResult) -> list[str]:
     ]
     if result.split == "validation":
         lines.append(
-            "There is no test split. The validation images also selected the best epoch and the "
-            "thresholds, so these scores are slightly optimistic."
+            "There is no test split. The validation images were also used to choose the best "
+            "epoch and the thresholds, so these scores are slightly optimistic."
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")

@@ -57,8 +57,8 @@ def verdict(result: TasksResult) -> list[str]:
         )
     if result.split == "validation":
         lines.append(
-            "There is no test split. The validation images also selected the best epoch, so these "
-            "accuracies are slightly optimistic."
+            "There is no test split. The validation images were also used to choose the best "
+            "epoch, so these accuracies are slightly optimistic."
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the intervals are wide.")

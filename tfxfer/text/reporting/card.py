@@ -2,6 +2,7 @@
 
 import json
 
+from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.reporting.markdown import as_text
 from tfxfer.text.reporting.findings import TextFindings
 from tfxfer.text.reporting.page import network, phases, repeating, verdict
@@ -38,7 +39,7 @@ def render_card(findings: TextFindings) -> str:
         *(f"- {line}" for line in phases(findings)),
         *("", f"Reproduce with `{repeating(name, 'config.toml')}`."),
         *("", "## Evaluation", ""),
-        f"On {result.num_examples:,} {result.split} texts, with 95% bootstrap intervals.",
+        f"On {result.num_examples:,} {result.split} texts, with 95% intervals ({INTERVALS}).",
         *("", "| metric | value | 95% interval |", "|---|---|---|"),
         *(
             f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"

@@ -7,7 +7,8 @@ from typing import Any
 from tfxfer.config.recipes import changed_settings, read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of
-from tfxfer.evaluation.metrics import BOOTSTRAP_SAMPLES, describe_correct
+from tfxfer.evaluation.intervals import INTERVALS
+from tfxfer.evaluation.metrics import describe_correct
 from tfxfer.planning.wording import describe_regularization, describe_schedule
 from tfxfer.reporting import charts
 from tfxfer.reporting.curves import curves
@@ -40,7 +41,7 @@ def render(findings: TextFindings) -> str:
         network=network(findings),
         phases=phases(findings),
         scores=result.rows(),
-        num_samples=BOOTSTRAP_SAMPLES,
+        intervals=INTERVALS,
         classes=_classes(findings),
         reliability=charts.reliability(list(zip(*columns, strict=True))),
         matrix=_matrix(findings),
@@ -97,7 +98,7 @@ def network(findings: TextFindings) -> str:
     )
     if parameters:
         told += (
-            f" In total {parameters.total:,} parameters, up to {parameters.trained:,} trainable."
+            f" {parameters.total:,} parameters in total, {parameters.trained:,} of them trained."
         )
     return told
 

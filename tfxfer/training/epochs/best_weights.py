@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from tfxfer.errors import DivergenceError
+from tfxfer.models.objectives import Objective
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import TRAINED, Journal
 from tfxfer.system.files import replacing
@@ -41,6 +42,14 @@ def begin_finetuning(
     if "start" in checkpoint.arrays:
         head.set_weights(checkpoint.arrays["start"])
     return checkpoint
+
+
+def say_what_is_best(journal: Journal, objective: Objective) -> None:
+    """Says which epochs of fine-tuning are marked as the best."""
+    journal.say(
+        "finetune: 'best' marks an epoch that is better than the head alone and all epochs before, "
+        f"by {objective.rank_by}"
+    )
 
 
 def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:

@@ -183,7 +183,7 @@ def solution_line(solution: Solution, best: bool, start: Solution | None = None)
     count = len(solution.iterations)
     if start is not None and np.array_equal(solution.kernel, start.kernel):
         count = 0  # it started at the solution, whose scores are the one iteration
-    iterations = f"{count} iteration{'' if count == 1 else 's'}"
+    iterations = f"{count} iteration{'' if count == 1 else 's'}" if count else "converged"
     return _row("head", f"L2={solution.penalty:g}", solution.scores, best, iterations)
 
 

@@ -92,8 +92,8 @@ class HeadSolver:
             journal.notes.start_penalty = first.penalty
             journal.say(
                 f"finetune: starts from the head with L2={first.penalty:g}, not "
-                f"{chosen.penalty:g}: the strongest penalty with a val_accuracy within one "
-                "standard error of the best"
+                f"{chosen.penalty:g}: it is less confident and fine-tunes better (the strongest "
+                "penalty with a val_accuracy within one standard error of the best)"
             )
         seconds = (time.perf_counter() - start) / len(best.iterations)
         for number, scores in enumerate(best.iterations, start=1):
@@ -136,9 +136,9 @@ class HeadSolver:
         refined = converged(solution, problem)
         if refined is not solution and not is_only_one:
             say(
-                f"head: the fit with L2={solution.penalty:g} is the best and continues to "
-                "convergence"
+                f"head: L2={solution.penalty:g} has the lowest val_loss, and continues to "
+                "convergence; this is the head alone"
             )
         if refined is not solution or is_only_one:
-            say(solution_line(refined, best=True))
+            say(solution_line(refined, best=False))
         return refined

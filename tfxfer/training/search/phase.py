@@ -18,6 +18,7 @@ from tfxfer.runs.search.trials import write_trials
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
+from tfxfer.training.epochs.best_weights import say_what_is_best
 from tfxfer.training.epochs.state import generator_states
 from tfxfer.training.phases import Materials
 from tfxfer.training.search.averages import AveragedTrials, average_trials, evaluated_way
@@ -138,6 +139,7 @@ class _Search:
         if self.is_left_out:
             self._leave_out()
             return SearchOutcome(None, start)
+        say_what_is_best(self.given.journal, self.given.classifiers.trained.objective)
         way = next_way(self.portfolio, self.trials)
         while way is not None and not self.given.journal.budget.is_exhausted:
             self._try(way, checkpoint)
