@@ -1,8 +1,8 @@
-"""Decides what a model calls unknown, and its prediction sets, at stated rates.
+"""Calibrates the detection of unknown images, and prediction sets, to target rates.
 
-Both limits are quantiles of what images that were not trained on have, with the correction for a
+Both thresholds are quantiles over images that were not trained on, with the correction for a
 finite number (split conformal prediction, Vovk et al. 2005; Sadinle et al. 2019,
-arXiv:1609.00451). For images like these the rates then hold on average over all draws of them.
+arXiv:1609.00451). For new images like these the rates then hold on average.
 """
 
 import math
@@ -33,7 +33,7 @@ _UNKNOWN_RATE, _COVERAGE = "unknown_rate (--unknown-rate)", "1 - coverage (--cov
 _BLOCK = 1024
 
 
-# The limits are values of images, which other float32 arithmetic may put on the wrong side.
+# The thresholds are scores of images, which other float32 arithmetic may put on the wrong side.
 _SLACK = 1e-5
 
 
@@ -42,8 +42,9 @@ class Rates:
     """The rates that were asked for.
 
     Attributes:
-        unknown_rate: Share of images like the training images that may be called unknown.
-        coverage: Share of prediction sets that contain the class.
+        unknown_rate: False alarm rate: fraction of images like the training images that may be
+            flagged as unknown.
+        coverage: Fraction of prediction sets that contain the true class.
     """
 
     unknown_rate: float = 0.05
@@ -52,7 +53,7 @@ class Rates:
 
 @dataclass(frozen=True, eq=False)
 class Calibrating:
-    """The images that the limits are taken from.
+    """The images that the thresholds are calibrated on.
 
     Attributes:
         features: Shape (num_images, num_features).

@@ -32,17 +32,17 @@ class Publication:
     """How a model is to be published.
 
     Attributes:
-        name: Of the model on the server; None takes the run's, or the file's.
-        export_dir: Where models are; None takes the place that the run was given, whatever
-            directory one is in, or `saved_models`.
-        calibrate: Publish the model at the temperature that suits validation; see `calibration`.
-        min_accuracy: A model that is less accurate is not published; on the test split, or on
-            validation where there is no test, of images that it was not trained on.
-        keep: How many versions stay; None keeps all.
-        unknown: Also tell unknown images, and give prediction sets; see `inference.caution`.
-        unknown_rate: Share of images like the training images that may be called unknown, in
-            (0, 1).
-        coverage: Share of the prediction sets that are to contain the class, in (0, 1).
+        name: Name of the model on the server; None takes that of the run or file.
+        export_dir: Folder of the exports; None takes that of the run, whatever the working
+            directory is, or `saved_models`.
+        calibrate: Apply temperature scaling, fitted on validation; see `calibration`.
+        min_accuracy: A less accurate model is not published. The accuracy is that on the test
+            split or, without one, on validation, of images that it was not trained on.
+        keep: Number of versions to keep; None keeps all.
+        unknown: Also flag unknown images, and give prediction sets; see `inference.caution`.
+        unknown_rate: Target false alarm rate, in (0, 1): the fraction of images like the training
+            images that are flagged as unknown.
+        coverage: Target fraction of prediction sets that contain the true class, in (0, 1).
     """
 
     name: str | None = None

@@ -1,4 +1,4 @@
-"""How cautious a model is: what it calls unknown, and its prediction sets."""
+"""Detection of unknown images, and prediction sets: their thresholds and measured rates."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 def least_images(rate: float) -> int:
-    """Returns how many images it takes to find a limit that a share of others exceeds.
+    """Returns how many images it takes to calibrate a threshold to a rate.
 
     Args:
         rate: The share, in (0, 1).
@@ -22,16 +22,16 @@ def least_images(rate: float) -> int:
 
 @dataclass(frozen=True)
 class CautionRecord:
-    """What decides whether an image is unknown, and which classes are in its prediction set.
+    """The thresholds that flag unknown images and choose the classes of prediction sets.
 
     Attributes:
-        unknown_rate: Share of images like the training images that may be called unknown.
+        unknown_rate: Target false alarm rate: fraction of images like the training images.
         neighbor: The distance to the training image of this rank is the score.
         num_kept: Training images whose features are kept.
         threshold: Images with a higher score are unknown.
-        coverage: Share of prediction sets that contain the class.
+        coverage: Target fraction of prediction sets that contain the true class.
         least_probability: Classes with at least this probability are in the set.
-        calibrated_on: The images that both limits are from: "test", "validation", or "set aside
+        calibrated_on: The images that both thresholds are from: "test", "validation", or "set aside
             from validation".
         num_calibration: How many these are.
         is_independent: Whether these neither chose the epoch nor fitted the temperature.
@@ -67,13 +67,13 @@ class CautionRecord:
 
 @dataclass(frozen=True)
 class MeasuredRates:
-    """The rates of a cautious model, measured.
+    """The rates, measured on a split.
 
     Attributes:
         split: Name of the split.
         num_examples: Number of its images.
-        unknown_rate: Share of them that are called unknown: false alarms.
-        coverage: Share of the prediction sets that contain the class.
+        unknown_rate: Fraction of them that are flagged as unknown: false alarms.
+        coverage: Fraction of the prediction sets that contain the true class.
         mean_size: Mean number of classes in a prediction set.
     """
 
