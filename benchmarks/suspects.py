@@ -28,12 +28,16 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.curation.examining import examine
 from tfxfer.curation.gallery import Gallery, gallery_of
 from tfxfer.curation.near_copies import NUM_NEIGHBORS
-from tfxfer.curation.neighbors import directions, nearest
-from tfxfer.curation.suspects import judge_labels
+from tfxfer.curation.neighbors import Neighbors, directions, nearest
+from tfxfer.curation.section.heads import confident_learning, heads_of
+from tfxfer.curation.suspects import Judged, judge_labels, judged_by
 from tfxfer.data.carving import deal
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
+from tfxfer.models.standardization import Standardization
 from tfxfer.ranking.cross_validation import Labeled, out_of_fold, predicted
+from tfxfer.training.examples import Examples as LabeledFeatures
+from tfxfer.training.logistic_regression import Problem, best_solution, solve_path
 
 SHARES = (0.05, 0.1)
 
@@ -65,6 +69,20 @@ def label_probabilities(gallery: Gallery, seed: int) -> dict[str, np.ndarray]:
     return {"training loss": trained[own, labels], "held-out loss": held_out[own, labels]}
 
 
+def judged_for_report(gallery: Gallery, neighbors: Neighbors, seed: int) -> Judged:
+    """Returns what a report says of the labels, with a penalty chosen on a fold."""
+    num_classes = int(gallery.labels.max()) + 1
+    out = deal(gallery.labels, gallery.digests, 5, (seed, 9), gallery.groups) == 0
+    scale = Standardization.of(gallery.features[~out])
+    train, validation = (
+        LabeledFeatures(scale.apply(gallery.features[part]), gallery.labels[part])
+        for part in (~out, out)
+    )
+    penalty = best_solution(list(solve_path(Problem(train, validation, num_classes, 100)))).penalty
+    heads = heads_of(gallery, penalty, num_classes, seed)
+    return judged_by(gallery, neighbors, heads, confident_learning)
+
+
 def measure_labels(gallery: Gallery, repeats: int) -> list[dict]:
     """Returns the scores of each way to rank, for each share and seed."""
     neighbors = nearest(directions(gallery.features), gallery.units, NUM_NEIGHBORS)
@@ -75,7 +93,9 @@ def measure_labels(gallery: Gallery, repeats: int) -> list[dict]:
             noisy = dataclasses.replace(gallery, labels=given)
             judged = judge_labels(noisy, neighbors, seed)
             order = np.random.default_rng(seed).random(len(given))
-            ways = {"random": order, **label_probabilities(noisy, seed), "tfxfer": judged.scores}
+            quick = judged_for_report(noisy, neighbors, seed)
+            ways = {"random": order, **label_probabilities(noisy, seed)}
+            ways |= {"tfxfer": judged.scores, "report": quick.scores}
             number = int(is_changed.sum())
             row = {"share": share, "seed": seed, "num_changed": number}
             for name, scores in ways.items():
@@ -84,12 +104,13 @@ def measure_labels(gallery: Gallery, repeats: int) -> list[dict]:
                     "precision": float(is_changed[first].mean()),
                     "average_precision": float(average_precision_score(is_changed, -scores)),
                 }
-            hits = int(is_changed[judged.suspects].sum())
-            row["listed"] = {
-                "number": len(judged.suspects),
-                "precision": hits / max(1, len(judged.suspects)),
-                "recall": hits / number,
-            }
+            for name, one in {"listed": judged, "report listed": quick}.items():
+                hits = int(is_changed[one.suspects].sum())
+                row[name] = {
+                    "number": len(one.suspects),
+                    "precision": hits / max(1, len(one.suspects)),
+                    "recall": hits / number,
+                }
             found.append(row)
     return found
 
@@ -166,14 +187,16 @@ def print_labels(name: str, rows: list[dict]) -> None:
     for share in SHARES:
         own = [row for row in rows if row["share"] == share]
         cells = [f"{name} {share:.0%}"]
-        for way in ("random", "training loss", "held-out loss", "tfxfer"):
+        for way in ("random", "training loss", "held-out loss", "tfxfer", "report"):
             means = [
                 np.mean([row[way][key] for row in own])
                 for key in ("precision", "average_precision")
             ]
             cells.append(f"{means[0]:.2f} / {means[1]:.2f}")
-        listed = [np.mean([row["listed"][key] for row in own]) for key in ("precision", "recall")]
-        print(" | ".join([*cells, f"{listed[0]:.2f} / {listed[1]:.2f}"]), flush=True)
+        for way in ("listed", "report listed"):
+            listed = [np.mean([row[way][key] for row in own]) for key in ("precision", "recall")]
+            cells.append(f"{listed[0]:.2f} / {listed[1]:.2f}")
+        print(" | ".join(cells), flush=True)
 
 
 def main() -> None:
@@ -195,7 +218,8 @@ def main() -> None:
         rows = measure_labels(gallery_of(examples, asked), options.repeats)
         print_labels(name, rows)
         copies = [
-            measure_copies(examples, asked, options.copies, seed) for seed in range(options.repeats)
+            measure_copies(examples, asked, options.copies, seed)
+            for seed in range(options.repeats if options.copies else 0)
         ]
         for one in copies:
             print(name, one, flush=True)

@@ -1,6 +1,5 @@
 """`fit`: trains and exports an image classifier on a pretrained backbone."""
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from tfxfer.api.modality import by_backbone
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
+from tfxfer.curation.section.of_fit import DataOfFit
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.evaluation.cautioning import Rates
 from tfxfer.evaluation.cautious import (
@@ -132,12 +132,19 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         fitting = prepare_fit(plan, classifier, session, asked)
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
+        examined = DataOfFit.of(fitting)
         folds = _cross_validate(fitting, session)
         trained = evaluate(*train_phases(fitting))
         trained = _with_caution(trained, session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
     findings = _findings(trained)
-    version = _export(trained, clock, meanwhile=functools.partial(draw, findings))
+
+    def prepare_report() -> None:
+        if examined is not None:
+            examined.write_findings(trained, say)
+        draw(findings)
+
+    version = _export(trained, clock, meanwhile=prepare_report)
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:

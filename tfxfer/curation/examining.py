@@ -2,24 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.curation.gallery import Gallery, gallery_of
+from tfxfer.curation.naming import Naming
 from tfxfer.curation.near_copies import NUM_NEIGHBORS, NearGroup, near_groups
 from tfxfer.curation.neighbors import Neighbors, directions, nearest
 from tfxfer.curation.outliers import Outliers, outliers_of
-from tfxfer.curation.shift import Shift, shifts_of
+from tfxfer.curation.shift import shifts_of
 from tfxfer.curation.suspects import Judged, judge_labels
-from tfxfer.data.checks.by_features import (
-    FeatureFindings,
-    NearCopies,
-    Outlier,
-    SplitShift,
-    SuspectLabel,
-)
+from tfxfer.data.checks.by_features import FeatureFindings
 from tfxfer.data.checks.examples import Examples
 from tfxfer.models.backbones.registry import find_backbone
 
@@ -70,7 +64,12 @@ def examine(examples: Examples, asked: FitConfig) -> Examination:
     gallery = gallery_of(examples, asked)
     rows = directions(gallery.features)
     neighbors = nearest(rows, gallery.units, NUM_NEIGHBORS)
-    naming = _Naming(examples, gallery)
+    naming = Naming(
+        gallery,
+        examples.source.class_names,
+        examples.split_names,
+        lambda image: examples.name(gallery.numbers[image]),
+    )
     judged = judge_labels(gallery, neighbors, asked.seed)
     alike = examples.alike[gallery.numbers]
     groups = near_groups(neighbors, gallery.units, gallery.labels, alike)
@@ -86,75 +85,3 @@ def examine(examples: Examples, asked: FitConfig) -> Examination:
         shifts=naming.shifts(shifts_of(gallery, asked.seed)),
     )
     return Examination(examples, gallery, neighbors, judged, groups, outliers, findings)
-
-
-class _Naming:
-    """Turns numbers of images, classes and splits into their names.
-
-    Args:
-        examples: All examples of the data.
-        gallery: The images of them that were examined.
-    """
-
-    def __init__(self, examples: Examples, gallery: Gallery) -> None:
-        self.class_names = examples.source.class_names
-        self._examples, self._gallery = examples, gallery
-        self._split_names = examples.split_names
-
-    def suspects(self, judged: Judged) -> tuple[SuspectLabel, ...]:
-        """Returns the labels that look wrong."""
-        return tuple(
-            SuspectLabel(
-                path=self._path(image),
-                given=self._class(image),
-                suggested=self.class_names[judged.suggested[image]],
-                score=float(judged.scores[image]),
-            )
-            for image in judged.suspects
-        )
-
-    def near_copies(self, group: NearGroup) -> NearCopies:
-        """Returns a group of near copies."""
-        members = group.members
-        return NearCopies(
-            paths=tuple(map(self._path, members)),
-            splits=tuple(self._split_names[self._gallery.splits[image]] for image in members),
-            classes=tuple(map(self._class, members)),
-            distance=group.closeness if np.isfinite(group.closeness) else None,
-        )
-
-    def outliers(self, found: Outliers) -> tuple[Outlier, ...]:
-        """Returns the outliers."""
-        return tuple(
-            Outlier(self._path(image), self._class(image), float(excess))
-            for image, excess in zip(found.images, found.excess, strict=True)
-        )
-
-    def shifts(self, found: Sequence[Shift]) -> tuple[SplitShift, ...]:
-        """Returns the shift of each split, with the classes that only one of two has."""
-        by_split = {one.splits[1]: one for one in found}
-        numbers = np.unique(self._gallery.splits)
-        shifts = []
-        for other in numbers[1:]:
-            pair = (numbers[0], other)
-            there = [set(self._gallery.labels[self._gallery.splits == one]) for one in pair]
-            only = [sorted(there[0] - there[1]), sorted(there[1] - there[0])]
-            shift = by_split.get(int(other))
-            shifts.append(
-                SplitShift(
-                    splits=(self._split_names[pair[0]], self._split_names[pair[1]]),
-                    auroc=None if shift is None else shift.auroc,
-                    interval=None if shift is None else shift.interval,
-                    only_in=(self._names(only[0]), self._names(only[1])),
-                )
-            )
-        return tuple(shifts)
-
-    def _path(self, image: int | np.integer[Any]) -> str:
-        return self._examples.name(self._gallery.numbers[image])
-
-    def _class(self, image: int | np.integer[Any]) -> str:
-        return self.class_names[int(self._gallery.labels[image])]
-
-    def _names(self, labels: Sequence[int]) -> tuple[str, ...]:
-        return tuple(self.class_names[label] for label in labels)

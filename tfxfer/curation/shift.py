@@ -1,6 +1,7 @@
 """Shift between splits: whether a head can tell the images of two splits apart."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,20 @@ class Shift:
 
 
 def shifts_of(gallery: Gallery, seed: int) -> list[Shift]:
+    """Returns the shift between the first split and each other one, by heads of several divisions.
+
+    Args:
+        gallery: The images.
+        seed: Of the folds.
+    """
+    return shifts_by(
+        gallery, lambda chosen, is_other: mean_out_of_fold(gallery, chosen, is_other, seed)
+    )
+
+
+def shifts_by(
+    gallery: Gallery, by_heads: Callable[[Integers, Integers], npt.NDArray[np.float64]]
+) -> list[Shift]:
     """Returns the shift between the first split and each other one that has enough images.
 
     The head is cross-validated on features, so that it tells splits apart on images that it was not
@@ -40,7 +55,8 @@ def shifts_of(gallery: Gallery, seed: int) -> list[Shift]:
 
     Args:
         gallery: The images.
-        seed: Of the folds.
+        by_heads: From images and whether each is in the other split to out-of-fold probabilities,
+            (num_images, 2).
     """
     numbers = np.unique(gallery.splits)
     found = []
@@ -50,7 +66,7 @@ def shifts_of(gallery: Gallery, seed: int) -> list[Shift]:
         units = gallery.units[chosen]
         if min(len(np.unique(units[is_other == side])) for side in (0, 1)) < _FEWEST:
             continue
-        shares = mean_out_of_fold(gallery, chosen, is_other, seed)[:, 1]
+        shares = by_heads(chosen, is_other)[:, 1]
         auroc = within_classes(shares, is_other, gallery.labels[chosen])
         if auroc is not None:
             pair = (int(numbers[0]), int(other))

@@ -41,6 +41,8 @@ class Divisible(Protocol):
 
 Part = TypeVar("Part", bound=Divisible)
 
+_NOT_FOUND = "no {} split found"
+
 
 def divide(
     splits: Mapping[str, Part], class_names: tuple[str, ...], config: RunConfig, what: str = "image"
@@ -117,12 +119,17 @@ def with_validation(
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
     notes = [
-        f"no {name} split found: {len(carved[name]):,} of the {len(train):,} training {what}s are "
-        f"held out for it, stratified by {'label' if are_several(train.labels) else 'class'}"
+        f"{_NOT_FOUND.format(name)}: {len(carved[name]):,} of the {len(train):,} training {what}s "
+        f"are held out for it, stratified by {'label' if are_several(train.labels) else 'class'}"
         for name in fractions
     ]
     merged = {**splits, **carved}
     return {name: merged[name] for name in SPLITS if name in merged and len(merged[name])}, notes
+
+
+def was_held_out(name: str, notes: Sequence[str]) -> bool:
+    """Tells whether a split was split off `train` at random, by the notes on the data."""
+    return any(note.startswith(_NOT_FOUND.format(name)) for note in notes)
 
 
 def disjoint(

@@ -16,6 +16,7 @@ from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves, range_test
+from tfxfer.reporting.data.section import section_of_data
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.html.filling import fill
 from tfxfer.reporting.ranking.section import section_of_run
@@ -68,20 +69,21 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         findings: Of a run.
         verdict: Sentences on how good the model is.
     """
-    config, metrics, result = findings.config, findings.metrics, findings.result
-    asked = findings.run.asked
-    repeated = words.settings_to_repeat(findings.run, metrics)
+    run, config = findings.run, findings.config
+    metrics, result = findings.metrics, findings.result
+    repeated = words.settings_to_repeat(run, metrics)
     bins, data = result.calibration, metrics.data
     columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
     return {
         "title": findings.run.path.name,
-        "ranking": section_of_run(findings.run),
+        "ranking": section_of_run(run),
+        "data_findings": section_of_data(run),
         "data_name": result.data,
         "num_classes": len(result.class_names),
         "verdict": verdict,
         "transfer": words.transfer(metrics.comparison),
         "remarks": words.remarks(metrics),
-        "asked": words.asked(read_recipe(asked, FitConfig())) if asked.is_file() else None,
+        "asked": words.asked(read_recipe(run.asked, FitConfig())) if run.asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
         "phases": words.phases(config, findings.epochs, metrics),
         "finetuned": any(epoch.phase == "finetune" for epoch in findings.epochs),
@@ -101,8 +103,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "reliability": charts.reliability(list(zip(*columns, strict=True))),
         "calibration": words.calibration(metrics.calibration, result.split),
         "splits": findings.num_images,
-        "notes": findings.notes,
-        "skipped": sum(metrics.skipped.values()),
+        **{"notes": findings.notes, "skipped": sum(metrics.skipped.values())},
         "fingerprint": data.fingerprint if data else None,
         **curves(findings.epochs, config, metrics.best),
         "range_test": range_test(read_rates(findings.run), config.finetune.learning_rate),

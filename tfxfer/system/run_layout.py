@@ -77,6 +77,11 @@ class RunDirectory:
         return self.path / "ranking.json"
 
     @property
+    def data_findings(self) -> pathlib.Path:
+        """What the features say about the data, as JSON; missing if they were not examined."""
+        return self.path / "data_findings.json"
+
+    @property
     def events(self) -> pathlib.Path:
         """TensorBoard event files, one directory per split."""
         return self.path / "tensorboard"
@@ -192,7 +197,7 @@ class RunDirectory:
             *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
-            *(self.corrections, self.with_corrections),
+            *(self.corrections, self.with_corrections, self.data_findings),
         ]
 
     @property
