@@ -92,6 +92,13 @@ CASES = {
         "head": {"epochs": 3, "penalty": 3.0},
         "finetune": {"epochs": 3, "average": "soup"},
     },
+    # With these given, seven trials.
+    "searching_thorough": {
+        "effort": "thorough",
+        "max_minutes": 60.0,
+        "head": {"epochs": 3, "penalty": 3.0},
+        "finetune": {"unfreeze": "all", "learning_rate": 1e-3, "epochs": 2},
+    },
 }
 # Images with several labels.
 TAGGED = {"tags": {}, "searching_tags": CASES["searching"]}
@@ -176,7 +183,7 @@ def test_a_fit_that_died_in_each_of_its_parts_ends_the_same(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if case not in ("lbfgs", "searching", "searching_soup")]
+    "case", [case for case in CASES if case != "lbfgs" and not case.startswith("searching")]
 )
 def test_it_ends_the_same_under_any_settings(case, whole, pictures, weights_file, tmp_path):
     # Without a head phase it cannot die in one.
@@ -225,6 +232,15 @@ def test_a_search_that_died_as_it_averaged_ends_the_same(whole, pictures, weight
     case = "searching_soup"
     lines = check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
     assert sum(line.startswith("average: ") for line in lines) == 2
+
+
+@pytest.mark.slow
+def test_a_thorough_search_that_died_ends_the_same(whole, pictures, weights_file, tmp_path):
+    moments = ["search: trial 3", "finetune  epoch 2", "search: chose", "average: ", "\ntest acc"]
+    case = "searching_thorough"
+    lines = check_it_ends_the_same(case, moments, whole, pictures, weights_file, tmp_path)
+    assert any(line.startswith("search: trial 6") for line in lines)
+    assert any(line.startswith("search: trial") and "another seed" in line for line in lines)
 
 
 @pytest.mark.slow

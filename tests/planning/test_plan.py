@@ -14,8 +14,8 @@ from tfxfer.errors import UsageError
 from tfxfer.models.layers import leaf_layers
 from tfxfer.planning.description import describe_search, describe_views
 from tfxfer.planning.plan import make_plan
-from tfxfer.planning.portfolio import Way
 from tfxfer.planning.resuming import asked_settings
+from tfxfer.planning.ways.way import Way
 from tfxfer.runs.directory import start_run
 
 
@@ -140,6 +140,22 @@ def test_the_plan_of_a_search_has_its_ways_and_what_they_cost(pictures, weights_
     plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="quick"))
     assert plan.portfolio is None
     assert "\nsearch" not in plan.describe(plan.build_classifier("none"))
+
+
+def test_the_plan_of_a_thorough_search_has_all_that_it_may_try(pictures, weights_file, tmp_path):
+    settings = {"effort": "thorough", "max_minutes": 5.0}
+    plan = make_plan(small_config(pictures, weights_file, tmp_path, **settings))
+    text = plan.describe(plan.build_classifier("none"))
+    places = [text.index(f" {ways[0].name} (") for ways in plan.portfolio.further]
+    assert places == sorted(places)
+    for words in (
+        "as far as each fits into the time left",
+        "another seed and 2 times the epochs",
+        "a soup of the best five, then WiSE-FT",
+        "5 minutes; configurations that do not fit are not begun",
+    ):
+        assert words in text
+    assert "in all" not in text
 
 
 def test_a_run_that_is_resumed_by_name_has_the_portfolio_of_its_first_settings(

@@ -46,6 +46,7 @@ RESNET50 = BACKBONES["resnet50"]
         ),
         ({"weights": "none.h5"}, "no weights file 'none.h5'"),
         ({"run": "a/b"}, "it must be a plain name"),
+        ({"effort": "thorough"}, "'thorough'.* no time budget.* --max-minutes 60"),
     ],
 )
 def test_what_is_not_there_or_does_not_fit_is_named(settings, message):

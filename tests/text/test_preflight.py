@@ -49,6 +49,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"text": {"vectors": "none.vec"}}, "no file of word vectors 'none.vec'"),
         ({"weights": "imagenet"}, "There are no weights 'imagenet'"),
         ({"run": "a/b"}, "run"),
+        ({"effort": "thorough"}, "trained once, without a search"),
         ({"data": ""}, "Missing setting 'data'"),
     ],
 )

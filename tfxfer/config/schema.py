@@ -26,7 +26,7 @@ Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Xla = Literal["auto", "on", "off"]
 ClassWeights = Literal["none", "balanced"]
 BadImages = Literal["error", "skip"]
-Effort = Literal["quick", "standard"]
+Effort = Literal["quick", "standard", "thorough"]
 AugmentPolicy = Literal["none", "trivial", "rand"]
 WeightAveraging = Literal["none", "soup", "wise"]
 TestTimeViews = Literal["none", "flip"]
@@ -638,7 +638,8 @@ class FitConfig(RunConfig):
     effort: Effort = setting(
         "standard",
         "'quick' fine-tunes once; 'standard' tries several configurations and keeps the one with "
-        "the best validation loss.",
+        "the best validation loss; 'thorough' tries more of them within --max-minutes, and "
+        "averages of their weights.",
         group=_FINETUNING,
         common=True,
     )

@@ -62,6 +62,8 @@ class Facts:
         min_size: Smallest image size in pixels that the backbone takes.
         last_resolution: First stage at the backbone's lowest resolution.
         weights_name: Name of the backbone's own weights.
+        stages: The backbone's stages, from the image to the features.
+        batch_norm: Whether the backbone has BatchNorm.
     """
 
     num_train: int
@@ -74,6 +76,8 @@ class Facts:
     min_size: int
     last_resolution: str
     weights_name: str
+    stages: tuple[str, ...] = ()
+    batch_norm: bool = True
 
 
 def decide(config: FitConfig, facts: Facts) -> DecidedFit:
@@ -251,12 +255,9 @@ def _finetune(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, Any]:
     lowers the validation loss on the same data and costs next to nothing (measured).
 
     Ten epochs are better than five (measured). From MANY_IMAGES on, five have as many steps:
-    BiT-HyperRule has 500 below that number of images.
-
-    Gradual unfreezing is a way to train all stages (Howard & Ruder 2018, arXiv:1801.06146).
-
-    A network for small images is small and cheap to train. All of it is fine-tuned, for longer and
-    at a higher learning rate (measured on 1,000 images of CIFAR-10).
+    BiT-HyperRule has 500 below that number of images. Gradual unfreezing is a way to train all
+    stages (Howard & Ruder 2018, arXiv:1801.06146). A network for small images is small and cheap to
+    train: all of it, longer and at a higher learning rate (measured on 1,000 of CIFAR-10's images).
     """
     few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= MANY_IMAGES
     common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0, "ema": 0.0}

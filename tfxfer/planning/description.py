@@ -16,9 +16,10 @@ from tfxfer.config.frame import size_words
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
-from tfxfer.planning.portfolio import Portfolio, Way
+from tfxfer.planning.portfolio import Portfolio
 from tfxfer.planning.several_labels import kind_of_labels
 from tfxfer.planning.unfreezing import gradual_parts
+from tfxfer.planning.ways.way import Way
 from tfxfer.planning.wording import (
     counted,
     describe_head,
@@ -181,25 +182,36 @@ def describe_weights(weights: str | None, quote: bool = False) -> str:
 
 def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
-    most = counted(portfolio.epochs, "epoch")
-    lines = [
-        plan_row(
-            "search",
-            f"keeps the best configuration on validation; at most {most} in all. Each is named",
-        ),
-        plan_row(
-            "", "by the first stage that it trains ('all': all stages) and its learning rate:"
-        ),
-        plan_row("", portfolio.head_alone.name),
-        *(plan_row("", _describe_way(way)) for way in portfolio.ways),
+    most = f"at most {counted(portfolio.epochs, 'epoch')} in all."
+    rows = [
+        f"keeps the best configuration on validation; {'' if portfolio.is_thorough else most + ' '}"
+        "Each is named",
+        "by the first stage that it trains ('all': all stages) and its learning rate:",
+        portfolio.head_alone.name,
+        *map(_describe_way, portfolio.ways),
     ]
     if portfolio.deeper:
         way = _describe_way(portfolio.deeper[0])
         limit = f"{portfolio.much_to_gain:g}"
-        lines.append(
-            plan_row("", f"{way}, only if the validation loss of the best so far is above {limit}")
-        )
-    return lines
+        when = f"{'at once' if portfolio.is_thorough else 'only'} if the validation loss"
+        rows.append(f"{way}, {when} of the best so far is above {limit}")
+    if portfolio.is_thorough:
+        rows += _describe_further(portfolio)
+    return [plan_row("" if number else "search", row) for number, row in enumerate(rows)]
+
+
+def _describe_further(portfolio: Portfolio) -> list[str]:
+    """Returns rows on what a thorough search tries after that, in order."""
+    rows = [_describe_way(ways[0]) for ways in portfolio.further]
+    if len(portfolio.ways) > 1:
+        rows.append("then the same with the augmentation that did worse")
+    longer = f" and {portfolio.times} times the epochs" if portfolio.times > 1 else ""
+    return [
+        "then, as far as each fits into the time left, with the augmentation that did better:",
+        *rows,
+        f"then the best one with another seed{longer}",
+        "at the end a soup of the best five, then WiSE-FT, each if it lowers the validation loss",
+    ]
 
 
 def _describe_way(way: Way) -> str:

@@ -208,7 +208,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     run = choose_run(FitConfig, decided, f"{source.name}-{backbone.file_name}")
     decided = dataclasses.replace(decided, run=run.path.name)
     portfolio = None
-    if decided.effort == "standard":
+    if decided.effort != "quick":
         portfolio = make_portfolio(decided, first_asked(run, config), facts)
     plan = Plan(decided, source, backbone, run, portfolio)
     check_writable(plan.export_directory, "export_dir")
@@ -293,4 +293,6 @@ def facts_of(source: Source, backbone: Backbone, config: RunConfig) -> Facts:
         min_size=backbone.min_size,
         last_resolution=backbone.last_resolution,
         weights_name=backbone.weights_name,
+        stages=backbone.stage_names,
+        batch_norm=backbone.batch_norm,
     )

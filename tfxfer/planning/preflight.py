@@ -98,6 +98,11 @@ def check_asked(config: RunConfig) -> None:
 
 def _check_fit(config: FitConfig, backbone: Backbone) -> None:
     _check_mixing(config)
+    if config.effort == "thorough" and config.max_minutes is None:
+        raise UsageError(
+            "Setting 'effort' (--effort) is 'thorough', which searches for as long as it is "
+            "allowed to, but there is no time budget. Set one, such as --max-minutes 60."
+        )
     if config.weights != "none":
         find_weights_file(backbone, config.weights or backbone.weights_name)
     check_writable(config.export_dir, "export_dir")

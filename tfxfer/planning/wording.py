@@ -10,6 +10,7 @@ from tfxfer.config.decided import (
     GradientPhase,
     SolvedHead,
 )
+from tfxfer.config.schema import FitConfig
 from tfxfer.system.run_layout import RunDirectory
 
 # Optimizers by the names that papers use.
@@ -21,6 +22,8 @@ _AVERAGES = {
     "wise": "at the end WiSE-FT (interpolation with the weights before fine-tuning), if it lowers "
     "the validation loss",
 }
+
+_FEWER_EPOCHS = "fewer epochs than above if they do not fit"
 
 
 def plan_row(name: str, text: str) -> str:
@@ -97,7 +100,9 @@ def describe_budget(config: DecidedTraining) -> list[str]:
     if config.max_minutes is None:
         return []
     minutes = counted(config.max_minutes, "minute")
-    return [plan_row("time budget", f"{minutes}; fewer epochs than above if they do not fit")]
+    is_thorough = isinstance(config, FitConfig) and config.effort == "thorough"
+    what = "configurations that do not fit are not begun" if is_thorough else _FEWER_EPOCHS
+    return [plan_row("time budget", f"{minutes}; {what}")]
 
 
 def describe_results(run: RunDirectory) -> list[str]:

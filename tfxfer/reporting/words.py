@@ -221,12 +221,12 @@ def transfer(comparison: ComparisonRecord | None) -> str | None:
 def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
     """Returns the file of settings that repeats a run.
 
-    Where the average of several trials is kept, only a search finds them again: the settings that
-    the user gave.
+    Where the average of several trials is kept, or one with another seed, only a search finds them
+    again: the settings that the user gave.
     """
-    average = metrics.average
-    of_trials = average is not None and average.is_kept and average.of == "trial"
-    return run.asked if of_trials else run.config
+    average, search = metrics.average, metrics.search
+    of_trials = average is not None and average.trials
+    return run.asked if of_trials or (search and search.has_other_seed) else run.config
 
 
 def remarks(metrics: FitMetrics) -> list[str]:

@@ -85,6 +85,11 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
         _OF_FITTED_IMAGES,
         f"is for image backbones, but '{backbone.name}' is a text backbone",
     )
+    if config.effort == "thorough":
+        raise UsageError(
+            "Setting 'effort' is 'thorough', but a text backbone is trained once, without a "
+            "search. Leave it out."
+        )
     if config.finetune.batch_norm == "adapt":
         raise UsageError(
             "Setting 'finetune.batch_norm' is 'adapt', which is for image backbones: text "

@@ -29,7 +29,8 @@ def trial(way, loss, spread=0.01, accuracy=0.9):
     """Returns a trial with a mean loss, and noise of its own with a mean of zero."""
     own = np.roll(NOISE, len(way) * 7)
     hits = np.ones(len(own), bool)
-    return Trial(way, 10, 8, loss + spread * (own - own.mean()), hits, accuracy, 1.0)
+    losses = loss + spread * (own - own.mean())
+    return Trial(way, 10, 8, losses, hits, accuracy, 1.0, "no shift" in way)
 
 
 def after(*losses, deeper=None):
@@ -183,3 +184,69 @@ def test_without_a_choice_there_is_no_optimism():
     assert optimism([head], 0) == 0
     assert optimism([head, diverged("all")], 0) == 0
     assert optimism([head, trial_], 0) == optimism([head, trial_], 0)
+
+
+THOROUGH = FitConfig(effort="thorough", max_minutes=60.0)
+MORE = make_portfolio(decide(THOROUGH, FACTS), THOROUGH, FACTS)
+
+
+def tried(*losses, portfolio=MORE):
+    """Returns the trials of a thorough search with these losses, in its order."""
+    trials = after()
+    for loss in losses:
+        way = next_way(portfolio, trials)
+        trials.append(trial(way.name, loss))
+    return trials
+
+
+def test_a_thorough_search_goes_on_where_the_standard_one_ends():
+    standard, trials = after(), after()
+    for loss in (0.5, 0.6, 0.4):
+        for portfolio, those in ((PORTFOLIO, standard), (MORE, trials)):
+            way = next_way(portfolio, those)
+            those.append(trial(way.name, loss))
+    assert [one.way for one in trials] == [one.way for one in standard]
+    assert next_way(PORTFOLIO, standard) is None
+    assert next_way(MORE, trials) is MORE.further[0][0]
+
+
+def test_the_augmentation_that_did_better_comes_first():
+    trials = tried(0.9, 0.3, 0.29)
+    assert next_way(MORE, trials).is_plain
+    assert not next_way(MORE, tried(0.3, 0.9, 0.29)).is_plain
+
+
+def test_what_standard_leaves_out_for_little_gain_is_the_first_of_the_further_ways():
+    trials = tried(0.2, 0.21)
+    assert next_way(PORTFOLIO, trials) is None
+    assert next_way(MORE, trials) is MORE.deeper[0]
+
+
+def test_in_the_end_everything_was_tried_once_and_the_best_again():
+    losses = np.linspace(0.9, 0.5, len(MORE.all_ways)).tolist()
+    trials = tried(*losses[: 2 * (1 + len(MORE.deeper[:1]) + len(MORE.further))])
+    names = [one.way for one in trials]
+    assert len(set(names)) == len(names)
+    again = next_way(MORE, trials)
+    best = next(way for way in MORE.all_ways if way.name == leader(trials).way)
+    assert again == best.again(2)
+    for loss in (0.1, 2.0):  # better, or worse: it is not trained once more
+        assert next_way(MORE, [*trials, trial(again.name, loss)]) is None
+
+
+def test_what_is_skipped_is_not_tried():
+    trials = tried(0.5, 0.6, 0.4)
+    skipped = []
+    for ways in MORE.further:
+        way = next_way(MORE, trials, skipped)
+        assert way is ways[0]
+        skipped.append(way.name)
+    assert next_way(MORE, trials, skipped) not in [ways[0] for ways in MORE.further]
+    # The default of a search that begins is never skipped, the next one may be.
+    assert next_way(MORE, tried(0.5), [NAMES[1]]) is MORE.deeper[0]
+
+
+def test_of_many_rivals_the_closest_are_told():
+    reason = choose(MORE, tried(0.9, 0.8, 0.3, 0.5, 0.6, 0.7, 0.75)).reason
+    assert reason.count("the loss of") == 3
+    assert reason.endswith("; 3 others are further away")

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import time
 
 import keras
 import killing
@@ -160,9 +161,15 @@ def test_a_soup_of_trials_is_scored_by_the_way_that_trains_the_most():
     portfolio = make_portfolio(*decided_and_asked(), PHOTOS)
     one, plain = portfolio.ways
     deep = portfolio.deeper[0]
-    assert evaluated_way(portfolio, one, []) is one
-    assert evaluated_way(portfolio, one, [one.name, plain.name]) is one
-    assert evaluated_way(portfolio, one, [one.name, deep.name]) is deep
+    stages = ("block_1", "block_2", "block_3")
+    assert evaluated_way(portfolio, one, [], stages) is one
+    assert evaluated_way(portfolio, one, [one.name, plain.name], stages) is one
+    assert evaluated_way(portfolio, one, [one.name, deep.name], stages) is deep
+    asked = FitConfig(effort="thorough", max_minutes=60.0)
+    more = make_portfolio(decide(asked, PHOTOS), asked, PHOTOS)
+    adapting = next(way for way in more.all_ways if way.finetune.batch_norm == "adapt")
+    found = evaluated_way(more, one, [one.name, adapting.name], stages)
+    assert (found.finetune.unfreeze, found.finetune.batch_norm) == ("all", "adapt")
 
 
 def test_a_head_at_the_ceiling_is_kept(pictures, weights_file, tmp_path):
@@ -188,3 +195,54 @@ def test_a_time_budget_without_room_for_the_search_trains_the_default(
     assert "time budget" in said
     assert trained.metrics.search.is_left_out
     assert run.model.is_file()
+
+
+# With these given, there are seven trials.
+FEW = {"epochs": 2, "unfreeze": "all", "learning_rate": 1e-3}
+
+
+def test_a_thorough_search_tries_more_and_is_no_worse(pictures, weights_file, tmp_path):
+    settings = {"effort": "thorough", "max_minutes": 60.0, "finetune": FEW}
+    outcomes = []
+    for name in ("one", "other"):
+        config = small_config(
+            pictures, weights_file, tmp_path, run=name, **{**SETTINGS, **settings}
+        )
+        lines = []
+        trained_alone(config, lines.append)
+        outcomes.append(killing.outcome(killing.Place(tmp_path, name)))
+    # Two runs of one seed choose the same, to the bit.
+    assert killing.differences(*outcomes) == []
+    run = RunDirectory(tmp_path / "runs" / "other")
+    rows = read_trials(run)
+    names = [row.way for row in rows]
+    assert len(names) == 8
+    assert names[1:3] == ["all at 0.001", "all at 0.001, no shift or zoom"]
+    assert any("BatchNorm adapts" in name for name in names)
+    assert names[-1].endswith("another seed")
+    (chosen,) = [row for row in rows if row.kept == "yes"]
+    assert chosen.validation_loss <= max(row.validation_loss for row in rows[:3])
+    (said,) = [line for line in lines if line.startswith("average: ")]
+    assert "Greedy soup: " in said
+    assert "WiSE-FT: " in said
+
+
+def test_what_there_is_no_time_for_is_told_and_not_begun(pictures, weights_file, tmp_path):
+    settings = {"effort": "thorough", "max_minutes": 0.6, "finetune": FEW}
+    config = small_config(pictures, weights_file, tmp_path, run="one", **{**SETTINGS, **settings})
+    lines = []
+
+    def say(line):
+        lines.append(line)
+        if line.startswith("search: all at 0.001") or "no epoch of" in line:
+            time.sleep(16)  # then less is left than the export needs
+
+    trained = trained_alone(config, say)
+    record = trained.metrics.search
+    assert [row.way for row in read_trials(RunDirectory(tmp_path / "runs" / "one"))] == [
+        *("head alone", "all at 0.001"),
+    ]
+    assert record.num_trials == 1
+    assert len(record.not_tried) > 4
+    assert f"search: {record.missing}" in lines
+    assert "no shift or zoom" in record.missing

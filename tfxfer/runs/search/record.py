@@ -22,6 +22,8 @@ class SearchRecord:
         reason: Why it was chosen, as a sentence.
         changes: The settings in which it differs from the default, by dotted keys.
         optimism: By how much its validation accuracy is too high because validation chose it.
+        not_tried: Names of the ways for which there was no time.
+        has_other_seed: Whether its images came in the order of another seed than that of the run.
     """
 
     way: str
@@ -30,12 +32,15 @@ class SearchRecord:
     reason: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     optimism: float = 0.0
+    not_tried: tuple[str, ...] = ()
+    has_other_seed: bool = False
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
         """Returns the record of the known keys; others were written by a later version."""
         names = {one.name for one in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in content.items() if name in names})
+        known = {name: value for name, value in content.items() if name in names}
+        return cls(**{**known, "not_tried": tuple(known.get("not_tried", ()))})
 
     @property
     def is_left_out(self) -> bool:
@@ -48,6 +53,11 @@ class SearchRecord:
         if self.is_left_out:
             return f"left out, as {self.reason}."
         return f"chose '{self.way}': {self.reason}."
+
+    @property
+    def missing(self) -> str:
+        """What was not tried for lack of time; empty if everything was."""
+        return f"Not tried for lack of time: {'; '.join(self.not_tried)}." if self.not_tried else ""
 
     def nested_changes(self) -> dict[str, Any]:
         """Returns the changes, nested as in a recipe."""

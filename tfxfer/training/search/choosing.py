@@ -5,14 +5,15 @@ Pure functions of the trials so far, so that a resumed search continues as an un
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.planning.portfolio import Portfolio, Way
+from tfxfer.planning.portfolio import Portfolio
+from tfxfer.planning.ways.way import Way
 
 # A way is better than another if it lowers the loss by more than this many standard errors. None
 # would leave the choice to noise, one keeps the head where fine-tuning helps (measured).
@@ -25,6 +26,9 @@ _ERRORS_WITHOUT_WARPS = 2.0
 
 # Bootstrap samples of the validation images; the estimate then varies by some tenths of a point.
 _SAMPLES = 200
+
+# Of so many other trials a sentence tells, of those with the lowest losses.
+_TOLD = 3
 
 # With all of validation right and a loss below this there is nothing to gain that could be seen.
 _CEILING_LOSS = 0.01
@@ -131,26 +135,52 @@ def leader(trials: Sequence[Trial]) -> Trial:
     return best
 
 
-def next_way(portfolio: Portfolio, trials: Sequence[Trial]) -> Way | None:
+def next_way(
+    portfolio: Portfolio, trials: Sequence[Trial], skipped: Collection[str] = ()
+) -> Way | None:
     """Returns the way to try next; None if the search is over.
 
+    A thorough search goes on where another one ends: with the further ways that have the
+    augmentation that did better so far, then with those that have the other, and at last it trains
+    the best way once more.
+
     Args:
-        portfolio: The portfolio; the trials are in the order of its ways.
+        portfolio: The portfolio.
         trials: The trials so far, the head alone first.
+        skipped: Names of ways for which there is no time.
     """
-    best, num_tried = leader(trials), len(trials) - 1
+    best = leader(trials)
+    done = {*(trial.way for trial in trials), *skipped}
     if best.is_at_ceiling:
         return None
-    if num_tried < len(portfolio.ways):
-        return portfolio.ways[num_tried]
+    for way in portfolio.ways:
+        if way.name not in done:
+            return way
     if (
-        num_tried > len(portfolio.ways)
-        or not portfolio.deeper
-        or best.loss < portfolio.much_to_gain
+        portfolio.deeper
+        and best.loss >= portfolio.much_to_gain
+        and not any(way.name in done for way in portfolio.deeper)
     ):
-        return None
-    names = [way.name for way in portfolio.ways]
-    return portfolio.deeper[names.index(best.way) if best.way in names else 0]
+        return _alike(best, portfolio.deeper)
+    return _further_way(portfolio, best, done) if portfolio.is_thorough else None
+
+
+def _further_way(portfolio: Portfolio, best: Trial, done: Collection[str]) -> Way | None:
+    """Returns the next way of a thorough search that only such a one tries."""
+    groups = [portfolio.deeper, *portfolio.further] if portfolio.deeper else portfolio.further
+    preferred = [_alike(best, ways) for ways in groups]
+    others = [way for ways in groups for way in ways]
+    for way in (*preferred, *others):
+        if way.name not in done:
+            return way
+    known = {way.name: way.again(portfolio.times) for way in (*portfolio.ways, *others)}
+    again = known.get(best.way)  # None for the head alone, and for what was trained again
+    return None if again is None or again.name in done else again
+
+
+def _alike(trial: Trial, ways: Sequence[Way]) -> Way:
+    """Returns the way with the augmentation of a trial, or the first one."""
+    return next((way for way in ways if way.is_plain == trial.is_plain), ways[0])
 
 
 def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
@@ -171,9 +201,8 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         )
     if chosen.is_at_ceiling:
         reason += "; it classifies all validation images correctly, which ends the search"
-    for other in others:
-        if other is chosen or not other.best_epoch:
-            continue
+    rivals = [one for one in others if one is not chosen and one.best_epoch]
+    for other in sorted(rivals, key=lambda one: one.loss)[:_TOLD]:
         if chosen.loss < other.loss:
             reason += f"; the loss of '{other.way}' is higher by {_gain(chosen, other)}"
         else:
@@ -181,6 +210,8 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
                 f"; the loss of '{other.way}' is lower by {_gain(other, chosen)}, which may be "
                 "noise"
             )
+    if len(rivals) > _TOLD:
+        reason += f"; {len(rivals) - _TOLD} others are further away"
     return Choice(next(way for way in portfolio.all_ways if way.name == chosen.way), reason)
 
 

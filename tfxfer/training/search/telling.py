@@ -3,7 +3,7 @@
 import math
 
 from tfxfer.planning.description import describe_changes
-from tfxfer.planning.portfolio import Way
+from tfxfer.planning.ways.way import Way
 from tfxfer.runs.search.trials import TrialRow
 from tfxfer.training.search.choosing import Trial
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.errors import DivergenceError
-from tfxfer.planning.portfolio import Way
+from tfxfer.planning.ways.way import Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import HEAD_ALONE
@@ -75,7 +75,12 @@ class Laboratory:
 
     def training(self, way: Way, journal: TrialJournal) -> PhaseTraining:
         """Returns the training of a way, at its start."""
-        return phase_training(self.given, self._begun(way), self.source(way), journal)
+        return phase_training(self._given_for(way), self._begun(way), self.source(way), journal)
+
+    def _given_for(self, way: Way) -> Materials:
+        """Returns the materials with the seed of a way."""
+        config = dataclasses.replace(self.given.config, seed=self.given.config.seed + way.seed)
+        return dataclasses.replace(self.given, config=config)
 
     def _begun(self, way: Way) -> Phase:
         """Returns the phase of a way, with the classifiers at its start."""
@@ -101,7 +106,7 @@ class Laboratory:
         phase, source = self._begun(way), self.source(way)
         has_diverged = False
         try:
-            train_finetuning(self.given, phase, source, journal, checkpoint)
+            train_finetuning(self._given_for(way), phase, source, journal, checkpoint)
         except DivergenceError as error:
             journal.say(f"note: {error}")
             journal.best, has_diverged = None, True

@@ -1,0 +1,1 @@
+"""Ways to fine-tune, among which a search chooses."""
