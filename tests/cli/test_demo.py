@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 from command_line import run
 
-from tfxfer.showing.serving import Address
+from tfxfer.showing.address import Address
 
 
 @pytest.mark.skipif(find_spec("gradio") is None, reason="Gradio is not installed")

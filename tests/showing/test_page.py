@@ -158,7 +158,7 @@ def test_an_upload_is_never_shown_as_a_page(demo):
 def test_what_is_no_class_is_not_kept(demo, run):
     for label in (None, "", "violet", "../red", ["red"]):
         told = demo.call("keep", file_data(demo.upload(JPEG)), label)
-        assert "event: error" in told or "Choose the class" in told[0]
+        assert "event: error" in told or "Choose the correct class" in told[0]
     assert "no image" in demo.call("keep", None, "red")[0]
     assert not run.corrections.exists()
 

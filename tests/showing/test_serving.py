@@ -1,13 +1,12 @@
-"""Who may use the page of a demo, and at what address."""
+"""Who may use the page of a demo."""
 
 import asyncio
-import socket
 import urllib.parse
 
 import pytest
 
-from tfxfer.errors import UsageError
-from tfxfer.showing.serving import Address, Guard
+from tfxfer.showing.address import Address
+from tfxfer.showing.serving import Guard
 
 
 async def page(scope, receive, send):
@@ -48,7 +47,7 @@ def remote():
 
 
 def test_a_local_page_answers_to_local_names_alone(local):
-    guard = Guard(page, local)
+    guard = Guard(page, local.access)
     for host in ("localhost", "127.0.0.1", "[::1]"):
         assert ask(guard, host=f"{host}:{local.port}")[::2] == (200, "the page")
     for host in ("evil.example", f"evil.example:{local.port}", "127.0.0.1.evil.example", ""):
@@ -58,7 +57,7 @@ def test_a_local_page_answers_to_local_names_alone(local):
 
 
 def test_it_fetches_nothing_for_a_request(local):
-    guard = Guard(page, local)
+    guard = Guard(page, local.access)
     for path in ("/gradio_api/file=http://localhost:1/", "/gradio_api/proxy=https://evil.example/"):
         status, _, text = ask(guard, path=path, host="localhost")
         assert status == 403
@@ -66,7 +65,7 @@ def test_it_fetches_nothing_for_a_request(local):
 
 
 def test_browsers_are_told_to_ask_no_other_server(local):
-    _, headers, _ = ask(Guard(page, local), host="localhost")
+    _, headers, _ = ask(Guard(page, local.access), host="localhost")
     policy = headers[b"content-security-policy"].decode()
     assert "default-src 'self'" in policy
     assert "http" not in policy
@@ -75,9 +74,9 @@ def test_browsers_are_told_to_ask_no_other_server(local):
 
 
 def test_elsewhere_the_token_is_needed_once(remote):
-    guard = Guard(page, remote)
+    guard = Guard(page, remote.access)
     token = urllib.parse.urlsplit(remote.url).query
-    assert token == f"token={remote.token}"
+    assert token == f"token={remote.access.token}"
     for query, cookie in (("", ""), ("token=", ""), ("token=wrong", ""), ("", "tfxfer_demo=no")):
         status, _, text = ask(guard, query, host="photos.example", cookie=cookie)
         assert status == 403
@@ -89,25 +88,3 @@ def test_elsewhere_the_token_is_needed_once(remote):
     assert "SameSite=Strict" in cookie
     kept = f"other=1; {cookie.partition(';')[0]}"
     assert ask(guard, host="photos.example", cookie=kept)[::2] == (200, "the page")
-
-
-def test_tokens_differ(remote):
-    other = Address("0.0.0.0", 0)
-    other.socket.close()
-    assert other.token != remote.token
-    assert len(other.token) >= 20
-
-
-def test_the_address_is_what_one_types(local, remote):
-    assert local.url == f"http://127.0.0.1:{local.port}/"
-    assert (local.is_local, local.token) == (True, None)
-    assert not remote.is_local
-    assert remote.url.startswith(f"http://{socket.gethostname()}:{remote.port}/?token=")
-
-
-def test_a_port_in_use_and_an_unknown_host_are_told(local):
-    local.socket.listen()
-    with pytest.raises(UsageError, match=rf"port {local.port} .*in use.*--port"):
-        Address("127.0.0.1", local.port)
-    with pytest.raises(UsageError, match=r"no host 'no\.such\.host\.invalid'"):
-        Address("no.such.host.invalid", 0)

@@ -1,8 +1,6 @@
 """`demo`: a local page on which a model answers."""
 
-import contextlib
 import pathlib
-import tempfile
 from collections.abc import Callable
 
 from tfxfer.api.export import export
@@ -13,12 +11,13 @@ from tfxfer.errors import TfxferError
 from tfxfer.exporting.hosting.writing import write_hosted
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
+from tfxfer.showing.address import LOOPBACK, Address
 from tfxfer.showing.answering import Answerer
 from tfxfer.showing.corrections import Corrections
 from tfxfer.showing.mistakes import Mistake, most_confident_mistakes
 from tfxfer.showing.nearest import NearestImages
-from tfxfer.showing.page import Shown, check_gradio, make_page
-from tfxfer.showing.serving import LOOPBACK, Address, serve
+from tfxfer.showing.process import Page, open_page
+from tfxfer.showing.replies import Shown
 from tfxfer.system.files import why_unwritable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
@@ -65,25 +64,28 @@ def demo(
     if space is not None or docker is not None:
         write_hosted(model, export, say, space=space, docker=docker)
         return
-    check_gradio()
-    address = Address(host, port)  # before the work
-    with (
-        contextlib.closing(address.socket),
-        tempfile.TemporaryDirectory(prefix="tfxfer-demo-") as uploads,
-    ):
-        shown = what_is_shown(load(model), say)
-        page = make_page(shown, pathlib.Path(uploads))
-        try:
-            serve(page, address, lambda: _begin(shown, address, say))
-        finally:
-            if shown.nearest is not None:
-                shown.nearest.stop()
+    with open_page(host, port) as page:
+        answer_on(model, page, say=say)
 
 
-def _begin(shown: Shown, address: Address, say: Callable[[str], None]) -> None:
-    """Says where the page is, and who can use it; searches for near images from then on."""
-    if shown.nearest is not None:
-        shown.nearest.start()
+@by_model
+def answer_on(model: str | pathlib.Path, page: Page, *, say: Callable[[str], None] = print) -> None:
+    """Answers about images on a page that was opened before; see `demo`."""
+    shown = what_is_shown(load(model), say)
+    try:
+        page.show(shown.layout)
+        _say_where(page.address, say)
+        shown.answerer.warm_up()
+        if shown.nearest is not None:
+            shown.nearest.start()
+        page.reply(shown.reply)
+    finally:
+        if shown.nearest is not None:
+            shown.nearest.stop()
+
+
+def _say_where(address: Address, say: Callable[[str], None]) -> None:
+    """Says where the page is, and who can use it."""
     if not address.is_local:
         say(
             "Whoever can reach this machine and has the address below can use the model and add "
@@ -101,7 +103,6 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
         say: Called with each note on what is missing.
     """
     answerer = Answerer(trained)
-    answerer.warm_up()
     if trained.config is None:
         return Shown(str(trained.path.name), answerer)
     run = RunDirectory(trained.path.parent)

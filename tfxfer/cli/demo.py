@@ -49,7 +49,17 @@ def demo(model: str, host: str, port: int, space: str | None, docker: str | None
 
     The page needs Gradio: pip install 'tfxfer[demo]'.
     """
+    if space is None and docker is None:
+        # Its process imports Gradio while TensorFlow is imported here.
+        from tfxfer.showing.process import open_page
+
+        with open_page(host, port) as page:
+            with quiet_import():
+                from tfxfer.api.demo import answer_on
+            with quiet_libraries():
+                answer_on(model, page, say=streams.say)
+        return
     with quiet_import():
         from tfxfer.api.demo import demo as show
     with quiet_libraries():
-        show(model, host=host, port=port, space=space, docker=docker, say=streams.say)
+        show(model, space=space, docker=docker, say=streams.say)

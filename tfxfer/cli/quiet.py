@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from tfxfer.cli.allocator import keep_freed_memory
+from tfxfer.errors import InterruptionError
 from tfxfer.system import streams
 from tfxfer.system.keras_settings import check_keras, expand_variables
 
@@ -41,7 +42,9 @@ def quiet_import() -> Iterator[None]:
                 tf.get_logger().setLevel("ERROR")
                 tf.config.list_physical_devices()  # detecting GPUs prints messages, too
                 yield
-        except BaseException:
+        except Exception as error:
+            if isinstance(error, InterruptionError):
+                raise
             notices.seek(0)
             with contextlib.suppress(OSError):  # standard error may be full or closed
                 os.write(kept, notices.read())

@@ -1,26 +1,21 @@
-"""Serves the page: its address, who may use it, and how it ends."""
+"""Serves the page to those who may use it."""
 
 import hmac
 import http.cookies
-import ipaddress
-import logging
-import secrets
 import socket
 import threading
 import urllib.parse
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from tfxfer.errors import InterruptionError, UsageError
-from tfxfer.system.signals import Interruptions
+from tfxfer.errors import RunError
+from tfxfer.showing.address import Access
 
 # What a web server calls: a scope, and functions that receive and send messages (ASGI).
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
-
-LOOPBACK = "127.0.0.1"
 
 _COOKIE = "tfxfer_demo"
 
@@ -37,60 +32,6 @@ _HEADERS = {
     b"x-content-type-options": b"nosniff",
 }
 
-_SECONDS_TO_END = 2.0
-
-
-class Address:
-    """A port that is held, and how to reach it.
-
-    Args:
-        host: Name or number of the interface to listen on.
-        port: 0 takes a free one.
-
-    Raises:
-        UsageError: The host does not exist here, or the port is in use.
-    """
-
-    def __init__(self, host: str, port: int) -> None:
-        self._host = host
-        try:
-            family, kind, protocol, _, place = socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-        except OSError as error:
-            raise UsageError(f"There is no host '{host}': {error.strerror or error}.") from None
-        self.is_local = ipaddress.ip_address(str(place[0]).partition("%")[0]).is_loopback
-        # Without a token on loopback, where other programs of this machine may ask, too.
-        self.token = None if self.is_local else secrets.token_urlsafe(16)
-        self.socket = socket.socket(family, kind, protocol)
-        try:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(place)
-        except OSError as error:
-            self.socket.close()
-            raise UsageError(
-                f"Cannot listen on port {port} of '{host}': {error.strerror}. Choose another "
-                "--port; 0 takes a free one."
-            ) from None
-        self.port = int(self.socket.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """What to type into a browser."""
-        host = self._host
-        if host in ("0.0.0.0", "::", ""):  # all interfaces
-            host = socket.gethostname()
-        host = f"[{host}]" if ":" in host else host
-        query = "" if self.token is None else f"?token={self.token}"
-        return f"http://{host}:{self.port}/{query}"
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names under which a local page may be asked for; empty if under any."""
-        if not self.is_local:
-            return frozenset()
-        return frozenset({"localhost", "127.0.0.1", "::1", self._host.lower()})
-
 
 class Guard:
     """Lets through what may use the page, and tells the browser to ask no other server.
@@ -101,13 +42,13 @@ class Guard:
 
     Args:
         application: The page.
-        address: Where it is.
+        access: Who may use it.
     """
 
-    def __init__(self, application: Application, address: Address) -> None:
+    def __init__(self, application: Application, access: Access) -> None:
         self._application = application
-        self._names = address.names
-        self._token = address.token
+        self._names = access.names
+        self._token = access.token
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers a request, as web servers call it."""
@@ -142,39 +83,28 @@ class Guard:
         await send({"type": "http.response.body", "body": b""})
 
 
-def serve(application: Application, address: Address, when_ready: Callable[[], None]) -> None:
-    """Serves until Ctrl-C or SIGTERM.
+def serve(application: Application, place: socket.socket, when_ready: Callable[[], None]) -> None:
+    """Serves for as long as the process lives.
 
     Args:
         application: The page.
-        address: Where.
+        place: Where.
         when_ready: Called once it answers.
 
     Raises:
-        InterruptionError: It was ended, as is usual.
+        RunError: The server has ended.
     """
     import uvicorn
 
-    config = uvicorn.Config(Guard(application, address), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    # Requests are served apart, so that this thread gets signals at once.
-    thread = threading.Thread(target=server.run, args=([address.socket],), daemon=True)
-    with Interruptions():
-        try:
-            thread.start()
-            while thread.is_alive() and not server.started:
-                thread.join(0.01)
-            when_ready()
-            while thread.is_alive():
-                thread.join(0.5)
-        except InterruptionError as error:
-            raise InterruptionError(error.number, "The demo has ended.") from None
-        finally:
-            # Pages that are open keep a connection; they are not waited for, nor are the errors
-            # told that this gives them.
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
-            server.should_exit = server.force_exit = True
-            thread.join(_SECONDS_TO_END)
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, args=([place],), daemon=True)
+    thread.start()
+    while thread.is_alive() and not server.started:
+        thread.join(0.01)
+    if server.started:
+        when_ready()
+    thread.join()
+    raise RunError("The server of the page has ended.")
 
 
 def _cookie(header: str) -> str:

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from tfxfer.errors import UsageError
 from tfxfer.exporting.hosting.writing import write_hosted
@@ -27,8 +27,13 @@ def demo(
         say: Called with each note.
     """
     if space is None and docker is None:
-        raise UsageError(
-            f"'{model}' takes texts, and the page of `tfxfer demo` takes images. To try it, type "
-            f"texts into `tfxfer predict {in_shell(model)} -`, or write a page with --space."
-        )
+        answer_on(model)
     write_hosted(model, export, say, space=space, docker=docker)
+
+
+def answer_on(model: Any, *_: Any, **__: Any) -> NoReturn:
+    """Raises a UsageError that says what else shows the answers of a model of texts."""
+    raise UsageError(
+        f"'{model}' takes texts, and the page of `tfxfer demo` takes images. To try it, type "
+        f"texts into `tfxfer predict {in_shell(model)} -`, or write a page with --space."
+    )

@@ -1,0 +1,140 @@
+"""What a model replies to the page, as HTML."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfxfer.errors import DataError, TfxferError
+from tfxfer.showing import markup
+from tfxfer.showing.answering import Answer, Answerer, read_content
+from tfxfer.showing.corrections import Corrections
+from tfxfer.showing.layout import Layout
+from tfxfer.showing.mistakes import Mistake
+from tfxfer.showing.nearest import NearestImages
+from tfxfer.system import streams
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A model with what the page shows of it.
+
+    Attributes:
+        title: Name of the model.
+        answerer: Answers about images.
+        mistakes: Examples to try.
+        nearest: Finds training images that are near to an image; None if they are not available.
+        corrections: Takes corrected images; None if they are not kept.
+    """
+
+    title: str
+    answerer: Answerer
+    mistakes: Sequence[Mistake] = ()
+    nearest: NearestImages | None = None
+    corrections: Corrections | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """What is on the page before the first image."""
+        names = self.answerer.trained.class_names
+        about = f"Drop an image to classify it into one of {len(names):,} classes. Images stay on "
+        about += "the machine that runs this page."
+        return Layout(
+            self.title,
+            markup.heading(self.title, about),
+            markup.NO_ANSWER,
+            self.answerer.can_explain,
+            () if self.corrections is None else names,
+            tuple(mistake.content for mistake in self.mistakes),
+        )
+
+    def reply(self, what: str, arguments: Sequence[Any]) -> tuple[str, ...]:
+        """Returns what the page shows in reply to a request.
+
+        Args:
+            what: The name of a method.
+            arguments: Of it. They come from the browser.
+        """
+        try:
+            if what == "answer":
+                return self.answer(*arguments)
+            return (self.keep(*arguments) if what == "keep" else self.count(),)
+        except Exception as error:  # whatever an upload does, the page lives
+            streams.note(f"The demo could not reply: {type(error).__name__}: {error}")
+            sentence = markup.refusal("The model failed on this file; the terminal says why.")
+            return (sentence, "", "") if what == "answer" else (sentence,)
+
+    def answer(self, path: str | None) -> tuple[str, str, str]:
+        """Returns the classes of an upload, the image as the model sees it, and those near to it.
+
+        Args:
+            path: Of the upload; None if it was removed.
+        """
+        if path is None:
+            return markup.NO_ANSWER, "", ""
+        try:
+            content = read_content(path)
+            with self.nearest.paused() if self.nearest else contextlib.nullcontext():
+                answer = self.answerer.answer(content)
+        except DataError as error:
+            return markup.refusal(f"This file cannot be classified: {error}."), "", ""
+        except TfxferError as error:
+            return markup.refusal(str(error)), "", ""
+        label = next((one.label for one in self.mistakes if one.content == content), None)
+        near = "" if self.nearest is None else _near(self.nearest, answer)
+        return markup.bars(answer, label), markup.image_with_heat(answer), near
+
+    def keep(self, path: str | None, label: Any) -> str:
+        """Keeps an upload with its class, and returns what happened.
+
+        Args:
+            path: Of the upload; None if there is none.
+            label: What was chosen.
+        """
+        if self.corrections is None:
+            return markup.refusal("Corrections are not kept.")
+        if path is None:
+            return markup.refusal("There is no image to save. Upload one first.")
+        if label not in self.answerer.trained.class_names:
+            return markup.refusal("Choose the correct class first.")
+        try:
+            content = read_content(path)
+            self.answerer.answer(content)  # what cannot be decoded is not kept
+            remark = self.corrections.keep(content, label)
+            return self.count(f"Saved as '{label}'.", remark)
+        except DataError as error:
+            return markup.refusal(f"This file was not saved: {error}.")
+        except TfxferError as error:
+            return markup.refusal(f"The correction was not saved. {error}")
+
+    def count(self, *before: str) -> str:
+        """Returns how many corrections there are, and how to train with them.
+
+        Args:
+            before: Sentences before that.
+        """
+        if self.corrections is None:
+            return ""
+        try:
+            number, command = len(self.corrections.labels()), self.corrections.command()
+        except TfxferError as error:
+            return markup.refusal(str(error))
+        if not number:
+            return markup.saying("If the model is wrong, choose the correct class and save it.")
+        many = "There is 1 correction" if number == 1 else f"There are {number:,} corrections"
+        told = f"{many} in '{self.corrections.path}'."
+        if command:
+            told += " To train with the data of the run and these:"
+        else:
+            told += " The data of the run are not files, so add them to your data by hand."
+        return markup.saying(" ".join([*filter(None, before), told]), command)
+
+
+def _near(nearest: NearestImages, answer: Answer) -> str:
+    """Returns what the page shows of the training images near to an image."""
+    if nearest.is_computing:
+        return markup.saying(
+            "The features of the training images are still being computed. After that, each image "
+            "is shown with its nearest ones."
+        )
+    return markup.nearest(nearest.of(answer.square), len(nearest))
