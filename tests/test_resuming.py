@@ -77,6 +77,12 @@ CASES = {
         "head": {"epochs": 3, "dropout": 0.5},
         "finetune": {"epochs": 5, "gradual": True, "ema": 0.5, "batch_norm": "adapt"},
     },
+    "stages": {
+        "head": {"epochs": 3, "stages": "all"},
+        "finetune": {"epochs": 3, "unfreeze": "block_2"},
+        # What is trained is read from cached activations, with the features before them.
+        "augment": {"flip": False, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
+    },
     "soup": {
         "head": {"epochs": 3, "penalty": 3.0},
         "finetune": {"epochs": 3, "average": "soup", "batch_norm": "adapt", "ema": 0.5},

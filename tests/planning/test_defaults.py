@@ -44,7 +44,8 @@ def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
     config = decided()
     still_open = {key for key in setting_keys(FitConfig) if config.get(key) is None}
     gradient = {f"head.{name}" for name in GRADIENT_SETTINGS}
-    open_in_fits = {"class_order", "compare_examples", "compare_epochs", "head.penalty"}
+    open_in_fits = {"class_order", "compare_examples", "compare_epochs"}
+    open_in_fits |= {"head.penalty", "head.stages"}
     assert still_open == STAYS_OPEN | open_in_fits | gradient
     with_gradients = decided(FitConfig().with_settings({"head": {"optimizer": "adam"}}))
     still_open = {key for key in setting_keys(FitConfig) if with_gradients.get(key) is None}

@@ -35,6 +35,12 @@ RESNET50 = BACKBONES["resnet50"]
             r"'conv6' of backbone 'resnet50'. .*'conv5'\?.*"
             r"'finetune.unfreeze' \(--unfreeze\).* all, none, conv1, conv2, conv3, conv4, conv5",
         ),
+        ({"head": {"stages": "conv6"}}, r"\(--head-stages\): .*no stage 'conv6'.*'conv5'\?"),
+        ({"head": {"stages": "6"}}, r"--head-stages\) is 6; this backbone has 5 stages"),
+        (
+            {"head": {"stages": "2", "pooling": "flatten"}},
+            "'head.stages' is '2', but 'head.pooling' is 'flatten'",
+        ),
         (
             {"image_size": 31},
             "'image_size' is 31.* 'resnet50'.* at least 32",

@@ -53,6 +53,7 @@ def test_a_named_backbone_is_left_alone(asked):
     [
         ({"weights": "none"}, ["'weights'", "'auto'", "name a backbone"]),
         ({"finetune": {"unfreeze": "conv5"}}, ["--unfreeze", "'conv5'", "'all' or 'none'"]),
+        ({"head": {"stages": "conv5"}}, ["--head-stages", "'conv5'", "a number of last stages"]),
         ({"data": ""}, ["Missing setting 'data'"]),
         ({"run": "a/b"}, ["plain name"]),
     ],

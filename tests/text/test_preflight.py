@@ -32,6 +32,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"augment": {"mixup": 0.2}}, "is for images"),
         ({"augment": {"cutmix": 1.0}}, "is for images"),
         ({"head": {"pooling": "max"}}, "is for image backbones"),
+        ({"head": {"stages": "2"}}, "'head.stages'.* is for image backbones"),
         ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
         ({"folds": 5}, "is for image backbones"),
         ({"unknown": True}, "is for image backbones"),

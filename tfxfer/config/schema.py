@@ -142,6 +142,12 @@ class HeadConfig(PhaseConfig):
     pooling: Literal["average", "max", "both", "flatten"] = setting(
         "average", "How feature maps become a feature vector."
     )
+    stages: str | None = setting(
+        None,
+        "Stages of the backbone that the head reads: a number of last stages, 'all', or names "
+        "separated by commas; `tfxfer backbones NAME` lists them.",
+        unset="the last one",
+    )
     hidden_units: tuple[int, ...] = setting(
         (), "Units of a hidden layer. Repeat the option for more layers.", minimum=1
     )
@@ -816,6 +822,11 @@ class FitConfig(RunConfig):
     def _check_head(self) -> None:
         """Raises a UsageError if a setting of the head belongs to another optimizer."""
         head = self.head
+        if head.stages is not None and head.pooling == "flatten":
+            raise UsageError(
+                f"Setting 'head.stages' is '{head.stages}', but 'head.pooling' is 'flatten', which "
+                "makes far too many features of early stages. Choose 'average', 'max' or 'both'."
+            )
         if head.optimizer == "lbfgs":
             if head.hidden_units:
                 raise UsageError(

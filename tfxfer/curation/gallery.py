@@ -65,7 +65,7 @@ def gallery_of(examples: Examples, asked: FitConfig) -> Gallery:
     config = _decided(asked, source, backbone)
     num_classes = len(source.class_names)
     classifier = build_classifier(backbone, config, config.head, config.weights, num_classes)
-    function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+    function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
     cache = Cache.of(config)
     features, numbers, images = [], [], {}
     for split, name in enumerate(examples.split_names):

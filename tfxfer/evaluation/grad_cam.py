@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.models.heads import find_pools
+from tfxfer.models.heads import backbone_call, find_pools, logits_of_maps
 from tfxfer.models.ordinal.coral import log_probabilities
 
 # Coarser feature maps do not localize anything.
@@ -35,11 +35,11 @@ class Explainer:
         maps = pools[0].input
         if len(maps.shape) != 4 or min(maps.shape[1:3]) < MIN_MAP_SIZE:
             return
-        self._maps = keras.Model(model.input, maps)
-        inputs = keras.Input(maps.shape[1:], dtype="float32")
-        pooled = [pool(inputs) for pool in pools]
-        joined = pooled[0] if len(pooled) == 1 else model.get_layer("both_pools")(pooled)
-        logits = model.get_layer("head")(joined)
+        # Of a head that reads several stages, the maps of the last one are explained.
+        read = backbone_call(model).output_tensors
+        self._maps = keras.Model(model.input, read)
+        inputs = [keras.Input(one.shape[1:], dtype="float32") for one in read]
+        logits = logits_of_maps(model, inputs)
         if logits.shape[-1] != model.output_shape[-1]:  # of ordered classes
             logits = log_probabilities(logits)
         self._logits = keras.Model(inputs, logits)
@@ -70,17 +70,18 @@ class Explainer:
         """
         if self._maps is None:
             raise ValueError("This model cannot be explained; see `can_explain`.")
-        maps = self._maps(squares.astype(np.float32), training=False)
-        gradient = _gradient(functools.partial(self._logits_of, classes), maps)
+        read = self._maps(squares.astype(np.float32), training=False)
+        *earlier, maps = keras.tree.flatten(read)
+        gradient = _gradient(functools.partial(self._logits_of, classes, earlier), maps)
         weights = gradient.mean(axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
         heat = np.maximum((weights * _as_numpy(maps)).sum(axis=-1), 0)
         largest = heat.max(axis=(1, 2), keepdims=True)
         scaled: npt.NDArray[np.float32] = heat / np.where(largest > 0, largest, 1)
         return scaled
 
-    def _logits_of(self, classes: npt.NDArray[np.int64], maps: Any) -> Any:
+    def _logits_of(self, classes: npt.NDArray[np.int64], earlier: list[Any], maps: Any) -> Any:
         """Returns the sum over the images of the logits of their classes."""
-        logits = self._logits(maps, training=False)
+        logits = self._logits([*earlier, maps], training=False)
         chosen = keras.ops.take_along_axis(logits, classes.astype(np.int32)[:, None], axis=-1)
         return keras.ops.sum(chosen)
 

@@ -6,6 +6,8 @@ weights, with BatchNorm folded into the convolutions (`folding`): same numbers, 
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -16,10 +18,12 @@ from tfxfer.config.schema import TestTimeViews
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.halves import Halves
-from tfxfer.models.heads import averaged_with_mirrored, build_head, pool_features
+from tfxfer.models.heads import averaged_with_mirrored, build_head
 from tfxfer.models.layers import count_parameters, in_float32, rate_factors
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.preprocessing import image_input, normalize
+from tfxfer.models.stages.cutting import cut, features_of
+from tfxfer.models.stages.reading import Reading, read_by
 from tfxfer.models.standardization import Standardization
 from tfxfer.models.weights import load_backbone, stage_layers
 from tfxfer.system.devices import dtype_policy
@@ -43,7 +47,7 @@ class Classifier:
         head: Pooled features to float32 logits, (batch, num_classes).
         model: RGB images in [0, 255], (batch, height, width, 3), to float32 logits; what is saved.
         entry: Images to what the backbone takes.
-        pooling: How feature maps become features.
+        reading: What the head reads of the backbone.
         folded: The backbone with BatchNorm folded.
         cuts: For each stage at which the backbone falls into two parts that share one tensor, the
             layer whose output that tensor is; the input for the first.
@@ -55,7 +59,7 @@ class Classifier:
     head: keras.Model
     model: keras.Model
     entry: keras.Model
-    pooling: str
+    reading: Reading
     folded: FoldedNetwork
     cuts: dict[str, str | None]
     objective: Objective = SOFTMAX
@@ -63,7 +67,7 @@ class Classifier:
     @functools.cached_property
     def features(self) -> keras.Model:
         """Images to float32 pooled features, (batch, num_features)."""
-        return keras.Model(self.entry.input, self._features_behind(None, self.entry.output))
+        return features_of(self.entry, self.folded, self.reading)
 
     def halves(self) -> Halves:
         """Returns what is frozen and what is trained, as `freeze` or `unfreeze` left it."""
@@ -75,24 +79,9 @@ class Classifier:
         stage = next(
             name for name in reversed(names[: trained.index(True) + 1]) if name in self.cuts
         )
-        layer = self.cuts[stage]
-        if layer is None:
-            frozen = self.entry
-        else:
-            frozen = keras.Model(self.entry.input, self._front(layer)(self.entry.output))
-        activations = keras.Input(frozen.output_shape[1:], dtype=frozen.output.dtype)
-        features = self._features_behind(layer, activations)
-        trained_half = keras.Model(activations, self.head(features))
-        return Halves(frozen, trained_half, costly=layer is not None)
-
-    def _front(self, layer: str) -> keras.Model:
-        """Returns the folded backbone up to a layer."""
-        return keras.Model(self.folded.input, self.folded.outputs[layer])
-
-    def _features_behind(self, layer: str | None, activations: Any) -> Any:
-        """Returns the features of a layer's activations, or of those of the entry."""
-        start = self.folded.input if layer is None else self.folded.outputs[layer]
-        return pool_features(self.pooling, keras.Model(start, self.folded.output)(activations))
+        layer, before = self.cuts[stage], names[: names.index(stage)]
+        frozen, start, features = cut(self.entry, self.folded, self.reading, layer, before)
+        return Halves(frozen, keras.Model(start, self.head(features)), costly=layer is not None)
 
     def freeze(self) -> None:
         """Makes only the head trainable; compile again afterwards."""
@@ -202,11 +191,12 @@ def build_classifier(
             )
         x = normalize(backbone.pixels, x)
         entry = keras.Model(image, x, name="entry")
-        features = pool_features(head.pooling, network(x))
+        reading = read_by(head, list(stages), _ends(cuts, list(stages)), network)
+        features = reading.features(_read(network, reading, x))
         ordered = objective.is_ordered
         top = build_head(head, features.shape[-1], num_classes, config.seed, is_ordered=ordered)
         model = keras.Model(image, top(features), name="logits")
-    return Classifier(network, stages, top, model, entry, head.pooling, folded, cuts, objective)
+    return Classifier(network, stages, top, model, entry, reading, folded, cuts, objective)
 
 
 def _cuts(
@@ -228,6 +218,21 @@ def _cuts(
             cuts[stage] = crossing[0]
         before += stages[stage]
     return cuts
+
+
+def _ends(cuts: Mapping[str, str | None], stages: list[str]) -> dict[str, str]:
+    """Returns the layer whose output is that of a stage, for each that ends in a single tensor."""
+    pairs = itertools.pairwise(stages)
+    return {stage: layer for stage, later in pairs if (layer := cuts.get(later)) is not None}
+
+
+def _read(network: keras.Model, reading: Reading, x: Any) -> list[Any]:
+    """Returns the feature maps that a head reads. The network is called once."""
+    if not reading.ends:
+        return [network(x)]
+    outputs = {name: network.get_layer(name).output for name in reading.ends.values()}
+    whole = keras.Model(network.input, reading.outputs(outputs, network.output), name=network.name)
+    return list(whole(x))
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

@@ -1,5 +1,6 @@
 """The head: the new layers on top of the backbone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,8 +16,12 @@ _POOLS = {
 }
 
 
+# The layer that concatenates the features of several stages.
+STAGE_FEATURES = "stage_features"
+
+
 def find_pools(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the pooling layers of a saved classifier, in order.
+    """Returns the pooling layers of a saved classifier, in order: those of its last stage.
 
     There are two if average and maximum are concatenated, and none in a model not built by tfxfer.
     """
@@ -30,13 +35,21 @@ def with_features(model: keras.Model) -> keras.Model:
     Its outputs are `probabilities`, (batch, num_classes), and `features`, (batch, num_features),
     the pooled features that the head takes. A model not built by tfxfer has no `features`.
     """
-    pools = find_pools(model)
     outputs = {"probabilities": model.output}
-    names = [layer.name for layer in model.layers]
-    if "head" in names and pools:
-        joined = "both_pools" if "both_pools" in names else pools[0].name
-        outputs["features"] = model.get_layer(joined).output
+    if "head" in [layer.name for layer in model.layers] and find_pools(model):
+        outputs["features"] = find_features(model)
     return keras.Model(model.input, outputs)
+
+
+def find_features(model: keras.Model) -> Any:
+    """Returns the symbolic features of a saved classifier, (batch, num_features).
+
+    Args:
+        model: A model that has `find_pools`.
+    """
+    names = [layer.name for layer in model.layers]
+    joined = [name for name in (STAGE_FEATURES, "both_pools") if name in names]
+    return model.get_layer(joined[0] if joined else find_pools(model)[0].name).output
 
 
 def head_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -58,25 +71,57 @@ def averaged_with_mirrored(model: keras.Model) -> Any:
     Returns:
         The symbolic output, (batch, num_outputs).
     """
-    pools = find_pools(model)
-    history = pools[0].input._keras_history
-    backbone, call = history.operation, history.node_index
+    backbone = find_pools(model)[0].input._keras_history.operation
     # What comes before the backbone treats all columns alike.
-    (x,) = backbone._inbound_nodes[call].input_tensors
+    (x,) = backbone_call(model).input_tensors
     maps = backbone(keras.ops.flip(x, axis=2))
-    pooled = [pool(maps) for pool in pools]
-    features = pooled[0] if len(pooled) == 1 else model.get_layer("both_pools")(pooled)
-    logits = model.get_layer("head")(features)
+    logits = logits_of_maps(model, keras.tree.flatten(maps))
     return keras.layers.Average(name="views", dtype="float32")([model.output, logits])
 
 
-def pool_features(pooling: str, maps: Any) -> Any:
-    """Returns float32 features of feature maps; "both" is the average and then the maximum."""
+def backbone_call(model: keras.Model) -> Any:
+    """Returns the call of the backbone in a saved classifier that has `find_pools`.
+
+    Its `input_tensors` and `output_tensors` are lists of symbolic tensors. The last of its outputs
+    are the feature maps of the last stage.
+    """
+    history = find_pools(model)[0].input._keras_history
+    return history.operation._inbound_nodes[history.node_index]
+
+
+def logits_of_maps(model: keras.Model, maps: Sequence[Any]) -> Any:
+    """Returns the logits that a saved classifier gives of other feature maps.
+
+    Args:
+        model: A model that has `find_pools`.
+        maps: In place of the `output_tensors` of its `backbone_call`.
+    """
+    known = dict(zip(map(id, backbone_call(model).output_tensors), maps, strict=True))
+
+    def again(tensor: Any) -> Any:
+        if id(tensor) not in known:
+            history = tensor._keras_history
+            inputs = history.operation._inbound_nodes[history.node_index].input_tensors
+            values = [again(one) for one in inputs]
+            known[id(tensor)] = history.operation(values if len(values) > 1 else values[0])
+        return known[id(tensor)]
+
+    return model.get_layer("head")(again(find_features(model)))
+
+
+def pool_features(pooling: str, maps: Any, suffix: str = "") -> Any:
+    """Returns float32 features of feature maps; "both" is the average and then the maximum.
+
+    Args:
+        pooling: The setting `head.pooling`.
+        maps: Feature maps, (batch, height, width, channels).
+        suffix: Of the names of the layers.
+    """
     names = ["average", "max"] if pooling == "both" else [pooling]
-    pooled = [_POOLS[name](name=f"{name}_pool", dtype="float32")(maps) for name in names]
+    pooled = [_POOLS[name](name=f"{name}_pool{suffix}", dtype="float32")(maps) for name in names]
     if len(pooled) == 1:
         return pooled[0]
-    return keras.layers.Concatenate(name="both_pools", dtype="float32")(pooled)
+    return keras.layers.Concatenate(name=f"both_pools{suffix}", dtype="float32")(pooled)
 
 
 def build_head(

@@ -54,7 +54,7 @@ class Facts:
         num_train: Number of training images.
         num_validation: Number of validation images.
         num_classes: Number of classes.
-        num_features: Channels of the backbone's last feature map.
+        num_features: Channels of the backbone's last feature map, for each stage the head reads.
         side: Shorter side of a typical image in pixels, where the longer one is cropped; otherwise
             the longer one.
         mirrored: Whether a mirrored image keeps its label.

@@ -59,8 +59,18 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
             f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "
             f"({num_features:,} features)",
         ),
+        *_describe_stages(classifier),
         *describe_views(config),
     ]
+
+
+def _describe_stages(classifier: Classifier) -> list[str]:
+    """Returns a line on the stages that the head reads, or no line if it is the last alone."""
+    reading = classifier.reading
+    if not reading.ends:
+        return []
+    names = ", ".join([*reading.ends, reading.last])
+    return [plan_row("", f"of stages {names}, each normalized")]
 
 
 def describe_views(config: DecidedFit) -> list[str]:

@@ -18,7 +18,7 @@ from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
 from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import UsageError
-from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.backbone import Backbone, head_stages
 from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.models.objectives import Objective
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
@@ -278,15 +278,17 @@ def facts_of(source: Source, backbone: Backbone, config: RunConfig) -> Facts:
     Args:
         source: The data.
         backbone: The record of the backbone.
-        config: The settings; how images are fitted is read.
+        config: The settings; how images are fitted, and what the head reads.
     """
     # The side that counts is that of what the model sees of an image.
     seen = min if config.fit_images == "crop" else max
+    read = config.head.stages if isinstance(config, FitConfig) else None
     return Facts(
         num_train=len(source.splits["train"]),
         num_validation=len(source.splits["validation"]),
         num_classes=len(source.class_names),
-        num_features=backbone.num_features,
+        # Earlier stages are not wider than the last.
+        num_features=backbone.num_features * len(head_stages(backbone.stage_names, read)),
         side=seen(source.image_height_width),
         mirrored=source.mirrored,
         native_size=backbone.native_size,

@@ -6,7 +6,7 @@ from tfxfer.config.frame import sides
 from tfxfer.config.schema import AUTO, FitConfig, RunConfig
 from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
-from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.backbones.backbone import Backbone, head_stages
 from tfxfer.models.backbones.bundled import SMALL_RESNET
 from tfxfer.models.backbones.registry import find_backbone, find_weights_file
 from tfxfer.planning.inputs import check_inputs
@@ -92,6 +92,13 @@ def check_asked(config: RunConfig) -> None:
             f"'{AUTO}', and stages differ between backbones. Use 'all' or 'none', leave it out, or "
             "name a backbone."
         )
+    stages = config.head.stages
+    if stages is not None and stages != "all" and not stages.isdecimal():
+        raise UsageError(
+            f"Setting 'head.stages' (--head-stages) is '{stages}', but 'backbone' is '{AUTO}', and "
+            f"stages differ between backbones. Give 'all' or a number of last stages, leave it "
+            "out, or name a backbone."
+        )
     # What does not depend on the backbone; the ranking skips those for which images are too small.
     check_settings(dataclasses.replace(config, backbone=SMALL_RESNET.name))
 
@@ -108,6 +115,7 @@ def _check_fit(config: FitConfig, backbone: Backbone) -> None:
     check_writable(config.export_dir, "export_dir")
     if config.run is not None:
         named_run(config.runs_dir, config.run)
+    head_stages(backbone.stage_names, config.head.stages)
     unfreeze = config.finetune.unfreeze
     allowed = ["all", "none", *backbone.stage_names]
     if unfreeze is not None and unfreeze not in allowed:

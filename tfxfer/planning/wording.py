@@ -116,4 +116,16 @@ def describe_results(run: RunDirectory) -> list[str]:
 def describe_head(head: DecidedHead) -> list[str]:
     """Returns the layers of a head before its outputs, in order."""
     hidden = [f"{units} hidden units" for units in head.hidden_units]
-    return [f"{head.pooling} pooling", *hidden, f"dropout {head.dropout:g}"]
+    pooling = f"{head.pooling} pooling{_of_stages(head.stages)}"
+    return [pooling, *hidden, f"dropout {head.dropout:g}"]
+
+
+def _of_stages(asked: str | None) -> str:
+    """Returns which stages a head reads, by its setting; nothing for the last one alone."""
+    if asked is None:
+        return ""
+    if asked == "all":
+        return " of all stages"
+    if asked.isdecimal():
+        return f" of the last {counted(int(asked), 'stage')}"
+    return f" of {', '.join(name.strip() for name in asked.split(','))} and the last stage"

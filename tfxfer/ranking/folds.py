@@ -69,7 +69,7 @@ def _features(given: Materials) -> np.ndarray:
     """Returns the features of all images, split by split, (num_examples, num_features)."""
     exact = dataclasses.replace(given.config, precision="float32")
     function = FeatureFunction.of(
-        given.classifiers.exact.features, exact, given.config.head.pooling
+        given.classifiers.exact.features, exact, given.classifiers.exact.reading.name
     )
     num_examples = sum(map(len, _images(given)))
     if 4 * num_examples * function.num_features > given.config.memory_bytes:

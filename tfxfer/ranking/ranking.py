@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import sides
@@ -26,7 +24,7 @@ from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import groups, order, pareto_front
 from tfxfer.ranking.result import Outlook, Ranked, Ranking
 from tfxfer.ranking.scores import logme, shrinkage_h_score
-from tfxfer.ranking.stages import StageScore, stage_outputs, stage_scores
+from tfxfer.ranking.stages import StageScore, stage_scores, stage_sizes
 from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.training.examples import Floats
 from tfxfer.training.features import FeatureFunction
@@ -59,7 +57,7 @@ class _Measured:
 
     backbone: Backbone
     facts: Ranked
-    is_correct: npt.NDArray[np.bool_]
+    scores: HeadScores
 
 
 def rank_backbones(
@@ -113,7 +111,7 @@ def rank_backbones(
         backbones=ranked,
         skipped=tuple(skipped),
         outlook=_outlook(pool, best, config.seed) if extras.learning_curve else None,
-        stages=_stages(pool, best.backbone) if extras.stages else (),
+        stages=_stages(pool, best) if extras.stages else (),
     )
 
 
@@ -176,7 +174,7 @@ def _measure(
     config = pool.decided(backbone)
     pool.images(config)  # unreadable images are found before anything is built
     classifier = _built(pool, backbone, config)
-    function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+    function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
     milliseconds = milliseconds_of(classifier.model, config.input_size)
     if milliseconds > (limits.max_milliseconds or math.inf):
         return Skipped(backbone.name, f"it takes {milliseconds:.1f} ms per image")
@@ -202,7 +200,7 @@ def _measure(
         image_size=config.image_size,
         seconds=time.monotonic() - start,
     )
-    return _Measured(backbone, facts, scores.is_correct)
+    return _Measured(backbone, facts, scores)
 
 
 def _built(pool: Pool, backbone: Backbone, config: DecidedFit) -> Classifier:
@@ -223,7 +221,7 @@ def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tupl
     numbers = groups(
         len(ordered),
         lambda one, other: is_worse(
-            ordered[one].is_correct, ordered[other].is_correct, pool.labeled.units
+            ordered[one].scores.is_correct, ordered[other].scores.is_correct, pool.labeled.units
         ),
     )
     front = pareto_front(
@@ -238,7 +236,7 @@ def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tupl
 def _outlook(pool: Pool, best: _Measured, seed: int) -> Outlook:
     """Returns the learning curve of the best head, and what it reaches on random weights."""
     features = _features(pool, best.backbone, None)
-    curve = learning_curve(features, pool.labeled, best.is_correct, seed)
+    curve = learning_curve(features, pool.labeled, best.scores.is_correct, seed)
     probabilities = out_of_fold(_features(pool, best.backbone, "none"), pool.labeled)
     scores = HeadScores.of(probabilities, pool.labeled)
     return Outlook(curve, scores.accuracy, scores.interval)
@@ -248,16 +246,21 @@ def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
     """Returns the features of a backbone with its own weights, or with random ones."""
     config = pool.decided(backbone, weights)
     classifier = _built(pool, backbone, config)
-    function = FeatureFunction.of(classifier.features, config, config.head.pooling)
+    function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
     return pool.features(function, config)
 
 
-def _stages(pool: Pool, backbone: Backbone) -> tuple[StageScore, ...]:
-    """Returns the scores of the head on each stage of a backbone."""
-    config = pool.decided(backbone)
-    model, sizes = stage_outputs(_built(pool, backbone, config))
-    features = pool.features(FeatureFunction.of(model, config, "average of each stage"), config)
-    return tuple(stage_scores(features, sizes, pool.labeled))
+def _stages(pool: Pool, best: _Measured) -> tuple[StageScore, ...]:
+    """Returns the scores of the head on each stage of the best backbone.
+
+    Their features are those that `fit --head-stages all` computes.
+    """
+    config = pool.decided(best.backbone)
+    config = dataclasses.replace(config, head=dataclasses.replace(config.head, stages="all"))
+    classifier = _built(pool, best.backbone, config)
+    function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
+    features, sizes = pool.features(function, config), stage_sizes(classifier)
+    return tuple(stage_scores(features, sizes, pool.labeled, best.scores))
 
 
 def _progress_line(one: Ranked) -> str:

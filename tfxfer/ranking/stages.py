@@ -6,10 +6,10 @@ Images unlike those of the pretraining can gain from early stages, which the las
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from tfxfer.models.classifier import Classifier
+from tfxfer.models.heads import STAGE_FEATURES
 from tfxfer.ranking.cross_validation import HeadScores, Labeled, is_worse, out_of_fold
 from tfxfer.system.progress import Progress
 from tfxfer.training.examples import Floats
@@ -39,62 +39,53 @@ class StageScore:
     is_better: bool
 
 
-def stage_outputs(classifier: Classifier) -> tuple[keras.Model, dict[str, int]]:
-    """Returns a model from images to the averaged output of each stage, side by side.
+def stage_sizes(classifier: Classifier) -> dict[str, int]:
+    """Returns the number of features of each stage that a head reads, in their order.
 
-    Stages that do not end in a single tensor are left out, as some of NASNet.
-
-    Returns:
-        The model, (batch, num_features) float32, and the number of features of each stage, from the
-        image to the features.
+    Args:
+        classifier: A classifier whose head reads them.
     """
-    names, folded = list(classifier.stages), classifier.folded
-    ends = {
-        names[place - 1]: folded.outputs[layer]
-        for place, stage in enumerate(names)
-        if place and (layer := classifier.cuts.get(stage)) is not None
-    }
-    ends[names[-1]] = folded.output
-    pooled = [
-        keras.layers.GlobalAveragePooling2D(dtype="float32")(output) for output in ends.values()
-    ]
-    joined = keras.layers.Concatenate(dtype="float32")(pooled) if len(pooled) > 1 else pooled[0]
-    network = keras.Model(folded.input, joined)
-    model = keras.Model(classifier.entry.input, network(classifier.entry.output))
-    return model, {name: int(one.shape[-1]) for name, one in zip(ends, pooled, strict=True)}
+    reading, features = classifier.reading, classifier.features
+    if not reading.ends:
+        return {reading.last: int(features.output_shape[-1])}
+    parts = features.get_layer(STAGE_FEATURES).input
+    names = [*reading.ends, reading.last]
+    return {name: int(part.shape[-1]) for name, part in zip(names, parts, strict=True)}
 
 
-def stage_scores(features: Floats, sizes: dict[str, int], labeled: Labeled) -> list[StageScore]:
+def stage_scores(
+    features: Floats, sizes: dict[str, int], labeled: Labeled, alone: HeadScores
+) -> list[StageScore]:
     """Returns the scores of the head on each stage, and on all of them.
 
     Args:
         features: Of all stages side by side, shape (num_examples, num_features).
         sizes: Number of features of each stage, in the same order.
         labeled: Labels and folds.
+        alone: The head on the last stage, as `fit` has it.
     """
+    *earlier, last = sizes
     ends = np.cumsum(list(sizes.values()))
     parts = {
-        name: features[:, end - size : end]
-        for (name, size), end in zip(sizes.items(), ends, strict=True)
+        name: features[:, end - sizes[name] : end] for name, end in zip(sizes, ends, strict=True)
     }
-    *_, last = parts
-    parts[ALL_STAGES] = features
     scores = {}
     with Progress("heads on stages", len(parts)) as progress:
-        for count, (name, part) in enumerate(parts.items(), start=1):
-            rows = np.ascontiguousarray(part)
+        for count, name in enumerate((*earlier, ALL_STAGES), start=1):
+            rows = np.ascontiguousarray(parts.get(name, features))
             scores[name] = HeadScores.of(out_of_fold(rows, labeled), labeled)
             progress.update(count)
+    together = scores.pop(ALL_STAGES)
     return [
         StageScore(
             name,
-            parts[name].shape[1],
+            sizes[name] if name in sizes else features.shape[1],
             one.accuracy,
             one.interval,
             one.log_loss,
-            is_worse(scores[last].is_correct, one.is_correct, labeled.units),
+            is_worse(alone.is_correct, one.is_correct, labeled.units),
         )
-        for name, one in scores.items()
+        for name, one in (scores | {last: alone, ALL_STAGES: together}).items()
     ]
 
 
@@ -108,4 +99,6 @@ def describe_stages(backbone: str, stages: tuple[StageScore, ...]) -> list[str]:
             f"  {one.stage:16s} {one.num_features:6,d} features: accuracy {one.accuracy:.4f} "
             f"({low:.3f} to {high:.3f}){mark}"
         )
+    if any(one.stage == ALL_STAGES and one.is_better for one in stages):
+        lines.append("  `tfxfer fit --head-stages all` trains a head that reads all of them.")
     return lines

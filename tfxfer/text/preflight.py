@@ -23,6 +23,7 @@ _OF_FITTED_IMAGES = (
     *("folds", "find_rate", "unknown", "unknown_rate", "coverage", "ordered", "class_order"),
     *(
         "head.pooling",
+        "head.stages",
         "head.augmented_views",
         "finetune.average",
         "finetune.gradual",

@@ -66,6 +66,7 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
         head=HeadConfig(
             epochs=0,
             pooling=decided.head.pooling,
+            stages=decided.head.stages,
             hidden_units=decided.head.hidden_units,
             dropout=decided.head.dropout,
         ),

@@ -56,7 +56,7 @@ class FeatureFunction:
         Args:
             model: `Classifier.features` with its weights loaded.
             config: Settings, all decided.
-            pooling: How feature maps are pooled.
+            pooling: `Classifier.reading.name`: how feature maps are pooled, and which.
         """
         return cls(
             model,

@@ -49,7 +49,7 @@ def train_head(given: Materials) -> HeadOutcome:
     config, classifiers, journal = given.config, given.classifiers, given.journal
     classifiers.set_trainable(HEAD_ALONE)
     exact = dataclasses.replace(config, precision="float32")
-    function = FeatureFunction.of(classifiers.exact.features, exact, config.head.pooling)
+    function = FeatureFunction.of(classifiers.exact.features, exact, classifiers.exact.reading.name)
     source = ActivationSource(config, classifiers.exact.halves(), given.images, function)
     start = None if journal.is_past("head") else _train(given, source)
     return HeadOutcome(source, start)

@@ -82,7 +82,7 @@ def features_before_training(classifier: Classifier, config: DecidedFit) -> Feat
         config: The settings of the fit.
     """
     exact = config.with_settings({"precision": "float32"})
-    return FeatureFunction.of(classifier.features, exact, config.head.pooling)
+    return FeatureFunction.of(classifier.features, exact, classifier.reading.name)
 
 
 def _some(count: int, total: int, seed: tuple[int, int]) -> Integers:

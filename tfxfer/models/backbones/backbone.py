@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.pixels import SCALINGS, Pixels, Scaling
 
 Stages = tuple[tuple[str, str], ...]
@@ -104,6 +105,50 @@ def unfrozen_stages(stages: Sequence[str], unfreeze: str) -> tuple[str, ...]:
     if unfreeze == "none":
         return ()
     return tuple(stages[0 if unfreeze == "all" else stages.index(unfreeze) :])
+
+
+def head_stages(stages: Sequence[str], asked: str | None) -> tuple[str, ...]:
+    """Returns the stages that a head reads, in the order of the network; the last is among them.
+
+    Args:
+        stages: Names of the backbone's stages, from the image to the features.
+        asked: The setting `head.stages`: how many of the last stages, "all", or names separated by
+            commas, of stages besides the last. None for the last one alone.
+
+    Raises:
+        UsageError: There are fewer stages, or none of that name.
+
+    Examples:
+        >>> head_stages(["stem", "block_1", "block_2"], "2")
+        ('block_1', 'block_2')
+        >>> head_stages(["stem", "block_1", "block_2"], "stem")
+        ('stem', 'block_2')
+    """
+    if asked is None:
+        return (stages[-1],)
+    if asked == "all":
+        return tuple(stages)
+    if asked.strip().lstrip("+-").isdecimal():
+        return _last(stages, int(asked))
+    names = [name.strip() for name in asked.split(",")]
+    for name in names:
+        if name not in stages:
+            raise UsageError(
+                f"Setting 'head.stages' (--head-stages): there is no stage '{name}'."
+                f"{did_you_mean(name, stages)} It may be 'all', a number of last stages, or "
+                f"names separated by commas: {', '.join(stages)}."
+            )
+    return tuple(stage for stage in stages if stage in names or stage == stages[-1])
+
+
+def _last(stages: Sequence[str], number: int) -> tuple[str, ...]:
+    """Returns so many of the last stages."""
+    if not 1 <= number <= len(stages):
+        raise UsageError(
+            f"Setting 'head.stages' (--head-stages) is {number}; this backbone has "
+            f"{len(stages)} stages: {', '.join(stages)}. Give a number from 1 to {len(stages)}."
+        )
+    return tuple(stages[-number:])
 
 
 def numbered(pattern: str, first: int, last: int, stage: str) -> Stages:

@@ -1,0 +1,1 @@
+"""Heads that read several stages of a backbone."""
