@@ -3,6 +3,7 @@
 import pathlib
 
 from tfxfer.api.modality import by_model
+from tfxfer.evaluation.cautious import choosing_images
 from tfxfer.evaluation.predictions import AnyResult
 from tfxfer.evaluation.scoring import score
 from tfxfer.inference.loading import load
@@ -21,7 +22,8 @@ def evaluate(
 ) -> AnyResult:
     """Evaluates a classifier on a split of its own data or of other data.
 
-    On its own data, a run is evaluated on the splits it was trained with. In other data, images
+    On its own data, a run is evaluated on the splits it was trained with; of its validation images
+    those that `fit --unknown` set aside are left out, as by the fit. In other data, images
     that the model was trained on are left out of the evaluation split (see `seen.bound`), and
     classes are matched by name. A SavedModel is evaluated through its serving signature.
 
@@ -49,5 +51,5 @@ def evaluate(
         >>> tfxfer.evaluate("runs/photos", data="new_photos", split="all")  # doctest: +SKIP
     """
     trained = load(model)
-    source = trained.open_source(data, data_dir)
+    source = choosing_images(trained, trained.open_source(data, data_dir))
     return score(trained, source, split or source.evaluation_split, batch_size)

@@ -13,7 +13,7 @@ from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
 from tfxfer.evaluation.cautioning import Rates
-from tfxfer.evaluation.cautious import halves_of_validation, with_caution
+from tfxfer.evaluation.cautious import choosing_images, with_caution
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
@@ -117,7 +117,7 @@ def _calibrated(
     trained: TrainedClassifier, source: BoundSource, wanted: Publication
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
-    found = score(trained, _choosing(trained, source), "validation")
+    found = score(trained, choosing_images(trained, source), "validation")
     objective = trained.objective
     temperature = fit_temperature(found.probabilities, found.labels, objective)
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
@@ -127,15 +127,6 @@ def _calibrated(
         trained = dataclasses.replace(trained, outputs=outputs)
     applied = CalibrationRecord(temperature, applied=True)
     return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
-
-
-def _choosing(trained: TrainedClassifier, source: BoundSource) -> BoundSource:
-    """Returns data without the validation images that its fit set aside, if it did."""
-    config, validation = trained.config, source.splits.get("validation")
-    if config is None or not config.unknown or validation is None:
-        return source
-    choosing, _ = halves_of_validation(validation, config.seed)
-    return dataclasses.replace(source, splits={**source.splits, "validation": choosing})
 
 
 def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:
@@ -148,6 +139,6 @@ def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publicat
         raise ExportError(
             f"Cannot check --min-accuracy: {why_not_evaluable(source)} The model was not exported."
         )
-    found = score(trained, source, source.evaluation_split)
+    found = score(trained, choosing_images(trained, source), source.evaluation_split)
     summary = OtherDataSummary(**vars(found.summary()), data=found.data, notes=found.notes)
     return FitMetrics({found.split: summary})

@@ -10,6 +10,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
+from tfxfer.evaluation.cautious import choosing_images
 from tfxfer.evaluation.scoring import score, why_not_evaluable
 from tfxfer.inference.loading import load
 from tfxfer.reporting import side_by_side
@@ -108,7 +109,7 @@ def _evaluated(
     """Returns the findings of a run after evaluating its model on its data, or on other data."""
     metrics = read_metrics(run)
     trained = load(run.path)
-    source = trained.open_source(data, data_dir)
+    source = choosing_images(trained, trained.open_source(data, data_dir))
     name = source.evaluation_split
     if name == "all":
         raise UsageError(why_not_evaluable(source))

@@ -11,6 +11,7 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.carving import deal
+from tfxfer.data.contents import distinct
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.data.image.readability import naming_unreadable_images
@@ -98,6 +99,29 @@ def with_images_set_aside(validation: Images, config: DecidedFit) -> dict[str, I
         Images(half, config.frame, config.memory_bytes, cache, by_content=True) for half in halves
     )
     return dict(zip(("validation", SET_ASIDE), images, strict=True))
+
+
+def choosing_images(trained: TrainedClassifier, source: BoundSource) -> BoundSource:
+    """Returns data with the splits of a fit that set images of validation aside.
+
+    Its validation are the images that chose the epoch, and the others are a split of their own. Of
+    other data, and of models that set nothing aside, all is as it was.
+
+    Args:
+        trained: The classifier.
+        source: Data to evaluate it on.
+    """
+    config, validation = trained.config, source.splits.get("validation")
+    if config is None or not config.unknown or validation is None:
+        return source
+    seen = None if trained.seen is None else trained.seen.digests.get("validation")
+    if seen is not None:
+        own = distinct(validation.digests()[:, : seen.shape[1]])
+        if not np.array_equal(own, distinct(seen)):
+            return source
+    halves = halves_of_validation(validation, config.seed)
+    splits = dict(zip(("validation", SET_ASIDE), halves, strict=True))
+    return dataclasses.replace(source, splits={**source.splits, **splits})
 
 
 def caution_of(

@@ -1,6 +1,8 @@
 """A fit that tells unknown images: what it sets aside, says, writes and exports."""
 
+import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from command_line import run
 from conftest import small_config, write_pictures
 from messages import parts
 
+from tfxfer.api.evaluate import evaluate
 from tfxfer.api.export import export
 from tfxfer.api.fit import describe_plan, fit
 from tfxfer.api.fitting import summary
@@ -130,3 +133,33 @@ def test_without_folds_or_caution_nothing_is_said_of_them(finished):
     _, lines = finished
     assert "unknown" not in lines[-2]
     assert summary.next_steps.__doc__.startswith("Returns where the report is")
+
+
+@pytest.mark.slow
+def test_without_test_images_fit_report_evaluation_and_export_agree(
+    data, config, tmp_path_factory, tmp_path
+):
+    """The 18 images that chose the epoch evaluate the model; those that were set aside do not."""
+    folder = tmp_path_factory.mktemp("untested")
+    for split in ("train", "validation"):
+        shutil.copytree(data / split, folder / split)
+    places = {"runs_dir": str(tmp_path / "runs"), "export_dir": str(tmp_path / "exports")}
+    result = fit(config.with_settings({"data": str(folder), **places}), say=lambda _: None)
+    before = decisions(result.run)
+    splits = "21 train, 18 validation, 18 calibration images"
+    assert (len(before), splits in (result.run / "report.html").read_text()) == (18, True)
+    report(result.run)
+    assert decisions(result.run) == before
+    assert splits in (result.run / "report.html").read_text()
+    assert evaluate(result.run).accuracy == result.metrics["validation"]["accuracy"]
+    again = export(result.run, export_dir=str(tmp_path / "again"), min_accuracy=0.01)
+    facts = json.loads((again / "assets" / "tfxfer.json").read_text())
+    assert facts["validation"]["num_examples"] == 18
+    # Other data are not halved.
+    assert evaluate(result.run, data=str(data / "test"), split="all").num_examples == 18
+
+
+def decisions(directory):
+    """Returns the image, the label and the predicted class of each prediction of a run."""
+    with (directory / "predictions.csv").open() as file:
+        return [row[:3] for row in csv.reader(file)][1:]
