@@ -27,6 +27,7 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
 from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
+from tfxfer.ranking.fold_fits import cross_validate_fits
 from tfxfer.ranking.folds import cross_validate
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
@@ -165,7 +166,10 @@ def _cross_validate(fitting: PreparedFit, session: Session) -> FoldsRecord | Non
     num_folds = fitting.materials.config.folds
     if not num_folds:
         return None
-    found = cross_validate(fitting.materials, num_folds)
+    if fitting.materials.config.folds_finetune:
+        found = cross_validate_fits(fitting.run, session)
+    else:
+        found = cross_validate(fitting.materials, num_folds)
     session.say(plan_row("folds", found.describe()) + "\n")
     session.clock.lap("folds")
     return found

@@ -702,6 +702,11 @@ class FitConfig(RunConfig):
         minimum=0,
         maximum=100,
     )
+    folds_finetune: bool = setting(
+        False,
+        "Cross-validate whole fits instead of the head: one for each fold of --folds.",
+        group=_RUN,
+    )
     compare_scratch: bool = setting(
         False, "Also train from random weights and report how much pretraining helped.", group=_RUN
     )
@@ -752,15 +757,20 @@ class FitConfig(RunConfig):
 
     def _check_folds(self) -> None:
         """Raises a UsageError if a cross-validation is impossible."""
+        if self.folds_finetune and not self.folds:
+            raise UsageError(
+                "Setting 'folds_finetune' cross-validates whole fits, but 'folds' is 0. Add "
+                "--folds 5."
+            )
         if self.folds in (1, 2):
             raise UsageError(
                 f"Setting 'folds' is {self.folds}, but the L2 penalty is chosen on one fold and "
                 "the head trained on the others: it must be at least 3, or 0 for none."
             )
-        if self.folds and self.weights == "none":
+        if self.folds and self.weights == "none" and not self.folds_finetune:
             raise UsageError(
                 "Setting 'folds' cross-validates the head on pretrained features, but 'weights' is "
-                "'none'. Leave one of them out."
+                "'none'. Leave one of them out, or add --folds-finetune."
             )
 
     @property

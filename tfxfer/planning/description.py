@@ -264,7 +264,15 @@ def describe_folds(config: DecidedFit, source: Source) -> list[str]:
         return []
     count = sum(len(source.splits[name]) for name in ("train", "validation"))
     what = f"{config.folds} folds of {count:,} training and validation images"
-    return [plan_row("folds", f"cross-validation of the head in {what}")]
+    if not config.folds_finetune:
+        return [plan_row("folds", f"cross-validation of the head in {what}")]
+    # Each is on (folds - 1) / folds of the images.
+    return [
+        plan_row("folds", f"cross-validation of whole fits in {what}"),
+        plan_row(
+            "", f"{config.folds} fits before this one, together {config.folds - 1} times as long"
+        ),
+    ]
 
 
 def describe_unknown(config: DecidedFit, source: Source) -> list[str]:

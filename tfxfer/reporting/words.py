@@ -269,12 +269,13 @@ def folds(found: FoldsRecord | None) -> str | None:
     if found is None:
         return None
     low, high = (f"{100 * end:.1f}" for end in found.interval)
-    return (
-        f"Cross-validation: accuracy {found.accuracy:.1%} (95% interval {low} to {high}), of a "
-        f"head on features of the pretrained backbone, in {found.num_folds} folds of "
-        f"{found.num_examples:,} training and validation images. Each was predicted by a head that "
-        "was not trained on it; fine-tuning is not included."
+    what = "whole fits" if found.of_fits else "a head on features of the pretrained backbone"
+    text = (
+        f"Cross-validation: accuracy {found.accuracy:.1%} (95% interval {low} to {high}), of "
+        f"{what}, in {found.num_folds} folds of {found.num_examples:,} training and validation "
+        "images. Each was predicted by a model that was not trained on it"
     )
+    return f"{text}." if found.of_fits else f"{text}; fine-tuning is not included."
 
 
 def repeating(run: str, config: str = "config.toml") -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -103,7 +103,12 @@ class Trained:
         return evaluate_predictions(source.name, name, self.outputs, *told)
 
 
-def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
+def train(
+    plan: Plan,
+    interruptions: Interruptions,
+    say: Say,
+    finish: Callable[[Trained], None] = lambda _: None,
+) -> Trained:
     """Trains the classifier of a plan as `fit` does, without export and report.
 
     The caller must hold the lock of the run, as `fit` does with `holding`.
@@ -112,6 +117,7 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
         plan: The plan of the fit.
         interruptions: Signals received so far.
         say: Called with each progress message.
+        finish: Called before the run counts as finished.
 
     Raises:
         InterruptionError: Ctrl-C or SIGTERM; the same plan resumes where it stopped.
@@ -126,6 +132,7 @@ def train(plan: Plan, interruptions: Interruptions, say: Say) -> Trained:
     metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
     trained = dataclasses.replace(trained, metrics=metrics)
     write_json(plan.run.metrics, metrics.as_json())
+    finish(trained)
     trained.journal.close()
     return trained
 

@@ -8,14 +8,15 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class FoldsRecord:
-    """The scores of a head on features, cross-validated on training and validation images.
+    """Scores that were cross-validated on training and validation images.
 
     Attributes:
         num_folds: Number of folds.
-        num_examples: Number of images, each predicted by a head that was not trained on it.
+        num_examples: Number of images, each predicted by a model that was not trained on it.
         accuracy: Share of correct predictions, in [0, 1].
         interval: 95% interval of it, from the pooled predictions of all folds.
         loss: Mean cross-entropy in nats.
+        of_fits: Whether the models are whole fits, not heads on the features of the backbone.
     """
 
     num_folds: int
@@ -23,6 +24,7 @@ class FoldsRecord:
     accuracy: float
     interval: tuple[float, float]
     loss: float
+    of_fits: bool = False
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
@@ -40,7 +42,8 @@ class FoldsRecord:
             'accuracy 0.9312 (95% interval 0.9029 to 0.9517; head, 5 folds of 420 images)'
         """
         low, high = self.interval
+        what = "whole fits" if self.of_fits else "head"
         return (
-            f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}; head, "
+            f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}; {what}, "
             f"{self.num_folds} folds of {self.num_examples:,} images)"
         )
