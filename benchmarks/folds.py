@@ -1,10 +1,10 @@
 """Whether the estimates of `fit --folds` hold for images that were held back.
 
-    python benchmarks/folds.py DATA... [--backbone mobilenetv2] [--json folds.json]
+    python benchmarks/folds.py DATA... [--backbone mobilenetv2] [--images 400] [--json folds.json]
 
-In each draw half of the images are held back. On the other half the head is cross-validated in five
-folds as `fit --folds 5` does, and its accuracy on the half held back is measured after training on
-all of it. Beside it is what a single validation split of 20% says.
+In each draw half of the images are held back, or all but `--images`. On the others the head is
+cross-validated in five folds as `fit --folds 5` does, and its accuracy on those held back is
+measured after training on all of it. Beside it is what a single validation split of 20% says.
 """
 
 import argparse
@@ -23,10 +23,14 @@ from tfxfer.ranking.cross_validation import HeadScores, Labeled, out_of_fold, pr
 DRAWS = 20
 
 
-def draw(gallery: Gallery, seed: int) -> dict[str, float]:
+def draw(gallery: Gallery, seed: int, num_images: int | None) -> dict[str, float]:
     """Returns the estimates of one draw, and the accuracy on the half held back."""
     halves = deal(gallery.labels, gallery.digests, 2, (seed,), gallery.groups)
     own, others = halves == 0, halves == 1
+    if num_images is not None:
+        chosen = np.random.default_rng(seed).permutation(len(gallery))[:num_images]
+        own = np.isin(np.arange(len(gallery)), chosen)
+        others = ~np.isin(gallery.units, gallery.units[own])
     features, labels, digests = gallery.features[own], gallery.labels[own], gallery.digests[own]
     num_classes = int(gallery.labels.max()) + 1
     folds = deal(labels, digests, 5, (seed, 0))
@@ -63,6 +67,8 @@ def main() -> None:
     )
     parser.add_argument("data", nargs="+")
     parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--images", type=int, help="Images that are not held back.  [half]")
+    parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     results = {}
@@ -70,14 +76,16 @@ def main() -> None:
         examples = Examples.of(open_as_it_is(data))
         gallery = gallery_of(examples, FitConfig(data=data, backbone=options.backbone))
         name = pathlib.Path(data).name
-        rows = results[name] = [draw(gallery, seed) for seed in range(DRAWS)]
+        rows = results[name] = [
+            draw(gallery, seed, options.images) for seed in range(options.draws)
+        ]
         for way, interval in (("folds", "interval"), ("single", "single_interval")):
             hits = sum(row[interval][0] <= row["accuracy"] <= row[interval][1] for row in rows)
             agreeing = sum(agree(row, way, interval) for row in rows)
             errors = [abs(row[way] - row["accuracy"]) for row in rows]
             widths = [row[interval][1] - row[interval][0] for row in rows]
             print(
-                f"{name} {way}: {hits} of {DRAWS} hold, {agreeing} agree, mean error "
+                f"{name} {way}: {hits} of {options.draws} hold, {agreeing} agree, mean error "
                 f"{np.mean(errors):.3f}, mean width {np.mean(widths):.3f}",
                 flush=True,
             )
