@@ -63,6 +63,11 @@ CASES = {
     "strongly_augmented": {
         "augment": {"flip": True, "rotation": 5.0, "crop": 0.2, "policy": "trivial"}
     },
+    # Their frozen activations are kept.
+    "mirrored": {
+        "finetune": {"epochs": 3, "unfreeze": "block_3"},
+        "augment": {"flip": True, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
+    },
     "mixed_images": {"augment": {"mixup": 0.2, "cutmix": 1.0}, "class_weights": "balanced"},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},

@@ -68,6 +68,23 @@ def test_features_come_in_the_order_of_their_images():
         assert np.array_equal(pixels, features)
 
 
+def test_features_of_mirror_images_come_where_an_image_is_mirrored():
+    source = open_source(FitConfig(data="digits", train_examples=20))
+    images = Images(source.splits["train"], 8)
+    kept = np.array(images.kept, "float32")
+    both, places = np.concatenate([kept, kept[:, :, ::-1]]), {"seed": 5, "epochs": 2}
+    of_features = feature_batches(both, images.labels, 6, **places, first_step=1)
+    of_images = training_batches(
+        images, 6, **places, first_step=1, augment=AugmentConfig(flip=True)
+    )
+    changed = 0
+    for (pixels, labels), (features, their_labels) in zip(of_images, of_features, strict=True):
+        assert np.array_equal(labels, their_labels)
+        assert np.array_equal(pixels, features)
+        changed += not np.array_equal(features, kept[: len(features)])
+    assert changed
+
+
 def test_mixed_images_come_with_mixed_targets_and_weights_and_resume_at_any_step():
     source = open_source(FitConfig(data="digits", train_examples=20))
     images = Images(source.splits["train"], 8)

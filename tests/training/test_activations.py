@@ -76,3 +76,23 @@ def test_views_are_added_to_the_images_with_their_labels_and_weights(opened):
     first, second = several.features[21:42], several.features[42:]
     for one, other in ((first, plain.features), (second, plain.features), (first, second)):
         assert np.abs(one - other).max() > 1e-3
+
+
+def test_mirror_images_follow_the_images(opened):
+    plan, classifier, images = opened()
+    classifier.unfreeze("block_3", "frozen")
+    source = ActivationSource(plan.config, classifier.halves(), images)
+    both = source.cached_with_mirror_images("train")
+    assert both.features.shape == (2 * 21, *source.halves.frozen.output_shape[1:])
+    pixels = np.array(images["train"].kept, "float32")
+    for part, seen in ((both.features[:21], pixels), (both.features[21:], pixels[:, :, ::-1])):
+        expected = source.halves.frozen.predict(seen, verbose=0)
+        np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(both.labels, images["train"].labels)
+    # What does not fit, or saves nothing, is not kept.
+    tight, _, streamed = opened(1e-6)
+    source = ActivationSource(tight.config, classifier.halves(), streamed)
+    assert source.cached_with_mirror_images("train") is None
+    classifier.unfreeze("all", "frozen")
+    source = ActivationSource(plan.config, classifier.halves(), images)
+    assert source.cached_with_mirror_images("train") is None

@@ -104,6 +104,24 @@ def test_mixed_images_are_trained_on_and_their_accuracy_is_that_of_their_targets
 
 
 @pytest.mark.slow
+def test_images_that_are_only_mirrored_pass_the_frozen_half_once(pictures, weights_file, tmp_path):
+    losses = {}
+    for name, gigabytes in (("kept", 2.0), ("streamed", 1e-6)):
+        given = materials_of(pictures, weights_file, tmp_path / name, epochs=3, unfreeze="block_3")
+        still = {"flip": True, "shift": 0.0, "zoom": 0.0, "rotation": 0.0}
+        config = dataclasses.replace(
+            given.config,
+            augment=dataclasses.replace(given.config.augment, **still),
+            memory_gigabytes=gigabytes,
+        )
+        given = dataclasses.replace(given, config=config)
+        source = finetune(given, Trainable.of(config.finetune), None)
+        assert (source.cached_with_mirror_images("train") is None) == (name == "streamed")
+        losses[name] = [epoch.train_loss for epoch in given.journal.history.epochs]
+    assert losses["kept"] == pytest.approx(losses["streamed"], rel=1e-3)
+
+
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_evaluated_and_kept(pictures, weights_file, tmp_path):
     settings = {"epochs": 2, "unfreeze": "block_3", "batch_norm": "adapt"}
     outcomes = {}

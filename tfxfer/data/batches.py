@@ -7,7 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation.changes import NO_CHANGES, augment_batch, draw
+from tfxfer.data.image.augmentation.changes import (
+    NO_CHANGES,
+    augment_batch,
+    draw,
+    flips,
+)
 from tfxfer.data.image.augmentation.mixing import (
     MIXING_DRAWS,
     draw_mixing,
@@ -52,7 +57,9 @@ def feature_batches(
     The examples come in the order in which `training_batches` has their images.
 
     Args:
-        features: Shape (num_examples, ...).
+        features: Shape (num_examples, ...). With twice as many rows, those of the mirror images
+            follow, and each epoch has those of an image or of its mirror image, as
+            `training_batches` mirrors it.
         labels: Shape (num_examples,) or (num_examples, num_labels).
         batch_size: Examples per batch; an epoch's last batch may be smaller.
         seed: With the epoch's number it decides the epoch's order.
@@ -61,13 +68,24 @@ def feature_batches(
         first_epoch: The number of the first epoch.
         first_step: Batches of that epoch which are left out.
     """
-    columns = [tf.constant(x) for x in (features, labels, weights) if x is not None]
+    num_examples, rows = len(labels), tf.constant(features)
+    told = [tf.constant(x) for x in (labels, weights) if x is not None]
+    is_mirrored = len(features) == 2 * num_examples
 
     def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
-        return shuffled_indices(len(labels), seed, epoch, passed).batch(batch_size)
+        batches = shuffled_indices(num_examples, seed, epoch, passed).batch(batch_size)
+        if not is_mirrored:
+            return batches.map(lambda indices: (indices, indices))
+        mirrors = tf.cast(flips(draw(num_examples, _epoch_seed(seed, _AUGMENT, epoch))), tf.int32)
+        return batches.map(
+            lambda indices: (indices, indices + num_examples * tf.gather(mirrors, indices))
+        )
 
-    return _Epochs(len(labels), batch_size, epochs, first_epoch, first_step).batches(
-        one_epoch, lambda indices: tuple(tf.gather(column, indices) for column in columns)
+    def finish(indices: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.gather(rows, places), *(tf.gather(column, indices) for column in told)
+
+    return _Epochs(num_examples, batch_size, epochs, first_epoch, first_step).batches(
+        one_epoch, finish
     )
 
 

@@ -1,6 +1,6 @@
 """The activations of each split at the frozen half's output, computed once per phase."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,14 @@ from tfxfer.models.halves import Halves
 from tfxfer.models.prediction import predict_batches
 from tfxfer.system.progress import Progress
 from tfxfer.training.epochs.validation import Predictor
-from tfxfer.training.examples import Examples
+from tfxfer.training.examples import Examples, Floats
 from tfxfer.training.features import Changes, FeatureFunction
+
+# A change of a batch and its labels.
+Change = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+# The activations of a split with those of its mirror images.
+_MIRRORED = ", mirrored"
 
 
 @dataclass
@@ -45,9 +51,27 @@ class ActivationSource:
             self._in_memory[name] = self._compute(name) if fits else None
         return self._in_memory[name]
 
+    def cached_with_mirror_images(self, name: str) -> Examples | None:
+        """Returns the activations of a split, and behind them those of the mirror images.
+
+        None if they do not fit or save nothing.
+        """
+        images, key = self.images[name], f"{name}{_MIRRORED}"
+        if key not in self._in_memory:
+            fits = self._fits(2 * len(images)) and self.features is None
+            plain = self.cached(name) if fits else None
+            both = None
+            if plain is not None:
+                activations = np.concatenate([plain.features, self._activations(name, _mirrored)])
+                both = Examples(activations, images.labels, images.weights)
+                self.release(name)
+            self._in_memory[key] = both
+        return self._in_memory[key]
+
     def release(self, name: str) -> None:
         """Frees the activations of a split; they are computed again if needed."""
         self._in_memory.pop(name, None)
+        self._in_memory.pop(f"{name}{_MIRRORED}", None)
 
     def cached_with_views(self, name: str, num_views: int) -> Examples | None:
         """Returns the features of a split and of augmented views of its images.
@@ -105,9 +129,7 @@ class ActivationSource:
         if self.config.test_time_views == "none":
             return outputs
         images, batch_size = self.images[name], self.config.batch_size
-        batches = evaluation_batches(images, batch_size).map(
-            lambda batch, labels: (tf.reverse(batch, axis=[2]), labels), tf.data.AUTOTUNE
-        )
+        batches = evaluation_batches(images, batch_size).map(_mirrored, tf.data.AUTOTUNE)
         mirrored = Predictor(
             self.halves.whole, batches, images.labels, batch_size, f"{name}, mirrored"
         )
@@ -123,9 +145,21 @@ class ActivationSource:
         if self.features is not None:
             activations = self.features(images, name, batch_size, Cache.of(self.config))
         else:
-            with Progress(f"activations of {name}", len(images), batch_size) as progress:
-                batches = evaluation_batches(images, batch_size)
-                activations = predict_batches(
-                    self.halves.frozen, batches, len(images), batch_size, progress.update
-                )
+            activations = self._activations(name)
         return Examples(activations, images.labels, images.weights)
+
+    def _activations(self, name: str, change: Change | None = None) -> Floats:
+        """Computes the activations of a split, whose batches may be changed before."""
+        images, batch_size = self.images[name], self.config.batch_size
+        batches = evaluation_batches(images, batch_size)
+        if change is not None:
+            batches = batches.map(change, tf.data.AUTOTUNE)
+        with Progress(f"activations of {name}", len(images), batch_size) as progress:
+            activations: Floats = predict_batches(
+                self.halves.frozen, batches, len(images), batch_size, progress.update
+            )
+        return activations
+
+
+def _mirrored(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.reverse(batch, axis=[2]), labels

@@ -15,7 +15,8 @@ class Examples:
 
     Attributes:
         features: Output of the frozen half: pooled features, (num_examples, num_features), or
-            activations if part of the backbone is trainable, (num_examples, ...).
+            activations if part of the backbone is trainable, (num_examples, ...). With mirror
+            images, twice as many rows: theirs follow.
         labels: Class indices, shape (num_examples,), or several labels for each example,
             (num_examples, num_labels).
         weights: Sample weights, float32, mean 1, in the shape of the labels; None weighs all

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedFit, DecidedRun, GradientPhase
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import feature_batches, training_batches
-from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images
+from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images, only_flips
 from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
@@ -151,7 +151,8 @@ def model_and_batches(
 ) -> tuple[keras.Model, Batches, Objective]:
     """Returns the model that a phase trains, its batches, and the objective that fits them.
 
-    They are images or, without augmentation, their frozen activations.
+    They are images or their frozen activations: without augmentation, or where an image is
+    mirrored and nothing else happens to it, so that there are two activations of each.
 
     Args:
         given: Materials of the fit; the trainable part of its classifiers is set.
@@ -163,8 +164,11 @@ def model_and_batches(
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
     is_mixing = mixes_images(phase.augment)
-    uses_images = is_mixing or changes_images(phase.augment)
-    cached = None if uses_images else source.cached("train")
+    if only_flips(phase.augment):
+        cached = source.cached_with_mirror_images("train")
+    else:
+        uses_images = is_mixing or changes_images(phase.augment)
+        cached = None if uses_images else source.cached("train")
     if is_mixing:
         objective = objective.of_soft_targets()
     if cached is not None:

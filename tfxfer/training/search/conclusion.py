@@ -66,6 +66,7 @@ class Conclusion:
             if averaged.kept is not None:
                 journal.best = BestWeights("model", list(averaged.kept.found.weights))
         source = self.laboratory.source(self.portfolio.ways[0] if choice.way is None else trained)
+        source.release("train")
         classifiers.set_trainable(Trainable.of(trained.finetune))
         given.note_trained()
         return source

@@ -110,8 +110,6 @@ class Laboratory:
         except DivergenceError as error:
             journal.say(f"note: {error}")
             journal.best, has_diverged = None, True
-        finally:
-            source.release("train")
         epochs, best = journal.history.epochs, journal.history.best
         seconds = round(sum(epoch.seconds for epoch in epochs), 3)
         trial = dataclasses.replace(
@@ -128,9 +126,13 @@ class Laboratory:
     def source(self, way: Way) -> ActivationSource:
         """Makes the part that a way trains trainable, and returns the outputs' source.
 
-        The activations of its frozen part are computed once, while that has its initial weights.
+        The activations of its frozen part are computed once, while that has its initial weights;
+        those of the training images are kept while further ways train the same part.
         """
         trainable = Trainable.of(way.finetune)
+        for other, source in self._sources.items():
+            if other != trainable:
+                source.release("train")
         if trainable in self._sources:
             self.given.classifiers.set_trainable(trainable)
         else:

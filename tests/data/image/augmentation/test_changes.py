@@ -6,7 +6,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.image.augmentation.changes import augment_batch, crop_boxes, draw
+from tfxfer.data.image.augmentation.changes import (
+    augment_batch,
+    crop_boxes,
+    draw,
+    only_flips,
+)
 from tfxfer.data.image.augmentation.warping import warp, warp_affine
 
 EVERYTHING = AugmentConfig(flip=True, shift=0.2, zoom=0.2, rotation=20.0)
@@ -82,6 +87,15 @@ def test_about_half_of_the_images_are_flipped_and_the_others_untouched():
     flipped = (result == np.flip(images, axis=2)).all(axis=(1, 2, 3))
     assert (untouched ^ flipped).all()
     assert 430 < flipped.sum() < 570  # 500 by 4.5 standard deviations
+
+
+@pytest.mark.parametrize(
+    "more", [{"shift": 0.1}, {"zoom": 0.1}, {"rotation": 5.0}, {"crop": 0.5}, {"policy": "rand"},
+             {"mixup": 0.2}, {"cutmix": 1.0}, {"flip": False}], ids=str,
+)  # fmt: skip
+def test_with_anything_else_there_are_not_only_flips(more):
+    assert only_flips(AugmentConfig(flip=True, shift=0.0, zoom=0.0, rotation=0.0))
+    assert not only_flips(AugmentConfig(**{"flip": True, **more}))
 
 
 def test_shifts_reach_the_setting_in_whole_pixels_and_no_further():

@@ -4,6 +4,7 @@ They are not part of the model, since its export would keep them. The changes of
 (seed, epoch, index) only, not on its batch or the order of processing.
 """
 
+import dataclasses
 import math
 
 import tensorflow as tf
@@ -51,6 +52,18 @@ def changes_images(config: AugmentConfig) -> bool:
     return any(simple) or _is_strong(config)
 
 
+def only_flips(config: AugmentConfig) -> bool:
+    """Tells whether images are mirrored or not, and nothing else happens to them."""
+    still = dataclasses.replace(config, flip=False)
+    mixes = config.mixup or config.cutmix
+    return bool(config.flip) and not changes_images(still) and not mixes
+
+
+def flips(draws: tf.Tensor) -> tf.Tensor:
+    """Returns which images are mirrored, bool, (num_examples,), of the rows of `draw`."""
+    return draws[:, 0] < 0.5
+
+
 def _is_strong(config: AugmentConfig) -> bool:
     """Tells whether there is more to do than flip, shift, zoom and rotation."""
     return config.crop < 1 or config.policy != "none"
@@ -76,7 +89,7 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
     size = size_of(images)
     return warp(
         images,
-        flip=(draws[:, 0] < 0.5) & bool(config.flip),
+        flip=flips(draws) & bool(config.flip),
         # Whole pixels: a shift alone then blurs nothing.
         shift=tf.round(balanced[:, 1:3] * (config.shift or 0) * size),
         zoom=1 + balanced[:, 3] * (config.zoom or 0),
@@ -95,7 +108,7 @@ def _strongly_changed(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig
     size = size_of(images)
     balanced = 2 * first - 1
     # From the result to the image: turned back, mirrored, scaled, moved to its place.
-    mirror = tf.where((first[:, 0] < 0.5) & bool(config.flip), -1.0, 1.0)
+    mirror = tf.where(flips(first) & bool(config.flip), -1.0, 1.0)
     matrix = tf.linalg.diag(tf.stack([mirror, tf.ones_like(mirror)], axis=1))
     matrix @= rotations(balanced[:, 4] * math.radians(config.rotation or 0))
     if config.crop < 1:
