@@ -1,6 +1,4 @@
-import dataclasses
 import itertools
-import re
 
 import numpy as np
 import pytest
@@ -12,10 +10,9 @@ from tfxfer.config.recipes import changed_to_toml, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.models.layers import leaf_layers
-from tfxfer.planning.description import describe_search, describe_views
+from tfxfer.planning.description import describe_views
 from tfxfer.planning.plan import make_plan
 from tfxfer.planning.resuming import asked_settings
-from tfxfer.planning.ways.way import Way
 from tfxfer.runs.directory import start_run
 
 
@@ -123,39 +120,6 @@ def test_the_plan_says_how_a_head_is_solved(tmp_path):
     ):
         plan = make_plan(config(tmp_path, head=settings))
         assert f"head phase      {text}\n" in plan.describe(plan.build_classifier("none"))
-
-
-def test_the_plan_of_a_search_has_its_ways_and_what_they_cost(pictures, weights_file, tmp_path):
-    plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="standard"))
-    text = plan.describe(plan.build_classifier("none"))
-    rows = text[text.index("\nsearch  ") :].splitlines()[1:6]
-    assert "at most 20 epochs" in rows[0]
-    assert "the first stage that it trains" in rows[1]
-    assert [row.strip().partition(" (")[0] for row in rows[2:]] == [
-        *("head alone", "all at 0.0001", "all at 0.0001, no shift or zoom"),
-    ]
-    deeper = Way(plan.config.finetune, plan.config.augment)
-    text = "\n".join(describe_search(dataclasses.replace(plan.portfolio, deeper=(deeper,))))
-    assert re.search(r"all at 0\.0001 \(10 epochs.*above 0\.25", text)
-    plan = make_plan(small_config(pictures, weights_file, tmp_path, effort="quick"))
-    assert plan.portfolio is None
-    assert "\nsearch" not in plan.describe(plan.build_classifier("none"))
-
-
-def test_the_plan_of_a_thorough_search_has_all_that_it_may_try(pictures, weights_file, tmp_path):
-    settings = {"effort": "thorough", "max_minutes": 5.0}
-    plan = make_plan(small_config(pictures, weights_file, tmp_path, **settings))
-    text = plan.describe(plan.build_classifier("none"))
-    places = [text.index(f" {ways[0].name} (") for ways in plan.portfolio.further]
-    assert places == sorted(places)
-    for words in (
-        "as far as each fits into the time left",
-        "another seed and 2 times the epochs",
-        "a soup of the best five, then WiSE-FT",
-        "5 minutes; configurations that do not fit are not begun",
-    ):
-        assert words in text
-    assert "in all" not in text
 
 
 def test_a_run_that_is_resumed_by_name_has_the_portfolio_of_its_first_settings(

@@ -38,6 +38,7 @@ def test_few_photos_are_tried_without_shift_and_zoom_and_then_deeper():
     assert rows(portfolio.deeper) == [("all", 3e-4, False), ("all", 3e-4, True)]
     assert [way.finetune.layer_decay for way in portfolio.deeper] == [0.9, 0.9]
     assert portfolio.epochs == 30
+    assert portfolio.cost == 5  # training all takes three times as long
     assert len({way.name for way in portfolio.all_ways}) == 5
 
 
@@ -48,6 +49,7 @@ def test_where_the_default_trains_all_there_is_nothing_deeper(facts):
     assert [way.is_plain for way in portfolio.ways] == [False, True]
     assert portfolio.deeper == ()
     assert portfolio.epochs == 2 * portfolio.default.finetune.epochs
+    assert portfolio.cost == 2
 
 
 def test_the_default_is_the_first_way():

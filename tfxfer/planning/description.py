@@ -16,10 +16,8 @@ from tfxfer.config.frame import size_words
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
-from tfxfer.planning.portfolio import Portfolio
 from tfxfer.planning.several_labels import kind_of_labels
 from tfxfer.planning.unfreezing import gradual_parts
-from tfxfer.planning.ways.way import Way
 from tfxfer.planning.wording import (
     counted,
     describe_head,
@@ -188,46 +186,6 @@ def describe_weights(weights: str | None, quote: bool = False) -> str:
     if weights == "none":
         return "random weights"
     return f"weights '{weights}'" if quote else f"weights {weights}"
-
-
-def describe_search(portfolio: Portfolio) -> list[str]:
-    """Returns the lines on the ways among which a search chooses, and what it costs."""
-    most = f"at most {counted(portfolio.epochs, 'epoch')} in all."
-    rows = [
-        f"keeps the best configuration on validation; {'' if portfolio.is_thorough else most + ' '}"
-        "Each is named",
-        "by the first stage that it trains ('all': all stages) and its learning rate:",
-        portfolio.head_alone.name,
-        *map(_describe_way, portfolio.ways),
-    ]
-    if portfolio.deeper:
-        way = _describe_way(portfolio.deeper[0])
-        limit = f"{portfolio.much_to_gain:g}"
-        when = f"{'at once' if portfolio.is_thorough else 'only'} if the validation loss"
-        rows.append(f"{way}, {when} of the best so far is above {limit}")
-    if portfolio.is_thorough:
-        rows += _describe_further(portfolio)
-    return [plan_row("" if number else "search", row) for number, row in enumerate(rows)]
-
-
-def _describe_further(portfolio: Portfolio) -> list[str]:
-    """Returns rows on what a thorough search tries after that, in order."""
-    rows = [_describe_way(ways[0]) for ways in portfolio.further]
-    if len(portfolio.ways) > 1:
-        rows.append("then the same with the augmentation that did worse")
-    longer = f" and {portfolio.times} times the epochs" if portfolio.times > 1 else ""
-    return [
-        "then, as far as each fits into the time left, with the augmentation that did better:",
-        *rows,
-        f"then the best one with another seed{longer}",
-        "at the end a soup of the best five, then WiSE-FT, each if it lowers the validation loss",
-    ]
-
-
-def _describe_way(way: Way) -> str:
-    """Returns what a way trains, for how long and on which images."""
-    augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
-    return f"{way.name} ({counted(way.finetune.epochs, 'epoch')}; {augmentation})"
 
 
 def describe_unfrozen(unfreeze: str, batch_norm: str, backbone: Backbone) -> str:

@@ -29,7 +29,6 @@ from tfxfer.planning.description import (
     describe_folds,
     describe_model,
     describe_phases,
-    describe_search,
     describe_unknown,
 )
 from tfxfer.planning.few_images import check_number_of_images
@@ -38,6 +37,7 @@ from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
 from tfxfer.planning.several_labels import check_labels, objective_of, refuse_several_labels
+from tfxfer.planning.ways.description import describe_search
 from tfxfer.planning.wording import (
     describe_arithmetic,
     describe_budget,
@@ -104,7 +104,7 @@ class Plan:
             *describe_folds(self.config, self.source),
             *describe_unknown(self.config, self.source),
             *describe_comparison(self.config, self.source),
-            *describe_budget(self.config),
+            *describe_budget(self.config, searched=bool(self.portfolio and self.portfolio.further)),
             *describe_results(self.run),
             plan_row("export", str(self.export_directory / str(version))),
         ]

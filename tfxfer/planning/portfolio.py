@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import MANY_IMAGES, Facts
+from tfxfer.planning.ways.cost import step_cost
 from tfxfer.planning.ways.further import further_ways
 from tfxfer.planning.ways.way import LONGER, Way
 
@@ -60,6 +61,16 @@ class Portfolio:
     def is_thorough(self) -> bool:
         """Whether the search takes all the time that there is."""
         return bool(self.further)
+
+    @property
+    def cost(self) -> float:
+        """Maximum time of these trials, in that of the default's; caches may make it shorter."""
+        last = self.default.finetune.unfreeze
+
+        def cost(way: Way) -> float:
+            return way.finetune.epochs * step_cost(way, last)
+
+        return sum(map(cost, (*self.ways, *self.deeper[:1]))) / cost(self.default)
 
     @property
     def epochs(self) -> int:

@@ -10,7 +10,6 @@ from tfxfer.config.decided import (
     GradientPhase,
     SolvedHead,
 )
-from tfxfer.config.schema import FitConfig
 from tfxfer.system.run_layout import RunDirectory
 
 # Optimizers by the names that papers use.
@@ -22,8 +21,6 @@ _AVERAGES = {
     "wise": "at the end WiSE-FT (interpolation with the weights before fine-tuning), if it lowers "
     "the validation loss",
 }
-
-_FEWER_EPOCHS = "fewer epochs than above if they do not fit"
 
 
 def plan_row(name: str, text: str) -> str:
@@ -95,13 +92,21 @@ def describe_arithmetic(config: DecidedTraining) -> str:
     return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 
 
-def describe_budget(config: DecidedTraining) -> list[str]:
-    """Returns a line on the time budget of a run, or no line if there is none."""
+def describe_budget(config: DecidedTraining, *, searched: bool = False) -> list[str]:
+    """Returns a line on the time budget of a run, or no line if there is none.
+
+    Args:
+        config: Settings of the run.
+        searched: Whether a thorough search uses all of it.
+    """
     if config.max_minutes is None:
         return []
     minutes = counted(config.max_minutes, "minute")
-    is_thorough = isinstance(config, FitConfig) and config.effort == "thorough"
-    what = "configurations that do not fit are not begun" if is_thorough else _FEWER_EPOCHS
+    what = (
+        "configurations that do not fit are not begun"
+        if searched
+        else "fewer epochs than above if they do not fit"
+    )
     return [plan_row("time budget", f"{minutes}; {what}")]
 
 

@@ -6,13 +6,9 @@ Pure functions.
 from collections.abc import Sequence
 
 from tfxfer.planning.portfolio import Portfolio
+from tfxfer.planning.ways.cost import step_cost
 from tfxfer.planning.ways.way import Way
 from tfxfer.training.search.choosing import Trial
-
-# Time of a step of MobileNetV2 at 224 pixels, in that of one that trains the last resolution alone:
-# training all takes about three times as long (measured), and more than twice as long again where
-# BatchNorm adapts (28 and 11 images/s on two cores).
-_ALL, _BETWEEN, _ADAPTING = 3.0, 2.0, 2.5
 
 # Reserved for the unforeseen: tracing a new step, and other work of the machine.
 _MARGIN = 1.2
@@ -40,7 +36,7 @@ def expected_seconds(way: Way, portfolio: Portfolio, trials: Sequence[Trial]) ->
     known = [(ways[one.way], one.seconds / one.epochs) for one in trials if one.epochs]
     same = [seconds for one, seconds in known if _kind(one) == _kind(way)]
     last = portfolio.default.finetune.unfreeze
-    scaled = [seconds / _cost(one, last) * _cost(way, last) for one, seconds in known]
+    scaled = [seconds / step_cost(one, last) * step_cost(way, last) for one, seconds in known]
     return way.finetune.epochs * max(same or scaled) * _MARGIN
 
 
@@ -62,14 +58,3 @@ def _kind(way: Way) -> tuple[str, str, bool, bool]:
         way.is_plain,
         bool(way.augment.mixup or way.augment.cutmix),
     )
-
-
-def _cost(way: Way, last: str) -> float:
-    """Returns the time of a step in that of one that trains the last resolution.
-
-    Args:
-        way: The way.
-        last: What the default trains.
-    """
-    depth = {"all": _ALL, last: 1.0}.get(way.finetune.unfreeze, _BETWEEN)
-    return depth * (_ADAPTING if way.finetune.batch_norm == "adapt" else 1.0)

@@ -1,0 +1,25 @@
+import dataclasses
+
+import pytest
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.ways.cost import step_cost
+from tfxfer.planning.ways.way import Way
+
+FACTS = Facts(500, 200, 5, 1280, 300, True, 224, 32, "block_13", "imagenet")
+
+
+@pytest.mark.parametrize(
+    ("unfreeze", "batch_norm", "cost"),
+    [
+        ("block_13", "frozen", 1),
+        ("block_6", "frozen", 2),
+        ("all", "frozen", 3),
+        ("all", "adapt", 7.5),
+    ],
+)
+def test_more_stages_and_batch_norm_that_adapts_take_longer(unfreeze, batch_norm, cost):
+    config = decide(FitConfig(), FACTS)
+    finetune = dataclasses.replace(config.finetune, unfreeze=unfreeze, batch_norm=batch_norm)
+    assert step_cost(Way(finetune, config.augment), "block_13") == cost

@@ -1,0 +1,47 @@
+"""The ways of a search as rows of the plan."""
+
+from tfxfer.planning.description import describe_changes
+from tfxfer.planning.portfolio import Portfolio
+from tfxfer.planning.ways.way import Way
+from tfxfer.planning.wording import counted, plan_row
+
+
+def describe_search(portfolio: Portfolio) -> list[str]:
+    """Returns the lines on the ways among which a search chooses, and what it costs."""
+    rows = ["keeps the best configuration on validation"]
+    if not portfolio.is_thorough:
+        rows[0] += f"; at most {counted(portfolio.epochs, 'epoch')} in all, which take up to"
+        rows.append(f"{portfolio.cost:.0f} times as long as the fine-tuning of --effort quick")
+    rows += [
+        "each is named by the first stage it trains ('all': all stages) and its learning rate:",
+        portfolio.head_alone.name,
+        *map(_describe_way, portfolio.ways),
+    ]
+    if portfolio.deeper:
+        way = _describe_way(portfolio.deeper[0])
+        limit = f"{portfolio.much_to_gain:g}"
+        when = f"{'at once' if portfolio.is_thorough else 'only'} if the validation loss"
+        rows.append(f"{way}, {when} of the best so far is above {limit}")
+    if portfolio.is_thorough:
+        rows += _describe_further(portfolio)
+    return [plan_row("" if number else "search", row) for number, row in enumerate(rows)]
+
+
+def _describe_further(portfolio: Portfolio) -> list[str]:
+    """Returns rows on what a thorough search tries after that, in order."""
+    rows = [_describe_way(ways[0]) for ways in portfolio.further]
+    if len(portfolio.ways) > 1:
+        rows.append("then the same with the augmentation that did worse")
+    longer = f" and {portfolio.times} times the epochs" if portfolio.times > 1 else ""
+    return [
+        "then, as far as each fits into the time left, with the augmentation that did better:",
+        *rows,
+        f"then the best one with another seed{longer}",
+        "at the end a soup of the best five, then WiSE-FT, each if it lowers the validation loss",
+    ]
+
+
+def _describe_way(way: Way) -> str:
+    """Returns what a way trains, for how long and on which images."""
+    augmentation = ", ".join(describe_changes(way.augment)) or "no augmentation"
+    return f"{way.name} ({counted(way.finetune.epochs, 'epoch')}; {augmentation})"
