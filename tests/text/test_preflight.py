@@ -39,6 +39,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"compare_scratch": True, "weights": "x"}, "is for image backbones"),
         ({"precision": "mixed_float16"}, "trained in float32"),
         ({"xla": "on"}, "XLA .*each length"),
+        ({"devices": 2}, "'devices' is 2, but text backbones are trained on one device"),
         ({"head": {"optimizer": "adam"}}, "fitted with 'lbfgs'"),
         ({"head": {"learning_rate": 0.1}}, "fitted with L-BFGS"),
         ({"head": {"epochs": 3}}, "head on pretrained features"),

@@ -12,6 +12,9 @@ from tfxfer.config.schema import AnyConfig, RunConfig
 from tfxfer.config.settings import section_of, setting_field, setting_keys
 from tfxfer.errors import UsageError
 
+# The settings that change nothing of a run's result but its rounding.
+_WITHOUT_INFLUENCE = ("run", "runs_dir", "checkpoint_minutes", "devices")
+
 
 def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
     """Returns the settings of `base` overridden by what a TOML recipe sets.
@@ -34,13 +37,11 @@ def read_recipe(path: str | pathlib.Path, base: AnyConfig) -> AnyConfig:
 def differing_setting(theirs: RunConfig, ours: RunConfig) -> str | None:
     """Returns the key of the first setting in which two runs differ, or None.
 
-    Settings without influence on the result are ignored: the place of the run, and how often
-    checkpoints are saved.
+    Settings without influence on the result are ignored: the place of the run, how often
+    checkpoints are saved, and how many devices divide a batch (which changes rounding alone).
     """
     for key in setting_keys(type(theirs)):
-        if key not in ("run", "runs_dir", "checkpoint_minutes") and theirs.get(key) != ours.get(
-            key
-        ):
+        if key not in _WITHOUT_INFLUENCE and theirs.get(key) != ours.get(key):
             return key
     return None
 

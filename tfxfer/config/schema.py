@@ -40,6 +40,9 @@ BUNDLED_DATA = "digits"
 # The backbone that is chosen by a ranking, for the setting `backbone` of a fit.
 AUTO = "auto"
 
+# All devices that are visible, for the setting `devices`.
+ALL_DEVICES = "all"
+
 # The settings that say how the labels of data are read.
 LABEL_SETTINGS = ("labels", "label_separator", "label_columns", "tasks")
 
@@ -292,6 +295,11 @@ class TextConfig:
     )
 
 
+def _as_text(value: Any) -> Any:
+    """Returns a whole number as text, and anything else as it is."""
+    return str(value) if type(value) is int else value
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """The settings of every run: its data, its backbone, and where its results go.
@@ -422,6 +430,12 @@ class RunConfig:
         "'auto' does so for long trainings on a GPU.",
         group=_PERFORMANCE,
     )
+    devices: str = setting(
+        ALL_DEVICES,
+        "GPUs that train: 'all' that are visible, or how many of them. Each batch is divided among "
+        "them.",
+        group=_PERFORMANCE,
+    )
     memory_gigabytes: float = setting(
         2.0,
         "Maximum memory for decoded images, and the same amount for features.",
@@ -472,6 +486,7 @@ class RunConfig:
         for name, field in fields_of(self).items():
             if field.metadata.get("is_size"):
                 object.__setattr__(self, name, as_size(getattr(self, name)))
+        object.__setattr__(self, "devices", _as_text(self.devices))
         for key in setting_keys(type(self)):
             check_value(type(self), key, self.get(key))
         self._check_shapes()
@@ -484,6 +499,7 @@ class RunConfig:
             expanded = expand_user(vectors, "Setting 'text.vectors'")
             object.__setattr__(self, "text", dataclasses.replace(self.text, vectors=expanded))
 
+        self._check_devices()
         self._check_labels()
 
     @property
@@ -507,6 +523,15 @@ class RunConfig:
                 f"Setting 'image_size' is {self.image_size} and 'input_size' {self.input_size}, "
                 "which have different shapes. Give both the same aspect ratio, or leave out "
                 "'input_size'."
+            )
+
+    def _check_devices(self) -> None:
+        """Raises a UsageError if the devices are neither all nor a number of at least 1."""
+        number = self.devices if self.devices.isascii() and self.devices.isdecimal() else "0"
+        if self.devices != ALL_DEVICES and int(number) < 1:
+            raise UsageError(
+                f"Setting 'devices' is '{self.devices}'; it must be '{ALL_DEVICES}' or a whole "
+                "number of at least 1."
             )
 
     def _check_labels(self) -> None:

@@ -20,7 +20,8 @@ from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone, head_stages
 from tfxfer.models.classifier import Classifier, build_classifier
-from tfxfer.models.objectives import Objective
+from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_changes,
@@ -41,6 +42,7 @@ from tfxfer.planning.ways.description import describe_search
 from tfxfer.planning.wording import (
     describe_arithmetic,
     describe_budget,
+    describe_devices,
     describe_regularization,
     describe_results,
     describe_schedule,
@@ -48,7 +50,7 @@ from tfxfer.planning.wording import (
 )
 from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import next_version
-from tfxfer.system.devices import choose_precision, choose_xla, tell_of_missing_gpus
+from tfxfer.system.devices import choose_precision, tell_of_missing_gpus
 from tfxfer.system.files import check_writable
 from tfxfer.system.run_layout import RunDirectory
 
@@ -90,7 +92,7 @@ class Plan:
 
     def describe(self, classifier: Classifier) -> str:
         """Returns the plan as text. The classifier is not changed."""
-        version = next_version(self.export_directory)
+        export = self.export_directory / str(next_version(self.export_directory))
         lines = [
             *describe_data(self.source, self.config),
             *self._describe_near_copies(),
@@ -101,22 +103,19 @@ class Plan:
             *describe_class_weights(self.source, self.config.class_weights),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
+            *describe_devices(choose_devices(self.config, self.objective).describe()),
             *describe_folds(self.config, self.source),
             *describe_unknown(self.config, self.source),
             *describe_comparison(self.config, self.source),
             *describe_budget(self.config, searched=bool(self.portfolio and self.portfolio.further)),
             *describe_results(self.run),
-            plan_row("export", str(self.export_directory / str(version))),
+            plan_row("export", str(export)),
         ]
         return "\n".join(lines)
 
     def _describe_augmentation(self) -> str:
-        changes = describe_changes(self.config.augment)
-        return (
-            f"{', '.join(changes)} (finetune phase)"
-            if changes and self.config.finetune.epochs
-            else "none"
-        )
+        changes = describe_changes(self.config.augment) if self.config.finetune.epochs else []
+        return f"{', '.join(changes)} (finetune phase)" if changes else "none"
 
     def _describe_near_copies(self) -> list[str]:
         """Returns a line on near copies that stay together, or no line if they do not."""
@@ -177,8 +176,10 @@ class PretrainPlan:
             plan_row("", ", ".join(details)),
             plan_row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             plan_row("precision", describe_arithmetic(config)),
+            *describe_devices(choose_devices(config, SOFTMAX).describe()),
+            *describe_budget(config),
+            *describe_results(self.run),
         ]
-        lines += [*describe_budget(config), *describe_results(self.run)]
         return "\n".join(lines)
 
 
@@ -205,9 +206,9 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     decided = decide(config, facts)
     num_images = len(source.splits["train"]) * decided.finetune.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
+    choose_devices(decided, objective_of(source, decided))
     run = choose_run(FitConfig, decided, f"{source.name}-{backbone.file_name}")
-    decided = dataclasses.replace(decided, run=run.path.name)
-    portfolio = None
+    decided, portfolio = dataclasses.replace(decided, run=run.path.name), None
     if decided.effort != "quick":
         portfolio = make_portfolio(decided, first_asked(run, config), facts)
     plan = Plan(decided, source, backbone, run, portfolio)
@@ -233,6 +234,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     decided = decide_pretraining(config, facts_of(source, backbone, config))
     num_images = len(source.splits["train"]) * decided.epochs
     decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
+    choose_devices(decided, SOFTMAX)
     run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.file_name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
@@ -249,7 +251,7 @@ def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) ->
     return {
         "backbone": backbone.name,
         "precision": choose_precision(config.precision),
-        "xla": choose_xla(config.xla, num_images * math.prod(sides(config.image_size))),
+        "xla": choose_compilation(config, num_images * math.prod(sides(config.image_size))),
     }
 
 

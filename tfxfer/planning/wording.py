@@ -92,6 +92,15 @@ def describe_arithmetic(config: DecidedTraining) -> str:
     return config.precision + (", compiled by XLA" if config.xla == "on" else "")
 
 
+def describe_devices(devices: str) -> list[str]:
+    """Returns a line on the devices that train, or no line if only one is visible.
+
+    Args:
+        devices: See `Devices.describe`.
+    """
+    return [plan_row("devices", devices)] if devices else []
+
+
 def describe_budget(config: DecidedTraining, *, searched: bool = False) -> list[str]:
     """Returns a line on the time budget of a run, or no line if there is none.
 

@@ -3,7 +3,13 @@
 import pathlib
 from collections.abc import Sequence
 
-from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, PretrainConfig, RunConfig
+from tfxfer.config.schema import (
+    ALL_DEVICES,
+    LABEL_SETTINGS,
+    FitConfig,
+    PretrainConfig,
+    RunConfig,
+)
 from tfxfer.config.settings import option_of, setting_field
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.planning.inputs import check_inputs
@@ -62,6 +68,11 @@ def check_asked(config: RunConfig) -> TextBackbone:
         raise UsageError(
             "Setting 'xla' is 'on', but batches of texts vary in length, and XLA would compile "
             "each length separately. Leave it out."
+        )
+    if config.devices not in (ALL_DEVICES, "1"):
+        raise UsageError(
+            f"Setting 'devices' is {config.devices}, but text backbones are trained on one device. "
+            "Leave it out."
         )
     # The settings of a run, all decided, are checked, too, when it is resumed.
     if not backbone.has_units and config.text.units not in (None, config.text.dimensions):

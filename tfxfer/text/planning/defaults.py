@@ -82,8 +82,9 @@ def decide_text_pretraining(config: PretrainConfig, facts: TextFacts) -> Decided
     return filled(DecidedTextPretrain, sections, wanted | _common(facts))
 
 
-# Half precision is slower on a CPU, and XLA compiles each length anew.
-_ARITHMETIC: dict[str, Any] = {"precision": "float32", "xla": "off"}
+# Half precision is slower on a CPU, XLA compiles each length anew, and adding up the gradients of
+# several devices takes longer than a step.
+_ARITHMETIC: dict[str, Any] = {"precision": "float32", "xla": "off", "devices": "1"}
 
 _OF_A_PHASE = (
     *("optimizer", "weight_decay", "clip_norm", "epochs", "learning_rate", "warmup_epochs"),

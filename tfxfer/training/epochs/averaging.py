@@ -1,7 +1,7 @@
 """The exponential moving average (EMA) of the weights that a phase trains."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -24,12 +24,19 @@ class WeightAverage(keras.callbacks.Callback):
     Args:
         model: Has the weights that are trained.
         momentum: How much of the average each step keeps, in (0, 1).
+        copy_of: Returns the variable that is trained in place of one of the model.
     """
 
-    def __init__(self, model: keras.Model, momentum: float) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        momentum: float,
+        copy_of: Callable[[Any], Any] = lambda variable: variable,
+    ) -> None:
         super().__init__()
         self._momentum = momentum
         self._variables = [*model.trainable_variables, *_adapting_statistics(model)]
+        self._trained = [copy_of(variable) for variable in self._variables]
         self._averages = _copies(self._variables)
         self._steps = 0
         self._update = _compiled(_moved)
@@ -40,7 +47,7 @@ class WeightAverage(keras.callbacks.Callback):
             self.model.jax_state_sync()  # within an epoch JAX keeps the state outside the variables
         self._steps += 1
         momentum = min(self._momentum, (1 + self._steps) / (10 + self._steps))
-        values = [keras.ops.convert_to_tensor(variable) for variable in self._variables]
+        values = [keras.ops.convert_to_tensor(variable) for variable in self._trained]
         # As a tensor: a number would be compiled anew for each value.
         share = keras.ops.convert_to_tensor(np.float32(1 - momentum))
         self._averages = self._update(self._averages, values, share)

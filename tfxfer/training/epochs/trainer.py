@@ -12,6 +12,8 @@ import numpy as np
 
 from tfxfer.config.decided import DecidedTraining, GradientPhase
 from tfxfer.models.objectives import Objective, Scores
+from tfxfer.models.replicas.choosing import choose_devices
+from tfxfer.models.replicas.placement import OneDevice, placed, rate_factors_of
 from tfxfer.runs.budget import affordable_epochs
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import BestWeights, PhaseSize
@@ -83,18 +85,34 @@ class PhaseTraining:
     span: tuple[int, int] | None = None
 
     @functools.cached_property
+    def place(self) -> OneDevice:
+        """Where the model is trained: on one device, or as a copy on several."""
+        if self.part == "head":
+            # A step on features takes less time than adding up gradients of several devices.
+            return OneDevice(self.model)
+        return placed(self.model, choose_devices(self.config, self.objective).count)
+
+    @functools.cached_property
     def view(self) -> keras.Model:
-        """The model compiled for the phase."""
-        return compiled_view(
-            self.model,
-            self.phase,
-            self.config,
-            self.batches.steps,
-            self.max_steps_per_execution,
-            self.objective,
-            self.rate_factors,
-            later_schedule(self.phase, self.batches.steps, self._first_epoch),
-        )
+        """The model, or its copy, compiled for the phase."""
+        place = self.place
+        with place.compiling():
+            view = compiled_view(
+                place.model,
+                self.phase,
+                self.config,
+                self.batches.steps,
+                place.steps_at_once(self.max_steps_per_execution),
+                place.objective(self.objective),
+                rate_factors_of(place, self.model, self.rate_factors),
+                later_schedule(self.phase, self.batches.steps, self._first_epoch),
+            )
+            place.adapt(view.optimizer)
+        return view
+
+    def _divided(self, first: int, end: int, step: int) -> Any:
+        """Returns the batches of epochs as the devices take them; see `Batches`."""
+        return self.place.divided(self.batches.of(first, end, step))
 
     @property
     def _first_epoch(self) -> int:
@@ -118,7 +136,8 @@ class PhaseTraining:
 
     def run_span(self, checkpoint: Checkpoint) -> None:
         """Trains the remaining epochs of the span, whatever the time budget; see `run`."""
-        journal, view, epochs = self.journal, self.view, self.phase.epochs
+        journal, view, epochs, place = self.journal, self.view, self.phase.epochs, self.place
+        place.begin()
         epoch, step, wait = (checkpoint.state[key] for key in ("epoch", "step", "waited"))
         if "model" in checkpoint.arrays:
             restore_training_state(view, checkpoint.arrays)
@@ -132,7 +151,8 @@ class PhaseTraining:
         callbacks = [*self._callbacks(course, checkpoint), *journal.callbacks]
         remaining = {"epochs": self._end, "first_epoch": epoch, "first_step": step}
         with journal.interruptions.deferred():
-            run_epochs(view, self.batches, callbacks, **remaining)
+            run_epochs(view, Batches(self.batches.steps, self._divided), callbacks, **remaining)
+        place.collect()
         journal.interruptions.check()
 
     def _callbacks(self, course: Course, checkpoint: Checkpoint) -> list[keras.callbacks.Callback]:
@@ -141,6 +161,7 @@ class PhaseTraining:
         average = self._average(checkpoint)
 
         def validate() -> Scores:
+            self.place.collect()
             with average.applied():
                 return self.validate()
 
@@ -173,7 +194,7 @@ class PhaseTraining:
         """Returns the average of the weights, as far as it was in a checkpoint."""
         if not self.ema:
             return NoAverage()
-        average = WeightAverage(self.kept, self.ema)
+        average = WeightAverage(self.kept, self.ema, self.place.copy_of)
         if "average" in checkpoint.arrays:
             average.restore(checkpoint.arrays)
         return average
@@ -212,7 +233,7 @@ class PhaseTraining:
         )
         steps_per_execution = view.steps_per_execution
         view.fit(
-            self.batches.of(0, epochs, 0),
+            self._divided(0, epochs, 0),
             steps_per_epoch=min(_TIMED_STEPS * steps_per_execution, self.batches.steps * epochs),
             callbacks=[clock],
             shuffle=False,

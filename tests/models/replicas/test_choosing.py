@@ -1,0 +1,69 @@
+import pytest
+import tensorflow as tf
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
+from tfxfer.models.objectives import SOFTMAX
+from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
+from tfxfer.models.tasks.softmaxes import softmaxes
+
+DECIDED = {"batch_size": 8, "precision": "float32", "xla": "off"}
+
+
+def chosen(objective=SOFTMAX, **settings):
+    return choose_devices(FitConfig(**{**DECIDED, **settings}), objective)
+
+
+@pytest.fixture
+def four_devices(monkeypatch):
+    """Makes TensorFlow say that its CPU was divided into four."""
+    monkeypatch.setattr(tf.config, "get_logical_device_configuration", lambda device: [None] * 4)
+
+
+def test_all_of_one_device_is_one_of_which_nothing_is_said():
+    assert chosen().count == 1
+    assert chosen().describe() == ""
+    assert chosen(devices="1").count == 1
+
+
+def test_all_devices_are_used_unless_a_number_is_given(four_devices):
+    assert chosen().count == 4
+    assert chosen().describe() == "4 of 4 CPUs, each batch divided among them"
+    assert chosen(devices=2).describe() == "2 of 4 CPUs, each batch divided among them"
+    assert chosen(devices=1).describe() == "1 of 4 CPUs"
+
+
+def test_all_is_no_more_than_a_batch_has_and_one_where_several_cannot_work(four_devices):
+    assert chosen(batch_size=3).describe() == "3 of 4 CPUs, each batch divided among them"
+    assert chosen(xla="on").describe() == (
+        "1 of 4 CPUs: XLA (--xla on) compiles the steps of one device"
+    )
+    assert chosen(softmaxes((2, 3), by_uncertainty=True)).count == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"devices": 5}, "Setting 'devices' is 5, but 4 CPUs are visible. Use 'all' or at most 4"),
+        ({"devices": 4, "batch_size": 3}, "a batch of 3 cannot be divided among more than 3"),
+        ({"devices": 2, "xla": "on"}, "but XLA .* compiles the steps of one device. Use --devices"),
+    ],
+)
+def test_a_number_that_cannot_work_is_refused(four_devices, settings, message):
+    with pytest.raises(UsageError, match=message):
+        chosen(**settings)
+
+
+def test_losses_weighted_by_uncertainty_are_refused_on_several(four_devices):
+    with pytest.raises(UsageError, match="the weight of a task depends on the losses of a whole"):
+        chosen(softmaxes((2, 3), by_uncertainty=True), devices=2)
+
+
+def test_more_devices_than_the_machine_has_are_refused():
+    with pytest.raises(UsageError, match="is 2, but 1 CPU is visible"):
+        chosen(devices=2)
+
+
+def test_xla_is_not_chosen_for_several_devices(four_devices):
+    assert choose_compilation(FitConfig(), 10**12) == "off"
+    assert choose_compilation(FitConfig(xla="on"), 10**12) == "on"

@@ -1,0 +1,1 @@
+"""Copies of a model on several devices, which train and compute as one model does on one."""
