@@ -159,11 +159,7 @@ class PretrainPlan:
     def describe(self, classifier: Classifier) -> str:
         """Returns the plan as text."""
         config = self.config
-        details = [
-            f"batch size {config.batch_size:,}",
-            f"label smoothing {config.label_smoothing:g}",
-            *describe_regularization(config),
-        ]
+        batches = f"batch size {config.batch_size:,}, label smoothing {config.label_smoothing:g}"
         lines = [
             *describe_data(self.source, config),
             plan_row(
@@ -173,7 +169,7 @@ class PretrainPlan:
                 f"{classifier.num_trainable():,} trainable parameters",
             ),
             plan_row("training", describe_schedule(config)),
-            plan_row("", ", ".join(details)),
+            plan_row("", ", ".join([batches, *describe_regularization(config)])),
             plan_row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             plan_row("precision", describe_arithmetic(config)),
             *describe_devices(choose_devices(config, SOFTMAX).describe()),
