@@ -57,6 +57,11 @@ def test_a_diverged_trial_counts_with_the_epochs_that_it_had():
     assert expected_seconds(way, PORTFOLIO, [HEAD, DEFAULT, short]) == pytest.approx(1.2 * 150)
 
 
+def test_nothing_is_known_if_all_diverged_at_once():
+    diverged = dataclasses.replace(DEFAULT, epochs=0, seconds=0.0)
+    assert expected_seconds(WAYS["all at 0.0001"], PORTFOLIO, [HEAD, diverged]) == 0
+
+
 def test_time_is_reserved_for_averages_and_the_export():
     assert reserved_seconds([HEAD, DEFAULT], 0.25) == pytest.approx(18 * 0.25 * 10 + 20)
     assert reserved_seconds([HEAD], 0.25) == 20

@@ -25,19 +25,20 @@ def expected_seconds(way: Way, portfolio: Portfolio, trials: Sequence[Trial]) ->
     """Returns how long a trial is expected to take.
 
     An epoch takes as long as in the slowest trial that trained the same part on the same kind of
-    images. If there is none, it is estimated from all others by what they trained.
+    images. If there is none, it is estimated from all others by what they trained; 0 if no trial
+    had an epoch.
 
     Args:
         way: The way to try.
         portfolio: The portfolio.
-        trials: The trials so far; at least one of them has an epoch.
+        trials: The trials so far.
     """
     ways = {one.name: one for one in portfolio.all_ways}
     known = [(ways[one.way], one.seconds / one.epochs) for one in trials if one.epochs]
     same = [seconds for one, seconds in known if _kind(one) == _kind(way)]
     last = portfolio.default.finetune.unfreeze
     scaled = [seconds / step_cost(one, last) * step_cost(way, last) for one, seconds in known]
-    return way.finetune.epochs * max(same or scaled) * _MARGIN
+    return way.finetune.epochs * max(same or scaled, default=0.0) * _MARGIN
 
 
 def reserved_seconds(trials: Sequence[Trial], share: float) -> float:
