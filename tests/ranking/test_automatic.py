@@ -11,9 +11,14 @@ from tfxfer.api.fit import describe_plan, fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
-from tfxfer.ranking.automatic import with_best_backbone
+from tfxfer.planning.plan import make_plan
+from tfxfer.ranking.automatic import with_best_backbone, with_best_stages
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.signals import Interruptions
+from tfxfer.training.epochs.session import Session
+from tfxfer.training.preparation import holding
+from tfxfer.training.transfer import prepare_fit
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +110,66 @@ def test_an_interrupted_fit_resumes_with_the_same_backbone(asked, tmp_path, monk
     result = fit(asked, say=lines.append)
     assert result.run == run.path
     assert "resum" in "\n".join(lines)
+
+
+@pytest.fixture
+def digits(weights_file, tmp_path):
+    """Settings of a thorough search on images of which random weights lose much."""
+    settings = {
+        "run": "thorough",
+        "effort": "thorough",
+        "max_minutes": 600.0,
+        "train_examples": 300,
+        "validation_examples": 100,
+        "finetune": {"epochs": 1, "unfreeze": "block_3"},
+    }
+    return small_config("digits", weights_file, tmp_path, **settings)
+
+
+@isolated
+def decided(config):
+    """Returns what the head of a fit reads, and what was said; nothing is searched."""
+    lines = []
+    with Interruptions() as interruptions:
+        plan = make_plan(config)
+        session = Session(interruptions, lines.append)
+        with holding(plan, "fit"):
+            fitting = prepare_fit(plan, plan.build_classifier(plan.config.weights), session)
+            found = with_best_stages(fitting, session)
+            fitting.run.journal.close()
+    assert found.materials.config == found.run.plan.config
+    assert found.materials.classifiers.trained is found.run.classifier
+    return found.run.plan.config.head.stages, found.run.classifier.reading.ends, lines
+
+
+@pytest.mark.slow
+def test_a_thorough_search_reads_all_stages_if_that_is_better_after_fine_tuning(digits, tmp_path):
+    # What the last stage of random weights has lost, the first still has.
+    stages, ends, lines = decided(digits)
+    assert (stages, list(ends)) == ("all", ["stem", "block_1", "block_2"])
+    run = RunDirectory(tmp_path / "runs" / "thorough")
+    found = json.loads(run.stages.read_text())
+    assert found["last"]["log_loss"] > 0.25
+    assert found["all"]["accuracy"] > found["last"]["accuracy"]
+    assert found["fine_tuned"]["all"] < found["fine_tuned"]["last"]
+    for name, expected in (("last", None), ("all", "all")):
+        part = RunDirectory(run.path / f"stages-{name}")
+        assert read_recipe(part.config, FitConfig()).head.stages == expected
+        loss = json.loads(part.metrics.read_text())["validation"]["loss"]
+        assert loss == found["fine_tuned"][name]
+    assert any(line.startswith("finetune") for line in lines)
+    # What is finished is not trained again.
+    stages, _, lines = decided(digits)
+    assert stages == "all"
+    assert not any(line.startswith("finetune") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"effort": "standard"}, {"head": {"stages": "1"}}, {"head": {"optimizer": "adam"}}],
+)
+@pytest.mark.slow
+def test_others_read_what_they_were_told(digits, tmp_path, settings):
+    stages, ends, _ = decided(digits.with_settings(settings))
+    assert (stages, ends) == (settings.get("head", {}).get("stages"), {})
+    assert not RunDirectory(tmp_path / "runs" / "thorough").stages.exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfxfer.api.fitting.contest import with_better_of_two
 from tfxfer.api.fitting.summary import next_steps, summary
 from tfxfer.api.modality import by_backbone
 from tfxfer.config.recipes import read_recipe
@@ -26,7 +27,11 @@ from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
-from tfxfer.ranking.automatic import describe_automatic, with_best_backbone
+from tfxfer.ranking.automatic import (
+    describe_automatic,
+    with_best_backbone,
+    with_best_stages,
+)
 from tfxfer.ranking.fold_fits import cross_validate_fits
 from tfxfer.ranking.folds import cross_validate
 from tfxfer.ranking.result import Ranking
@@ -117,7 +122,8 @@ def fit(
     if run is not None and run.is_finished:
         return finished_fit(run, asked.export_dir, say)
     with Interruptions() as interruptions:
-        asked, ranking = with_best_backbone(asked, say)
+        config, ranking = with_best_backbone(asked, say)
+        asked, ranking = with_better_of_two(asked, config, ranking, interruptions, say)
         plan = make_plan(asked, near_copies_to_group(asked))
         with holding(plan, "fit"):
             return _fit(plan, asked, ranking, Session(interruptions, say, callbacks))
@@ -134,6 +140,7 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
         examined = DataOfFit.of(fitting)
+        fitting = with_best_stages(fitting, session)
         folds = _cross_validate(fitting, session)
         trained = evaluate(*train_phases(fitting))
         trained = _with_caution(trained, session)

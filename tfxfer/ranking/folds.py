@@ -39,6 +39,14 @@ def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
     Raises:
         UsageError: There are too few images, or their features do not fit into memory.
     """
+    labeled = labeled_images(given, num_folds)
+    scores = head_scores(given, labeled)
+    num_images = len(labeled.labels)
+    return FoldsRecord(num_folds, num_images, scores.accuracy, scores.interval, scores.log_loss)
+
+
+def labeled_images(given: Materials, num_folds: int) -> Labeled:
+    """Returns the labels and folds of training and validation images; see `cross_validate`."""
     splits = [one.split for one in _images(given)]
     labels = np.concatenate([split.labels for split in splits])
     digests = np.concatenate([split.digests() for split in splits])
@@ -47,8 +55,12 @@ def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
     num_classes = int(given.classifiers.exact.head.output_shape[-1])
     labeled = Labeled(labels, folds, inseparable(digests, groups), num_classes)
     check_folds(labeled, num_folds, "Setting 'folds' (--folds)")
-    scores = HeadScores.of(out_of_fold(_features(given), labeled), labeled)
-    return FoldsRecord(num_folds, len(labels), scores.accuracy, scores.interval, scores.log_loss)
+    return labeled
+
+
+def head_scores(given: Materials, labeled: Labeled) -> HeadScores:
+    """Returns the scores of the head on what `labeled_images` returned; see `cross_validate`."""
+    return HeadScores.of(out_of_fold(_features(given), labeled), labeled)
 
 
 def interval_of_accuracy(images: Images, probabilities: np.ndarray) -> tuple[float, float]:

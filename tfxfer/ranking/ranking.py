@@ -111,7 +111,7 @@ def rank_backbones(
         backbones=ranked,
         skipped=tuple(skipped),
         outlook=_outlook(pool, best, config.seed) if extras.learning_curve else None,
-        stages=_stages(pool, best) if extras.stages else (),
+        stages=_stages(pool, best, say) if extras.stages else (),
     )
 
 
@@ -250,14 +250,19 @@ def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
     return pool.features(function, config)
 
 
-def _stages(pool: Pool, best: _Measured) -> tuple[StageScore, ...]:
+def _stages(pool: Pool, best: _Measured, say: Say) -> tuple[StageScore, ...]:
     """Returns the scores of the head on each stage of the best backbone.
 
-    Their features are those that `fit --head-stages all` computes.
+    Their features are those that `fit --head-stages all` computes. There are no scores of a network
+    whose stages cannot be read.
     """
     config = pool.decided(best.backbone)
     config = dataclasses.replace(config, head=dataclasses.replace(config.head, stages="all"))
-    classifier = _built(pool, best.backbone, config)
+    try:
+        classifier = _built(pool, best.backbone, config)
+    except UsageError as error:  # of NASNet, each cell reads two
+        say(f"The stages of {best.backbone.name} are not compared. {error}")
+        return ()
     function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
     features, sizes = pool.features(function, config), stage_sizes(classifier)
     return tuple(stage_scores(features, sizes, pool.labeled, best.scores))

@@ -82,6 +82,7 @@ class Ranking:
         skipped: Backbones that were not ranked.
         outlook: What more images and pretraining are worth, if it was asked for.
         stages: The head on each stage of the best backbone, if it was asked for.
+        fine_tuned: What fine-tuning the first two said, in a sentence; empty if it was not done.
     """
 
     data: str
@@ -94,6 +95,7 @@ class Ranking:
     skipped: tuple[Skipped, ...] = ()
     outlook: Outlook | None = None
     stages: tuple[StageScore, ...] = ()
+    fine_tuned: str = ""
 
     @property
     def best(self) -> Ranked:
@@ -137,6 +139,7 @@ class Ranking:
             "skipped": [vars(one) for one in self.skipped],
             "outlook": None if self.outlook is None else _outlook_as_json(self.outlook),
             "stages": [_rounded(vars(one)) for one in self.stages],
+            **({"fine_tuned": self.fine_tuned} if self.fine_tuned else {}),
         }
 
     def describe(self) -> str:

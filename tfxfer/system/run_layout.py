@@ -77,6 +77,11 @@ class RunDirectory:
         return self.path / "ranking.json"
 
     @property
+    def stages(self) -> pathlib.Path:
+        """Whether the head reads all stages, as JSON; missing if that was not to be decided."""
+        return self.path / "stages.json"
+
+    @property
     def data_findings(self) -> pathlib.Path:
         """What the features say about the data, as JSON; missing if they were not examined."""
         return self.path / "data_findings.json"
@@ -194,7 +199,7 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
+            *(self.history, self.trials, self.rates, self.ranking, self.stages, self.best_weights),
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
             *(self.corrections, self.with_corrections, self.data_findings),

@@ -38,7 +38,6 @@ def build(name, stages, precision="float32"):
         pytest.param("resnet50v2", "all", "conv5", marks=pytest.mark.slow),
         pytest.param("efficientnetv2b0", "all", "block6", marks=pytest.mark.slow),
         pytest.param("convnexttiny", "all", "stage3", marks=pytest.mark.slow),
-        pytest.param("nasnetmobile", "all", "cells3", marks=pytest.mark.slow),
     ],
 )
 def test_the_halves_are_the_model_cut_where_training_begins(name, stages, unfreeze):

@@ -127,3 +127,9 @@ def test_a_single_backbone_has_a_chart():
     assert (
         len(dots(ranking_section(RANKING | {"backbones": RANKING["backbones"][:1]})["chart"])) == 1
     )
+
+
+def test_the_page_has_what_fine_tuning_the_best_two_said():
+    sentence = "Fine-tuned once, b has the lower validation loss (a 0.2000, b 0.1000)."
+    assert sentence in render(RANKING | {"fine_tuned": sentence})
+    assert "Fine-tuned once" not in render(RANKING)
