@@ -178,6 +178,23 @@ def tasked(pictures, made_once):
     return made_once("tasked", make)
 
 
+@pytest.fixture(scope="session")
+def valued(pictures, made_once):
+    """A manifest of the same images with a number each, of their color; one is missing."""
+
+    def make(folder):
+        rows, of_color = [], {"red": 120.0, "green": 150.5, "blue": 260.0}
+        for split in ("train", "validation", "test"):
+            for number, file in enumerate(sorted((pictures / split).rglob("*.jpg"))):
+                value = "" if number == 1 else of_color[file.parent.name] + number
+                rows.append(f"{file},{value},{split}")
+        path = folder / "valued.csv"
+        path.write_text("\n".join(["path,price,split", *rows, ""]))
+        return path
+
+    return made_once("valued", make)
+
+
 def write_weights(name, image_size, path):
     """Writes weights of a backbone whose features tell the images apart, and returns the path.
 
@@ -272,6 +289,20 @@ def finished_tasks(tasked, weights_file, made_once):
         return fit(config, say=lines.append), lines
 
     return made_once("finished_tasks", make)
+
+
+@pytest.fixture(scope="session")
+def finished_number(valued, weights_file, made_once):
+    """A finished run of both phases on images with a number each, and what it said."""
+    from tfxfer.api.fit import fit
+
+    def make(directory):
+        settings = {"run": "prices", "finetune": {"epochs": 2}, "target": "price"}
+        config = small_config(valued, weights_file, directory, **settings)
+        lines = []
+        return fit(config, say=lines.append), lines
+
+    return made_once("finished_number", make)
 
 
 @pytest.fixture(scope="session")

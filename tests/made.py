@@ -12,6 +12,7 @@ from tfxfer.evaluation.predictions import evaluate_predictions
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.objectives import SOFTMAX
+from tfxfer.models.regression.values import values
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.models.tasks.softmaxes import softmaxes
 from tfxfer.reporting.writing import findings_of
@@ -40,6 +41,7 @@ def made_findings(
     describe=None,
     thresholds=None,
     tasks=None,
+    number=None,
 ):
     """Returns findings for images with these labels and predicted probabilities.
 
@@ -52,6 +54,7 @@ def made_findings(
         describe: From a number to the id of an image.
         thresholds: (num_labels,), of several labels.
         tasks: Whose classes the names are.
+        number: The target that the name is of.
     """
     if pictures is None:
         pictures = np.stack([np.asarray(scene(seed, (SIDE, SIDE))) for seed in range(20)])
@@ -90,6 +93,8 @@ def made_findings(
     objective = SOFTMAX if thresholds is None else SIGMOIDS
     if tasks is not None:
         objective = softmaxes(tasks.sizes)
+    if number is not None:
+        objective = values(number.mean, number.std, number.spread)
     classifier = build_classifier(
         BACKBONES[SMALL_BACKBONE], config, config.head, "none", len(names), objective
     )
@@ -100,7 +105,7 @@ def made_findings(
     result = evaluate_predictions(
         "photos",
         "test",
-        Outputs(tuple(names), thresholds=thresholds, tasks=tasks),
+        Outputs(tuple(names), thresholds=thresholds, tasks=tasks, number=number),
         probabilities,
         labels,
     )
@@ -113,6 +118,7 @@ def made_findings(
             "data": {"name": "photos", "fingerprint": "0123", "notes": []},
             "parameters": {"total": 1000, "trained": 500},
             "penalty": 0.1,
+            "target": None if number is None else number.as_json(),
             "seconds": {"head": 1.0, "finetune": 3.0, "total": 4.0},
         }
     )

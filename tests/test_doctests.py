@@ -38,6 +38,8 @@ WITH_EXAMPLES = {
     ),
     "evaluation.confusion": (),
     "evaluation.metrics": ("describe_correct",),
+    "data.labels.kinds": (),
+    "data.labels.numbers": ("write_number", "read_number"),
     "data.labels.targets": ("in_batches", "unknown_names_of"),
     "evaluation.multi_label.precision_recall": (),
     "models.losses.binary_cross_entropy": (),

@@ -86,6 +86,21 @@ def test_the_balanced_accuracy_is_described_where_classes_are_imbalanced():
     assert "10 of 12" in line
 
 
+def test_the_scores_of_a_number_are_errors_beside_the_baseline():
+    found = Summary(
+        accuracy=0.5,
+        num_examples=1200,
+        mean_absolute_error=1234.5,
+        root_mean_squared_error=2000.0,
+        r2=0.75,
+        baseline_error=2469.0,
+    )
+    assert describe_scores({"test": found}) == [
+        "test mean absolute error 1,234 (always the training median: 2,469), root mean squared "
+        "error 2,000, R² 0.7500 (1,200 images)"
+    ]
+
+
 def test_the_balanced_accuracy_is_the_mean_recall_of_the_classes_that_occur(predictions):
     probabilities, labels = predictions
     found = balanced_accuracy(probabilities, labels)

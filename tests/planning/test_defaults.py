@@ -25,6 +25,7 @@ STAYS_OPEN = {
     "max_minutes",
     "data_dir",
     "tasks",
+    "target",
     "validation_fraction",
     "test_fraction",
     "train_examples",

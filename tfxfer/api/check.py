@@ -10,6 +10,7 @@ from tfxfer.curation.examining import Examination, examine
 from tfxfer.curation.page import render
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.checks.labels import findings_of_labels
+from tfxfer.data.checks.numbers import findings_of_numbers
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.checks.rules import findings_of
 from tfxfer.data.contents import Integers
@@ -51,9 +52,9 @@ def check(
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.
         output: HTML page to write, with thumbnails of what the features tell; None writes none.
-        **settings: Settings of `fit` by name: `labels`, `label_separator`, `label_columns` and
-            `tasks`; with a backbone also `weights`, `image_size`, `input_size`, `fit_images`,
-            `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
+        **settings: Settings of `fit` by name: `labels`, `label_separator`, `label_columns`,
+            `tasks` and `target`; with a backbone also `weights`, `image_size`, `input_size`,
+            `fit_images`, `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,
@@ -92,10 +93,14 @@ def check(
         source.name,
         source.class_names,
         _counts(examples),
-        (*findings_of(examples, bad_images), *findings_of_labels(examples)),
+        (
+            *findings_of_numbers(examples),
+            *findings_of(examples, bad_images),
+            *findings_of_labels(examples),
+        ),
         examples.num_readable,
         None if found is None else found.findings,
-        source.has_several_labels,
+        bool(source.special),
     )
     if output is not None and found is not None:
         write(output, render(found, result))

@@ -7,7 +7,7 @@ from tfxfer.api.export import export
 from tfxfer.api.modality import by_model
 from tfxfer.data.image.failures import READ_ERRORS
 from tfxfer.data.seen import BoundSource
-from tfxfer.errors import TfxferError
+from tfxfer.errors import TfxferError, UsageError
 from tfxfer.exporting.hosting.writing import write_hosted
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
@@ -102,6 +102,11 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
         trained: The classifier.
         say: Called with each note on what is missing.
     """
+    if trained.outputs.number is not None:
+        raise UsageError(
+            f"The demo shows probabilities of classes, but '{trained.path}' predicts the number "
+            f"'{trained.outputs.number.name}'. Use `tfxfer predict`."
+        )
     answerer = Answerer(trained)
     if trained.config is None:
         return Shown(str(trained.path.name), answerer)

@@ -8,7 +8,9 @@ from typing import Unpack
 import numpy as np
 
 from tfxfer.api.modality import by_model
+from tfxfer.config.settings import option_of
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.labels.kinds import MULTI_LABEL, NUMERIC
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
@@ -72,11 +74,13 @@ def export(
     trained = load_exportable(model)
     directory = wanted.directory(trained)
     check_writable(directory, "export_dir")
-    if wanted.min_accuracy and trained.thresholds is not None:
-        raise UsageError(
-            f"Setting 'min_accuracy' (--min-accuracy) is for models with one class per image, but "
-            f"'{trained.path}' is multi-label. Leave it out."
-        )
+    kind = trained.outputs.special
+    for name in ("min_accuracy", *(["calibrate"] if kind == NUMERIC else [])):
+        if getattr(wanted, name) and kind in (MULTI_LABEL, NUMERIC):
+            raise UsageError(
+                f"Setting '{name}' ({option_of(name)}) is for models with one class per image, but "
+                f"'{trained.path}' is {kind}. Leave it out."
+            )
     source = open_and_tell(trained, data, data_dir, say)
     if wanted.calibrate:
         trained, metrics = _calibrated(trained, source, wanted)

@@ -57,7 +57,7 @@ def predict(
         listed: More image files, never folders or patterns; a missing one counts as unreadable.
         top: Number of classes to rank, at most all of them; 1 for a multi-label model, which
             gives each file all labels whose probability is at least their threshold, and for a
-            model of several tasks, which gives the class of each.
+            model of several tasks, which gives the class of each, or of a number.
         batch_size: Images per step; does not change the result.
         say: Called with each note on files that folders and patterns leave out.
 
@@ -88,6 +88,11 @@ def predict(
         raise UsageError(
             f"'{model}' has several tasks ({', '.join(trained.tasks.names)}): it predicts one "
             "class of each. Leave --top out."
+        )
+    if top > 1 and trained.outputs.number is not None:
+        raise UsageError(
+            f"'{model}' predicts the number '{trained.outputs.number.name}', and no classes. Leave "
+            "--top out."
         )
     return _answers(trained, files, top, batch_size)
 
@@ -195,6 +200,7 @@ def _answers(
         (),
         has_several_labels=trained.thresholds is not None,
         tasks=trained.tasks.names if trained.tasks is not None else (),
+        target="" if trained.outputs.number is None else trained.outputs.number.name,
     )
     following = 0  # the first file without a prediction
     with Progress("files", len(files)) as progress:
@@ -206,10 +212,13 @@ def _answers(
             probabilities, judged = trained.judge_squares(filled)
             for place, (index, row) in enumerate(zip(indices, probabilities, strict=False)):
                 yield from _unreadable(split, files, following, index, like)
+                following = index + 1
+                if like.target:
+                    yield dataclasses.replace(like, path=files[index], value=float(row[0]))
+                    continue
                 ranked = _rank(row, trained, top)
                 doubt = None if judged is None else _doubt(judged, place, row, trained)
                 yield dataclasses.replace(like, path=files[index], ranked=ranked, doubt=doubt)
-                following = index + 1
             progress.update(following)
         yield from _unreadable(split, files, following, len(files), like)
 

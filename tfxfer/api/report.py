@@ -133,13 +133,13 @@ def _evaluated(
 def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
     """Returns the results of a run: from its report or, without one, from an evaluation."""
     metrics = read_metrics(run)
-    if metrics.thresholds is not None or metrics.tasks is not None:
-        raise _of_several_labels(run)
+    if any(one is not None for one in (metrics.thresholds, metrics.tasks, metrics.target)):
+        raise _not_of_classes(run)
     if run.evaluation.is_file() and run.predictions.is_file():
         return side_by_side.read(run)
     findings = _evaluated(run)
     if not isinstance(findings, Findings):
-        raise _of_several_labels(run)
+        raise _not_of_classes(run)
     is_correct = findings.predicted == findings.result.labels
     return side_by_side.Reported(
         name=run.path.resolve().name,
@@ -151,8 +151,10 @@ def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:
     )
 
 
-def _of_several_labels(run: RunDirectory) -> UsageError:
-    kind = "multi-label" if read_metrics(run).tasks is None else "multi-task"
+def _not_of_classes(run: RunDirectory) -> UsageError:
+    metrics = read_metrics(run)
+    kind = "multi-label" if metrics.tasks is None else "multi-task"
+    kind = kind if metrics.target is None else "numeric"
     return UsageError(
         f"The run '{run.path}' is {kind}; only runs with one class per image can be compared. "
         f"Report each by itself: `tfxfer report {in_shell(run.path)}`."

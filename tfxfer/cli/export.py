@@ -125,10 +125,4 @@ def _convert(model: str, kind: Any, options: dict[str, Any]) -> None:
     with quiet_import():
         from tfxfer.api.convert import convert
     made = convert(model, kind, **options, say=streams.say)
-    streams.say(
-        f"Wrote '{made.path}', {readable_bytes(made.num_bytes)}.\n"
-        f"{made.split} accuracy {made.accuracy:.4f}, of the model {made.model_accuracy:.4f} "
-        f"({made.num_images:,} images)\n"
-        f"same predicted class for {made.agreement:.1%} of the images; "
-        f"probabilities differ by at most {made.difference:.1g}"
-    )
+    streams.say(f"Wrote '{made.path}', {readable_bytes(made.num_bytes)}.\n{made.describe()}")

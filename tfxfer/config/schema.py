@@ -44,7 +44,7 @@ AUTO = "auto"
 ALL_DEVICES = "all"
 
 # The settings that say how the labels of data are read.
-LABEL_SETTINGS = ("labels", "label_separator", "label_columns", "tasks")
+LABEL_SETTINGS = ("labels", "label_separator", "label_columns", "tasks", "target")
 
 # How the losses of several tasks are weighted, besides numbers, for the setting `task_weights`.
 UNCERTAINTY, EQUAL = "uncertainty", "equal"
@@ -374,6 +374,13 @@ class RunConfig:
         group=_DATA,
         unset="none",
     )
+    target: str | None = setting(
+        None,
+        "Column of a manifest with a number for each image, such as 'price', which the model "
+        "predicts (regression).",
+        group=_DATA,
+        unset="none",
+    )
     bad_images: BadImages = setting(
         "error", "Unreadable images: stop before training, or skip them.", group=_DATA
     )
@@ -541,6 +548,8 @@ class RunConfig:
                 "Setting 'label_separator' is empty or white space; it must be a text such as "
                 f"'{LABEL_SEPARATOR}' or ';'."
             )
+        if self.target is not None:
+            self._check_target(self.target)
         if self.tasks is not None:
             self._check_tasks(self.tasks)
         if self.label_columns is None:
@@ -556,6 +565,20 @@ class RunConfig:
                 f"Setting 'label_columns' is '{self.label_columns}'; it must be at least 2 "
                 "different names of columns, separated by commas, such as 'cat,dog'. For one "
                 "label, use a column 'label' with two classes."
+            )
+
+    def _check_target(self, target: str) -> None:
+        """Raises a UsageError unless the target is the name of a column, and the only label."""
+        for name, neutral in (("labels", "auto"), ("label_columns", None), ("tasks", None)):
+            if getattr(self, name) != neutral:
+                raise UsageError(
+                    f"Setting 'target' gives each image a number, but '{name}' is "
+                    f"'{getattr(self, name)}'. Leave one of them out."
+                )
+        if target != target.strip() or not target or target.lower() in TAKEN_COLUMNS:
+            raise UsageError(
+                f"Setting 'target' is '{target}'; it must be the name of a column other than "
+                f"{', '.join(TAKEN_COLUMNS)}."
             )
 
     def _check_tasks(self, tasks: str) -> None:

@@ -111,6 +111,12 @@ def open_as_it_is(
             "per image. Only a manifest, .csv or .jsonl, can give an image several labels; leave "
             "the setting out."
         )
+    if how.target and not source.has_numbers:
+        raise UsageError(
+            f"Setting 'target' (--target) names a column of numbers, but '{source.name}' has "
+            f"{source.kind_of_labels}. Only a manifest, .csv or .jsonl, has such columns; leave "
+            "the setting out."
+        )
     return source
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, distinct, found_in
-from tfxfer.data.labels.targets import are_several
+from tfxfer.data.labels.targets import Labels
 from tfxfer.data.opening import as_it_comes, divided
 from tfxfer.data.source import Source, Split
 from tfxfer.data.split_names import SPLITS
@@ -125,9 +125,9 @@ class BoundSource(Source):
     absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def has_several_labels(self) -> bool:
-        """Whether an image may have several labels or none, and not one class."""
-        return any(are_several(split.labels) for split in self.everything.values())
+    def labels(self) -> list[Labels]:
+        """The labels of all images."""
+        return [split.labels for split in self.everything.values()]
 
     @property
     def evaluation_split(self) -> str:

@@ -12,12 +12,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.contents import NearCopyGroups
-from tfxfer.data.labels.targets import Labels, are_several, as_bytes
+from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC, in_words
+from tfxfer.data.labels.targets import Labels, are_numbers, are_several, as_bytes
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.errors import DataError, UsageError
-
-# What labels an image has, in words.
-ONE_CLASS, SEVERAL_LABELS = "one class per image", "any number of labels per image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +26,7 @@ class Split:
     (height, width, 3).
     """
 
-    labels: Labels  # one class for each example, or several labels; see `labels.targets`
+    labels: Labels  # one class for each example, several labels, or a number: `labels.targets`
     open_images: Callable[[], tf.data.Dataset]  # num_examples images, in the order of the labels
     describe: Callable[[int], str]  # an example's id for messages: a path, "cifar10 train #123"
     # A digest of what each image is made of, uint8 of shape (num_examples, 16): it changes when the
@@ -105,7 +103,7 @@ class Source:
     """Labeled images in splits, with their class names."""
 
     name: str  # of the dataset or folder; safe as a file name
-    class_names: tuple[str, ...]  # of the classes or the labels, in the order of their indices
+    class_names: tuple[str, ...]  # of classes or labels, by their indices; or of the target
     splits: Mapping[str, Split]  # "train", "validation" and, where there are such data, "test"
     image_height_width: tuple[int, int]  # the median of a sample of training images
     mirrored: bool = True  # whether an image that is mirrored left to right keeps its label
@@ -140,16 +138,30 @@ class Source:
         self._check_distinct()
 
     @property
+    def labels(self) -> list[Labels]:
+        """The labels of each split."""
+        return [split.labels for split in self.splits.values()]
+
+    @property
     def has_several_labels(self) -> bool:
         """Whether an image may have several labels or none, and not one class."""
-        return any(are_several(split.labels) for split in self.splits.values())
+        return any(map(are_several, self.labels))
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether an image has a number, and not a class."""
+        return any(map(are_numbers, self.labels))
+
+    @property
+    def special(self) -> str:
+        """The kind of labels in one word; empty where an image has one class."""
+        kind = MULTI_LABEL if self.tasks is None else MULTI_TASK
+        return NUMERIC if self.has_numbers else kind if self.has_several_labels else ""
 
     @property
     def kind_of_labels(self) -> str:
         """What labels an image has, in words."""
-        if self.tasks is not None:
-            return self.tasks.words
-        return SEVERAL_LABELS if self.has_several_labels else ONE_CLASS
+        return in_words(self.special, self.tasks)
 
     def _check_distinct(self) -> None:
         """Raises a UsageError where two classes have one name."""
@@ -266,11 +278,6 @@ def look_alikes(class_names: Sequence[str]) -> list[str]:
         for names in alike.values()
         if len(names) > 1
     ]
-
-
-def query_of(slices: Mapping[str, str]) -> str:
-    """Returns what stands behind the name of data where other splits are meant than its own."""
-    return "?" + "&".join(f"{split}={part}" for split, part in slices.items()) if slices else ""
 
 
 def first_few(names: Sequence[str], one: str = "", many: str = "", limit: int = 5) -> str:

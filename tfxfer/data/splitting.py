@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, found_in
 from tfxfer.data.labels.stratification import divided, limited
-from tfxfer.data.labels.targets import are_several, images_of_each, occurring
+from tfxfer.data.labels.targets import are_numbers, are_several, images_of_each, occurring
 from tfxfer.data.source import first_few
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
@@ -118,9 +118,11 @@ def with_validation(
             f"than one group. Add {what}s, or a 'validation' folder next to 'train'."
         )
     carved = {name: train.select(indices) for name, indices in parts.items()}
+    by = "label" if are_several(train.labels) else "class"
+    by = "value" if are_numbers(train.labels) else by
     notes = [
         f"{_NOT_FOUND.format(name)}: {len(carved[name]):,} of the {len(train):,} training {what}s "
-        f"are held out for it, stratified by {'label' if are_several(train.labels) else 'class'}"
+        f"are held out for it, stratified by {by}"
         for name in fractions
     ]
     merged = {**splits, **carved}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.data.labels.numbers import readable
 from tfxfer.models.losses.cross_entropy import example_losses, row_blocks
 from tfxfer.models.objectives import accuracy, is_right
 from tfxfer.runs.scores.summary import Summary, TaskSummary
@@ -202,6 +203,9 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
             if found.tasks is not None:
                 lines += _of_tasks(name, found, found.tasks)
                 continue
+            if found.baseline_error is not None:
+                lines.append(_of_number(name, found, found.baseline_error))
+                continue
             line = f"{name} accuracy {found.accuracy:.4f}"
             if found.uneven_classes:
                 line += f", balanced accuracy {found.balanced_accuracy:.4f}"
@@ -217,6 +221,16 @@ def _of_labels(split: str, found: Summary) -> str:
     return (
         f"{split} mean average precision {found.mean_average_precision:.4f}, macro F1 "
         f"{found.macro_f1:.4f}, micro F1 {found.micro_f1:.4f} ({found.num_examples:,} images)"
+    )
+
+
+def _of_number(split: str, found: Summary, baseline_error: float) -> str:
+    """Returns the line with the scores of a number on a split."""
+    error, squared = found.mean_absolute_error or 0.0, found.root_mean_squared_error or 0.0
+    return (
+        f"{split} mean absolute error {readable(error)} (always the training median: "
+        f"{readable(baseline_error)}), root mean squared error {readable(squared)}, R² "
+        f"{found.r2:.4f} ({found.num_examples:,} images)"
     )
 
 

@@ -100,10 +100,7 @@ def how_to_serve(version: pathlib.Path) -> str:
     """
     serve, ask = how_to_try(version)
     name = version.absolute().parent.name
-    facts = _facts(version)
-    label_output = "labels" if "thresholds" in facts else "label"
-    if "tasks" in facts:
-        label_output = f"{next(iter(facts['tasks']))}_label"
+    facts = facts_of(version)
     texts = facts.get("modality") == "text"
     if texts:
         bundled, own = "a bundled validation text, and one of your own", curl_with_text(name)
@@ -122,7 +119,7 @@ Classify {bundled}:
 
 Classify from Python over gRPC (pip install tensorflow-serving-api):
 
-{grpc_snippet(name, label_output, texts=texts)}"""
+{grpc_snippet(name, _outputs(facts), texts=texts)}"""
 
 
 def curl_with_file(path: str, name: str) -> str:
@@ -155,7 +152,7 @@ def rest_url(name: str) -> str:
     return f"http://localhost:8501/v1/models/{in_url(name)}:predict"
 
 
-def _facts(version: pathlib.Path) -> dict[str, Any]:
+def facts_of(version: pathlib.Path) -> dict[str, Any]:
     """Returns the facts about a model in its export, or none if they cannot be read."""
     try:
         facts = json.loads((version / "assets" / FACTS_FILE).read_text("utf-8"))
@@ -164,14 +161,27 @@ def _facts(version: pathlib.Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def grpc_snippet(name: str, label_output: str = "label", *, texts: bool = False) -> str:
+def _outputs(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Returns the outputs of a model that are worth printing."""
+    if "target" in facts:
+        return ("value",)
+    label = "labels" if "thresholds" in facts else "label"
+    if "tasks" in facts:
+        label = f"{next(iter(facts['tasks']))}_label"
+    return (label, "probabilities")
+
+
+def grpc_snippet(
+    name: str, outputs: Sequence[str] = ("label", "probabilities"), *, texts: bool = False
+) -> str:
     """Returns a Python program that sends an image file, or a text, to a model server.
 
     Args:
         name: Of the model on the server.
-        label_output: The output that is printed beside the probabilities.
+        outputs: The outputs that are printed.
         texts: Whether the model takes texts.
     """
+    printed = ", ".join(f'tf.make_ndarray(outputs["{one}"])' for one in outputs)
     taken, examples = "image_bytes", '[open("IMAGE", "rb").read()]'
     if texts:
         taken, examples = "text", '["TEXT"]'
@@ -187,5 +197,5 @@ request.inputs["{taken}"].CopyFrom(tf.make_tensor_proto(examples))
 channel = grpc.insecure_channel("localhost:8500")
 server = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 outputs = server.Predict(request, timeout=10).outputs
-print(tf.make_ndarray(outputs["{label_output}"]), tf.make_ndarray(outputs["probabilities"]))
+print({printed})
 """

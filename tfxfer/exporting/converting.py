@@ -51,11 +51,13 @@ class Converted:
         path: The file.
         split: The split used for the comparison.
         num_images: Number of images compared.
-        accuracy: Accuracy of the file, in [0, 1].
+        accuracy: Accuracy of the file, in [0, 1]; see `Summary` for that of a number.
         model_accuracy: Accuracy of the model, in [0, 1].
-        agreement: Fraction of images with the same predicted class, or of labels.
-        difference: Largest absolute difference between two probabilities.
+        agreement: Fraction of images with the same predicted class, or of labels, or with nearly
+            the same number; see `Outputs.agreement`.
+        difference: Largest absolute difference between two probabilities, or two numbers.
         num_bytes: Size of the file.
+        scale: What the difference is measured by: 1, or the standard deviation of the numbers.
     """
 
     path: pathlib.Path
@@ -66,6 +68,22 @@ class Converted:
     agreement: float
     difference: float
     num_bytes: int
+    scale: float = 1.0
+
+    def describe(self) -> str:
+        """Returns how the file compares with the model."""
+        of_model = f"of the model {self.model_accuracy:.4f} ({self.num_images:,} images)"
+        if self.scale != 1:
+            return (
+                f"{self.split}: avoids {self.accuracy:.4f} of the training median's error, "
+                f"{of_model}\nvalues differ by at most {self.difference:.1g}, "
+                f"{self.difference / self.scale:.1g} standard deviations"
+            )
+        return (
+            f"{self.split} accuracy {self.accuracy:.4f}, {of_model}\n"
+            f"same predicted class for {self.agreement:.1%} of the images; "
+            f"probabilities differ by at most {self.difference:.1g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -162,8 +180,9 @@ def write_converted(
             num_images=len(images),
             accuracy=_accuracy(trained, found, labels),
             model_accuracy=_accuracy(trained, expected, labels),
-            agreement=float(np.mean(trained.decisions(found) == trained.decisions(expected))),
+            agreement=trained.outputs.agreement(found, expected),
             difference=float(np.max(np.abs(found - expected))),
+            scale=trained.outputs.scale,
             num_bytes=temporary.stat().st_size,
         )
         _check(converted, target.quantization)
@@ -250,23 +269,28 @@ def _reader(kind: Format, path: pathlib.Path, trained: TrainedClassifier) -> Pre
     if kind == "onnx":
         return read_onnx(path)
     classes = classes_file(trained.path)
-    names, has_tasks = trained.class_names, trained.tasks is not None
-    model = as_classifier(read_model(path), names, path, classes, has_tasks=has_tasks).model
+    names = trained.class_names
+    is_ours = trained.tasks is not None or trained.outputs.number is not None
+    model = as_classifier(read_model(path), names, path, classes, is_ours=is_ours).model
     return lambda images: np.asarray(model.predict(images.astype(np.float32), verbose=0))
 
 
 def _check(converted: Converted, quantization: Quantization) -> None:
     """Raises an ExportError where a file does not predict what the model predicts."""
     if quantization == "none":
-        if not converted.difference <= _CONVERTED_TOLERANCE:
+        tolerance = _CONVERTED_TOLERANCE * converted.scale
+        if not converted.difference <= tolerance:
             raise ExportError(
-                f"Probabilities differ from the model's by up to {converted.difference:.2g}; "
-                f"allowed is {_CONVERTED_TOLERANCE:g}. '{converted.path}' was not written."
+                f"Outputs differ from the model's by up to {converted.difference:.2g}; "
+                f"allowed is {tolerance:g}. '{converted.path}' was not written."
             )
     elif converted.agreement < _LEAST_AGREEMENT:
+        what = "get the model's class"
+        if converted.scale != 1:
+            what = "get the model's number to a tenth of its standard deviation"
         raise ExportError(
             f"With {quantization} quantization, only {converted.agreement:.1%} of "
-            f"{converted.num_images} {converted.split} images get the model's class; at least "
+            f"{converted.num_images} {converted.split} images {what}; at least "
             f"{_LEAST_AGREEMENT:.0%} must. The accuracy is {converted.accuracy:.4f} instead of "
             f"{converted.model_accuracy:.4f}. '{converted.path}' was not written. Use less "
             "--quantization, or none."

@@ -1,7 +1,8 @@
 """Common parts of the conversions to other runtimes.
 
 Every file keeps the same contract, whatever its format and its weights: `image`, float32 RGB in
-[0, 255] of shape (batch, size, size, 3), to `probabilities`, float32 of shape (batch, num_classes).
+[0, 255] of shape (batch, size, size, 3), to `probabilities`, float32 of shape (batch, num_classes);
+or to `value`, (batch, 1), where a number is predicted.
 Normalizing and upsampling are inside; decoding a file and resizing what is in it are not, as the
 formats have no operations for them: a client does what `decoding.decode_and_resize` does.
 
@@ -49,9 +50,10 @@ def one_by_one(run: Callable[[Any], Any], shape: Iterable[Any], num_classes: int
 
 
 def traced(model: keras.Model) -> Any:
-    """Returns the concrete function of a model, `image` to `probabilities`, with a free batch."""
+    """Returns the concrete function of a model, `image` to its output, with a free batch."""
+    name = "value" if model.layers[-1].name == "value" else "probabilities"
     image = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
-    function = tf.function(lambda image: {"probabilities": model(image, training=False)})
+    function = tf.function(lambda image: {name: model(image, training=False)})
     # Keras compiles grouped convolutions with XLA, as functions of their own (ConvNeXt, RegNet),
     # which tf2onnx cannot look into; run "eagerly" they become part of the graph around them.
     before = tf.config.functions_run_eagerly()

@@ -22,6 +22,9 @@ TOLERANCE = 1e-5
 # Features are as large as they happen to be; this is in parts of the largest.
 _FEATURE_TOLERANCE = 1e-4
 
+# Of a number, in parts of the largest: a few times the precision of float32.
+_VALUE_TOLERANCE = 5e-7
+
 _HALF_PRECISION = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
 
 
@@ -148,6 +151,24 @@ def compare_probabilities(how: str, found: np.ndarray, expected: np.ndarray) -> 
     difference = float(np.max(np.abs(found - expected)))
     if not difference <= TOLERANCE:
         raise refused(f"for {how}, probabilities differ by up to {difference:.2g}")
+
+
+def compare_values(how: str, found: np.ndarray, expected: np.ndarray, scale: float) -> None:
+    """Raises an ExportError unless numbers are the expected ones.
+
+    Args:
+        how: How the images were given, for the message.
+        found: Numbers, (num_images,).
+        expected: In the same shape.
+        scale: Their standard deviation; float32 holds numbers far from 0 less exactly than that.
+    """
+    difference = float(np.max(np.abs(found - expected)))
+    allowed = 10 * TOLERANCE * scale + _VALUE_TOLERANCE * float(np.max(np.abs(expected)))
+    if not difference <= allowed:
+        raise ExportError(
+            f"The export does not match the evaluated model: for {how}, numbers differ by up to "
+            f"{difference:.2g}. The tolerance is {allowed:.2g}. It was not published."
+        )
 
 
 def refused(reason: str) -> ExportError:

@@ -125,5 +125,6 @@ def read_litert(path: pathlib.Path) -> Predict:
         interpreter.allocate_tensors()  # now, as it reports what it does
         run = interpreter.get_signature_runner()
         shape = run.get_input_details()["image"]["shape"]
-        num_classes = run.get_output_details()["probabilities"]["shape"][-1]
-    return one_by_one(lambda image: run(image=image)["probabilities"], shape, num_classes)
+        ((name, details),) = run.get_output_details().items()
+        num_classes = details["shape"][-1]
+    return one_by_one(lambda image: run(image=image)[name], shape, num_classes)

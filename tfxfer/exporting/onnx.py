@@ -57,16 +57,17 @@ def _converted(tf2onnx: Any, model: keras.Model) -> Any:
         model: As for `write_onnx`.
     """
     function = traced(model)
-    image, probabilities = function.inputs[0].name, function.outputs[0].name
+    image, output = function.inputs[0].name, function.outputs[0].name
+    (name,) = function.structured_outputs
     # `tf2onnx.convert.from_function` would do both steps, but makes an input of each constant that
     # a layer has outside its variables, as Normalization has (EfficientNet).
-    graph = tf2onnx.tf_loader.from_function(function, [image], [probabilities])
+    graph = tf2onnx.tf_loader.from_function(function, [image], [output])
     converted, _ = tf2onnx.convert.from_graph_def(
         graph,
         name=model.name,
         input_names=[image],
-        output_names=[probabilities],
-        tensors_to_rename={image: "image", probabilities: "probabilities"},
+        output_names=[output],
+        tensors_to_rename={image: "image", output: name},
         custom_op_handlers={"Erfc": (_erfc_in_onnx, [])},
         opset=_OPSET,
     )
@@ -88,9 +89,9 @@ def read_onnx(path: pathlib.Path) -> Predict:
     with failing_as(RunError, f"Cannot load the model '{path}'"):
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         shape = session.get_inputs()[0].shape
-        num_classes = session.get_outputs()[0].shape[-1]
+        (output,) = session.get_outputs()
     return one_by_one(
-        lambda image: session.run(["probabilities"], {"image": image})[0], shape, num_classes
+        lambda image: session.run([output.name], {"image": image})[0], shape, output.shape[-1]
     )
 
 

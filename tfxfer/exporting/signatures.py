@@ -48,6 +48,8 @@ _GIVES_TASKS = (
     "num_classes), TASK_class_id and TASK_label (batch,)"
 )
 
+_GIVES_A_NUMBER = "value (batch,): the number, in the unit of the training data"
+
 
 def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]]:
     """Returns what each signature takes and gives, as `FACTS_FILE` says it.
@@ -58,6 +60,7 @@ def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]
     """
     gives = _GIVES_A_CLASS if outputs.thresholds is None else _GIVES_LABELS
     gives = gives if outputs.tasks is None else _GIVES_TASKS
+    gives = gives if outputs.number is None else _GIVES_A_NUMBER
     return {
         "serving_default": {
             "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
@@ -92,9 +95,9 @@ def write_saved_model(
     several labels they give `probabilities`, `chosen`, whether each is at least its threshold, and
     `labels`, the names of those, all of shape (batch, num_labels). Of several tasks they give
     `probabilities` of all, and for a task `NAME` also `NAME_probabilities`, (batch, num_classes),
-    `NAME_class_id` and `NAME_label`, (batch,). `features` takes
-    `image_bytes` and gives `features`, (batch, num_features); a model that was not built by tfxfer
-    has no such signature.
+    `NAME_class_id` and `NAME_label`, (batch,). Of a number they give nothing but `value`, (batch,).
+    `features` takes `image_bytes` and gives `features`, (batch, num_features); a model that was not
+    built by tfxfer has no such signature.
 
     Decoding and resizing are the functions used in training. A file that is not an image, or has
     more than 100 megapixels, is refused by its number in the batch.
@@ -196,6 +199,8 @@ def _naming(outputs: Outputs) -> Naming:
     """Returns the function from probabilities to what is said of them."""
     if outputs.tasks is not None:
         return _naming_tasks(outputs.tasks)
+    if outputs.number is not None:
+        return lambda values: {"value": values[:, 0]}
     names = tf.constant(outputs.names)
 
     def of_class(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -253,7 +258,9 @@ def _answer(model: keras.Model, naming: Naming, careful: CautionGraph | None, fr
 
 
 def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: value for name, value in answer.items() if name != "features"}
+    """Returns what a signature gives: a number is no probability."""
+    left_out = ("features", "probabilities") if "value" in answer else ("features",)
+    return {name: value for name, value in answer.items() if name not in left_out}
 
 
 def _refusal(number: tf.Tensor) -> tf.Tensor:

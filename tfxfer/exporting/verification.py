@@ -22,6 +22,7 @@ from tfxfer.exporting.gate import (
     compare,
     compare_features,
     compare_probabilities,
+    compare_values,
     refused,
 )
 from tfxfer.models.heads import with_features
@@ -122,6 +123,10 @@ class _Expected:
             for columns in self.outputs.tasks.columns.values():
                 check_probabilities(self.probabilities[:, columns])
             return
+        if self.outputs.number is not None:
+            if not np.isfinite(self.probabilities).all():
+                raise refused("the outputs of the model are not all numbers")
+            return
         if self.outputs.thresholds is not None:
             low, high = self.probabilities.min(), self.probabilities.max()
             if not (low >= 0 and high <= 1):  # NaN is neither
@@ -139,6 +144,10 @@ class _Expected:
             how: How the images were given, for the message.
             answer: To the first images, or to all.
         """
+        if self.outputs.number is not None:
+            found = np.array(answer["value"])
+            compare_values(how, found, self.probabilities[: len(found), 0], self.outputs.scale)
+            return
         found = np.array(answer["probabilities"])
         expected = self.probabilities[: len(found)]
         if not self.outputs.special:

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from tfxfer.config.frame import AnySize, Frame
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.numbers import write_number
 from tfxfer.data.labels.outputs import Outputs
-from tfxfer.data.labels.targets import Labels, are_several
+from tfxfer.data.labels.targets import Labels, are_numbers, are_several
 from tfxfer.data.labels.tasks import Tasks, write_tasks
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
@@ -38,6 +39,7 @@ from tfxfer.system.run_layout import (
     RunDirectory,
     classes_file,
     seen_file,
+    target_file,
     tasks_file,
     thresholds_file,
 )
@@ -96,7 +98,7 @@ class TrainedClassifier:
 
         Returns:
             For multi-label data, true where the probability is at least the threshold, (num_images,
-            num_labels). Of several tasks, the class of each, (num_images, num_tasks).
+            num_labels). Of tasks, the class of each, (num_images, num_tasks). Numbers as they are.
         """
         return self.outputs.decisions(probabilities)
 
@@ -107,6 +109,8 @@ class TrainedClassifier:
             write_thresholds(thresholds_file(path), self.class_names, self.thresholds.tolist())
         if self.tasks is not None:
             write_tasks(tasks_file(path), self.tasks)
+        if self.outputs.number is not None:
+            write_number(target_file(path), self.outputs.number)
 
     @property
     def frame(self) -> Frame:
@@ -274,6 +278,8 @@ class TrainedClassifier:
             DataError: The data have classes that the model does not know.
         """
         places = self.check_classes(source)
+        if are_numbers(split.labels):
+            return split.labels
         if not are_several(split.labels):
             return places[split.labels]
         return rows_by_name(split.labels, places, self.outputs)

@@ -61,7 +61,7 @@ def as_classifier(
     path: pathlib.Path,
     classes: pathlib.Path,
     *,
-    has_tasks: bool = False,
+    is_ours: bool = False,
 ) -> Adapted:
     """Returns a model as a classifier; a tfxfer model is returned unchanged.
 
@@ -70,19 +70,22 @@ def as_classifier(
         class_names: As they were read.
         path: Of the model, for messages.
         classes: Of the class names, for messages.
-        has_tasks: Whether the classes are those of several tasks, which only models of tfxfer are.
+        is_ours: Whether the outputs are those of several tasks, or a number, which only those of
+            models of tfxfer are.
 
     Raises:
         UsageError: The class names are not names of classes.
         RunError: The model is not a classifier of images, or not of as many classes.
     """
+    if is_ours and len(class_names) == 1:
+        return Adapted(without_xla(model), class_names, ())
     class_names = _checked_names(class_names, classes)
     image = only_one(model, "inputs", path)
     shape = image_shape(image, path)
     output = only_one(model, "outputs", path)
     meaning = meaning_of(output, class_names, path, classes)
     notes = _notes(model, shape, meaning, class_names)
-    if has_tasks or _is_plain(model, image, output):
+    if is_ours or _is_plain(model, image, output):
         return Adapted(without_xla(model), class_names, notes, meaning == "sigmoids")
     # Keras layers raise exceptions of any type on unsupported input.
     try:

@@ -1,12 +1,14 @@
 """`load`: loads a trained classifier from a run, a file or an export."""
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from tfxfer.config.paths import user_path
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.numbers import read_number
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import read_tasks
 from tfxfer.errors import UsageError
@@ -22,7 +24,13 @@ from tfxfer.runs.directory import open_run
 from tfxfer.runs.versions import newest_version
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import caution_file, classes_file, tasks_file, thresholds_file
+from tfxfer.system.run_layout import (
+    caution_file,
+    classes_file,
+    target_file,
+    tasks_file,
+    thresholds_file,
+)
 
 
 @isolated
@@ -82,8 +90,14 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
             f"'{tasks_file(path)}' has other tasks and classes than '{classes}'. Take both from "
             "the same run."
         )
-    has_tasks = tasks is not None
-    adapted = as_classifier(read_model(path), class_names, path, classes, has_tasks=has_tasks)
+    number = read_number(target_file(path))
+    if number is not None and class_names != (number.name,):
+        raise UsageError(
+            f"'{target_file(path)}' is of '{number.name}', but '{classes}' names other outputs. "
+            "Take both from the same run."
+        )
+    is_ours = tasks is not None or number is not None
+    adapted = as_classifier(read_model(path), class_names, path, classes, is_ours=is_ours)
     names, notes, thresholds = adapted.class_names, adapted.notes, None
     if adapted.has_several_labels:
         known = read_thresholds(thresholds_file(path), names)
@@ -91,6 +105,7 @@ def _load_model(path: pathlib.Path, config: FitConfig | None) -> TrainedClassifi
         if known is None:
             notes = (*notes, f"the model has no '{thresholds_file(path).name}': thresholds are 0.5")
     is_ordered = any(layer.name == "thresholds" for layer in head_layers(adapted.model))
-    outputs = Outputs(names, thresholds=thresholds, tasks=tasks, is_ordered=is_ordered)
+    more: dict[str, Any] = {"tasks": tasks, "is_ordered": is_ordered, "number": number}
+    outputs = Outputs(names, thresholds=thresholds, **more)
     caution = read_caution(caution_file(path))
     return TrainedClassifier(adapted.model, outputs, path, config, notes=notes, caution=caution)

@@ -13,6 +13,7 @@ from tfxfer.data.labels.targets import Labels
 from tfxfer.data.sources.manifests.manifest import SUFFIXES
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.ordinal.coral import CORAL
+from tfxfer.models.regression.values import values
 from tfxfer.models.sigmoids import SIGMOIDS
 from tfxfer.models.tasks.softmaxes import softmaxes
 
@@ -26,6 +27,8 @@ def objective_of(outputs: Outputs) -> Objective:
     """
     if outputs.tasks is not None:
         return softmaxes(outputs.tasks.sizes)
+    if outputs.number is not None:
+        return values(outputs.number.mean, outputs.number.std, outputs.number.spread)
     if outputs.thresholds is not None:
         return SIGMOIDS
     return CORAL if outputs.is_ordered else SOFTMAX
@@ -47,6 +50,8 @@ def reading_of(data: str, config: FitConfig | None, outputs: Outputs) -> LabelRe
         return AS_GIVEN
     if outputs.tasks is not None:
         return LabelReading(tasks=outputs.tasks.names)
+    if outputs.number is not None:
+        return LabelReading(target=outputs.number.name)
     if outputs.thresholds is None:
         return LabelReading("single")
     how = AS_GIVEN if config is None else LabelReading.of(config)

@@ -209,7 +209,7 @@ def _type_of(column: str, pyarrow: Any) -> Any:
     if column == "unknown":
         return pyarrow.bool_()
     if (
-        column == "unknown_score"
+        column in ("unknown_score", "value")
         or column.startswith("probability")
         or column.endswith("_probability")
     ):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfxfer.config.schema import LABEL_SEPARATOR
+from tfxfer.data.labels.numbers import readable
 
 # The columns of a cautious model.
 _DOUBT = ("unknown", "unknown_score", "set")
@@ -42,6 +43,8 @@ class Prediction:
         doubt: What else a cautious model says of it; None for others, and for unreadable files.
         tasks: The tasks, of each of which `ranked` has the most probable class, in their order;
             empty where there are none.
+        target: What the number of the file is of; empty where it has classes.
+        value: The predicted number; None for others, and for unreadable files.
     """
 
     path: pathlib.Path
@@ -50,6 +53,13 @@ class Prediction:
     has_several_labels: bool = False
     doubt: Doubt | None = None
     tasks: tuple[str, ...] = ()
+    target: str = ""
+    value: float | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether the file has anything but one class."""
+        return bool(self.has_several_labels or self.tasks or self.target)
 
     @property
     def of_tasks(self) -> dict[str, tuple[str, float]]:
@@ -70,6 +80,8 @@ def columns(top: int, first: Prediction | None = None, is_cautious: bool = False
     if first is not None and first.tasks:
         ours = [name for task in first.tasks for name in (task, f"{task}_probability")]
         return ["path", *ours, "error"]
+    if first is not None and first.target:
+        return ["path", "value", "error"]
     if first is not None and first.has_several_labels:
         return ["path", "labels", "probabilities", "error"]
     ranked = [
@@ -91,6 +103,8 @@ def row(prediction: Prediction, names: Sequence[str]) -> list[Any]:
     if prediction.tasks:
         told: list[Any] = [value for pair in prediction.ranked for value in pair]
         return [path, *(told or [None] * (2 * len(prediction.tasks))), error]
+    if prediction.target:
+        return [path, prediction.value, error]
     if prediction.has_several_labels:
         if error is not None:
             return [path, None, None, error]
@@ -116,6 +130,8 @@ def table_line(prediction: Prediction) -> str:
             f"{_shown(task)} {_shown(label)} {share:.4f}"
             for task, (label, share) in prediction.of_tasks.items()
         )
+    if prediction.value is not None:
+        ranked = f"{_shown(prediction.target)} {readable(prediction.value)}"
     line = f"{_shown(str(prediction.path))}  {ranked or 'no label'}"
     if prediction.doubt is None:
         return line
@@ -128,11 +144,14 @@ def as_json(prediction: Prediction) -> str:
     """Returns a line of JSON: path, label, probability and ranked, or path and error.
 
     Of several labels it has path and labels, each with its label and probability. Of several tasks
-    it has path and tasks: the label and probability by the name of the task.
+    it has path and tasks: the label and probability by the name of the task. Of a number it has
+    path and value.
     """
     content: dict[str, Any] = {"path": str(prediction.path)}
     if prediction.error:
         content["error"] = prediction.error
+    elif prediction.target:
+        content["value"] = prediction.value
     elif prediction.tasks:
         content["tasks"] = {
             task: {"label": name, "probability": share}
@@ -167,7 +186,7 @@ def with_columns(
     # An unreadable file does not say what the model says of others.
     for one in waiting:
         first.append(one)
-        if not one.error or one.has_several_labels or one.tasks:
+        if not one.error or one.is_special:
             break
     is_cautious = any(one.doubt is not None for one in first)
     names = columns(top, first[-1] if first else None, is_cautious)

@@ -52,6 +52,8 @@ class ServedClassifier(TrainedClassifier):
         """See `TrainedClassifier.predict_squares`."""
         pixels = tf.constant(squares.astype(np.uint8))
         answer = self.model.signatures["pixels"](pixels=pixels)
+        if self.outputs.number is not None:
+            return check_finite(np.asarray(answer["value"])[:, None], self.path)
         return check_finite(np.asarray(answer["probabilities"]), self.path)
 
     @property
@@ -63,10 +65,10 @@ class ServedClassifier(TrainedClassifier):
         self, squares: npt.NDArray[Any]
     ) -> tuple[npt.NDArray[np.float32], Judged | None]:
         """See `TrainedClassifier.judge_squares`."""
+        if not self.is_cautious:
+            return self.predict_squares(squares), None
         answer = self.model.signatures["pixels"](pixels=tf.constant(squares.astype(np.uint8)))
         probabilities = check_finite(np.asarray(answer["probabilities"]), self.path)
-        if not self.is_cautious:
-            return probabilities, None
         names = ("unknown_score", "unknown", "in_set")
         return probabilities, Judged(*(np.asarray(answer[name]) for name in names))
 

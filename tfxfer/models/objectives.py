@@ -40,8 +40,8 @@ class Scores(NamedTuple):
 class Objective:
     """An objective: activation, loss, metric and ranking.
 
-    Labels are class indices, (num_examples,), or a row of several labels for each example. Where
-    these functions take sample weights, these have the shape of the labels.
+    Labels are class indices, (num_examples,), a row of several labels for each example, or numbers.
+    Where these functions take sample weights, these have the shape of the labels.
 
     Attributes:
         name: Display name.
@@ -71,6 +71,10 @@ class Objective:
             by what it has learned; None for a plain `keras.Model`.
         is_ordered: Whether classes have an order: there is an output between each two neighbors,
             and all outputs of the head share their weights, but not their biases.
+        is_number: Whether an example has a number: there is one output, and no probabilities.
+        metric_name: What the metric is called in the log.
+        shown: The metric as it is shown there.
+        score_name: What the metric is called where trials of a search are compared by it.
     """
 
     name: str
@@ -96,6 +100,10 @@ class Objective:
     rank_by: str = "val_loss"
     view: Callable[[Any, Any], Any] | None = None
     is_ordered: bool = False
+    is_number: bool = False
+    metric_name: str = "accuracy"
+    shown: Callable[[float], str] = "{:.4f}".format
+    score_name: str = "accuracy"
 
     def of_soft_targets(self) -> Self:
         """Returns the objective of a training on targets in [0, 1], (batch, num_outputs)."""

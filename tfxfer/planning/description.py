@@ -54,7 +54,7 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
         plan_row("backbone", f"{backbone.name}, {weights}, {size_words(config.image_size)} pixels"),
         plan_row(
             "head",
-            f"{' -> '.join(describe_head(config.head))} -> {num_classes} logits "
+            f"{' -> '.join(describe_head(config.head))} -> {counted(num_classes, 'logit')} "
             f"({num_features:,} features)",
         ),
         *_describe_stages(classifier),
@@ -115,8 +115,10 @@ def _describe_phase(
     if config.label_smoothing:
         details.append(f"label smoothing {config.label_smoothing:g}")
     details += describe_regularization(phase)
+    stages, is_number = _num_stages(phase, backbone), config.target is not None
+    schedule = describe_schedule(phase, stages, is_number=is_number)
     return [
-        plan_row(f"{name} phase", describe_schedule(phase, _num_stages(phase, backbone))),
+        plan_row(f"{name} phase", schedule),
         *([plan_row("", ", ".join(details))] if details else []),
         plan_row("", f"trains {what}"),
         *(plan_row("", line) for line in describe_gradual(phase, backbone)),
@@ -245,14 +247,3 @@ def describe_unknown(config: DecidedFit, source: Source) -> list[str]:
             f"coverage; half of the {count:,} validation images are set aside for both",
         )
     ]
-
-
-def describe_comparison(config: DecidedFit, source: Source) -> list[str]:
-    """Returns a line on the comparison with random weights, or no line if there is none."""
-    if not config.compare_scratch:
-        return []
-    count = config.compare_examples
-    images = "all training images"
-    if count is not None and count < len(source.splits["train"]):
-        images = f"{count:,} training images"
-    return [plan_row("comparison", f"pretrained and random weights, each on {images}")]

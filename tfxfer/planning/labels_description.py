@@ -29,6 +29,11 @@ def describe_objective(
     """
     if objective is SOFTMAX:
         return []
+    if objective.is_number:
+        return [
+            plan_row("objective", "a number, standardized by train; Huber loss"),
+            plan_row("", "best epoch: lowest mean absolute error on validation"),
+        ]
     if objective.is_ordered:
         return [
             plan_row("objective", "ordered classes, a threshold between neighbors (CORAL)"),

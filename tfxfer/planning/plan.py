@@ -12,7 +12,6 @@ from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, Deci
 from tfxfer.config.frame import sides, size_words
 from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
-from tfxfer.data.labels.ordering import in_order
 from tfxfer.data.opening import open_source
 from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
@@ -25,7 +24,6 @@ from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
 from tfxfer.planning.defaults import Facts, decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_changes,
-    describe_comparison,
     describe_data,
     describe_folds,
     describe_model,
@@ -37,11 +35,12 @@ from tfxfer.planning.labels_description import describe_class_weights, describe_
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
-from tfxfer.planning.several_labels import check_labels, objective_of, refuse_several_labels
+from tfxfer.planning.several_labels import checked_labels, objective_of, refuse_several_labels
 from tfxfer.planning.ways.description import describe_search
 from tfxfer.planning.wording import (
     describe_arithmetic,
     describe_budget,
+    describe_comparison,
     describe_devices,
     describe_regularization,
     describe_results,
@@ -106,7 +105,7 @@ class Plan:
             *describe_devices(choose_devices(self.config, self.objective).describe()),
             *describe_folds(self.config, self.source),
             *describe_unknown(self.config, self.source),
-            *describe_comparison(self.config, self.source),
+            *describe_comparison(self.config, len(self.source.splits["train"])),
             *describe_budget(self.config, searched=bool(self.portfolio and self.portfolio.further)),
             *describe_results(self.run),
             plan_row("export", str(export)),
@@ -194,8 +193,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
-    source = in_order(without_weightless(open_source(config, near_copies)), config)
-    check_labels(config, source)
+    config, source = checked_labels(config, without_weightless(open_source(config, near_copies)))
     check_number_of_images(config, source)
     _check_content(FitConfig, config, source)
     facts = facts_of(source, backbone, config)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tfxfer.config.decided import (
     DecidedFinetune,
+    DecidedFit,
     DecidedHead,
     DecidedTraining,
     GradientPhase,
@@ -39,15 +40,20 @@ def describe_next_steps(page: pathlib.Path, steps: Mapping[str, str]) -> str:
     return "\n".join([plan_row("report", str(page)), "", "Next:", *lines])
 
 
-def describe_schedule(phase: SolvedHead | GradientPhase, num_stages: int = 0) -> str:
+def describe_schedule(
+    phase: SolvedHead | GradientPhase, num_stages: int = 0, *, is_number: bool = False
+) -> str:
     """Returns the optimizer of a phase, its epochs or iterations, and its learning rate.
 
     Args:
         phase: Settings of the phase, all decided.
         num_stages: Stages of the backbone that the finetune phase trains; 0 for other phases.
+        is_number: Whether a number is predicted.
     """
     if phase.optimizer == "lbfgs":
         penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
+        if is_number:
+            return f"ridge regression in closed form, L2 penalty {penalty}"
         return f"L-BFGS, up to {counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"
     parts = [
         _OPTIMIZERS[phase.optimizer],
@@ -143,3 +149,14 @@ def _of_stages(asked: str | None) -> str:
     if asked.isdecimal():
         return f" of the last {counted(int(asked), 'stage')}"
     return f" of {', '.join(name.strip() for name in asked.split(','))} and the last stage"
+
+
+def describe_comparison(config: DecidedFit, num_train: int) -> list[str]:
+    """Returns a line on the comparison with random weights, or no line if there is none."""
+    if not config.compare_scratch:
+        return []
+    count = config.compare_examples
+    images = "all training images"
+    if count is not None and count < num_train:
+        images = f"{count:,} training images"
+    return [plan_row("comparison", f"pretrained and random weights, each on {images}")]

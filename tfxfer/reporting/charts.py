@@ -31,6 +31,7 @@ class Series:
         notes: Tooltip of each point; empty shows its value.
         radii: Radius of each dot; empty uses one size.
         labels: Text beside each dot; empty shows none.
+        is_scattered: Whether it is dots without a line, however many.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Series:
     notes: Sequence[str] = ()
     radii: Sequence[float] = ()
     labels: Sequence[str] = ()
+    is_scattered: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,10 @@ class _Frame:
             path.append(f"{pen}{place[0]:.1f} {place[1]:.1f}")
             pen = "L"
         parts = [Markup('<path class="line {}" d="{}"/>').format(series.style, "".join(path))]
+        if series.is_scattered:
+            parts = []
         radii = series.radii or [DOT] * len(places)
-        if len(places) <= _MOST_DOTS:
+        if series.is_scattered or len(places) <= _MOST_DOTS:
             notes = series.notes or [f"{series.name}: {y:.4g}" for _, y in series.points]
             parts += [
                 Markup(

@@ -20,13 +20,16 @@ AnyFit = DecidedFit | DecidedTextFit
 _WIDE_RATES = 50
 
 
-def curves(epochs: Sequence[Epoch], config: AnyFit, best: BestEpoch | None) -> dict[str, Any]:
+def curves(
+    epochs: Sequence[Epoch], config: AnyFit, best: BestEpoch | None, metric: str = "accuracy"
+) -> dict[str, Any]:
     """Draws the charts of loss, accuracy and learning rate over the epochs of all phases.
 
     Args:
         epochs: Epochs of all phases, in their order.
         config: Settings of the run.
         best: The epoch whose weights were saved.
+        metric: What the accuracies of the epochs are.
 
     Returns:
         Variables of the page's template: "charts" by name (of the learning rate only if there is
@@ -47,8 +50,9 @@ def curves(epochs: Sequence[Epoch], config: AnyFit, best: BestEpoch | None) -> d
     }
     drawn = {}
     for what in ("loss", "accuracy"):
-        lines = [_line(epochs, split, what) for split in ("train", "validation")]
-        drawn[what] = Chart(title=f"{what} by epoch", series=lines, **frame)
+        name = metric if what == "accuracy" else what
+        lines = [_line(epochs, split, what, name) for split in ("train", "validation")]
+        drawn[name] = Chart(title=f"{name} by epoch", series=lines, **frame)
     if not all(math.isnan(rate) for _, rate in _rates(epochs, config)):
         drawn["learning rate"] = _rate_chart(epochs, config, frame)
     return {
@@ -59,15 +63,15 @@ def curves(epochs: Sequence[Epoch], config: AnyFit, best: BestEpoch | None) -> d
     }
 
 
-def _line(epochs: Sequence[Epoch], split: str, what: str) -> Series:
-    """Returns the series of a split's loss or accuracy."""
+def _line(epochs: Sequence[Epoch], split: str, what: str, name: str) -> Series:
+    """Returns the series of a split's loss or accuracy, by the name that is shown."""
     values = [getattr(epoch, f"{split}_{what}") for epoch in epochs]
     return Series(
         split,
         split,
         list(enumerate(values, start=1)),
         [
-            f"{epoch.phase} epoch {epoch.epoch}: {split} {what} {value:.4f}"
+            f"{epoch.phase} epoch {epoch.epoch}: {split} {name} {value:.4f}"
             for epoch, value in zip(epochs, values, strict=True)
         ],
     )

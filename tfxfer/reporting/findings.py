@@ -16,13 +16,14 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Number
 from tfxfer.data.labels.targets import images_of_each
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
+from tfxfer.evaluation.numbers.result import NumberResult
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
 
-Result = TypeVar("Result", EvaluationResult, MultiLabelResult, TasksResult)
+Result = TypeVar("Result", EvaluationResult, MultiLabelResult, TasksResult, NumberResult)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,16 @@ class RunFindings(Generic[Result]):
         """Number of images of each class, or with each label, by split, (num_classes,) each."""
         num_classes = len(self.result.class_names)
         return {split: images_of_each(labels, num_classes) for split, labels in self.labels.items()}
+
+    @property
+    def metric_name(self) -> str:
+        """What the metric of an epoch is called."""
+        return "accuracy"
+
+    @property
+    def shown_epochs(self) -> list[Epoch]:
+        """The epochs, with the metric as it is shown."""
+        return self.epochs
 
     @property
     def num_images(self) -> dict[str, int]:

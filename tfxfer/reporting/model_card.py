@@ -11,10 +11,10 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import FitImages, Frame
 from tfxfer.data.image.framing import PADDING
-from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import as_text
+from tfxfer.reporting.numbers.words import intervals_in_words, measured
 from tfxfer.system.names import class_lines
 from tfxfer.version import __version__
 
@@ -115,12 +115,14 @@ def evaluation_section(findings: RunFindings[Any]) -> list[str]:
     result = findings.result
     calibration = words.calibration(findings.metrics.calibration, result.split)
     return [
-        f"On {result.num_examples:,} {result.split} images, with 95% intervals ({INTERVALS}).",
+        f"On {result.num_examples:,} {result.split} images, with 95% intervals "
+        f"({intervals_in_words(result)}).",
         "",
         "| metric | value | 95% interval |",
         "|---|---|---|",
         *(
-            f"| {row} | {value:.4f} | ({low:.4f} to {high:.4f}) |"
+            f"| {row} | {measured(value, result)} | "
+            f"({measured(low, result)} to {measured(high, result)}) |"
             for row, value, (low, high) in result.rows()
         ),
         *(["", calibration] if calibration else []),
@@ -159,16 +161,19 @@ def metadata(
         measured: Metrics, each as its name on the hub, its title and its value.
     """
     result = findings.result
+    kind, title = "image-classification", "Image classification"
+    if findings.metrics.target is not None:
+        kind, title = "other", "Image regression"  # the hub has no such task
     dataset = {"name": result.data, "type": result.data, "split": result.split}
     index = {
         "name": name,
         "results": [
             {
-                "task": {"type": "image-classification", "name": "Image classification"},
+                "task": {"type": kind, "name": title},
                 "dataset": dataset,
                 "metrics": [
-                    {"type": kind, "name": title, "value": round(value, 6)}
-                    for kind, title, value in measured
+                    {"type": metric, "name": name_of_metric, "value": round(value, 6)}
+                    for metric, name_of_metric, value in measured
                 ],
             }
         ],
@@ -176,12 +181,17 @@ def metadata(
     tags = ["tfxfer", "keras", "tensorflow", "transfer-learning", findings.config.backbone]
     metadata: dict[str, Any] = {
         "library_name": "keras",
-        "pipeline_tag": "image-classification",
+        "pipeline_tag": kind,
         "tags": tags,
-        "metrics": [kind for kind, *_ in measured],
+        "metrics": [metric for metric, *_ in measured],
         "model-index": [index],
     }
     return ["---", *(f"{key}: {json.dumps(value)}" for key, value in metadata.items()), "---"]
+
+
+def _outputs(findings: RunFindings[Any]) -> str:
+    """Returns the name of what the model gives."""
+    return "probabilities" if findings.metrics.target is None else "numbers"
 
 
 def usage_section(findings: RunFindings[Any]) -> list[str]:
@@ -205,7 +215,7 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         'model = keras.models.load_model("model.keras")',
         *names_code,
         f"images = ...  # (batch, {frame.height}, {frame.width}, 3), RGB in [0, 255]",
-        "probabilities = model.predict(images)",
+        f"{_outputs(findings)} = model.predict(images)",
         "```",
         "",
         f"Preprocessing: apply the EXIF orientation, {_fitted(frame)}. tfxfer does this for you:",
@@ -214,6 +224,6 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         "import tfxfer",
         "",
         'classifier = tfxfer.load(".")  # this directory',
-        'probabilities = classifier.predict(["image.jpg"])',
+        f'{_outputs(findings)} = classifier.predict(["image.jpg"])',
         "```",
     ]

@@ -11,14 +11,15 @@ from markupsafe import Markup
 
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
+from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.grad_cam import Explainer
-from tfxfer.evaluation.intervals import INTERVALS
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting import charts, words
 from tfxfer.reporting.curves import curves, range_test
 from tfxfer.reporting.data.section import section_of_data
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.html.filling import fill
+from tfxfer.reporting.numbers.words import intervals_in_words, measured
 from tfxfer.reporting.ranking.section import section_of_run
 from tfxfer.reporting.thumbnails import data_urls, lay_out, read_thumbnails, shrunk, with_heat
 from tfxfer.runs.search.rates import read_rates
@@ -72,8 +73,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
     run, config = findings.run, findings.config
     metrics, result = findings.metrics, findings.result
     repeated = words.settings_to_repeat(run, metrics)
-    bins, data = result.calibration, metrics.data
-    columns = (bins.confidence.tolist(), bins.accuracy.tolist(), bins.count.tolist())
+    data = metrics.data
     return {
         "title": findings.run.path.name,
         "ranking": section_of_run(run),
@@ -86,6 +86,7 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "asked": words.asked(read_recipe(run.asked, FitConfig())) if run.asked.is_file() else None,
         "network": words.network(config, metrics.parameters, len(result.class_names)),
         "phases": words.phases(config, findings.epochs, metrics),
+        "metric_name": findings.metric_name,
         "finetuned": any(epoch.phase == "finetune" for epoch in findings.epochs),
         "start_penalty": metrics.start_penalty,
         "search": metrics.search,
@@ -95,19 +96,37 @@ def sections(findings: RunFindings[Any], verdict: list[str]) -> dict[str, Any]:
         "seconds": _seconds(metrics.seconds),
         "split": result.split,
         "num_examples": result.num_examples,
-        "intervals": INTERVALS,
-        "scores": [
-            {"name": name, "value": value, "low": low, "high": high}
-            for name, value, (low, high) in result.rows()
-        ],
-        "reliability": charts.reliability(list(zip(*columns, strict=True))),
+        "intervals": intervals_in_words(result),
+        "scores": _scores(result),
+        "reliability": _reliability(result.calibration),
         "calibration": words.calibration(metrics.calibration, result.split),
         "splits": findings.num_images,
         **{"notes": findings.notes, "skipped": sum(metrics.skipped.values())},
         "fingerprint": data.fingerprint if data else None,
-        **curves(findings.epochs, config, metrics.best),
+        **curves(findings.shown_epochs, config, metrics.best, findings.metric_name),
         "range_test": range_test(read_rates(findings.run), config.finetune.learning_rate),
     }
+
+
+def _scores(result: Any) -> list[dict[str, str]]:
+    """Returns a row for each metric."""
+    return [
+        {
+            "name": name,
+            "value": measured(value, result),
+            "low": measured(low, result),
+            "high": measured(high, result),
+        }
+        for name, value, (low, high) in result.rows()
+    ]
+
+
+def _reliability(found: Calibration | None) -> Markup | None:
+    """Returns the reliability diagram; None where there are no probabilities."""
+    if found is None:
+        return None
+    columns = (found.confidence.tolist(), found.accuracy.tolist(), found.count.tolist())
+    return charts.reliability(list(zip(*columns, strict=True)))
 
 
 def _seconds(seconds: Mapping[str, float]) -> Markup | None:

@@ -26,6 +26,7 @@ from tfxfer.planning.wording import (
     describe_regularization,
     describe_schedule,
 )
+from tfxfer.reporting.numbers.words import metric_of_epoch, optimism_in_words
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import (
     ComparisonRecord,
@@ -116,10 +117,10 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         sizes += f", images {config.frame.words}"
     backbone = _record(config.backbone)
     paper = f" ({backbone.paper})" if backbone else ""
-    weights = describe_weights(config.weights, quote=True)
+    weights, plural = describe_weights(config.weights, quote=True), "s" * (num_classes > 1)
     text = (
         f"Backbone: {config.backbone}{paper}, {weights}, {sizes}. "
-        f"Head: {', '.join(describe_head(config.head))}, {num_classes} outputs."
+        f"Head: {', '.join(describe_head(config.head))}, {num_classes} output{plural}."
     )
     if config.test_time_views != "none":
         text += " Its logits are averaged over each image and its mirror image."
@@ -150,8 +151,8 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
     if config.finetune.epochs:
         lines.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     lines += [
-        f"Best epoch: {one.epoch} of the {one.phase} phase (validation accuracy "
-        f"{one.validation_accuracy:.4f}, loss {one.validation_loss:.4f}).{saved}"
+        f"Best epoch: {one.epoch} of the {one.phase} phase (validation "
+        f"{metric_of_epoch(one, metrics)}, loss {one.validation_loss:.4f}).{saved}"
         for one in epochs
         if best and (one.phase, one.epoch) == (best.phase, best.epoch)
     ]
@@ -159,8 +160,10 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
 
 
 def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:
-    """Returns a description of the head phase, with the L2 penalties that L-BFGS chose."""
-    text = f"Head phase, backbone frozen: {describe_schedule(config.head)}"
+    """Returns a description of the head phase, with the L2 penalty that validation chose."""
+    is_number = metrics.target is not None
+    schedule = describe_schedule(config.head, is_number=is_number)
+    text = f"Head phase, backbone frozen: {schedule}"
     if metrics.penalty is not None and config.head.penalty is None:
         chosen, start = f"{metrics.penalty:g}", metrics.start_penalty
         text += (
@@ -243,9 +246,8 @@ def optimism(metrics: FitMetrics) -> str | None:
     return (
         "Optimism: there is no test split, and the best of "
         f"{search.num_trials + 1} configurations, the head alone included, was chosen on the same "
-        f"validation images. So the accuracy is too high, by about {100 * search.optimism:.1f} "
-        "percentage points as estimated by a bootstrap over the trials (the choice among epochs is "
-        "not included)."
+        f"validation images. So the {optimism_in_words(search.optimism, metrics)} as estimated by "
+        "a bootstrap over the trials (the choice among epochs is not included)."
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tfxfer.config.paths import user_path
 from tfxfer.evaluation.multi_label.result import MultiLabelResult
+from tfxfer.evaluation.numbers.result import NumberResult
 from tfxfer.evaluation.predictions import AnyResult
 from tfxfer.evaluation.tasks.result import TasksResult
 from tfxfer.reporting import events, model_card, page
@@ -13,6 +14,10 @@ from tfxfer.reporting.multi_label import card as multi_label_card
 from tfxfer.reporting.multi_label import files
 from tfxfer.reporting.multi_label import page as multi_label_page
 from tfxfer.reporting.multi_label.findings import MultiLabelFindings
+from tfxfer.reporting.numbers import card as number_card
+from tfxfer.reporting.numbers import files as number_files
+from tfxfer.reporting.numbers import page as number_page
+from tfxfer.reporting.numbers.findings import NumberFindings
 from tfxfer.reporting.tasks import card as tasks_card
 from tfxfer.reporting.tasks import files as tasks_files
 from tfxfer.reporting.tasks import page as tasks_page
@@ -20,20 +25,22 @@ from tfxfer.reporting.tasks.findings import TasksFindings
 from tfxfer.system.files import replacing, replacing_named, write_json
 from tfxfer.system.tables import write_table
 
-AnyFindings = Findings | MultiLabelFindings | TasksFindings
+AnyFindings = Findings | MultiLabelFindings | TasksFindings | NumberFindings
 
 
 def findings_of(result: AnyResult, **others: Any) -> AnyFindings:
     """Returns the findings of a run.
 
     Args:
-        result: Its metrics, of labels of either kind.
+        result: Its metrics, of labels of any kind.
         **others: The other fields of `RunFindings`.
     """
     if isinstance(result, MultiLabelResult):
         return MultiLabelFindings(result=result, **others)
     if isinstance(result, TasksResult):
         return TasksFindings(result=result, **others)
+    if isinstance(result, NumberResult):
+        return NumberFindings(result=result, **others)
     return Findings(result=result, **others)
 
 
@@ -47,6 +54,8 @@ def draw(findings: AnyFindings) -> None:
         multi_label_page.draw(findings)
     elif isinstance(findings, TasksFindings):
         tasks_page.draw(findings)
+    elif isinstance(findings, NumberFindings):
+        number_page.draw(findings)
     else:
         page.draw(findings)
 
@@ -57,6 +66,8 @@ def render_page(findings: AnyFindings) -> str:
         return multi_label_page.render(findings)
     if isinstance(findings, TasksFindings):
         return tasks_page.render(findings)
+    if isinstance(findings, NumberFindings):
+        return number_page.render(findings)
     return page.render(findings)
 
 
@@ -77,6 +88,10 @@ def write_report(findings: AnyFindings, output: str | pathlib.Path | None = None
         tasks_files.write_predictions(findings)
         tasks_files.write_events(findings)
         card = tasks_card.render(findings)
+    elif isinstance(findings, NumberFindings):
+        number_files.write_predictions(findings)
+        number_files.write_events(findings)
+        card = number_card.render(findings)
     else:
         _write_predictions(findings)
         events.write(findings)

@@ -111,6 +111,7 @@ class FitMetrics:
         seconds: Duration of each part of the run, and "total".
         thresholds: Threshold of each label, where an image may have several.
         tasks: The classes of each of several tasks.
+        target: What is known of the training numbers of a target; see `data.labels.numbers`.
         comparison: How much pretraining helped, if that was measured.
         search: The way to fine-tune that was chosen, if there was a search.
         average: What became of the average of the weights, if one was tried.
@@ -132,6 +133,7 @@ class FitMetrics:
     seconds: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, float] | None = None
     tasks: Mapping[str, Sequence[str]] | None = None
+    target: Mapping[str, Any] | None = None
     comparison: ComparisonRecord | None = None
     search: SearchRecord | None = None
     average: AverageRecord | None = None

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 
 from tfxfer.config.paths import user_path
 
-# In an export: extra files, which a model server ignores.
-EXTRA_FOLDER = "assets.extra"
+# In an export: extra files, which a model server ignores; in its assets: class names, and facts.
+EXTRA_FOLDER, LABELS_FILE, FACTS_FILE = "assets.extra", "labels.txt", "tfxfer.json"
 
-# In the assets of an export: the class names, and facts about the model.
-LABELS_FILE, FACTS_FILE = "labels.txt", "tfxfer.json"
-
-# In a cache entry: the index of its rows.
-CACHE_INDEX = "index.npz"
-
-# Model files of all formats.
-_MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")
+CACHE_INDEX = "index.npz"  # in a cache entry: the index of its rows
+_MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")  # of all formats
 
 
 @dataclass(frozen=True)
@@ -155,6 +149,11 @@ class RunDirectory:
         return tasks_file(self.model)
 
     @property
+    def target(self) -> pathlib.Path:
+        """What is known of the numbers of the target, as JSON; missing if an image has a class."""
+        return target_file(self.model)
+
+    @property
     def metrics(self) -> pathlib.Path:
         """The metrics, as JSON."""
         return self.path / "metrics.json"
@@ -202,7 +201,7 @@ class RunDirectory:
             *(self.history, self.trials, self.rates, self.ranking, self.stages, self.best_weights),
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
-            *(self.corrections, self.with_corrections, self.data_findings),
+            *(self.corrections, self.with_corrections, self.data_findings, self.target),
         ]
 
     @property
@@ -233,7 +232,7 @@ def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
     if path.is_file() or (path.suffix and not path.is_dir()):
-        beside = (classes_file, thresholds_file, tasks_file, seen_file, caution_file)
+        beside = (classes_file, thresholds_file, tasks_file, target_file, seen_file, caution_file)
         return [path, *(one(path) for one in beside)]
     return RunDirectory(path).files
 
@@ -251,6 +250,11 @@ def thresholds_file(model: pathlib.Path) -> pathlib.Path:
 def tasks_file(model: pathlib.Path) -> pathlib.Path:
     """Returns the path of the tasks of a `model.keras`, with their classes."""
     return model.with_name("tasks.json")
+
+
+def target_file(model: pathlib.Path) -> pathlib.Path:
+    """Returns the path of what is known of the target of a `model.keras`."""
+    return model.with_name("target.json")
 
 
 def seen_file(model: pathlib.Path) -> pathlib.Path:
@@ -284,8 +288,7 @@ def is_work(path: pathlib.Path) -> bool:
         return any(file.is_file() for file in markers) or run.checkpoints.is_dir()
     if (path / "saved_model.pb").is_file():
         return True
-    others = [run.classes.name, CACHE_INDEX, run.lock.name]
-    known = [name for name in others if (path / name).is_file()]
+    known = [one for one in ("classes.txt", CACHE_INDEX, ".lock") if (path / one).is_file()]
     if not known:
         return False
     names = os.listdir(path)

@@ -13,12 +13,10 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.labels.outputs import Outputs
-from tfxfer.data.labels.tasks import write_tasks
 from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
 from tfxfer.evaluation.cautious import with_images_set_aside
-from tfxfer.evaluation.multi_label.precision_recall import best_thresholds
 from tfxfer.evaluation.predictions import (
     AnyResult,
     evaluate_predictions,
@@ -28,7 +26,6 @@ from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
-from tfxfer.runs.class_names import write_thresholds
 from tfxfer.runs.directory import replace_settings
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.metrics_record import (
@@ -48,6 +45,7 @@ from tfxfer.training.epochs.session import Session
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
+from tfxfer.training.heads.outputs import outputs_of, write_kind
 from tfxfer.training.phases import Materials
 from tfxfer.training.preparation import PreparedRun, prepare_run
 from tfxfer.training.rates.range_test import find_rate
@@ -142,8 +140,7 @@ def prepare_fit(
 ) -> PreparedFit:
     """Starts or resumes the run of a fit; see `prepare_run`."""
     run = prepare_run(plan, classifier, session, asked)
-    if plan.source.tasks is not None:
-        write_tasks(plan.run.tasks, plan.source.tasks)
+    write_kind(plan)
     record_seen(plan.run, plan.source, run.images, plan.config)
     weights = training_weights(run.images["train"].split, plan.config.class_weights)
     images = {**run.images, "train": run.images["train"].weighted(weights)}
@@ -243,14 +240,15 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         if name in images
     }
     labels = {name: images[name].labels for name in probabilities}
-    calibration = calibrate(probabilities, labels, objective)
-    if config.calibrate:
+    calibration = None if objective.is_number else calibrate(probabilities, labels, objective)
+    if calibration is not None and config.calibrate:
         temperature = calibration.temperature
+        calibration = dataclasses.replace(calibration, applied=True)
         divide_logits(run.classifier.head, temperature)
         probabilities = {
             name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
         }
-    outputs = _outputs(run.plan, probabilities["validation"], labels["validation"])
+    outputs = outputs_of(run.plan, probabilities["validation"], labels["validation"])
     model = run.classifier.with_probabilities(config.test_time_views)
     with replacing(run.plan.run.model) as temporary:
         model.save(temporary)
@@ -261,27 +259,13 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
             name: summarize_predictions(outputs, some, labels[name])
             for name, some in probabilities.items()
         },
-        calibration=dataclasses.replace(calibration, applied=config.calibrate),
+        calibration=calibration,
         thresholds=told.get("thresholds"),
         tasks=told.get("tasks"),
+        target=told.get("target"),
     )
     run.clock.lap("evaluation")
     return Trained(run.plan, model, run.journal, metrics, images, probabilities, outputs)
-
-
-def _outputs(plan: Plan, probabilities: np.ndarray, labels: np.ndarray) -> Outputs:
-    """Returns what the outputs are of.
-
-    The threshold of each of several labels is chosen on validation, and written beside the model.
-    """
-    outputs = Outputs(
-        plan.source.class_names, tasks=plan.source.tasks, is_ordered=plan.config.ordered
-    )
-    if not plan.source.has_several_labels or plan.source.tasks is not None:
-        return outputs
-    thresholds = best_thresholds(probabilities, labels)
-    write_thresholds(plan.run.thresholds, outputs.names, thresholds.tolist())
-    return dataclasses.replace(outputs, thresholds=thresholds)
 
 
 def _metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:

@@ -7,7 +7,6 @@ import pytest
 
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
-from tfxfer.data.source import ONE_CLASS, SEVERAL_LABELS
 
 TASKS = Tasks(("species", "health"), (("cat", "dog"), ("ill", "well")))
 CLASSES = Outputs(("cat", "dog"))
@@ -19,9 +18,9 @@ TASKED = Outputs(TASKS.output_names, tasks=TASKS)
 @pytest.mark.parametrize(
     ("outputs", "special", "words"),
     [
-        (CLASSES, "", ONE_CLASS),
-        (ORDERED, "", ONE_CLASS),
-        (LABELS, "multi-label", SEVERAL_LABELS),
+        (CLASSES, "", "one class per image"),
+        (ORDERED, "", "one class per image"),
+        (LABELS, "multi-label", "any number of labels per image"),
         (TASKED, "multi-task", TASKS.words),
     ],
 )

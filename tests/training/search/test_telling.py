@@ -42,3 +42,9 @@ def test_a_line_tells_what_came_of_it(changes, part):
     assert line.startswith("search: ")
     assert WAY.name in line
     assert part in line
+
+
+def test_the_score_of_a_number_has_its_name():
+    line = line_of(TRIAL, "score")
+    assert "and a score of " in line
+    assert "temperature" not in line

@@ -48,8 +48,8 @@ def _certainty(trained: Trained) -> list[str]:
     folds = trained.metrics.folds
     if folds is not None:
         return [f"cross-validated {folds.describe()}"]
-    images, several = trained.images, trained.plan.source.has_several_labels
-    if several or sum(map(len, images.values())) >= _FEW_IMAGES:
+    images, special = trained.images, trained.plan.source.special
+    if special or sum(map(len, images.values())) >= _FEW_IMAGES:
         return []
     low, high = interval_of_accuracy(images["validation"], trained.probabilities["validation"])
     return [

@@ -109,7 +109,7 @@ class CheckResult:
         findings: Those that stop `fit` first.
         num_images: Number of readable examples by split.
         by_features: What the features of a backbone tell; None if no backbone was named.
-        has_several_labels: Whether an example may have several labels, or has one class.
+        is_special: Whether an example has anything but one class.
     """
 
     data: str
@@ -118,7 +118,7 @@ class CheckResult:
     findings: tuple[Finding, ...]
     num_images: Mapping[str, int]
     by_features: FeatureFindings | None = None
-    has_several_labels: bool = False
+    is_special: bool = False
 
     @property
     def blocks(self) -> bool:
@@ -168,7 +168,7 @@ class CheckResult:
         if len(names) < len(self.class_names):
             lines.append(f"... and {len(self.class_names) - len(names):,} more classes")
         totals = "".join(f"{number:12,d}" for number in self.num_images.values())
-        what = "all images" if self.has_several_labels else "all classes"
+        what = "all images" if self.is_special else "all classes"
         return [*lines, f"{padded(what, width)}{totals}"]
 
     def _findings(self) -> list[str]:

@@ -47,8 +47,8 @@ def findings_of(examples: Examples, bad_images: BadImages) -> tuple[Finding, ...
         *_shapes(examples),
         *_orientations(examples),
         *_dark(examples),
-        # Labels of which an image has several do not share the images out among them.
-        *([] if examples.source.has_several_labels else _imbalance(examples)),
+        # Labels of which an image has several do not share the images out among them, nor numbers.
+        *([] if examples.source.special else _imbalance(examples)),
         *(_of_note(note) for note in examples.source.notes),
     ]
     return tuple(sorted(findings, key=lambda finding: not finding.blocks))

@@ -7,8 +7,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC, in_words
+from tfxfer.data.labels.numbers import Number
 from tfxfer.data.labels.tasks import Tasks
-from tfxfer.data.source import ONE_CLASS, SEVERAL_LABELS
+
+# Two values of a target agree where they differ by at most this share of its standard deviation.
+_CLOSE = 0.1
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no single truth value
@@ -16,16 +20,18 @@ class Outputs:
     """What the outputs of a classifier are of: one class for each image, or labels of another kind.
 
     Attributes:
-        names: Of the classes or labels, in the order of the outputs.
+        names: Of the classes or labels, in the order of the outputs; or of the target.
         thresholds: Of each of several labels, (num_labels,); None where there are none.
         tasks: The tasks whose classes the outputs are; None if there are none.
         is_ordered: Whether the classes have an order, which is that of the outputs.
+        number: The target, whose value is the only output; None where it is something else.
     """
 
     names: tuple[str, ...]
     thresholds: npt.NDArray[np.float64] | None = field(default=None, kw_only=True)
     tasks: Tasks | None = field(default=None, kw_only=True)
     is_ordered: bool = field(default=False, kw_only=True)
+    number: Number | None = field(default=None, kw_only=True)
 
     @property
     def special(self) -> str:
@@ -36,15 +42,15 @@ class Outputs:
             ('', 'multi-label')
         """
         if self.tasks is not None:
-            return "multi-task"
-        return "" if self.thresholds is None else "multi-label"
+            return MULTI_TASK
+        if self.number is not None:
+            return NUMERIC
+        return "" if self.thresholds is None else MULTI_LABEL
 
     @property
     def kind_of_labels(self) -> str:
         """What labels an image has, in words; as that of a source."""
-        if self.tasks is not None:
-            return self.tasks.words
-        return ONE_CLASS if self.thresholds is None else SEVERAL_LABELS
+        return in_words(self.special, self.tasks)
 
     def decisions(self, probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns the predicted class of each image, (num_images,), or which labels it gets.
@@ -54,7 +60,8 @@ class Outputs:
 
         Returns:
             For multi-label data, true where the probability is at least the threshold, (...,
-            num_labels). Of several tasks, the class of each, (..., num_tasks).
+            num_labels). Of several tasks, the class of each, (..., num_tasks). The value of a
+            target is what it is, (num_images,).
 
         Examples:
             >>> Outputs(("cat", "dog")).decisions(np.array([[0.2, 0.8]]))
@@ -62,9 +69,30 @@ class Outputs:
         """
         if self.tasks is not None:
             return self.tasks.chosen(probabilities)
+        if self.number is not None:
+            return np.asarray(probabilities[..., 0])
         if self.thresholds is None:
             return np.asarray(probabilities.argmax(axis=-1))
         return np.asarray(probabilities >= self.thresholds)
+
+    def agreement(self, found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
+        """Returns the share of decisions in which two sets of outputs agree, in [0, 1].
+
+        Of a target, that of values that differ by at most a tenth of its standard deviation.
+
+        Args:
+            found: Shape (num_images, num_outputs).
+            expected: In the same shape.
+        """
+        one, other = self.decisions(found), self.decisions(expected)
+        if self.number is not None:
+            return float(np.mean(np.abs(one - other) <= _CLOSE * self.number.std))
+        return float(np.mean(one == other))
+
+    @property
+    def scale(self) -> float:
+        """What a difference of outputs is measured by: 1, or the standard deviation of a target."""
+        return 1.0 if self.number is None else self.number.std
 
     @classmethod
     def of_json(cls, names: tuple[str, ...], content: Mapping[str, Any]) -> Self:
@@ -77,11 +105,13 @@ class Outputs:
         Raises:
             KeyError, TypeError, ValueError: The content is something else.
         """
-        told = content.get("thresholds")
-        thresholds = None if told is None else np.array([float(told[name]) for name in names])
+        least = content.get("thresholds")
+        thresholds = None if least is None else np.array([float(least[name]) for name in names])
         tasks = Tasks.of_json(content["tasks"]) if "tasks" in content else None
+        number = Number.of_json(content["target"]) if "target" in content else None
         is_ordered = bool(content.get("ordered"))
-        return cls(names, thresholds=thresholds, tasks=tasks, is_ordered=is_ordered)
+        told: dict[str, Any] = {"tasks": tasks, "number": number, "is_ordered": is_ordered}
+        return cls(names, thresholds=thresholds, **told)
 
     def as_json(self) -> dict[str, Any]:
         """Returns what an export tells of the outputs besides their names."""
@@ -90,4 +120,5 @@ class Outputs:
             content["thresholds"] = dict(zip(self.names, self.thresholds.tolist(), strict=True))
         content |= {"ordered": True} if self.is_ordered else {}
         content |= {} if self.tasks is None else {"tasks": self.tasks.as_json()}
+        content |= {} if self.number is None else {"target": self.number.as_json()}
         return content

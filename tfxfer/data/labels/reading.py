@@ -1,4 +1,4 @@
-"""How the labels of data are to be read: as one class, as several, or as tasks."""
+"""How the labels of data are to be read: as one class, as several, as tasks, or as a number."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,12 +16,14 @@ class LabelReading:
         separator: What separates the labels in a cell of a manifest.
         columns: The columns of a manifest that are labels, with 0 or 1; empty if there are none.
         tasks: The columns of a manifest that are tasks, each with a class; empty if there are none.
+        target: The column of a manifest that has a number for each image; empty if there is none.
     """
 
     kind: LabelKind = "auto"
     separator: str = LABEL_SEPARATOR
     columns: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    target: str = ""
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:
@@ -31,7 +33,13 @@ class LabelReading:
             config.label_separator,
             config.names_of_label_columns,
             config.names_of_tasks,
+            config.target or "",
         )
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns of a manifest that are named as its labels; empty if none are."""
+        return self.columns or self.tasks or ((self.target,) if self.target else ())
 
     @property
     def asks_for_several(self) -> bool:
@@ -42,6 +50,11 @@ class LabelReading:
     def setting(self) -> str:
         """The setting that asks for several labels."""
         return "tasks" if self.tasks else "label_columns" if self.columns else "labels"
+
+    @property
+    def option(self) -> str:
+        """The option that names columns of a manifest as its labels."""
+        return "--tasks" if self.tasks else "--target" if self.target else "--label-columns"
 
 
 # As the data have them.

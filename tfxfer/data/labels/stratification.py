@@ -1,4 +1,4 @@
-"""Stratified splits and subsets for labels of either kind.
+"""Stratified splits and subsets for labels of any kind. Numbers are divided by their quantiles.
 
 Multi-label examples are divided by iterative stratification (Sechidis et al. 2011, "On the
 Stratification of Multi-Label Data", ECML PKDD), in the implementation of the package
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from tfxfer.data.carving import carve, chances_of, subset
 from tfxfer.data.contents import inseparable
-from tfxfer.data.labels.targets import Integers, Labels, are_several
+from tfxfer.data.labels.numbers import quantiles_of
+from tfxfer.data.labels.targets import Integers, Labels, are_numbers, are_several
 from tfxfer.system.digests import Ids
 
 
@@ -31,7 +32,7 @@ def divided(
     examples; but where examples are added, others may change their split.
 
     Args:
-        labels: Of either kind.
+        labels: Of any kind.
         digests: Of the content of each example.
         fractions: For each of one or two parts, how much of all it gets; their sum is below 1.
         seed: Any number of integers, at least 0.
@@ -41,7 +42,7 @@ def divided(
         The indices of each part, ascending; no example is in two parts, and each is in one.
     """
     if not are_several(labels):
-        return carve(labels, digests, fractions, seed, groups)
+        return carve(_classes(labels), digests, fractions, seed, groups)
     units = inseparable(digests, groups)
     rows, order = _units(labels, units, chances_of(digests, seed, groups))
     sizes = [round(fraction * len(rows)) for fraction in fractions.values()]
@@ -62,12 +63,17 @@ def limited(labels: Labels, digests: Ids, num_examples: int, seed: tuple[int, ..
     With multi-label data, each label is in proportion, as nearly as possible.
     """
     if not are_several(labels):
-        return subset(labels, digests, num_examples, seed)
+        return subset(_classes(labels), digests, num_examples, seed)
     order = np.argsort(chances_of(digests, seed), kind="stable")
     part_of = _dealt((labels == 1)[order], [len(labels) - num_examples, num_examples], seed)
     # The parts are nearly as large as wanted; what is too many or too few is last in the order.
     chosen = np.argsort(part_of != 1, kind="stable")[:num_examples]
     return np.sort(order[chosen])
+
+
+def _classes(labels: Labels) -> Integers:
+    """Returns classes as they are, and of numbers their quantiles."""
+    return quantiles_of(labels) if are_numbers(labels) else labels
 
 
 def _units(

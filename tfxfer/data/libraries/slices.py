@@ -36,3 +36,8 @@ def refuse_slices(name: str, slices: Mapping[str, str]) -> None:
             f"'{name}' is not a TFDS or Hugging Face dataset; only their splits can be chosen with "
             "'?'."
         )
+
+
+def query_of(slices: Mapping[str, str]) -> str:
+    """Returns what stands behind the name of data where other splits are meant than its own."""
+    return "?" + "&".join(f"{split}={part}" for split, part in slices.items()) if slices else ""

@@ -16,7 +16,8 @@ from tfxfer.data.libraries.huggingface import (
     place_of,
     title_of,
 )
-from tfxfer.data.source import Source, Split, query_of
+from tfxfer.data.libraries.slices import query_of
+from tfxfer.data.source import Source, Split
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.errors import UsageError
 from tfxfer.system.digests import Ids, ids_of

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.data.libraries.slices import query_of
 from tfxfer.data.libraries.tfds import (
     builder_of_directory,
     in_order,
@@ -17,7 +18,7 @@ from tfxfer.data.libraries.tfds import (
     no_such_slice,
     prepared_builder,
 )
-from tfxfer.data.source import Source, Split, query_of, untuned
+from tfxfer.data.source import Source, Split, untuned
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS, splits_among
 from tfxfer.errors import UsageError

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
+from tfxfer.exporting.clients import facts_of
 from tfxfer.exporting.hosting.container import image_tag, write_container
 from tfxfer.exporting.hosting.folders import check_new
 from tfxfer.exporting.hosting.space import write_space
@@ -46,6 +47,11 @@ def write_hosted(
             version = export(path, export_dir=scratch, say=say)
         if to_docker is not None:
             _check_requests(version)
+        if to_space is not None and "target" in facts_of(version):
+            raise UsageError(
+                f"--space shows probabilities of classes, but '{path}' predicts a number. Use "
+                "--docker, or the export itself."
+            )
         if to_space is not None:
             write_space(version, to_space, _card(path))
             app = in_shell(to_space / "app.py")

@@ -47,7 +47,15 @@ class Summary:
             has it.
         tasks: Of several tasks: the scores of each.
         mean_absolute_error: Of ordered classes: mean distance of prediction and label, in classes.
+            Of a number: in its unit, as the other errors.
         quadratic_kappa: Of ordered classes: Cohen's kappa with quadratic weights.
+        root_mean_squared_error: Of a number: square root of the mean squared error.
+        median_absolute_error: Of a number: median absolute error.
+        r2: Of a number: coefficient of determination.
+        baseline_error: Of a number: mean absolute error of always predicting the training median.
+
+    Of a number, the accuracy is the share of the training median's mean absolute error that is
+    avoided, at most 1, and the loss is the mean Huber loss of the standardized number.
 
     Of several tasks, the accuracy is the mean of theirs, the loss is the mean over all labels that
     are known, and the exact match is the share of examples all of whose known labels are right.
@@ -70,6 +78,10 @@ class Summary:
     tasks: Mapping[str, TaskSummary] | None = None
     mean_absolute_error: float | None = None
     quadratic_kappa: float | None = None
+    root_mean_squared_error: float | None = None
+    median_absolute_error: float | None = None
+    r2: float | None = None
+    baseline_error: float | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfxfer.errors import DivergenceError
+from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.runs.history import Epoch, Epochs
 from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.system.progress import Pace, Progress, readable_seconds
@@ -31,6 +32,7 @@ class Course:
         patience: Epochs without improvement before early stopping; 0 disables it.
         wait: Epochs without improvement before the phase was interrupted.
         first_step: Steps of the resumed epoch that were taken before.
+        objective: What is trained for; it names and shows the metric.
     """
 
     phase: str
@@ -39,6 +41,7 @@ class Course:
     patience: int = 0
     wait: int = 0
     first_step: int = 0
+    objective: Objective = SOFTMAX
 
 
 class PhaseRecorder(keras.callbacks.Callback):
@@ -132,7 +135,7 @@ class PhaseRecorder(keras.callbacks.Callback):
         if self._is_first:
             self._is_first = False
             self._pace.begin(now, epoch + 1)
-        self._say(_line(record, self._course.epochs, best, left))
+        self._say(_line(record, self._course, best, left))
         if (
             self._course.patience
             and self.wait >= self._course.patience
@@ -166,39 +169,51 @@ class PhaseRecorder(keras.callbacks.Callback):
         )
 
 
-def _line(epoch: Epoch, epochs: int, best: bool, seconds_left: float) -> str:
+def _line(epoch: Epoch, course: Course, best: bool, seconds_left: float) -> str:
+    epochs, shown = course.epochs, _columns(epoch, course.objective)
     number = f"epoch {epoch.epoch:{len(str(epochs))}d}/{epochs}"
     left = f"{readable_seconds(seconds_left)} left" if epoch.epoch < epochs else ""
-    return _row(epoch.phase, number, epoch, best, left)
+    return _row(epoch.phase, number, shown, best, left)
 
 
-def solution_line(solution: Solution, best: bool, start: Solution | None = None) -> str:
+def solution_line(
+    solution: Solution,
+    best: bool,
+    start: Solution | None = None,
+    objective: Objective = SOFTMAX,
+) -> str:
     """Returns the progress line of the head fitted with one L2 penalty.
 
     Args:
         solution: The head.
         best: Whether its validation loss is the lowest so far.
         start: Where the fit started, if not from zero.
+        objective: What it was fitted for.
     """
     count = len(solution.iterations)
     if start is not None and np.array_equal(solution.kernel, start.kernel):
         count = 0  # it started at the solution, whose scores are the one iteration
     iterations = f"{count} iteration{'' if count == 1 else 's'}" if count else "converged"
-    return _row("head", f"L2={solution.penalty:g}", solution.scores, best, iterations)
+    if objective.is_number:
+        iterations = ""  # it was solved in closed form
+    shown = _columns(solution.scores, objective)
+    return _row("head", f"L2={solution.penalty:g}", shown, best, iterations)
 
 
-def _row(phase: str, place: str, scores: Epoch | Iteration, best: bool, rest: str) -> str:
-    """Returns a progress line whose columns are aligned with those of all phases."""
-    columns = [
-        f"{phase:8s}",
-        f"{place:11s}",
+def _columns(scores: Epoch | Iteration, objective: Objective) -> list[str]:
+    """Returns the losses and the metric, as they are shown."""
+    name, shown = objective.metric_name, objective.shown
+    return [
         f"loss {scores.train_loss:6.4f}",
-        f"accuracy {scores.train_accuracy:.4f}",
+        f"{name} {shown(scores.train_accuracy)}",
         f"val_loss {scores.validation_loss:6.4f}",
-        f"val_accuracy {scores.validation_accuracy:.4f}",
-        "best" if best else "    ",
-        rest,
+        f"val_{name} {shown(scores.validation_accuracy)}",
     ]
+
+
+def _row(phase: str, place: str, scores: list[str], best: bool, rest: str) -> str:
+    """Returns a progress line whose columns are aligned with those of all phases."""
+    columns = [f"{phase:8s}", f"{place:11s}", *scores, "best" if best else "    ", rest]
     return "  ".join(columns).rstrip()
 
 

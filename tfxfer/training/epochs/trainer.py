@@ -147,7 +147,8 @@ class PhaseTraining:
         if epoch >= self._end or (self.patience and wait >= self.patience) or out_of_time:
             return
         guess_loss = self.objective.guess_loss(view.output_shape[-1])
-        course = Course(self.name, epochs, guess_loss, self.patience, wait, step)
+        objective = self.objective
+        course = Course(self.name, epochs, guess_loss, self.patience, wait, step, objective)
         callbacks = [*self._callbacks(course, checkpoint), *journal.callbacks]
         remaining = {"epochs": self._end, "first_epoch": epoch, "first_step": step}
         with journal.interruptions.deferred():

@@ -1,4 +1,4 @@
-"""The head solved by L-BFGS: one fit per L2 penalty, of which validation chooses."""
+"""The head solved by L-BFGS or in closed form: one fit per L2 penalty; validation chooses."""
 
 import time
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from tfxfer.runs.history import Epoch
 from tfxfer.runs.journal import Journal
 from tfxfer.training.epochs.callbacks import solution_line
 from tfxfer.training.examples import Examples
+from tfxfer.training.heads.ridge import RIDGE_PENALTIES, solve_ridge_path
 from tfxfer.training.logistic_regression import (
     PENALTIES,
     Problem,
@@ -86,7 +87,9 @@ class HeadSolver:
         start = time.perf_counter()
         path = self._solved_path(problem, checkpoint)
         num_validation = self.features.validation.effective_number
-        first, chosen = start_of_finetuning(path, num_validation), best_solution(path)
+        first = chosen = best_solution(path)
+        if not self.objective.is_number:  # the overconfidence that it mends is one of classes
+            first = start_of_finetuning(path, num_validation)
         best = self._converged(chosen, problem)
         if first is not chosen and self.config.finetune.epochs:
             journal.notes.start_penalty = first.penalty
@@ -115,17 +118,22 @@ class HeadSolver:
         """Returns the head for each L2 penalty; those in the checkpoint are not fitted again."""
         penalty, journal = self.config.head.penalty, self.journal
         path = path_of_state(checkpoint.state, checkpoint.arrays)
-        penalties = PENALTIES if penalty is None else (penalty,)
+        is_number = self.objective.is_number
+        solve = solve_ridge_path if is_number else solve_path
+        penalties: tuple[float, ...] = RIDGE_PENALTIES if is_number else PENALTIES
+        penalties = penalties if penalty is None else (penalty,)
+        how = ", in closed form" if is_number else ", each starting from the previous one"
         if len(penalties) > 1 and not path:
             journal.say(
-                "head: one fit per L2 penalty, strongest first, each starting from the previous "
-                "one; 'best' marks the lowest val_loss so far"
+                f"head: one fit per L2 penalty, strongest first{how}; 'best' marks the lowest "
+                "val_loss so far"
             )
-        for solution in solve_path(problem, penalties, before=tuple(path)):
-            previous = path[-1] if path else None
+        for solution in solve(problem, penalties, before=tuple(path)):
+            previous = path[-1] if path and not is_number else None
             path.append(solution)
             if len(penalties) > 1:
-                journal.say(solution_line(solution, best_solution(path) is solution, previous))
+                is_best = best_solution(path) is solution
+                journal.say(solution_line(solution, is_best, previous, self.objective))
             if journal.is_due_after_epoch:
                 journal.write(*path_as_state(path))
         return path
@@ -133,12 +141,12 @@ class HeadSolver:
     def _converged(self, solution: Solution, problem: Problem) -> Solution:
         """Returns the best solution of the path, refined to convergence, and says so."""
         say, is_only_one = self.journal.say, self.config.head.penalty is not None
-        refined = converged(solution, problem)
+        refined = solution if self.objective.is_number else converged(solution, problem)
         if refined is not solution and not is_only_one:
             say(
                 f"head: L2={solution.penalty:g} has the lowest val_loss, and continues to "
                 "convergence; this is the head alone"
             )
         if refined is not solution or is_only_one:
-            say(solution_line(refined, best=False))
+            say(solution_line(refined, best=False, objective=self.objective))
         return refined

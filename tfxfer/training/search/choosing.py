@@ -183,12 +183,18 @@ def _alike(trial: Trial, ways: Sequence[Way]) -> Way:
     return next((way for way in ways if way.is_plain == trial.is_plain), ways[0])
 
 
-def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
-    """Returns the choice among the trials, the head alone first."""
+def choose(portfolio: Portfolio, trials: Sequence[Trial], score: str = "accuracy") -> Choice:
+    """Returns the choice among the trials, the head alone first.
+
+    Args:
+        portfolio: The portfolio.
+        trials: The trials.
+        score: What the accuracy of a trial is called.
+    """
     head, *others = trials
     chosen = leader(trials)
     if chosen is head:
-        return Choice(None, _why_none(head, others))
+        return Choice(None, _why_none(head, others, score))
     if chosen.loss < head.loss:
         reason = (
             f"its validation loss of {chosen.loss:.4f} is lower than the {head.loss:.4f} of the "
@@ -196,7 +202,7 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial]) -> Choice:
         )
     else:
         reason = (
-            f"its validation accuracy of {chosen.accuracy:.4f} is higher than the "
+            f"its validation {score} of {chosen.accuracy:.4f} is higher than the "
             f"{head.accuracy:.4f} of the head alone"
         )
     if chosen.is_at_ceiling:
@@ -246,7 +252,7 @@ def _on(trial: Trial, sample: npt.NDArray[Any]) -> Trial:
     return dataclasses.replace(trial, losses=trial.losses[sample], hits=trial.hits[sample])
 
 
-def _why_none(head: Trial, others: Sequence[Trial]) -> str:
+def _why_none(head: Trial, others: Sequence[Trial], score: str) -> str:
     """Returns why the head alone is kept."""
     if head.is_at_ceiling:
         return (
@@ -254,7 +260,7 @@ def _why_none(head: Trial, others: Sequence[Trial]) -> str:
         )
     found = [trial for trial in others if trial.best_epoch]
     if not found:
-        return "no epoch of fine-tuning has a better validation accuracy"
+        return f"no epoch of fine-tuning has a better validation {score}"
     lowest = min(found, key=lambda trial: trial.loss)
     return (
         f"no configuration lowers its validation loss of {head.loss:.4f} beyond the noise; "

@@ -49,7 +49,7 @@ class Conclusion:
         """
         given, state = self.laboratory.given, self.state
         journal, classifiers = given.journal, given.classifiers
-        choice = choose(self.portfolio, state.trials)
+        choice = choose(self.portfolio, state.trials, self.laboratory.score_name)
         way = self.portfolio.head_alone if choice.way is None else choice.way
         averaged = self._averaged(choice.way)
         self._note(way, choice.reason, averaged)

@@ -203,7 +203,7 @@ class _Search:
         state.add(trial, journal, is_pooled=is_pooled)
         self._save({}, {})
         state.write_rows(self.run, self.portfolio)
-        say(line_of(trial))
+        say(line_of(trial, self.laboratory.score_name))
 
     def _new_journal(self, way: Way, checkpoint: Checkpoint) -> TrialJournal:
         """Returns the journal of a trial that starts or resumes."""

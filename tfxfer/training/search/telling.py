@@ -31,12 +31,22 @@ def row_of(trial: Trial, way: Way, kept: str) -> TrialRow:
     )
 
 
-def line_of(trial: Trial) -> str:
-    """Returns the line on a finished trial."""
+def line_of(trial: Trial, score: str = "accuracy") -> str:
+    """Returns the line on a finished trial.
+
+    Args:
+        trial: The trial.
+        score: What its accuracy is called.
+    """
     if not math.isfinite(trial.loss):
         return f"search: {trial.way} diverged"
     if not trial.best_epoch:
         return f"search: no epoch of {trial.way} is better than the head alone"
+    if score != "accuracy":  # of a number, which has no temperature
+        return (
+            f"search: {trial.way} has a validation loss of {trial.loss:.4f} and a {score} of "
+            f"{trial.accuracy:.4f} (epoch {trial.best_epoch})"
+        )
     return (
         f"search: {trial.way} has a validation loss of {trial.loss:.4f} after temperature scaling "
         f"and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"

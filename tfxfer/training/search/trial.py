@@ -56,6 +56,11 @@ class Laboratory:
     start: Start
     _sources: dict[Trainable, ActivationSource] = field(default_factory=dict)
 
+    @property
+    def score_name(self) -> str:
+        """What the accuracy of a trial is called."""
+        return self.given.classifiers.trained.objective.score_name
+
     def restore(self) -> None:
         """Loads the initial weights and the generators' states into the classifiers."""
         classifiers = self.given.classifiers

@@ -8,14 +8,13 @@ first bytes say so; other text is read as Windows-1252. Columns, in any case and
   where the file is found so;
 - `label`: the name of the class, or several labels; see `cells`. In its place, `labels` are always
   several and `class` is always one;
-  Or several columns, each a task with a class; see `task_cells`;
+  Or several columns, each a task; see `task_cells`. Or a column of numbers: `number_cells`;
 - `missing`, optional: the labels of which it is unknown whether the image has them;
 - `split`, optional, on every line or on none: train, validation or test; without it, or where a
   split is missing, `open_source` splits it off as for a folder;
 - `weight`, optional: sample weight in training, at least 0; 1 if empty;
 - `group`, optional: examples of one group are never divided between splits;
-- `source`, optional, as in the `splits.csv` of a run: what `--data` opens, and `path` is then
-  the id of an example in there.
+- `source`, optional, as in the `splits.csv` of a run: what `--data` opens; `path` is then an id.
 
 Classes are in the order of their names. Names that differ in Unicode normalization alone are
 one, and so are those that differ only in surrounding white space, except in JSON, in a CSV file
@@ -34,7 +33,7 @@ import numpy as np
 
 from tfxfer.config.paths import listed_path
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
-from tfxfer.data.labels.targets import Labels, names_of, occurring
+from tfxfer.data.labels.targets import Labels, are_numbers, names_of, occurring
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
@@ -76,7 +75,7 @@ def open_manifest(
     rows, notes = read_rows(path, how)
     _check_groups(path, rows)
     origins = {row.source for row in rows}
-    listing = _Listing.of(path, rows, how.tasks)
+    listing = _Listing.of(path, rows, how)
     if needs_train:
         listing.check_train()
     if len(origins) > 1:
@@ -93,12 +92,10 @@ def open_manifest(
         return dataclasses.replace(listing.of_files(), notes=tuple(notes))
     opened = open_origin(origin)
     listing = listing.with_classes_of(opened)
-    splits = listing.by_id(opened)
-    names = listing.class_names
     return dataclasses.replace(
         opened,
-        class_names=names,
-        splits=splits,
+        class_names=listing.class_names,
+        splits=listing.by_id(opened),
         notes=tuple(notes),
         origin=origin,
         tasks=listing.tasks,
@@ -112,8 +109,8 @@ class _Listing:
     Attributes:
         path: Of the manifest.
         rows: Its lines.
-        class_names: The names of the classes, or of the labels.
-        labels: Of each row, of either kind.
+        class_names: The names of the classes, or of the labels, or of the target.
+        labels: Of each row, of any kind.
         tasks: The tasks whose classes the names are; None if there are none.
     """
 
@@ -124,8 +121,11 @@ class _Listing:
     tasks: Tasks | None = None
 
     @classmethod
-    def of(cls, path: pathlib.Path, rows: Sequence[Row], tasks: tuple[str, ...] = ()) -> "_Listing":
+    def of(cls, path: pathlib.Path, rows: Sequence[Row], how: LabelReading) -> "_Listing":
         """Returns the listing of rows; classes are in the order of their names, task by task."""
+        if how.target:
+            return cls(path, rows, (how.target,), np.array([row.number for row in rows], float))
+        tasks = how.tasks
         several = [row.several for row in rows if row.several is not None]
         known = labels_of_run(path) if several else []
         if not several:
@@ -156,7 +156,7 @@ class _Listing:
     def with_classes_of(self, source: Source) -> "_Listing":
         """Returns the same rows with the class names of a source that knows all the classes."""
         places = places_of(self.class_names, source.class_names)
-        if self.has_several or None in places:
+        if self.has_several or are_numbers(self.labels) or None in places:
             return self
         labels = np.array([place or 0 for place in places], np.int64)[self.labels]
         return dataclasses.replace(self, class_names=source.class_names, labels=labels)
@@ -169,6 +169,8 @@ class _Listing:
             raise UsageError(
                 f"The manifest '{path}' has nothing to train on: no line has the split 'train'."
             )
+        if are_numbers(self.labels):
+            return
         trained = {self.class_names[label] for label in occurring(self.labels[in_train])}
         for place in np.flatnonzero(~in_train).tolist():
             row = rows[place]

@@ -1,8 +1,9 @@
-"""The `splits.csv` of a run as a manifest: the run knows its labels and its tasks."""
+"""The `splits.csv` of a run as a manifest: the run knows its labels, its tasks and its target."""
 
 import dataclasses
 import pathlib
 
+from tfxfer.data.labels.numbers import read_number
 from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.labels.tasks import read_tasks
 from tfxfer.system.names import parse_class_lines
@@ -23,6 +24,11 @@ def labels_of_run(path: pathlib.Path) -> list[str]:
 
 
 def reading_of_run(path: pathlib.Path, how: LabelReading) -> LabelReading:
-    """Returns how the labels of a manifest are to be read: that of a run has its tasks."""
-    tasks = read_tasks(RunDirectory(path.parent).tasks) if is_of_run(path) else None
+    """Returns how the labels of a manifest are to be read: a run knows its tasks or target."""
+    if not is_of_run(path):
+        return how
+    run = RunDirectory(path.parent)
+    tasks, number = read_tasks(run.tasks), read_number(run.target)
+    if number is not None:
+        return dataclasses.replace(how, target=number.name)
     return how if tasks is None else dataclasses.replace(how, tasks=tasks.names)

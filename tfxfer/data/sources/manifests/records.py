@@ -49,9 +49,8 @@ def records_of(
     Raises:
         UsageError: The file is no such table; the message names the line.
     """
-    own = how.columns or how.tasks
-    option = "--tasks" if how.tasks else "--label-columns"
-    needed = _Needed(path, tuple(name.lower() for name in own), option)
+    own = tuple(name.lower() for name in how.own_columns)
+    needed = _Needed(path, own, how.option, how.target.lower())
     return _csv_records(needed, text, notes) if is_csv(path) else _json_records(needed, text)
 
 
@@ -90,8 +89,10 @@ def _csv_records(
                     f"{len(columns)} columns."
                 )
             record = dict(zip(columns, fields, strict=False))
-            if separator != "," and re.fullmatch(r"\s*\d+,\d+\s*", record.get("weight", "")):
-                record["weight"] = record["weight"].replace(",", ".")
+            if separator != ",":  # a comma may then be that of a number
+                for name in ("weight", needed.target):
+                    if re.fullmatch(r"\s*[-+]?\d+,\d+\s*", record.get(name, "")):
+                        record[name] = record[name].replace(",", ".")
             yield line, record
     except csv.Error as error:
         raise UsageError(
@@ -153,11 +154,13 @@ class _Needed:
         path: Of the manifest.
         label_columns: The columns that are labels, in lower case; empty for a column of labels.
         option: What named them.
+        target: The one that has numbers, in lower case; empty if there is none.
     """
 
     path: pathlib.Path
     label_columns: tuple[str, ...]
     option: str
+    target: str = ""
 
     @property
     def alternatives(self) -> list[set[str]]:

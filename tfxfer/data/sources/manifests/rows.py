@@ -15,6 +15,7 @@ from tfxfer.data.sources.manifests.dialect import (
     text_of,
     without_separator_line,
 )
+from tfxfer.data.sources.manifests.number_cells import NumberCells
 from tfxfer.data.sources.manifests.of_run import is_of_run
 from tfxfer.data.sources.manifests.records import OPTIONAL, is_csv, label_column, records_of
 from tfxfer.data.sources.manifests.task_cells import TaskCells
@@ -34,6 +35,7 @@ class Row:
     group: str
     source: str
     several: Several | None = None  # None where an image has one
+    number: float | None = None  # None where an image has a class, or several labels
 
 
 def read_rows(path: pathlib.Path, how: LabelReading = AS_GIVEN) -> tuple[list[Row], list[str]]:
@@ -63,13 +65,17 @@ def read_rows(path: pathlib.Path, how: LabelReading = AS_GIVEN) -> tuple[list[Ro
     if not rows:
         raise UsageError(f"The manifest '{path}' lists no images.")
     _check_splits(path, rows)
-    rows = list(map(_with_labels, rows, reading.cells.labels()))
+    pairs = zip(rows, reading.cells.labels(), strict=True)
+    # An image without its number is left out; see `NumberCells`.
+    rows = [_with_labels(row, labels) for row, labels in pairs if labels is not None]
     return rows, notes + reading.notes()
 
 
-def _with_labels(row: Row, labels: str | Several) -> Row:
+def _with_labels(row: Row, labels: str | Several | float) -> Row:
     if isinstance(labels, str):
         return dataclasses.replace(row, label=labels)
+    if isinstance(labels, float):
+        return dataclasses.replace(row, number=labels)
     return dataclasses.replace(row, several=labels)
 
 
@@ -96,14 +102,16 @@ class _Reading:
     """
 
     def __init__(self, path: pathlib.Path, is_exact: bool, how: LabelReading) -> None:
-        self.cells: LabelCells | TaskCells = (
-            TaskCells(path, how, is_exact=is_exact)
-            if how.tasks
-            else LabelCells(path, how, is_exact=is_exact, is_of_run=is_of_run(path))
-        )
+        self.cells: LabelCells | TaskCells | NumberCells
+        if how.target:
+            self.cells = NumberCells(path, how)
+        elif how.tasks:
+            self.cells = TaskCells(path, how, is_exact=is_exact)
+        else:
+            self.cells = LabelCells(path, how, is_exact=is_exact, is_of_run=is_of_run(path))
         self._path = path
         self._is_exact = is_exact
-        self._columns = tuple(name.lower() for name in how.columns or how.tasks)
+        self._columns = tuple(name.lower() for name in how.own_columns)
         self._paths = _Paths(path.parent)
         self._is_repaired = False
         self._unused: dict[str, None] = {}

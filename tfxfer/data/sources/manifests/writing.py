@@ -72,6 +72,8 @@ def _label_columns(source: Source) -> tuple[str, ...]:
     """Returns the columns of the labels; see `manifest`."""
     if source.tasks is not None:
         return source.tasks.names
+    if source.has_numbers:
+        return source.class_names
     if source.has_several_labels:
         return ("labels",)
     # What separates labels may be part of the name of a class.

@@ -1,0 +1,1 @@
+"""Metrics of a model that predicts a number."""

@@ -1,0 +1,1 @@
+"""The objective of a number for each image."""
