@@ -47,7 +47,7 @@ def test_plan_report_card_and_settings_say_so(made):
 
 
 @pytest.mark.slow
-def test_run_export_and_litert_give_the_same(made, pictures, tmp_path):
+def test_run_export_litert_and_onnx_give_the_same(made, pictures, tmp_path):
     result, _, _ = made
     files = sorted((pictures / "test").rglob("*.jpg"))
     trained, served = load(result.run), load(result.export)
@@ -55,8 +55,8 @@ def test_run_export_and_litert_give_the_same(made, pictures, tmp_path):
     assert served.predict(files) == pytest.approx(expected, abs=1e-5)
     assert evaluate(result.run).accuracy == evaluate(result.export, data=str(pictures)).accuracy
     assert trained.features(files).shape == (len(files), FEATURES)
-    found = convert(result.run, "litert", output=str(tmp_path / "model.tflite"))
-    assert found.agreement == 1.0
+    for kind, name in (("litert", "model.tflite"), ("onnx", "model.onnx")):
+        assert convert(result.run, kind, output=str(tmp_path / name)).agreement == 1.0
     assert json.loads((result.run / "metrics.json").read_text())["comparison"]["verdict"]
 
 
