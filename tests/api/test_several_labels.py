@@ -30,6 +30,8 @@ from tfxfer.errors import DataError, ExportError, UsageError
 from tfxfer.exporting.verification import Gate
 from tfxfer.inference.given_images import prepared
 from tfxfer.inference.loading import load
+from tfxfer.runs.history import read_history
+from tfxfer.system.run_layout import RunDirectory
 
 NAMES = ("cold", "leafy")
 
@@ -291,3 +293,27 @@ def test_digits_that_are_even_large_or_have_a_loop(tmp_path):
     assert result.metrics["test"]["mean_average_precision"] > 0.97
     assert result.metrics["test"]["average_precision"].keys() == {"even", "large", "loop"}
     assert keras.models.load_model(result.model).output_shape == (None, 3)
+
+
+@pytest.mark.slow
+def test_the_asymmetric_loss_trains_head_and_backbone_and_is_judged(tagged, weights_file, tmp_path):
+    config = small_config(
+        tagged,
+        weights_file,
+        tmp_path,
+        label_loss="asymmetric",
+        head={"epochs": 20},
+        finetune={"epochs": 2},
+        augment={"mixup": 0.2},
+    )
+    lines = []
+    result = fit(config, say=lines.append)
+    assert any("asymmetric loss (Ridnik et al. 2021)" in line for line in lines)
+    found = evaluate(result.run)
+    assert found.mean_average_precision > 0.5
+    assert "asymmetric loss" in (result.run / "README.md").read_text()
+    epochs = read_history(RunDirectory(result.run))
+    best = min(epochs, key=lambda epoch: epoch.validation_loss)
+    assert (best.phase, best.epoch) == tuple(result.metrics["best"].values())
+    # Not that of the cross-entropy, which judges.
+    assert best.validation_loss != pytest.approx(result.metrics["validation"]["loss"], rel=0.05)

@@ -31,6 +31,7 @@ AugmentPolicy = Literal["none", "trivial", "rand"]
 WeightAveraging = Literal["none", "soup", "wise"]
 TestTimeViews = Literal["none", "flip"]
 LabelKind = Literal["auto", "single", "multi"]
+LabelLoss = Literal["cross-entropy", "asymmetric"]
 
 GIGABYTE = 10**9
 
@@ -682,6 +683,12 @@ class FitConfig(RunConfig):
         "'balanced' weights classes inversely to their frequency, for imbalanced data.",
         group=_TRAINING,
         common=True,
+    )
+    label_loss: LabelLoss = setting(
+        "cross-entropy",
+        "Loss of multi-label data. 'asymmetric' (Ridnik et al. 2021) lets images without a label "
+        "count less, the more so the surer the model is: for many rare labels.",
+        group=_TRAINING,
     )
     task_weights: str = setting(
         UNCERTAINTY,

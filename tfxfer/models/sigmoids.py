@@ -1,5 +1,6 @@
-"""The multi-label objective: a sigmoid for each, and binary cross-entropy."""
+"""The multi-label objective: a sigmoid for each, and one of two losses."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -7,6 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.special
 
+from tfxfer.models.losses.asymmetric import (
+    asymmetric_loss,
+    asymmetric_loss_and_slope,
+    asymmetric_losses,
+    mean_asymmetric_loss,
+)
 from tfxfer.models.losses.binary_cross_entropy import (
     LARGEST_PROBABILITY,
     binary_cross_entropies,
@@ -151,4 +158,16 @@ SIGMOIDS = Objective(
     hits=shares_right,
     probability_losses=label_losses,
     confidences=known_labels,
+)
+
+# The same, trained by the asymmetric loss. Temperatures are fitted by cross-entropy all the same.
+ASYMMETRIC = dataclasses.replace(
+    SIGMOIDS,
+    loss=asymmetric_loss,
+    mean_loss=mean_asymmetric_loss,
+    losses=lambda logits, labels, smoothing: asymmetric_losses(logits, labels, smoothing).mean(
+        axis=1
+    ),
+    loss_and_slope=asymmetric_loss_and_slope,
+    soft_loss=asymmetric_loss,
 )

@@ -6,6 +6,7 @@ from tfxfer.config.schema import EQUAL, UNCERTAINTY, ClassWeights
 from tfxfer.data.source import Source, shown
 from tfxfer.data.weighting import class_weights_of
 from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.sigmoids import ASYMMETRIC
 from tfxfer.planning.wording import plan_row
 
 # What is said of the weights that are no numbers.
@@ -48,8 +49,11 @@ def describe_objective(
             plan_row("", f"weights of their losses: {_WEIGHTS.get(task_weights, task_weights)}"),
             plan_row("", "best epoch: highest mean accuracy of the tasks on validation"),
         ]
+    loss = "asymmetric loss (Ridnik et al. 2021)"
+    if objective is not ASYMMETRIC:
+        loss = "binary cross-entropy"
     return [
-        plan_row("objective", "a sigmoid for each label, binary cross-entropy"),
+        plan_row("objective", f"a sigmoid for each label, {loss}"),
         plan_row(
             "", "best epoch: lowest validation loss; accuracy: correct labels at threshold 0.5"
         ),

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfxfer.config.schema import UNCERTAINTY, FitConfig
 from tfxfer.config.settings import option_of
+from tfxfer.data.labels.kinds import MULTI_LABEL
 from tfxfer.data.labels.numbers import Number, readable
 from tfxfer.data.labels.ordering import in_order
 from tfxfer.data.source import Source
@@ -14,7 +15,7 @@ from tfxfer.errors import UsageError
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.ordinal.coral import CORAL
 from tfxfer.models.regression.values import values
-from tfxfer.models.sigmoids import SIGMOIDS
+from tfxfer.models.sigmoids import ASYMMETRIC, SIGMOIDS
 from tfxfer.models.tasks.softmaxes import softmaxes
 
 # The settings that are for classes, and make no sense with a number.
@@ -41,7 +42,7 @@ def objective_of(source: Source, config: FitConfig) -> Objective:
     if number is not None:
         return values(number.mean, number.std, number.spread)
     if source.has_several_labels:
-        return SIGMOIDS
+        return ASYMMETRIC if config.label_loss == "asymmetric" else SIGMOIDS
     return CORAL if config.ordered else SOFTMAX
 
 
@@ -81,6 +82,11 @@ def check_labels(config: FitConfig, source: Source) -> None:
         UsageError: A setting is for one class per image, but images have several labels; or for
             classes, but they have numbers, or these are all the same.
     """
+    if config.label_loss != "cross-entropy" and source.special != MULTI_LABEL:
+        raise UsageError(
+            f"Setting 'label_loss' (--label-loss) is for multi-label data, but '{source.name}' has "
+            f"{source.kind_of_labels}. Leave it out."
+        )
     if source.has_numbers:
         _check_numbers(config, source)
         return

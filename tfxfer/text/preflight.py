@@ -27,6 +27,7 @@ _OF_IMAGES = (
 )
 _OF_FITTED_IMAGES = (
     *("folds", "find_rate", "unknown", "unknown_rate", "coverage", "ordered", "class_order"),
+    "label_loss",
     *(
         "head.pooling",
         "head.stages",

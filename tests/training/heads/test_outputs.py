@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_network import SMALL
+from conftest import SMALL_BACKBONE
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.labels.numbers import read_number
@@ -26,7 +26,7 @@ from tfxfer.training.heads.outputs import outputs_of, write_kind
 )
 def test_each_kind_has_its_file(request, tmp_path, which, settings, special):
     data = str(request.getfixturevalue(which))
-    config = FitConfig(data=data, backbone=SMALL, weights="none", runs_dir=str(tmp_path))
+    config = FitConfig(data=data, backbone=SMALL_BACKBONE, weights="none", runs_dir=str(tmp_path))
     plan = make_plan(config.with_settings({"image_size": 32, **settings}))
     plan = dataclasses.replace(plan, run=RunDirectory(tmp_path))
     write_kind(plan)

@@ -14,6 +14,12 @@ from tfxfer.reporting.multi_label.findings import MultiLabelFindings
 from tfxfer.reporting.multi_label.page import verdict
 from tfxfer.version import __version__
 
+_ASYMMETRIC = (
+    "It was trained by the asymmetric loss (Ridnik et al. 2021, arXiv:2009.14119), which lets the "
+    "many images without a label count less: probabilities are higher than the share of images "
+    "that have the label."
+)
+
 
 def render(findings: MultiLabelFindings) -> str:
     """Returns the card: metadata for the hub, then text; see `model_card.render`."""
@@ -42,6 +48,7 @@ def _introduction(findings: MultiLabelFindings) -> list[str]:
         f"tfxfer {__version__}.",
         "",
         words.network(findings.config, findings.metrics.parameters, num_labels),
+        *(["", _ASYMMETRIC] if findings.config.label_loss == "asymmetric" else []),
         "",
         " ".join(verdict(findings.result)),
     ]
