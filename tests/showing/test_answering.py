@@ -5,13 +5,18 @@ import pytest
 from conftest import scene, scene_file
 from made import SIDE, guesses, made_findings
 
+from tfxfer.api.export import export
 from tfxfer.api.predict import predict
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError
 from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
+from tfxfer.inference.saved_model import limits_of
 from tfxfer.showing.answering import Answerer, read_content
+
+# There are 12 images to calibrate both on.
+CAUTIOUS = {"unknown": True, "unknown_rate": 0.2}
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -35,6 +40,54 @@ def test_the_answer_is_that_of_predict(finished, paths, which):
         found, expected = ([share for _, share in ranked.ranked] for ranked in (answer, prediction))
         np.testing.assert_allclose(found, expected, atol=1e-6)
         assert answer.square.shape == (32, 32, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["run", "export"])
+def test_the_answer_has_the_class_of_each_task(finished_tasks, paths, which):
+    path = getattr(finished_tasks[0], which)
+    answerer = Answerer(load(path))
+    for prediction in predict(path, paths):
+        answer = answerer.answer(prediction.path.read_bytes())
+        first = {task: ranked[0] for task, ranked in answer.tasks.items()}
+        assert first == {task: pytest.approx(one) for task, one in prediction.of_tasks.items()}
+        assert [len(ranked) for ranked in answer.tasks.values()] == [3, 2]
+        assert answer.ranked == answer.tasks["color"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["run", "export"])
+def test_the_answer_has_all_labels_that_are_predicted(finished_tags, paths, which):
+    path = getattr(finished_tags[0], which)
+    answerer = Answerer(load(path))
+    for prediction in predict(path, paths):
+        answer = answerer.answer(prediction.path.read_bytes())
+        assert list(answer.chosen) == [name for name, _ in prediction.ranked]
+        assert set(answer.thresholds) == set(answerer.trained.class_names)
+        assert len(answer.ranked) >= min(5, len(answer.thresholds))
+
+
+@pytest.mark.slow
+def test_the_answer_of_ordered_classes_is_that_of_predict(finished_order, paths):
+    answerer = Answerer(load(finished_order[0].run))
+    for prediction in predict(finished_order[0].run, paths, top=3):
+        answer = answerer.answer(prediction.path.read_bytes())
+        assert answer.ranked == tuple(map(pytest.approx, prediction.ranked))
+
+
+@pytest.mark.slow
+def test_a_cautious_model_says_what_predict_says(finished, paths, tmp_path):
+    path = export(
+        finished[0].run, export_dir=tmp_path, unknown=True, unknown_rate=0.2, say=lambda _: None
+    )
+    answerer = Answerer(load(path))
+    limits = limits_of(answerer.trained)
+    assert limits.unknown_rate == 0.2
+    for prediction in predict(path, paths):
+        doubt = answerer.answer(prediction.path.read_bytes()).doubt
+        assert doubt.in_set == prediction.doubt.in_set
+        assert doubt.unknown == (doubt.score > limits.threshold)
+        assert doubt.score == pytest.approx(prediction.doubt.score, abs=2e-3)
 
 
 def test_of_many_classes_the_five_most_probable_are_told(explained):

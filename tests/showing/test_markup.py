@@ -1,12 +1,16 @@
 """The answers as HTML."""
 
 import base64
+import dataclasses
+import html
 import re
 
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.inference.prediction import Doubt
 from tfxfer.reporting.thumbnails import heat_colors
+from tfxfer.runs.scores.caution import CautionRecord
 from tfxfer.showing import markup
 from tfxfer.showing.answering import Answer
 from tfxfer.showing.nearest import NearImage
@@ -30,6 +34,41 @@ def test_bars_have_the_width_of_the_probabilities():
     assert re.findall(r"width:([^\"]+)\"", text) == ["98.77%", "1.23%"]
     assert "In the data" not in text
     assert "labeled <strong>ants</strong>" in markup.bars(made(), "ants")
+
+
+def test_tasks_and_labels_are_told_apart():
+    square = made().square
+    tasks = {"species": (("cat", 0.9), ("dog", 0.1)), HOSTILE: (("ill", 0.6), ("well", 0.4))}
+    text = markup.bars(Answer(tasks["species"], square, None, tasks=tasks))
+    assert re.findall(r'demo-task">([^<]+)<', text) == ["species", html.escape(HOSTILE)]
+    assert re.findall(r'demo-class">([^<]+)<', text) == ["cat", "dog", "ill", "well"]
+    ranked, least = (
+        (("cat", 0.9), ("red", 0.4), ("dog", 0.3)),
+        {"cat": 0.5, "dog": 0.25, "red": 0.5},
+    )
+    answer = Answer(ranked, square, None, thresholds=least)
+    assert answer.chosen == ("cat", "dog")
+    text = markup.bars(answer)
+    assert "Predicted labels: <strong>cat</strong>, <strong>dog</strong>" in text
+    assert re.findall("predicted from ([^<]+)<", text) == ["50.00%", "50.00%", "25.00%"]
+    assert "labels: none" in markup.bars(Answer(ranked[1:2], square, None, thresholds=least))
+
+
+def test_an_unknown_image_is_none_of_these():
+    limits = CautionRecord(0.05, 5, 50, 1.25, 0.9, 0.3, "test", 100, True)
+    known, unknown = (
+        dataclasses.replace(made(), doubt=Doubt(is_unknown, 1.5, in_set))
+        for is_unknown, in_set in ((False, ("bees", HOSTILE)), (True, ()))
+    )
+    text = markup.doubt(unknown, limits)
+    assert "<strong>None of these</strong>" in text
+    assert "distance 1.50, unknown above 1.25" in text
+    assert "Prediction set (90% coverage): no class" in text
+    text = markup.doubt(known, limits)
+    assert "None of these" not in text
+    assert f"(90% coverage): <strong>bees</strong>, <strong>{html.escape(HOSTILE)}" in text
+    assert "distance 1.50)" in markup.doubt(unknown, None)
+    assert markup.doubt(made(), limits) == ""
 
 
 def test_near_images_have_their_label_and_the_cosine():

@@ -19,6 +19,7 @@ LAYOUT = Layout("colors", "", "", can_explain=False)
 def gradio(tmp_path, monkeypatch):
     """Writes a program that is imported in place of Gradio."""
     monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "fastapi.py").touch()  # which comes with it
     return tmp_path / "gradio.py"
 
 
@@ -51,7 +52,8 @@ def test_a_signal_ends_it_and_what_was_uploaded(gradio):
     )
     told = gradio.with_name("told")
     with pytest.raises(InterruptionError, match="ended") as caught, open_page("localhost", 0):
-        while not (told.is_file() and told.read_text()):
+        deadline = time.monotonic() + 60
+        while not (told.is_file() and told.read_text()) and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
     assert caught.value.exit_code == 143

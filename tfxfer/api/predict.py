@@ -18,13 +18,12 @@ from tfxfer.data.source import Split
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
-from tfxfer.inference.caution import Judged
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.jobs.engines import Sharding, check_ray, run_here, run_on_ray
 from tfxfer.inference.jobs.shards import Shards
 from tfxfer.inference.loading import load
 from tfxfer.inference.output import check_parquet, write_file
-from tfxfer.inference.prediction import Doubt, Prediction
+from tfxfer.inference.prediction import Prediction, doubt_of
 from tfxfer.system import streams
 from tfxfer.system.isolation import isolated
 from tfxfer.system.progress import Progress
@@ -217,7 +216,9 @@ def _answers(
                     yield dataclasses.replace(like, path=files[index], value=float(row[0]))
                     continue
                 ranked = _rank(row, trained, top)
-                doubt = None if judged is None else _doubt(judged, place, row, trained)
+                doubt = (
+                    None if judged is None else doubt_of(judged, place, row, trained.class_names)
+                )
                 yield dataclasses.replace(like, path=files[index], ranked=ranked, doubt=doubt)
             progress.update(following)
         yield from _unreadable(split, files, following, len(files), like)
@@ -238,19 +239,6 @@ def _unreadable(
     places = Places(np.arange(first, end))
     for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
         yield dataclasses.replace(like, path=files[place], error=reason)
-
-
-def _doubt(
-    judged: Judged, place: int, probabilities: np.ndarray, trained: TrainedClassifier
-) -> Doubt:
-    """Returns what else is said of an image, by its place in the batch."""
-    order = np.argsort(-probabilities, kind="stable")
-    in_set = order[judged.in_set[place][order]]
-    return Doubt(
-        bool(judged.unknown[place]),
-        float(judged.score[place]),
-        tuple(trained.class_names[index] for index in in_set),
-    )
 
 
 def _rank(

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tfxfer.config.schema import LABEL_SEPARATOR
 from tfxfer.data.labels.numbers import readable
+from tfxfer.inference.caution import Judged
 
 # The columns of a cautious model.
 _DOUBT = ("unknown", "unknown_score", "set")
@@ -27,6 +31,23 @@ class Doubt:
     unknown: bool
     score: float
     in_set: tuple[str, ...]
+
+
+def doubt_of(
+    judged: Judged, place: int, probabilities: npt.NDArray[np.float32], names: Sequence[str]
+) -> Doubt:
+    """Returns what is said of one of several images.
+
+    Args:
+        judged: What is said of all.
+        place: Of the image among them.
+        probabilities: Of its classes, (num_classes,).
+        names: Of the classes.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    in_set = order[judged.in_set[place][order]]
+    unknown, score = bool(judged.unknown[place]), float(judged.score[place])
+    return Doubt(unknown, score, tuple(names[index] for index in in_set))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tfxfer.inference.foreign import check_finite
 from tfxfer.inference.given_images import AnyImage
 from tfxfer.inference.own_data import seen_by_older_export
 from tfxfer.runs.class_names import read_class_names
+from tfxfer.runs.scores.caution import CautionRecord
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE, exported_seen_file
 
 
@@ -33,10 +34,12 @@ class ServedClassifier(TrainedClassifier):
         path: Its directory.
         config: None.
         fitted: What it makes of images.
+        limits: The thresholds of what it says besides probabilities; None without.
     """
 
     model: Any
     fitted: Frame
+    limits: CautionRecord | None = None
 
     @functools.cached_property
     def seen(self) -> Seen | None:
@@ -119,7 +122,22 @@ def load_saved_model(path: pathlib.Path) -> ServedClassifier:
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
-    return ServedClassifier(model, outputs, path, None, frame)
+    return ServedClassifier(model, outputs, path, None, frame, _limits_of(facts))
+
+
+def limits_of(trained: TrainedClassifier) -> CautionRecord | None:
+    """Returns the thresholds of a cautious model; None of others, and of exports that lack them."""
+    if isinstance(trained, ServedClassifier):
+        return trained.limits
+    return None if trained.caution is None else trained.caution.record
+
+
+def _limits_of(facts: Mapping[str, Any]) -> CautionRecord | None:
+    """Returns the thresholds of a cautious SavedModel; None if it has none."""
+    try:
+        return CautionRecord.of_json(facts["caution"])
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:

@@ -1,7 +1,8 @@
 """What a model answers about the content of one file."""
 
 import pathlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -11,13 +12,19 @@ import tensorflow as tf
 from tfxfer.config.frame import FitImages
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.image.failures import READ_ERRORS, readable_reason
+from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError
 from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.prediction import Doubt, doubt_of
 from tfxfer.system.isolation import isolated
 
 # Number of most probable classes in an answer.
 MOST_CLASSES = 5
+
+
+# Classes with their probabilities, the most probable first.
+Ranked = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -25,17 +32,30 @@ class Answer:
     """What a model says of an image.
 
     Attributes:
-        ranked: The most probable classes with their probabilities, the first one first.
+        ranked: The most probable classes; of multi-label models, and all labels that it gets.
         square: The image as the model sees it, uint8 RGB, (height, width, 3).
         heat: Grad-CAM for the first class, in [0, 1], (rows, columns); None if the model cannot be
             explained.
         fit: How the image was fitted into what the model takes.
+        tasks: The most probable classes of each task; empty if there are none, else `ranked` has
+            those of the first task.
+        thresholds: Of each of several labels; None if an image has one class.
+        doubt: What else a cautious model says of it.
     """
 
-    ranked: tuple[tuple[str, float], ...]
+    ranked: Ranked
     square: npt.NDArray[np.uint8]
     heat: npt.NDArray[np.float32] | None
     fit: FitImages = "crop"
+    tasks: Mapping[str, Ranked] = field(default_factory=dict, kw_only=True)
+    thresholds: Mapping[str, float] | None = field(default=None, kw_only=True)
+    doubt: Doubt | None = field(default=None, kw_only=True)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The labels whose probability is at least their threshold, of a multi-label model."""
+        least = self.thresholds or {}
+        return tuple(name for name, share in self.ranked if share >= least.get(name, np.inf))
 
 
 class Answerer:
@@ -77,15 +97,48 @@ class Answerer:
             square = decode_and_resize(encoded, self.trained.frame, portable=False).numpy()
         except READ_ERRORS as error:
             raise DataError(readable_reason(error)) from None
-        (probabilities,) = self.trained.predict_squares(square[None].astype(np.float32))
-        # Ties go to the first class, as for `tfxfer.predict`.
-        order = np.argsort(-probabilities, kind="stable")[:MOST_CLASSES]
-        names = self.trained.class_names
-        ranked = tuple((names[index], float(probabilities[index])) for index in order)
-        heat = None
-        if self._explainer is not None:
-            heat = self._explainer.heat(square[None], order[:1])[0]
-        return Answer(ranked, square, heat, self.trained.frame.fit)
+        probabilities, judged = self.trained.judge_squares(square[None].astype(np.float32))
+        row, outputs = probabilities[0], self.trained.outputs
+        tasks = _by_task(row, outputs)
+        ranked = next(iter(tasks.values()), None) or _ranked(row, outputs)
+        first = np.array([_place_of_first(row, outputs)])
+        heat = None if self._explainer is None else self._explainer.heat(square[None], first)[0]
+        doubt = None if judged is None else doubt_of(judged, 0, row, outputs.names)
+        least = outputs.thresholds
+        thresholds = None
+        if least is not None:
+            thresholds = dict(zip(outputs.names, least.tolist(), strict=True))
+        frame = self.trained.frame
+        return Answer(
+            ranked, square, heat, frame.fit, tasks=tasks, thresholds=thresholds, doubt=doubt
+        )
+
+
+def _ranked(row: npt.NDArray[np.float32], outputs: Outputs) -> Ranked:
+    """Returns the most probable classes, and all labels that an image gets.
+
+    Ties go to the first class, as for `tfxfer.predict`.
+    """
+    order = np.argsort(-row, kind="stable")
+    is_shown = np.arange(len(order)) < MOST_CLASSES
+    if outputs.thresholds is not None:
+        is_shown |= outputs.decisions(row)[order]
+    return tuple((outputs.names[place], float(row[place])) for place in order[is_shown])
+
+
+def _by_task(row: npt.NDArray[np.float32], outputs: Outputs) -> dict[str, Ranked]:
+    """Returns the most probable classes of each task, by its name; none if there are no tasks."""
+    if outputs.tasks is None:
+        return {}
+    pairs = zip(outputs.tasks.columns.items(), outputs.tasks.classes, strict=True)
+    return {task: _ranked(row[columns], Outputs(own)) for (task, columns), own in pairs}
+
+
+def _place_of_first(row: npt.NDArray[np.float32], outputs: Outputs) -> int:
+    """Returns the number of the output that is first in an answer."""
+    if outputs.tasks is None:
+        return int(row.argmax())
+    return int(row[next(iter(outputs.tasks.columns.values()))].argmax())
 
 
 def read_content(path: str) -> bytes:

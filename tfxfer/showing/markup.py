@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfxfer.config.frame import FitImages
 from tfxfer.reporting.thumbnails import heat_colors
-from tfxfer.showing.answering import Answer
+from tfxfer.runs.scores.caution import CautionRecord
+from tfxfer.showing.answering import Answer, Ranked
 from tfxfer.showing.nearest import NearImage
 
 # What of an image the model sees.
@@ -21,7 +22,7 @@ _SEEN: Mapping[FitImages, str] = {
 }
 
 # What the page shows before the first image.
-NO_ANSWER = '<p class="demo-quiet">The five most probable classes appear here.</p>'
+NO_ANSWER = '<p class="demo-quiet">The most probable classes appear here.</p>'
 
 
 def bars(answer: Answer, label: str | None = None) -> str:
@@ -31,17 +32,64 @@ def bars(answer: Answer, label: str | None = None) -> str:
         answer: Of the model.
         label: The class of the image in the run's data, if it is known.
     """
+    if answer.tasks:
+        return "".join(
+            f'<h2 class="demo-task">{html.escape(task)}</h2>{_list(ranked, task)}'
+            for task, ranked in answer.tasks.items()
+        )
+    told = ""
+    if answer.thresholds is not None:
+        chosen = ", ".join(map(_name, answer.chosen)) or "none"
+        told = f'<p class="demo-chosen">Predicted labels: {chosen}</p>'
+        told += _list(answer.ranked, thresholds=answer.thresholds)
+    else:
+        told = _list(answer.ranked)
+    if label is not None:
+        told += f'<p class="demo-quiet">In the data it is labeled {_name(label)}.</p>'
+    return told
+
+
+def _list(ranked: Ranked, task: str = "", *, thresholds: Mapping[str, float] | None = None) -> str:
+    """Returns classes with their probabilities as bars, each with its threshold if it has one."""
     rows = "".join(
         f'<li><span class="demo-class">{html.escape(name)}</span>'
         f'<span class="demo-share">{share:.2%}</span>'
         f'<span class="demo-bar" aria-hidden="true"><span style="width:{share:.2%}"></span></span>'
-        "</li>"
-        for name, share in answer.ranked
+        f"{'' if thresholds is None else _threshold(thresholds[name])}</li>"
+        for name, share in ranked
     )
-    told = ""
-    if label is not None:
-        told = f'<p class="demo-quiet">In the data it is labeled {_name(label)}.</p>'
-    return f'<ol class="demo-bars" aria-label="Most probable classes">{rows}</ol>{told}'
+    about = "Most probable labels" if thresholds is not None else "Most probable classes"
+    about += f" of {html.escape(task)}" if task else ""
+    return f'<ol class="demo-bars" aria-label="{about}">{rows}</ol>'
+
+
+def _threshold(share: float) -> str:
+    return f'<span class="demo-quiet demo-threshold">predicted from {share:.2%}</span>'
+
+
+def doubt(answer: Answer, limits: CautionRecord | None) -> str:
+    """Returns what a cautious model says: whether an image is unknown, and its prediction set.
+
+    Args:
+        answer: Of the model.
+        limits: The thresholds, if they are known.
+    """
+    if answer.doubt is None:
+        return ""
+    one = answer.doubt
+    measured = f"distance {one.score:.2f}"
+    coverage = ""
+    if limits is not None:
+        measured += f", unknown above {limits.threshold:.2f}"
+        coverage = f" ({limits.coverage:.0%} coverage)"
+    names = ", ".join(map(_name, one.in_set)) or "no class"
+    chosen = f'<p class="demo-quiet">Prediction set{coverage}: {names}.</p>'
+    if one.unknown:
+        return (
+            '<p class="demo-refusal" role="status"><strong>None of these</strong>: unlike the '
+            f"training images ({measured}).</p>{chosen}"
+        )
+    return f'<p class="demo-quiet">Like the training images ({measured}).</p>{chosen}'
 
 
 def image_with_heat(answer: Answer) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tfxfer.data.source import listed
 from tfxfer.errors import DataError, TfxferError
+from tfxfer.inference.saved_model import limits_of
 from tfxfer.showing import markup
 from tfxfer.showing.answering import Answer, Answerer, read_content
 from tfxfer.showing.corrections import Corrections
@@ -37,8 +39,7 @@ class Shown:
     def layout(self) -> Layout:
         """What is on the page before the first image."""
         names = self.answerer.trained.class_names
-        about = f"Drop an image to classify it into one of {len(names):,} classes. Images stay on "
-        about += "the machine that runs this page."
+        about = f"{self._about()} Images stay on the machine that runs this page."
         return Layout(
             self.title,
             markup.heading(self.title, about),
@@ -47,6 +48,16 @@ class Shown:
             () if self.corrections is None else names,
             tuple(mistake.content for mistake in self.mistakes),
         )
+
+    def _about(self) -> str:
+        """Returns what the page is for, in a sentence."""
+        outputs = self.answerer.trained.outputs
+        if outputs.tasks is not None:
+            return f"Drop an image to classify it by {listed(outputs.tasks.names)}."
+        if outputs.thresholds is not None:
+            return f"Drop an image to see which of {len(outputs.names):,} labels it gets."
+        kind = "ordered classes" if outputs.is_ordered else "classes"
+        return f"Drop an image to classify it into one of {len(outputs.names):,} {kind}."
 
     def reply(self, what: str, arguments: Sequence[Any]) -> tuple[str, ...]:
         """Returns what the page shows in reply to a request.
@@ -82,7 +93,11 @@ class Shown:
             return markup.refusal(str(error)), "", ""
         label = next((one.label for one in self.mistakes if one.content == content), None)
         near = "" if self.nearest is None else _near(self.nearest, answer)
-        return markup.bars(answer, label), markup.image_with_heat(answer), near
+        classes = [markup.bars(answer, label)]
+        is_unknown = answer.doubt is not None and answer.doubt.unknown  # which is said first
+        doubt = markup.doubt(answer, limits_of(self.answerer.trained))
+        classes.insert(0 if is_unknown else 1, doubt)
+        return "".join(classes), markup.image_with_heat(answer), near
 
     def keep(self, path: str | None, label: Any) -> str:
         """Keeps an upload with its class, and returns what happened.

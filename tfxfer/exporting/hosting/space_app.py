@@ -5,6 +5,7 @@
 import json
 import pathlib
 import re
+from typing import Any
 
 import gradio
 import tensorflow as tf
@@ -29,8 +30,12 @@ def class_names() -> list[str]:
 NAMES = class_names()
 
 
-def classify(content: bytes | str) -> dict[str, float]:
-    """Returns the probability of each class.
+# The classes of each task of a model of several tasks, and the threshold of each of several labels.
+TASKS, THRESHOLDS = FACTS.get("tasks"), FACTS.get("thresholds")
+
+
+def classify(content: bytes | str) -> tuple[list[dict[str, float]], str]:
+    """Returns the probabilities of the classes, for each task, and what else is said of it.
 
     Args:
         content: Of an image file, or a text.
@@ -39,22 +44,65 @@ def classify(content: bytes | str) -> dict[str, float]:
         ValueError: It cannot be read; the message is a sentence.
     """
     try:
-        (probabilities,) = ANSWER(**{INPUT: tf.constant([content])})["probabilities"].numpy()
+        found = ANSWER(**{INPUT: tf.constant([content])})
     except tf.errors.OpError as error:
         reason = re.search(r"cannot be read: ([^\n]*?)\.?\]?(?:\n|$)", error.message)
         told = f": {reason[1].strip()}" if reason else ""
         raise ValueError(f"This image cannot be read{told}.") from None
-    return dict(zip(NAMES, probabilities.tolist(), strict=True))
+    said = {name: value.numpy()[0] for name, value in found.items()}
+    if TASKS:
+        shares = [said[f"{task}_probabilities"].tolist() for task in TASKS]
+        return [
+            dict(zip(*one, strict=True)) for one in zip(TASKS.values(), shares, strict=True)
+        ], ""
+    return [dict(zip(NAMES, said["probabilities"].tolist(), strict=True))], remarks(said)
 
 
-def answer(asked: str | None) -> dict[str, float] | None:
-    """Returns what the page shows: of the path of an upload, or of a text."""
+def remarks(said: dict[str, Any]) -> str:
+    """Returns what is said of an image besides probabilities."""
+    lines = []
+    if "unknown" in said:
+        limits = FACTS["caution"]
+        measured = f"distance {said['unknown_score']:.2f}, unknown above {limits['threshold']:.2f}"
+        what = "None of these: unlike" if said["unknown"] else "Like"
+        lines.append(f"{what} the training images ({measured}).")
+        names = [name for name, is_in in zip(NAMES, said["in_set"], strict=True) if is_in]
+        in_set = ", ".join(names) or "no class"
+        lines.append(f"Prediction set ({limits['coverage']:.0%} coverage): {in_set}.")
+    if THRESHOLDS:
+        chosen = [name for name, one in zip(NAMES, said["chosen"], strict=True) if one]
+        told = [f"{name} (from {THRESHOLDS[name]:.2%})" for name in chosen]
+        lines.append(f"Predicted labels: {', '.join(told) or 'none'}.")
+    return "\n".join(lines)
+
+
+def answer(asked: str | None) -> Any:
+    """Returns what the page shows, in one component or in several.
+
+    Args:
+        asked: The path of an upload, or a text.
+    """
+    several = len(answers()) > 1
     if not asked:
-        return None
+        return [None] * len(answers()) if several else None
     try:
-        return classify(pathlib.Path(asked).read_bytes() if takes_images() else asked)
+        shares, told = classify(pathlib.Path(asked).read_bytes() if takes_images() else asked)
     except ValueError as error:
         raise gradio.Error(str(error), print_exception=False) from None
+    shown = [*shares, told] if has_remarks() else shares
+    return shown if several else shown[0]
+
+
+def has_remarks() -> bool:
+    """Tells whether the model says more than probabilities."""
+    return bool(THRESHOLDS) or "unknown" in ANSWER.structured_outputs
+
+
+def answers() -> list[gradio.components.Component]:
+    """Returns the components that show an answer."""
+    titles = TASKS or ["Probabilities"]
+    shown = [gradio.Label(label=title, num_top_classes=5) for title in titles]
+    return [*shown, gradio.Textbox(label="Remarks", lines=2)] if has_remarks() else shown
 
 
 def takes_images() -> bool:
@@ -75,7 +123,7 @@ def question() -> gradio.components.Component:
 page = gradio.Interface(
     answer,
     question(),
-    gradio.Label(label="Probabilities", num_top_classes=5),
+    answers(),
     title=FACTS["name"],
     flagging_mode="never",
     # Texts are answered as they are typed in whole, not letter by letter.
