@@ -1,7 +1,9 @@
 """Training on several devices ends as training on one does, up to rounding."""
 
 import csv
+import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -78,16 +80,18 @@ def trained(pictures, weights_file, tmp_path_factory):
     runs["pretraining"] = {**common, **PRETRAINING}
     found = {}
 
-    def of(number):
-        if number not in found:
-            folder = tmp_path_factory.mktemp(f"devices{number}")
-            found[number] = folder, run(number, folder, runs)
-        return found[number]
+    def of(number, backend="tensorflow"):
+        if (number, backend) not in found:
+            folder = tmp_path_factory.mktemp(f"{backend}{number}")
+            found[number, backend] = folder, run(number, folder, runs, backend)
+        return found[number, backend]
 
     return of
 
 
-def run(number, folder, runs):
+def run(number, folder, runs, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
     program = pathlib.Path(__file__).parent / "several_devices.py"
     done = subprocess.run(
         [sys.executable, str(program), str(number), str(folder), json.dumps(runs)],
@@ -95,6 +99,7 @@ def run(number, folder, runs):
         text=True,
         timeout=900,
         check=False,
+        env={**os.environ, "KERAS_BACKEND": backend},
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout
@@ -126,9 +131,10 @@ def farthest(ours, theirs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [2, 4])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 @pytest.mark.parametrize("name", CASES)
-def test_several_devices_train_as_one(trained, name, number):
-    (one, _), (several, said) = trained(1), trained(number)
+def test_several_devices_train_as_one(trained, name, backend, number):
+    (one, _), (several, said) = trained(1, backend), trained(number, backend)
     assert f"devices         {number} of {number} CPUs, each batch divided among them" in said
     for ours, theirs in zip(rows(one, name), rows(several, name), strict=True):
         for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):
@@ -137,8 +143,9 @@ def test_several_devices_train_as_one(trained, name, number):
 
 
 @pytest.mark.slow
-def test_several_devices_share_the_statistics_of_a_batch_while_pretraining(trained):
-    (one, _), (two, _) = trained(1), trained(2)
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_several_devices_share_the_statistics_of_a_batch_while_pretraining(trained, backend):
+    (one, _), (two, _) = trained(1, backend), trained(2, backend)
     assert farthest(weights(one, "pretraining"), weights(two, "pretraining")) < 1e-4
     for ours, theirs in zip(rows(one, "pretraining"), rows(two, "pretraining"), strict=True):
         assert float(ours["train_loss"]) == pytest.approx(float(theirs["train_loss"]), abs=1e-4)

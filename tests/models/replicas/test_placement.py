@@ -3,7 +3,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.models.objectives import SOFTMAX
-from tfxfer.models.replicas.placement import OneDevice, SeveralDevices, placed, rate_factors_of
+from tfxfer.models.replicas.placement import Mirrored, OneDevice, placed, rate_factors_of
 
 
 def dense():
@@ -26,7 +26,7 @@ def test_one_device_trains_the_model_itself_on_the_batches_as_they_are():
 
 def test_a_copy_on_several_devices_begins_with_the_weights_and_gives_its_own_back():
     model = dense()
-    place = SeveralDevices(model, 1)  # a CPU that was not divided has no second device
+    place = Mirrored(model, 1)  # a CPU that was not divided has no second device
     model.variables[1].assign([1.0, 2.0])
     place.begin()
     np.testing.assert_array_equal(place.model.get_weights()[1], [1, 2])

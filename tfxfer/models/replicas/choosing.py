@@ -81,10 +81,8 @@ def _obstacle(config: DecidedTraining, objective: Objective) -> str:
             "with --task-weights uncertainty the weight of a task depends on the losses of a whole "
             "batch, which no device sees"
         )
-    if keras.backend.backend() == "jax":
-        return "on several devices tfxfer trains with TensorFlow only, and the backend is JAX"
     # The weights of the other devices are out of its reach (measured with Keras 3.15: an error).
-    if config.xla == "on":
+    if config.xla == "on" and keras.backend.backend() == "tensorflow":
         return "XLA (--xla on) compiles the steps of one device"
     return ""
 

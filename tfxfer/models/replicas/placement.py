@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -33,6 +33,14 @@ class OneDevice:
         """Returns the context in which the model is compiled."""
         return contextlib.nullcontext()
 
+    def training(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which the compiled model is trained."""
+        return contextlib.nullcontext()
+
+    def apart(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context, within `training`, in which other models compute."""
+        return contextlib.nullcontext()
+
     def objective(self, objective: Objective) -> Objective:
         """Returns the objective for the batches of `divided`."""
         return objective
@@ -60,49 +68,38 @@ class OneDevice:
 
 
 class SeveralDevices(OneDevice):
-    """A copy of a model that is trained on several devices with MirroredStrategy (TensorFlow).
-
-    Each device computes the gradients of its share of each batch; their sum is applied everywhere.
-    BatchNorm layers that adapt normalize by the statistics of the whole batch.
+    """A copy of a model that several devices train; the model itself stays on one.
 
     Args:
-        model: The model, which itself stays on one device.
-        num_devices: At least 2.
+        model: The model.
+        num_devices: That train it.
     """
 
     def __init__(self, model: keras.Model, num_devices: int) -> None:
-        self._strategy = _mirrored(num_devices)
         self._original, self._num_devices = model, num_devices
         with self.compiling():
-            super().__init__(copied(model, shares_statistics=True))
-        self._copies = {
-            id(ours): copy for ours, copy in zip(model.variables, self.model.variables, strict=True)
-        }
+            super().__init__(copied(model, shares_statistics=self.shares_statistics))
+        pairs = zip(model.variables, self.model.variables, strict=True)
+        self._copies = {id(ours): copy for ours, copy in pairs}
 
-    def compiling(self) -> contextlib.AbstractContextManager[Any]:
-        """Returns the context of the strategy, which the compiled model then remembers."""
-        scope: contextlib.AbstractContextManager[Any] = self._strategy.scope()
-        return scope
+    # Whether BatchNorm must be told to normalize by the statistics of a whole batch.
+    shares_statistics = False
+
+    # How many parts of a batch have losses of their own that are added up.
+    num_sums = 1
 
     def objective(self, objective: Objective) -> Objective:
-        """Returns the objective for padded batches; the loss is added up over devices."""
-        view = for_padded_batches(objective.view, self._num_devices)
+        """Returns the objective for padded batches."""
+        view = for_padded_batches(objective.view, self.num_sums)
         return dataclasses.replace(objective, view=view)
-
-    def adapt(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Makes an optimizer see the gradient of the whole batch; see `see_sums`."""
-        see_sums(optimizer, self._num_devices)
 
     def steps_at_once(self, most: int) -> int:
         """Returns 1: with MirroredStrategy, Keras 3.15 cannot take several steps in a call."""
         return 1
 
     def divided(self, batches: tf.data.Dataset) -> Any:
-        """Returns batches, padded, as one share for each device."""
-        shares = batches.map(lambda *batch: padded(batch, self._num_devices)).flat_map(
-            lambda *batch: in_shares(batch, self._num_devices)
-        )
-        return self._strategy.distribute_datasets_from_function(lambda context: shares)
+        """Returns batches, padded, of which each device takes its share."""
+        return batches.map(lambda *batch: padded(batch, self._num_devices))
 
     def copy_of(self, variable: Any) -> Any:
         """Returns the variable of the copy."""
@@ -119,6 +116,68 @@ class SeveralDevices(OneDevice):
             variable.assign(keras.ops.convert_to_numpy(self.copy_of(variable)))
 
 
+class Mirrored(SeveralDevices):
+    """A copy that is trained with MirroredStrategy (TensorFlow).
+
+    Each device computes the gradients of its share of each batch; their sum is applied everywhere.
+    BatchNorm layers that adapt normalize by the statistics of the whole batch.
+
+    Args:
+        model: The model.
+        num_devices: That train it.
+    """
+
+    shares_statistics = True
+
+    def __init__(self, model: keras.Model, num_devices: int) -> None:
+        self._strategy, self.num_sums = _mirrored(num_devices), num_devices
+        super().__init__(model, num_devices)
+
+    def compiling(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context of the strategy, which the compiled model then remembers."""
+        scope: contextlib.AbstractContextManager[Any] = self._strategy.scope()
+        return scope
+
+    def adapt(self, optimizer: keras.optimizers.Optimizer) -> None:
+        """Makes an optimizer see the gradient of the whole batch; see `see_sums`."""
+        see_sums(optimizer, self._num_devices)
+
+    def divided(self, batches: tf.data.Dataset) -> Any:
+        """Returns batches, padded, as one share for each device."""
+        shares = (
+            super().divided(batches).flat_map(lambda *batch: in_shares(batch, self._num_devices))
+        )
+        return self._strategy.distribute_datasets_from_function(lambda context: shares)
+
+
+class DataParallel(SeveralDevices):
+    """A copy that is trained with `keras.distribution.DataParallel` (JAX).
+
+    One program computes on the whole batch, of which each device holds a share.
+
+    Args:
+        model: The model.
+        num_devices: That train it.
+    """
+
+    def __init__(self, model: keras.Model, num_devices: int) -> None:
+        devices = keras.distribution.list_devices()[:num_devices]
+        self._distribution = keras.distribution.DataParallel(devices=devices)
+        super().__init__(model, num_devices)
+
+    def compiling(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which variables are on all devices."""
+        return _distributed(self._distribution)
+
+    def training(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which batches are divided."""
+        return _distributed(self._distribution)
+
+    def apart(self) -> contextlib.AbstractContextManager[Any]:
+        """Returns the context in which nothing is divided."""
+        return _distributed(None)
+
+
 def placed(model: keras.Model, num_devices: int) -> OneDevice:
     """Returns where a model is trained.
 
@@ -126,7 +185,10 @@ def placed(model: keras.Model, num_devices: int) -> OneDevice:
         model: The model.
         num_devices: At least 1.
     """
-    return OneDevice(model) if num_devices == 1 else SeveralDevices(model, num_devices)
+    if num_devices == 1:
+        return OneDevice(model)
+    kind = DataParallel if keras.backend.backend() == "jax" else Mirrored
+    return kind(model, num_devices)
 
 
 def rate_factors_of(
@@ -146,6 +208,17 @@ def rate_factors_of(
         for variable in model.variables
         if id(variable) in factors
     }
+
+
+@contextlib.contextmanager
+def _distributed(distribution: Any) -> Iterator[None]:
+    """Sets Keras' distribution, None for none, and restores the one before."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(distribution)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(before)
 
 
 @functools.cache  # a second strategy of a process would number its sums from the start: they clash

@@ -151,7 +151,7 @@ class PhaseTraining:
         course = Course(self.name, epochs, guess_loss, self.patience, wait, step, objective)
         callbacks = [*self._callbacks(course, checkpoint), *journal.callbacks]
         remaining = {"epochs": self._end, "first_epoch": epoch, "first_step": step}
-        with journal.interruptions.deferred():
+        with journal.interruptions.deferred(), place.training():
             run_epochs(view, Batches(self.batches.steps, self._divided), callbacks, **remaining)
         place.collect()
         journal.interruptions.check()
@@ -163,7 +163,7 @@ class PhaseTraining:
 
         def validate() -> Scores:
             self.place.collect()
-            with average.applied():
+            with self.place.apart(), average.applied():
                 return self.validate()
 
         def weights() -> list[np.ndarray]:
@@ -233,13 +233,16 @@ class PhaseTraining:
             on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
         )
         steps_per_execution = view.steps_per_execution
-        view.fit(
-            self._divided(0, epochs, 0),
-            steps_per_epoch=min(_TIMED_STEPS * steps_per_execution, self.batches.steps * epochs),
-            callbacks=[clock],
-            shuffle=False,
-            verbose=0,
-        )
+        with self.place.training():
+            view.fit(
+                self._divided(0, epochs, 0),
+                steps_per_epoch=min(
+                    _TIMED_STEPS * steps_per_execution, self.batches.steps * epochs
+                ),
+                callbacks=[clock],
+                shuffle=False,
+                verbose=0,
+            )
         restore_training_state(view, before)
         # The first step and the first pass over validation include compilation, which dominates a
         # short pass.
