@@ -68,5 +68,8 @@ class DataOfFit:
             seed=config.seed,
         )
         changes = {key: getattr(config, key) for key in ("data", "data_dir", "backbone")}
-        command = replace(read_recipe(plan.run.asked, FitConfig()), **changes)
+        first = FitConfig()
+        if plan.run.asked.is_file():
+            first = read_recipe(plan.run.asked, first)
+        command = replace(first, **changes)
         write_findings(plan.run, look(known, asked), command)
