@@ -1,9 +1,10 @@
 """`predict` and `predict_shards`: classify image files, few or many."""
 
 import dataclasses
+import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,22 +78,7 @@ def predict(
     """
     files = [file for path in paths for file in expand(user_path(path), say)]
     files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
-    trained = load(model)
-    if top > 1 and trained.thresholds is not None:
-        raise UsageError(
-            f"'{model}' is multi-label: it predicts all labels whose probability is at least their "
-            "threshold, however many these are. Leave --top out."
-        )
-    if top > 1 and trained.tasks is not None:
-        raise UsageError(
-            f"'{model}' has several tasks ({', '.join(trained.tasks.names)}): it predicts one "
-            "class of each. Leave --top out."
-        )
-    if top > 1 and trained.outputs.number is not None:
-        raise UsageError(
-            f"'{model}' predicts the number '{trained.outputs.number.name}', and no classes. Leave "
-            "--top out."
-        )
+    trained = _loaded(model, top)
     return _answers(trained, files, top, batch_size)
 
 
@@ -159,16 +145,24 @@ def predict_shards(
 
 @dataclass(frozen=True)
 class _Writer:
-    """Computes and writes a shard, in this process or in another one."""
+    """Computes and writes shards, in this process or in another one.
+
+    The model is loaded with the first shard: its loading takes longer than a thousand small images.
+    """
 
     shards: Shards
     model: str
     top: int
     batch_size: int
 
+    @functools.cached_property
+    def _trained(self) -> TrainedClassifier:
+        return _loaded(self.model, self.top)
+
+    @isolated
     def __call__(self, number: int) -> None:
-        files: Sequence[str] = self.shards.files_of(number)
-        found = predict(self.model, (), listed=files, top=self.top, batch_size=self.batch_size)
+        files = list(map(pathlib.Path, self.shards.files_of(number)))
+        found = _answers(self._trained, files, self.top, self.batch_size)
         write_file(found, "parquet", self.top, self.shards.path(number))
 
 
@@ -183,6 +177,27 @@ def read_listed(model: str | pathlib.Path) -> list[str]:
         UsageError: Standard input cannot be read.
     """
     return streams.read_list()
+
+
+def _loaded(model: str | pathlib.Path, top: int) -> TrainedClassifier:
+    """Loads a model that is to rank so many classes; see `predict`."""
+    trained = load(model)
+    if top > 1 and trained.thresholds is not None:
+        raise UsageError(
+            f"'{model}' is multi-label: it predicts all labels whose probability is at least their "
+            "threshold, however many these are. Leave --top out."
+        )
+    if top > 1 and trained.tasks is not None:
+        raise UsageError(
+            f"'{model}' has several tasks ({', '.join(trained.tasks.names)}): it predicts one "
+            "class of each. Leave --top out."
+        )
+    if top > 1 and trained.outputs.number is not None:
+        raise UsageError(
+            f"'{model}' predicts the number '{trained.outputs.number.name}', and no classes. Leave "
+            "--top out."
+        )
+    return trained
 
 
 @isolated
