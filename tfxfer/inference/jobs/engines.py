@@ -65,7 +65,7 @@ def run_on_ray(
     Args:
         numbers: The shards.
         write: Is sent to the workers by pickle.
-        workers: How many processes; each loads the model once per shard.
+        workers: How many processes; each loads the model once.
         address: Of a cluster, "auto" or "ray://HOST:PORT"; None starts Ray on this machine.
 
     Raises:
