@@ -36,7 +36,7 @@ def started(run, content, answers):
         page = time.perf_counter() - start
         shown.answer(content)
         ready = time.perf_counter() - start
-        time.sleep(20)  # the features of training images are computed
+        time.sleep(15)  # the features of training images are computed
         times = []
         for number in range(answers):
             begin = time.perf_counter()
