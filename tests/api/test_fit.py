@@ -45,6 +45,7 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
         "best.weights.h5",
         "classes.txt",
         "config.toml",
+        "data_findings.json",
         "evaluation.json",
         "history.csv",
         "metrics.json",
@@ -261,8 +262,9 @@ def test_the_head_that_is_kept_and_where_finetuning_begins_are_said(finished):
     best = [line for line in solved if "  best  " in line]
     assert f"  L2={result.metrics['penalty']:g} " in best[-1]
     rows = [row for row in rows_of(RunDirectory(result.run)) if row["phase"] == "head"]
-    assert f" {len(rows)} iteration" in best[-1]  # as many as the history has
-    assert f"val_loss {float(rows[-1]['validation_loss']):6.4f}" in best[-1]
+    kept = [line for line in solved if f"  L2={result.metrics['penalty']:g} " in line][-1]
+    assert f" {len(rows)} iteration" in kept  # as many as the history has
+    assert f"val_loss {float(rows[-1]['validation_loss']):6.4f}" in kept
     start = result.metrics.get("start_penalty")
     told = [line for line in lines if line.startswith("finetune: starts from")]
     assert [f"L2={start:g}," in line for line in told] == [True] * (start is not None)

@@ -224,7 +224,7 @@ def test_the_trials_of_a_search_are_a_table_with_the_choice(findings, tmp_path):
     for word in ("head alone", "0.5125", "all at 0.001", "flip", "0.2575", "0.0200", "0.9500"):
         assert f">{word}</td>" in table
     assert "chose &#39;all at 0.001&#39;: its loss is lower by 0.255 than &lt;b&gt;." in text
-    assert ("repeat it without the search" in text) == (findings.config.effort == "quick")
+    assert ("again, without the search" in text) == (findings.config.effort == "quick")
     assert "bootstrap" not in text.partition('id="trials"')[0]  # as there is a test split
     record = dataclasses.replace(record, optimism=0.0234)
     metrics = dataclasses.replace(findings.metrics, search=record, splits={"validation": {}})

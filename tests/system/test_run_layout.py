@@ -18,7 +18,8 @@ def test_what_a_run_is_made_of_must_stay_however_it_is_named(name):
 def test_what_a_file_of_a_model_needs_must_stay(tmp_path):
     model = tmp_path / "model.keras"
     model.touch()
-    beside = ("classes.txt", "thresholds.json", "tasks.json", "model.seen.npz", "model.caution.npz")
+    beside = ("classes.txt", "thresholds.json", "tasks.json", "target.json")
+    beside += ("model.seen.npz", "model.caution.npz")
     assert files_of_model(model) == [model, *(tmp_path / name for name in beside)]
     assert RunDirectory(tmp_path).seen in files_of_model(model)
     unnamed = model.rename(tmp_path / "model")

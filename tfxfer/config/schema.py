@@ -205,7 +205,7 @@ class FinetuneConfig(PhaseConfig):
         "none",
         "Average weights after fine-tuning, if that lowers the validation loss: 'soup' averages "
         "the best epochs or, with --effort standard, the configurations tried; 'wise' (WiSE-FT) "
-        "those before and after fine-tuning.",
+        "those before and after fine-tuning. --effort thorough tries both in any case.",
     )
     patience: int = setting(
         0, "Epochs without a better validation result before early stopping; 0 disables.", minimum=0
@@ -686,8 +686,8 @@ class FitConfig(RunConfig):
     )
     label_loss: LabelLoss = setting(
         "cross-entropy",
-        "Loss of multi-label data. 'asymmetric' (Ridnik et al. 2021) lets images without a label "
-        "count less, the more so the surer the model is: for many rare labels.",
+        "Loss of multi-label data. 'asymmetric' (Ridnik et al. 2021) gives less weight to "
+        "negatives, above all to those that are predicted confidently: for many rare labels.",
         group=_TRAINING,
     )
     task_weights: str = setting(
@@ -699,8 +699,8 @@ class FitConfig(RunConfig):
     effort: Effort = setting(
         "standard",
         "'quick' fine-tunes once; 'standard' tries several configurations and keeps the one with "
-        "the best validation loss; 'thorough' tries more of them within --max-minutes, and "
-        "averages of their weights.",
+        "best on validation; 'thorough' tries more configurations, and averages of their weights, "
+        "until --max-minutes, which it requires.",
         group=_FINETUNING,
         common=True,
     )

@@ -244,10 +244,9 @@ def optimism(metrics: FitMetrics) -> str | None:
     if search is None or not search.num_trials or evaluation_split(metrics.splits) == "test":
         return None
     return (
-        "Optimism: there is no test split, and the best of "
-        f"{search.num_trials + 1} configurations, the head alone included, was chosen on the same "
-        f"validation images. So the {optimism_in_words(search.optimism, metrics)} as estimated by "
-        "a bootstrap over the trials (the choice among epochs is not included)."
+        f"The same validation images chose the best of {search.num_trials + 1} configurations, the "
+        f"head alone included: for that, the {optimism_in_words(search.optimism, metrics)} "
+        "(a bootstrap of the validation images; the choice among epochs is not included)."
     )
 
 

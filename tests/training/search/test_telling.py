@@ -8,7 +8,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import Facts, decide
 from tfxfer.planning.portfolio import make_portfolio
 from tfxfer.training.search.choosing import Trial
-from tfxfer.training.search.telling import line_of, row_of
+from tfxfer.training.search.telling import line_of, line_of_untried, row_of
 
 PHOTOS = Facts(21, 9, 3, 16, 300, True, 224, 32, "block_2", "imagenet")
 PORTFOLIO = make_portfolio(decide(FitConfig(), PHOTOS), FitConfig(), PHOTOS)
@@ -48,3 +48,16 @@ def test_the_score_of_a_number_has_its_name():
     line = line_of(TRIAL, "score")
     assert "and a score of " in line
     assert "temperature" not in line
+
+
+@pytest.mark.parametrize(("loss", "is_said"), [(0.2, True), (0.3, False)])
+def test_a_deeper_way_that_is_not_tried_is_named(loss, is_said):
+    deeper = PORTFOLIO.ways[0]
+    portfolio = dataclasses.replace(PORTFOLIO, deeper=(deeper,))
+    losses = np.full(2, loss)
+    names = ["head alone", *(way.name for way in PORTFOLIO.ways)]
+    trials = [dataclasses.replace(TRIAL, way=name, losses=losses) for name in names]
+    line = line_of_untried(portfolio, trials)
+    assert (f"skipped {deeper.name}" in line and "0.2000" in line) == is_said
+    assert not line_of_untried(portfolio, trials[:-1])
+    assert not line_of_untried(dataclasses.replace(PORTFOLIO, deeper=()), trials)

@@ -8,10 +8,13 @@ from tfxfer.planning.wording import counted, plan_row
 
 def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
-    rows = ["keeps the best configuration on validation"]
+    rows = ["tries several configurations, and keeps the best on validation"]
     if not portfolio.is_thorough:
-        rows[0] += f"; at most {counted(portfolio.epochs, 'epoch')} in all, which take up to"
-        rows.append(f"{portfolio.cost:.0f} times as long as the fine-tuning of --effort quick")
+        most = counted(portfolio.epochs, "epoch")
+        rows.append(
+            f"at most {most} in all, and {portfolio.cost:.0f} times the fine-tuning time of "
+            "--effort quick"
+        )
     rows += [
         "each is named by the first stage it trains ('all': all stages) and its learning rate:",
         portfolio.head_alone.name,
@@ -20,8 +23,10 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     if portfolio.deeper:
         way = _describe_way(portfolio.deeper[0])
         limit = f"{portfolio.much_to_gain:g}"
-        when = f"{'at once' if portfolio.is_thorough else 'only'} if the validation loss"
-        rows.append(f"{way}, {when} of the best so far is above {limit}")
+        when = "at once" if portfolio.is_thorough else "only"
+        rows.append(
+            f"{way}, {when} if the best loss so far (after temperature scaling) is above {limit}"
+        )
     if portfolio.is_thorough:
         rows += _describe_further(portfolio)
     return [plan_row("" if number else "search", row) for number, row in enumerate(rows)]

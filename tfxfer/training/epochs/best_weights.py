@@ -47,8 +47,8 @@ def begin_finetuning(
 def say_what_is_best(journal: Journal, objective: Objective) -> None:
     """Says which epochs of fine-tuning are marked as the best."""
     journal.say(
-        "finetune: 'best' marks an epoch that is better than the head alone and all epochs before, "
-        f"by {objective.rank_by}"
+        "finetune: 'best' marks an epoch that is better than the head alone and all earlier epochs "
+        f"of its trial, by {objective.rank_by}"
     )
 
 

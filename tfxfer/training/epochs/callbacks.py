@@ -193,7 +193,9 @@ def solution_line(
     count = len(solution.iterations)
     if start is not None and np.array_equal(solution.kernel, start.kernel):
         count = 0  # it started at the solution, whose scores are the one iteration
-    iterations = f"{count} iteration{'' if count == 1 else 's'}" if count else "converged"
+    iterations = (
+        f"{count} iteration{'' if count == 1 else 's'}" if count else "0 iterations (converged)"
+    )
     if objective.is_number:
         iterations = ""  # it was solved in closed form
     shown = _columns(solution.scores, objective)

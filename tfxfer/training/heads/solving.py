@@ -122,7 +122,11 @@ class HeadSolver:
         solve = solve_ridge_path if is_number else solve_path
         penalties: tuple[float, ...] = RIDGE_PENALTIES if is_number else PENALTIES
         penalties = penalties if penalty is None else (penalty,)
-        how = ", in closed form" if is_number else ", each starting from the previous one"
+        how = (
+            ", in closed form"
+            if is_number
+            else ", each starting from the previous one, to a coarse tolerance"
+        )
         if len(penalties) > 1 and not path:
             journal.say(
                 f"head: one fit per L2 penalty, strongest first{how}; 'best' marks the lowest "
@@ -144,8 +148,8 @@ class HeadSolver:
         refined = solution if self.objective.is_number else converged(solution, problem)
         if refined is not solution and not is_only_one:
             say(
-                f"head: L2={solution.penalty:g} has the lowest val_loss, and continues to "
-                "convergence; this is the head alone"
+                f"head: chose L2={solution.penalty:g} (lowest val_loss); it is now fitted to full "
+                "convergence, which gives the head alone"
             )
         if refined is not solution or is_only_one:
             say(solution_line(refined, best=False, objective=self.objective))

@@ -140,7 +140,7 @@ def next_way(
 ) -> Way | None:
     """Returns the way to try next; None if the search is over.
 
-    A thorough search goes on where another one ends: with the further ways that have the
+    A thorough search continues where another one ends: with the further ways that have the
     augmentation that did better so far, then with those that have the other, and at last it trains
     the best way once more.
 
@@ -203,7 +203,7 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial], score: str = "accuracy
     else:
         reason = (
             f"its validation {score} of {chosen.accuracy:.4f} is higher than the "
-            f"{head.accuracy:.4f} of the head alone"
+            f"{head.accuracy:.4f} of the head alone, although its loss is not lower"
         )
     if chosen.is_at_ceiling:
         reason += "; it classifies all validation images correctly, which ends the search"
@@ -271,4 +271,4 @@ def _why_none(head: Trial, others: Sequence[Trial], score: str) -> str:
 def _gain(trial: Trial, other: Trial) -> str:
     """Returns by how much the loss of a trial is lower than another's, with its standard error."""
     gains = other.losses - trial.losses
-    return f"{gains.mean():.4f} (standard error {standard_error(gains):.4f})"
+    return f"{gains.mean():.4f} (standard error of the difference {standard_error(gains):.4f})"

@@ -25,7 +25,7 @@ from tfxfer.training.search.averages import evaluated_way
 from tfxfer.training.search.choosing import next_way
 from tfxfer.training.search.conclusion import Conclusion
 from tfxfer.training.search.state import SearchState
-from tfxfer.training.search.telling import line_of
+from tfxfer.training.search.telling import line_of, line_of_untried
 from tfxfer.training.search.timing import expected_seconds, reserved_seconds
 from tfxfer.training.search.trial import Laboratory, Start
 
@@ -131,6 +131,8 @@ class _Search:
             way = self._next(checkpoint)
         if self.portfolio.is_thorough:
             self._save({}, {})  # what is skipped
+        elif line := line_of_untried(self.portfolio, self.state.trials):
+            self.given.journal.say(line)
         conclusion = Conclusion(
             self.laboratory, self.portfolio, self.run, self.state, self._new_journal
         )

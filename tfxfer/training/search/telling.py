@@ -1,11 +1,13 @@
 """What is said and written of a trial: its line and its row."""
 
 import math
+from collections.abc import Sequence
 
 from tfxfer.planning.description import describe_changes
+from tfxfer.planning.portfolio import Portfolio
 from tfxfer.planning.ways.way import Way
 from tfxfer.runs.search.trials import TrialRow
-from tfxfer.training.search.choosing import Trial
+from tfxfer.training.search.choosing import Trial, leader
 
 
 def row_of(trial: Trial, way: Way, kept: str) -> TrialRow:
@@ -50,4 +52,22 @@ def line_of(trial: Trial, score: str = "accuracy") -> str:
     return (
         f"search: {trial.way} has a validation loss of {trial.loss:.4f} after temperature scaling "
         f"and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"
+    )
+
+
+def line_of_untried(portfolio: Portfolio, trials: Sequence[Trial]) -> str:
+    """Returns the line on the deeper way, if it was not worth a trial; empty otherwise.
+
+    Args:
+        portfolio: The portfolio.
+        trials: The trials, the head alone first.
+    """
+    best = leader(trials)
+    if not portfolio.deeper or len(trials) != 1 + len(portfolio.ways) or best.is_at_ceiling:
+        return ""
+    if best.loss >= portfolio.much_to_gain:
+        return ""  # there was no time
+    return (
+        f"search: skipped {portfolio.deeper[0].name}, as the best loss so far, {best.loss:.4f}, is "
+        f"not above {portfolio.much_to_gain:g}"
     )
