@@ -47,6 +47,7 @@ def run(*arguments):
     return CliRunner().invoke(main, ["check", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_exits_with_1_where_a_fit_would_stop(folder):
     for split in folder.iterdir():  # the table lines up whatever the names are written in
         (split / "cat").rename(split / "ねこ 猫")

@@ -101,6 +101,7 @@ def test_a_split_that_is_not_there_is_named(finished, pictures, tmp_path):
     assert evaluate(result.run, data=str(folder)).split == "validation"
 
 
+@pytest.mark.slow
 def test_a_run_its_file_and_its_export_have_the_same_numbers(finished, evaluated, pictures):
     result, run = finished[0], evaluated
     file = evaluate(result.model, data=str(pictures))

@@ -386,6 +386,7 @@ def test_balanced_weights_raise_the_recall_of_the_rare_class(pictures, weights_f
     assert balanced.journal.history.best.validation_accuracy == recalls
 
 
+@pytest.mark.slow
 def test_validation_that_chooses_is_balanced_as_training_is(pictures, weights_file, tmp_path):
     folder = write_two_pictures(pictures, tmp_path / "data")
     config = small_config(folder, weights_file, tmp_path, class_weights="balanced", **SOLVED)

@@ -165,6 +165,7 @@ def test_a_killed_pretraining_resumes_to_the_same_result(pretrained, pictures, t
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_interrupted_after_the_last_epoch_only_the_rest_is_done(pictures, tmp_path, monkeypatch):
     small = {"backbone": SMALL_BACKBONE, "image_size": 32}
     arguments = settings(pictures, tmp_path, epochs=1, **small)

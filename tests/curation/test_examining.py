@@ -59,6 +59,7 @@ def test_features_are_shared_with_a_ranking(pictures, settings, monkeypatch):
     assert passes.since() == 12  # the test images, which a ranking leaves alone
 
 
+@pytest.mark.slow
 def test_an_image_in_the_folder_of_another_class_is_the_suspect(pictures, settings, tmp_path):
     shutil.copytree(pictures, tmp_path / "photos")
     moved = tmp_path / "photos" / "train" / "blue" / "moved.jpg"

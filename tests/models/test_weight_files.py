@@ -82,6 +82,7 @@ def test_automatic_names_need_not_be_the_same(tmp_path, name, holder):
         slow("mobilenetv3small"),
     ],
 )
+@pytest.mark.slow
 def test_larger_networks_are_found_too(tmp_path, backbone, name):
     original = shared_backbone(BACKBONES[backbone])
     path = save(nested(original), tmp_path / name)

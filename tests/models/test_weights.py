@@ -318,6 +318,7 @@ def test_real_imagenet_weights_compute_what_keras_makes_of_them(name, monkeypatc
 # Stages
 
 
+@pytest.mark.slow
 def test_stages_do_not_depend_on_what_was_built_before():
     first = load_backbone(XCEPTION, 71, weights="none")
     use_up_automatic_names()
@@ -348,6 +349,7 @@ def test_the_stages_of_resnet50_are_its_blocks():
     assert {layer.name.split("_")[0] for layer in stages["conv3"]} == {"conv3"}
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_model_has_the_same_stages(tmp_path):
     model = load_backbone(XCEPTION, 71, weights="none")
     path = save(model, tmp_path / "a.keras")

@@ -49,6 +49,7 @@ def ranked(data, cache, names=("small_a", "small_b"), limits=NO_LIMITS, **settin
     return ranking, "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_backbones_are_ranked_by_their_heads(pictures, tmp_path):
     ranking, said = ranked(pictures, tmp_path / "cache")
     assert ranking.num_images == 30

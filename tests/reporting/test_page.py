@@ -319,6 +319,7 @@ def test_of_more_than_a_hundred_classes_those_with_the_most_mistakes_are_shown(t
     assert "100 of 120 classes" in page.render(findings)
 
 
+@pytest.mark.slow
 def test_a_page_on_thousands_of_classes_opens_and_has_all_of_them(browser, tmp_path):
     labels = np.repeat(np.arange(3000), 2)
     probabilities = np.full((6000, 3000), 1e-5, np.float32)

@@ -70,6 +70,7 @@ def test_only_images_without_a_label_are_chosen_each_once(trained, inbox, strate
     assert [found.split.describe(place) for place in places] == [one.path for one in result.images]
 
 
+@pytest.mark.slow
 def test_typical_ones_are_chosen_while_labels_are_few(trained, inbox, monkeypatch):
     source = trained.open_source()
     assert choose_next(trained, source, inbox, Choice(3))[0].strategy == "uncertain"

@@ -27,6 +27,7 @@ def manifest(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_numbers_far_from_the_others_are_named(manifest):
     found = check(manifest([*range(20), 1000, -500]), target="price")
     (finding,) = [one for one in found.findings if one.kind == "outliers of the target"]

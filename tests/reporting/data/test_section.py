@@ -44,7 +44,7 @@ def test_it_is_cut_to_the_most_suspicious(tmp_path):
     assert section["num_suspects"] == 12
     assert len(section["suspects"]) == SHOWN_SUSPECTS
     first = section["suspects"][0]
-    assert (first["url"], first["id"], first["suggested"]) == ("data:0", "<b>/0.jpg", "b")
+    assert (first["url"], first["id"], first["suggested"]) == ("data:0", "photos/<b>/0.jpg", "b")
     (group,) = section["groups"]
     assert (len(group["tiles"]), group["more"]) == (SHOWN_OF_GROUP, 2)
     assert section["outliers"][0]["name"] == "a"

@@ -64,8 +64,8 @@ def _group(group: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _tile(path: str, urls: Mapping[str, str]) -> dict[str, str]:
-    """Returns the thumbnail of an image, and the last two parts of its path."""
-    return {"url": urls[path], "id": os.sep.join(path.split(os.sep)[-2:])}
+    """Returns the thumbnail of an image, and the last three parts of its path."""
+    return {"url": urls[path], "id": os.sep.join(path.split(os.sep)[-3:])}
 
 
 def _shift(one: Mapping[str, Any]) -> SplitShift:

@@ -200,6 +200,7 @@ def test_it_is_in_tf_data():
         np.testing.assert_array_equal(image, as_pillow_shows(MATRIX[name]), name)
 
 
+@pytest.mark.slow
 def test_it_is_in_a_saved_model(tmp_path):
     module = tf.Module()
     module.decode = tf.function(decode, [tf.TensorSpec((), tf.string)])

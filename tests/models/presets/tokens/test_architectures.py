@@ -31,6 +31,7 @@ def test_parameters_are_counted_for_the_size_of_the_pretraining(name, parameters
     assert ALL[name][2] == parameters
 
 
+@pytest.mark.slow
 def test_the_number_of_parameters_is_that_of_the_network():
     for name, size, build in (
         ("vit_tiny_patch16_224", 224, vit),

@@ -34,6 +34,7 @@ def test_the_first_half_of_the_channels_is_the_class_token_everywhere():
     assert maps[..., 16:].std(axis=(1, 2)).min() > 0
 
 
+@pytest.mark.slow
 def test_what_exceeds_the_patches_is_cropped_on_all_sides():
     model = built("vit", 68)
     images = np.random.default_rng(0).normal(size=(1, 68, 68, 3)).astype("float32")
