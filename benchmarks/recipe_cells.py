@@ -64,6 +64,7 @@ class Way:
         still: Whether images are only mirrored: neither shifted nor zoomed nor rotated.
         decay: Factor of the learning rate from each stage to the one before it.
         ema: Momentum of the average of the weights.
+        effort: "standard" searches among the ways of the portfolio.
     """
 
     depth: str | None = None
@@ -72,11 +73,12 @@ class Way:
     still: bool = False
     decay: float | None = None
     ema: float | None = None
+    effort: str = "quick"
 
     def settings(self, backbone: str) -> dict[str, Any]:
         """Returns the settings of a fit with this backbone."""
         if self == _EARLIER_DEFAULT and backbone == "resnet10_small":
-            return {}
+            return {"effort": "quick"}
         unfreeze = _STAGES[backbone].get(self.depth, self.depth)
         finetune = {
             "unfreeze": unfreeze,
@@ -85,7 +87,8 @@ class Way:
             "layer_decay": self.decay,
             "ema": self.ema,
         }
-        return {"finetune": finetune, "augment": _STILL if self.still else {}}
+        augment = _STILL if self.still else {}
+        return {"finetune": finetune, "augment": augment, "effort": self.effort}
 
 
 # What fits of few images did by default when the grid began.
@@ -127,6 +130,10 @@ ROUNDS = (
         "half-3e-4-10-still": Way("half", 3e-4, 10, still=True),
         "all-3e-5-10": Way("all", 3e-5, 10),
     },
+    {
+        "quick": Way(),
+        "standard": Way(effort="standard"),
+    },
 )
 
 WAYS = {name: way for ways in ROUNDS for name, way in ways.items()}
@@ -140,7 +147,6 @@ def settings_of(cell: str) -> dict[str, Any]:
         **DATASETS[dataset],
         **WAYS[way].settings(backbone),
         "backbone": backbone,
-        "effort": "quick",
         "image_size": _UPSAMPLED if upsampled else None,
         "seed": int(seed),
     }
@@ -184,6 +190,7 @@ def _outcome(trained: Any, lines: list[str]) -> dict[str, Any]:
             trained.probabilities, {name: one.labels for name, one in trained.images.items()}
         ),
         "kept": f"{metrics.best.phase} {metrics.best.epoch}",
+        **({"chosen": metrics.search.sentence} if metrics.search else {}),
         "head": epochs["head"][-1],
         "penalty": metrics.penalty,
         "finetune_penalty": float(begun[1]) if begun else metrics.penalty,

@@ -46,7 +46,7 @@ def groups(large: bool) -> list[Group]:
     dear += [("cifar10_2000", backbone) for backbone in ("resnet10_small", "mobilenetv2")]
     if large:
         dear += [("cifar10_10000", name) for name in ("resnet10_small", "mobilenetv2")]
-    order = itertools.product((0, 1), (cheap, dear), ROUNDS)
+    order = itertools.product((0, 1, 2), (cheap, dear), ROUNDS)
     return [(*pair, seed, tuple(ways)) for seed, pairs, ways in order for pair in pairs]
 
 
