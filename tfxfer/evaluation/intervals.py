@@ -1,6 +1,7 @@
 """95% intervals of metrics: of a share, and of anything by the bootstrap."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,21 @@ _STANDARD_ERRORS = 1.96
 
 # How the intervals are computed, in words.
 INTERVALS = f"accuracy: Wilson score, others: {BOOTSTRAP_SAMPLES:,} bootstrap samples"
+
+
+# Beneath metrics whose intervals are all of the bootstrap.
+IN_BRACKETS = f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples"
+
+
+def intervals_as_json(intervals: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """Returns intervals by metric, ready for JSON, with their level and what they are from.
+
+    Examples:
+        >>> intervals_as_json({"accuracy": (0.8, 0.9)})
+        {'level': 0.95, 'samples': 1000, 'accuracy': [0.8, 0.9]}
+    """
+    ends = {name: list(pair) for name, pair in intervals.items()}
+    return {"level": 0.95, "samples": BOOTSTRAP_SAMPLES, **ends}
 
 
 def bootstrap_intervals(

@@ -12,9 +12,9 @@ from tfxfer.evaluation import calibration, metrics
 from tfxfer.evaluation.calibration import Calibration
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.intervals import (
-    BOOTSTRAP_SAMPLES,
     INTERVALS,
     bootstrap_intervals,
+    intervals_as_json,
     wilson_interval,
 )
 from tfxfer.evaluation.metrics import ClassScores
@@ -128,11 +128,7 @@ class EvaluationResult:
             **self._distances_as_json(),
             "macro": self.classes.macro(),
             "uneven_classes": self.imbalanced,
-            "intervals": {
-                "level": 0.95,
-                "samples": BOOTSTRAP_SAMPLES,
-                **{name: list(ends) for name, ends in self.intervals.items()},
-            },
+            "intervals": intervals_as_json(self.intervals),
             "calibration": self._calibration_as_json(),
             "classes": self._classes_as_json(),
             **self._confusion_as_json(),

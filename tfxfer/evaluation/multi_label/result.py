@@ -11,7 +11,7 @@ from tfxfer.data.labels.targets import numbered
 from tfxfer.data.source import shown
 from tfxfer.evaluation import calibration
 from tfxfer.evaluation.calibration import Calibration
-from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals
+from tfxfer.evaluation.intervals import IN_BRACKETS, bootstrap_intervals, intervals_as_json
 from tfxfer.evaluation.metrics import ClassScores
 from tfxfer.evaluation.multi_label.precision_recall import Ranking, mean_average_precision
 from tfxfer.models.sigmoids import SIGMOIDS
@@ -177,11 +177,7 @@ class MultiLabelResult:
             "exact_match": self.exact_match,
             "accuracy": self.accuracy,
             "loss": self.loss,
-            "intervals": {
-                "level": 0.95,
-                "samples": BOOTSTRAP_SAMPLES,
-                **{name: list(ends) for name, ends in self.intervals.items()},
-            },
+            "intervals": intervals_as_json(self.intervals),
             "calibration": {
                 "error": bins.error,
                 "bins": [
@@ -219,7 +215,7 @@ class MultiLabelResult:
             f"  {name:24s}{value:.4f}  ({low:.4f} to {high:.4f})"
             for name, value, (low, high) in self.rows()
         ]
-        lines.append(f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples")
+        lines.append(IN_BRACKETS)
         return "\n".join([*lines, "", *self._describe_labels()])
 
     def _describe_labels(self) -> list[str]:

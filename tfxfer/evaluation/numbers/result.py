@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.data.labels.numbers import Number, readable
-from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals
+from tfxfer.evaluation.intervals import IN_BRACKETS, bootstrap_intervals, intervals_as_json
 from tfxfer.models.losses.huber import huber
 from tfxfer.runs.scores.summary import Summary
 
@@ -101,7 +101,7 @@ class NumberResult:
 
     @functools.cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95% intervals of the metrics as (low, high); see `metrics.bootstrap_intervals`."""
+        """95% intervals of the metrics as (low, high); see `intervals.bootstrap_intervals`."""
         return _intervals(self)
 
     def summary(self) -> Summary:
@@ -141,11 +141,7 @@ class NumberResult:
             "num_examples": self.num_examples,
             "notes": list(self.notes),
             **{key: getattr(self, key) for key in keys},
-            "intervals": {
-                "level": 0.95,
-                "samples": BOOTSTRAP_SAMPLES,
-                **{name: list(ends) for name, ends in self.intervals.items()},
-            },
+            "intervals": intervals_as_json(self.intervals),
         }
 
     def describe(self) -> str:
@@ -156,7 +152,7 @@ class NumberResult:
             f"  {name:30s}{readable(value):>10s}  ({readable(low)} to {readable(high)})"
             for name, value, (low, high) in self.rows()
         ]
-        lines.append(f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples")
+        lines.append(IN_BRACKETS)
         return "\n".join(lines)
 
 

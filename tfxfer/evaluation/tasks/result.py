@@ -11,7 +11,7 @@ from tfxfer.data.labels.targets import numbered
 from tfxfer.data.labels.tasks import MISSING, Tasks
 from tfxfer.evaluation import calibration
 from tfxfer.evaluation.calibration import Calibration
-from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals
+from tfxfer.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_intervals, intervals_as_json
 from tfxfer.evaluation.one_label import evaluate_classes
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.tasks.softmaxes import softmaxes
@@ -162,11 +162,7 @@ class TasksResult:
             "accuracy": self.accuracy,
             "exact_match": self.exact_match,
             "loss": self.loss,
-            "intervals": {
-                "level": 0.95,
-                "samples": BOOTSTRAP_SAMPLES,
-                **{name: list(ends) for name, ends in self.intervals.items()},
-            },
+            "intervals": intervals_as_json(self.intervals),
             "calibration": {"error": self.calibration.error},
             "tasks": {name: one.as_json() for name, one in self.of_task.items()},
         }
@@ -180,7 +176,8 @@ class TasksResult:
             f"  {name:{width}s}{value:.4f}  ({low:.4f} to {high:.4f})"
             for name, value, (low, high) in self.rows()
         ]
-        lines.append(f"  in brackets: 95% interval, {BOOTSTRAP_SAMPLES:,} bootstrap samples")
+        how = f"accuracy of a task: Wilson score, others: {BOOTSTRAP_SAMPLES:,} bootstrap samples"
+        lines.append(f"  in brackets: 95% interval ({how})")
         for task, one in self.of_task.items():
             lines += ["", f"task {task}", *one.describe().splitlines()]
         return "\n".join(lines)

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.special
 
+from tfxfer.models.losses.cross_entropy import mean_loss
+
 Floats = npt.NDArray[np.float64]
 
 # The exponent of negatives, and by how much their probability is shifted.
@@ -77,10 +79,7 @@ def mean_asymmetric_loss(
 
     With weights it is `sum(weight * loss) / (num_examples * num_labels)`.
     """
-    losses = asymmetric_losses(logits, labels, label_smoothing)
-    if weights is not None:
-        losses *= np.asarray(weights)
-    return float(losses.mean())
+    return mean_loss(asymmetric_losses(logits, labels, label_smoothing), weights)
 
 
 def asymmetric_loss_and_slope(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.models.losses.cross_entropy import SMALLEST_PROBABILITY
+from tfxfer.models.losses.cross_entropy import SMALLEST_PROBABILITY, mean_loss
 
 # Probabilities from a float32 sigmoid are 1 from a logit of 17 on; this is the largest below 1.
 LARGEST_PROBABILITY = 1 - 2.0**-24
@@ -84,10 +84,7 @@ def mean_binary_cross_entropy(
         >>> round(mean_binary_cross_entropy([[0.0, 2.0]], [[1, 0]], 0.0), 4)
         1.41
     """
-    losses = binary_cross_entropies(logits, labels, label_smoothing)
-    if weights is not None:
-        losses *= np.asarray(weights)
-    return float(losses.mean())
+    return mean_loss(binary_cross_entropies(logits, labels, label_smoothing), weights)
 
 
 def binary_cross_entropy_and_slope(

@@ -202,6 +202,20 @@ def row_blocks(rows: npt.NDArray[Any]) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
+def mean_loss(losses: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
+    """Returns `sum(weight * loss) / num_losses`: weights have a mean of 1 by themselves.
+
+    Args:
+        losses: Of any shape.
+        weights: In the same shape; None weights all equally.
+
+    Examples:
+        >>> mean_loss(np.array([1.0, 3.0]), [1.5, 0.5])
+        1.5
+    """
+    return float((losses if weights is None else losses * np.asarray(weights)).mean())
+
+
 def weighted_mean(values: npt.NDArray[Any], weights: npt.ArrayLike | None) -> float:
     """Returns the mean of values, (num_examples, ...), with a weight for each example or none.
 

@@ -23,7 +23,7 @@ from tfxfer.models.losses.binary_cross_entropy import (
     binary_cross_entropy_and_slope,
     label_losses,
 )
-from tfxfer.models.losses.cross_entropy import SMALLEST_PROBABILITY
+from tfxfer.models.losses.cross_entropy import SMALLEST_PROBABILITY, mean_loss
 from tfxfer.models.objectives import SOFTMAX, Objective, accuracy
 
 Floats = npt.NDArray[np.float64]
@@ -107,8 +107,7 @@ def _mean_loss(
     weights: npt.ArrayLike | None = None,
 ) -> float:
     """Returns the mean loss over examples; with weights `sum(weight * loss) / num_examples`."""
-    losses = _losses(logits, labels, label_smoothing)
-    return float((losses if weights is None else losses * np.asarray(weights)).mean())
+    return mean_loss(_losses(logits, labels, label_smoothing), weights)
 
 
 def _mean_and_slope(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.models.losses.cross_entropy import mean_loss
 from tfxfer.models.losses.huber import (
     Floats,
     huber,
@@ -110,8 +111,7 @@ class _Scale:
         weights: npt.ArrayLike | None = None,
     ) -> float:
         """Returns the mean loss; with weights `sum(weight * loss) / num_examples`."""
-        losses = huber(self.errors(outputs, numbers))
-        return float((losses if weights is None else losses * np.asarray(weights)).mean())
+        return mean_loss(huber(self.errors(outputs, numbers)), weights)
 
     def loss_and_slope(
         self,

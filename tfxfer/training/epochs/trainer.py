@@ -31,7 +31,7 @@ from tfxfer.training.epochs.state import (
 
 # Time reserved for the end: passes over the validation images, for evaluating all splits, and the
 # export (measured: 6 s, and 30 s on a slow machine).
-_RESERVED_PASSES, _EXPORT_SECONDS = 2, 20.0
+_RESERVED_PASSES, EXPORT_SECONDS = 2, 20.0
 
 # Executions of one or more steps that are timed to see how many fit into the time budget.
 _TIMED_STEPS = 5
@@ -253,7 +253,7 @@ class PhaseTraining:
             pass_seconds = self._seconds_to_validate()
         passes = _RESERVED_PASSES + self.passes_after
         affordable = affordable_epochs(
-            budget.left() - passes * pass_seconds - _EXPORT_SECONDS,
+            budget.left() - passes * pass_seconds - EXPORT_SECONDS,
             step_seconds,
             pass_seconds,
             self.batches.steps,

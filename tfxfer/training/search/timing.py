@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tfxfer.planning.portfolio import Portfolio
 from tfxfer.planning.ways.cost import step_cost
 from tfxfer.planning.ways.way import Way
+from tfxfer.training.epochs.trainer import EXPORT_SECONDS
 from tfxfer.training.search.choosing import Trial
 
 # Reserved for the unforeseen: tracing a new step, and other work of the machine.
@@ -16,9 +17,6 @@ _MARGIN = 1.2
 # Passes over validation at the end: a soup of five with what it starts from, nine interpolations
 # with what they start from, and two for the evaluation.
 _PASSES = 18
-
-# As long as the export takes on a slow machine; as in `epochs.trainer`.
-_EXPORT_SECONDS = 20.0
 
 
 def expected_seconds(way: Way, portfolio: Portfolio, trials: Sequence[Trial]) -> float:
@@ -49,7 +47,7 @@ def reserved_seconds(trials: Sequence[Trial], share: float) -> float:
         share: That of validation in the images of an epoch, in [0, 1].
     """
     slowest = max((one.seconds / one.epochs for one in trials if one.epochs), default=0.0)
-    return _PASSES * share * slowest + _EXPORT_SECONDS
+    return _PASSES * share * slowest + EXPORT_SECONDS
 
 
 def _kind(way: Way) -> tuple[str, str, bool, bool]:
