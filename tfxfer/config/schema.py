@@ -312,7 +312,8 @@ class RunConfig:
     data: str = setting(
         "",
         "A folder with one subfolder per class, a manifest (.csv, .jsonl), TFRecord files, the "
-        f"name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or '{BUNDLED_DATA}'.",
+        f"name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or '{BUNDLED_DATA}' "
+        "(bundled).",
         group=_DATA,
         common=True,
         is_path=True,
@@ -435,7 +436,7 @@ class RunConfig:
     xla: Xla = setting(
         "auto",
         "Compile training steps with XLA: takes a minute, then about twice as fast on a GPU. "
-        "'auto' does so for long trainings on a GPU.",
+        "'auto' does so for long fits on a GPU.",
         group=_PERFORMANCE,
     )
     devices: str = setting(
@@ -687,7 +688,7 @@ class FitConfig(RunConfig):
     label_loss: LabelLoss = setting(
         "cross-entropy",
         "Loss of multi-label data. 'asymmetric' (Ridnik et al. 2021) gives less weight to "
-        "negatives, above all to those that are predicted confidently: for many rare labels.",
+        "negatives, most of all to easy ones; it helps with many rare labels.",
         group=_TRAINING,
     )
     task_weights: str = setting(
@@ -698,9 +699,9 @@ class FitConfig(RunConfig):
     )
     effort: Effort = setting(
         "standard",
-        "'quick' fine-tunes once; 'standard' tries several configurations and keeps the one with "
-        "best on validation; 'thorough' tries more configurations, and averages of their weights, "
-        "until --max-minutes, which it requires.",
+        "'quick' fine-tunes once; 'standard' tries several configurations and keeps the "
+        "best on validation; 'thorough' also tries more of them, and averages of their weights, as "
+        "long as --max-minutes (required) allows.",
         group=_FINETUNING,
         common=True,
     )

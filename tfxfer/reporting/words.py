@@ -244,9 +244,9 @@ def optimism(metrics: FitMetrics) -> str | None:
     if search is None or not search.num_trials or evaluation_split(metrics.splits) == "test":
         return None
     return (
-        f"The same validation images chose the best of {search.num_trials + 1} configurations, the "
-        f"head alone included: for that, the {optimism_in_words(search.optimism, metrics)} "
-        "(a bootstrap of the validation images; the choice among epochs is not included)."
+        f"The best of {search.num_trials + 1} configurations, counting the head alone, was chosen "
+        f"on the same images: this choice makes the {optimism_in_words(search.optimism, metrics)} "
+        "(a bootstrap estimate, which does not include the choice of the epoch)."
     )
 
 

@@ -9,7 +9,12 @@ from tfxfer.runs.history import Epoch
 from tfxfer.runs.journal import BestWeights, Journal
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.epochs.best_weights import begin_finetuning, finish, saving_best_weights
+from tfxfer.training.epochs.best_weights import (
+    begin_finetuning,
+    finish,
+    saving_best_weights,
+    say_what_is_best,
+)
 
 EPOCH = Epoch("head", 2, 0.1, 1.5, 0.25, 1.25, 0.5, 2.0)
 
@@ -48,6 +53,16 @@ def test_the_best_weights_are_final(journal, tmp_path):
     again, _ = classifier()
     again.load_weights(tmp_path / "best.weights.h5")
     assert {float(weight.max()) for weight in again.get_weights()} == {2.0}
+
+
+def test_what_is_best_is_said_of_what_an_epoch_is_compared_with(journal, capsys):
+    say_what_is_best(journal, SOFTMAX)
+    assert "head" not in capsys.readouterr().out
+    journal.history.add(EPOCH)
+    say_what_is_best(journal, SOFTMAX, of_trial=True)
+    told = capsys.readouterr().out
+    for words in ("head alone", "trial", SOFTMAX.rank_by):
+        assert words in told
 
 
 @pytest.mark.parametrize("part", ["head", "model"])

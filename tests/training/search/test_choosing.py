@@ -106,8 +106,14 @@ def test_the_default_leads_if_an_epoch_of_it_is_better_than_the_head():
     # It has the higher accuracy, if not the lower loss: as without a search.
     trials = after(1.1)
     assert leader(trials).way == NAMES[0]
-    assert "accuracy of 0.9000" in choose(PORTFOLIO, trials).reason
     head, default = trials
+    reason = choose(PORTFOLIO, trials).reason
+    assert "same validation accuracy" in reason
+    assert "1.1000 and 1.0000" in reason
+    reason = choose(PORTFOLIO, [head, dataclasses.replace(default, accuracy=0.95)]).reason
+    assert "0.9500, is higher" in reason
+    third = dataclasses.replace(after(1.1, 1.05)[2], accuracy=0.8)
+    assert f"replaces '{NAMES[0]}'" in choose(PORTFOLIO, [*trials, third]).reason
     assert leader([head, dataclasses.replace(default, best_epoch=0)]) is head
 
 

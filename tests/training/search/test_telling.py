@@ -58,6 +58,6 @@ def test_a_deeper_way_that_is_not_tried_is_named(loss, is_said):
     names = ["head alone", *(way.name for way in PORTFOLIO.ways)]
     trials = [dataclasses.replace(TRIAL, way=name, losses=losses) for name in names]
     line = line_of_untried(portfolio, trials)
-    assert (f"skipped {deeper.name}" in line and "0.2000" in line) == is_said
+    assert (f"skipped '{deeper.name}'" in line and "0.2000" in line) == is_said
     assert not line_of_untried(portfolio, trials[:-1])
     assert not line_of_untried(dataclasses.replace(PORTFOLIO, deeper=()), trials)

@@ -54,8 +54,8 @@ def _certainty(trained: Trained) -> list[str]:
     low, high = interval_of_accuracy(images["validation"], trained.probabilities["validation"])
     return [
         f"with {len(images['validation']):,} images the validation accuracy is uncertain: 95% "
-        f"interval {low:.4f} to {high:.4f}; --folds 5 also cross-validates the head on all "
-        "images, --folds-finetune whole fits"
+        f"interval {low:.4f} to {high:.4f}; for a better estimate, --folds 5 cross-validates the "
+        "head on all images, and --folds 5 --folds-finetune the whole training"
     ]
 
 

@@ -8,16 +8,16 @@ from tfxfer.planning.wording import counted, plan_row
 
 def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
-    rows = ["tries several configurations, and keeps the best on validation"]
+    rows = ["tries several configurations and keeps the best on validation"]
     if not portfolio.is_thorough:
         most = counted(portfolio.epochs, "epoch")
         rows.append(
-            f"at most {most} in all, and {portfolio.cost:.0f} times the fine-tuning time of "
-            "--effort quick"
+            f"takes at most {most} in all, and {portfolio.cost:.0f} times as long as fine-tuning "
+            "with --effort quick"
         )
     rows += [
         "each is named by the first stage it trains ('all': all stages) and its learning rate:",
-        portfolio.head_alone.name,
+        f"{portfolio.head_alone.name} (no fine-tuning)",
         *map(_describe_way, portfolio.ways),
     ]
     if portfolio.deeper:

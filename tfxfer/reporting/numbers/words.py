@@ -33,9 +33,11 @@ def optimism_in_words(optimism: float, metrics: FitMetrics) -> str:
         metrics: Of the run.
     """
     if metrics.target is None:
-        return f"accuracy is too high, by about {100 * optimism:.1f} percentage points"
+        points = 100 * optimism
+        how_much = f"about {points:.1f}" if points >= 0.05 else "less than 0.1"
+        return f"accuracy too high by {how_much} percentage points"
     error = optimism * float(metrics.target["spread"])
-    return f"mean absolute error is too low, by about {readable(error)}"
+    return f"mean absolute error too low by about {readable(error)}"
 
 
 def intervals_in_words(result: object) -> str:

@@ -44,12 +44,18 @@ def begin_finetuning(
     return checkpoint
 
 
-def say_what_is_best(journal: Journal, objective: Objective) -> None:
-    """Says which epochs of fine-tuning are marked as the best."""
-    journal.say(
-        "finetune: 'best' marks an epoch that is better than the head alone and all earlier epochs "
-        f"of its trial, by {objective.rank_by}"
-    )
+def say_what_is_best(journal: Journal, objective: Objective, of_trial: bool = False) -> None:
+    """Says which epochs of fine-tuning are marked as the best.
+
+    Args:
+        journal: Journal of the run, with the epochs of the head phase, if it had one.
+        objective: What ranks the epochs.
+        of_trial: Whether several trials follow, each with a best epoch of its own.
+    """
+    rivals = "all earlier epochs of the same trial" if of_trial else "all earlier epochs"
+    if any(epoch.phase == "head" for epoch in journal.history.epochs):
+        rivals = f"the head alone (no fine-tuning) and {rivals}"
+    journal.say(f"finetune: 'best' marks an epoch better than {rivals}, by {objective.rank_by}")
 
 
 def finish(journal: Journal, model: keras.Model, path: pathlib.Path) -> None:

@@ -94,9 +94,9 @@ class HeadSolver:
         if first is not chosen and self.config.finetune.epochs:
             journal.notes.start_penalty = first.penalty
             journal.say(
-                f"finetune: starts from the head with L2={first.penalty:g}, not "
-                f"{chosen.penalty:g}: it is less confident and fine-tunes better (the strongest "
-                "penalty with a val_accuracy within one standard error of the best)"
+                f"finetune: starts from the head with L2={first.penalty:g}, the strongest penalty "
+                "whose val_accuracy is within one standard error of the best: a less confident "
+                "head fine-tunes better"
             )
         seconds = (time.perf_counter() - start) / len(best.iterations)
         for number, scores in enumerate(best.iterations, start=1):
@@ -148,8 +148,8 @@ class HeadSolver:
         refined = solution if self.objective.is_number else converged(solution, problem)
         if refined is not solution and not is_only_one:
             say(
-                f"head: chose L2={solution.penalty:g} (lowest val_loss); it is now fitted to full "
-                "convergence, which gives the head alone"
+                f"head: chose L2={solution.penalty:g} (lowest val_loss); now fitted to full "
+                "convergence:"
             )
         if refined is not solution or is_only_one:
             say(solution_line(refined, best=False, objective=self.objective))

@@ -195,16 +195,7 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial], score: str = "accuracy
     chosen = leader(trials)
     if chosen is head:
         return Choice(None, _why_none(head, others, score))
-    if chosen.loss < head.loss:
-        reason = (
-            f"its validation loss of {chosen.loss:.4f} is lower than the {head.loss:.4f} of the "
-            f"head alone by {_gain(chosen, head)}"
-        )
-    else:
-        reason = (
-            f"its validation {score} of {chosen.accuracy:.4f} is higher than the "
-            f"{head.accuracy:.4f} of the head alone, although its loss is not lower"
-        )
+    reason = _why_not_head(chosen, others[0], head, score)
     if chosen.is_at_ceiling:
         reason += "; it classifies all validation images correctly, which ends the search"
     rivals = [one for one in others if one is not chosen and one.best_epoch]
@@ -264,7 +255,30 @@ def _why_none(head: Trial, others: Sequence[Trial], score: str) -> str:
     lowest = min(found, key=lambda trial: trial.loss)
     return (
         f"no configuration lowers its validation loss of {head.loss:.4f} beyond the noise; "
-        f"{lowest.way} has {lowest.loss:.4f}"
+        f"'{lowest.way}' has {lowest.loss:.4f}"
+    )
+
+
+def _why_not_head(chosen: Trial, default: Trial, head: Trial, score: str) -> str:
+    """Returns why a way is chosen rather than the head alone."""
+    scaled = " after temperature scaling" if score == "accuracy" else ""
+    if chosen.loss < head.loss:
+        return (
+            f"its validation loss{scaled}, {chosen.loss:.4f}, is lower than that of the head "
+            f"alone, {head.loss:.4f}, by {_gain(chosen, head)}"
+        )
+    if chosen is not default:
+        return f"it replaces '{default.way}', which ranks above the head alone by {score}"
+    losses = f"{chosen.loss:.4f} and {head.loss:.4f}"
+    if chosen.accuracy > head.accuracy:
+        return (
+            f"its validation {score}, {chosen.accuracy:.4f}, is higher than that of the head "
+            f"alone, {head.accuracy:.4f}, and decides between these two, not the loss{scaled} "
+            f"({losses})"
+        )
+    return (
+        f"it has the same validation {score} as the head alone, {head.accuracy:.4f}, and a lower "
+        f"val_loss, which decides between these two, not the loss{scaled} ({losses})"
     )
 
 

@@ -123,7 +123,9 @@ class _Search:
         if self.state.is_left_out:
             self._leave_out()
             return SearchOutcome(None, start)
-        say_what_is_best(self.given.journal, self.given.classifiers.trained.objective)
+        say_what_is_best(
+            self.given.journal, self.given.classifiers.trained.objective, of_trial=True
+        )
         way = self._next(checkpoint)
         while way is not None:
             self._try(way, checkpoint)
@@ -191,7 +193,7 @@ class _Search:
         is_resumed = checkpoint.state.get("way") == way.name
         if not is_resumed:
             checkpoint = Checkpoint({"epoch": 0, "step": 0, "waited": 0})
-            say(f"search: trial {len(state.trials)}, {way.name}")
+            say(f"search: trial {len(state.trials)}, '{way.name}'")
         journal = self._new_journal(way, checkpoint)
         trial = self.laboratory.run(way, journal, checkpoint, state.trials[0])
         thorough = self.portfolio.is_thorough

@@ -41,17 +41,17 @@ def line_of(trial: Trial, score: str = "accuracy") -> str:
         score: What its accuracy is called.
     """
     if not math.isfinite(trial.loss):
-        return f"search: {trial.way} diverged"
+        return f"search: '{trial.way}' diverged"
     if not trial.best_epoch:
-        return f"search: no epoch of {trial.way} is better than the head alone"
+        return f"search: no epoch of '{trial.way}' is better than the head alone"
     if score != "accuracy":  # of a number, which has no temperature
         return (
-            f"search: {trial.way} has a validation loss of {trial.loss:.4f} and a {score} of "
+            f"search: '{trial.way}' has a validation loss of {trial.loss:.4f} and a {score} of "
             f"{trial.accuracy:.4f} (epoch {trial.best_epoch})"
         )
     return (
-        f"search: {trial.way} has a validation loss of {trial.loss:.4f} after temperature scaling "
-        f"and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"
+        f"search: '{trial.way}' has a validation loss of {trial.loss:.4f} after temperature "
+        f"scaling and an accuracy of {trial.accuracy:.4f} (epoch {trial.best_epoch})"
     )
 
 
@@ -68,6 +68,6 @@ def line_of_untried(portfolio: Portfolio, trials: Sequence[Trial]) -> str:
     if best.loss >= portfolio.much_to_gain:
         return ""  # there was no time
     return (
-        f"search: skipped {portfolio.deeper[0].name}, as the best loss so far, {best.loss:.4f}, is "
+        f"search: skipped '{portfolio.deeper[0].name}': the best loss so far, {best.loss:.4f}, is "
         f"not above {portfolio.much_to_gain:g}"
     )
