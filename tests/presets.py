@@ -53,7 +53,39 @@ EFFICIENTNET_LITE = EFFICIENTNET | {
     "use_depth_divisor_as_min_depth": False,
 }
 
+MOBILENET = {
+    "stackwise_num_blocks": [2, 2],
+    "stackwise_expansion": [[40, 56], [64, 144]],
+    "stackwise_num_filters": [[16, 16], [24, 24]],
+    "stackwise_kernel_size": [[3, 3], [5, 5]],
+    "stackwise_num_strides": [[2, 1], [2, 1]],
+    "stackwise_se_ratio": [[None, None], [0.25, 0.25]],
+    "stackwise_activation": [["relu", "relu"], ["hard_swish", "hard_swish"]],
+    "stackwise_padding": [[1, 1], [2, 2]],
+    "output_num_filters": 64,
+    "depthwise_filters": 8,
+    "depthwise_stride": 2,
+    "depthwise_residual": False,
+    "last_layer_filter": 48,
+    "squeeze_and_excite": 0.5,
+}
+
+HGNETV2 = {
+    "depths": [1, 1],
+    "embedding_size": 16,
+    "hidden_sizes": [32, 64],
+    "stem_channels": [3, 16, 16],
+    "hidden_act": "relu",
+    "use_learnable_affine_block": False,
+    "stackwise_stage_filters": [[16, 16, 32, 1, 2, 3], [32, 16, 64, 2, 2, 5]],
+    "apply_downsample": [False, True],
+    "use_lightweight_conv_block": [False, True],
+}
+
 NETWORKS = {
+    "mobilenet": ("MobileNetBackbone", MOBILENET),
+    "hgnet": ("HGNetV2Backbone", HGNETV2),
+    "hgnet_affine": ("HGNetV2Backbone", HGNETV2 | {"use_learnable_affine_block": True}),
     "vgg": ("VGGBackbone", VGG),
     "densenet": ("DenseNetBackbone", DENSENET),
     "efficientnet": ("EfficientNetBackbone", EFFICIENTNET),
@@ -176,7 +208,10 @@ def _calibrate(backbone, generator):
     import keras
     import numpy as np
 
-    for layer in backbone.layers:
+    for layer in backbone._flatten_layers():
+        if type(layer).__name__ == "HGNetV2LearnableAffineBlock":
+            layer.scale.assign(generator.uniform(0.5, 1.5))
+            layer.bias.assign(generator.normal(0, 0.2))
         if isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, *statistics = layer.get_weights()
             values = generator.uniform(0.5, 1.5, gamma.shape), generator.normal(0, 0.2, beta.shape)

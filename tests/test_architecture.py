@@ -43,6 +43,7 @@ LIGHT = {
     "models.backbones.packaged",
     "models.backbones.pixels",
     "models.backbones.registry",
+    "models.presets.blocks.families",
     "models.presets.convolutional",
     "models.presets.efficientnet",
     "models.presets.families",

@@ -23,6 +23,7 @@ from tfxfer.models.backbones.registry import (
     weights_path,
 )
 from tfxfer.models.layers import fresh_names
+from tfxfer.models.presets.blocks.weights import load_block_weights
 from tfxfer.models.presets.conversion import load_timm_file
 from tfxfer.models.presets.handles import Handle, fetch
 from tfxfer.models.presets.tokens.weights import load_token_weights
@@ -65,7 +66,7 @@ def load_backbone(
     if weights == "none":
         return _build(backbone, image_size)
     path = find_weights_file(backbone, weights or backbone.weights_name)
-    of_tokens = path is None and backbone.preset_folder and not backbone.needs_kerashub
+    of_preset = path is None and bool(backbone.preset_folder)
     from_keras = path is None and bool(backbone.weights_url)
     if path is None:
         path = _own_file(backbone)
@@ -78,7 +79,9 @@ def load_backbone(
             load_torch_file(model, backbone, path)
         elif path.suffix == ".safetensors":
             load_timm_file(model, backbone, path)
-        elif of_tokens:
+        elif of_preset and backbone.has_opened_blocks:
+            load_block_weights(model, backbone, path)
+        elif of_preset and not backbone.needs_kerashub:
             load_token_weights(model, backbone, path)
         elif from_keras or (backbone.weights_url and _is_published(backbone, path)):
             model.load_weights(path)

@@ -33,6 +33,7 @@ _CODE = (
     "models.classifier",
     "models.prediction",
     "models.presets.network",
+    "models.presets.blocks.opening",
     "models.presets.tokens.vision_transformer",
 )
 

@@ -23,4 +23,6 @@ def test_the_bound_on_the_parameters_is_below_their_number_and_not_far(name):
     family = FAMILIES[class_name]
     anatomy = family.anatomy({**family.defaults, **settings})
     assert anatomy.least_parameters <= network.count_params() <= 8 * anatomy.least_parameters
-    assert network.output.shape[-1] == anatomy.num_features
+    output = network.output
+    last = list(output.values())[-1] if isinstance(output, dict) else output
+    assert last.shape[-1] == anatomy.num_features

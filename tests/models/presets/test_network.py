@@ -39,6 +39,10 @@ def preset(tmp_path_factory):
     return folder
 
 
+def last_output(output):
+    return np.array(list(output.values())[-1] if isinstance(output, dict) else output)
+
+
 @each
 def test_pixels_and_features_equal_those_of_kerashub(name, preset):
     import keras_hub
@@ -51,10 +55,14 @@ def test_pixels_and_features_equal_those_of_kerashub(name, preset):
     for images in (IMAGES, np.full_like(IMAGES, 128.0)):
         pixels = np.array(converter(images))
         np.testing.assert_array_equal(np.array(normalize(backbone.pixels, images)), pixels)
-        expected = np.array(theirs(pixels))
+        expected = last_output(theirs(pixels))
         assert expected.std() > 0
-        np.testing.assert_allclose(np.array(network(pixels)), expected, atol=1e-5)
-    assert network.count_params() == backbone.num_parameters == theirs.count_params()
+        # KerasHub computes the depthwise convolutions of MobileNet by XLA, which rounds otherwise.
+        tolerance = 1e-5 * max(1.0, float(np.abs(expected).max()))
+        np.testing.assert_allclose(np.array(network(pixels)), expected, atol=tolerance)
+    assert backbone.num_parameters == theirs.count_params()
+    # A number of HGNetV2 for all channels is one for each here.
+    assert (network.count_params() == theirs.count_params()) is (name != "hgnet_affine")
     assert network.output_shape[-1] == backbone.num_features
 
 
@@ -101,7 +109,9 @@ def test_a_network_with_layers_of_its_own_is_refused():
         preset_network((32, 32, 3), "EfficientNetBackbone", settings)
 
 
-@pytest.mark.parametrize("name", ["resnet", "resnet_v2", "efficientnet", "densenet", "vgg"])
+@pytest.mark.parametrize(
+    "name", ["resnet", "resnet_v2", "efficientnet", "densenet", "vgg", "mobilenet", "hgnet"]
+)
 def test_a_fit_runs_both_phases_and_its_model_needs_no_kerashub(name, preset, pictures, tmp_path):
     lines = []
     result = fit(

@@ -58,7 +58,12 @@ class Backbone:
     @property
     def needs_kerashub(self) -> bool:
         """Whether KerasHub builds the network."""
-        return self.module == "tfxfer.models.presets.network"
+        return self.module == "tfxfer.models.presets.network" or self.has_opened_blocks
+
+    @property
+    def has_opened_blocks(self) -> bool:
+        """Whether the network is one of KerasHub whose blocks were opened into Keras' layers."""
+        return self.module.startswith("tfxfer.models.presets.blocks.")
 
     @property
     def scaling(self) -> Scaling:

@@ -59,6 +59,11 @@ class Family:
     builder: tuple[str, str] = ("tfxfer.models.presets.network", "preset_network")
     defaults: Settings = field(default_factory=dict)
 
+    @property
+    def has_patches(self) -> bool:
+        """Whether they are vision transformers, which divide images into patches."""
+        return ".tokens." in self.builder[0]
+
 
 def check_lengths(*groups: tuple[list[int], ...]) -> None:
     """Raises a ValueError if lists of a group differ in length."""

@@ -139,7 +139,7 @@ def _record(
     """Returns the record of a network; `pixels` are the scaling and the size of its images."""
     family, settings, anatomy = network
     scaling, size = pixels
-    if size < anatomy.min_size and family.builder != Family.builder:
+    if size < anatomy.min_size and family.has_patches:
         raise UsageError(
             f"The preset '{folder}' has images of {size} pixels and patches of {anatomy.min_size}."
         )
@@ -207,4 +207,4 @@ def _num_parameters(folder: pathlib.Path, anatomy: Anatomy) -> int:
 
 
 def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value

@@ -11,7 +11,15 @@ from typing import Any
 from tfxfer.errors import UsageError, did_you_mean
 
 # What a preset says besides the network's own settings: tfxfer decides these itself.
-_NOT_READ = {"name", "trainable", "dtype", "image_shape", "input_shape", "data_format"}
+_NOT_READ = {
+    "name",
+    "trainable",
+    "dtype",
+    "image_shape",
+    "input_shape",
+    "data_format",
+    "out_features",
+}
 
 _MOST_STAGES = 16
 

@@ -1,0 +1,1 @@
+"""Convolutional networks whose blocks are layers of KerasHub, opened into Keras' own layers."""
