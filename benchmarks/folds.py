@@ -18,7 +18,9 @@ from tfxfer.curation.gallery import Gallery, gallery_of
 from tfxfer.data.carving import deal
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, out_of_fold, predicted
+from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
 
 DRAWS = 20
 
@@ -45,9 +47,9 @@ def draw(gallery: Gallery, seed: int, num_images: int | None) -> dict[str, float
     return {
         "num_held_back": int(others.sum()),
         "accuracy": float((shares.argmax(axis=1) == gallery.labels[others]).mean()),
-        "folds": scores.accuracy,
+        "folds": scores.metric,
         "interval": scores.interval,
-        "single": single.accuracy,
+        "single": single.metric,
         "single_interval": single.interval,
     }
 

@@ -28,8 +28,10 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.data.carving import deal
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.images import Pool
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import agreement
 from tfxfer.ranking.ranking import NUM_FOLDS
@@ -144,7 +146,7 @@ def curve(options: argparse.Namespace, data: str) -> dict:
         )
         function = FeatureFunction.of(classifier.features, config, "average")
         features, labeled = pool.features(function, config), pool.labeled
-        actual = HeadScores.of(out_of_fold(features, labeled), labeled).accuracy
+        actual = HeadScores.of(out_of_fold(features, labeled), labeled).metric
         keys = ids_of((str(unit).encode(),) for unit in labeled.units)
         for draw in range(options.repeats):
             half = deal(labeled.labels, keys, 2, (draw, 99)) == 0
@@ -167,7 +169,7 @@ def expected(features: np.ndarray, labeled: Labeled) -> dict:
     found = learning_curve(features, labeled, scores.is_correct, 0)
     twice = found.predictions[0]
     return {
-        "accuracy": scores.accuracy,
+        "accuracy": scores.metric,
         "expected": twice.accuracy,
         "interval": twice.interval,
         "num_images": twice.num_images,

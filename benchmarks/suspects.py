@@ -35,7 +35,8 @@ from tfxfer.data.carving import deal
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.models.standardization import Standardization
-from tfxfer.ranking.cross_validation import Labeled, out_of_fold, predicted
+from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.training.examples import Examples as LabeledFeatures
 from tfxfer.training.logistic_regression import Problem, best_solution, solve_path
 

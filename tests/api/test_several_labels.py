@@ -209,9 +209,9 @@ def test_labels_are_not_examined_by_features(tagged):
         check(str(tagged), backbone="resnet10_small")
 
 
-def test_backbones_are_not_ranked(tagged):
-    with pytest.raises(UsageError, match="ranking.*multi-label"):
-        rank("resnet10_small", data=str(tagged), say=lambda _: None)
+def test_a_ranking_has_no_learning_curve(tagged):
+    with pytest.raises(UsageError, match="learning curve.*multi-label"):
+        rank("resnet10_small", data=str(tagged), learning_curve=True, say=lambda _: None)
 
 
 @pytest.mark.slow

@@ -214,8 +214,9 @@ def test_the_report_is_written_again_and_runs_are_not_compared(finished_tasks, t
 def test_what_needs_one_class_is_refused_by_name(tasked, pictures):
     with pytest.raises(UsageError, match="--backbone.*multi-task"):
         check(str(tasked), backbone="resnet10_small", tasks="color,warmth")
-    with pytest.raises(UsageError, match="'tasks'.*has no effect on a ranking"):
-        rank("resnet10_small", data=str(tasked), tasks="color,warmth", say=lambda _: None)
+    with pytest.raises(UsageError, match="learning curve.*multi-task"):
+        settings = {"tasks": "color,warmth", "learning_curve": True}
+        rank("resnet10_small", data=str(tasked), say=lambda _: None, **settings)
     with pytest.raises(UsageError, match="Setting 'tasks' is for multi-label data.*one class"):
         check(str(pictures), tasks="color,warmth")
 

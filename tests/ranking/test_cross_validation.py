@@ -1,20 +1,12 @@
 """The cross-validated head: what it knows of a fold, its scores and their intervals."""
 
 import numpy as np
-import pytest
 import sklearn.linear_model
 
-from tfxfer.errors import UsageError
 from tfxfer.models.standardization import Standardization
-from tfxfer.ranking.cross_validation import (
-    HeadScores,
-    Labeled,
-    accuracy_interval,
-    check_folds,
-    is_worse,
-    out_of_fold,
-    predicted,
-)
+from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.training.logistic_regression import PENALTIES
 
 
@@ -80,65 +72,3 @@ def test_a_class_of_one_image_is_predicted_wrong():
     labels = np.where(np.arange(16) == 0, 3, labeled.labels)
     found = out_of_fold(features, Labeled(labels, labeled.folds, labeled.units, 4))
     assert found[0].argmax() != 3
-
-
-def test_the_interval_is_that_of_wilson():
-    # Example of Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263.
-    low, high = accuracy_interval(np.arange(263) < 81, np.arange(263))
-    assert (low, high) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert accuracy_interval(np.ones(20, bool), np.arange(20))[1] == 1
-
-
-def test_groups_make_the_interval_as_wide_as_their_number_does():
-    generator = np.random.default_rng(0)
-    of_group = generator.random(30) < 0.8
-    units = np.repeat(np.arange(30), 20)
-    low, high = accuracy_interval(np.repeat(of_group, 20), units)
-    alone = accuracy_interval(of_group, np.arange(30))
-    assert high - low == pytest.approx(alone[1] - alone[0], rel=0.15)
-
-
-def test_groups_without_a_common_cause_make_the_interval_no_wider():
-    is_correct = np.random.default_rng(0).random(600) < 0.8
-    low, high = accuracy_interval(is_correct, np.arange(600) // 20)
-    alone = accuracy_interval(is_correct, np.arange(600))
-    assert high - low == pytest.approx(alone[1] - alone[0], rel=0.25)
-
-
-def test_an_accuracy_of_one_has_the_interval_of_the_number_of_groups():
-    found = accuracy_interval(np.ones(600, bool), np.arange(600) // 20)
-    assert found == accuracy_interval(np.ones(30, bool), np.arange(30))
-
-
-def test_a_difference_on_the_same_images_is_told_from_chance():
-    one = np.arange(1000) < 900
-    slightly_worse = one & (np.arange(1000) % 40 != 0)  # wrong on 23 more, right on none
-    assert is_worse(slightly_worse, one, np.arange(1000))
-    assert not is_worse(one, slightly_worse, np.arange(1000))
-    assert not is_worse(one, one, np.arange(1000))
-    # Of two that are wrong on different images, 23 more are nothing.
-    other = np.roll(one, 500) & (np.arange(1000) % 40 != 1)
-    assert not is_worse(other, one, np.arange(1000))
-
-
-def test_a_difference_in_one_group_is_not_told_from_chance():
-    one = np.ones(200, bool)
-    other = np.arange(200) >= 40
-    assert is_worse(other, one, np.arange(200))
-    assert not is_worse(other, one, np.arange(200) // 40)
-
-
-@pytest.mark.parametrize(
-    ("labels", "units", "parts"),
-    [
-        ([0, 0, 1, 1], [0, 1, 2, 3], ["5 folds", "4 different images"]),
-        ([0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 2, 3], ["5 folds", "4 different"]),
-        ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], ["two different images", "Add images"]),
-        ([0, 0, 0, 0, 0], [0, 1, 2, 3, 4], ["two classes"]),
-    ],
-)
-def test_too_few_images_are_refused(labels, units, parts):
-    labeled = Labeled(np.array(labels), np.zeros(len(labels), int), np.array(units), 5)
-    with pytest.raises(UsageError) as error:
-        check_folds(labeled, 5)
-    assert all(part in str(error.value) for part in parts)

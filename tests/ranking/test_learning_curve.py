@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.ranking.learning_curve import extrapolated, learning_curve
 
 SIZES = [100, 200, 400, 800]
@@ -61,7 +63,7 @@ def test_the_curve_of_a_head_rises_and_covers_the_accuracy_with_twice_the_images
     curve = learning_curve(features[:400], labeled, scores.is_correct, 0)
     assert curve.num_images == (40, 80, 160, 320)
     assert curve.accuracies[0] < curve.accuracies[2]
-    assert curve.accuracies[-1] == scores.accuracy
+    assert curve.accuracies[-1] == scores.metric
     low, high = curve.predictions[0].interval
     assert low < ranked(800)[1].accuracy < high
     assert high - low < 0.2

@@ -155,5 +155,5 @@ def test_the_stages_of_the_best_backbone_pass_their_images_once(pictures, tmp_pa
         names = [one.stage for one in ranking.stages]
         assert names == ["stem", "block_1", "block_2", "block_3", "all stages"]
     assert passes.since() == 60
-    assert ranking.stages[-2].accuracy == ranking.best.accuracy
+    assert ranking.stages[-2].metric == ranking.best.metric
     assert ranking.as_json()["stages"][0]["num_features"] == 16

@@ -4,13 +4,14 @@ import dataclasses
 import json
 
 from tfxfer.ranking.candidates import Skipped
+from tfxfer.ranking.judging.metric import MEAN_ABSOLUTE_ERROR, MEAN_AVERAGE_PRECISION
 from tfxfer.ranking.learning_curve import LearningCurve, Prediction
 from tfxfer.ranking.result import Outlook, Ranked, Ranking, describe_outlook, table
 from tfxfer.ranking.stages import StageScore
 
 BEST = Ranked(
     backbone="efficientnetv2b0",
-    accuracy=0.95123456,
+    metric=0.95123456,
     interval=(0.93, 0.97),
     log_loss=0.2,
     logme=0.5,
@@ -25,10 +26,10 @@ BEST = Ranked(
     seconds=12.34,
 )
 FAST = dataclasses.replace(
-    BEST, backbone="mobilenet_025", accuracy=0.94, milliseconds=2.5, imagenet_top1=None
+    BEST, backbone="mobilenet_025", metric=0.94, milliseconds=2.5, imagenet_top1=None
 )
 WORSE = dataclasses.replace(
-    BEST, backbone="vgg16", accuracy=0.8, milliseconds=90.0, group=2, pareto=False
+    BEST, backbone="vgg16", metric=0.8, milliseconds=90.0, group=2, pareto=False
 )
 CURVE = LearningCurve((10, 20), (0.7, 0.8), (Prediction(40, 0.85, (0.8, 0.9)),))
 RANKING = Ranking(
@@ -118,3 +119,45 @@ def test_the_outlook_has_random_weights_and_what_more_images_bring():
     assert "40 training images: accuracy 0.8500 expected (0.800 to 0.900)" in text
     none = "\n".join(describe_outlook(BEST, dataclasses.replace(RANKING.outlook, curve=None)))
     assert "too few images" in none
+
+
+def test_other_labels_are_told_in_the_words_of_their_metric():
+    best = dataclasses.replace(BEST, h_score=None)
+    tags = dataclasses.replace(
+        RANKING,
+        metric=MEAN_AVERAGE_PRECISION,
+        labels="3 labels, 1.2 per image on average",
+        backbones=(best, FAST),
+        outlook=None,
+    )
+    text = tags.describe()
+    assert "500 images of 3 labels, 1.2 per image on average, 5-fold" in text
+    assert "Take efficientnetv2b0: mean average precision 0.951 (95% interval 0.930" in text
+    assert "by mean average precision and one by ImageNet top-1" in text
+    assert "mAP" in text
+    assert "accuracy" not in text
+    content = json.loads(json.dumps(tags.as_json()))
+    assert (content["metric"], content["lower_is_better"]) == ("mean_average_precision", False)
+    assert content["backbones"][0]["mean_average_precision"] == 0.951235
+    assert content["backbones"][0]["h_score"] is None
+
+
+def test_an_error_is_told_in_the_unit_of_the_target():
+    best = dataclasses.replace(BEST, metric=12.3456, interval=(11.0, 14.5), h_score=None)
+    prices = dataclasses.replace(
+        RANKING,
+        metric=MEAN_ABSOLUTE_ERROR,
+        labels="price 3 to 90",
+        backbones=(best,),
+        stages=(StageScore("block_1", 16, 13.25, (12.0, 15.0), 0.1, False),),
+        outlook=None,
+    )
+    assert "mean absolute error 12.35 (95% interval 11 to 14.5)" in prices.recommendation
+    assert "block_1              16 features: mean absolute error 13.25 (12 to 15)" in (
+        prices.describe()
+    )
+    content = prices.as_json()
+    assert content["lower_is_better"] is True
+    assert content["backbones"][0]["mean_absolute_error"] == 12.3456
+    assert content["backbones"][0]["loss"] == 0.2
+    assert content["stages"][0]["mean_absolute_error"] == 13.25

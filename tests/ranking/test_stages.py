@@ -7,7 +7,9 @@ from conftest import SMALL_BACKBONE
 from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.ranking.stages import ALL_STAGES, describe_stages, stage_scores, stage_sizes
 
 
@@ -40,7 +42,7 @@ def test_an_early_stage_that_knows_more_is_found():
     assert first.is_better
     assert together.is_better
     assert not last.is_better
-    assert (last.accuracy, last.interval) == (alone.accuracy, alone.interval)
+    assert (last.metric, last.interval) == (alone.metric, alone.interval)
     text = "\n".join(describe_stages("vgg16", (first, last, together)))
     assert "vgg16" in text
     assert text.count("better than the last stage") == 2

@@ -6,7 +6,8 @@ import numpy.typing as npt
 from tfxfer.curation.gallery import Gallery
 from tfxfer.data.carving import deal
 from tfxfer.data.contents import Integers
-from tfxfer.ranking.cross_validation import Labeled, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.judging.labeled import Labeled
 
 # Folds of the cross-validation, and how often the images are divided anew: one division of few
 # images is a matter of luck. On ants and bees, flowers and tiles with 5% and 10% of labels changed,

@@ -12,9 +12,9 @@ from tfxfer.errors import UsageError
 from tfxfer.planning.plan import Plan
 from tfxfer.planning.preflight import check_asked
 from tfxfer.ranking.candidates import Limits, choose_candidates
-from tfxfer.ranking.cross_validation import HeadScores, is_worse
 from tfxfer.ranking.folds import head_scores, labeled_images
 from tfxfer.ranking.images import Pool
+from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.ranking import (
     NUM_FOLDS,
     describe_ranking,
@@ -130,7 +130,7 @@ def _may_read_all(plan: Plan) -> bool:
         and head.stages is None
         and head.optimizer == "lbfgs"
         and head.pooling != "flatten"
-        and not (config.ordered or source.has_several_labels)
+        and not (config.ordered or source.special)
     )
 
 
@@ -144,11 +144,11 @@ def _compared(fitting: PreparedFit, session: Session) -> dict[str, Any]:
     reading_all = _reading_all(fitting)
     together = head_scores(reading_all.materials, labeled)
     found["all"] = _as_json(together)
-    is_better = is_worse(last.is_correct, together.is_correct, labeled.units)
+    is_better = last.is_worse_than(together, labeled)
     outcome = "both are fine-tuned once" if is_better else "not a significant gain"
     session.say(
-        f"head: accuracy in {NUM_FOLDS}-fold cross-validation {last.accuracy:.4f} on the last "
-        f"stage, {together.accuracy:.4f} on all stages: {outcome}\n"
+        f"head: accuracy in {NUM_FOLDS}-fold cross-validation {last.metric:.4f} on the last "
+        f"stage, {together.metric:.4f} on all stages: {outcome}\n"
     )
     if not is_better:
         return found
@@ -183,7 +183,7 @@ def _loss_of_part(plan: Plan, name: str, session: Session) -> float:
 
 def _as_json(scores: HeadScores) -> dict[str, Any]:
     return {
-        "accuracy": round(scores.accuracy, 6),
+        "accuracy": round(scores.metric, 6),
         "interval": [round(limit, 6) for limit in scores.interval],
         "log_loss": round(scores.log_loss, 6),
     }

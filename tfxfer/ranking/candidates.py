@@ -6,6 +6,7 @@ Nothing here imports Keras, so that misspelled names are found at once.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tfxfer.config.schema import LABEL_SETTINGS
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import BACKBONES, find_backbone, local_weights
@@ -35,8 +36,9 @@ WELL_CHOSEN = (
 RANKING_SETTINGS = (
     "data",
     "data_dir",
-    "labels",
-    "label_separator",
+    *LABEL_SETTINGS,
+    "ordered",
+    "class_order",
     "validation_fraction",
     "test_fraction",
     "train_examples",

@@ -12,7 +12,8 @@ from tfxfer.data.contents import Integers, inseparable
 from tfxfer.data.labels.stratification import divided
 from tfxfer.data.source import Split, untuned
 from tfxfer.planning.plan import Plan
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, check_folds
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.system.digests import Ids
 from tfxfer.system.files import replacing
@@ -69,7 +70,7 @@ def cross_validate_fits(run: PreparedRun[Plan], session: Session) -> FoldsRecord
         shares[own] = found[places(digests[own], known)]
     scores = HeadScores.of(shares, labeled)
     return FoldsRecord(
-        num_folds, len(whole), scores.accuracy, scores.interval, scores.log_loss, of_fits=True
+        num_folds, len(whole), scores.metric, scores.interval, scores.log_loss, of_fits=True
     )
 
 

@@ -5,19 +5,13 @@ import dataclasses
 import numpy as np
 
 from tfxfer.data.cache import Cache, places
-from tfxfer.data.carving import deal
 from tfxfer.data.contents import inseparable
 from tfxfer.data.image.dataset import Images
-from tfxfer.data.source import Split
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import is_right
-from tfxfer.ranking.cross_validation import (
-    HeadScores,
-    Labeled,
-    accuracy_interval,
-    check_folds,
-    out_of_fold,
-)
+from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.judging.head_scores import HeadScores, accuracy_interval
+from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.training.features import FeatureFunction
 from tfxfer.training.phases import Materials
@@ -42,18 +36,14 @@ def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
     labeled = labeled_images(given, num_folds)
     scores = head_scores(given, labeled)
     num_images = len(labeled.labels)
-    return FoldsRecord(num_folds, num_images, scores.accuracy, scores.interval, scores.log_loss)
+    return FoldsRecord(num_folds, num_images, scores.metric, scores.interval, scores.log_loss)
 
 
 def labeled_images(given: Materials, num_folds: int) -> Labeled:
     """Returns the labels and folds of training and validation images; see `cross_validate`."""
     splits = [one.split for one in _images(given)]
-    labels = np.concatenate([split.labels for split in splits])
-    digests = np.concatenate([split.digests() for split in splits])
-    groups = _groups(splits)
-    folds = deal(labels, digests, num_folds, (given.config.seed, 0), groups)
     num_classes = int(given.classifiers.exact.head.output_shape[-1])
-    labeled = Labeled(labels, folds, inseparable(digests, groups), num_classes)
+    labeled = Labeled.of(splits, num_folds, given.config.seed, num_classes)
     check_folds(labeled, num_folds, "Setting 'folds' (--folds)")
     return labeled
 
@@ -101,14 +91,3 @@ def _features(given: Materials) -> np.ndarray:
 def _images(given: Materials) -> list[Images]:
     """Returns the images of each split that there is."""
     return [given.images[name] for name in _SPLITS if name in given.images]
-
-
-def _groups(splits: list[Split]) -> list[str] | None:
-    """Returns the group of each image; None where none has one."""
-    if all(split.groups is None for split in splits):
-        return None
-    return [
-        group
-        for split in splits
-        for group in ([""] * len(split) if split.groups is None else split.groups)
-    ]

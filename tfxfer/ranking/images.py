@@ -9,19 +9,18 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import Frame
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.cache import Cache, places
-from tfxfer.data.carving import deal
-from tfxfer.data.contents import inseparable
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.screening import open_images
+from tfxfer.data.labels.numbers import readable
 from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import divided, open_as_it_is
-from tfxfer.data.source import Source, Split
+from tfxfer.data.source import Source
 from tfxfer.data.weighting import without_weightless
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.planning.defaults import decide
 from tfxfer.planning.plan import facts_of
-from tfxfer.planning.several_labels import refuse_several_labels
-from tfxfer.ranking.cross_validation import Labeled, check_folds
+from tfxfer.planning.several_labels import checked_labels, kind_of_labels, number_of, objective_of
+from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.training.examples import Floats
 from tfxfer.training.features import FeatureFunction
 
@@ -54,10 +53,9 @@ class Pool:
             UsageError: There are no such data, or too few images for the folds.
             DataError: The data cannot be used.
         """
-        self._config, self._num_folds = config, num_folds
+        self._num_folds = num_folds
         self._opened: tuple[Frame, dict[str, Images]] | None = None
         whole = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
-        refuse_several_labels(whole, "The ranking of backbones")
         source = divided(whole, config)
         limits = {
             name: most
@@ -67,7 +65,7 @@ class Pool:
         self.is_limited = bool(limits)
         if limits:
             source = divided(whole, config.with_settings(limits))
-        source = without_weightless(source)
+        self._config, source = checked_labels(config, without_weightless(source))
         was_split_off = "test" not in whole.splits and not limits
         self._use(source, {*_USED, "test"} if was_split_off else set(_USED))
 
@@ -75,13 +73,28 @@ class Pool:
         """Uses some splits of a source."""
         splits = {name: split for name, split in source.splits.items() if name in names}
         self.source = dataclasses.replace(source, splits=splits)
-        self.labeled = _labeled(self.source, self._num_folds, self._config.seed)
+        self.labeled = Labeled.of(
+            [self.source.splits[name] for name in _USED],
+            self._num_folds,
+            self._config.seed,
+            len(source.class_names),
+            objective_of(source, self._config),
+            source.tasks,
+        )
         check_folds(self.labeled, self._num_folds)
 
     @property
     def num_images(self) -> int:
         """Number of train and validation images."""
         return len(self.labeled.labels)
+
+    @property
+    def kind_of_labels(self) -> str:
+        """How many classes or labels there are, or what the numbers are, in words."""
+        number = number_of(self.source)
+        if number is not None:
+            return f"{number.name} {readable(number.low)} to {readable(number.high)}"
+        return f"{len(self.source.class_names):,} {kind_of_labels(self.source)}"
 
     def decided(self, backbone: Backbone, weights: str | None = None) -> DecidedFit:
         """Returns the settings that `fit` decides for a backbone, in float32.
@@ -146,18 +159,3 @@ class Pool:
         """Returns how many images must pass the backbone, because nothing is cached of them."""
         cache = Cache.of(config)
         return sum(function.num_missing(one, cache) for one in self.images(config).values())
-
-
-def _labeled(source: Source, num_folds: int, seed: int) -> Labeled:
-    """Returns the labels and folds of the train and validation images."""
-    splits = [source.splits[name] for name in _USED]
-    labels = np.concatenate([split.labels for split in splits])
-    digests = np.concatenate([split.digests() for split in splits])
-    groups = [group for split in splits for group in _groups(split)]
-    some = groups if any(groups) else None
-    folds = deal(labels, digests, num_folds, (seed, 0), some)
-    return Labeled(labels, folds, inseparable(digests, some), len(source.class_names))
-
-
-def _groups(split: Split) -> list[str]:
-    return [""] * len(split) if split.groups is None else list(split.groups)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from tfxfer.data.carving import deal
 from tfxfer.data.contents import Integers
-from tfxfer.ranking.cross_validation import Labeled, predicted
+from tfxfer.ranking.cross_validation import predicted
+from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.system.digests import ids_of
 from tfxfer.system.progress import Progress
 from tfxfer.training.examples import Floats
@@ -110,7 +111,8 @@ def _shares(features: Floats, labeled: Labeled, eighths: int, seed: int) -> Doub
                     (features[train], labeled.labels[train]),
                     (features[validation], labeled.labels[validation]),
                     features[held_out],
-                    labeled.num_classes,
+                    labeled.num_outputs,
+                    labeled.objective,
                 )
                 correct[held_out] += found.argmax(axis=1) == labeled.labels[held_out]
                 count += 1

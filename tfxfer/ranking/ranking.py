@@ -12,18 +12,22 @@ import keras
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import sides
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.kinds import MULTI_LABEL, NUMERIC
 from tfxfer.errors import InterruptionError, UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.latency import milliseconds_of
 from tfxfer.models.classifier import Classifier, build_classifier
+from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.planning.wording import plan_row
 from tfxfer.ranking.candidates import Candidates, Limits, Skipped, describe_skipped
-from tfxfer.ranking.cross_validation import HeadScores, is_worse, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.images import Pool
+from tfxfer.ranking.judging.evidence import h_score_of, logme_of
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.metric import Metric
 from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import groups, order, pareto_front
 from tfxfer.ranking.result import Outlook, Ranked, Ranking
-from tfxfer.ranking.scores import logme, shrinkage_h_score
 from tfxfer.ranking.stages import StageScore, stage_scores, stage_sizes
 from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.training.examples import Floats
@@ -84,7 +88,7 @@ def rank_backbones(
         DataError: The data cannot be used.
     """
     start = time.monotonic()
-    pool = Pool(config, NUM_FOLDS)
+    pool = _pool(config, extras)
     say("\n".join(describe_ranking(pool, candidates, limits)) + "\n")
     measured: list[_Measured] = []
     skipped = list(candidates.skipped)
@@ -96,7 +100,7 @@ def rank_backbones(
             say(f"{found.backbone}: not ranked, {found.reason}")
         else:
             measured.append(found)
-            say(_progress_line(found.facts))
+            say(_progress_line(found.facts, pool.labeled.metric))
     if not measured:
         reasons = "; ".join(describe_skipped(skipped))
         raise UsageError(f"No backbone was ranked: {reasons}. Raise the limits, or name others.")
@@ -112,7 +116,21 @@ def rank_backbones(
         skipped=tuple(skipped),
         outlook=_outlook(pool, best, config.seed) if extras.learning_curve else None,
         stages=_stages(pool, best, say) if extras.stages else (),
+        metric=pool.labeled.metric,
+        labels=pool.kind_of_labels,
     )
+
+
+def _pool(config: FitConfig, extras: Extras) -> Pool:
+    """Returns the images, after a check that their labels have what is asked for.
+
+    Raises:
+        UsageError: A learning curve of anything but one class per image is asked for.
+    """
+    pool = Pool(config, NUM_FOLDS)
+    if extras.learning_curve:
+        refuse_several_labels(pool.source, "A learning curve (--learning-curve)")
+    return pool
 
 
 @contextlib.contextmanager
@@ -138,12 +156,16 @@ def describe_ranking(pool: Pool, candidates: Candidates, limits: Limits) -> list
     counts = ", ".join(f"{name} {len(source.splits[name]):,}" for name in used)
     limited = " (a part; raise --train-examples for more)" if pool.is_limited else ""
     lines = [
-        plan_row("data", f"{source.name}, {len(source.class_names):,} classes"),
+        plan_row("data", f"{source.name}, {pool.kind_of_labels}"),
         plan_row("images", f"{counts}{limited}"),
         *(plan_row("", f"note: {note}") for note in source.notes),
         plan_row("backbones", ", ".join(one.name for one in candidates.backbones)),
         *(plan_row("not ranked", line) for line in describe_skipped(candidates.skipped)),
-        plan_row("scores", f"linear head, {NUM_FOLDS}-fold cross-validation; LogME; H-score"),
+        plan_row(
+            "scores",
+            f"{pool.labeled.metric.name} of a linear head, {NUM_FOLDS}-fold cross-validation; "
+            f"LogME{'' if pool.labeled.special in (MULTI_LABEL, NUMERIC) else '; H-score'}",
+        ),
     ]
     if limits.max_minutes is not None:
         lines.append(plan_row("time budget", readable_seconds(60 * limits.max_minutes)))
@@ -188,11 +210,11 @@ def _measure(
     scores = HeadScores.of(out_of_fold(features, pool.labeled), pool.labeled)
     facts = Ranked(
         backbone=backbone.name,
-        accuracy=scores.accuracy,
+        metric=scores.metric,
         interval=scores.interval,
         log_loss=scores.log_loss,
-        logme=logme(features, pool.labeled.labels),
-        h_score=shrinkage_h_score(features, pool.labeled.labels),
+        logme=logme_of(features, pool.labeled),
+        h_score=h_score_of(features, pool.labeled),
         imagenet_top1=backbone.imagenet_top1,
         milliseconds=milliseconds,
         parameters=backbone.num_parameters,
@@ -205,27 +227,27 @@ def _measure(
 
 def _built(pool: Pool, backbone: Backbone, config: DecidedFit) -> Classifier:
     """Returns a classifier with the weights of decided settings."""
-    num_classes = pool.labeled.num_classes
-    return build_classifier(backbone, config, config.head, config.weights, num_classes)
+    labeled = pool.labeled
+    told = config.head, config.weights, labeled.num_classes, labeled.objective
+    return build_classifier(backbone, config, *told)
 
 
 def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tuple[Ranked, ...]]:
     """Returns the best, and all with their groups, the best first."""
-    facts = [one.facts for one in measured]
+    facts, goodness = [one.facts for one in measured], pool.labeled.metric.goodness
     places = order(
-        [one.accuracy for one in facts],
+        [goodness(one.metric) for one in facts],
         [one.log_loss for one in facts],
         [one.imagenet_top1 for one in facts],
     )
     ordered = [measured[place] for place in places]
     numbers = groups(
         len(ordered),
-        lambda one, other: is_worse(
-            ordered[one].scores.is_correct, ordered[other].scores.is_correct, pool.labeled.units
-        ),
+        lambda one, other: ordered[one].scores.is_worse_than(ordered[other].scores, pool.labeled),
     )
     front = pareto_front(
-        [one.facts.accuracy for one in ordered], [one.facts.milliseconds for one in ordered]
+        [goodness(one.facts.metric) for one in ordered],
+        [one.facts.milliseconds for one in ordered],
     )
     return ordered[0], tuple(
         dataclasses.replace(one.facts, group=group, pareto=pareto)
@@ -236,10 +258,11 @@ def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tupl
 def _outlook(pool: Pool, best: _Measured, seed: int) -> Outlook:
     """Returns the learning curve of the best head, and what it reaches on random weights."""
     features = _features(pool, best.backbone, None)
-    curve = learning_curve(features, pool.labeled, best.scores.is_correct, seed)
+    is_correct = best.scores.is_correct
+    curve = None if is_correct is None else learning_curve(features, pool.labeled, is_correct, seed)
     probabilities = out_of_fold(_features(pool, best.backbone, "none"), pool.labeled)
     scores = HeadScores.of(probabilities, pool.labeled)
-    return Outlook(curve, scores.accuracy, scores.interval)
+    return Outlook(curve, scores.metric, scores.interval)
 
 
 def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
@@ -268,10 +291,10 @@ def _stages(pool: Pool, best: _Measured, say: Say) -> tuple[StageScore, ...]:
     return tuple(stage_scores(features, sizes, pool.labeled, best.scores))
 
 
-def _progress_line(one: Ranked) -> str:
+def _progress_line(one: Ranked, metric: Metric) -> str:
     """Returns the line that is shown when a backbone is done."""
-    low, high = one.interval
     return (
-        f"{one.backbone}: accuracy {one.accuracy:.4f} ({low:.3f} to {high:.3f}), "
-        f"{one.milliseconds:.1f} ms per image, ranked in {readable_seconds(one.seconds)}"
+        f"{one.backbone}: {metric.name} {metric.shown(one.metric)} "
+        f"({metric.interval_shown(one.interval)}), {one.milliseconds:.1f} ms per image, ranked in "
+        f"{readable_seconds(one.seconds)}"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from tfxfer.config.frame import AnySize
 from tfxfer.ranking.candidates import Skipped, describe_skipped
+from tfxfer.ranking.judging.metric import ACCURACY, Metric
 from tfxfer.ranking.learning_curve import LearningCurve
 from tfxfer.ranking.stages import StageScore, describe_stages
 
@@ -16,11 +17,12 @@ class Ranked:
 
     Attributes:
         backbone: Its name.
-        accuracy: Cross-validated accuracy of the head.
-        interval: 95% interval of the accuracy.
-        log_loss: Cross-validated cross-entropy of the head, in nats.
+        metric: Cross-validated metric of the head, such as the accuracy; see `Ranking.metric`.
+        interval: 95% interval of the metric.
+        log_loss: Cross-validated cross-entropy of the head, in nats; of numbers the Huber loss.
         logme: LogME; see `scores.logme`.
-        h_score: Shrinkage H-score; see `scores.shrinkage_h_score`.
+        h_score: Shrinkage H-score; see `scores.shrinkage_h_score`. None where an image has no
+            class.
         imagenet_top1: Published accuracy of the weights on ImageNet; None where there is none.
         milliseconds: Time per image of the classifier on this machine, one image at a time.
         parameters: Number of parameters of the backbone, without the classifier.
@@ -33,11 +35,11 @@ class Ranked:
     """
 
     backbone: str
-    accuracy: float
+    metric: float
     interval: tuple[float, float]
     log_loss: float
     logme: float
-    h_score: float
+    h_score: float | None
     imagenet_top1: float | None
     milliseconds: float
     parameters: int
@@ -47,9 +49,14 @@ class Ranked:
     group: int = 0
     pareto: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def accuracy(self) -> float:
+        """The metric, by its name where an image has one class."""
+        return self.metric
+
+    def as_json(self, metric: Metric = ACCURACY) -> dict[str, Any]:
         """Returns the backbone as JSON-serializable content, rounded."""
-        return _rounded(vars(self))
+        return _named(vars(self), metric)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,9 @@ class Ranking:
         outlook: What more images and pretraining are worth, if it was asked for.
         stages: The head on each stage of the best backbone, if it was asked for.
         fine_tuned: What fine-tuning the first two said, in a sentence; empty if it was not done.
+        metric: What the backbones are ranked by.
+        labels: What labels the images have, in words such as "3 classes"; empty as by
+            `num_classes`.
     """
 
     data: str
@@ -96,6 +106,8 @@ class Ranking:
     outlook: Outlook | None = None
     stages: tuple[StageScore, ...] = ()
     fine_tuned: str = ""
+    metric: Metric = ACCURACY
+    labels: str = ""
 
     @property
     def best(self) -> Ranked:
@@ -112,7 +124,7 @@ class Ranking:
     def recommendation(self) -> str:
         """Which backbone to take, in one sentence."""
         best, cheapest = self.best, self.cheapest
-        start = f"Take {best.backbone}: accuracy {_share(best)}, {_cost(best)}"
+        start = f"Take {best.backbone}: {self.metric.name} {self._value(best)}, {_cost(best)}"
         if len(self.backbones) == 1:
             return f"{start}; no other backbone was ranked."
         if cheapest is best:
@@ -122,8 +134,18 @@ class Ranking:
             return f"{start}; all others are significantly worse."
         return (
             f"{start}; {cheapest.backbone} is not significantly worse and the fastest of those: "
-            f"accuracy {_share(cheapest)}, {_cost(cheapest)}."
+            f"{self.metric.name} {self._value(cheapest)}, {_cost(cheapest)}."
         )
+
+    @property
+    def kind_of_labels(self) -> str:
+        """What labels the images have, in words."""
+        return self.labels or f"{self.num_classes:,} classes"
+
+    def _value(self, one: Ranked) -> str:
+        """Returns the metric of a backbone, with its interval."""
+        interval = self.metric.interval_shown(one.interval)
+        return f"{self.metric.shown(one.metric, 3)} (95% interval {interval})"
 
     def as_json(self) -> dict[str, Any]:
         """Returns the ranking as JSON-serializable content."""
@@ -131,14 +153,17 @@ class Ranking:
             "data": self.data,
             "num_images": self.num_images,
             "num_classes": self.num_classes,
+            "labels": self.kind_of_labels,
+            "metric": self.metric.key,
+            "lower_is_better": self.metric.is_error,
             "num_folds": self.num_folds,
             "seed": self.seed,
             "is_limited": self.is_limited,
-            "backbones": [one.as_json() for one in self.backbones],
+            "backbones": [one.as_json(self.metric) for one in self.backbones],
             "recommendation": self.recommendation,
             "skipped": [vars(one) for one in self.skipped],
             "outlook": None if self.outlook is None else _outlook_as_json(self.outlook),
-            "stages": [_rounded(vars(one)) for one in self.stages],
+            "stages": [_named(vars(one), self.metric) for one in self.stages],
             **({"fine_tuned": self.fine_tuned} if self.fine_tuned else {}),
         }
 
@@ -146,10 +171,10 @@ class Ranking:
         """Returns the ranking as a table, with the recommendation below."""
         limited = " (a subset)" if self.is_limited else ""
         lines = [
-            f"{self.data}: {self.num_images:,} images of {self.num_classes:,} classes{limited}, "
+            f"{self.data}: {self.num_images:,} images of {self.kind_of_labels}{limited}, "
             f"{self.num_folds}-fold cross-validation of the linear head",
             "",
-            *table(self.backbones),
+            *table(self.backbones, self.metric),
             "",
             *self.notes(),
             "",
@@ -158,42 +183,42 @@ class Ranking:
         if self.outlook is not None:
             lines += ["", *describe_outlook(self.best, self.outlook)]
         if self.stages:
-            lines += ["", *describe_stages(self.best.backbone, self.stages)]
+            lines += ["", *describe_stages(self.best.backbone, self.stages, self.metric)]
         return "\n".join(lines)
 
     def notes(self) -> list[str]:
         """Returns what the columns mean, and which backbones are missing."""
+        name = self.metric.name
         notes = [
-            "order: by the sum of two ranks, one by accuracy and one by ImageNet top-1",
+            f"order: by the sum of two ranks, one by {name} and one by ImageNet top-1",
             "group: not significantly worse than the first of the group, on the same images",
             "*: on the Pareto front (no other is as accurate and faster)",
         ]
         if any(one.imagenet_top1 is None for one in self.backbones):
-            notes.append("ImageNet top-1 is empty where none is published: ranked by accuracy only")
+            notes.append(f"ImageNet top-1 is empty where none is published: ranked by {name} only")
         return notes + [f"not ranked: {line}" for line in describe_skipped(self.skipped)]
 
 
 _ROW = "{:>5s} {:>1s} {:18s} {:>8s} {:>15s} {:>8s} {:>7s} {:>7s} {:>6s} {:>8s} {:>10s} {:>6s}"
 
 
-def table(backbones: Sequence[Ranked]) -> list[str]:
+def table(backbones: Sequence[Ranked], metric: Metric = ACCURACY) -> list[str]:
     """Returns a line for each backbone below a line of headings; at most 110 columns."""
-    headings = ("group", "", "backbone", "accuracy", "95% interval", "log loss", "LogME")
+    headings = ("group", "", "backbone", metric.short, "95% interval", metric.loss, "LogME")
     costs = ("H-score", "top-1", "ms/image", "parameters", "MB")
     lines = [_ROW.format(*headings, *costs)]
     for one in backbones:
         top1 = "" if one.imagenet_top1 is None else f"{one.imagenet_top1:.1%}"
-        low, high = one.interval
         lines.append(
             _ROW.format(
                 str(one.group),
                 "*" if one.pareto else "",
                 one.backbone,
-                f"{one.accuracy:.4f}",
-                f"{low:.3f} to {high:.3f}",
+                metric.shown(one.metric),
+                metric.interval_shown(one.interval),
                 f"{one.log_loss:.4f}",
                 f"{one.logme:.3f}",
-                f"{one.h_score:.3f}",
+                "" if one.h_score is None else f"{one.h_score:.3f}",
                 top1,
                 f"{one.milliseconds:.1f}",
                 f"{one.parameters / 1e6:.1f}M",
@@ -209,7 +234,7 @@ def describe_outlook(best: Ranked, outlook: Outlook) -> list[str]:
     lines = [
         f"The head of {best.backbone} (before any fine-tuning):",
         f"  with random weights: accuracy {outlook.random_accuracy:.4f} "
-        f"({low:.3f} to {high:.3f}), with pretrained weights {best.accuracy:.4f}",
+        f"({low:.3f} to {high:.3f}), with pretrained weights {best.metric:.4f}",
     ]
     curve = outlook.curve
     if curve is None:
@@ -237,6 +262,12 @@ def _rounded(content: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _named(content: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
+    """Returns facts as JSON-serializable content, the metric and the loss by their names."""
+    names = {"metric": metric.key, "log_loss": metric.loss.replace(" ", "_")}
+    return _rounded({names.get(key, key): value for key, value in content.items()})
+
+
 def _outlook_as_json(outlook: Outlook) -> dict[str, Any]:
     content: dict[str, Any] = {
         "random_weights": {
@@ -259,11 +290,6 @@ def _outlook_as_json(outlook: Outlook) -> dict[str, Any]:
             for one in curve.predictions
         ]
     return content
-
-
-def _share(one: Ranked) -> str:
-    low, high = one.interval
-    return f"{one.accuracy:.3f} (95% interval {low:.3f} to {high:.3f})"
 
 
 def _cost(one: Ranked) -> str:

@@ -58,10 +58,25 @@ def logme(features: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         >>> logme(noise, labels) < logme(useful, labels)
         True
     """
-    spectrum = _Spectrum.of(features)
     targets = np.asarray(labels)[:, None] == np.unique(labels)
-    values = [spectrum.evidence(target.astype(np.float64)).value for target in targets.T]
-    return float(np.mean(values) / len(targets))
+    return mean_evidence(features, targets)
+
+
+def mean_evidence(features: npt.ArrayLike, targets: npt.ArrayLike) -> float:
+    """Returns the mean log evidence per image of several regressions; see `logme`.
+
+    Args:
+        features: Shape (num_examples, num_features).
+        targets: Of each regression, shape (num_examples, num_targets).
+
+    Examples:
+        >>> import numpy as np
+        >>> round(mean_evidence(np.eye(3), [[1.0], [-1.0], [1.0]]), 4)  # draws with variance 1
+        -1.4189
+    """
+    spectrum, columns = _Spectrum.of(features), np.asarray(targets, np.float64).T
+    values = [spectrum.evidence(column).value for column in columns]
+    return float(np.mean(values) / columns.shape[1])
 
 
 def maximum_evidence(features: npt.ArrayLike, targets: npt.ArrayLike) -> Evidence:

@@ -10,7 +10,10 @@ import numpy as np
 
 from tfxfer.models.classifier import Classifier
 from tfxfer.models.heads import STAGE_FEATURES
-from tfxfer.ranking.cross_validation import HeadScores, Labeled, is_worse, out_of_fold
+from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.labeled import Labeled
+from tfxfer.ranking.judging.metric import ACCURACY, Metric
 from tfxfer.system.progress import Progress
 from tfxfer.training.examples import Floats
 
@@ -25,15 +28,15 @@ class StageScore:
     Attributes:
         stage: Name of the stage; see `ALL_STAGES`.
         num_features: Number of features: the channels of the stage's output.
-        accuracy: Cross-validated accuracy of the head.
-        interval: 95% interval of the accuracy.
+        metric: Cross-validated metric of the head, such as the accuracy; see `Labeled.metric`.
+        interval: 95% interval of the metric.
         log_loss: Cross-validated cross-entropy of the head, in nats.
-        is_better: Whether it is significantly more accurate than the last stage alone.
+        is_better: Whether it is significantly better than the last stage alone.
     """
 
     stage: str
     num_features: int
-    accuracy: float
+    metric: float
     interval: tuple[float, float]
     log_loss: float
     is_better: bool
@@ -80,24 +83,25 @@ def stage_scores(
         StageScore(
             name,
             sizes[name] if name in sizes else features.shape[1],
-            one.accuracy,
+            one.metric,
             one.interval,
             one.log_loss,
-            is_worse(alone.is_correct, one.is_correct, labeled.units),
+            alone.is_worse_than(one, labeled),
         )
         for name, one in (scores | {last: alone, ALL_STAGES: together}).items()
     ]
 
 
-def describe_stages(backbone: str, stages: tuple[StageScore, ...]) -> list[str]:
+def describe_stages(
+    backbone: str, stages: tuple[StageScore, ...], metric: Metric = ACCURACY
+) -> list[str]:
     """Returns a line for each stage, and what they say about the depth."""
     lines = [f"The head on the stages of {backbone} (before any fine-tuning):"]
     for one in stages:
-        low, high = one.interval
         mark = "  better than the last stage" if one.is_better else ""
         lines.append(
-            f"  {one.stage:16s} {one.num_features:6,d} features: accuracy {one.accuracy:.4f} "
-            f"({low:.3f} to {high:.3f}){mark}"
+            f"  {one.stage:16s} {one.num_features:6,d} features: {metric.name} "
+            f"{metric.shown(one.metric)} ({metric.interval_shown(one.interval)}){mark}"
         )
     if any(one.stage == ALL_STAGES and one.is_better for one in stages):
         lines.append("  `tfxfer fit --head-stages all` trains a head that reads all of them.")

@@ -22,6 +22,18 @@ def told(request):
     return probabilities, labels
 
 
+def test_slopes_are_the_differences_that_a_little_of_an_example_makes(told):
+    ranking, step = Ranking(*told), 1e-6
+    expected = []
+    for example in range(60):
+        counts = np.ones(60)
+        counts[example] += step
+        expected.append((ranking.average_precision(counts) - ranking.average_precision()) / step)
+    found = ranking.slopes()
+    np.testing.assert_allclose(found, np.transpose(expected), atol=1e-5)
+    np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
+
+
 def test_average_precision_is_that_of_scikit_learn(told):
     probabilities, labels = told
     found = Ranking(probabilities, labels).average_precision()

@@ -133,3 +133,31 @@ def test_the_page_has_what_fine_tuning_the_best_two_said():
     sentence = "Fine-tuned once, b has the lower validation loss (a 0.2000, b 0.1000)."
     assert sentence in render(RANKING | {"fine_tuned": sentence})
     assert "Fine-tuned once" not in render(RANKING)
+
+
+def test_a_ranking_by_an_error_is_told_in_its_words():
+    rows = [
+        {
+            **{key: value for key, value in one.items() if key not in ("accuracy", "log_loss")},
+            "mean_absolute_error": 12.3456,
+            "interval": [11.0, 14.5],
+            "loss": 0.31,
+            "h_score": None,
+        }
+        for one in RANKING["backbones"]
+    ]
+    page = render(
+        {
+            **RANKING,
+            "backbones": rows,
+            "metric": "mean_absolute_error",
+            "lower_is_better": True,
+            "labels": "1 number per image, 3 to 90 in train",
+        }
+    )
+    assert "Mean absolute error by milliseconds per image" in page
+    assert "1,500 images of 1 number per image, 3 to 90 in train." in page
+    assert "12.35" in page
+    assert "11 to 14.5" in page
+    main = re.search(r"<main>.*</main>", page, flags=re.S).group()
+    assert "accuracy" not in main

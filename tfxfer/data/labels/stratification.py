@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.data.carving import carve, chances_of, subset
+from tfxfer.data.carving import carve, chances_of, deal, subset
 from tfxfer.data.contents import inseparable
 from tfxfer.data.labels.numbers import quantiles_of
 from tfxfer.data.labels.targets import Integers, Labels, are_numbers, are_several
@@ -69,6 +69,31 @@ def limited(labels: Labels, digests: Ids, num_examples: int, seed: tuple[int, ..
     # The parts are nearly as large as wanted; what is too many or too few is last in the order.
     chosen = np.argsort(part_of != 1, kind="stable")[:num_examples]
     return np.sort(order[chosen])
+
+
+def dealt(
+    labels: Labels,
+    digests: Ids,
+    num_folds: int,
+    seed: tuple[int, ...],
+    groups: Sequence[str] | None = None,
+) -> Integers:
+    """Returns the fold of each example, from 0: stratified folds for cross-validation; see `deal`.
+
+    Examples:
+        >>> from tfxfer.system.digests import ids_of
+        >>> labels = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float32)
+        >>> folds = dealt(labels, ids_of((bytes([number]),) for number in range(4)), 2, (0,))
+        >>> sorted(folds[:2].tolist()), sorted(folds[2:].tolist())
+        ([0, 1], [0, 1])
+    """
+    if not are_several(labels):
+        return deal(_classes(labels), digests, num_folds, seed, groups)
+    units = inseparable(digests, groups)
+    rows, order = _units(labels, units, chances_of(digests, seed, groups))
+    number = np.empty(len(rows), np.int64)
+    number[order] = _dealt(rows[order], [len(rows) // num_folds] * num_folds, seed)
+    return number[units]
 
 
 def _classes(labels: Labels) -> Integers:

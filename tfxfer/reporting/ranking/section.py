@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from markupsafe import Markup
 
+from tfxfer.data.labels.numbers import readable
 from tfxfer.errors import UsageError
 from tfxfer.reporting import charts
 from tfxfer.reporting.charts import Chart, Series
@@ -34,16 +36,64 @@ def ranking_section(ranking: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         ranking: Content of `ranking.json`, as `rank` writes it.
     """
-    rows = ranking["backbones"]
+    how = _How.of(ranking)
+    rows = how.named(ranking["backbones"])
     return {
         "rows": rows,
+        "how": how,
+        "stages": how.named(ranking["stages"]),
         "facts": ranking,
         "front": _front(rows),
-        "chart": _chart(rows),
+        "chart": _chart(rows, how),
         "curve": _curve(ranking["outlook"] or {}),
         "skipped": ranking["skipped"],
         "has_unknown": any(row["imagenet_top1"] is None for row in rows),
     }
+
+
+@dataclass(frozen=True)
+class _How:
+    """How the backbones were judged.
+
+    Attributes:
+        key: Of the metric, in each row.
+        loss: Of the loss, in each row.
+        lower_is_better: Whether the metric is an error in the unit of a target.
+        labels: What labels the images have, in words.
+    """
+
+    key: str
+    loss: str
+    lower_is_better: bool
+    labels: str
+
+    @classmethod
+    def of(cls, ranking: Mapping[str, Any]) -> Self:
+        """Returns that of a ranking; earlier ones are all by accuracy."""
+        return cls(
+            ranking.get("metric", "accuracy"),
+            "log_loss" if "log_loss" in ranking["backbones"][0] else "loss",
+            bool(ranking.get("lower_is_better")),
+            ranking.get("labels") or f"{ranking['num_classes']:,} classes",
+        )
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric in a sentence."""
+        return self.key.replace("_", " ")
+
+    def named(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Returns rows whose metric and loss are called so."""
+        return [{**row, "metric": row[self.key], "loss": row[self.loss]} for row in rows]
+
+    def shown(self, value: float, digits: int = 4) -> str:
+        """Returns a value of the metric as text."""
+        return readable(value) if self.lower_is_better else f"{value:.{digits}f}"
+
+    def interval(self, row: Mapping[str, Any]) -> str:
+        """Returns the interval of a row as text."""
+        low, high = row["interval"]
+        return f"{self.shown(low, 3)} to {self.shown(high, 3)}"
 
 
 def _front(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -52,11 +102,11 @@ def _front(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [row["backbone"] for row in sorted(front, key=lambda row: float(row["milliseconds"]))]
 
 
-def _chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
-    """Draws accuracy by milliseconds, with intervals; the dots' areas are the parameters."""
+def _chart(rows: Sequence[Mapping[str, Any]], how: _How) -> Markup:
+    """Draws the metric by milliseconds, with intervals; the dots' areas are the parameters."""
     most = max(row["parameters"] for row in rows)
     slowest = max(row["milliseconds"] for row in rows)
-    front = sorted((r["milliseconds"], r["accuracy"]) for r in rows if r["pareto"])
+    front = sorted((r["milliseconds"], r["metric"]) for r in rows if r["pareto"])
     series = [Series("Pareto front", "ideal", front, [""] * len(front))]
     for row in rows:
         style, x = "validation" if row["pareto"] else "rate", row["milliseconds"]
@@ -68,14 +118,14 @@ def _chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
             Series(
                 row["backbone"],
                 style,
-                [(x, row["accuracy"])],
-                [_note(row)],
+                [(x, row["metric"])],
+                [_note(row, how)],
                 [radius],
                 [row["backbone"]],
             )
         )
     return Chart(
-        title="Accuracy of the head by milliseconds per image",
+        title=f"{how.metric.capitalize()} of the head by milliseconds per image",
         x_label="milliseconds per image",
         series=series,
         height=_HEIGHT,
@@ -84,11 +134,10 @@ def _chart(rows: Sequence[Mapping[str, Any]]) -> Markup:
     ).draw()
 
 
-def _note(row: Mapping[str, Any]) -> str:
+def _note(row: Mapping[str, Any], how: _How) -> str:
     """Returns the tooltip of a dot."""
-    low, high = row["interval"]
     return (
-        f"{row['backbone']}: accuracy {row['accuracy']:.4f} ({low:.3f} to {high:.3f}), "
+        f"{row['backbone']}: {how.metric} {how.shown(row['metric'])} ({how.interval(row)}), "
         f"{row['milliseconds']:.1f} ms per image, {row['parameters'] / 1e6:.1f} million parameters"
     )
 

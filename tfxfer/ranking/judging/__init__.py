@@ -1,0 +1,1 @@
+"""How cross-validated heads are judged, on labels of any kind."""
