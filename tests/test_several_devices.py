@@ -135,7 +135,7 @@ def farthest(ours, theirs):
 @pytest.mark.parametrize("name", CASES)
 def test_several_devices_train_as_one(trained, name, backend, number):
     (one, _), (several, said) = trained(1, backend), trained(number, backend)
-    assert f"devices         {number} of {number} CPUs, each batch divided among them" in said
+    assert f"{number} of {number} CPUs" in said
     for ours, theirs in zip(rows(one, name), rows(several, name), strict=True):
         for key in ("train_loss", "train_accuracy", "validation_loss", "learning_rate"):
             assert float(ours[key]) == pytest.approx(float(theirs[key]), abs=1e-5), key

@@ -77,8 +77,8 @@ def test_the_estimate_is_said_first_and_stands_everywhere(both):
 @pytest.mark.slow
 def test_a_fit_on_few_images_says_how_certain_validation_is(both):
     _, lines = both[0]
-    assert "with 9 images the validation accuracy is uncertain: 95% interval 0." in lines[-2]
-    assert "--folds 5" in lines[-2]
+    for part in ("9 images", "95% interval 0.", "--folds 5"):
+        assert part in lines[-2]
 
 
 def test_the_interval_of_validation_is_that_of_wilson(trained_small):

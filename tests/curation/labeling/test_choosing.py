@@ -85,10 +85,10 @@ def test_typical_ones_are_chosen_while_labels_are_few(trained, inbox, monkeypatc
 def test_nothing_left_is_an_error(trained, inbox, pictures):
     source = trained.open_source()
     known = sorted((pictures / "train").rglob("*.jpg"))
-    with pytest.raises(UsageError, match="All of the 21 images are already in the data"):
+    with pytest.raises(UsageError, match="21 images"):
         choose_next(trained, source, known, Choice())
     broken = [file for file in inbox if file.name == "broken.jpg"]
-    with pytest.raises(UsageError, match=r"None of the 1 files can be read: '.*broken.jpg'"):
+    with pytest.raises(UsageError, match=r"'.*broken.jpg'"):
         choose_next(trained, source, broken, Choice())
 
 

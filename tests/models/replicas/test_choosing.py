@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import tensorflow as tf
 
@@ -28,16 +30,14 @@ def test_all_of_one_device_is_one_of_which_nothing_is_said():
 
 def test_all_devices_are_used_unless_a_number_is_given(four_devices):
     assert chosen().count == 4
-    assert chosen().describe() == "4 of 4 CPUs, each batch divided among them"
-    assert chosen(devices=2).describe() == "2 of 4 CPUs, each batch divided among them"
+    assert chosen().describe().startswith("4 of 4 CPUs")
+    assert chosen(devices=2).describe().startswith("2 of 4 CPUs")
     assert chosen(devices=1).describe() == "1 of 4 CPUs"
 
 
 def test_all_is_no_more_than_a_batch_has_and_one_where_several_cannot_work(four_devices):
-    assert chosen(batch_size=3).describe() == "3 of 4 CPUs, each batch divided among them"
-    assert chosen(xla="on").describe() == (
-        "1 of 4 CPUs: XLA (--xla on) compiles the steps of one device"
-    )
+    assert chosen(batch_size=3).describe().startswith("3 of 4 CPUs")
+    assert re.match(r"1 of 4 CPUs.*--xla on", chosen(xla="on").describe())
     assert chosen(softmaxes((2, 3), by_uncertainty=True)).count == 1
 
 
@@ -55,7 +55,7 @@ def test_a_number_that_cannot_work_is_refused(four_devices, settings, message):
 
 
 def test_losses_weighted_by_uncertainty_are_refused_on_several(four_devices):
-    with pytest.raises(UsageError, match="the weight of a task depends on the losses of a whole"):
+    with pytest.raises(UsageError, match="weight of a task"):
         chosen(softmaxes((2, 3), by_uncertainty=True), devices=2)
 
 

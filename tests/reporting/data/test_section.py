@@ -1,6 +1,7 @@
 """What the features say about the data, as the report of a run shows it."""
 
 import json
+import re
 
 import pytest
 
@@ -52,8 +53,8 @@ def test_it_is_cut_to_the_most_suspicious(tmp_path):
 
 def test_it_says_what_a_shift_means(tmp_path):
     lines = section_of_data(made(tmp_path))["shifts"]
-    assert lines[0] == "train and validation: differ, AUROC 0.90 (0.80 to 1.00; 0.5 is chance)."
-    assert lines[-1] == "Only 'train', not 'validation', has c."
+    assert re.search("train and validation.*differ.*0.90.*0.80 to 1.00", lines[0])
+    assert re.search("'train'.*'validation'.* c", lines[-1])
 
 
 def test_older_runs_have_no_such_section(tmp_path):

@@ -1,5 +1,6 @@
 import gzip
 import random
+import re
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_missing_words_are_like_the_rest(tmp_path):
 
 def test_the_coverage_is_told(tmp_path):
     found = read_vectors(written(tmp_path, GLOVE), WORDS, seed=0)
-    assert found.describe([10, 5, 3, 2]) == "cover 3 of 4 words, 90.0% of their occurrences"
+    assert re.search("3 of 4 words.* 90.0%", found.describe([10, 5, 3, 2]))
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,8 @@ def test_a_pretraining_has_a_plan_of_its_own(reviews, tmp_path):
 def test_lengths_are_counted_as_the_model_reads_them():
     assert word_counts(["a b", "", "a.<br />b c"]).tolist() == [2, 0, 3]
     found = describe_lengths(np.arange(1, 101), 90)
-    assert (
-        found
-        == "words: median 50, 90% 90, 99% 99, longest 100; maximum 90: truncates 10.0% of the texts"
-    )
+    for part in ("median 50", "90% 90", "99% 99", "longest 100", "maximum 90", "10.0%"):
+        assert part in found
     assert describe_lengths(np.array([3]), 5).endswith("truncates none")
 
 

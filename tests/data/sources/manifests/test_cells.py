@@ -43,7 +43,8 @@ def test_a_separator_in_cells_divides_labels(tmp_path):
         Several(("outdoor",)),
     ]
     _, notes = read_rows(path)
-    assert notes[0] == "labels of 'list.csv': any number for each image, separated by '|' in a cell"
+    assert "'list.csv'" in notes[0]
+    assert "'|'" in notes[0]
 
 
 @pytest.mark.parametrize("separator", [";", ", ", "+"])
