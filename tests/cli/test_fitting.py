@@ -1,5 +1,7 @@
 """What `fit` refuses, and what it says."""
 
+import json
+
 import pytest
 from command_line import run
 
@@ -16,6 +18,7 @@ from command_line import run
         (["--runs-dir", "/dev/null/runs"], ["Cannot write to '/dev/null/runs'"]),
         (["--config", "none.toml"], ["no recipe 'none.toml'"]),
         (["--head-epochs", "many"], ["'--head-epochs'", "'many'", "integer"]),
+        (["--profile", "none/timeline.json"], ["'none/timeline.json'", "--profile"]),
         (["--head-pooling", "mean"], ["'mean'", "'average', 'max', 'both', 'flatten'"]),
     ],
 )
@@ -61,3 +64,28 @@ def test_a_run_that_exists_is_not_touched(finished, pictures):
     for part in (f"'{done.run}'", "already exists", "--run"):
         assert part in result.output
     assert before == {path: path.stat().st_mtime_ns for path in done.run.rglob("*")}
+
+
+def test_a_profile_shows_where_the_time_goes(tmp_path):
+    given = ("--data", "digits", "--backbone", "resnet10_small", "--dry-run")
+    file = tmp_path / "timeline.json"
+    result = run("fit", *given, "--profile", file)
+    assert result.exit_code == 0
+    rows = result.stdout[result.stdout.index("where the time goes") :].splitlines()
+    assert rows[0].split()[-3:] == ["wall", "CPU", "cores"]
+    assert any(row.startswith("total ") for row in rows)
+    assert str(file) in rows[-1]
+    names = {event["name"] for event in json.loads(file.read_text())["traceEvents"]}
+    assert {"start", "import", "end"} <= names
+
+
+@pytest.mark.slow
+def test_the_profile_of_a_fit_has_its_phases(tmp_path):
+    given = ("--data", "digits", "--backbone", "resnet10_small", "--effort", "quick")
+    short = ("--train-examples", 200, "--finetune-epochs", 2, "--runs-dir", tmp_path)
+    file = tmp_path / "timeline.json"
+    result = run("fit", *given, *short, "--export-dir", tmp_path / "exports", "--profile", file)
+    assert result.exit_code == 0
+    names = {event["name"] for event in json.loads(file.read_text())["traceEvents"]}
+    assert {"head", "solve the head", "finetune", "finetune epoch 2", "export", "report"} <= names
+    assert "  finetune epoch (2 times)" in result.stdout

@@ -21,13 +21,13 @@ def test_every_setting_is_an_option_of_fit():
     assert expected <= options
     assert options - expected == {
         *("--config", "--resume", "--dry-run", "--unfreeze", "--batch-norm"),
-        *("--encoding", "--vectors"),
+        *("--encoding", "--vectors", "--profile"),
     }
 
 
 def test_every_setting_is_an_option_of_pretrain():
     options = {name for parameter in pretrain.params for name in parameter.opts}
-    names = {"--config", "--resume", "--dry-run", "--encoding", "--vectors"}
+    names = {"--config", "--resume", "--dry-run", "--encoding", "--vectors", "--profile"}
     assert options == {*option_names(PretrainConfig), *names}
     assert {parameter.opts[0]: parameter for parameter in pretrain.params}["--epochs"].type is (
         click.INT

@@ -1,6 +1,6 @@
 import pytest
 
-from tfxfer.system.progress import Clock, Pace, Progress, readable_bytes, readable_seconds
+from tfxfer.system.progress import Pace, Progress, readable_bytes, readable_seconds
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,3 @@ def test_the_time_left_does_not_count_the_compilation_within_the_first_step(caps
         "8 s left",
         "7 s left",
     ]
-
-
-def test_the_total_includes_the_time_before_an_interruption():
-    clock = Clock()
-    clock.add_earlier(0.0)
-    assert list(clock.seconds) == ["total"]
-    clock.add_earlier(100.0)
-    clock.lap("head")
-    assert list(clock.seconds) == ["earlier", "head", "total"]
-    assert 100 <= clock.seconds["total"] < 110
-    assert clock.seconds["head"] < 10

@@ -44,10 +44,12 @@ from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
-from tfxfer.system.progress import Clock, Say
+from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
+from tfxfer.system.timing.clock import Clock
+from tfxfer.system.timing.timeline import span
 from tfxfer.training.comparison import Comparison, compare_with_scratch
 from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.preparation import holding
@@ -124,7 +126,8 @@ def fit(
     with Interruptions() as interruptions:
         config, ranking = with_best_backbone(asked, say)
         asked, ranking = with_better_of_two(asked, config, ranking, interruptions, say)
-        plan = make_plan(asked, near_copies_to_group(asked))
+        with span("make the plan"):
+            plan = make_plan(asked, near_copies_to_group(asked))
         with holding(plan, "fit"):
             return _fit(plan, asked, ranking, Session(interruptions, say, callbacks))
 
@@ -132,7 +135,8 @@ def fit(
 def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session) -> FitResult:
     """Does what `fit` does, for a run that this process has locked."""
     say, clock = session.say, session.clock
-    classifier = plan.build_classifier(plan.config.weights)
+    with span("build the network"):
+        classifier = plan.build_classifier(plan.config.weights)
     say(plan.describe(classifier) + "\n")
     clock.lap("data")
     with naming_unreadable_images(*plan.source.splits.values()):
@@ -150,7 +154,8 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
     def prepare_report() -> None:
         if examined is not None:
             examined.write_findings(trained, say)
-        draw(findings)
+        with span("draw the report"):
+            draw(findings)
 
     version = _export(trained, clock, meanwhile=prepare_report)
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)

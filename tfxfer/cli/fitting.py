@@ -1,17 +1,40 @@
 """The commands that train: `fit` and `pretrain`."""
 
+import contextlib
+from collections.abc import Iterator
+
 import click
 
 from tfxfer.cli.formatting import Command, Option
-from tfxfer.cli.options import HEADINGS, settings_of, with_settings
+from tfxfer.cli.options import HEADINGS, advanced, settings_of, with_settings
 from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system import streams
+from tfxfer.system.timing.timeline import recording, span
 
 _RESUME = "Resume an interrupted run with its own settings. If its data were moved, add --data."
 
 _DRY_RUN = "Show the plan with all settings, then stop."
+
+_profile_option = click.option(
+    "--profile",
+    cls=Option,
+    metavar="FILE",
+    heading=advanced("Performance"),
+    help="Write a timeline to FILE, for https://ui.perfetto.dev, and print where the time goes.",
+)
+
+
+@contextlib.contextmanager
+def _profiled(file: str | None) -> Iterator[None]:
+    """Records a timeline, if there is a file for it, and prints it as a table."""
+    if file is None:
+        yield
+        return
+    with recording(file) as timeline:
+        yield
+    streams.say(f"\n{timeline.describe()}\n\nTimeline: {file} (open it at https://ui.perfetto.dev)")
 
 
 @click.command(
@@ -25,8 +48,15 @@ _DRY_RUN = "Show the plan with all settings, then stop."
 @settings_of(FitConfig)
 @click.option("--resume", cls=Option, metavar="RUN", help=_RESUME)
 @click.option("--dry-run", cls=Option, is_flag=True, help=_DRY_RUN)
+@_profile_option
 @click.pass_context
-def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
+def fit(
+    context: click.Context,
+    recipe: str | None,
+    resume: str | None,
+    dry_run: bool,
+    profile: str | None,
+) -> None:
     """Train a classifier on a pretrained backbone and export it.
 
     Settings with "default: from the data" are chosen from the data and the backbone; --dry-run
@@ -34,13 +64,14 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
     """
     run = None if resume is None else run_to_resume(resume)
     config = with_settings(context, recipe, FitConfig(), run)
-    with quiet_import():
-        from tfxfer.api import fit as fitting
-    if dry_run:
-        streams.say(fitting.describe_plan(config, resume=run))
-    else:
-        fitting.fit(config, resume=run, say=streams.say)
-        streams.check_printed()
+    with _profiled(profile):
+        with span("import"), quiet_import():
+            from tfxfer.api import fit as fitting
+        if dry_run:
+            streams.say(fitting.describe_plan(config, resume=run))
+        else:
+            fitting.fit(config, resume=run, say=streams.say)
+            streams.check_printed()
 
 
 @click.command(
@@ -54,8 +85,15 @@ def fit(context: click.Context, recipe: str | None, resume: str | None, dry_run:
 @settings_of(PretrainConfig)
 @click.option("--resume", cls=Option, metavar="RUN", help=_RESUME)
 @click.option("--dry-run", cls=Option, is_flag=True, help=_DRY_RUN)
+@_profile_option
 @click.pass_context
-def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry_run: bool) -> None:
+def pretrain(
+    context: click.Context,
+    recipe: str | None,
+    resume: str | None,
+    dry_run: bool,
+    profile: str | None,
+) -> None:
     """Train a backbone from scratch, for use with fit --weights.
 
     `tfxfer fit --weights RUN/backbone.keras` then starts from it, with the same --backbone.
@@ -65,10 +103,11 @@ def pretrain(context: click.Context, recipe: str | None, resume: str | None, dry
     """
     run = None if resume is None else run_to_resume(resume)
     config = with_settings(context, recipe, PretrainConfig(), run)
-    with quiet_import():
-        from tfxfer.api import pretrain as pretraining
-    if dry_run:
-        streams.say(pretraining.describe_plan(config, resume=run))
-    else:
-        pretraining.pretrain(config, resume=run, say=streams.say)
-        streams.check_printed()
+    with _profiled(profile):
+        with span("import"), quiet_import():
+            from tfxfer.api import pretrain as pretraining
+        if dry_run:
+            streams.say(pretraining.describe_plan(config, resume=run))
+        else:
+            pretraining.pretrain(config, resume=run, say=streams.say)
+            streams.check_printed()

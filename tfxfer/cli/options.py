@@ -44,8 +44,14 @@ batch_size_option = click.option(
     help="Images per batch.",
 )
 
+
+def advanced(group: str) -> str:
+    """Returns the heading of a group of settings that few people need."""
+    return f"{group} (advanced)"
+
+
 # For commands that take settings.
-HEADINGS = (COMMON, *(f"{group} (advanced)" for group in GROUPS))
+HEADINGS = (COMMON, *map(advanced, GROUPS))
 
 
 class _Size(click.ParamType[Any]):
@@ -115,7 +121,7 @@ def _option(record: type[RunConfig], key: str) -> Callable[[Command], Command]:
     names = [option_of(key)]
     if field.metadata["short"]:
         names.insert(0, field.metadata["short"])
-    heading = COMMON if field.metadata["common"] else f"{setting_group(record, key)} (advanced)"
+    heading = COMMON if field.metadata["common"] else advanced(setting_group(record, key))
     return click.option(
         *names,
         cls=Option,

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxfer.errors import ExportError
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
+from tfxfer.system.timing.timeline import span
 
 # Served and trained probabilities may differ by this much: float32 arithmetic in another order.
 TOLERANCE = 1e-5
@@ -77,7 +78,8 @@ class PlainTensorFlow:
         Raises:
             ExportError: TensorFlow cannot run the SavedModel.
         """
-        answer, _ = self._sent.result()
+        with span("wait for the export's answers"):
+            answer, _ = self._sent.result()
         if self._process.returncode != 0:
             self._errors.seek(0)
             lines = self._errors.read().strip().splitlines() or ["no error message"]

@@ -31,6 +31,7 @@ from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import caution_file, exported_seen_file
+from tfxfer.system.timing.timeline import span
 from tfxfer.version import __version__
 
 # Images on which an export is compared with the model before it is published.
@@ -80,7 +81,8 @@ def export_saved_model(
     facts = _facts(trained, directory.name, metrics)
     with _naming(directory), Gate() as gate, new_version(directory) as temporary:
         if keras.backend.backend() == "tensorflow":
-            write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
+            with span("write the SavedModel"):
+                write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
         else:
             _write_in_tensorflow(trained, facts, temporary)
         write_requests(temporary, directory.name, encoded_images)
@@ -89,7 +91,10 @@ def export_saved_model(
         caution = None
         if trained.caution is not None:
             caution = NamedCaution(trained.class_names, trained.caution)
-        gate.check(temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile)
+        with span("check the export"):
+            gate.check(
+                temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile
+            )
         return publish_version(temporary, directory)
 
 

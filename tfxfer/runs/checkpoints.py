@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tfxfer.system.files import flush, remove_at_once, remove_half_written, replacing
+from tfxfer.system.timing.timeline import span
 
 # Checkpoints kept: the last one, and the previous one in case the last is corrupt.
 _KEPT = 2
@@ -63,7 +64,7 @@ class Checkpoints:
             for index, array in enumerate(group)
         }
         state = np.array(json.dumps(checkpoint.state))
-        with replacing(self.directory / f"{number}.npz") as temporary:
+        with span("write a checkpoint"), replacing(self.directory / f"{number}.npz") as temporary:
             np.savez(temporary, state=state, **arrays)
         flush(self.directory)
         for path in paths[: len(paths) + 1 - _KEPT]:

@@ -15,8 +15,8 @@ from tfxfer.runs.scores.summary import SPLITS, Summary
 from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.files import write_json
-from tfxfer.system.progress import Clock
 from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.timing.clock import Clock
 
 Record = TypeVar("Record")
 

@@ -1,4 +1,4 @@
-"""Progress lines on standard error, remaining time, and the duration of each part of a run."""
+"""Progress lines on standard error, remaining time, and readable durations and sizes."""
 
 import sys
 import time
@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from tfxfer.system.streams import is_terminal, write_to_stderr
+from tfxfer.system.timing.spans import Moment
+from tfxfer.system.timing.timeline import add_to_timeline
 
 _TERMINAL_SECONDS = 0.2  # between updates in place
 
@@ -89,6 +91,7 @@ class Progress:
             write_to_stderr("\r\033[K")
 
     def __enter__(self) -> Self:
+        self._begun = Moment.now()
         return self
 
     def __exit__(
@@ -98,31 +101,7 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         self.clear()
-
-
-class Clock:
-    """A stopwatch with named laps, which may include the time of an interrupted process."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        """Ends a lap under this name."""
-        now = time.perf_counter()
-        self._laps[name] = round(now - self._last, 2)
-        self._last = now
-
-    def add_earlier(self, seconds: float) -> None:
-        """Adds the time of interrupted processes, as a lap "earlier"; no lap if it is zero."""
-        if seconds:
-            self._laps["earlier"] = round(seconds, 2)
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Seconds of each lap so far, and "total" since the start with the earlier time."""
-        total = time.perf_counter() - self._start + self._laps.get("earlier", 0.0)
-        return {**self._laps, "total": round(total, 2)}
+        add_to_timeline(self._label, self._begun, Moment.now())
 
 
 def readable_seconds(seconds: float) -> str:

@@ -15,7 +15,7 @@ from tfxfer.planning.plan import Plan, PretrainPlan
 from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
-from tfxfer.system.progress import Clock
+from tfxfer.system.timing.clock import Clock
 from tfxfer.training.epochs.session import Session, start_or_resume
 
 AnyPlan = TypeVar("AnyPlan", Plan, PretrainPlan)

@@ -38,6 +38,7 @@ from tfxfer.runs.metrics_record import (
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
+from tfxfer.system.timing.timeline import span
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.best_weights import finish, saving_best_weights
@@ -250,7 +251,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         }
     outputs = outputs_of(run.plan, probabilities["validation"], labels["validation"])
     model = run.classifier.with_probabilities(config.test_time_views)
-    with replacing(run.plan.run.model) as temporary:
+    with span("save the model"), replacing(run.plan.run.model) as temporary:
         model.save(temporary)
     told = outputs.as_json()
     metrics = dataclasses.replace(

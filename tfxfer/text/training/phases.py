@@ -12,7 +12,7 @@ from tfxfer.data.weighting import balanced_weights, evaluation_weights
 from tfxfer.models.objectives import Scores
 from tfxfer.runs.journal import BestWeights, Journal
 from tfxfer.system.files import replacing
-from tfxfer.system.progress import Clock
+from tfxfer.system.timing.clock import Clock
 from tfxfer.text.data.record import record_texts
 from tfxfer.text.models.classifier import TextClassifier
 from tfxfer.text.planning.plan import TextPlan, TextPretrainPlan

@@ -14,6 +14,8 @@ from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.runs.history import Epoch, Epochs
 from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.system.progress import Pace, Progress, readable_seconds
+from tfxfer.system.timing.spans import Moment
+from tfxfer.system.timing.timeline import add_to_timeline
 from tfxfer.training.epochs.state import training_state
 from tfxfer.training.logistic_regression import Iteration, Solution
 
@@ -78,16 +80,16 @@ class PhaseRecorder(keras.callbacks.Callback):
         self._before = course.first_step
         self._epoch = 0
         self._is_first = True  # epoch of this process
-        self._epoch_start = time.perf_counter()
-        self._pace = Pace(self._epoch_start)
+        self._epoch_start = Moment.now()
+        self._pace = Pace(self._epoch_start.seconds)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Starts timing the epoch."""
-        self._epoch_start = time.perf_counter()
+        self._epoch_start = Moment.now()
         self._epoch = epoch
         self._steps = self._before + self.params["steps"]
         if self._is_first:
-            self._pace.begin(self._epoch_start, epoch + self._before / self._steps)
+            self._pace.begin(self._epoch_start.seconds, epoch + self._before / self._steps)
         self._progress = Progress(f"{self._phase} epoch {epoch + 1}, step", self._steps)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -98,6 +100,8 @@ class PhaseRecorder(keras.callbacks.Callback):
         """
         step = self._before + batch + 1
         self._progress.update(step)
+        if self._is_first and batch == 0:
+            add_to_timeline("first step, with compilation", self._epoch_start, Moment.now())
         if self._is_first and batch == 0 and step < self._steps:
             self._pace.begin(time.perf_counter(), self._epoch + step / self._steps)
         # It is the mean over the epoch so far: once it is NaN, it stays NaN.
@@ -130,7 +134,9 @@ class PhaseRecorder(keras.callbacks.Callback):
         if best:
             self._keep_best()
         self.wait = 0 if best else self.wait + 1
-        now = time.perf_counter()
+        ended = Moment.now()
+        add_to_timeline(f"{self._phase} epoch {epoch + 1}", self._epoch_start, ended)
+        now = ended.seconds
         left = self._pace.left(now, epoch + 1, self._course.epochs)
         if self._is_first:
             self._is_first = False
@@ -158,7 +164,7 @@ class PhaseRecorder(keras.callbacks.Callback):
             train_accuracy=train_accuracy,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            seconds=round(time.perf_counter() - self._epoch_start, 3),
+            seconds=round(time.perf_counter() - self._epoch_start.seconds, 3),
         )
 
     def _diverged(self, what: str, than: str = "") -> DivergenceError:

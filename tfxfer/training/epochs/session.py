@@ -18,9 +18,10 @@ from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.places import note_places
 from tfxfer.runs.versions import where_exported
 from tfxfer.system.names import in_shell
-from tfxfer.system.progress import Clock, Say
+from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
+from tfxfer.system.timing.clock import Clock
 
 
 @dataclass(frozen=True)

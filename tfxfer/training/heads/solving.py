@@ -14,6 +14,7 @@ from tfxfer.models.standardization import Standardization
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.journal import Journal
+from tfxfer.system.timing.timeline import span
 from tfxfer.training.epochs.callbacks import solution_line
 from tfxfer.training.examples import Examples
 from tfxfer.training.heads.ridge import RIDGE_PENALTIES, solve_ridge_path
@@ -85,7 +86,8 @@ class HeadSolver:
         """
         journal, problem = self.journal, self._problem()
         start = time.perf_counter()
-        path = self._solved_path(problem, checkpoint)
+        with span("solve the head"):
+            path = self._solved_path(problem, checkpoint)
         num_validation = self.features.validation.effective_number
         first = chosen = best_solution(path)
         if not self.objective.is_number:  # the overconfidence that it mends is one of classes

@@ -1,0 +1,1 @@
+"""How long each part of a run takes, and what a process does when."""
