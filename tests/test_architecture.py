@@ -55,6 +55,8 @@ LIGHT = {
     "models.presets.timm",
     "models.presets.tokens.architectures",
     "models.presets.tokens.families",
+    "models.presets.tokens.hub",
+    "models.presets.tokens.transformers",
     "planning.inputs",
     "planning.preflight",
     "ranking.candidates",

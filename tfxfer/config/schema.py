@@ -648,8 +648,8 @@ class FitConfig(RunConfig):
     backbone: str = setting(
         "resnet50",
         "Pretrained network; `tfxfer backbones` lists them. 'kerashub:NAME' is a KerasHub preset, "
-        "'kerashub:DIRECTORY' a saved preset or a timm model. 'auto' ranks those that are "
-        "available locally and takes the best.",
+        "'kerashub:DIRECTORY' a saved preset, or a model of timm or transformers. 'auto' ranks "
+        "those that are available locally and takes the best.",
         group=_BACKBONE,
         common=True,
     )

@@ -24,7 +24,7 @@ from tfxfer.models.backbones.registry import (
 )
 from tfxfer.models.layers import fresh_names
 from tfxfer.models.presets.blocks.weights import load_block_weights
-from tfxfer.models.presets.conversion import load_timm_file
+from tfxfer.models.presets.conversion import load_tensors
 from tfxfer.models.presets.handles import Handle, fetch
 from tfxfer.models.presets.tokens.weights import load_token_weights
 from tfxfer.models.torch_files.loading import load_torch_file
@@ -78,7 +78,7 @@ def load_backbone(
         if path.suffix == ".pth":
             load_torch_file(model, backbone, path)
         elif path.suffix == ".safetensors":
-            load_timm_file(model, backbone, path)
+            load_tensors(model, backbone, path)
         elif of_preset and backbone.has_opened_blocks:
             load_block_weights(model, backbone, path)
         elif of_preset and not backbone.needs_kerashub:

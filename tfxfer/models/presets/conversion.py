@@ -1,4 +1,4 @@
-"""Loading weights of timm into a network, by the names that KerasHub knows."""
+"""Loading weights of timm or transformers into a network, by the names of their tensors."""
 
 import contextlib
 import importlib
@@ -16,12 +16,14 @@ from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
 from tfxfer.models.presets.tokens.timm_weights import load_timm_tokens
+from tfxfer.models.presets.tokens.transformers import KIND
+from tfxfer.models.presets.tokens.transformers_weights import load_transformers
 
 Change = Callable[[np.ndarray, list[int]], np.ndarray]
 
 
-def load_timm_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
-    """Gives a network the weights in a `.safetensors` file of timm.
+def load_tensors(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
+    """Gives a network the weights in a `.safetensors` file of timm or transformers.
 
     Args:
         model: What `preset_network` built of the backbone.
@@ -31,6 +33,9 @@ def load_timm_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -
     Raises:
         WeightsError: The file is corrupt, or holds another network.
     """
+    if backbone.preset_architecture.startswith(KIND):
+        load_transformers(model, backbone, path)
+        return
     if not backbone.needs_kerashub:
         load_timm_tokens(model, backbone, path)
         return

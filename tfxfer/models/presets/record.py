@@ -23,6 +23,13 @@ from tfxfer.models.presets.files import (
 from tfxfer.models.presets.handles import Handle, fetch, find_handle
 from tfxfer.models.presets.settings import checked_settings
 from tfxfer.models.presets.timm import find_architecture, read_pretrained
+from tfxfer.models.presets.tokens import hub
+from tfxfer.models.presets.tokens.transformers import (
+    KIND,
+    is_of_transformers,
+    read_network,
+    read_preprocessor,
+)
 
 PREFIX = "kerashub:"
 
@@ -37,7 +44,8 @@ def preset_backbone(name: str) -> Backbone:
 
     Args:
         name: `kerashub:` and a directory that `save_to_preset` wrote or that holds a network of
-            timm, or a name as `resnet_18_imagenet`, or `kaggle://` and an address.
+            timm or transformers, or a name as `resnet_18_imagenet`, or `kaggle://` or `hf://` and
+            an address.
 
     Raises:
         UsageError: There is no such preset, or its network cannot be used.
@@ -46,16 +54,19 @@ def preset_backbone(name: str) -> Backbone:
     what = name[len(PREFIX) :]
     path = pathlib.Path(expand_user(what, "Setting 'backbone'"))
     if what and path.is_dir():
-        return _of_folder(path.resolve())
+        folder = path.resolve()
+        return _of_folder(folder, f"{PREFIX}{folder}")
     if not what or (("/" in what or what.startswith((".", "~"))) and "://" not in what):
         raise UsageError(
             f"There is no directory '{what}' of a preset. Give one that `save_to_preset` of "
             f"KerasHub wrote, or the name of a preset, such as {PREFIX}resnet_18_imagenet."
         )
+    if what.startswith(hub.SCHEME):
+        return _of_folder(hub.folder_of(what), name)
     return _of_handle(find_handle(what))
 
 
-def _of_folder(folder: pathlib.Path) -> Backbone:
+def _of_folder(folder: pathlib.Path, name: str) -> Backbone:
     path = folder / CONFIG
     if not path.is_file():
         raise UsageError(
@@ -66,17 +77,19 @@ def _of_folder(folder: pathlib.Path) -> Backbone:
     unknown = f"unknown, see where '{folder.name}' is from"
     license = f"{found} (says its README.md)" if found else unknown
     if "architecture" in config and "class_name" not in config:
-        return _of_timm(folder, config, license)
-    return _backbone(f"{PREFIX}{folder}", folder, license=license)
+        return _of_timm(name, folder, config, license)
+    if is_of_transformers(config):
+        return _of_transformers(name, folder, config, license)
+    return _backbone(name, folder, license=license)
 
 
-def _of_timm(folder: pathlib.Path, config: Mapping[str, Any], license: str) -> Backbone:
+def _of_timm(name: str, folder: pathlib.Path, config: Mapping[str, Any], license: str) -> Backbone:
     """Returns the record of the network in a directory of timm."""
     path = folder / CONFIG
     architecture = find_architecture(config["architecture"], path)
     scaling, size, own_license = read_pretrained(config, path)
     return _record(
-        f"{PREFIX}{folder}",
+        name,
         folder,
         (
             architecture.family,
@@ -88,6 +101,28 @@ def _of_timm(folder: pathlib.Path, config: Mapping[str, Any], license: str) -> B
         num_parameters=architecture.num_parameters,
         weights_file=timm.WEIGHTS,
         preset_architecture=config["architecture"],
+    )
+
+
+def _of_transformers(
+    name: str, folder: pathlib.Path, config: Mapping[str, Any], license: str
+) -> Backbone:
+    """Returns the record of the network in a directory of transformers."""
+    family, settings, num_parameters = read_network(config, folder / CONFIG)
+    try:
+        anatomy = family.anatomy(settings)
+    except ValueError as error:
+        raise UsageError(f"'{folder / CONFIG}' describes no possible network: {error}.") from None
+    _check_size(folder / timm.WEIGHTS, num_parameters, CONFIG)
+    return _record(
+        name,
+        folder,
+        (family, settings, anatomy),
+        read_preprocessor(folder),
+        license=license,
+        num_parameters=num_parameters,
+        weights_file=timm.WEIGHTS,
+        preset_architecture=f"{KIND}{config['model_type']}",
     )
 
 
@@ -196,14 +231,18 @@ def _num_parameters(folder: pathlib.Path, anatomy: Anatomy) -> int:
             f"'{path}' says {number:,} parameters, but the network of '{CONFIG}' has at least "
             f"{anatomy.least_parameters:,}. The preset is corrupt."
         )
-    weights = folder / WEIGHTS
+    _check_size(folder / WEIGHTS, number, METADATA)
+    return number
+
+
+def _check_size(weights: pathlib.Path, number: int, where: str) -> None:
+    """Raises a UsageError if a file is too small for the parameters that another file says."""
     # At least two bytes each, as bfloat16.
     if weights.is_file() and weights.stat().st_size < 2 * number:
         raise UsageError(
-            f"'{weights}' is too small for the {number:,} parameters that '{METADATA}' says. The "
+            f"'{weights}' is too small for the {number:,} parameters that '{where}' says. The "
             "preset is corrupt."
         )
-    return number
 
 
 def _hashable(value: Any) -> Any:

@@ -29,7 +29,7 @@ def load_timm_tokens(model: keras.Model, backbone: Backbone, path: pathlib.Path)
     assign(patches, [kernel.transpose(2, 3, 1, 0), file.read("patch_embed.proj.bias", (width,))])
     for number in range(settings["num_layers"]):
         _load_block(model, file, number, settings)
-    assign(model.get_layer("norm"), _norm(file, "norm", width))
+    assign(model.get_layer("norm"), norm(file, "norm", width))
     assign(model.get_layer("positions"), [_embeddings(file, model, settings)])
 
 
@@ -54,16 +54,16 @@ def _load_block(model: keras.Model, file: TensorFile, number: int, settings: Any
     bias = file.read(f"{name}.attn.proj.bias", (width,)) * scales[0]
     values.append((output.reshape(heads, -1, width), bias))
     # Query, key, value and output, a kernel and a bias each.
-    assign(layers["attention"], _by_part(layers["attention"], values))
+    assign(layers["attention"], by_part(layers["attention"], values))
     hidden = layers["dense1"].units
-    assign(layers["dense1"], _dense(file, f"{name}.mlp.fc1", width, hidden))
-    last = _dense(file, f"{name}.mlp.fc2", hidden, width)
+    assign(layers["dense1"], dense(file, f"{name}.mlp.fc1", width, hidden))
+    last = dense(file, f"{name}.mlp.fc2", hidden, width)
     assign(layers["dense2"], [value * scales[1] for value in last])
     for key in ("norm1", "norm2"):
-        assign(layers[key], _norm(file, f"{name}.{key}", width))
+        assign(layers[key], norm(file, f"{name}.{key}", width))
 
 
-def _by_part(attention: Any, values: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+def by_part(attention: Any, values: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
     """Returns kernels and biases in the order of the weights of an attention layer."""
     parts = ("query", "key", "value", "attention_output")
     named = {
@@ -74,12 +74,14 @@ def _by_part(attention: Any, values: list[tuple[np.ndarray, np.ndarray]]) -> lis
     return [named["/".join(one.path.split("/")[-2:])] for one in attention.weights]
 
 
-def _dense(file: TensorFile, name: str, inputs: int, outputs: int) -> list[np.ndarray]:
+def dense(file: TensorFile, name: str, inputs: int, outputs: int) -> list[np.ndarray]:
+    """Returns the kernel, (inputs, outputs), and the bias of a linear layer of PyTorch."""
     kernel = file.read(f"{name}.weight", (outputs, inputs)).T
     return [kernel, file.read(f"{name}.bias", (outputs,))]
 
 
-def _norm(file: TensorFile, name: str, width: int) -> list[np.ndarray]:
+def norm(file: TensorFile, name: str, width: int) -> list[np.ndarray]:
+    """Returns scale and offset of a layer normalization of PyTorch, (width,) each."""
     return [file.read(f"{name}.{part}", (width,)) for part in ("weight", "bias")]
 
 
