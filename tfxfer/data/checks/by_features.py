@@ -241,8 +241,13 @@ class FeatureFindings:
         rows = [["class", "score", "image"]]
         rows += [[shown(one.name), f"{one.score:.1f}", one.path] for one in some]
         lines = [f"{count}, images that look like nothing else in their class, the furthest first:"]
-        return [*lines, *_table(rows), *_more(self.outliers, len(some))]
+        return [*lines, *_table(rows), *_more(self.outliers, len(some)), _OUTLIER_SCORE]
 
+
+_OUTLIER_SCORE = (
+    "Score: the distance to the tenth nearest image of the class, as the number of interquartile "
+    "ranges above the upper quartile of these distances in the class."
+)
 
 _LEAK = (
     "Near copies across splits leak: scores are too high. When validation or test images are split "
