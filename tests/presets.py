@@ -128,6 +128,38 @@ TOKENS = {
     "dinov2_registers": ("DINOV2Backbone", DINOV2_REGISTERS, 56),
 }
 
+DINOV3 = {
+    "patch_size": 16,
+    "num_layers": 3,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "intermediate_dim": 24,
+    "num_register_tokens": 2,
+    "use_key_bias": False,
+}
+
+DINOV3_GATED = DINOV3 | {
+    "use_gated_mlp": True,
+    "hidden_activation": "silu",
+    "num_register_tokens": 0,
+    "use_mask_token": False,
+}
+
+SIGLIP = {
+    "patch_size": 16,
+    "num_layers": 3,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "intermediate_dim": 24,
+}
+
+# Transformers with modules of their own, likewise.
+OTHERS = {
+    "dinov3": ("DINOV3Backbone", DINOV3, 64),
+    "dinov3_gated": ("DINOV3Backbone", DINOV3_GATED, 64),
+    "siglip": ("SigLIPVisionEncoder", SIGLIP, 64),
+}
+
 TORCH_SCALING = {
     "scale": [1 / 255 / std for std in (0.229, 0.224, 0.225)],
     "offset": [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
@@ -176,26 +208,28 @@ def saved_preset(folder, name, seed=0):
 
     Args:
         folder: A new directory.
-        name: One of `NETWORKS` or `TOKENS`.
+        name: One of `NETWORKS`, `TOKENS` or `OTHERS`.
         seed: Of the weights.
     """
     import keras_hub
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    if name in TOKENS:
-        class_name, settings, size = TOKENS[name]
+    if name in TOKENS | OTHERS:
+        class_name, settings, size = (TOKENS | OTHERS)[name]
         shape = (size, size, 3)
         backbone = getattr(keras_hub.models, class_name)(**settings, image_shape=shape)
         for variable in backbone.weights:
-            variable.assign(generator.normal(0, 0.3, variable.shape))
+            if variable.dtype == "float32":
+                variable.assign(generator.normal(0, 0.3, variable.shape))
     else:
         class_name, settings = NETWORKS[name]
         size = 64
         backbone = getattr(keras_hub.models, class_name)(**settings)
         _calibrate(backbone, generator)
     backbone.save_to_preset(str(folder))
-    converter = getattr(keras_hub.layers, class_name.replace("Backbone", "ImageConverter"))
+    kind = class_name.replace("Backbone", "").replace("VisionEncoder", "")
+    converter = getattr(keras_hub.layers, f"{kind}ImageConverter")
     converter(image_size=(size, size), **TORCH_SCALING).save_to_preset(str(folder))
     return folder
 

@@ -23,10 +23,8 @@ from tfxfer.models.backbones.registry import (
     weights_path,
 )
 from tfxfer.models.layers import fresh_names
-from tfxfer.models.presets.blocks.weights import load_block_weights
-from tfxfer.models.presets.conversion import load_tensors
+from tfxfer.models.presets.conversion import load_preset_file, load_tensors
 from tfxfer.models.presets.handles import Handle, fetch
-from tfxfer.models.presets.tokens.weights import load_token_weights
 from tfxfer.models.torch_files.loading import load_torch_file
 from tfxfer.models.weight_files import load_weights_file
 
@@ -79,10 +77,8 @@ def load_backbone(
             load_torch_file(model, backbone, path)
         elif path.suffix == ".safetensors":
             load_tensors(model, backbone, path)
-        elif of_preset and backbone.has_opened_blocks:
-            load_block_weights(model, backbone, path)
-        elif of_preset and not backbone.needs_kerashub:
-            load_token_weights(model, backbone, path)
+        elif of_preset and backbone.is_rebuilt:
+            load_preset_file(model, backbone, path)
         elif from_keras or (backbone.weights_url and _is_published(backbone, path)):
             model.load_weights(path)
         else:

@@ -35,6 +35,8 @@ _CODE = (
     "models.presets.network",
     "models.presets.blocks.opening",
     "models.presets.tokens.vision_transformer",
+    "models.presets.tokens.dinov3",
+    "models.presets.tokens.siglip",
 )
 
 

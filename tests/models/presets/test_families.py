@@ -1,13 +1,13 @@
 """The families whose networks can be used."""
 
 import pytest
-from presets import NETWORKS, TOKENS, needs_kerashub
+from presets import NETWORKS, OTHERS, TOKENS, needs_kerashub
 
 from tfxfer.models.presets.families import FAMILIES
 
 
 def test_each_family_is_found_by_its_class():
-    made = {class_name for class_name, *_ in [*NETWORKS.values(), *TOKENS.values()]}
+    made = {class_name for class_name, *_ in [*(NETWORKS | TOKENS | OTHERS).values()]}
     assert set(FAMILIES) == made
     assert all(family.class_name == name for name, family in FAMILIES.items())
 

@@ -66,6 +66,11 @@ class Backbone:
         return self.module.startswith("tfxfer.models.presets.blocks.")
 
     @property
+    def is_rebuilt(self) -> bool:
+        """Whether the network has other layers than KerasHub's, of which the weights are."""
+        return self.has_opened_blocks or ".presets.tokens." in self.module
+
+    @property
     def scaling(self) -> Scaling:
         """How its input is scaled from RGB in [0, 255]."""
         return self.pixels if isinstance(self.pixels, Scaling) else SCALINGS[self.pixels]
@@ -88,7 +93,7 @@ class Backbone:
     @property
     def takes_oblong(self) -> bool:
         """Whether images may be oblong; vision transformers have places for square ones."""
-        return not self.module.endswith(".vision_transformer")
+        return ".presets.tokens." not in self.module
 
     @property
     def stage_names(self) -> tuple[str, ...]:

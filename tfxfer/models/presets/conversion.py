@@ -1,4 +1,4 @@
-"""Loading weights of timm or transformers into a network, by the names of their tensors."""
+"""Loading weights of presets, timm and transformers into a network."""
 
 import contextlib
 import importlib
@@ -13,11 +13,15 @@ import numpy as np
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.presets.blocks.weights import load_block_weights
 from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
+from tfxfer.models.presets.tokens.dinov3 import load_dinov3_weights
+from tfxfer.models.presets.tokens.siglip import load_siglip_weights
 from tfxfer.models.presets.tokens.timm_weights import load_timm_tokens
 from tfxfer.models.presets.tokens.transformers import KIND
 from tfxfer.models.presets.tokens.transformers_weights import load_transformers
+from tfxfer.models.presets.tokens.weights import load_token_weights
 
 Change = Callable[[np.ndarray, list[int]], np.ndarray]
 
@@ -55,6 +59,28 @@ def load_tensors(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> 
             f"The weights in '{path}' do not fill backbone '{backbone.name}': nothing for "
             f"'{missing[0]}'."
         )
+
+
+def load_preset_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
+    """Gives a network that was rebuilt the weights in the `.weights.h5` file of its preset.
+
+    Args:
+        model: The network.
+        backbone: Its record.
+        path: Of the file.
+
+    Raises:
+        WeightsError: The file holds another network.
+        OSError, ValueError, KeyError: It is corrupt.
+    """
+    class_name = dict(backbone.builder_arguments)["class_name"]
+    load = {
+        "DINOV3Backbone": load_dinov3_weights,
+        "SigLIPVisionEncoder": load_siglip_weights,
+        "ViTBackbone": load_token_weights,
+        "DINOV2Backbone": load_token_weights,
+    }.get(class_name, load_block_weights)
+    load(model, backbone, path)
 
 
 class _Loader:

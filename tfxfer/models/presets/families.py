@@ -3,9 +3,11 @@
 from tfxfer.models.presets.blocks.families import HGNETV2, MOBILENET
 from tfxfer.models.presets.convolutional import DENSENET, RESNET, VGG
 from tfxfer.models.presets.efficientnet import EFFICIENTNET
-from tfxfer.models.presets.tokens.families import DINOV2, VIT
+from tfxfer.models.presets.tokens.families import DINOV2, DINOV3, SIGLIP, VIT
 
-FAMILIES = {
-    family.class_name: family
-    for family in (RESNET, EFFICIENTNET, DENSENET, VGG, MOBILENET, HGNETV2, VIT, DINOV2)
-}
+_ALL = (RESNET, EFFICIENTNET, DENSENET, VGG, MOBILENET, HGNETV2, VIT, DINOV2, DINOV3, SIGLIP)
+
+FAMILIES = {family.class_name: family for family in _ALL}
+
+# By the class of a larger network, which has one of these inside.
+OUTER_FAMILIES = {family.outer_class: family for family in _ALL if family.outer_class}

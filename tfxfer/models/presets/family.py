@@ -24,6 +24,7 @@ class Anatomy:
             network built that is larger than the machine.
         paper: Author, year and number on arXiv.
         min_size: The smallest image size in pixels.
+        parameters_at: Their number for images of a size, where presets count other networks, too.
     """
 
     stages: Stages
@@ -32,6 +33,7 @@ class Anatomy:
     least_parameters: int
     paper: str
     min_size: int = 32
+    parameters_at: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Family:
         input_name: What the class calls the shape of the images.
         builder: Module and function that build a network: by default KerasHub's class does.
         defaults: Of the settings that a preset may leave out.
+        outer_class: Of a larger network, which presets may have instead; empty if there is none.
+        outer_setting: Under which of its settings this one is.
     """
 
     class_name: str
@@ -58,6 +62,8 @@ class Family:
     input_name: str = "image_shape"
     builder: tuple[str, str] = ("tfxfer.models.presets.network", "preset_network")
     defaults: Settings = field(default_factory=dict)
+    outer_class: str = ""
+    outer_setting: str = ""
 
     @property
     def has_patches(self) -> bool:

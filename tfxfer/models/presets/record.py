@@ -9,7 +9,7 @@ from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.pixels import Scaling
 from tfxfer.models.presets import timm
-from tfxfer.models.presets.families import FAMILIES
+from tfxfer.models.presets.families import FAMILIES, OUTER_FAMILIES
 from tfxfer.models.presets.family import Anatomy, Family
 from tfxfer.models.presets.files import (
     CONFIG,
@@ -152,13 +152,14 @@ def _backbone(name: str, folder: pathlib.Path, **own: Any) -> Backbone:
         folder: Where the files are.
         **own: Other fields of the record.
     """
-    network = _network(folder)
+    network, pixels = _network(folder), read_scaling(folder / CONVERTER)
+    number, anatomy = _num_parameters(folder, network[2]), network[2]
     return _record(
         name,
         folder,
         network,
-        read_scaling(folder / CONVERTER),
-        num_parameters=_num_parameters(folder, network[2]),
+        pixels,
+        num_parameters=anatomy.parameters_at(pixels[1]) if anatomy.parameters_at else number,
         weights_file=WEIGHTS,
         **own,
     )
@@ -206,6 +207,12 @@ def _network(folder: pathlib.Path) -> tuple[Family, Mapping[str, Any], Anatomy]:
     found = read_json(path)
     where = f"'{path}'"
     class_name = found.get("class_name")
+    outer = OUTER_FAMILIES.get(class_name) if isinstance(class_name, str) else None
+    if outer is not None:
+        config = found.get("config")
+        inner = config.get(outer.outer_setting) if isinstance(config, dict) else None
+        found = inner if isinstance(inner, dict) else {}
+        class_name = found.get("class_name")
     family = FAMILIES.get(class_name) if isinstance(class_name, str) else None
     if family is None:
         usable = ", ".join(FAMILIES)

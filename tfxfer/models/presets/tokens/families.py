@@ -1,5 +1,6 @@
 """The families of vision transformers: their settings, stages and sizes."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from tfxfer.models.presets.settings import (
     either,
     fraction,
     number,
+    one_of,
     optional,
     whole_number,
     whole_numbers,
@@ -62,6 +64,29 @@ def _dinov2(settings: Settings) -> Anatomy:
         raise ValueError("its SwiGLU layers, as of the giant DINOv2, are not supported")
     mlp_width = settings["intermediate_dim"]
     return _anatomy(settings, mlp_width, "Oquab et al. 2023, arXiv:2304.07193")
+
+
+def _dinov3(settings: Settings) -> Anatomy:
+    mlp_width = settings["intermediate_dim"] * (3 if settings["use_gated_mlp"] else 2) // 2
+    found = _anatomy(settings, mlp_width, "Simeoni et al. 2025, arXiv:2508.10104")
+    if settings["hidden_dim"] // settings["num_heads"] % 4:
+        raise ValueError("the channels of a head are no multiple of 4")
+    return found
+
+
+def _siglip(settings: Settings) -> Anatomy:
+    width, hidden = settings["hidden_dim"], settings["intermediate_dim"]
+    patch = patch_size(settings)
+    # Four matrices of attention and two of the perceptron, with biases; two normalizations.
+    block = 4 * width**2 + 2 * width * hidden + 9 * width + hidden
+    # The pooling is a block with one normalization and a probe.
+    others = (3 * patch**2 + 1) * width + 2 * width + block - width
+
+    def parameters_at(size: int) -> int:
+        return int(settings["num_layers"] * block + others + (size // patch) ** 2 * width)
+
+    found = _anatomy(settings, hidden, "Zhai et al. 2023, arXiv:2303.15343")
+    return dataclasses.replace(found, parameters_at=parameters_at)
 
 
 _SIZES = {
@@ -129,4 +154,66 @@ DINOV2 = Family(
     anatomy=_dinov2,
     batch_norm=False,
     builder=(_MODULE, "dinov2"),
+)
+
+DINOV3 = Family(
+    class_name="DINOV3Backbone",
+    presets="dinov3/dinov3_presets.py",
+    kinds={
+        **_SIZES,
+        "patch_size": whole_number(128),
+        "intermediate_dim": whole_number(8 * MOST_CHANNELS),
+        "layer_scale_init_value": number(0, 100),
+        "num_register_tokens": number(0, 64),
+        "use_mask_token": FLAG,
+        "hidden_activation": one_of("gelu", "silu", "swish", "relu"),
+        "use_gated_mlp": FLAG,
+        "use_query_bias": FLAG,
+        "use_key_bias": FLAG,
+        "use_value_bias": FLAG,
+        "use_proj_bias": FLAG,
+        "use_mlp_bias": FLAG,
+        "attention_dropout": number(0, 0.9),
+        "drop_path_rate": number(0, 0.9),
+        "layer_norm_eps": fraction(),
+        "rope_theta": number(1, 1e6),
+        "apply_layernorm": FLAG,
+    },
+    defaults={
+        "layer_scale_init_value": 1.0,
+        "num_register_tokens": 4,
+        "use_mask_token": True,
+        "hidden_activation": "gelu",
+        "use_gated_mlp": False,
+        "use_query_bias": True,
+        "use_key_bias": True,
+        "use_value_bias": True,
+        "use_proj_bias": True,
+        "use_mlp_bias": True,
+        "attention_dropout": 0.0,
+        "drop_path_rate": 0.0,
+        "layer_norm_eps": 1e-5,
+        "rope_theta": 100.0,
+        "apply_layernorm": False,
+    },
+    anatomy=_dinov3,
+    batch_norm=False,
+    builder=("tfxfer.models.presets.tokens.dinov3", "dinov3"),
+)
+
+SIGLIP = Family(
+    class_name="SigLIPVisionEncoder",
+    presets="siglip/siglip_presets.py",
+    kinds={
+        **_SIZES,
+        "intermediate_dim": whole_number(8 * MOST_CHANNELS),
+        "intermediate_activation": one_of("gelu_approximate", "gelu"),
+        "layer_norm_epsilon": fraction(),
+    },
+    defaults={"intermediate_activation": "gelu_approximate", "layer_norm_epsilon": 1e-6},
+    anatomy=_siglip,
+    batch_norm=False,
+    builder=("tfxfer.models.presets.tokens.siglip", "siglip"),
+    outer_class="SigLIPBackbone",
+    outer_setting="vision_encoder",
 )

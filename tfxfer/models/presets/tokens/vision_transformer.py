@@ -15,7 +15,7 @@ from tfxfer.models.presets.tokens.families import patch_size
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class Sizes:
     """The sizes of a vision transformer.
 
     Attributes:
@@ -29,6 +29,8 @@ class _Sizes:
         dropout: Rate after each part of a block.
         attention_dropout: Rate within the attention.
         patch_bias, attention_bias, mlp_bias: Whether these layers have biases.
+        places: Whether each patch has an embedding of its position; else all patches have one.
+        approximate: Whether GELU is computed by the hyperbolic tangent.
     """
 
     patch: int
@@ -43,6 +45,8 @@ class _Sizes:
     patch_bias: bool = True
     attention_bias: bool = True
     mlp_bias: bool = True
+    places: bool = True
+    approximate: bool = False
 
 
 def vit(
@@ -61,7 +65,7 @@ def vit(
         settings: Of the network, each checked.
     """
     found = dict(settings)
-    sizes = _Sizes(
+    sizes = Sizes(
         patch=patch_size(found),
         blocks=found["num_layers"],
         heads=found["num_heads"],
@@ -85,7 +89,7 @@ def dinov2(
     There are no register tokens in the output.
     """
     found = dict(settings)
-    sizes = _Sizes(
+    sizes = Sizes(
         patch=patch_size(found),
         blocks=found["num_layers"],
         heads=found["num_heads"],
@@ -98,11 +102,25 @@ def dinov2(
     return _network(input_shape, sizes, class_name)
 
 
-def _network(input_shape: tuple[int, int, int], sizes: _Sizes, name: str) -> keras.Model:
-    grid = input_shape[0] // sizes.patch
+def _network(input_shape: tuple[int, int, int], sizes: Sizes, name: str) -> keras.Model:
     inputs = keras.Input(input_shape)
-    x = inputs
-    if rest := input_shape[0] % sizes.patch:
+    x = embedded_patches(inputs, sizes)
+    for number in range(1, sizes.blocks + 1):
+        x = block(x, sizes, f"block{number}")
+    x = keras.layers.LayerNormalization(epsilon=sizes.epsilon, name="norm")(x)
+    return keras.Model(inputs, split_tokens(x, sizes), name=name.lower())
+
+
+def embedded_patches(inputs: Any, sizes: Sizes) -> Any:
+    """Returns the tokens of images, with their positions, (batch, tokens, channels).
+
+    Args:
+        inputs: Images, (batch, side, side, 3).
+        sizes: Of the network.
+    """
+    side, x = inputs.shape[1], inputs
+    grid = side // sizes.patch
+    if rest := side % sizes.patch:
         sides = (rest // 2, rest - rest // 2)
         # Not `CenterCrop`, behind which Keras takes every layer for training by default.
         x = keras.layers.Cropping2D((sides, sides), name="crop")(x)
@@ -111,33 +129,52 @@ def _network(input_shape: tuple[int, int, int], sizes: _Sizes, name: str) -> ker
         sizes.patch,
         strides=sizes.patch,
         use_bias=sizes.patch_bias,
-        kernel_initializer=_initializer(),
+        kernel_initializer=initializer(),
         name="patches",
     )(x)
     x = keras.layers.Reshape((grid**2, sizes.width), name="tokens")(x)
-    x = keras.layers.ZeroPadding1D((sizes.extra_tokens, 0), name="all_tokens")(x)
+    if sizes.extra_tokens:
+        x = keras.layers.ZeroPadding1D((sizes.extra_tokens, 0), name="all_tokens")(x)
     # 0, 1, 2, ... for each image.
     numbers = keras.ops.cumsum(keras.ops.ones_like(x[:, :, 0], dtype="int32"), axis=1) - 1
+    if not sizes.places:
+        numbers = keras.ops.minimum(numbers, sizes.extra_tokens)
     positions = keras.layers.Embedding(
-        sizes.extra_tokens + grid**2,
+        sizes.extra_tokens + (grid**2 if sizes.places else 1),
         sizes.width,
-        embeddings_initializer=_initializer(),
+        embeddings_initializer=initializer(),
         name="positions",
     )(numbers)
-    x = keras.layers.Add(name="positions_sum")([x, positions])
-    for number in range(1, sizes.blocks + 1):
-        x = _block(x, sizes, f"block{number}")
-    x = keras.layers.LayerNormalization(epsilon=sizes.epsilon, name="norm")(x)
-    whole = keras.layers.Cropping1D((0, grid**2 + sizes.extra_tokens - 1), name="class_token")(x)
+    return keras.layers.Add(name="positions_sum")([x, positions])
+
+
+def split_tokens(tokens: Any, sizes: Sizes) -> Any:
+    """Returns the features of a network from its tokens; see `side_by_side`."""
+    num_patches = tokens.shape[1] - sizes.extra_tokens
+    whole = keras.layers.Cropping1D((0, tokens.shape[1] - 1), name="class_token")(tokens)
+    parts = keras.layers.Cropping1D((sizes.extra_tokens, 0), name="patch_tokens")(tokens)
+    return side_by_side(whole, parts, round(num_patches**0.5))
+
+
+def side_by_side(whole: Any, parts: Any, grid: int) -> Any:
+    """Returns at each patch its token behind a token of the whole image.
+
+    Args:
+        whole: (batch, 1, channels).
+        parts: (batch, grid * grid, channels).
+        grid: Patches along a side.
+
+    Returns:
+        (batch, grid, grid, 2 * channels).
+    """
+    width = parts.shape[-1]
     whole = keras.layers.Flatten(name="class_features")(whole)
     whole = keras.layers.RepeatVector(grid**2, name="class_repeated")(whole)
-    parts = keras.layers.Cropping1D((sizes.extra_tokens, 0), name="patch_tokens")(x)
     x = keras.layers.Concatenate(name="both_tokens")([whole, parts])
-    x = keras.layers.Reshape((grid, grid, 2 * sizes.width), name="maps")(x)
-    return keras.Model(inputs, x, name=name.lower())
+    return keras.layers.Reshape((grid, grid, 2 * width), name="maps")(x)
 
 
-def _block(inputs: Any, sizes: _Sizes, name: str) -> Any:
+def block(inputs: Any, sizes: Sizes, name: str) -> Any:
     """Returns a block: attention, then a perceptron, each normalized before and added after."""
     x = keras.layers.LayerNormalization(epsilon=sizes.epsilon, name=f"{name}_norm1")(inputs)
     x = keras.layers.MultiHeadAttention(
@@ -150,22 +187,31 @@ def _block(inputs: Any, sizes: _Sizes, name: str) -> Any:
     x = _dropped(x, sizes.dropout, f"{name}_dropout1")
     attended = keras.layers.Add(name=f"{name}_sum1")([x, inputs])
     x = keras.layers.LayerNormalization(epsilon=sizes.epsilon, name=f"{name}_norm2")(attended)
+    x = perceptron(x, sizes, name)
+    return keras.layers.Add(name=f"{name}_sum2")([x, attended])
+
+
+def perceptron(x: Any, sizes: Sizes, name: str) -> Any:
+    """Returns what two dense layers make of each token; their names begin with `name`."""
+    exact = None if sizes.approximate else "gelu"
     for layer, units, activation in (
-        ("dense1", sizes.mlp_width, "gelu"),
+        ("dense1", sizes.mlp_width, exact),
         ("dense2", sizes.width, None),
     ):
         x = keras.layers.Dense(
             units,
             activation=activation,
             use_bias=sizes.mlp_bias,
-            kernel_initializer=_initializer(),
+            kernel_initializer=initializer(),
             name=f"{name}_{layer}",
         )(x)
+        if layer == "dense1" and sizes.approximate:
+            x = keras.ops.gelu(x, approximate=True)
         x = _dropped(x, sizes.dropout, f"{name}_{layer}_dropout")
-    return keras.layers.Add(name=f"{name}_sum2")([x, attended])
+    return x
 
 
-def _initializer() -> keras.Initializer:
+def initializer() -> keras.Initializer:
     """Returns a new initializer, as used twice it would give the same values."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 

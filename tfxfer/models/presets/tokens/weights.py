@@ -60,7 +60,7 @@ def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
     arguments = dict(backbone.builder_arguments)
     is_dino = arguments["class_name"] == "DINOV2Backbone"
     with h5py.File(path) as file:
-        stored = _Stored(numeric_arrays(file), path, _DINOV2 if is_dino else _VIT)
+        stored = Stored(numeric_arrays(file), path, _DINOV2 if is_dino else _VIT)
         for name in ("patches", "norm"):
             assign(model.get_layer(name), stored.layer(stored.places[name], model.get_layer(name)))
         blocks = sum(layer.name.endswith("_norm1") for layer in model.layers)
@@ -73,7 +73,7 @@ def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
     assign(model.get_layer("positions"), [embeddings])
 
 
-class _Stored:
+class Stored:
     """The arrays of a file."""
 
     def __init__(
@@ -107,7 +107,7 @@ class _Stored:
         ]
 
 
-def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: bool) -> None:
+def _load_block(model: keras.Model, stored: Stored, number: int, *, scaled: bool) -> None:
     """Loads a block, the residual branches of which may be scaled."""
     places = stored.places
     block = places["block"] + (f"_{number}" if number else "")
@@ -117,10 +117,9 @@ def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: boo
     }
     for name in ("norm1", "norm2", "dense1"):
         assign(layers[name], stored.layer(f"{block}/{places[name]}", layers[name]))
-    attention = [getattr(layers["attention"], f"_{part}") for part in _PARTS]
+    attention = attention_parts(layers["attention"])
     values = [
-        stored.layer(f"{block}/{places['attention']}/{part}", layer)
-        for part, layer in zip(_PARTS, attention, strict=True)
+        stored.layer(f"{block}/{places['attention']}/{part}", layer) for part, layer in attention
     ]
     last = stored.layer(f"{block}/{places['dense2']}", layers["dense2"])
     if scaled:
@@ -130,12 +129,17 @@ def _load_block(model: keras.Model, stored: _Stored, number: int, *, scaled: boo
         values[-1] = [value * first_scale for value in values[-1]]
         last_scale = stored.array(f"{block}/layer_scale2/vars/0", width)
         last = [value * last_scale for value in last]
-    for layer, some in zip(attention, values, strict=True):
+    for (_, layer), some in zip(attention, values, strict=True):
         assign(layer, some)
     assign(layers["dense2"], last)
 
 
-def _vit_embeddings(stored: _Stored, model: keras.Model) -> np.ndarray:
+def attention_parts(layer: keras.layers.Layer) -> list[tuple[str, keras.layers.Layer]]:
+    """Returns the layers inside an attention, each with its name in a file."""
+    return [(part, getattr(layer, f"_{part}")) for part in _PARTS]
+
+
+def _vit_embeddings(stored: Stored, model: keras.Model) -> np.ndarray:
     """Returns class token and positions, (1 + patches, channels)."""
     count, width = model.get_layer("positions").embeddings.shape
     place = stored.places["embedding"]
@@ -145,7 +149,7 @@ def _vit_embeddings(stored: _Stored, model: keras.Model) -> np.ndarray:
     return np.concatenate([positions[:1] + token, patches])
 
 
-def _dino_embeddings(stored: _Stored, settings: dict[str, Any], model: keras.Model) -> np.ndarray:
+def _dino_embeddings(stored: Stored, settings: dict[str, Any], model: keras.Model) -> np.ndarray:
     """Returns class token, register tokens and positions, (tokens, channels).
 
     Positions are the last of the arrays, behind what KerasHub interpolates from them.
