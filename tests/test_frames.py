@@ -20,7 +20,7 @@ from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.inference.loading import load
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.weights import load_backbone
-from tfxfer.showing.answering import Answerer
+from tfxfer.showing.images.answering import Answerer
 
 COLORS = {"cold": (20, 20, 220), "warm": (220, 20, 20)}
 

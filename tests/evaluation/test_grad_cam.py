@@ -133,6 +133,9 @@ def test_heat_is_the_published_formula(pooling, squares):
         expected.append(one @ alpha)
     found = Explainer(model).heat(squares, classes)
     np.testing.assert_allclose(found, scaled(np.array(expected)), rtol=1e-4, atol=1e-5)
+    if pooling == "average":
+        compiled = Explainer(model, is_compiled=True).heat(squares, classes)
+        np.testing.assert_allclose(compiled, found, atol=1e-5)
 
 
 def test_heat_follows_a_head_with_hidden_layers(squares):

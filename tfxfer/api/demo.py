@@ -11,13 +11,13 @@ from tfxfer.errors import TfxferError, UsageError
 from tfxfer.exporting.hosting.writing import write_hosted
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
-from tfxfer.showing.address import LOOPBACK, Address
-from tfxfer.showing.answering import Answerer
-from tfxfer.showing.corrections import Corrections
-from tfxfer.showing.mistakes import Mistake, most_confident_mistakes
-from tfxfer.showing.nearest import NearestImages
+from tfxfer.showing.address import LOOPBACK
+from tfxfer.showing.images.answering import Answerer
+from tfxfer.showing.images.corrections import Corrections
+from tfxfer.showing.images.mistakes import Mistake, most_confident_mistakes
+from tfxfer.showing.images.nearest import NearestImages
+from tfxfer.showing.images.replies import Shown
 from tfxfer.showing.process import Page, open_page
-from tfxfer.showing.replies import Shown
 from tfxfer.system.files import why_unwritable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
@@ -74,7 +74,7 @@ def answer_on(model: str | pathlib.Path, page: Page, *, say: Callable[[str], Non
     shown = what_is_shown(load(model), say)
     try:
         page.show(shown.layout)
-        _say_where(page.address, say)
+        page.say_where(say)
         shown.answerer.warm_up()
         if shown.nearest is not None:
             shown.nearest.start()
@@ -82,16 +82,6 @@ def answer_on(model: str | pathlib.Path, page: Page, *, say: Callable[[str], Non
     finally:
         if shown.nearest is not None:
             shown.nearest.stop()
-
-
-def _say_where(address: Address, say: Callable[[str], None]) -> None:
-    """Says where the page is, and who can use it."""
-    if not address.is_local:
-        say(
-            "Whoever can reach this machine and has the address below can use the model and add "
-            "corrections. The connection is not encrypted."
-        )
-    say(f"Open {address.url} in a browser. Ctrl-C ends the demo.")
 
 
 @isolated

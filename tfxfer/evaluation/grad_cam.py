@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tfxfer.models.heads import backbone_call, find_pools, logits_of_maps
 from tfxfer.models.ordinal.coral import log_probabilities
+from tfxfer.system.devices import without_xla
 
 # Coarser feature maps do not localize anything.
 MIN_MAP_SIZE = 3
@@ -22,12 +23,15 @@ MIN_MAP_SIZE = 3
 class Explainer:
     """Computes Grad-CAM heat maps for a classifier."""
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, *, is_compiled: bool = False) -> None:
         """Splits a classifier at its feature maps.
 
         Args:
             model: RGB in [0, 255] to probabilities, as saved in a run.
+            is_compiled: Whether the network is compiled, which takes a second and saves most of the
+                time of each call: for many calls with as many images each.
         """
+        self._is_compiled = is_compiled
         self._maps: keras.Model | None = None
         pools = find_pools(model)
         if not pools or "head" not in [layer.name for layer in model.layers]:
@@ -37,7 +41,7 @@ class Explainer:
             return
         # Of a head that reads several stages, the maps of the last one are explained.
         read = backbone_call(model).output_tensors
-        self._maps = keras.Model(model.input, read)
+        self._maps = without_xla(keras.Model(model.input, read))
         inputs = [keras.Input(one.shape[1:], dtype="float32") for one in read]
         logits = logits_of_maps(model, inputs)
         if logits.shape[-1] != model.output_shape[-1]:  # of ordered classes
@@ -70,8 +74,12 @@ class Explainer:
         """
         if self._maps is None:
             raise ValueError("This model cannot be explained; see `can_explain`.")
-        read = self._maps(squares.astype(np.float32), training=False)
-        *earlier, maps = keras.tree.flatten(read)
+        images = squares.astype(np.float32)
+        if self._is_compiled:
+            found = keras.tree.flatten(self._maps.predict_on_batch(images))
+            *earlier, maps = map(keras.ops.convert_to_tensor, found)
+        else:
+            *earlier, maps = keras.tree.flatten(self._maps(images, training=False))
         gradient = _gradient(functools.partial(self._logits_of, classes, earlier), maps)
         weights = gradient.mean(axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
         heat = np.maximum((weights * _as_numpy(maps)).sum(axis=-1), 0)

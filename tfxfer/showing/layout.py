@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layout:
-    """What is on a page before the first image.
+    """What is on a page before the first image, or text.
 
     Attributes:
         title: Of the page.
         heading: HTML.
         empty: HTML in place of an answer.
         can_explain: Whether answers have a heat map.
-        class_names: What an image can be corrected to; none if corrections are not kept.
+        class_names: What an example can be corrected to; none if corrections are not kept.
         examples: Contents of images to try.
+        texts: Texts to try.
+        most_characters: Of a text; None if the page is for images.
     """
 
     title: str
@@ -22,3 +24,5 @@ class Layout:
     can_explain: bool
     class_names: tuple[str, ...] = ()
     examples: tuple[bytes, ...] = ()
+    texts: tuple[str, ...] = ()
+    most_characters: int | None = None

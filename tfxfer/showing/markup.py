@@ -1,62 +1,25 @@
-"""The answers of a model as HTML. All text is escaped: class names are data."""
+"""What every page shows, as HTML. All text is escaped: class names are data."""
 
-import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
+# Classes with their probabilities, the most probable first.
+Ranked = tuple[tuple[str, float], ...]
 
-from tfxfer.config.frame import FitImages
-from tfxfer.reporting.thumbnails import heat_colors
-from tfxfer.runs.scores.caution import CautionRecord
-from tfxfer.showing.answering import Answer, Ranked
-from tfxfer.showing.nearest import NearImage
-
-# What of an image the model sees.
-_SEEN: Mapping[FitImages, str] = {
-    "crop": "the central part",
-    "stretch": "all of it, stretched",
-    "pad": "all of it, with gray around",
-}
-
-# What the page shows before the first image.
+# What the page shows before the first answer.
 NO_ANSWER = '<p class="demo-quiet">The most probable classes appear here.</p>'
 
 
-def bars(answer: Answer, label: str | None = None) -> str:
-    """Returns the classes of an answer with their probabilities as bars.
-
-    Args:
-        answer: Of the model.
-        label: The class of the image in the run's data, if it is known.
-    """
-    if answer.tasks:
-        return "".join(
-            f'<h2 class="demo-task">{html.escape(task)}</h2>{_list(ranked, task)}'
-            for task, ranked in answer.tasks.items()
-        )
-    told = ""
-    if answer.thresholds is not None:
-        chosen = ", ".join(map(_name, answer.chosen)) or "none"
-        told = f'<p class="demo-chosen">Predicted labels: {chosen}</p>'
-        told += _list(answer.ranked, thresholds=answer.thresholds)
-    else:
-        told = _list(answer.ranked)
-    if label is not None:
-        told += f'<p class="demo-quiet">In the data it is labeled {_name(label)}.</p>'
-    return told
-
-
-def _list(ranked: Ranked, task: str = "", *, thresholds: Mapping[str, float] | None = None) -> str:
+def ranked(
+    classes: Ranked, task: str = "", *, thresholds: Mapping[str, float] | None = None
+) -> str:
     """Returns classes with their probabilities as bars, each with its threshold if it has one."""
     rows = "".join(
         f'<li><span class="demo-class">{html.escape(name)}</span>'
         f'<span class="demo-share">{share:.2%}</span>'
         f'<span class="demo-bar" aria-hidden="true"><span style="width:{share:.2%}"></span></span>'
         f"{'' if thresholds is None else _threshold(thresholds[name])}</li>"
-        for name, share in ranked
+        for name, share in classes
     )
     about = "Most probable labels" if thresholds is not None else "Most probable classes"
     about += f" of {html.escape(task)}" if task else ""
@@ -67,74 +30,14 @@ def _threshold(share: float) -> str:
     return f'<span class="demo-quiet demo-threshold">predicted from {share:.2%}</span>'
 
 
-def doubt(answer: Answer, limits: CautionRecord | None) -> str:
-    """Returns what a cautious model says: whether an image is unknown, and its prediction set.
-
-    Args:
-        answer: Of the model.
-        limits: The thresholds, if they are known.
-    """
-    if answer.doubt is None:
-        return ""
-    one = answer.doubt
-    measured = f"distance {one.score:.2f}"
-    coverage = ""
-    if limits is not None:
-        measured += f", unknown above {limits.threshold:.2f}"
-        coverage = f" ({limits.coverage:.0%} coverage)"
-    names = ", ".join(map(_name, one.in_set)) or "no class"
-    chosen = f'<p class="demo-quiet">Prediction set{coverage}: {names}.</p>'
-    if one.unknown:
-        return (
-            '<p class="demo-refusal" role="status"><strong>None of these</strong>: unlike the '
-            f"training images ({measured}).</p>{chosen}"
-        )
-    return f'<p class="demo-quiet">Like the training images ({measured}).</p>{chosen}'
-
-
-def image_with_heat(answer: Answer) -> str:
-    """Returns the image as the model sees it, under its heat map if there is one."""
-    name, _ = answer.ranked[0]
-    layers = f'<img src="{_png_url(answer.square)}" alt="The image as the model sees it">'
-    told = f"What the model sees: {_SEEN[answer.fit]}."
-    if answer.heat is not None:
-        height, width, _ = answer.square.shape
-        colors = heat_colors(answer.heat[None], height, width)[0].round().astype(np.uint8)
-        layers += (
-            f'<img class="demo-heat" src="{_png_url(colors)}" '
-            f'alt="Grad-CAM: what is evidence for {html.escape(name)} is bright">'
-        )
-        told += f" Bright is evidence for {_name(name)} (Grad-CAM)."
-    return (
-        f'<figure class="demo-image-seen"><div>{layers}</div><figcaption class="demo-quiet">{told}'
-        "</figcaption></figure>"
-    )
-
-
-def nearest(images: Sequence[NearImage], searched: int) -> str:
-    """Returns the nearest training images, or nothing if there are none.
-
-    Args:
-        images: The nearest first.
-        searched: Of how many training images.
-    """
-    if not images:
-        return ""
-    items = "".join(
-        f'<li><img src="{_png_url(image.pixels)}" alt=""><span class="demo-class">'
-        f'{html.escape(image.label)}</span> <span class="demo-share">{image.similarity:.2f}</span>'
-        "</li>"
-        for image in images
-    )
-    return (
-        f'<p class="demo-quiet">Nearest of {searched:,} training images, by cosine '
-        f'similarity of the features:</p><ol class="demo-nearest">{items}</ol>'
-    )
-
-
 def refusal(sentence: str) -> str:
     """Returns a sentence on what cannot be done."""
     return f'<p class="demo-refusal" role="alert">{html.escape(sentence)}</p>'
+
+
+def quiet(sentence: str) -> str:
+    """Returns a sentence in small print."""
+    return f'<p class="demo-quiet">{html.escape(sentence)}</p>'
 
 
 def saying(sentence: str, command: str = "") -> str:
@@ -148,10 +51,21 @@ def heading(title: str, about: str) -> str:
     return f'<h1>{html.escape(title)}</h1><p class="demo-quiet">{html.escape(about)}</p>'
 
 
-def _name(text: str) -> str:
-    return f"<strong>{html.escape(text)}</strong>"
+def corrections(
+    number: int, path: str, command: str, before: Iterable[str], without: str = ""
+) -> str:
+    """Returns how many corrections there are, and how to train with them.
 
-
-def _png_url(pixels: npt.NDArray[np.uint8]) -> str:
-    content = tf.io.encode_png(pixels).numpy()
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    Args:
+        number: Number of corrections.
+        path: Their manifest.
+        command: The command that trains with them; empty if there is none.
+        before: Sentences before that.
+        without: What to do where there is no command.
+    """
+    if not number:
+        return saying("If the model is wrong, choose the correct class and save it.")
+    many = "There is 1 correction" if number == 1 else f"There are {number:,} corrections"
+    told = f"{many} in '{path}'."
+    told += " To train with the data of the run and these:" if command else without
+    return saying(" ".join([*filter(None, before), told]), command)

@@ -26,6 +26,9 @@ _ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "model"}
 # The heat map is mixed by the browser, so that it follows the slider at once.
 _MIX = "value => { document.documentElement.style.setProperty('--demo-heat', value); }"
 
+# Characters of a text by which one tells examples apart.
+_MOST_OF_EXAMPLE = 80
+
 # A file of 100 million pixels with alpha and 16 bits, uncompressed, has 800 MB.
 _MAX_UPLOAD = "1gb"
 
@@ -39,7 +42,10 @@ def make_page(layout: Layout, uploads: pathlib.Path, ask: Ask) -> Any:
         ask: Asks the model.
     """
     with gradio.Blocks(title=layout.title, analytics_enabled=False) as blocks:
-        _lay_out(layout, uploads, ask)
+        if layout.most_characters is None:
+            _lay_out(layout, uploads, ask)
+        else:
+            _lay_out_for_texts(layout, ask)
     for block in blocks.blocks.values():
         _take_uploads_only(block, uploads)
     blocks.is_running = True  # else an SVG that is uploaded is served as ours, with its scripts
@@ -90,6 +96,54 @@ def _lay_out(layout: Layout, uploads: pathlib.Path, ask: Ask) -> None:
     )
 
 
+def _lay_out_for_texts(layout: Layout, ask: Ask) -> None:
+    """Adds the components of a page for texts, and what they do."""
+    gradio.HTML(layout.heading)
+    with gradio.Row():
+        with gradio.Column():
+            text = gradio.Textbox(
+                label="Text",
+                lines=8,
+                max_lines=20,
+                max_length=layout.most_characters,
+                elem_id="demo-text",
+                buttons=[],
+            )
+            text.preprocess = lambda payload: payload  # the model checks it
+            button = gradio.Button("Classify", variant="primary", elem_id="demo-classify")
+            examples = gradio.Column()
+        with gradio.Column():
+            classes = gradio.HTML(layout.empty, elem_id="demo-classes")
+            seen = gradio.HTML("", elem_id="demo-seen")
+            if layout.class_names:
+                _add_corrections(layout.class_names, text, ask)
+    asking = {"fn": lambda words: ask("answer", words), "inputs": text, "outputs": [classes, seen]}
+    gradio.on(
+        [button.click, text.submit],
+        show_progress="minimal",
+        api_name="answer",
+        **asking,
+        **_ONE_BY_ONE,
+    )
+    if layout.texts:
+        with examples:
+            gradio.Examples(
+                [[words] for words in layout.texts],
+                label="Most confident mistakes",
+                example_labels=[_beginning(words) for words in layout.texts],
+                cache_examples=False,
+                run_on_click=True,
+                api_visibility="private",
+                **asking,
+            )
+
+
+def _beginning(text: str) -> str:
+    """Returns the beginning of a text, in a line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_OF_EXAMPLE else f"{line[:_MOST_OF_EXAMPLE]}..."
+
+
 def _image() -> Any:
     """Returns the component that takes an image, whatever it is, as a file."""
     image = gradio.Image(
@@ -106,17 +160,17 @@ def _image() -> Any:
     return image
 
 
-def _add_corrections(names: Sequence[str], image: Any, ask: Ask) -> None:
-    """Adds what keeps an image with its right class."""
+def _add_corrections(names: Sequence[str], example: Any, ask: Ask) -> None:
+    """Adds what keeps an image or a text with its right class."""
     label = gradio.Dropdown(list(names), value=None, label="This is a ...", elem_id="demo-label")
     label.preprocess = lambda chosen: chosen  # the model checks it, and replies with a sentence
     button = gradio.Button("Save as correction", elem_id="demo-keep")
     kept = gradio.HTML("", elem_id="demo-kept")
 
-    def keep(path: str | None, label: Any) -> str:
-        return ask("keep", path, label)[0]
+    def keep(shown: Any, label: Any) -> str:
+        return ask("keep", shown, label)[0]
 
-    button.click(keep, [image, label], kept, api_name="keep", **_ONE_BY_ONE)
+    button.click(keep, [example, label], kept, api_name="keep", **_ONE_BY_ONE)
     # Whoever opens the page later sees those that are there by then.
     gradio.on(None, lambda: ask("count")[0], None, kept, api_visibility="private")
 

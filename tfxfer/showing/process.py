@@ -58,6 +58,15 @@ class Page:
                 "pip install 'tfxfer[demo]'."
             )
 
+    def say_where(self, say: Callable[[str], None]) -> None:
+        """Says where the page is, and who can use it."""
+        if not self.address.is_local:
+            say(
+                "Whoever can reach this machine and has the address below can use the model and "
+                "add corrections. The connection is not encrypted."
+            )
+        say(f"Open {self.address.url} in a browser. Ctrl-C ends the demo.")
+
     def reply(self, replies: Callable[[str, Sequence[Any]], tuple[str, ...]]) -> NoReturn:
         """Replies to the requests of the page until a signal is received.
 

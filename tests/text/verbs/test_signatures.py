@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from tfxfer.api import demo as demo_images
 from tfxfer.api import evaluate as evaluate_images
 from tfxfer.api import export as export_images
 from tfxfer.api import predict as predict_images
@@ -23,6 +24,8 @@ from tfxfer.text.verbs import (
 )
 
 PAIRS = [
+    (demo_images.demo, demo.demo),
+    (demo_images.answer_on, demo.answer_on),
     (evaluate_images.evaluate, evaluate.evaluate),
     (predict_images.predict, predict.predict),
     (predict_images.read_listed, predict.read_listed),
@@ -40,7 +43,7 @@ def test_both_have_the_same_parameters(images, texts):
 
 
 def test_others_take_their_settings_by_name():
-    modules = {check: "check", convert: "convert", demo: "demo", export: "export", fit: "fit"}
+    modules = {check: "check", convert: "convert", export: "export", fit: "fit"}
     for module, name in {**modules, pretrain: "pretrain", rank: "rank"}.items():
         verb = getattr(module, name)
         kinds = {one.kind for one in inspect.signature(verb).parameters.values()}

@@ -139,8 +139,6 @@ def test_what_texts_cannot_do_is_refused_in_a_sentence(finished_texts, reviews):
             convert(result.run, kind)
     with pytest.raises(UsageError, match="--format parquet"):
         predict_shards(result.run, [reviews], "out")
-    with pytest.raises(UsageError, match="predict .* -`"):
-        tfxfer.demo(result.run)
     with pytest.raises(UsageError, match="to rank them by"):
         tfxfer.rank(data=str(reviews))
 

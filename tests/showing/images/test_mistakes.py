@@ -12,7 +12,7 @@ from tfxfer.data.opening import divided
 from tfxfer.data.seen import without_seen
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.inference.loading import load
-from tfxfer.showing.mistakes import MOST_MISTAKES, most_confident_mistakes
+from tfxfer.showing.images.mistakes import MOST_MISTAKES, most_confident_mistakes
 from tfxfer.system.run_layout import RunDirectory
 
 COLUMNS = ["image", "label", "predicted", "confidence", "label_probability"]

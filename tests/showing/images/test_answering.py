@@ -13,7 +13,7 @@ from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import limits_of
-from tfxfer.showing.answering import Answerer, read_content
+from tfxfer.showing.images.answering import Answerer, read_content
 
 # There are 12 images to calibrate both on.
 CAUTIOUS = {"unknown": True, "unknown_rate": 0.2}

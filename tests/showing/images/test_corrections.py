@@ -11,7 +11,7 @@ from conftest import file_of, scene, scene_file
 
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.inference.loading import load
-from tfxfer.showing.corrections import Corrections
+from tfxfer.showing.images.corrections import Corrections
 from tfxfer.system.run_layout import RunDirectory
 
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from tfxfer.data.image.decoding import decode_and_resize
 from tfxfer.data.source import in_any_order
 from tfxfer.inference.loading import load
-from tfxfer.showing import nearest
-from tfxfer.showing.nearest import NearestImages
+from tfxfer.showing.images import nearest
+from tfxfer.showing.images.nearest import NearestImages
 
 
 def squares_of(classifier, paths):

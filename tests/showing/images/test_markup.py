@@ -11,9 +11,10 @@ import tensorflow as tf
 from tfxfer.inference.prediction import Doubt
 from tfxfer.reporting.thumbnails import heat_colors
 from tfxfer.runs.scores.caution import CautionRecord
-from tfxfer.showing import markup
-from tfxfer.showing.answering import Answer
-from tfxfer.showing.nearest import NearImage
+from tfxfer.showing import markup as general
+from tfxfer.showing.images import markup
+from tfxfer.showing.images.answering import Answer
+from tfxfer.showing.images.nearest import NearImage
 
 HOSTILE = "<script>alert('x')</script>&\"{{x}}${y}"
 
@@ -86,9 +87,9 @@ def test_no_text_is_read_as_markup():
     texts = [
         markup.bars(made(HOSTILE), HOSTILE),
         markup.image_with_heat(made(HOSTILE, np.ones((3, 3), np.float32))),
-        markup.refusal(HOSTILE),
-        markup.saying(HOSTILE, HOSTILE),
-        markup.heading(HOSTILE, HOSTILE),
+        general.refusal(HOSTILE),
+        general.saying(HOSTILE, HOSTILE),
+        general.heading(HOSTILE, HOSTILE),
     ]
     for text in texts:
         assert "<script" not in text

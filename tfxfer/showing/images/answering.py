@@ -17,14 +17,11 @@ from tfxfer.errors import DataError
 from tfxfer.evaluation.grad_cam import Explainer
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.prediction import Doubt, doubt_of
+from tfxfer.showing.markup import Ranked
 from tfxfer.system.isolation import isolated
 
 # Number of most probable classes in an answer.
 MOST_CLASSES = 5
-
-
-# Classes with their probabilities, the most probable first.
-Ranked = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,9 @@ class Answerer:
 
     def __init__(self, trained: TrainedClassifier) -> None:
         self.trained = trained
-        explainer = Explainer(trained.model) if isinstance(trained.model, keras.Model) else None
+        explainer = None
+        if isinstance(trained.model, keras.Model):
+            explainer = Explainer(trained.model, is_compiled=True)
         self._explainer = explainer if explainer is not None and explainer.can_explain else None
 
     @property

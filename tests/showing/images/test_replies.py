@@ -6,11 +6,11 @@ import pytest
 
 from tfxfer.inference.loading import load
 from tfxfer.showing import markup
-from tfxfer.showing.answering import Answerer
-from tfxfer.showing.corrections import Corrections
+from tfxfer.showing.images.answering import Answerer
+from tfxfer.showing.images.corrections import Corrections
+from tfxfer.showing.images.mistakes import Mistake
+from tfxfer.showing.images.replies import Shown
 from tfxfer.showing.layout import Layout
-from tfxfer.showing.mistakes import Mistake
-from tfxfer.showing.replies import Shown
 from tfxfer.system.run_layout import RunDirectory
 
 

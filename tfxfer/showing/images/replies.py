@@ -8,12 +8,13 @@ from typing import Any
 from tfxfer.data.source import listed
 from tfxfer.errors import DataError, TfxferError
 from tfxfer.inference.saved_model import limits_of
-from tfxfer.showing import markup
-from tfxfer.showing.answering import Answer, Answerer, read_content
-from tfxfer.showing.corrections import Corrections
+from tfxfer.showing import markup as general
+from tfxfer.showing.images import markup
+from tfxfer.showing.images.answering import Answer, Answerer, read_content
+from tfxfer.showing.images.corrections import Corrections
+from tfxfer.showing.images.mistakes import Mistake
+from tfxfer.showing.images.nearest import NearestImages
 from tfxfer.showing.layout import Layout
-from tfxfer.showing.mistakes import Mistake
-from tfxfer.showing.nearest import NearestImages
 from tfxfer.system import streams
 
 
@@ -42,8 +43,8 @@ class Shown:
         about = f"{self._about()} Images stay on the machine that runs this page."
         return Layout(
             self.title,
-            markup.heading(self.title, about),
-            markup.NO_ANSWER,
+            general.heading(self.title, about),
+            general.NO_ANSWER,
             self.answerer.can_explain,
             () if self.corrections is None else names,
             tuple(mistake.content for mistake in self.mistakes),
@@ -72,7 +73,7 @@ class Shown:
             return (self.keep(*arguments) if what == "keep" else self.count(),)
         except Exception as error:  # whatever an upload does, the page lives
             streams.note(f"The demo could not reply: {type(error).__name__}: {error}")
-            sentence = markup.refusal("The model failed on this file; the terminal says why.")
+            sentence = general.refusal("The model failed on this file; the terminal says why.")
             return (sentence, "", "") if what == "answer" else (sentence,)
 
     def answer(self, path: str | None) -> tuple[str, str, str]:
@@ -82,15 +83,15 @@ class Shown:
             path: Of the upload; None if it was removed.
         """
         if path is None:
-            return markup.NO_ANSWER, "", ""
+            return general.NO_ANSWER, "", ""
         try:
             content = read_content(path)
             with self.nearest.paused() if self.nearest else contextlib.nullcontext():
                 answer = self.answerer.answer(content)
         except DataError as error:
-            return markup.refusal(f"This file cannot be classified: {error}."), "", ""
+            return general.refusal(f"This file cannot be classified: {error}."), "", ""
         except TfxferError as error:
-            return markup.refusal(str(error)), "", ""
+            return general.refusal(str(error)), "", ""
         label = next((one.label for one in self.mistakes if one.content == content), None)
         near = "" if self.nearest is None else _near(self.nearest, answer)
         classes = [markup.bars(answer, label)]
@@ -107,20 +108,20 @@ class Shown:
             label: What was chosen.
         """
         if self.corrections is None:
-            return markup.refusal("Corrections are not kept.")
+            return general.refusal("Corrections are not kept.")
         if path is None:
-            return markup.refusal("There is no image to save. Upload one first.")
+            return general.refusal("There is no image to save. Upload one first.")
         if label not in self.answerer.trained.class_names:
-            return markup.refusal("Choose the correct class first.")
+            return general.refusal("Choose the correct class first.")
         try:
             content = read_content(path)
             self.answerer.answer(content)  # what cannot be decoded is not kept
             remark = self.corrections.keep(content, label)
             return self.count(f"Saved as '{label}'.", remark)
         except DataError as error:
-            return markup.refusal(f"This file was not saved: {error}.")
+            return general.refusal(f"This file was not saved: {error}.")
         except TfxferError as error:
-            return markup.refusal(f"The correction was not saved. {error}")
+            return general.refusal(f"The correction was not saved. {error}")
 
     def count(self, *before: str) -> str:
         """Returns how many corrections there are, and how to train with them.
@@ -133,22 +134,15 @@ class Shown:
         try:
             number, command = len(self.corrections.labels()), self.corrections.command()
         except TfxferError as error:
-            return markup.refusal(str(error))
-        if not number:
-            return markup.saying("If the model is wrong, choose the correct class and save it.")
-        many = "There is 1 correction" if number == 1 else f"There are {number:,} corrections"
-        told = f"{many} in '{self.corrections.path}'."
-        if command:
-            told += " To train with the data of the run and these:"
-        else:
-            told += " The data of the run are not files, so add them to your data by hand."
-        return markup.saying(" ".join([*filter(None, before), told]), command)
+            return general.refusal(str(error))
+        without = " The data of the run are not files, so add them to your data by hand."
+        return general.corrections(number, str(self.corrections.path), command, before, without)
 
 
 def _near(nearest: NearestImages, answer: Answer) -> str:
     """Returns what the page shows of the training images near to an image."""
     if nearest.is_computing:
-        return markup.saying(
+        return general.saying(
             "The features of the training images are still being computed. After that, each image "
             "is shown with its nearest ones."
         )
