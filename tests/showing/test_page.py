@@ -246,7 +246,9 @@ def test_a_correction_is_kept_and_trained_on(demo, browser, run, tmp_path):
         label = page.locator("#demo-label input")
         label.focus()
         label.press_sequentially("gree")
+        page.wait_for_selector("#demo-label ul li")
         label.press("Enter")
+        assert label.input_value() == "green"
         page.locator("#demo-keep").press("Enter")
         page.wait_for_selector("#demo-kept pre")
         told = page.inner_text("#demo-kept")

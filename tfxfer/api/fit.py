@@ -32,8 +32,9 @@ from tfxfer.ranking.automatic import (
     with_best_backbone,
     with_best_stages,
 )
-from tfxfer.ranking.fold_fits import cross_validate_fits
-from tfxfer.ranking.folds import cross_validate
+from tfxfer.ranking.folding.final import on_everything
+from tfxfer.ranking.folding.fits import cross_validate_fits
+from tfxfer.ranking.folding.heads import cross_validate
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
@@ -145,7 +146,7 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
             write_json(plan.run.ranking, ranking.as_json())
         examined = DataOfFit.of(fitting)
         fitting = with_best_stages(fitting, session)
-        folds = _cross_validate(fitting, session)
+        fitting, folds = _cross_validate(fitting, session)
         trained = evaluate(*train_phases(fitting))
         trained = _with_caution(trained, session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
@@ -173,18 +174,20 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
     return FitResult(plan.run.path, plan.run.model, version, metrics.as_json())
 
 
-def _cross_validate(fitting: PreparedFit, session: Session) -> FoldsRecord | None:
-    """Returns the scores of a cross-validation, and prints them; None without one."""
+def _cross_validate(
+    fitting: PreparedFit, session: Session
+) -> tuple[PreparedFit, FoldsRecord | None]:
+    """Returns the fit that follows a cross-validation, and its scores; None without one."""
     num_folds = fitting.materials.config.folds
     if not num_folds:
-        return None
+        return fitting, None
     if fitting.materials.config.folds_finetune:
-        found = cross_validate_fits(fitting.run, session)
+        found = cross_validate_fits(fitting, session)
     else:
         found = cross_validate(fitting.materials, num_folds)
-    session.say(plan_row("folds", found.describe()) + "\n")
+    session.say(plan_row("folds", found.record.describe()) + "\n")
     session.clock.lap("folds")
-    return found
+    return on_everything(fitting, found), found.record
 
 
 def _with_caution(trained: Trained, session: Session) -> Trained:
@@ -226,7 +229,7 @@ def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Pa
         version = export_saved_model(
             trained.classifier(),
             plan.export_directory,
-            trained.images["validation"].encoded(CHECK_IMAGES),
+            trained.images.get("validation", trained.images["train"]).encoded(CHECK_IMAGES),
             trained.metrics,
             plan.config.min_accuracy,
             meanwhile,
@@ -258,7 +261,7 @@ def _findings(trained: Trained) -> AnyFindings:
         metrics=trained.metrics,
         epochs=trained.journal.history.epochs,
         model=trained.model,
-        images=images[result.split],
+        images=trained.evaluated(result.split),
         labels={split: one.labels for split, one in images.items()},
         notes=plan.source.notes,
     )

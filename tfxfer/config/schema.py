@@ -752,15 +752,17 @@ class FitConfig(RunConfig):
     )
     folds: int = setting(
         0,
-        "Also estimate the accuracy by cross-validation of the head in this many folds of the "
-        "training and validation images, such as 5; 0 disables.",
+        "Estimate the accuracy by cross-validation of the head in this many folds of the training "
+        "and validation images, such as 5; 0 disables. A final model that is a head alone is "
+        "trained on all of them.",
         group=_RUN,
         minimum=0,
         maximum=100,
     )
     folds_finetune: bool = setting(
         False,
-        "Cross-validate whole fits instead of the head: one for each fold of --folds.",
+        "Cross-validate whole fits instead of the head, one for each fold of --folds; then train "
+        "the final model on training and validation images together.",
         group=_RUN,
     )
     compare_scratch: bool = setting(
@@ -823,11 +825,27 @@ class FitConfig(RunConfig):
                 f"Setting 'folds' is {self.folds}, but the L2 penalty is chosen on one fold and "
                 "the head trained on the others: it must be at least 3, or 0 for none."
             )
+        if self.folds_finetune and self.finetune.average != "none":
+            raise UsageError(
+                f"Setting 'finetune.average' is '{self.finetune.average}', which validation "
+                "chooses, but with 'folds_finetune' the final model is trained on validation, too. "
+                "Leave one of them out."
+            )
         if self.folds and self.weights == "none" and not self.folds_finetune:
             raise UsageError(
                 "Setting 'folds' cross-validates the head on pretrained features, but 'weights' is "
                 "'none'. Leave one of them out, or add --folds-finetune."
             )
+
+    @property
+    def judges_final(self) -> bool:
+        """Whether the folds judge what the final model is, which is then trained on all images.
+
+        They do not where heads are judged and the model is fine-tuned: to choose its epoch, images
+        are needed.
+        """
+        only_head = self.finetune.epochs == 0 and self.head.optimizer == "lbfgs"
+        return bool(self.folds) and (self.folds_finetune or only_head)
 
     @property
     def names_in_order(self) -> tuple[str, ...]:

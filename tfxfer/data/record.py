@@ -1,5 +1,6 @@
 """A run's record of its data: which example was in which split, and which were left out."""
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
@@ -46,7 +47,12 @@ def record_data(
 
 
 def record_seen(
-    run: RunDirectory, source: Source, images: Mapping[str, Images], config: RunConfig
+    run: RunDirectory,
+    source: Source,
+    images: Mapping[str, Images],
+    config: RunConfig,
+    *,
+    is_joined: bool = False,
 ) -> None:
     """Writes which images a run uses, by content, and the settings that divided them.
 
@@ -55,9 +61,11 @@ def record_seen(
         source: The data, opened.
         images: What is used of it, by the names of the splits.
         config: The settings of the run.
+        is_joined: See `Seen`.
     """
     splits = {name: one.split for name, one in images.items()}
-    Seen.of(source, splits, config).write(run.seen)
+    seen = dataclasses.replace(Seen.of(source, splits, config), is_joined=is_joined)
+    seen.write(run.seen)
 
 
 def describe_skipped(run: RunDirectory, skipped: Sequence[Unreadable]) -> list[str]:

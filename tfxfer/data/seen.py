@@ -1,8 +1,7 @@
 """Records of the images a model has seen, so that it is not tested on its training images.
 
 The record is next to the model and is bundled with its exports: the digests of the images in each
-split, and the settings that divided them. Data to evaluate a model on are divided in the same way,
-and what it has seen is left out of validation and test.
+split, and the settings that divided them. Other data are divided in the same way, without these.
 """
 
 import dataclasses
@@ -11,6 +10,7 @@ import pathlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from tfxfer.data.labels.targets import Labels
 from tfxfer.data.opening import as_it_comes, divided
 from tfxfer.data.source import Source, Split
 from tfxfer.data.split_names import SPLITS
+from tfxfer.data.splitting import JOINED, with_validation_joined
 from tfxfer.data.weighting import without_weightless
 from tfxfer.errors import DataError, UsageError
 from tfxfer.system.digests import Ids
@@ -50,11 +51,12 @@ class Seen:
     """The images of a model's splits, and the settings that divided them.
 
     Attributes:
-        data: Name of the data.
+        data: Its name.
         fingerprint: Of the data in the model's splits; see `Source.fingerprint`.
         carving: The settings that decide which image is in which split.
         digests: By split, (num_images, 8 or 16); empty if they were not recorded.
         near_copies: What stays in one split; None if near copies were not grouped.
+        is_joined: Whether the model was trained on validation, too, but for what was set aside.
     """
 
     data: str
@@ -62,6 +64,7 @@ class Seen:
     carving: RunConfig
     digests: Mapping[str, Ids] = field(default_factory=dict, repr=False)
     near_copies: NearCopyGroups | None = field(default=None, repr=False)
+    is_joined: bool = False
 
     @classmethod
     def of(cls, source: Source, splits: Mapping[str, Split], config: RunConfig) -> "Seen":
@@ -84,7 +87,8 @@ class Seen:
             num_bytes: As many of each digest; None is all.
         """
         settings = {key: self.carving.get(key) for key in (*_CARVING, *_LIMITS)}
-        about = {"data": self.data, "fingerprint": self.fingerprint, "settings": settings}
+        about: dict[str, Any] = {"data": self.data, "fingerprint": self.fingerprint}
+        about |= {"settings": settings, "is_joined": self.is_joined}
         digests = {name: rows[:, :num_bytes] for name, rows in self.digests.items()}
         near = {} if self.near_copies is None else self.near_copies.arrays(num_bytes)
         with replacing(path) as temporary:
@@ -103,8 +107,8 @@ def read_seen(path: pathlib.Path) -> Seen | None:
             about = json.loads(str(content["about"]))
             digests = {name: content[name] for name in SPLITS if name in content}
             near = NearCopyGroups.of_arrays(content)
-        carving = RunConfig(**about["settings"])
-        return Seen(about["data"], about["fingerprint"], carving, digests, near)
+        carving, is_joined = RunConfig(**about["settings"]), about.get("is_joined", False)
+        return Seen(about["data"], about["fingerprint"], carving, digests, near, is_joined)
     except (OSError, ValueError, KeyError, TypeError, EOFError, UsageError, zipfile.BadZipFile):
         return None
 
@@ -152,9 +156,8 @@ class BoundSource(Source):
         """Returns the notes that qualify a score on a split, or on "all"."""
         if split != "all" or self.num_trained_on == 0:
             return self.notes
-        if self.num_trained_on is None:
-            told = "it is not known whether the model was trained on some of these images"
-        else:
+        told = "it is not known whether the model was trained on some of these images"
+        if self.num_trained_on is not None:
             total = sum(len(one) for one in self.everything.values())
             told = f"the model was trained on {self.num_trained_on:,} of these {total:,} images"
         return (*self.notes, f"{told}: it may do worse on new images")
@@ -207,17 +210,16 @@ def rebound(source: Source, seen: Seen) -> BoundSource | None:
         return None
     if again.fingerprint() != seen.fingerprint:
         return None
-    splits = dict(again.splits)
-    notes = [
-        *source.notes,
-        "these are the data the model was trained on: using its splits",
-    ]
+    splits, absent = dict(again.splits), {"validation": JOINED} if seen.is_joined else {}
+    if seen.is_joined and "validation" in splits:
+        splits = with_validation_joined(splits, seen.digests.get("validation"))
+    notes = [*source.notes, "these are the data the model was trained on: using its splits"]
     for name in splits if seen.digests else ():
         used = _among(splits[name].digests(), seen.digests.get(name))
         if not used.all():  # images that could not be read
             notes.append(f"left out of '{name}', as in the run: {_images(~used)}")
             splits[name] = splits[name].select(np.flatnonzero(used))
-    return _made(again, splits, splits, notes, len(splits["train"]))
+    return _made(again, splits, splits, notes, len(splits["train"]), absent)
 
 
 def without_seen(source: Source, seen: Seen | None, trained_on: int | None = None) -> BoundSource:
@@ -228,7 +230,8 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
         seen: What the model has seen; None leaves all as it is.
         trained_on: How many of the images it was trained on, if known.
     """
-    splits, notes, absent = dict(source.splits), list(source.notes), {}
+    splits, notes = dict(source.splits), list(source.notes)
+    absent = {"validation": JOINED} if seen is not None and seen.is_joined else {}
     digests = {} if seen is None else seen.digests
     for name, split in source.splits.items():
         left = split
@@ -255,18 +258,16 @@ def without_seen(source: Source, seen: Seen | None, trained_on: int | None = Non
 def _of_unknown_model(source: Source) -> BoundSource:
     """Returns data, in the splits they come with, for a model of unknown training images."""
     given = as_it_comes(source)
+    unknown = "the model has no record of its training images"
     if set(given.splits) != {"train"}:
-        note = (
-            "the model has no record of its training images: it cannot be checked whether some of "
-            "these are among them"
-        )
+        note = f"{unknown}: it cannot be checked whether some of these are among them"
         return _made(given, given.splits, given.splits, [*given.notes, note], None)
     why = (
-        "The model has no record of its training images: a split held out from these data could "
-        "contain some of them. Evaluate all images (--split all), use the run that made the model, "
-        "or use data that have a 'test' split."
+        f"{unknown.capitalize()}: a split held out from these data could contain some of them. "
+        "Evaluate all images (--split all), use the run that made the model, or use data that have "
+        "a 'test' split."
     )
-    note = "the data have no splits, and the model has no record of its training images"
+    note = f"the data have no splits, and {unknown}"
     return _made(given, {}, given.splits, [*given.notes, note], None, dict.fromkeys(SPLITS, why))
 
 
@@ -296,5 +297,4 @@ def _among(digests: Ids, known: Ids | None) -> npt.NDArray[np.bool_]:
 
 def _images(chosen: npt.NDArray[np.bool_]) -> str:
     """Returns how many images are chosen."""
-    number = int(chosen.sum())
-    return f"{number:,} {'image' if number == 1 else 'images'}"
+    return f"{(number := int(chosen.sum())):,} {'image' if number == 1 else 'images'}"

@@ -5,14 +5,18 @@ from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from tfxfer.config.schema import RunConfig
 from tfxfer.data.contents import NearCopyGroups, found_in
 from tfxfer.data.labels.stratification import divided, limited
 from tfxfer.data.labels.targets import are_numbers, are_several, images_of_each, occurring
-from tfxfer.data.source import first_few
+from tfxfer.data.source import Split, first_few, untuned
 from tfxfer.data.split_names import SPLITS
 from tfxfer.errors import DataError, UsageError
+
+# Why a model that was trained on all labeled images has no validation split.
+JOINED = "The model was trained on its images, too (--folds)."
 
 
 class Divisible(Protocol):
@@ -243,3 +247,47 @@ def default_fraction(num_examples: int) -> float:
     if num_examples < 5000:
         return max(0.1, min(0.2, 500 / num_examples))
     return max(0.01, min(0.1, 2500 / num_examples))
+
+
+def with_validation_joined(
+    splits: Mapping[str, Split], set_aside: npt.NDArray[np.uint8] | None
+) -> dict[str, Split]:
+    """Returns splits whose validation images are training images, but for those set aside.
+
+    Args:
+        splits: With "train" and "validation".
+        set_aside: The first bytes of their digests, (num_images, num_bytes); None for none.
+    """
+    validation = splits["validation"]
+    is_aside = np.zeros(len(validation), np.bool_)
+    if set_aside is not None:
+        is_aside = found_in(validation.digests()[:, : set_aside.shape[1]], set_aside)
+    train = joined(splits["train"], validation.select(np.flatnonzero(~is_aside)))
+    found = {**splits, "train": train, "validation": validation.select(np.flatnonzero(is_aside))}
+    return {name: split for name, split in found.items() if len(split)}
+
+
+def joined(one: Split, other: Split) -> Split:
+    """Returns the images of two splits as one, those of the first one first."""
+    count = len(one)
+    groups = None
+    if one.groups is not None or other.groups is not None:
+        groups = [*(one.groups or [""] * count), *(other.groups or [""] * len(other))]
+    weights = None
+    if one.weights is not None or other.weights is not None:
+        given = [
+            np.ones(len(s), np.float32) if s.weights is None else s.weights for s in (one, other)
+        ]
+        weights = np.concatenate(given)
+    both = Split(
+        labels=np.concatenate([one.labels, other.labels]),
+        open_images=lambda: untuned(one.open_images().concatenate(other.open_images())),
+        describe=lambda i: one.describe(i) if i < count else other.describe(i - count),
+        digests=lambda: np.concatenate([one.digests(), other.digests()]),
+        weights=weights,
+        groups=groups,
+    )
+    first, second = one.read_image, other.read_image
+    if first is None or second is None:
+        return both
+    return both.read_with(lambda i: tf.cond(i < count, lambda: first(i), lambda: second(i - count)))

@@ -19,6 +19,7 @@ from tfxfer.evaluation.metrics import Counts
 from tfxfer.models.losses.cross_entropy import row_blocks
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.runs.scores.calibration import CalibrationErrors, CalibrationRecord
+from tfxfer.runs.scores.summary import OUT_OF_FOLD
 
 # Number of confidence bins (Guo et al. 2017, arXiv:1706.04599).
 CALIBRATION_BINS = 15
@@ -197,7 +198,7 @@ def calibrate(
 
     Args:
         probabilities: By split, at temperature 1, shape (num_examples, num_classes) each. Needs
-            "validation".
+            "validation" or, where a model was trained on that, too, `OUT_OF_FOLD`.
         y_true: Labels by split, class indices or several for each example.
         objective: What the probabilities are of.
 
@@ -210,7 +211,8 @@ def calibrate(
         >>> round(found.errors["validation"].error_at_temperature, 2)
         0.0
     """
-    temperature = fit_temperature(probabilities["validation"], y_true["validation"], objective)
+    fitted = "validation" if "validation" in probabilities else OUT_OF_FOLD
+    temperature = fit_temperature(probabilities[fitted], y_true[fitted], objective)
 
     def error(found: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
         return calibration(found, labels, objective=objective).error

@@ -27,6 +27,7 @@ from tfxfer.evaluation.cautioning import (
 )
 from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.saved_model import limits_of
 from tfxfer.models.heads import with_features
 from tfxfer.runs.scores.caution import MeasuredRates
 from tfxfer.system.devices import without_xla
@@ -111,17 +112,33 @@ def choosing_images(trained: TrainedClassifier, source: BoundSource) -> BoundSou
         trained: The classifier.
         source: Data to evaluate it on.
     """
-    config, validation = trained.config, source.splits.get("validation")
-    if config is None or not config.unknown or validation is None:
+    seed, validation = _seed_of_halves(trained), source.splits.get("validation")
+    if seed is None or validation is None:
         return source
     seen = None if trained.seen is None else trained.seen.digests.get("validation")
     if seen is not None:
         own = distinct(validation.digests()[:, : seen.shape[1]])
         if not np.array_equal(own, distinct(seen)):
             return source
-    halves = halves_of_validation(validation, config.seed)
+    if trained.seen is not None and trained.seen.is_joined:  # no images chose the epoch
+        splits = {name: one for name, one in source.splits.items() if name != "validation"}
+        return dataclasses.replace(source, splits={**splits, SET_ASIDE: validation})
+    halves = halves_of_validation(validation, seed)
     splits = dict(zip(("validation", SET_ASIDE), halves, strict=True))
     return dataclasses.replace(source, splits={**source.splits, **splits})
+
+
+def _seed_of_halves(trained: TrainedClassifier) -> int | None:
+    """Returns the seed that set images of validation aside; None if none were.
+
+    An export has no settings, but its limits say what they are from.
+    """
+    if trained.config is not None:
+        return trained.config.seed if trained.config.unknown else None
+    limits, seen = limits_of(trained), trained.seen
+    if limits is None or limits.calibrated_on != FROM_VALIDATION or seen is None:
+        return None
+    return seen.carving.seed
 
 
 def caution_of(
@@ -208,8 +225,10 @@ def _calibration_split(trained: TrainedClassifier, source: BoundSource) -> tuple
     """Returns the images to calibrate on, what they are, and whether they are independent."""
     config = trained.config
     if config is not None and config.unknown and "validation" in source.splits:
-        _, set_aside = halves_of_validation(source.splits["validation"], config.seed)
-        return set_aside, FROM_VALIDATION, True
+        validation = source.splits["validation"]
+        if trained.seen is not None and trained.seen.is_joined:
+            return validation, FROM_VALIDATION, True
+        return halves_of_validation(validation, config.seed)[1], FROM_VALIDATION, True
     name = source.evaluation_split
     if name == "all":
         raise UsageError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tfxfer.data.labels.numbers import readable
 from tfxfer.models.losses.cross_entropy import example_losses, row_blocks
 from tfxfer.models.objectives import accuracy, is_right
-from tfxfer.runs.scores.summary import Summary, TaskSummary
+from tfxfer.runs.scores.summary import OUT_OF_FOLD, Summary, TaskSummary
 
 Counts = npt.NDArray[np.int64]
 
@@ -185,7 +185,7 @@ def summarize(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> Summary:
 
 
 def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list[str]:
-    """Returns one line with the accuracy for each of test and validation, test first.
+    """Returns one line with the accuracy for each of test and validation, or what stands for it.
 
     The balanced accuracy is added if the classes are imbalanced.
 
@@ -194,7 +194,7 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
         ['test accuracy 0.6667 (2 of 3 images)']
     """
     lines = []
-    for name in ("test", "validation"):
+    for name in ("test", "validation", OUT_OF_FOLD):
         if name in splits:
             found = splits[name]
             if found.mean_average_precision is not None:

@@ -36,6 +36,10 @@ class Scores(NamedTuple):
     metric: float
 
 
+# Where there are no validation images.
+NOT_VALIDATED = Scores(math.nan, math.nan)
+
+
 @dataclass(frozen=True)
 class Objective:
     """An objective: activation, loss, metric and ranking.

@@ -224,15 +224,20 @@ def describe_folds(config: DecidedFit, source: Source) -> list[str]:
         return []
     count = sum(len(source.splits[name]) for name in ("train", "validation"))
     what = f"{config.folds} folds of {count:,} training and validation images"
-    if not config.folds_finetune:
-        return [plan_row("folds", f"cross-validation of the head in {what}")]
-    # Each is on (folds - 1) / folds of the images.
-    return [
-        plan_row("folds", f"cross-validation of whole fits in {what}"),
-        plan_row(
-            "", f"{config.folds} fits before this one, together {config.folds - 1} times as long"
-        ),
-    ]
+    if config.unknown:
+        what += ", less those set aside"
+    lines = [plan_row("folds", f"cross-validation of the head in {what}")]
+    if config.folds_finetune:
+        # Each is on (folds - 1) / folds of the images.
+        times = f"{config.folds} fits before this one, together {config.folds - 1} times as long"
+        lines = [
+            plan_row("folds", f"cross-validation of whole fits in {what}"),
+            plan_row("", times),
+        ]
+    final = "then this fit as without folds: validation images choose the epoch of fine-tuning"
+    if config.judges_final:
+        final = "then the final model on all of them, with what the folds decide"
+    return [*lines, plan_row("", final)]
 
 
 def describe_unknown(config: DecidedFit, source: Source) -> list[str]:

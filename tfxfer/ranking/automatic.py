@@ -12,7 +12,7 @@ from tfxfer.errors import UsageError
 from tfxfer.planning.plan import Plan
 from tfxfer.planning.preflight import check_asked
 from tfxfer.ranking.candidates import Limits, choose_candidates
-from tfxfer.ranking.folds import head_scores, labeled_images
+from tfxfer.ranking.folding.heads import head_scores, labeled_images
 from tfxfer.ranking.images import Pool
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.ranking import (

@@ -37,22 +37,33 @@ def out_of_fold(features: Floats, labeled: Labeled) -> Floats:
     Returns:
         Shape (num_examples, num_classes), float32; numbers in their unit, (num_examples, 1).
     """
+    return cross_validated(features, labeled)[0]
+
+
+def cross_validated(features: Floats, labeled: Labeled) -> tuple[Floats, list[float]]:
+    """Returns what `out_of_fold` does, and the L2 penalty of the head of each fold.
+
+    Args:
+        features: Shape (num_examples, num_features).
+        labeled: Labels and folds; see `check_folds`.
+    """
     found = np.zeros((len(features), labeled.num_classes), np.float32)
-    folds = np.unique(labeled.folds)
+    folds, penalties = np.unique(labeled.folds), []
     with Progress("heads of folds", len(folds)) as progress:
         for place, fold in enumerate(folds):
             held_out = labeled.folds == fold
             following = labeled.folds == folds[(place + 1) % len(folds)]
             rest = ~held_out & ~following
-            found[held_out] = predicted(
+            found[held_out], penalty = _predicted(
                 (features[rest], labeled.labels[rest]),
                 (features[following], labeled.labels[following]),
                 features[held_out],
                 labeled.num_outputs,
                 labeled.objective,
             )
+            penalties.append(penalty)
             progress.update(place + 1)
-    return found
+    return found, penalties
 
 
 def predicted(
@@ -71,6 +82,17 @@ def predicted(
         num_outputs: Number of outputs of the head.
         objective: What the head is trained for.
     """
+    return _predicted(train, validation, others, num_outputs, objective)[0]
+
+
+def _predicted(
+    train: tuple[Floats, Labels],
+    validation: tuple[Floats, Labels],
+    others: Floats,
+    num_outputs: int,
+    objective: Objective,
+) -> tuple[Floats, float]:
+    """Returns what `predicted` does, and the L2 penalty."""
     scale = Standardization.of(train[0])
     problem = Problem(
         Examples(scale.apply(train[0]), train[1]),
@@ -85,11 +107,9 @@ def predicted(
     labels = np.concatenate([train[1], validation[1]])
     scale = Standardization.of(features)
     everything = Examples(scale.apply(features), labels)
-    # Scores after each iteration are not needed: one image is as good as all.
-    one = Examples(everything.features[:1], labels[:1])
-    problem = Problem(everything, one, num_outputs, _MAX_ITERATIONS, objective=objective)
+    problem = Problem(everything, None, num_outputs, _MAX_ITERATIONS, objective=objective)
     solution = _solved(problem, penalty)
-    return objective.activate(scale.apply(others) @ solution.kernel + solution.bias)
+    return objective.activate(scale.apply(others) @ solution.kernel + solution.bias), penalty
 
 
 def _solved(problem: Problem, penalty: float) -> Solution:

@@ -51,7 +51,9 @@ def curves(
     drawn = {}
     for what in ("loss", "accuracy"):
         name = metric if what == "accuracy" else what
-        lines = [_line(epochs, split, what, name) for split in ("train", "validation")]
+        is_validated = all(epoch.is_validated for epoch in epochs)
+        splits = ("train", "validation") if is_validated else ("train",)
+        lines = [_line(epochs, split, what, name) for split in splits]
         drawn[name] = Chart(title=f"{name} by epoch", series=lines, **frame)
     if not all(math.isnan(rate) for _, rate in _rates(epochs, config)):
         drawn["learning rate"] = _rate_chart(epochs, config, frame)

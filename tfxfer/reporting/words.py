@@ -36,7 +36,7 @@ from tfxfer.runs.metrics_record import (
 )
 from tfxfer.runs.scores.calibration import CalibrationRecord
 from tfxfer.runs.scores.caution import CautionScores
-from tfxfer.runs.scores.folds import FoldsRecord
+from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.run_layout import RunDirectory
 
 # --calibrate is suggested if it lowers the calibration error by more than this.
@@ -59,6 +59,12 @@ def verdict(result: EvaluationResult) -> list[str]:
             "There is no test split. The validation images were also used to choose the best "
             "epoch, so this accuracy is slightly optimistic."
         )
+    elif result.split == OUT_OF_FOLD:
+        lines.append(
+            "There is no test split, and no validation split judged this model: it was trained on "
+            "all of these images. Each was predicted by another model, which was trained in the "
+            "same way without it and its fold."
+        )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")
     if result.imbalanced:
@@ -77,16 +83,17 @@ def calibration(found: CalibrationRecord | None, split: str) -> str | None:
         return None
     before, after = found.errors[split].error, found.errors[split].error_at_temperature
     temperature = found.temperature
+    fitted_on = "out-of-fold predictions" if OUT_OF_FOLD in found.errors else "validation"
     if temperature == 1:
         return f"Calibration error {before:.3f} (ECE); {NO_TEMPERATURE}."
     if found.applied:
         return (
             f"Calibration error {after:.3f} (ECE) at temperature {temperature:.3g}, fitted on "
-            f"validation ({before:.3f} without)."
+            f"{fitted_on} ({before:.3f} without)."
         )
     confident = "overconfident" if temperature > 1 else "underconfident"
     text = (
-        f"Calibration error {before:.3f} (ECE). The temperature fitted on validation is "
+        f"Calibration error {before:.3f} (ECE). The temperature fitted on {fitted_on} is "
         f"{temperature:.3g}: the model is {confident}."
     )
     if before - after > _CALIBRATION_GAIN:
@@ -154,8 +161,10 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
         f"Best epoch: {one.epoch} of the {one.phase} phase (validation "
         f"{metric_of_epoch(one, metrics)}, loss {one.validation_loss:.4f}).{saved}"
         for one in epochs
-        if best and (one.phase, one.epoch) == (best.phase, best.epoch)
+        if best and (one.phase, one.epoch) == (best.phase, best.epoch) and one.is_validated
     ]
+    if metrics.folds is not None and metrics.folds.final is not None:
+        lines.append(f"The folds decided: {metrics.folds.final}. No validation images were left.")
     return lines + ([average.sentence] if average else [])
 
 
@@ -225,16 +234,19 @@ def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
     """Returns the file of settings that repeats a run.
 
     Where the average of several trials is kept, or one with another seed, only a search finds them
-    again: the settings that the user gave.
+    again, and only folds what they decided: the settings that the user gave.
     """
-    average, search = metrics.average, metrics.search
+    average, search, folds = metrics.average, metrics.search, metrics.folds
+    if folds is not None and folds.final is not None:
+        return run.asked
     of_trials = average is not None and average.trials
     return run.asked if of_trials or (search and search.has_other_seed) else run.config
 
 
 def remarks(metrics: FitMetrics) -> list[str]:
     """Returns what is to be known of the accuracy, and what the model calls unknown, if any."""
-    lines = optimism(metrics), folds(metrics.folds), caution(metrics.caution)
+    folds = None if metrics.folds is None else metrics.folds.in_words()
+    lines = optimism(metrics), folds, caution(metrics.caution)
     return [line for line in lines if line]
 
 
@@ -263,20 +275,6 @@ def caution(found: CautionScores | None) -> str | None:
         f"{limits.num_calibration:,} validation images that were set aside."
     )
     return text if measured is None else f"{text} Measured: {measured.describe()}."
-
-
-def folds(found: FoldsRecord | None) -> str | None:
-    """Returns what a cross-validation found; None if there was none."""
-    if found is None:
-        return None
-    low, high = (f"{100 * end:.1f}" for end in found.interval)
-    what = "whole fits" if found.of_fits else "a head on features of the pretrained backbone"
-    text = (
-        f"Cross-validation: accuracy {found.accuracy:.1%} (95% interval {low} to {high}), of "
-        f"{what}, in {found.num_folds} folds of {found.num_examples:,} training and validation "
-        "images. Each was predicted by a model that was not trained on it"
-    )
-    return f"{text}." if found.of_fits else f"{text}; fine-tuning is not included."
 
 
 def repeating(run: str, config: str = "config.toml") -> list[str]:

@@ -43,13 +43,17 @@ def replace_settings(run: RunDirectory, settings: str) -> None:
     Those that it was started with are kept until it is finished, so that it can be resumed.
 
     Args:
-        run: The run; it has checkpoints.
+        run: The run; it may have no checkpoint yet.
         settings: The new settings as TOML.
 
     Raises:
         RunError: A file cannot be written.
     """
     started = run.config.read_text(encoding="utf-8")
+    try:
+        run.checkpoints.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"Cannot create '{run.checkpoints}': {error.strerror}.") from error
     for path, text in ((run.started, started), (run.config, settings)):
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

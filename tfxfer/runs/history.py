@@ -35,8 +35,8 @@ class Epoch:
         learning_rate: Learning rate after the epoch; 1 for L-BFGS, its full step.
         train_loss: Mean over the batches of the epoch, as the weights changed.
         train_accuracy: Mean over the batches of the epoch, as the weights changed.
-        validation_loss: Loss on validation after the epoch.
-        validation_accuracy: Accuracy on validation after the epoch, in [0, 1].
+        validation_loss: Loss on validation after the epoch; NaN without validation images.
+        validation_accuracy: Accuracy on validation after the epoch, in [0, 1]; likewise.
         seconds: Duration of training and validation.
     """
 
@@ -48,6 +48,11 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether there were validation images."""
+        return not math.isnan(self.validation_loss)
 
 
 class Epochs:
@@ -65,7 +70,7 @@ class Epochs:
             rank: Sort key of an epoch; the greatest is the best.
             best: The epoch that others must surpass.
         """
-        self._rank = rank
+        self._rank: Rank | None = rank
         self.epochs: list[Epoch] = []
         self.best = best
 
@@ -84,6 +89,10 @@ class Epochs:
         best = self.epochs.index(self.best) if self.best in self.epochs else None
         return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
 
+    def keep_last(self) -> None:
+        """Makes the last epoch the best: without validation images there is no other choice."""
+        self._rank = None
+
     def add(self, epoch: Epoch, kept: bool = True) -> bool:
         """Adds an epoch and returns whether it is the best so far.
 
@@ -92,13 +101,17 @@ class Epochs:
             kept: Whether its weights are available; otherwise it cannot be the best.
         """
         self._append(epoch)
-        if kept and (self.best is None or self._rank_of(epoch) > self._rank_of(self.best)):
+        if kept and self._is_best(epoch):
             self.best = epoch
             return True
         return False
 
-    def _rank_of(self, epoch: Epoch) -> tuple[float, ...]:
-        return self._rank(epoch.validation_loss, epoch.validation_accuracy)
+    def _is_best(self, epoch: Epoch) -> bool:
+        rank, best = self._rank, self.best
+        if rank is None or best is None:
+            return True
+        mine, others = (rank(one.validation_loss, one.validation_accuracy) for one in (epoch, best))
+        return mine > others
 
     def _append(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
@@ -172,6 +185,8 @@ class History(Epochs):
     def _append(self, epoch: Epoch) -> None:
         super()._append(epoch)
         for split, writer in self._writers.items():
+            if split == "validation" and not epoch.is_validated:
+                continue
             with writer.as_default(step=len(self.epochs)):
                 tf.summary.scalar("loss", getattr(epoch, f"{split}_loss"))
                 tf.summary.scalar("accuracy", getattr(epoch, f"{split}_accuracy"))

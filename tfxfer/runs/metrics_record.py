@@ -11,7 +11,7 @@ from tfxfer.errors import UsageError
 from tfxfer.runs.scores.calibration import CalibrationRecord
 from tfxfer.runs.scores.caution import CautionScores
 from tfxfer.runs.scores.folds import FoldsRecord
-from tfxfer.runs.scores.summary import SPLITS, Summary
+from tfxfer.runs.scores.summary import OUT_OF_FOLD, SPLITS, Summary
 from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.files import write_json
@@ -224,8 +224,12 @@ def read_metrics_json(run: RunDirectory) -> dict[str, Any]:
 
 
 def evaluation_split(splits: Container[str]) -> str:
-    """Returns the split that a model is evaluated on: "test" if there is one, else "validation"."""
-    return "test" if "test" in splits else "validation"
+    """Returns the split that a model is evaluated on: "test" if there is one, else "validation".
+
+    Where it was trained on validation, too, that is `OUT_OF_FOLD`.
+    """
+    names = ("test", "validation", OUT_OF_FOLD)
+    return next((name for name in names if name in splits), "validation")
 
 
 def _record(kind: type[Record], content: Mapping[str, Any]) -> Record:

@@ -169,6 +169,11 @@ class RunDirectory:
         return self.path / "predictions.csv"
 
     @property
+    def out_of_fold(self) -> pathlib.Path:
+        """Probabilities by models of folds that had not seen the image, as NumPy arrays."""
+        return self.path / "out_of_fold.npz"
+
+    @property
     def corrections(self) -> pathlib.Path:
         """The images corrected in the demo: a manifest that `--data` accepts."""
         return self.path / "corrections.csv"
@@ -202,14 +207,14 @@ class RunDirectory:
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
             *(self.corrections, self.with_corrections, self.data_findings, self.target),
+            self.out_of_fold,
         ]
 
     @property
     def is_new(self) -> bool:
         """Whether the directory does not exist, or has nothing but a lock file."""
-        return not self.path.exists() or (
-            self.path.is_dir() and all(path == self.lock for path in self.path.iterdir())
-        )
+        path = self.path
+        return not path.exists() or (path.is_dir() and set(path.iterdir()) <= {self.lock})
 
     @property
     def is_finished(self) -> bool:
@@ -223,11 +228,7 @@ class RunDirectory:
 
 
 def files_of_model(model: str | pathlib.Path) -> list[pathlib.Path]:
-    """Returns the files of a model, which no output may overwrite.
-
-    Args:
-        model: A run's directory, a `.keras` file, or a SavedModel; it may not exist.
-    """
+    """Returns the files of a run, `.keras` file or SavedModel, which no output may overwrite."""
     path = user_path(model)
     if (path / "saved_model.pb").is_file():
         return [file for file in path.rglob("*") if file.is_file()]
@@ -278,10 +279,7 @@ def is_cache_rows(name: str) -> bool:
 
 
 def is_work(path: pathlib.Path) -> bool:
-    """Tells whether a directory is an output of tfxfer: a run, export, model or cache entry.
-
-    It is recognized by its files, whatever its name, finished or not.
-    """
+    """Tells whether a directory is a run, export, model or cache entry, whatever its name."""
     run = RunDirectory(path)
     if run.config.is_file():
         markers = (run.classes, run.metrics, run.asked, run.history, run.best_weights)
@@ -292,9 +290,8 @@ def is_work(path: pathlib.Path) -> bool:
     if not known:
         return False
     names = os.listdir(path)
-    if run.classes.name in known and any(_MODEL_FILE.search(name) for name in names):
-        return True
-    if CACHE_INDEX in known and any(map(is_cache_rows, names)):
+    is_model = run.classes.name in known and any(_MODEL_FILE.search(name) for name in names)
+    if is_model or (CACHE_INDEX in known and any(map(is_cache_rows, names))):
         return True
     # A run that has just started, or was killed then.
     return run.lock.name in known and all(name[0] == "." for name in names)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from tfxfer.config.decided import DecidedFit, reopened
 from tfxfer.config.schema import FinetuneConfig, FitConfig, HeadConfig
@@ -23,6 +23,8 @@ from tfxfer.training.transfer import Trained, train
 # Two standard errors: the 95% interval of a normal distribution.
 _STANDARD_ERRORS = 2.0
 
+_WITHOUT_FOLDS: dict[str, Any] = {"folds": 0, "folds_finetune": False}
+
 
 def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
     """Returns the settings for a fit on fewer training images; open settings stay open.
@@ -38,6 +40,7 @@ def transfer_config(asked: FitConfig, num_train: int) -> FitConfig:
         compare_examples=None,
         effort="quick",
         find_rate=False,
+        **_WITHOUT_FOLDS,
     )
 
 
@@ -63,6 +66,7 @@ def scratch_config(decided: DecidedFit) -> FitConfig:
         compare_scratch=False,
         compare_examples=None,
         compare_epochs=None,
+        **_WITHOUT_FOLDS,
         head=HeadConfig(
             epochs=0,
             pooling=decided.head.pooling,
@@ -168,8 +172,9 @@ def compare_with_scratch(
 ) -> Comparison:
     """Trains the same network from random weights and compares the two.
 
-    If `compare_examples` limits the training images, the pretrained network is trained again on
-    as many. Both runs are stored inside the run's directory; neither is exported.
+    If `compare_examples` limits the training images, or the model was trained on validation, too,
+    the pretrained network is trained again on as many. Both runs are stored inside the run's
+    directory; neither is exported.
 
     Args:
         asked: The settings that the user gave.
@@ -182,11 +187,12 @@ def compare_with_scratch(
         RunError: Training failed.
     """
     transfer = plan = trained.plan
-    num_train = len(plan.source.splits["train"])
+    out_of_fold = trained.out_of_fold
+    num_train = len(plan.source.splits["train"]) if out_of_fold is None else out_of_fold.num_train
     limit = plan.config.compare_examples or num_train
     near = plan.source.near_copies
     pretrained = trained.metrics
-    if limit < num_train:
+    if limit < num_train or out_of_fold is not None:
         transfer = _part_of_run(plan, make_plan(transfer_config(asked, limit), near), "transfer")
         say(f"\ncomparison: pretrained, {limit:,} training images")
         pretrained = _scores(transfer, interruptions, say)

@@ -35,7 +35,8 @@ def finetune(
     source = given.source(trainable)
     if checkpoint is not None:
         given.note_trained()
-        say_what_is_best(journal, classifiers.trained.objective)
+        if given.is_validated:
+            say_what_is_best(journal, classifiers.trained.objective)
         settings = dataclasses.replace(config.finetune, **vars(trainable))
         phase = dataclasses.replace(
             finetune_phase("finetune", classifiers.trained, settings, config.augment),

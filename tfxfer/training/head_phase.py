@@ -9,7 +9,7 @@ from tfxfer.config.decided import GradientHead
 from tfxfer.data.cache import in_blocks
 from tfxfer.data.image.augmentation.changes import NO_CHANGES
 from tfxfer.errors import UsageError
-from tfxfer.models.objectives import Scores
+from tfxfer.models.objectives import NOT_VALIDATED, Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import BestWeights
 from tfxfer.training.activations import ActivationSource
@@ -98,6 +98,8 @@ def _standardized_features(
 ) -> StandardizedFeatures | None:
     """Returns the features of training and validation images; None if they do not fit."""
     train = source.cached_with_views("train", given.config.head.augmented_views)
+    if not given.is_validated:
+        return None if train is None else StandardizedFeatures.of(train, None)
     validation = source.cached("validation")
     if train is None or validation is None:
         return None
@@ -115,6 +117,8 @@ def _train_on_features(
     train, validation = features.train, features.validation
 
     def validate() -> Scores:
+        if validation is None:
+            return NOT_VALIDATED
         # Called directly: compiling it and Keras' own batching take far longer.
         logits = [np.asarray(head(x, training=False)) for x in in_blocks(validation.features)]
         return objective.scores(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import scipy.optimize
 import threadpoolctl
 
-from tfxfer.models.objectives import SOFTMAX, Objective
+from tfxfer.models.objectives import NOT_VALIDATED, SOFTMAX, Objective, Scores
 from tfxfer.training.examples import Examples, Floats
 
 # From the strongest penalty to one that hardly matters on standardized features.
@@ -74,7 +74,7 @@ class Problem:
     """The optimization problem of a head.
 
     Attributes:
-        train, validation: Examples with standardized features; validation affects no solution.
+        train, validation: Examples with standardized features; validation, if any, has no effect.
         num_classes: Number of logits.
         max_iterations: Maximum number of iterations per penalty.
         label_smoothing: Share of the target spread over all classes, in [0, 1).
@@ -82,7 +82,7 @@ class Problem:
     """
 
     train: Examples
-    validation: Examples
+    validation: Examples | None
     num_classes: int
     max_iterations: int
     label_smoothing: float = 0.0
@@ -201,7 +201,7 @@ class _Search:
         self.iterations: list[Iteration] = []
         self._problem = problem
         self._penalty = penalty
-        self._latest = (np.inf, 0.0)  # loss and accuracy at the last evaluation
+        self._latest = Scores(np.inf, 0.0)  # at the last evaluation
         # Of the kernel: outputs of ordered classes share their weights.
         self.width = 1 if problem.objective.is_ordered else problem.num_classes
 
@@ -227,17 +227,18 @@ class _Search:
 
     def record(self, flat: npt.NDArray[np.float64]) -> None:
         """Records an iteration, which ends at the last evaluation of the objective."""
-        validation = self._problem.validation
+        validation, scores = self._problem.validation, NOT_VALIDATED
         kernel, bias = self.unpack(flat)
-        scores, _ = self._scores(validation.features @ kernel + bias, validation)
+        if validation is not None:
+            scores, _ = self._scores(validation.features @ kernel + bias, validation)
         self.iterations.append(Iteration(*self._latest, *scores))
 
-    def _scores(self, logits: Floats, examples: Examples) -> tuple[tuple[float, float], Floats]:
+    def _scores(self, logits: Floats, examples: Examples) -> tuple[Scores, Floats]:
         """Returns loss and metric, and the gradient of the loss by the logits."""
         problem, labels, weights = self._problem, examples.labels, examples.weights
         told = logits, labels, problem.label_smoothing, weights
         loss, slope = problem.objective.loss_and_slope(*told)
-        return (loss, problem.objective.metric(logits, labels, weights)), slope
+        return Scores(loss, problem.objective.metric(logits, labels, weights)), slope
 
 
 def path_as_state(path: Sequence[Solution]) -> tuple[dict[str, Any], dict[str, list[Floats]]]:
@@ -253,11 +254,10 @@ def path_of_state(
     """Returns the solutions stored by `path_as_state`; an empty list if there is none."""
     if "path" not in state:
         return []
+    solved = zip(state["path"], arrays["kernels"], arrays["biases"], strict=True)
     return [
         Solution(facts["penalty"], kernel, bias, tuple(Iteration(**x) for x in facts["passes"]))
-        for facts, kernel, bias in zip(
-            state["path"], arrays["kernels"], arrays["biases"], strict=True
-        )
+        for facts, kernel, bias in solved
     ]
 
 

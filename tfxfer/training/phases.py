@@ -1,7 +1,7 @@
 """What the phases of a fit share: their materials, batches, and training by gradient steps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import keras
@@ -15,7 +15,7 @@ from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images, o
 from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
-from tfxfer.models.objectives import Objective, Scores
+from tfxfer.models.objectives import NOT_VALIDATED, Objective, Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.search.journals import PhaseJournal
@@ -24,7 +24,7 @@ from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.pool import WeightPool
 from tfxfer.training.epochs.trainer import PhaseTraining
-from tfxfer.training.examples import Examples
+from tfxfer.training.examples import Examples, Floats
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Materials:
     Attributes:
         config: Settings, all decided.
         classifiers: The classifier in training precision and in float32.
-        images: The splits by name; "train" has sample weights.
+        images: The splits by name; "train" has sample weights. Without "validation" the last epoch
+            is kept.
         journal: Journal of the run; after a phase `journal.best` has the best weights so far.
     """
 
@@ -42,6 +43,11 @@ class Materials:
     classifiers: ClassifierPair
     images: Mapping[str, Images]
     journal: Journal
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether there are validation images."""
+        return "validation" in self.images
 
     def evaluation_weights(self) -> np.ndarray | None:
         """Returns the sample weights of validation, used to choose epochs and penalties."""
@@ -56,6 +62,21 @@ class Materials:
         """Records the number of trainable parameters; the maximum over phases."""
         notes = self.journal.notes
         notes.num_trained = max(notes.num_trained, self.classifiers.trained.num_trainable())
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Predictions for all images that a model is trained on, each by one that had not seen it.
+
+    Attributes:
+        images: The images.
+        probabilities: By number, (num_images, num_classes).
+        num_train: How many of them would be training images if the others were validation.
+    """
+
+    images: Images
+    probabilities: Floats
+    num_train: int
 
 
 # What a phase and its training both have.
@@ -192,15 +213,7 @@ def phase_training(
     """
     config, classifiers = given.config, given.classifiers
     model, batches, training_objective = model_and_batches(given, phase, evaluated)
-    predictor, weights = evaluated.predictor("validation"), given.evaluation_weights()
-    objective = classifiers.trained.objective
-
-    def validate() -> Scores:
-        classifiers.update_exact()
-        return objective.scores(
-            predictor.outputs(), predictor.labels, config.label_smoothing, weights
-        )
-
+    validate = _validating(given, evaluated) if given.is_validated else lambda: NOT_VALIDATED
     return PhaseTraining(
         journal=journal,
         config=config,
@@ -213,3 +226,17 @@ def phase_training(
         objective=training_objective,
         **{name: getattr(phase, name) for name in _OF_PHASE},
     )
+
+
+def _validating(given: Materials, evaluated: ActivationSource) -> Callable[[], Scores]:
+    """Returns what gives the current scores on validation."""
+    predictor, weights = evaluated.predictor("validation"), given.evaluation_weights()
+    classifiers, smoothing = given.classifiers, given.config.label_smoothing
+
+    def validate() -> Scores:
+        classifiers.update_exact()
+        return classifiers.trained.objective.scores(
+            predictor.outputs(), predictor.labels, smoothing, weights
+        )
+
+    return validate

@@ -1,6 +1,7 @@
 """The start that `fit` and `pretrain` share: a locked run with its images open."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,6 +16,7 @@ from tfxfer.planning.plan import Plan, PretrainPlan
 from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
+from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
 from tfxfer.system.timing.clock import Clock
 from tfxfer.training.epochs.session import Session, start_or_resume
 
@@ -85,3 +87,19 @@ def prepare_run(
     journal = start_or_resume(plan, session, facts, classifier.objective.rank, asked)
     record_data(run, source, images, skipped)
     return PreparedRun(plan, classifier, images, skipped, fingerprint, journal, session.clock)
+
+
+def metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:
+    """Returns what the metrics of a run say besides its scores."""
+    opened, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
+    return FitMetrics(
+        best=BestEpoch(best.phase, best.epoch) if best else None,
+        data=DataRecord(opened.name, run.fingerprint, list(opened.notes)),
+        num_classes=len(opened.class_names),
+        parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
+        skipped=dict(Counter(one.split for one in run.skipped)),
+        penalty=notes.penalty,
+        start_penalty=notes.start_penalty,
+        search=notes.search,
+        average=notes.average,
+    )

@@ -1,7 +1,6 @@
 """Transfer learning: a classifier is prepared, trained in phases, and evaluated."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -29,12 +28,10 @@ from tfxfer.planning.plan import Plan
 from tfxfer.runs.directory import replace_settings
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.metrics_record import (
-    BestEpoch,
-    DataRecord,
     FitMetrics,
-    Parameters,
     evaluation_split,
 )
+from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
@@ -47,8 +44,8 @@ from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.heads.outputs import outputs_of, write_kind
-from tfxfer.training.phases import Materials
-from tfxfer.training.preparation import PreparedRun, prepare_run
+from tfxfer.training.phases import Materials, OutOfFold
+from tfxfer.training.preparation import PreparedRun, metrics_of_run, prepare_run
 from tfxfer.training.rates.range_test import find_rate
 from tfxfer.training.search.phase import search
 
@@ -60,10 +57,12 @@ class PreparedFit:
     Attributes:
         run: The run, started or resumed.
         materials: The materials of its phases.
+        out_of_fold: What stands for validation where the model is trained on that, too.
     """
 
     run: PreparedRun[Plan]
     materials: Materials
+    out_of_fold: OutOfFold | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,7 @@ class Trained:
         images: Images by split.
         probabilities: Probabilities by evaluated split, (num_examples, num_classes) each.
         outputs: What the outputs of the model are of.
+        out_of_fold: What stands for validation where the model was trained on that, too.
         caution: What else the model says of an image; None for nothing.
     """
 
@@ -88,7 +88,13 @@ class Trained:
     images: Mapping[str, Images]
     probabilities: Mapping[str, np.ndarray]
     outputs: Outputs
+    out_of_fold: OutOfFold | None = None
     caution: Caution | None = None
+
+    def evaluated(self, split: str) -> Images:
+        """Returns the images of a split that has probabilities."""
+        out_of_fold = self.out_of_fold
+        return out_of_fold.images if out_of_fold and split == OUT_OF_FOLD else self.images[split]
 
     def classifier(self) -> TrainedClassifier:
         """Returns the model as `load` does."""
@@ -98,7 +104,7 @@ class Trained:
     def result(self) -> AnyResult:
         """Returns all metrics on test, or on validation if there is no test."""
         source, name = self.plan.source, evaluation_split(self.probabilities)
-        told = self.probabilities[name], self.images[name].labels
+        told = self.probabilities[name], self.evaluated(name).labels
         return evaluate_predictions(source.name, name, self.outputs, *told)
 
 
@@ -235,12 +241,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     config, objective = run.plan.config, run.classifier.objective
     # The saved model is float32.
     fitting.materials.classifiers.update_exact()
-    probabilities = {
-        name: objective.activate(source.outputs_of_views(name))
-        for name in SCORED_SPLITS
-        if name in images
-    }
-    labels = {name: images[name].labels for name in probabilities}
+    judged, probabilities, labels = _predictions(fitting, source)
     calibration = None if objective.is_number else calibrate(probabilities, labels, objective)
     if calibration is not None and config.calibrate:
         temperature = calibration.temperature
@@ -249,37 +250,40 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
         probabilities = {
             name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
         }
-    outputs = outputs_of(run.plan, probabilities["validation"], labels["validation"])
+    outputs = outputs_of(run.plan, probabilities[judged], labels[judged])
     model = run.classifier.with_probabilities(config.test_time_views)
     with span("save the model"), replacing(run.plan.run.model) as temporary:
         model.save(temporary)
-    told = outputs.as_json()
+    kept = outputs.as_json()
     metrics = dataclasses.replace(
-        _metrics_of_run(run),
+        metrics_of_run(run),
         splits={
             name: summarize_predictions(outputs, some, labels[name])
             for name, some in probabilities.items()
         },
         calibration=calibration,
-        thresholds=told.get("thresholds"),
-        tasks=told.get("tasks"),
-        target=told.get("target"),
+        thresholds=kept.get("thresholds"),
+        tasks=kept.get("tasks"),
+        target=kept.get("target"),
     )
     run.clock.lap("evaluation")
-    return Trained(run.plan, model, run.journal, metrics, images, probabilities, outputs)
+    told = run.plan, model, run.journal, metrics, images, probabilities, outputs
+    return Trained(*told, fitting.out_of_fold)
 
 
-def _metrics_of_run(run: PreparedRun[Plan]) -> FitMetrics:
-    """Returns what the metrics of a run say besides its scores."""
-    opened, notes, best = run.plan.source, run.journal.notes, run.journal.history.best
-    return FitMetrics(
-        best=BestEpoch(best.phase, best.epoch) if best else None,
-        data=DataRecord(opened.name, run.fingerprint, list(opened.notes)),
-        num_classes=len(opened.class_names),
-        parameters=Parameters(run.classifier.num_parameters(), notes.num_trained),
-        skipped=dict(Counter(one.split for one in run.skipped)),
-        penalty=notes.penalty,
-        start_penalty=notes.start_penalty,
-        search=notes.search,
-        average=notes.average,
-    )
+def _predictions(
+    fitting: PreparedFit, source: ActivationSource
+) -> tuple[str, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Returns probabilities and labels by split, and before them what stands for validation."""
+    images, objective = fitting.materials.images, fitting.run.classifier.objective
+    probabilities = {
+        name: objective.activate(source.outputs_of_views(name))
+        for name in SCORED_SPLITS
+        if name in images
+    }
+    labels = {name: images[name].labels for name in probabilities}
+    if fitting.out_of_fold is None:
+        return "validation", probabilities, labels
+    probabilities[OUT_OF_FOLD] = fitting.out_of_fold.probabilities
+    labels[OUT_OF_FOLD] = fitting.out_of_fold.images.labels
+    return OUT_OF_FOLD, probabilities, labels

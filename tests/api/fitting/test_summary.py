@@ -152,6 +152,9 @@ def test_without_test_images_fit_report_evaluation_and_export_agree(
     assert decisions(result.run) == before
     assert splits in (result.run / "report.html").read_text()
     assert evaluate(result.run).accuracy == result.metrics["validation"]["accuracy"]
+    served = evaluate(result.export, data=str(folder))
+    assert (served.split, served.num_examples) == ("validation", 18)
+    assert served.accuracy == result.metrics["validation"]["accuracy"]
     again = export(result.run, export_dir=str(tmp_path / "again"), min_accuracy=0.01)
     facts = json.loads((again / "assets" / "tfxfer.json").read_text())
     assert facts["validation"]["num_examples"] == 18

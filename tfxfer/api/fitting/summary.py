@@ -9,7 +9,7 @@ from tfxfer.evaluation.metrics import describe_scores
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.planning.plan import Plan
 from tfxfer.planning.wording import describe_next_steps, plan_row
-from tfxfer.ranking.folds import interval_of_accuracy
+from tfxfer.ranking.folding.heads import interval_of_accuracy
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
 from tfxfer.system.names import in_shell
@@ -23,6 +23,7 @@ _FEW_IMAGES = 500
 def summary(trained: Trained, metrics: FitMetrics, skipped: list[Unreadable]) -> str:
     """Returns the scores, and where the results are."""
     plan, best = trained.plan, trained.journal.history.best
+    is_on_all = trained.out_of_fold is not None
     calibration = []
     if metrics.calibration:
         split = evaluation_split(metrics.splits)
@@ -35,7 +36,7 @@ def summary(trained: Trained, metrics: FitMetrics, skipped: list[Unreadable]) ->
             *_unknown(metrics),
             *calibration,
             *describe_skipped(plan.run, skipped),
-            *([plan_row("best weights", _where(best, metrics))] if best else []),
+            *([plan_row("best weights", _where(best, metrics))] if best and not is_on_all else []),
             plan_row("duration", readable_duration(metrics.seconds)),
             plan_row("model", str(plan.run.model)),
             plan_row("export", str(metrics.export)),
@@ -47,7 +48,10 @@ def _certainty(trained: Trained) -> list[str]:
     """Returns how certain the accuracy is: of the folds or, with few images, of validation."""
     folds = trained.metrics.folds
     if folds is not None:
-        return [f"cross-validated {folds.describe()}"]
+        told = [f"cross-validated {folds.describe()}"]
+        if folds.final is not None:
+            told.append(f"trained with {folds.final}: no validation images judged this model")
+        return told
     images, special = trained.images, trained.plan.source.special
     if special or sum(map(len, images.values())) >= _FEW_IMAGES:
         return []

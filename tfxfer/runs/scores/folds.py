@@ -17,6 +17,8 @@ class FoldsRecord:
         interval: 95% interval of it, from the pooled predictions of all folds.
         loss: Mean cross-entropy in nats.
         of_fits: Whether the models are whole fits, not heads on the features of the backbone.
+        final: How the final model was trained on all of these images; None if some of them,
+            the validation images, chose its epoch instead.
     """
 
     num_folds: int
@@ -25,6 +27,7 @@ class FoldsRecord:
     interval: tuple[float, float]
     loss: float
     of_fits: bool = False
+    final: str | None = None
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
@@ -47,3 +50,20 @@ class FoldsRecord:
             f"accuracy {self.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}; {what}, "
             f"{self.num_folds} folds of {self.num_examples:,} images)"
         )
+
+    def in_words(self) -> str:
+        """Returns the estimate in sentences, for reports."""
+        low, high = (f"{100 * end:.1f}" for end in self.interval)
+        what = "whole fits" if self.of_fits else "a head on features of the pretrained backbone"
+        text = (
+            f"Cross-validation: accuracy {self.accuracy:.1%} (95% interval {low} to {high}), of "
+            f"{what}, in {self.num_folds} folds of {self.num_examples:,} training and validation "
+            "images. Each was predicted by a model that was not trained on it"
+        )
+        if self.final is not None:
+            return (
+                f"{text}. The final model was trained on all of these images, and no validation "
+                "split judged it: this is the estimate of its accuracy on new images, a cautious "
+                "one, as the model of each fold was trained on fewer images."
+            )
+        return f"{text}." if self.of_fits else f"{text}; fine-tuning is not included."

@@ -25,8 +25,12 @@ class TaskSummary:
     num_examples: int
 
 
+# What stands for a split where the model was trained on all of them: its training and validation
+# images, each predicted by another model, which was not trained on it.
+OUT_OF_FOLD = "out-of-fold"
+
 # The keys of `metrics.json` that hold a `Summary`; no other key has these names.
-SPLITS = ("train", "validation", "test", "all")
+SPLITS = ("train", "validation", "test", "all", OUT_OF_FOLD)
 
 
 @dataclass(frozen=True)

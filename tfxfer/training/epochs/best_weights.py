@@ -102,7 +102,10 @@ def saving_best_weights(
             raise
         journal.restore_best(model)
         save()
+        which, score = "best", f", validation accuracy {best.validation_accuracy:.4f}"
+        if not best.is_validated:
+            which, score = "last", ""
         raise DivergenceError(
-            f"{error} The best weights so far (epoch {best.epoch} of the {best.phase} phase, "
-            f"validation accuracy {best.validation_accuracy:.4f}) were saved to '{path}'."
+            f"{error} The {which} weights so far (epoch {best.epoch} of the {best.phase} phase"
+            f"{score}) were saved to '{path}'."
         ) from None

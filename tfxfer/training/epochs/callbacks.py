@@ -178,6 +178,7 @@ class PhaseRecorder(keras.callbacks.Callback):
 def _line(epoch: Epoch, course: Course, best: bool, seconds_left: float) -> str:
     epochs, shown = course.epochs, _columns(epoch, course.objective)
     number = f"epoch {epoch.epoch:{len(str(epochs))}d}/{epochs}"
+    best = best and epoch.is_validated
     left = f"{readable_seconds(seconds_left)} left" if epoch.epoch < epochs else ""
     return _row(epoch.phase, number, shown, best, left)
 
@@ -211,9 +212,11 @@ def solution_line(
 def _columns(scores: Epoch | Iteration, objective: Objective) -> list[str]:
     """Returns the losses and the metric, as they are shown."""
     name, shown = objective.metric_name, objective.shown
+    trained = [f"loss {scores.train_loss:6.4f}", f"{name} {shown(scores.train_accuracy)}"]
+    if math.isnan(scores.validation_loss):
+        return trained
     return [
-        f"loss {scores.train_loss:6.4f}",
-        f"{name} {shown(scores.train_accuracy)}",
+        *trained,
         f"val_loss {scores.validation_loss:6.4f}",
         f"val_{name} {shown(scores.validation_accuracy)}",
     ]

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import scipy.linalg
 import threadpoolctl
 
+from tfxfer.models.objectives import NOT_VALIDATED, Scores
 from tfxfer.training.examples import Examples
 from tfxfer.training.logistic_regression import PENALTIES, Iteration, Problem, Solution
 
@@ -51,7 +52,10 @@ def solve_ridge_path(
             kernel, bias = sums.solved(penalty)
             weights = kernel.astype(np.float32)[:, None], np.array([bias], np.float32)
             scores = _scores(problem, problem.train, *weights)
-            iteration = Iteration(*scores, *_scores(problem, problem.validation, *weights))
+            validation = NOT_VALIDATED
+            if problem.validation is not None:
+                validation = _scores(problem, problem.validation, *weights)
+            iteration = Iteration(*scores, *validation)
             yield Solution(penalty, *weights, (iteration,))
 
 
@@ -60,7 +64,7 @@ def _scores(
     examples: Examples,
     kernel: npt.NDArray[np.float32],
     bias: npt.NDArray[np.float32],
-) -> tuple[float, float]:
+) -> Scores:
     """Returns the loss and the metric of a head on examples."""
     outputs = examples.features @ kernel + bias
     return problem.objective.scores(outputs, examples.labels, 0.0, examples.weights)

@@ -38,22 +38,22 @@ class StandardizedFeatures:
     Attributes:
         scale: Mean and standard deviation of the training features.
         train: Training examples.
-        validation: Validation examples.
+        validation: Validation examples, if there are any.
     """
 
     scale: Standardization
     train: Examples
-    validation: Examples
+    validation: Examples | None
 
     @classmethod
-    def of(cls, train: Examples, validation: Examples) -> Self:
+    def of(cls, train: Examples, validation: Examples | None) -> Self:
         """Returns features on the scale of the training features."""
         scale = Standardization.of(train.features, train.example_weights)
-        return cls(
-            scale,
-            Examples(scale.apply(train.features), train.labels, train.weights),
-            Examples(scale.apply(validation.features), validation.labels, validation.weights),
-        )
+
+        def scaled(some: Examples) -> Examples:
+            return Examples(scale.apply(some.features), some.labels, some.weights)
+
+        return cls(scale, scaled(train), None if validation is None else scaled(validation))
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,11 @@ class HeadSolver:
         start = time.perf_counter()
         with span("solve the head"):
             path = self._solved_path(problem, checkpoint)
-        num_validation = self.features.validation.effective_number
+        validation = self.features.validation
         first = chosen = best_solution(path)
-        if not self.objective.is_number:  # the overconfidence that it mends is one of classes
-            first = start_of_finetuning(path, num_validation)
+        # The overconfidence that it mends is one of classes.
+        if validation is not None and not self.objective.is_number:
+            first = start_of_finetuning(path, validation.effective_number)
         best = self._converged(chosen, problem)
         if first is not chosen and self.config.finetune.epochs:
             journal.notes.start_penalty = first.penalty

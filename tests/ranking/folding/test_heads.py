@@ -12,7 +12,7 @@ from tfxfer.api.fit import describe_plan, fit
 from tfxfer.data.carving import deal
 from tfxfer.errors import UsageError
 from tfxfer.ranking.cross_validation import out_of_fold, predicted
-from tfxfer.ranking.folds import interval_of_accuracy
+from tfxfer.ranking.folding.heads import interval_of_accuracy
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.system.digests import ids_of

@@ -1,30 +1,32 @@
 """`fit --folds-finetune`: whole fits, each judged on the images of a fold that it has not seen."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from tfxfer.data.cache import places
 from tfxfer.data.carving import deal
 from tfxfer.data.contents import Integers, inseparable
 from tfxfer.data.labels.stratification import divided
-from tfxfer.data.source import Split, untuned
+from tfxfer.data.source import Split
+from tfxfer.data.splitting import joined
 from tfxfer.planning.plan import Plan
+from tfxfer.ranking.folding.deciding import FoldFit, describe_final, settings_of_final
+from tfxfer.ranking.folding.final import Judged
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.runs.scores.folds import FoldsRecord
+from tfxfer.runs.scores.out_of_fold import read_predictions, write_predictions
 from tfxfer.system.digests import Ids
-from tfxfer.system.files import replacing
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.training.epochs.session import Session
 from tfxfer.training.examples import Floats
-from tfxfer.training.preparation import PreparedRun
-from tfxfer.training.transfer import Trained, train
+from tfxfer.training.transfer import PreparedFit, Trained, train
 
-# The parts of a fit that a fold does without.
+# The parts of a fit that a fold does without. Its predictions fit the temperature of the final
+# model, so that they have none of their own.
 _WITHOUT = {
+    "calibrate": False,
     "folds": 0,
     "folds_finetune": False,
     "unknown": False,
@@ -35,8 +37,8 @@ _WITHOUT = {
 }
 
 
-def cross_validate_fits(run: PreparedRun[Plan], session: Session) -> FoldsRecord:
-    """Returns the scores of whole fits, each on a fold of images that it was not trained on.
+def cross_validate_fits(fitting: PreparedFit, session: Session) -> Judged:
+    """Returns what whole fits say of images that they were not trained on, and of the final fit.
 
     For each fold the plan is carried out with the fold as its test split: of the other images it
     splits off a share for validation as large as that of the plan. Exact duplicates, and the groups
@@ -44,7 +46,7 @@ def cross_validate_fits(run: PreparedRun[Plan], session: Session) -> FoldsRecord
     interrupted is resumed, and of a finished one only its predictions are kept.
 
     Args:
-        run: The run; its test images stay unseen.
+        fitting: The fit; its test images stay unseen, and those that are set aside.
         session: The call.
 
     Raises:
@@ -52,15 +54,15 @@ def cross_validate_fits(run: PreparedRun[Plan], session: Session) -> FoldsRecord
         InterruptionError: A signal was received; resuming the run resumes the fold.
         RunError: Training failed.
     """
-    plan = run.plan
-    parts = [run.images[name].split for name in ("train", "validation")]
+    plan = fitting.run.plan
+    parts = [fitting.materials.images[name].split for name in ("train", "validation")]
     whole, share = joined(*parts), len(parts[1]) / sum(map(len, parts))
     digests, num_folds = whole.digests(), plan.config.folds
     folds = deal(whole.labels, digests, num_folds, (plan.config.seed, 0), whole.groups)
     units = inseparable(digests, None if whole.groups is None else list(whole.groups))
     labeled = Labeled(whole.labels, folds, units, len(plan.source.class_names))
     check_folds(labeled, num_folds, "Setting 'folds' (--folds)")
-    shares = np.zeros((len(whole), labeled.num_classes), np.float32)
+    shares, fits = np.zeros((len(whole), labeled.num_classes), np.float32), []
     for fold in np.unique(folds):
         fit = _fit_of_fold(plan, whole, folds, int(fold), share)
         sizes = ", ".join(f"{len(one):,} {name}" for name, one in fit.source.splits.items())
@@ -68,36 +70,12 @@ def cross_validate_fits(run: PreparedRun[Plan], session: Session) -> FoldsRecord
         known, found = _predictions(fit, session)
         own = np.flatnonzero(folds == fold)
         shares[own] = found[places(digests[own], known)]
-    scores = HeadScores.of(shares, labeled)
-    return FoldsRecord(
-        num_folds, len(whole), scores.metric, scores.interval, scores.log_loss, of_fits=True
-    )
-
-
-def joined(one: Split, other: Split) -> Split:
-    """Returns the images of two splits as one, those of the first one first."""
-    count = len(one)
-    groups = None
-    if one.groups is not None or other.groups is not None:
-        groups = [*(one.groups or [""] * count), *(other.groups or [""] * len(other))]
-    weights = None
-    if one.weights is not None or other.weights is not None:
-        given = [
-            np.ones(len(s), np.float32) if s.weights is None else s.weights for s in (one, other)
-        ]
-        weights = np.concatenate(given)
-    both = Split(
-        labels=np.concatenate([one.labels, other.labels]),
-        open_images=lambda: untuned(one.open_images().concatenate(other.open_images())),
-        describe=lambda i: one.describe(i) if i < count else other.describe(i - count),
-        digests=lambda: np.concatenate([one.digests(), other.digests()]),
-        weights=weights,
-        groups=groups,
-    )
-    first, second = one.read_image, other.read_image
-    if first is None or second is None:
-        return both
-    return both.read_with(lambda i: tf.cond(i < count, lambda: first(i), lambda: second(i - count)))
+        fits.append(FoldFit.of(fit.run))
+    scores, config = HeadScores.of(shares, labeled), settings_of_final(fits, plan)
+    final = describe_final(fits, config, len(whole))
+    told = scores.metric, scores.interval, scores.log_loss, True, final
+    record = FoldsRecord(num_folds, len(whole), *told)
+    return Judged(record, whole, shares, len(parts[0]), config)
 
 
 def _fit_of_fold(plan: Plan, whole: Split, folds: Integers, fold: int, share: float) -> Plan:
@@ -124,19 +102,14 @@ def _fit_of_fold(plan: Plan, whole: Split, folds: Integers, fold: int, share: fl
 
 def _predictions(fit: Plan, session: Session) -> tuple[Ids, Floats]:
     """Returns the digests and the probabilities of a fold's images, from its run or its file."""
-    path = fit.run.path / "out_of_fold.npz"
-    if not path.is_file():
+    if not fit.run.out_of_fold.is_file():
 
         def write(trained: Trained) -> None:
-            _write(path, trained.images["test"].digests, trained.probabilities["test"])
+            write_predictions(
+                fit.run, trained.images["test"].digests, trained.probabilities["test"]
+            )
 
         train(fit, session.interruptions, session.say, write)
     for file in (fit.run.model, fit.run.best_weights):
         file.unlink(missing_ok=True)
-    with np.load(path) as content:
-        return content["digests"], content["probabilities"]
-
-
-def _write(path: pathlib.Path, digests: Ids, probabilities: Floats) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, digests=digests, probabilities=probabilities)
+    return read_predictions(fit.run)

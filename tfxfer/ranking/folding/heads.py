@@ -7,24 +7,27 @@ import numpy as np
 from tfxfer.data.cache import Cache, places
 from tfxfer.data.contents import inseparable
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.splitting import joined
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import is_right
-from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.cross_validation import cross_validated, out_of_fold
+from tfxfer.ranking.folding.final import Judged, middle
 from tfxfer.ranking.judging.head_scores import HeadScores, accuracy_interval
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.training.features import FeatureFunction
 from tfxfer.training.phases import Materials
 
-# The test images stay unseen.
-_SPLITS = ("train", "validation", "calibration")
+# The test images stay unseen, and those that are set aside.
+_SPLITS = ("train", "validation")
 
 
-def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
-    """Returns the scores of solved heads on features, each on images it was not trained on.
+def cross_validate(given: Materials, num_folds: int) -> Judged:
+    """Returns what solved heads on features say of images that they were not trained on.
 
     Exact duplicates, and the groups of the data, stay in one fold. The features are cached, and the
-    head phase uses the same. Sample weights are not used.
+    head phase uses the same. Sample weights are not used. A fit that trains nothing but such a head
+    trains it on all images, with the median of the L2 penalties of the folds.
 
     Args:
         given: The materials of a fit; its classifier has its initial weights.
@@ -33,10 +36,20 @@ def cross_validate(given: Materials, num_folds: int) -> FoldsRecord:
     Raises:
         UsageError: There are too few images, or their features do not fit into memory.
     """
-    labeled = labeled_images(given, num_folds)
-    scores = head_scores(given, labeled)
-    num_images = len(labeled.labels)
-    return FoldsRecord(num_folds, num_images, scores.metric, scores.interval, scores.log_loss)
+    labeled, config = labeled_images(given, num_folds), given.config
+    probabilities, penalties = cross_validated(_features(given), labeled)
+    scores, num_images = HeadScores.of(probabilities, labeled), len(labeled.labels)
+    final = None
+    if config.judges_final:
+        penalty = config.head.penalty
+        if penalty is None:
+            penalty = middle(penalties)
+        final = f"head with L2 penalty {penalty:g}, on all {num_images:,} images"
+        config = config.with_settings({"head": {"penalty": penalty}})
+    told = scores.metric, scores.interval, scores.log_loss, False, final
+    record = FoldsRecord(num_folds, num_images, *told)
+    splits = [one.split for one in _images(given)]
+    return Judged(record, joined(*splits), probabilities, len(splits[0]), config)
 
 
 def labeled_images(given: Materials, num_folds: int) -> Labeled:
@@ -81,7 +94,7 @@ def _features(given: Materials) -> np.ndarray:
             "--memory-gigabytes, or leave it out: with so many images validation is certain enough."
         )
     rows = []
-    for name, images in zip(_SPLITS, _images(given), strict=False):
+    for name, images in zip(_SPLITS, _images(given), strict=True):
         found = function(images, name, given.config.batch_size, Cache.of(given.config))
         # Images are numbered by content, and these are in the order of the split.
         rows.append(found[places(images.split.digests(), images.digests)])
@@ -89,5 +102,5 @@ def _features(given: Materials) -> np.ndarray:
 
 
 def _images(given: Materials) -> list[Images]:
-    """Returns the images of each split that there is."""
-    return [given.images[name] for name in _SPLITS if name in given.images]
+    """Returns the images of training and validation."""
+    return [given.images[name] for name in _SPLITS]
