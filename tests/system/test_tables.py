@@ -4,7 +4,14 @@ import csv
 
 import pytest
 
-from tfxfer.system.tables import TableWriter, needs_quotes, padded, text_width, write_table
+from tfxfer.system.tables import (
+    TableWriter,
+    needs_quotes,
+    padded,
+    text_width,
+    wrapped,
+    write_table,
+)
 
 
 @pytest.mark.parametrize("quote_all", [True, False])
@@ -66,3 +73,30 @@ def test_a_file_has_all_rows_or_what_it_had(tmp_path):
         write_table(path, ["image", "label"], broken())
     assert path.read_bytes() == expected
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("short", ["short"]),
+        ("", [""]),
+        ("head: one fit per penalty, strongest", ["head: one fit per penalty,", "  strongest"]),
+        (
+            "search          tries several ways",
+            ["search          tries", " " * 16 + "several ways"],
+        ),
+        (" " * 16 + "note: held out 3 of 9", [" " * 16 + "note: held", " " * 16 + "out 3 of 9"]),
+        (
+            "finetune  epoch 10/20  loss 0.1  12 s left",
+            ["finetune  epoch 10/20", "  loss 0.1  12 s left"],
+        ),
+        ("search: 'all at 0.001' has a loss of 1", ["search: 'all at 0.001' has a", "  loss of 1"]),
+        ("  tfxfer predict runs/photos-mobilenetv2 IMAGE", None),
+        ("/a/path/without/any/space/that/is/long", None),
+    ],
+)
+def test_lines_are_broken_between_words_or_columns(line, lines):
+    found = wrapped(line, 28)
+    assert found.split("\n") == (lines or [line])
+    assert found.split() == line.split()
+    assert wrapped(line, 100) == line

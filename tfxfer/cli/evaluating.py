@@ -93,9 +93,9 @@ def check(
     """Check a dataset for problems before training.
 
     Reads every image of DATA and reports each problem with what fit does about it: unreadable
-    images, duplicates, class imbalance, and so on. With --backbone, lists labels that look wrong.
-    DATA is a folder, a manifest, TFRecord files or the name of a dataset, as for fit. The exit code
-    is 1 if fit would stop.
+    images, duplicates, class imbalance, and so on. With --backbone, also lists labels that look
+    wrong, near copies, outliers and shift between splits. DATA is a folder, a manifest, TFRecord
+    files or the name of a dataset, as for fit. The exit code is 1 if fit would stop.
     """
     settings = context.ensure_object(dict)
     options |= {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}

@@ -1,6 +1,8 @@
 """The commands that train: `fit` and `pretrain`."""
 
 import contextlib
+import shutil
+import sys
 from collections.abc import Iterator
 
 import click
@@ -11,6 +13,7 @@ from tfxfer.cli.quiet import quiet_import
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system import streams
+from tfxfer.system.tables import wrapped
 from tfxfer.system.timing.timeline import recording, span
 
 _RESUME = "Resume an interrupted run with its own settings. If its data were moved, add --data."
@@ -24,6 +27,13 @@ _profile_option = click.option(
     heading=advanced("Performance"),
     help="Write a timeline to FILE, for https://ui.perfetto.dev, and print where the time goes.",
 )
+
+
+def _say(text: str) -> None:
+    """Prints lines, broken between words or columns to fit a terminal."""
+    if streams.is_terminal(sys.stdout):
+        text = wrapped(text, shutil.get_terminal_size().columns)
+    streams.say(text)
 
 
 @contextlib.contextmanager
@@ -68,9 +78,9 @@ def fit(
         with span("import"), quiet_import():
             from tfxfer.api import fit as fitting
         if dry_run:
-            streams.say(fitting.describe_plan(config, resume=run))
+            _say(fitting.describe_plan(config, resume=run))
         else:
-            fitting.fit(config, resume=run, say=streams.say)
+            fitting.fit(config, resume=run, say=_say)
             streams.check_printed()
 
 
@@ -107,7 +117,7 @@ def pretrain(
         with span("import"), quiet_import():
             from tfxfer.api import pretrain as pretraining
         if dry_run:
-            streams.say(pretraining.describe_plan(config, resume=run))
+            _say(pretraining.describe_plan(config, resume=run))
         else:
-            pretraining.pretrain(config, resume=run, say=streams.say)
+            pretraining.pretrain(config, resume=run, say=_say)
             streams.check_printed()

@@ -207,9 +207,9 @@ def _predict_shards(
 def label_next(run: str, paths: tuple[str, ...], json_file: str | None, **options: Any) -> None:
     """Choose which unlabeled images to label next.
 
-    Of the images in DIRECTORY, which are files, folders (searched recursively) or patterns, those
-    are listed whose labels help the model of RUN most. Images in the data of the run, and exact
-    duplicates, are left out.
+    Lists the unlabeled images whose labels would help the model of RUN most. Each DIRECTORY is a
+    folder (searched recursively), a file or a pattern. Images that are already in the data of the
+    run, and exact duplicates, are left out.
     """
     files = [options["manifest"], options["output"]]
     Choice.of(**{name: options[name] for name in ("count", "strategy", "batch_size", "seed")})

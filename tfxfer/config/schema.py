@@ -700,8 +700,8 @@ class FitConfig(RunConfig):
     effort: Effort = setting(
         "standard",
         "'quick' fine-tunes once; 'standard' tries several configurations and keeps the "
-        "best on validation; 'thorough' also tries more of them, and averages of their weights, as "
-        "long as --max-minutes (required) allows.",
+        "best on validation; 'thorough' tries more configurations, and averages of their weights, "
+        "within --max-minutes, which it requires.",
         group=_FINETUNING,
         common=True,
     )

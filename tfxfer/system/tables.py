@@ -2,10 +2,15 @@
 
 import csv
 import pathlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from tfxfer.system.files import replacing
+
+# Width of the first column of a plan, and a row of one.
+_PLAN_COLUMN = 16
+_PLAN_ROW = re.compile(r"(?=.{16}\S)(\S+( \S+)* )? {2,}\S")
 
 
 def text_width(text: str) -> int:
@@ -21,6 +26,42 @@ def text_width(text: str) -> int:
 def padded(text: str, width: int) -> str:
     """Returns a text padded with spaces to a width in terminal columns."""
     return text + " " * (width - text_width(text))
+
+
+def wrapped(text: str, width: int) -> str:
+    """Returns a text with lines that fit a terminal, where they have spaces to be broken at.
+
+    Rows of columns are broken between two columns. What follows is indented: below the second
+    column of a plan, whose first is 16 wide, else by two spaces. Lines that begin with one to 15
+    spaces are commands or rows of a table, and stay as they are.
+
+    Args:
+        text: Lines.
+        width: Columns of the terminal.
+
+    Examples:
+        >>> print(wrapped("search          tries several configurations", 36))
+        search          tries several
+                        configurations
+    """
+    return "\n".join(_broken(line, width) for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    """Returns a line as several, if it is too wide."""
+    spaces = len(line) - len(line.lstrip())
+    if text_width(line) <= width or 0 < spaces < _PLAN_COLUMN:
+        return line
+    start = line[:_PLAN_COLUMN] if _PLAN_ROW.match(line) else ""
+    indent = " " * (_PLAN_COLUMN if start else 2)
+    rest = line[len(start) :]
+    has_columns = "  " in rest
+    lines = [start]
+    for piece in re.findall(r"\S+(?: \S+)*\s*" if has_columns else r"\S+\s*", rest):
+        if text_width((lines[-1] + piece).rstrip()) > width and lines[-1].strip():
+            lines.append(indent)
+        lines[-1] += piece
+    return "\n".join(one.rstrip() for one in lines)
 
 
 class TextSink(Protocol):
