@@ -4,7 +4,6 @@ import numpy as np
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.labels.outputs import Outputs
-from tfxfer.data.labels.reading import AS_GIVEN
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.inference.matching import reading_of, rows_by_name
 
@@ -15,7 +14,9 @@ NAN = np.nan
 
 
 def test_a_manifest_is_read_as_that_of_the_model():
-    assert reading_of("photos", None, TASKED) is AS_GIVEN
+    folder = reading_of("photos", None, TASKED)
+    assert (folder.tasks, folder.is_preference) == (("a", "b"), True)
+    assert not reading_of("p.csv", None, TASKED).is_preference
     assert reading_of("p.csv", None, TASKED).tasks == ("a", "b")
     assert reading_of("p.csv", None, Outputs(("x", "y"))).kind == "single"
     config = FitConfig(label_separator=";")

@@ -356,8 +356,8 @@ class RunConfig:
     )
     labels: LabelKind = setting(
         "auto",
-        "Labels per image in a manifest: 'single' is one class, 'multi' any number of labels; "
-        "'auto' detects it.",
+        "Labels per image in a manifest or dataset: 'single' is one class, 'multi' any number of "
+        "labels; 'auto' detects it.",
         group=_DATA,
     )
     label_separator: str = setting(
@@ -371,15 +371,15 @@ class RunConfig:
     )
     tasks: str | None = setting(
         None,
-        "Task columns of a manifest, each with a class for each image, separated by commas: "
-        "'species,health'. One model learns them all (multi-task).",
+        "Task columns of a manifest or dataset, each with a class for each image, separated by "
+        "commas: 'species,health'. One model learns them all (multi-task).",
         group=_DATA,
         unset="none",
     )
     target: str | None = setting(
         None,
-        "Column of a manifest with a number for each image, such as 'price', which the model "
-        "predicts (regression).",
+        "Column of a manifest or dataset with a number for each image, such as 'price', which the "
+        "model predicts (regression).",
         group=_DATA,
         unset="none",
     )

@@ -105,17 +105,19 @@ def open_as_it_is(
         UsageError, DataError: As of `open_source`.
     """
     source = _opened(name, data_dir, needs_train, how)
+    if how.is_preference:
+        return source
     if how.asks_for_several and not source.has_several_labels:
         raise UsageError(
             f"Setting '{how.setting}' is for multi-label data, but '{source.name}' has one class "
-            "per image. Only a manifest, .csv or .jsonl, can give an image several labels; leave "
-            "the setting out."
+            "per image. Only a manifest, .csv or .jsonl, TFRecord files, and datasets of TFDS and "
+            "Hugging Face can give an image several labels; leave the setting out."
         )
     if how.target and not source.has_numbers:
         raise UsageError(
             f"Setting 'target' (--target) names a column of numbers, but '{source.name}' has "
-            f"{source.kind_of_labels}. Only a manifest, .csv or .jsonl, has such columns; leave "
-            "the setting out."
+            f"{source.kind_of_labels}. Only a manifest, .csv or .jsonl, TFRecord files, and "
+            "datasets of TFDS and Hugging Face have such columns; leave the setting out."
         )
     return source
 
@@ -133,13 +135,13 @@ def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReadin
     path, slices = pathlib.Path(name), slices_of(name, query)
     if _exists(name):
         if path.is_dir():
-            source = _open_directory(name, path, slices, needs_train)
+            source = _open_directory(name, path, slices, needs_train, how)
             hidden = (_HIDDEN,) if name == BUNDLED_DATA else ()
             return dataclasses.replace(source, notes=(*hidden, *source.notes))
         refuse_slices(name, slices)
         return _open_file(name, path, data_dir, needs_train, how)
     if name.startswith(PREFIX):
-        return huggingface.open_huggingface(name, slices, needs_train=needs_train)
+        return huggingface.open_huggingface(name, slices, needs_train=needs_train, how=how)
     if name == BUNDLED_DATA:
         refuse_slices(name, slices)
         return open_digits()
@@ -149,7 +151,7 @@ def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReadin
             raise UsageError(f"There is no manifest '{name}'.")
         what = "directory" if os.sep in name or name[0] in ".~" else "directory or dataset"
         raise UsageError(f"There is no {what} '{name}'.")
-    return tfds.open_tfds(name, data_dir, slices, needs_train=needs_train)
+    return tfds.open_tfds(name, data_dir, slices, needs_train=needs_train, how=how)
 
 
 def _exists(name: str) -> bool:
@@ -161,16 +163,20 @@ def _exists(name: str) -> bool:
 
 
 def _open_directory(
-    name: str, path: pathlib.Path, slices: Mapping[str, str], needs_train: bool
+    name: str,
+    path: pathlib.Path,
+    slices: Mapping[str, str],
+    needs_train: bool,
+    how: LabelReading,
 ) -> Source:
     """Returns what is in a directory, by the files that it holds."""
     if is_saved(path):
-        return huggingface.open_huggingface(name, slices, needs_train=needs_train)
+        return huggingface.open_huggingface(name, slices, needs_train=needs_train, how=how)
     if is_prepared_directory(path):
-        return tfds.open_tfds(name, None, slices, needs_train=needs_train)
+        return tfds.open_tfds(name, None, slices, needs_train=needs_train, how=how)
     refuse_slices(name, slices)
     if tfrecords.holds_tfrecords(path):
-        return tfrecords.open_tfrecords(path, needs_train=needs_train)
+        return tfrecords.open_tfrecords(path, needs_train=needs_train, how=how)
     return open_folder(path, needs_train=needs_train)
 
 
@@ -183,12 +189,12 @@ def _open_file(
     if path.suffix.lower() in manifest.SUFFIXES:
         return manifest.open_manifest(
             path,
-            lambda origin: open_as_it_is(origin, data_dir, needs_train=needs_train),
+            lambda origin, own: open_as_it_is(origin, data_dir, needs_train=needs_train, how=own),
             needs_train=needs_train,
             how=how,
         )
     if tfrecords.is_tfrecord_name(path.name):
-        return tfrecords.open_tfrecords(path, needs_train=needs_train)
+        return tfrecords.open_tfrecords(path, needs_train=needs_train, how=how)
     raise UsageError(
         f"'{name}' is a file, but neither a manifest ({', '.join(manifest.SUFFIXES)}) nor "
         "TFRecords (.tfrecord); setting 'data' takes these or a directory of images."

@@ -37,6 +37,8 @@ def objective_of(outputs: Outputs) -> Objective:
 def reading_of(data: str, config: FitConfig | None, outputs: Outputs) -> LabelReading:
     """Returns how the labels of data are to be read: as those that a model was trained on.
 
+    Only of a manifest is this certain; other data may have labels of one kind.
+
     Args:
         data: As for `fit`.
         config: The settings the model was trained with, if they are known.
@@ -46,8 +48,13 @@ def reading_of(data: str, config: FitConfig | None, outputs: Outputs) -> LabelRe
         >>> reading_of("photos.csv", None, Outputs(("cat", "dog"))).kind
         'single'
     """
-    if pathlib.Path(data).suffix.lower() not in SUFFIXES:
-        return AS_GIVEN
+    how = _reading(config, outputs)
+    is_manifest = pathlib.Path(data).suffix.lower() in SUFFIXES
+    return dataclasses.replace(how, is_preference=not is_manifest)
+
+
+def _reading(config: FitConfig | None, outputs: Outputs) -> LabelReading:
+    """Returns how the labels of a manifest are to be read; see `reading_of`."""
     if outputs.tasks is not None:
         return LabelReading(tasks=outputs.tasks.names)
     if outputs.number is not None:

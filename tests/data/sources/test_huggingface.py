@@ -3,6 +3,8 @@
 import pytest
 import tensorflow as tf
 
+from tfxfer.config.schema import FitConfig
+from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.sources.huggingface import content_of
 from tfxfer.errors import DataError, UsageError
@@ -88,7 +90,7 @@ def test_labels_may_be_text_and_images_paths(tmp_path):
         (lambda: rows([2, 4], declared=False), "1 class.* at least 2"),
         (
             lambda: rows(range(4), label="kind", declared=False),
-            r"columns are photo \(Image\), kind \(Value\)",
+            r"features are photo \(Image\), kind \(Value\)",
         ),
     ],
 )
@@ -113,3 +115,79 @@ def test_a_corrupt_data_set_is_an_error(tmp_path):
     (tmp_path / "numbers" / "state.json").write_text("{")
     with pytest.raises(DataError, match="Cannot read .*numbers': "):
         open_as_it_is(str(tmp_path / "numbers"))
+
+
+def several_columns(count=12):
+    """Returns rows with lists of classes, two classes, text and a number."""
+    declared = datasets.ClassLabel(names=["even", "three"])
+    columns = {
+        "photo": [{"bytes": png(gray), "path": None} for gray in range(count)],
+        "tags": [
+            None if gray == 5 else [place for place in (0, 1) if gray % (place + 2) == 0]
+            for gray in range(count)
+        ],
+        "kind": [gray % 2 for gray in range(count)],
+        "mood": [None if gray == 3 else ["calm", "wild"][gray // 2 % 2] for gray in range(count)],
+        "price": [None if gray == 4 else gray / 2 for gray in range(count)],
+    }
+    features = datasets.Features(
+        {
+            "photo": datasets.Image(),
+            "tags": datasets.Sequence(declared),
+            "kind": datasets.ClassLabel(names=["zero", "one"]),
+            "mood": datasets.Value("string"),
+            "price": datasets.Value("float32"),
+        }
+    )
+    return datasets.Dataset.from_dict(columns, features)
+
+
+def opened(rows, folder, **settings):
+    rows.save_to_disk(folder / "numbers")
+    how = LabelReading.of(FitConfig(**settings))
+    source = open_as_it_is(str(folder / "numbers"), how=how)
+    return source, source.splits["train"]
+
+
+def test_lists_of_classes_are_any_number_of_labels(tmp_path):
+    source, train = opened(several_columns(), tmp_path, labels="multi")
+    assert (source.special, source.class_names) == ("multi-label", ("even", "three"))
+    assert len(train) == 11
+    assert train.labels[:5].tolist() == [[1, 1], [0, 0], [1, 0], [0, 1], [1, 0]]
+    assert "1 of the 12 images of 'train' have no label" in source.notes[0]
+    assert train.describe(5).endswith("#6")
+
+
+def test_lists_of_text_are_labels_if_they_are_called_so(tmp_path):
+    columns = {
+        "image": [{"bytes": png(gray), "path": None} for gray in range(3)],
+        "labels": [["sun", "cat"], [], ["cat"]],
+    }
+    features = {"image": datasets.Image(), "labels": datasets.Sequence(datasets.Value("string"))}
+    rows = datasets.Dataset.from_dict(columns, datasets.Features(features))
+    source, train = opened(rows, tmp_path)
+    assert source.class_names == ("cat", "sun")
+    assert train.labels.tolist() == [[1, 1], [0, 0], [1, 0]]
+
+
+def test_columns_with_a_class_each_are_tasks(tmp_path):
+    source, train = opened(several_columns(), tmp_path, tasks="mood,kind")
+    assert source.tasks.as_json() == {"mood": ["calm", "wild"], "kind": ["zero", "one"]}
+    assert source.tasks.chosen(train.labels)[:5].tolist() == [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+        [-1, 1],
+        [0, 0],
+    ]
+
+
+def test_a_column_of_numbers_is_the_target(tmp_path):
+    source, train = opened(several_columns(), tmp_path, target="price")
+    assert source.class_names == ("price",)
+    assert train.labels[:5].tolist() == [0.0, 0.5, 1.0, 1.5, 2.5]
+
+
+def test_lists_and_a_class_are_a_doubt(tmp_path):
+    with pytest.raises(UsageError, match="'kind', and any number .* 'tags'.*single or .*multi"):
+        opened(several_columns(), tmp_path)

@@ -1,13 +1,15 @@
 """Data sets of TFDS: small ones that the tests prepare, and the errors of those that are absent."""
 
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.opening import open_source
+from tfxfer.data.labels.reading import LabelReading
+from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.data.sources.tfds import CHARACTERS
 from tfxfer.errors import DataError, UsageError
 
@@ -80,6 +82,58 @@ class TfxferBoxes(tfds.core.GeneratorBasedBuilder):
         yield "0", {"image": np.zeros((4, 4, 3), np.uint8), "box": box}
 
 
+class TfxferTags(tfds.core.GeneratorBasedBuilder):
+    """Forty images of one gray each, with any number of labels."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    MORE: ClassVar[dict] = {}
+
+    def _info(self):
+        tags = tfds.features.Sequence(tfds.features.ClassLabel(names=["even", "three", "large"]))
+        features = {"image": tfds.features.Image(shape=(6, 6, 3)), "tags": tags, **self.MORE}
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features), supervised_keys=None
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for gray in range(40):
+            has = [gray % 2 == 0, gray % 3 == 0, gray >= 20]
+            told = {
+                "kind": gray % 3 if gray else -1,
+                "mood": gray % 2,
+                "price": np.float32(np.nan if gray == 7 else gray / 2),
+            }
+            yield (
+                f"{gray:04}",
+                {
+                    "image": np.full((6, 6, 3), gray, np.uint8),
+                    "tags": [-1] if gray == 5 else [place for place in range(3) if has[place]],
+                    **{name: told[name] for name in self.MORE},
+                },
+            )
+
+
+class TfxferMany(TfxferTags):
+    """The same with two classes and a number, too."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    MORE: ClassVar[dict] = {
+        "kind": tfds.features.ClassLabel(names=["zero", "one", "two"]),
+        "mood": tfds.features.ClassLabel(names=["calm", "wild"]),
+        "price": tfds.features.Scalar(np.float32),
+    }
+
+
+class TfxferEither(TfxferTags):
+    """The same with one class, too."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    MORE: ClassVar[dict] = {"mood": tfds.features.ClassLabel(names=["calm", "wild"])}
+
+
 class TfxferTestOnly(TfxferShades):
     """A data set that has no training images."""
 
@@ -104,7 +158,8 @@ def data_dir(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tfds")
     # Whether Google's bucket has the data needs no asking.
     local = tfds.download.DownloadConfig(try_download_gcs=False)
-    for name in ("tfxfer_shades", "tfxfer_hidden", "tfxfer_boxes", "tfxfer_test_only"):
+    several = ("tfxfer_tags", "tfxfer_many", "tfxfer_either")
+    for name in ("tfxfer_shades", "tfxfer_hidden", "tfxfer_boxes", "tfxfer_test_only", *several):
         tfds.builder(name, data_dir=directory).download_and_prepare(download_config=local)
     # A set that TFDS does not know by name.
     (directory / "private_shades").mkdir()
@@ -218,3 +273,75 @@ def test_prepared_data_may_lie_in_a_folder_of_any_name(name, data_dir, tmp_path)
     (tmp_path / name).symlink_to(data_dir)
     source = opened("tfxfer_shades", tmp_path / name)
     assert {split: len(part) for split, part in source.splits.items()}["test"] == 7
+
+
+def as_it_is(name, data_dir, **settings):
+    how = LabelReading.of(FitConfig(**settings))
+    source = open_as_it_is(name, str(data_dir), how=how)
+    return source, source.splits["train"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("tfxfer_tags", {}), ("tfxfer_many", {"labels": "multi"})]
+)
+def test_a_sequence_of_classes_is_any_number_of_labels(data_dir, name, settings):
+    source, train = as_it_is(name, data_dir, **settings)
+    assert source.class_names == ("even", "three", "large")
+    assert source.special == "multi-label"
+    numbers = grays(train)
+    expected = [[one % 2 == 0, one % 3 == 0, one >= 20] for one in numbers]
+    np.testing.assert_array_equal(train.labels, np.array(expected, np.float32))
+    assert 5 not in numbers  # whose labels are kept secret
+    assert "1 of the 40 images of 'train' have no label" in source.notes[0]
+    assert train.labels[numbers.index(1)].tolist() == [0, 0, 0]
+
+
+def test_several_classes_are_tasks_if_they_are_named(data_dir):
+    source, train = as_it_is("tfxfer_many", data_dir, tasks="mood,kind")
+    assert source.tasks.as_json() == {"mood": ["calm", "wild"], "kind": ["zero", "one", "two"]}
+    numbers = grays(train)
+    expected = [[one % 2, one % 3 if one else -1] for one in numbers]
+    assert source.tasks.chosen(train.labels).tolist() == expected
+    assert len(train) == 40
+
+
+def test_a_number_is_the_target_if_it_is_named(data_dir):
+    source, train = as_it_is("tfxfer_many", data_dir, target="price")
+    assert (source.special, source.class_names) == ("numeric", ("price",))
+    assert train.labels.tolist() == [one / 2 for one in grays(train)]
+    assert len(train) == 39
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "parts"),
+    [
+        (
+            "tfxfer_either",
+            {},
+            "'mood', and any number .* in 'tags'.*single or .*multi",
+        ),
+        ("tfxfer_many", {"labels": "single"}, "each of 'kind' and 'mood'.* --tasks kind,mood"),
+        ("tfxfer_many", {"tasks": "kind,modo"}, "'modo', but .* class are: .*mean 'mood'"),
+        ("tfxfer_many", {"target": "kind"}, "'kind', but .* number are: price"),
+        ("tfxfer_shades", {"labels": "multi"}, "does not map"),
+        ("tfxfer_many", {"label_columns": "kind,mood"}, "--label-columns.* dataset of a library"),
+    ],
+)
+def test_labels_that_could_be_read_in_two_ways_are_one_line(data_dir, name, settings, parts):
+    with pytest.raises(UsageError, match=parts) as error:
+        as_it_is(name, data_dir, **settings)
+    assert "\n" not in str(error.value)
+
+
+def test_one_of_two_readings_may_be_chosen(data_dir):
+    source, train = as_it_is("tfxfer_either", data_dir, labels="single")
+    assert (source.special, source.class_names) == ("", ("calm", "wild"))
+    assert train.labels.tolist() == [one % 2 for one in grays(train)]
+
+
+def test_a_manifest_of_such_images_opens_them_whatever_their_labels(data_dir, tmp_path):
+    path = tmp_path / "again.csv"
+    rows = [f"tfxfer_many train #{place},{'ab'[place % 2]},tfxfer_many" for place in range(40)]
+    path.write_text("\n".join(["path,label,source", *rows]))
+    source, train = as_it_is(str(path), data_dir)
+    assert (source.class_names, len(train)) == (("a", "b"), 40)

@@ -1,4 +1,7 @@
-"""How the labels of data are to be read: as one class, as several, as tasks, or as a number."""
+"""How the labels of data are to be read: as one class, as several, as tasks, or as a number.
+
+What is a column of a manifest is a feature of a dataset of a library or of TFRecord files.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -17,6 +20,9 @@ class LabelReading:
         columns: The columns of a manifest that are labels, with 0 or 1; empty if there are none.
         tasks: The columns of a manifest that are tasks, each with a class; empty if there are none.
         target: The column of a manifest that has a number for each image; empty if there is none.
+        is_preference: Whether any other reading will do, too.
+        are_replaced: Whether other labels take their place: then no image is left out for the
+            lack of one.
     """
 
     kind: LabelKind = "auto"
@@ -24,6 +30,8 @@ class LabelReading:
     columns: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     target: str = ""
+    is_preference: bool = False
+    are_replaced: bool = False
 
     @classmethod
     def of(cls, config: RunConfig) -> Self:

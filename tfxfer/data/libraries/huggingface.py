@@ -1,7 +1,7 @@
 """Datasets of the Hugging Face `datasets` library, whatever they hold: splits, classes, labels."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,13 +103,14 @@ def class_names(name: str, rows: Any, label: str) -> tuple[str, ...]:
     Args:
         name: Of the dataset.
         rows: A split.
-        label: The column of the labels.
+        label: The column of the labels, or of lists of them.
 
     Raises:
         UsageError: There are fewer than two.
     """
-    declared = getattr(rows.features[label], "names", None)
-    found = declared or {canonical(str(value)): str(value) for value in rows[label]}
+    declared = _declared(rows, label)
+    values = [] if declared else flat(rows[label])
+    found = {canonical(str(value)): str(value) for value in values if value is not None}
     names = declared or [found[key] for key in sorted(found)]
     if len(names) < 2:
         raise UsageError(f"The dataset '{name}' has 1 class; a classifier needs at least 2.")
@@ -122,15 +123,63 @@ def labels_of(name: str, rows: Any, label: str, names: tuple[str, ...]) -> npt.N
     Raises:
         UsageError: A label does not occur in train.
     """
-    number = {canonical(class_name): index for index, class_name in enumerate(names)}
-    declared = getattr(rows.features[label], "names", None)
-    try:
-        labels = [value if declared else number[canonical(str(value))] for value in rows[label]]
-    except KeyError as error:
-        raise UsageError(
-            f"'{name}' has the label {error}, which does not occur in train."
-        ) from None
-    return np.array([-1 if value is None else value for value in labels], np.int64)
+    return _numbered(name, rows[label], None if _declared(rows, label) else names)
+
+
+def sequences_of(
+    name: str, rows: Any, label: str, names: tuple[str, ...]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Returns how many labels each row has, (num_rows,), and those of all rows, -1 if unknown.
+
+    Raises:
+        UsageError: A label does not occur in train.
+    """
+    lists = [[None] if value is None else value for value in rows[label]]
+    lengths = np.array([len(value) for value in lists], np.int64)
+    return lengths, _numbered(name, flat(lists), None if _declared(rows, label) else names)
+
+
+def flat(values: Iterable[Any]) -> list[Any]:
+    """Returns the items of lists, one list after the other; what is no list is an item.
+
+    Examples:
+        >>> flat([["cat", "dog"], [], "sun", None])
+        ['cat', 'dog', 'sun', None]
+    """
+    parts = (value if isinstance(value, list) else [value] for value in values)
+    return [item for part in parts for item in part]
+
+
+def _declared(rows: Any, label: str) -> list[str] | None:
+    """Returns the classes that a column, or the items of its lists, are declared to have."""
+    feature = rows.features[label]
+    return getattr(getattr(feature, "feature", feature), "names", None)
+
+
+def _numbered(
+    name: str, values: Sequence[Any], names: tuple[str, ...] | None
+) -> npt.NDArray[np.int64]:
+    """Returns the number of each class, (num_values,); -1 where there is none.
+
+    Args:
+        name: Of the dataset.
+        values: Classes by number or, if there are names, by name.
+        names: Of the classes.
+    """
+    number = {canonical(class_name): index for index, class_name in enumerate(names or ())}
+    found = []
+    for value in values:
+        if value is None:
+            found.append(-1)
+        elif names is None:
+            found.append(value)
+        elif canonical(str(value)) in number:
+            found.append(number[canonical(str(value))])
+        else:
+            raise UsageError(
+                f"'{name}' has the label {str(value)!r}, which does not occur in train."
+            )
+    return np.array(found, np.int64)
 
 
 def place_of(name: str) -> str:

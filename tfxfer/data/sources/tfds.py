@@ -5,11 +5,24 @@ import itertools
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC
+from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.labels.targets import Labels
+from tfxfer.data.labels.tasks import Tasks
+from tfxfer.data.libraries.choosing import Chosen, Features, chosen_labels
+from tfxfer.data.libraries.labels import (
+    check_tasks,
+    rows_of_sequences,
+    rows_of_tasks,
+    without_unlabeled,
+)
 from tfxfer.data.libraries.slices import query_of
 from tfxfer.data.libraries.tfds import (
     builder_of_directory,
@@ -43,7 +56,12 @@ CHARACTERS = {
 
 
 def open_tfds(
-    name: str, data_dir: str | None, slices: Mapping[str, str], *, needs_train: bool = True
+    name: str,
+    data_dir: str | None,
+    slices: Mapping[str, str],
+    *,
+    needs_train: bool = True,
+    how: LabelReading = AS_GIVEN,
 ) -> Source:
     """Returns a TFDS dataset, prepared before or downloaded now.
 
@@ -59,31 +77,35 @@ def open_tfds(
         slices: For "train", "validation" and "test" what is meant by them, as TFDS writes it:
             "train[:80%]", "train+test"; where nothing is said, the split of that name.
         needs_train: Whether there must be a split to train on.
+        how: How its labels are to be read: a `ClassLabel`, a sequence of them, several as tasks,
+            or a number.
 
     Raises:
         UsageError: There is no such dataset, or it is not one of labeled images.
         DataError: It is not prepared and cannot be downloaded.
     """
     builder, called, origin = _found(name, data_dir)
-    image, label = _image_and_label(builder)
-    features = builder.info.features
-    notes: list[str] = []
-    splits = _labeled_splits(builder, called, slices, notes)
+    image, chosen = _image_and_labels(builder, how)
+    reading, notes = _Reading(builder, called, image, chosen), list[str]()
+    splits = _labeled_splits(reading, slices, notes, how)
     if not splits or (needs_train and "train" not in splits):
         raise UsageError(
             f"The dataset '{name}' has no labeled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
-    stated, first = features[image].shape[:2], next(iter(splits.values()))
+    if reading.tasks is not None and needs_train:
+        check_tasks(name, reading.tasks, splits["train"].labels)
+    stated, first = builder.info.features[image].shape[:2], next(iter(splits.values()))
     size = typical_height_and_width(first) if None in stated else stated
     return Source(
         name=safe_name(called),
-        class_names=tuple(features[label].names),
+        class_names=reading.class_names,
         splits=splits,
         image_height_width=size,
         mirrored=re.split("[/:]", called)[0] not in CHARACTERS,
         notes=tuple(notes),
         origin=origin + query_of(slices),
+        tasks=reading.tasks,
     )
 
 
@@ -96,94 +118,163 @@ def _found(name: str, data_dir: str | None) -> tuple[Any, str, str]:
     return prepared_builder(name, data_dir), name, name
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """What is read of the examples of a dataset.
+
+    Attributes:
+        builder: Of TFDS.
+        name: Of the dataset, for the ids of its examples.
+        image: The feature that is the image.
+        chosen: The features that are the labels.
+    """
+
+    builder: Any
+    name: str
+    image: str
+    chosen: Chosen
+
+    @property
+    def tasks(self) -> Tasks | None:
+        """The tasks; None if there are none."""
+        if self.chosen.special != MULTI_TASK:
+            return None
+        features = self.builder.info.features
+        classes = [tuple(features[key].names) for key in self.chosen.keys]
+        return Tasks(self.chosen.keys, tuple(classes))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes or labels, or of the target."""
+        tasks, key = self.tasks, self.chosen.keys[0]
+        if tasks is not None:
+            return tasks.output_names
+        feature = self.builder.info.features[key]
+        if self.chosen.special == NUMERIC:
+            return (key,)
+        return tuple(getattr(feature, "feature", feature).names)
+
+    def labels(self, split: str) -> Labels:
+        """Returns the labels of a split as it lies on disk."""
+        keys = self.chosen.keys
+        if self.chosen.special == MULTI_LABEL:
+            batches = list(self._read(split, keys[0]).ragged_batch(10_000))
+            lengths = [batch.row_lengths().numpy() for batch in batches]
+            classes = [batch.flat_values.numpy() for batch in batches]
+            return rows_of_sequences(_joined(lengths), _joined(classes), len(self.class_names))
+        kind = np.float64 if self.chosen.special == NUMERIC else np.int64
+        columns = [
+            _joined(self._read(split, key).batch(10_000).as_numpy_iterator(), kind) for key in keys
+        ]
+        return columns[0] if self.tasks is None else rows_of_tasks(columns, self.tasks)
+
+    def open(self, split: str) -> Split:
+        """Returns a split as it lies on disk; the labels are read at once.
+
+        Raises:
+            UsageError: There is no such split or slice.
+        """
+
+        def contents() -> Iterator[Iterable[bytes]]:
+            images = self._read(split, self.image)
+            return images.batch(1000).as_numpy_iterator()  # type: ignore[no-any-return]
+
+        try:
+            labels = self.labels(split)
+        except (ValueError, KeyError) as error:
+            raise no_such_slice(self.builder, self.name, split, error) from error
+        return Split(
+            labels=labels,
+            open_images=lambda: self._read(split, self.image),
+            describe=lambda index: f"{self.name} {split} #{index}",
+            digests=functools.cache(lambda: ids_of(zip(itertools.chain.from_iterable(contents())))),
+        )
+
+    def _read(self, split: str, wanted: str) -> tf.data.Dataset:
+        """Returns a feature of the examples; images are files."""
+        import tensorflow_datasets as tfds
+
+        # Not even other images, such as segmentation masks, are decoded.
+        skipped = {
+            key: tfds.decode.SkipDecoding()
+            for key, feature in self.builder.info.features.items()
+            if isinstance(feature, tfds.features.Image)
+        }
+        examples = self.builder.as_dataset(
+            split=split, decoders=skipped, shuffle_files=False, read_config=in_order()
+        )
+        return untuned(examples.map(lambda example: example[wanted]))
+
+
+def _joined(parts: Iterable[npt.NDArray[Any]], kind: Any = np.int64) -> npt.NDArray[Any]:
+    return np.concatenate([np.zeros(0, kind), *(part.astype(kind) for part in parts)])
+
+
 def _labeled_splits(
-    builder: Any, name: str, slices: Mapping[str, str], notes: list[str]
+    reading: _Reading, slices: Mapping[str, str], notes: list[str], how: LabelReading
 ) -> dict[str, Split]:
     """Returns the splits of a dataset, without images that have no label.
 
     Args:
-        builder: Of TFDS.
-        name: Of the dataset, for the ids of its examples.
+        reading: Of the dataset.
         slices: What is meant by a split where it is not that of its name.
         notes: Gets a line on what is left out.
+        how: How the labels are read.
     """
-    meant = {**splits_among(builder.info.splits), **slices}
+    meant = {**splits_among(reading.builder.info.splits), **slices}
     splits: dict[str, Split] = {}
     for split in SPLITS:
         if split not in meant:
             continue
-        opened = _open_split(builder, name, meant[split])
-        known = np.flatnonzero(opened.labels >= 0)  # TFDS writes -1 where a label is kept secret
-        if len(known) < len(opened):
-            notes.append(
-                f"{len(opened) - len(known):,} of the {len(opened):,} images of '{meant[split]}' "
-                "have no label, and were left out"
-            )
-            opened = opened.select(known)
+        # TFDS writes -1 where a label is kept secret.
+        opened = without_unlabeled(reading.open(meant[split]), meant[split], notes, how)
         if len(opened):
             splits[split] = opened
     return splits
 
 
-def _image_and_label(builder: Any) -> tuple[str, str]:
-    """Returns the names of the features that are the image and its class."""
+def _image_and_labels(builder: Any, how: LabelReading) -> tuple[str, Chosen]:
+    """Returns the features that are the image and its labels."""
     import tensorflow_datasets as tfds
 
-    features = builder.info.features
+    features = dict(sorted(builder.info.features.items()))
     images = [
         key
         for key, feature in features.items()
         # Images of floating-point numbers have no encoding that `decoding.decode` knows.
         if isinstance(feature, tfds.features.Image) and feature.np_dtype in (np.uint8, np.uint16)
     ]
-    classes = [
-        key for key, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)
-    ]
     keys = builder.info.supervised_keys
-    if keys is None and len(images) == len(classes) == 1:  # then there is no doubt either
-        return images[0], classes[0]
-    if keys and len(keys) == 2 and keys[0] in images and keys[1] in classes:
-        return keys[0], keys[1]
-    described = ", ".join(
-        f"{key} ({type(value).__name__})" for key, value in sorted(features.items())
+    usual = keys if keys and len(keys) == 2 and keys[0] in images else None
+    described = Features(
+        builder.info.name,
+        classes=[key for key, one in features.items() if isinstance(one, tfds.features.ClassLabel)],
+        sequences=[
+            key
+            for key, one in features.items()
+            if isinstance(one, tfds.features.Sequence)
+            and isinstance(one.feature, tfds.features.ClassLabel)
+        ],
+        numbers=[key for key, one in features.items() if _is_number(one)],
+        usual=usual[1] if usual else None,
+        described=", ".join(f"{key} ({type(value).__name__})" for key, value in features.items()),
     )
+    chosen = chosen_labels(described, how)
+    if usual or len(images) == 1:
+        return (usual[0] if usual else images[0]), chosen
     raise UsageError(
-        f"The dataset '{builder.info.name}' does not map an image to a class; its features are "
-        f"{described}."
+        f"The dataset '{builder.info.name}' needs one image per example; its features are "
+        f"{described.described}."
     )
 
 
-def _open_split(builder: Any, name: str, split: str) -> Split:
-    """Returns a split as it lies on disk; the labels are read at once."""
+def _is_number(feature: Any) -> bool:
+    """Tells whether a feature is a number and not a class."""
     import tensorflow_datasets as tfds
 
-    image, label = _image_and_label(builder)
-    # Not even other images, such as segmentation masks, are decoded.
-    skipped = {
-        key: tfds.decode.SkipDecoding()
-        for key, feature in builder.info.features.items()
-        if isinstance(feature, tfds.features.Image)
-    }
-
-    def read(wanted: str) -> tf.data.Dataset:
-        examples = builder.as_dataset(
-            split=split,
-            decoders=skipped,
-            shuffle_files=False,
-            read_config=in_order(),
-        )
-        return untuned(examples.map(lambda example: example[wanted]))
-
-    def contents() -> Iterator[Iterable[bytes]]:
-        return read(image).batch(1000).as_numpy_iterator()  # type: ignore[no-any-return]
-
-    try:
-        labels = list(read(label).batch(10_000).as_numpy_iterator())
-    except (ValueError, KeyError) as error:
-        raise no_such_slice(builder, name, split, error) from error
-    return Split(
-        labels=np.concatenate([np.zeros(0, np.int64), *labels]),
-        open_images=lambda: read(image),
-        describe=lambda index: f"{name} {split} #{index}",
-        digests=functools.cache(lambda: ids_of(zip(itertools.chain.from_iterable(contents())))),
+    is_scalar = isinstance(feature, tfds.features.Tensor) and feature.shape == ()
+    return (
+        is_scalar
+        and not isinstance(feature, tfds.features.ClassLabel)
+        and np.dtype(feature.np_dtype).kind in "iuf"
     )

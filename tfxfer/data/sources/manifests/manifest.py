@@ -32,13 +32,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfxfer.config.paths import listed_path
+from tfxfer.config.schema import LabelKind
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_numbers, names_of, occurring
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.of_run import labels_of_run, reading_of_run
-from tfxfer.data.sources.manifests.rows import Row, read_rows
+from tfxfer.data.sources.manifests.rows import Row, check_groups, read_rows
 from tfxfer.data.sources.manifests.task_cells import check_classes, ordered_outputs, wrong_label
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS
@@ -53,7 +54,7 @@ _TRIED = 64
 
 def open_manifest(
     path: pathlib.Path,
-    open_origin: Callable[[str], Source],
+    open_origin: Callable[[str, LabelReading], Source],
     *,
     needs_train: bool = True,
     how: LabelReading = AS_GIVEN,
@@ -64,7 +65,8 @@ def open_manifest(
 
     Args:
         path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
-        open_origin: Opens what a `source` names, in its own splits.
+        open_origin: Opens what a `source` names, in its own splits; its labels do not count, but
+            are to be read as those of the manifest if possible.
         needs_train: Whether there must be a split to train on, with at least two classes.
         how: How the labels are to be read.
 
@@ -73,7 +75,7 @@ def open_manifest(
     """
     how = reading_of_run(path, how)
     rows, notes = read_rows(path, how)
-    _check_groups(path, rows)
+    check_groups(path, rows)
     origins = {row.source for row in rows}
     listing = _Listing.of(path, rows, how)
     if needs_train:
@@ -90,7 +92,7 @@ def open_manifest(
     (origin,) = origins
     if not origin:
         return dataclasses.replace(listing.of_files(), notes=tuple(notes))
-    opened = open_origin(origin)
+    opened = open_origin(origin, listing.preferred(how))
     listing = listing.with_classes_of(opened)
     return dataclasses.replace(
         opened,
@@ -152,6 +154,15 @@ class _Listing:
     def has_several(self) -> bool:
         """Whether images have several labels."""
         return self.rows[0].several is not None
+
+    def preferred(self, how: LabelReading) -> LabelReading:
+        """Returns how labels are to be read that these replace."""
+        kind: LabelKind = "multi" if self.has_several else "single"
+        if how.tasks or how.target:
+            kind = "auto"
+        return dataclasses.replace(
+            how, kind=kind, columns=(), is_preference=True, are_replaced=True
+        )
 
     def with_classes_of(self, source: Source) -> "_Listing":
         """Returns the same rows with the class names of a source that knows all the classes."""
@@ -275,18 +286,6 @@ def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
             f"is '{tried[0]}'.{hint} Correct the paths; relative paths start at the directory of "
             "the manifest."
         )
-
-
-def _check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a UsageError if a group is in more than one split."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        other = first.setdefault(row.group, row)
-        if row.group and other.split != row.split:
-            raise UsageError(
-                f"The group '{row.group}' of the manifest '{path}' is in two splits: line "
-                f"{other.line} is in {other.split}, line {row.line} in {row.split}."
-            )
 
 
 def _weights(rows: Sequence[Row]) -> np.ndarray | None:

@@ -221,3 +221,15 @@ def _row(where: str, line: int, record: Mapping[str, str]) -> Row:
         group=record.get("group", ""),
         source=record.get("source", ""),
     )
+
+
+def check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
+    """Raises a UsageError if a group is in more than one split."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        other = first.setdefault(row.group, row)
+        if row.group and other.split != row.split:
+            raise UsageError(
+                f"The group '{row.group}' of the manifest '{path}' is in two splits: line "
+                f"{other.line} is in {other.split}, line {row.line} in {row.split}."
+            )
