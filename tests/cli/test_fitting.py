@@ -1,6 +1,11 @@
 """What `fit` refuses, and what it says."""
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
+import termios
 
 import pytest
 from command_line import run
@@ -89,3 +94,30 @@ def test_the_profile_of_a_fit_has_its_phases(tmp_path):
     names = {event["name"] for event in json.loads(file.read_text())["traceEvents"]}
     assert {"head", "solve the head", "finetune", "finetune epoch 2", "export", "report"} <= names
     assert "  finetune epoch (2 times)" in result.stdout
+
+
+@pytest.mark.slow
+def test_lines_fit_the_terminal():
+    given = ["fit", "--data", "digits", "--backbone", "resnet10_small", "--dry-run"]
+    program = "import sys; from tfxfer.cli import main; sys.exit(main())"
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (50, 60))
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *given],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+    ) as process:
+        os.close(theirs)
+        output = b""
+        with contextlib.suppress(OSError):  # at the end of a terminal
+            while more := os.read(ours, 65536):
+                output += more
+    os.close(ours)
+    text = output.decode()
+    assert process.returncode == 0, text
+    lines = [line.rpartition("\x1b[K")[2].rstrip("\r") for line in text.splitlines()]
+    assert max(map(len, lines)) <= 60
+    assert " " * 16 + "test images" in lines

@@ -85,6 +85,7 @@ def test_a_file_has_all_rows_or_what_it_had(tmp_path):
             "search          tries several ways",
             ["search          tries", " " * 16 + "several ways"],
         ),
+        ("finetune phase  AdamW, 10 epochs", ["finetune phase  AdamW, 10", " " * 16 + "epochs"]),
         (" " * 16 + "note: held out 3 of 9", [" " * 16 + "note: held", " " * 16 + "out 3 of 9"]),
         (
             "finetune  epoch 10/20  loss 0.1  12 s left",

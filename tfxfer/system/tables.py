@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from tfxfer.system.files import replacing
 
-# Width of the first column of a plan, and a row of one.
+# Width of the first column of a plan, and how a row of one begins, with one character more.
 _PLAN_COLUMN = 16
-_PLAN_ROW = re.compile(r"(?=.{16}\S)(\S+( \S+)* )? {2,}\S")
+_PLAN_ROW = re.compile(r"(\S+( \S+)*)? {2,}\S")
 
 
 def text_width(text: str) -> int:
@@ -52,7 +52,7 @@ def _broken(line: str, width: int) -> str:
     spaces = len(line) - len(line.lstrip())
     if text_width(line) <= width or 0 < spaces < _PLAN_COLUMN:
         return line
-    start = line[:_PLAN_COLUMN] if _PLAN_ROW.match(line) else ""
+    start = line[:_PLAN_COLUMN] if _PLAN_ROW.fullmatch(line[: _PLAN_COLUMN + 1]) else ""
     indent = " " * (_PLAN_COLUMN if start else 2)
     rest = line[len(start) :]
     has_columns = "  " in rest
