@@ -153,10 +153,19 @@ SIGLIP = {
     "intermediate_dim": 24,
 }
 
+SWIN = {
+    "embed_dim": 8,
+    "depths": [2, 2, 2],
+    "num_heads": [2, 2, 4],
+    "window_size": 3,
+}
+
 # Transformers with modules of their own, likewise.
 OTHERS = {
     "dinov3": ("DINOV3Backbone", DINOV3, 64),
     "dinov3_gated": ("DINOV3Backbone", DINOV3_GATED, 64),
+    "swin": ("SwinTransformerBackbone", SWIN, 64),
+    "swin_unshifted": ("SwinTransformerBackbone", SWIN | {"depths": [1, 1, 1]}, 64),
     "siglip": ("SigLIPVisionEncoder", SIGLIP, 64),
 }
 

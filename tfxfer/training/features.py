@@ -37,6 +37,7 @@ _CODE = (
     "models.presets.tokens.vision_transformer",
     "models.presets.tokens.dinov3",
     "models.presets.tokens.siglip",
+    "models.presets.tokens.swin",
 )
 
 

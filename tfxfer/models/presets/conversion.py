@@ -18,6 +18,7 @@ from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
 from tfxfer.models.presets.tokens.dinov3 import load_dinov3_weights
 from tfxfer.models.presets.tokens.siglip import load_siglip_weights
+from tfxfer.models.presets.tokens.swin import load_swin_weights
 from tfxfer.models.presets.tokens.timm_weights import load_timm_tokens
 from tfxfer.models.presets.tokens.transformers import KIND
 from tfxfer.models.presets.tokens.transformers_weights import load_transformers
@@ -77,6 +78,7 @@ def load_preset_file(model: keras.Model, backbone: Backbone, path: pathlib.Path)
     load = {
         "DINOV3Backbone": load_dinov3_weights,
         "SigLIPVisionEncoder": load_siglip_weights,
+        "SwinTransformerBackbone": load_swin_weights,
         "ViTBackbone": load_token_weights,
         "DINOV2Backbone": load_token_weights,
     }.get(class_name, load_block_weights)

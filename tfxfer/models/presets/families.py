@@ -3,9 +3,11 @@
 from tfxfer.models.presets.blocks.families import HGNETV2, MOBILENET
 from tfxfer.models.presets.convolutional import DENSENET, RESNET, VGG
 from tfxfer.models.presets.efficientnet import EFFICIENTNET
-from tfxfer.models.presets.tokens.families import DINOV2, DINOV3, SIGLIP, VIT
+from tfxfer.models.presets.tokens.families import DINOV2, DINOV3, SIGLIP, SWIN, VIT
 
-_ALL = (RESNET, EFFICIENTNET, DENSENET, VGG, MOBILENET, HGNETV2, VIT, DINOV2, DINOV3, SIGLIP)
+_CONVOLUTIONAL = (RESNET, EFFICIENTNET, DENSENET, VGG, MOBILENET, HGNETV2)
+
+_ALL = (*_CONVOLUTIONAL, VIT, DINOV2, DINOV3, SIGLIP, SWIN)
 
 FAMILIES = {family.class_name: family for family in _ALL}
 

@@ -177,7 +177,8 @@ def _record(
     scaling, size = pixels
     if size < anatomy.min_size and family.has_patches:
         raise UsageError(
-            f"The preset '{folder}' has images of {size} pixels and patches of {anatomy.min_size}."
+            f"The preset '{folder}' has images of {size} pixels; its network needs at least "
+            f"{anatomy.min_size}."
         )
     return Backbone(
         name=name,

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfxfer.models.backbones.backbone import numbered
-from tfxfer.models.presets.family import MOST_CHANNELS, Anatomy, Family, Settings
+from tfxfer.models.presets.family import (
+    MOST_CHANNELS,
+    Anatomy,
+    Family,
+    Settings,
+    check_lengths,
+)
 from tfxfer.models.presets.settings import (
     FLAG,
     either,
@@ -216,4 +222,59 @@ SIGLIP = Family(
     builder=("tfxfer.models.presets.tokens.siglip", "siglip"),
     outer_class="SigLIPBackbone",
     outer_setting="vision_encoder",
+)
+
+
+def _swin(settings: Settings) -> Anatomy:
+    depths, heads, width = settings["depths"], settings["num_heads"], settings["embed_dim"]
+    check_lengths((depths, heads))
+    least = 0
+    for stage, (depth, number_of_heads) in enumerate(zip(depths, heads, strict=True)):
+        channels = width * 2**stage
+        if channels > MOST_CHANNELS or channels % number_of_heads:
+            raise ValueError(f"{number_of_heads} heads and {channels} channels do not fit")
+        least += depth * (4 + 2 * int(settings["mlp_ratio"])) * channels**2
+        least += 8 * channels**2 if stage + 1 < len(depths) else 0
+    lowering = settings["patch_size"] * 2 ** (len(depths) - 1)
+    return Anatomy(
+        stages=(
+            ("stem", "patch_norm" if settings["patch_norm"] else "patches"),
+            *numbered("stage#_.*", 1, len(depths), "stage#"),
+        ),
+        last_resolution=f"stage{len(depths)}",
+        num_features=width * 2 ** (len(depths) - 1),
+        least_parameters=least,
+        paper="Liu et al. 2021, arXiv:2103.14030",
+        min_size=lowering * settings["window_size"],
+    )
+
+
+SWIN = Family(
+    class_name="SwinTransformerBackbone",
+    presets="swin_transformer/swin_transformer_presets.py",
+    kinds={
+        "embed_dim": whole_number(MOST_CHANNELS),
+        "depths": whole_numbers(_MOST_BLOCKS),
+        "num_heads": whole_numbers(128),
+        "window_size": whole_number(64),
+        "patch_size": whole_number(64),
+        "mlp_ratio": number(1, 16),
+        "qkv_bias": FLAG,
+        "dropout_rate": number(0, 0.9),
+        "attention_dropout": number(0, 0.9),
+        "drop_path": number(0, 0.9),
+        "patch_norm": FLAG,
+    },
+    defaults={
+        "patch_size": 4,
+        "mlp_ratio": 4.0,
+        "qkv_bias": True,
+        "dropout_rate": 0.0,
+        "attention_dropout": 0.0,
+        "drop_path": 0.1,
+        "patch_norm": True,
+    },
+    anatomy=_swin,
+    batch_norm=False,
+    builder=("tfxfer.models.presets.tokens.swin", "swin"),
 )
