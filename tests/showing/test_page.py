@@ -11,7 +11,7 @@ import zlib
 from io import BytesIO
 
 import pytest
-from browser import Seen, open_browser
+from browser import Seen, choose_by_keyboard, open_browser
 from command_line import run as run_command
 from conftest import file_of, scene, scene_file, small_config
 from demo_server import file_data, open_demo
@@ -243,12 +243,7 @@ def test_a_correction_is_kept_and_trained_on(demo, browser, run, tmp_path):
         page.wait_for_function(
             "getComputedStyle(document.querySelector('.demo-heat')).opacity === '0.7'"
         )
-        label = page.locator("#demo-label input")
-        label.focus()
-        label.press_sequentially("gree")
-        page.wait_for_selector("#demo-label ul li")
-        label.press("Enter")
-        assert label.input_value() == "green"
+        choose_by_keyboard(page, "gree", "green")
         page.locator("#demo-keep").press("Enter")
         page.wait_for_selector("#demo-kept pre")
         told = page.inner_text("#demo-kept")

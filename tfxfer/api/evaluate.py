@@ -5,7 +5,7 @@ import pathlib
 from tfxfer.api.modality import by_model
 from tfxfer.evaluation.cautious import choosing_images
 from tfxfer.evaluation.predictions import AnyResult
-from tfxfer.evaluation.scoring import score
+from tfxfer.evaluation.scoring import has_out_of_fold, out_of_fold_result, score
 from tfxfer.inference.loading import load
 from tfxfer.system.isolation import isolated
 
@@ -33,7 +33,8 @@ def evaluate(
         data: The data, as for `fit`; by default the run's own.
         data_dir: Directory of TFDS datasets; by default the run's own.
         split: "train", "validation", "test" or "all"; by default "test", or "validation" if the
-            data have no test split, or "all" if they have neither.
+            data have no test split, or "all" if they have neither. Of a run that was trained on
+            all its images after folds, these predictions are evaluated instead of "all".
         batch_size: Images per step; does not change the result.
 
     Returns:
@@ -52,4 +53,8 @@ def evaluate(
     """
     trained = load(model)
     source = choosing_images(trained, trained.open_source(data, data_dir))
-    return score(trained, source, split or source.evaluation_split, batch_size)
+    name = split or source.evaluation_split
+    is_own = split is None and data is None and trained.config is not None
+    if is_own and name == "all" and has_out_of_fold(trained):
+        return out_of_fold_result(trained, source)
+    return score(trained, source, name, batch_size)

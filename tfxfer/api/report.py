@@ -7,16 +7,11 @@ from tfxfer.api.modality import by_model
 from tfxfer.config.decided import decided_fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.cache import places
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.data.seen import BoundSource
 from tfxfer.errors import UsageError
-from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.evaluation.cautious import choosing_images
-from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
-from tfxfer.evaluation.scoring import score, why_not_evaluable
-from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.evaluation.scoring import out_of_fold_result, score, why_not_evaluable
 from tfxfer.inference.loading import load
 from tfxfer.reporting import side_by_side
 from tfxfer.reporting.findings import Findings
@@ -30,7 +25,6 @@ from tfxfer.reporting.writing import (
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
 from tfxfer.runs.metrics_record import read_metrics
-from tfxfer.runs.scores.out_of_fold import read_predictions
 from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
@@ -126,7 +120,7 @@ def _evaluated(
     notes = (*(recorded or ()), *source.notes)
     with naming_unreadable_images(split):
         return findings_of(
-            _out_of_fold(run, trained, source) if out_of_fold else score(trained, source, name),
+            out_of_fold_result(trained, source) if out_of_fold else score(trained, source, name),
             run=run,
             config=decided_fit(read_recipe(run.config, FitConfig())),
             metrics=metrics,
@@ -136,22 +130,6 @@ def _evaluated(
             labels={key: trained.labels(source, one) for key, one in source.splits.items()},
             notes=tuple(dict.fromkeys(notes)),
         )
-
-
-def _out_of_fold(run: RunDirectory, trained: TrainedClassifier, source: BoundSource) -> AnyResult:
-    """Returns the result of a run that was trained on all its images, from those of its folds."""
-    split, calibration = source.splits["train"], read_metrics(run).calibration
-    digests, probabilities = read_predictions(run)
-    rows = places(split.digests(), digests)
-    if (rows < 0).any():
-        raise UsageError(
-            f"The predictions '{run.out_of_fold}' are of other images than the data of the run."
-        )
-    found = probabilities[rows]
-    if calibration is not None and calibration.applied:
-        found = apply_temperature(found, calibration.temperature)
-    labels = trained.labels(source, split)
-    return evaluate_predictions(source.name, OUT_OF_FOLD, trained.outputs, found, labels)
 
 
 def _read_or_evaluate(run: RunDirectory) -> side_by_side.Reported:

@@ -4,13 +4,20 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.data.batches import evaluation_batches
+from tfxfer.data.cache import places
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
+from tfxfer.errors import UsageError
+from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.runs.metrics_record import read_metrics
+from tfxfer.runs.scores.out_of_fold import read_predictions
+from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.progress import Progress
+from tfxfer.system.run_layout import RunDirectory
 
 
 def score(
@@ -34,6 +41,37 @@ def score(
     notes = source.notes_on(split)
     outputs = trained.outputs
     return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
+
+
+def has_out_of_fold(trained: TrainedClassifier) -> bool:
+    """Tells whether the run of a classifier was trained on all its images after folds."""
+    is_joined = trained.seen is not None and trained.seen.is_joined
+    return is_joined and RunDirectory(trained.path.parent).out_of_fold.is_file()
+
+
+def out_of_fold_result(trained: TrainedClassifier, source: BoundSource) -> AnyResult:
+    """Returns the result of a run that was trained on all its images, from those of its folds.
+
+    Args:
+        trained: The classifier of the run.
+        source: Its data.
+
+    Raises:
+        UsageError: The predictions of the folds are missing, or of other images.
+    """
+    run, split = RunDirectory(trained.path.parent), source.everything["train"]
+    digests, probabilities = read_predictions(run)
+    rows = places(split.digests(), digests)
+    if (rows < 0).any():
+        raise UsageError(
+            f"The predictions '{run.out_of_fold}' are of other images than '{source.name}'."
+        )
+    found, calibration = probabilities[rows], read_metrics(run).calibration
+    if calibration is not None and calibration.applied:
+        found = apply_temperature(found, calibration.temperature)
+    labels = trained.labels(source, split)
+    outputs, notes = trained.outputs, source.notes
+    return evaluate_predictions(source.name, OUT_OF_FOLD, outputs, found, labels, notes)
 
 
 def why_not_evaluable(source: BoundSource) -> str:

@@ -116,7 +116,8 @@ def _describe_phase(
         details.append(f"label smoothing {config.label_smoothing:g}")
     details += describe_regularization(phase)
     stages, is_number = _num_stages(phase, backbone), config.target is not None
-    schedule = describe_schedule(phase, stages, is_number=is_number)
+    chosen_by = "the folds" if config.judges_final and not config.folds_finetune else "validation"
+    schedule = describe_schedule(phase, stages, is_number=is_number, chosen_by=chosen_by)
     return [
         plan_row(f"{name} phase", schedule),
         *([plan_row("", ", ".join(details))] if details else []),

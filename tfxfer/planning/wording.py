@@ -41,7 +41,11 @@ def describe_next_steps(page: pathlib.Path, steps: Mapping[str, str]) -> str:
 
 
 def describe_schedule(
-    phase: SolvedHead | GradientPhase, num_stages: int = 0, *, is_number: bool = False
+    phase: SolvedHead | GradientPhase,
+    num_stages: int = 0,
+    *,
+    is_number: bool = False,
+    chosen_by: str = "validation",
 ) -> str:
     """Returns the optimizer of a phase, its epochs or iterations, and its learning rate.
 
@@ -49,9 +53,10 @@ def describe_schedule(
         phase: Settings of the phase, all decided.
         num_stages: Stages of the backbone that the finetune phase trains; 0 for other phases.
         is_number: Whether a number is predicted.
+        chosen_by: What the L2 penalty is chosen on, if it is open.
     """
     if phase.optimizer == "lbfgs":
-        penalty = "chosen on validation" if phase.penalty is None else f"{phase.penalty:g}"
+        penalty = f"chosen on {chosen_by}" if phase.penalty is None else f"{phase.penalty:g}"
         if is_number:
             return f"ridge regression in closed form, L2 penalty {penalty}"
         return f"L-BFGS, up to {counted(phase.epochs, 'iteration')}, L2 penalty {penalty}"

@@ -39,7 +39,7 @@ def curves(
     at_best = [
         float(number)
         for number, epoch in enumerate(epochs, start=1)
-        if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch)
+        if best and (epoch.phase, epoch.epoch) == (best.phase, best.epoch) and epoch.is_validated
     ]
     starts = [i for i, epoch in enumerate(epochs) if i == 0 or epochs[i - 1].phase != epoch.phase]
     frame: dict[str, Any] = {

@@ -4,6 +4,7 @@ Nothing of it loads from other servers: the fonts are the system's, and Gradio c
 """
 
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -140,7 +141,7 @@ def _lay_out_for_texts(layout: Layout, ask: Ask) -> None:
 
 def _beginning(text: str) -> str:
     """Returns the beginning of a text, in a line."""
-    line = " ".join(text.split())
+    line = " ".join(re.sub(r"<br\s*/?>", " ", text).split())
     return line if len(line) <= _MOST_OF_EXAMPLE else f"{line[:_MOST_OF_EXAMPLE]}..."
 
 

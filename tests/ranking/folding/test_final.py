@@ -114,7 +114,7 @@ def test_out_of_fold_predictions_judge_it_beside_the_test_split(head):
     assert metrics["test"]["num_examples"] == 12
     assert "validation" not in metrics
     assert set(metrics["calibration"]) == {"temperature", "test", "out-of-fold", "applied"}
-    assert "no validation images judged this model" in lines[-2]
+    assert "no validation images judged it" in lines[-2]
     assert "out-of-fold accuracy" in lines[-2]
     for name in ("report.html", "README.md"):
         assert "no validation split judged it" in (result.run / name).read_text("utf-8")
@@ -183,6 +183,11 @@ def test_without_a_test_split_out_of_fold_predictions_are_reported(whole):
     again = (result.run / "evaluation.json").read_text()
     for name in ("accuracy", "loss"):
         assert json.loads(again)[name] == pytest.approx(json.loads(before)[name], abs=1e-6)
+    evaluated = evaluate(result.run)
+    assert (evaluated.split, evaluated.num_examples) == ("out-of-fold", 30)
+    assert evaluated.loss == pytest.approx(json.loads(before)["loss"], abs=1e-6)
+    assert evaluate(result.run, split="all").split == "all"
+    assert "gray band" not in page
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import shlex
 
 import numpy as np
 import pytest
-from browser import Seen, open_browser
+from browser import Seen, choose_by_keyboard, open_browser
 from command_line import run as run_command
 from demo_server import open_demo
 from made_texts import review
@@ -79,11 +79,7 @@ def test_a_text_is_classified_marked_corrected_and_trained_on(demo, finished_tex
         assert told.split()[:2] == ["pos", f"{share:.2%}"]
         assert page.locator("mark.demo-for").count() >= 1
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        label = page.locator("#demo-label input")
-        label.focus()
-        label.press_sequentially("neg")
-        page.wait_for_selector("#demo-label ul li")
-        label.press("Enter")
+        choose_by_keyboard(page, "ne", "neg")
         page.locator("#demo-keep").press("Enter")
         page.wait_for_selector("#demo-kept pre")
         command = page.inner_text("#demo-kept pre")

@@ -50,7 +50,7 @@ def _certainty(trained: Trained) -> list[str]:
     if folds is not None:
         told = [f"cross-validated {folds.describe()}"]
         if folds.final is not None:
-            told.append(f"trained with {folds.final}: no validation images judged this model")
+            told.append(f"final model: {folds.final}; no validation images judged it")
         return told
     images, special = trained.images, trained.plan.source.special
     if special or sum(map(len, images.values())) >= _FEW_IMAGES:

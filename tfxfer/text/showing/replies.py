@@ -124,7 +124,7 @@ def _words(answer: TextAnswer, max_words: int) -> str:
         parts.append(
             f'<mark class="demo-{side}" style="--weight:{weight}" title="{name}">{text}</mark>'
         )
-    told = f"Shaded words speak for <strong>{first}</strong>, underlined ones for {second}"
+    told = f"Orange words speak for <strong>{first}</strong>, underlined ones for {second}"
     told += " (integrated gradients)."
     if answer.num_words > max_words:
         told += f" The model reads the first {max_words:,} of {answer.num_words:,} words."
