@@ -158,14 +158,21 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
     if config.finetune.epochs:
         lines.append(_finetune_phase(config, sum(epoch.phase == "finetune" for epoch in epochs)))
     lines += [
-        f"Best epoch: {one.epoch} of the {one.phase} phase (validation "
-        f"{metric_of_epoch(one, metrics)}, loss {one.validation_loss:.4f}).{saved}"
+        f"{_kept(one, metrics)} (validation {metric_of_epoch(one, metrics)}, loss "
+        f"{one.validation_loss:.4f}).{saved}"
         for one in epochs
         if best and (one.phase, one.epoch) == (best.phase, best.epoch) and one.is_validated
     ]
     if metrics.folds is not None and metrics.folds.final is not None:
         lines.append(f"The folds decided: {metrics.folds.final}. No validation images were left.")
     return lines + ([average.sentence] if average else [])
+
+
+def _kept(epoch: Epoch, metrics: FitMetrics) -> str:
+    """Returns which epoch was the best; a head that is solved in closed form has none."""
+    if epoch.phase == "head" and metrics.target is not None and metrics.penalty is not None:
+        return "Best: the head alone"
+    return f"Best epoch: {epoch.epoch} of the {epoch.phase} phase"
 
 
 def _head_phase(config: DecidedFit, metrics: FitMetrics) -> str:

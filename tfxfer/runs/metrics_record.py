@@ -242,6 +242,8 @@ def _as_json(value: Any) -> Any:
     """Returns a record, or a part of one, JSON-serializable; fields that are None are left out."""
     if isinstance(value, CalibrationRecord):
         return value.as_json()
+    if isinstance(value, Summary):
+        return _as_json(value.as_json())
     if isinstance(value, Mapping):
         return {key: _as_json(part) for key, part in value.items()}
     if isinstance(value, tuple):

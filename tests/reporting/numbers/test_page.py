@@ -1,6 +1,7 @@
 """The report of a run that predicts a number: page, card and files."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,9 @@ from tfxfer.data.labels.numbers import Number
 from tfxfer.reporting.numbers import card, files, page
 from tfxfer.reporting.numbers.findings import NumberFindings
 from tfxfer.reporting.numbers.words import measured, metric_of_epoch
+from tfxfer.reporting.words import phases
 from tfxfer.reporting.writing import render_page, write_report
+from tfxfer.runs.metrics_record import BestEpoch
 
 LABELS = np.random.default_rng(0).lognormal(3, 1, size=40)
 NUMBER = Number.of("<b>price</b>", LABELS)
@@ -59,6 +62,33 @@ def test_the_page_has_errors_a_scatter_plot_and_the_worst_predictions(findings):
     assert "Reliability" not in text
     assert findings.worst[0] == 7
     assert "solved in closed form" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "search", "chosen"),
+    [
+        ({"finetune": {"epochs": 0}}, None, "the L2 penalty of the head, so"),
+        ({"finetune": {"epochs": 2}}, None, "the L2 penalty of the head and the best epoch, so"),
+        ({"head": {"optimizer": "adam"}}, None, "choose the best epoch, so"),
+        ({}, "any", "the configuration and its best epoch, so"),
+    ],
+)
+def test_without_a_test_split_it_says_what_validation_chose(findings, settings, search, chosen):
+    result = dataclasses.replace(findings.result, split="validation")
+    config = findings.config.with_settings(settings)
+    metrics = dataclasses.replace(findings.metrics, search=search)
+    seen = dataclasses.replace(findings, result=result, config=config, metrics=metrics)
+    assert chosen in " ".join(page.verdict(seen))
+    assert "to choose" not in " ".join(page.verdict(findings))
+
+
+def test_a_head_that_is_solved_in_closed_form_has_no_best_epoch(findings):
+    best = BestEpoch("head", 1)
+    metrics = dataclasses.replace(findings.metrics, best=best, target=NUMBER.as_json())
+    lines = phases(findings.config, findings.epochs, metrics)
+    assert lines[-1].startswith("Best: the head alone (validation ")
+    finetuned = dataclasses.replace(metrics, best=BestEpoch("finetune", 1))
+    assert "Best epoch: 1 of" in phases(findings.config, findings.epochs, finetuned)[-1]
 
 
 def test_the_histogram_has_each_image_once_and_says_what_is_beyond(findings):

@@ -26,3 +26,13 @@ def test_scores_of_several_labels_are_read_back():
 def test_one_class_for_each_image_has_no_such_scores():
     content = FitMetrics(splits={"test": Summary(0.9)}).as_json()
     assert content == {"test": {"accuracy": 0.9}, "best": None}
+
+
+def test_a_number_has_a_score_in_a_file_and_older_files_are_read():
+    errors = {"mean_absolute_error": 2.0, "baseline_error": 5.0, "r2": 0.7}
+    metrics = FitMetrics(splits={"test": Summary(0.6, **errors)}, target={"name": "price"})
+    content = json.loads(json.dumps(metrics.as_json()))
+    assert content["test"] == {"score": 0.6, **errors}
+    assert FitMetrics.of_json(content) == metrics
+    content["test"]["accuracy"] = content["test"].pop("score")
+    assert FitMetrics.of_json(content) == metrics

@@ -49,7 +49,7 @@ def _introduction(findings: NumberFindings) -> list[str]:
         "",
         words.network(findings.config, findings.metrics.parameters, 1),
         "",
-        " ".join(verdict(findings.result)),
+        " ".join(verdict(findings)),
     ]
 
 

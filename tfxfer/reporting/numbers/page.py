@@ -37,7 +37,7 @@ def render(findings: NumberFindings) -> str:
     draw(findings)
     return fill(
         "numbers.html",
-        **sections(findings, verdict(findings.result)),
+        **sections(findings, verdict(findings)),
         small_images=findings.images.frame.longer <= _SMALL_IMAGES,
         target=findings.result.number.name,
         scatter=scatter(findings.result),
@@ -53,8 +53,9 @@ def draw(findings: NumberFindings) -> None:
         findings.drawn.update(_worst(findings))
 
 
-def verdict(result: NumberResult) -> list[str]:
+def verdict(findings: NumberFindings) -> list[str]:
     """Returns sentences on the error, how certain it is, and the baseline."""
+    result = findings.result
     low, high = (readable(end) for end in result.intervals["mean_absolute_error"])
     number = result.number
     lines = [
@@ -63,8 +64,8 @@ def verdict(result: NumberResult) -> list[str]:
     ]
     if result.split == "validation":
         lines.append(
-            "There is no test split. The validation images also selected the best epoch, so this "
-            "error is slightly optimistic."
+            f"There is no test split. The validation images were also used to choose "
+            f"{_chosen(findings)}, so this error is slightly optimistic."
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")
@@ -73,6 +74,17 @@ def verdict(result: NumberResult) -> list[str]:
         f"images, has an error of {readable(result.baseline_error)}. R² is {result.r2:.3f}."
     )
     return lines
+
+
+def _chosen(findings: NumberFindings) -> str:
+    """Returns what validation has chosen."""
+    config, metrics = findings.config, findings.metrics
+    if metrics.search is not None:
+        return "the configuration and its best epoch"
+    is_solved = config.head.epochs > 0 and config.head.optimizer == "lbfgs"
+    if not config.finetune.epochs:
+        return "the L2 penalty of the head" if is_solved else "the best epoch"
+    return "the L2 penalty of the head and the best epoch" if is_solved else "the best epoch"
 
 
 def scatter(result: NumberResult) -> Markup:

@@ -29,6 +29,9 @@ class TaskSummary:
 # images, each predicted by another model, which was not trained on it.
 OUT_OF_FOLD = "out-of-fold"
 
+# What the accuracy is called in a file where images have numbers.
+SCORE = "score"
+
 # The keys of `metrics.json` that hold a `Summary`; no other key has these names.
 SPLITS = ("train", "validation", "test", "all", OUT_OF_FOLD)
 
@@ -58,8 +61,9 @@ class Summary:
         r2: Of a number: coefficient of determination.
         baseline_error: Of a number: mean absolute error of always predicting the training median.
 
-    Of a number, the accuracy is the share of the training median's mean absolute error that is
-    avoided, at most 1, and the loss is the mean Huber loss of the standardized number.
+    Of a number, the accuracy, in a file `SCORE`, is the share of the training median's mean
+    absolute error that is avoided, at most 1, and the loss is the mean Huber loss of the
+    standardized number.
 
     Of several tasks, the accuracy is the mean of theirs, the loss is the mean over all labels that
     are known, and the exact match is the share of examples all of whose known labels are right.
@@ -89,9 +93,33 @@ class Summary:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
-        """Returns the scores that a file holds; unknown keys were written by a later version."""
+        """Returns the scores that a file holds; unknown keys were written by a later version.
+
+        Those of a number once had an accuracy in place of the score.
+        """
+        if SCORE in content:
+            content = {"accuracy": content[SCORE], **content}
         names = {one.name for one in dataclasses.fields(cls)}
         known = {name: value for name, value in content.items() if name in names}
         if known.get("tasks") is not None:
             known["tasks"] = {name: TaskSummary(**one) for name, one in known["tasks"].items()}
         return cls(**known)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the scores as a file holds them, without those that are None.
+
+        Examples:
+            >>> Summary(0.9, loss=0.3).as_json()
+            {'accuracy': 0.9, 'loss': 0.3}
+            >>> Summary(0.6, mean_absolute_error=2.0, baseline_error=5.0).as_json()
+            {'score': 0.6, 'mean_absolute_error': 2.0, 'baseline_error': 5.0}
+        """
+        content = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        if self.tasks is not None:
+            content["tasks"] = {name: vars(one) for name, one in self.tasks.items()}
+        is_number = self.baseline_error is not None
+        return {
+            SCORE if key == "accuracy" and is_number else key: value
+            for key, value in content.items()
+            if value is not None
+        }

@@ -19,8 +19,8 @@ def test_rows_have_what_lines_say_and_notes_what_is_not_used(tmp_path):
         "path,label,split,weight,group,camera\na.png, cat ,Val,2,p1,x\nb.png,cat,train,,,y\n",
     )
     assert rows == [
-        Row(2, "a.png", "cat", "validation", 2.0, "p1", ""),
-        Row(3, "b.png", "cat", "train", None, "", ""),
+        Row(2, "a.png", "cat", "validation", 2.0, "p1", "", column="label"),
+        Row(3, "b.png", "cat", "train", None, "", "", column="label"),
     ]
     assert re.search(r"'list\.csv'.*1 column: camera$", notes[0])
     assert "one class: ' cat ', 'cat'" in notes[1]

@@ -39,11 +39,16 @@ from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.of_run import labels_of_run, reading_of_run
-from tfxfer.data.sources.manifests.rows import Row, check_groups, read_rows
-from tfxfer.data.sources.manifests.task_cells import check_classes, ordered_outputs, wrong_label
+from tfxfer.data.sources.manifests.rows import (
+    Row,
+    check_groups,
+    not_in_train,
+    read_rows,
+)
+from tfxfer.data.sources.manifests.task_cells import check_classes, ordered_outputs
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS
-from tfxfer.errors import DataError, UsageError, did_you_mean
+from tfxfer.errors import DataError, UsageError
 from tfxfer.system.names import safe_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
@@ -187,28 +192,20 @@ class _Listing:
             row = rows[place]
             for name in names_of(self.labels[place], self.class_names):
                 if name not in trained:
-                    what = f"Line {row.line} of the manifest '{path}' has the label '{name}'"
-                    if self.tasks is not None:
-                        what = wrong_label(path, row.line, name)
-                    raise UsageError(
-                        f"{what} in {row.split}, which does not occur in train."
-                        f"{did_you_mean(name, trained)}"
-                    )
+                    where, is_of_task = f"in {row.split}", self.tasks is not None
+                    raise not_in_train(path, row, name, where, trained, is_of_task)
         if self.tasks is not None:
             check_classes(path, [row.line for row in rows], self.tasks.names, trained)
             return
         for row in rows:
             for name in row.several.unknown if row.several else ():
                 if name not in trained:
-                    raise UsageError(
-                        f"Line {row.line} of the manifest '{path}' has the label '{name}' as "
-                        f"missing, which does not occur in train.{did_you_mean(name, trained)}"
-                    )
+                    raise not_in_train(path, row, name, "as missing", trained, False)
         if len(self.class_names) < 2 and (self.has_several or not rows[0].source):
             what = " or ".join(f"'{name}'" for name in self.class_names) or "none"
             raise UsageError(
-                f"The manifest '{path}' has only the label {what}; a classifier needs at "
-                "least 2 classes."
+                f"The manifest '{path}' has only the label {what}, on its lines from "
+                f"{rows[0].line} to {rows[-1].line}; a classifier needs at least 2 classes."
             )
 
     def of_files(self) -> Source:

@@ -3,10 +3,11 @@
 import dataclasses
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
+from tfxfer.data.labels.tasks import BETWEEN
 from tfxfer.data.source import first_few
 from tfxfer.data.sources.manifests.cells import Cell, LabelCells, Several
 from tfxfer.data.sources.manifests.dialect import (
@@ -36,6 +37,7 @@ class Row:
     source: str
     several: Several | None = None  # None where an image has one
     number: float | None = None  # None where an image has a class, or several labels
+    column: str = ""  # of the labels; empty where there are several such columns
 
 
 def read_rows(path: pathlib.Path, how: LabelReading = AS_GIVEN) -> tuple[list[Row], list[str]]:
@@ -139,6 +141,7 @@ class _Reading:
             key for key in record if key not in ("path", *labels, *OPTIONAL)
         )
         found = {name: record[name] for name in labels}
+        row = dataclasses.replace(row, column=labels[0] if len(labels) == 1 else "")
         self.cells.add(Cell(line, found, record.get("missing", "")))
         return row
 
@@ -233,3 +236,25 @@ def check_groups(path: pathlib.Path, rows: Sequence[Row]) -> None:
                 f"The group '{row.group}' of the manifest '{path}' is in two splits: line "
                 f"{other.line} is in {other.split}, line {row.line} in {row.split}."
             )
+
+
+def not_in_train(
+    path: pathlib.Path, row: Row, name: str, where: str, trained: Collection[str], is_of_task: bool
+) -> UsageError:
+    """Returns the error for a label that no training image has.
+
+    Args:
+        path: Of the manifest.
+        row: The line.
+        name: The label; of several tasks that of an output, see `Tasks.output_names`.
+        where: Where the label is, such as "in test".
+        trained: The labels of the training images.
+        is_of_task: Whether these are names of outputs.
+    """
+    column, label = name.split(BETWEEN, 1) if is_of_task else (row.column or name, name)
+    start = column + BETWEEN if is_of_task else ""
+    near = [one.removeprefix(start) for one in trained if one.startswith(start)]
+    return UsageError(
+        f"Line {row.line} of the manifest '{path}', column '{column}', has the label '{label}' "
+        f"{where}, which does not occur in train.{did_you_mean(label, near)}"
+    )

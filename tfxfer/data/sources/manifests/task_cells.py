@@ -154,18 +154,6 @@ def check_classes(
             )
 
 
-def wrong_label(path: pathlib.Path, line: int, output: str) -> str:
-    """Returns where a label is and what it says, for a message.
-
-    Args:
-        path: Of the manifest.
-        line: Its number.
-        output: Name of an output; see `Tasks.output_names`.
-    """
-    task, name = output.split(BETWEEN, 1)
-    return f"Line {line} of the manifest '{path}', column '{task}', has the label '{name}'"
-
-
 def ordered_outputs(outputs: list[str], tasks: tuple[str, ...]) -> list[str]:
     """Returns sorted names of outputs in the order of their tasks."""
     return sorted(outputs, key=lambda output: tasks.index(output.split(BETWEEN, 1)[0]))
