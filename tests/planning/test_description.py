@@ -90,10 +90,13 @@ def test_a_phase_is_described_by_its_epochs_rate_and_regularization():
         ({}, ""),
         ({"head_rate": 10.0}, " (head 0.01)"),
         # The small network has four stages.
-        ({"layer_decay": 0.5}, " (stages 0.000125 to 0.001)"),
-        ({"layer_decay": 0.5, "unfreeze": "block_2"}, " (stages 0.0005 to 0.001)"),
+        ({"layer_decay": 0.5}, " (first to last stage: 0.000125 to 0.001)"),
+        ({"layer_decay": 0.5, "unfreeze": "block_2"}, " (first to last stage: 0.0005 to 0.001)"),
         ({"layer_decay": 0.5, "unfreeze": "block_3"}, ""),
-        ({"layer_decay": 0.5, "head_rate": 0.1}, " (head 0.0001; stages 0.000125 to 0.001)"),
+        (
+            {"layer_decay": 0.5, "head_rate": 0.1},
+            " (head 0.0001; first to last stage: 0.000125 to 0.001)",
+        ),
     ],
 )
 def test_the_learning_rates_of_head_and_stages_are_told(settings, told):

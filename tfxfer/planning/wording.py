@@ -78,7 +78,7 @@ def _describe_rates(phase: GradientPhase, num_stages: int) -> str:
     parts = [f"head {phase.head_rate * peak:.3g}"] if phase.head_rate != 1 else []
     if phase.layer_decay != 1 and num_stages > 1:
         least = phase.layer_decay ** (num_stages - 1) * peak
-        parts.append(f"stages {least:.3g} to {peak:.3g}")
+        parts.append(f"first to last stage: {least:.3g} to {peak:.3g}")
     return f" ({'; '.join(parts)})" if parts else ""
 
 

@@ -92,7 +92,7 @@ def test_a_line_tells_each_trial_and_one_sentence_the_choice(found):
     assert len(said) == 2 * len(WAYS) + 1
     for number, (way, row) in enumerate(zip(WAYS, read_trials(run)[1:], strict=True)):
         begun, ended = said[2 * number : 2 * number + 2]
-        assert begun.endswith(f"{number + 1}, {way}")
+        assert begun.endswith(f"{number + 1}, '{way}'")
         assert way in ended
         assert (f"{row.validation_loss:.4f}" in ended) == (row.best_epoch > 0)
     assert said[-1] == f"search: {trained.metrics.search.sentence}"
@@ -234,7 +234,7 @@ def test_what_there_is_no_time_for_is_told_and_not_begun(pictures, weights_file,
 
     def say(line):
         lines.append(line)
-        if line.startswith("search: all at 0.001") or "no epoch of" in line:
+        if line.startswith("search: 'all at 0.001' has") or "no epoch of" in line:
             time.sleep(16)  # then less is left than the export needs
 
     trained = trained_alone(config, say)
