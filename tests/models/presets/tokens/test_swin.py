@@ -107,6 +107,27 @@ def test_padded_windows_are_shifted_back_to_where_they_were():
 
 
 @pytest.mark.slow
+def test_litert_computes_the_same():
+    import tensorflow as tf
+
+    interpreter_of = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
+    settings = {**families.SWIN.defaults, **SWIN, "depths": (2, 2), "num_heads": (2, 2)}
+    model = swin((32, 32, 3), "Swin", tuple(settings.items()))
+    images = images_of(32)[:1] / 255
+    module = tf.Module()
+    module.held = [variable.value for variable in model.variables]
+    function = tf.function(lambda x: model(x, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec((1, 32, 32, 3)))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    interpreter = interpreter_of(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(found, np.array(model(images)), atol=1e-4)
+
+
+@pytest.mark.slow
 @needs_kerashub
 def test_the_network_is_cut_at_its_stages_and_needs_some_pixels(preset):
     backbone = find_backbone(f"kerashub:{preset}")

@@ -95,21 +95,21 @@ def _dense(units: int, name: str, *, use_bias: bool = True, activation: str | No
 def _block(inputs: Any, window: _Window, settings: dict[str, Any], name: str) -> Any:
     """Returns a block: attention within windows, then a perceptron."""
     height, width, channels = inputs.shape[1:]
-    ops, rate = keras.ops, settings["dropout_rate"]
+    rate = settings["dropout_rate"]
     x = _norm(f"{name}_norm1")(inputs)
     if window.shift:
-        x = ops.roll(x, (-window.shift, -window.shift), axis=(1, 2))
+        x = _rolled(x, -window.shift)
     regions = _regions(x, window) if window.shift else None
     x, grid = _divided(x, window.side)
     x = _attention(x, regions, window, name)
     x = _dropped(x, rate, f"{name}_attention_dropout")
-    x = keras.layers.Reshape((*grid, window.side, window.side, channels))(x)
-    x = keras.layers.Permute((1, 3, 2, 4, 5))(x)
+    x = keras.layers.Reshape((*grid, window.side, window.side * channels))(x)
+    x = keras.layers.Permute((1, 3, 2, 4))(x)
     rows, columns = (number * window.side for number in grid)
     x = keras.layers.Reshape((rows, columns, channels))(x)[:, :height, :width]
     # Windows of the last rows and columns are shifted back behind them.
     if window.shift:
-        x = ops.roll(x, (window.shift, window.shift), axis=(1, 2))
+        x = _rolled(x, window.shift)
     attended = keras.layers.Add(name=f"{name}_sum1")([x, inputs])
     x = _norm(f"{name}_norm2")(attended)
     x = _dense(int(channels * settings["mlp_ratio"]), f"{name}_dense1", activation="gelu")(x)
@@ -119,15 +119,30 @@ def _block(inputs: Any, window: _Window, settings: dict[str, Any], name: str) ->
     return keras.layers.Add(name=f"{name}_sum2")([x, attended])
 
 
+def _rolled(x: Any, shift: int) -> Any:
+    """Returns maps shifted down and to the right, what leaves them at the other side.
+
+    LiteRT lacks the operation of `keras.ops.roll`.
+    """
+    for axis in (1, 2):
+        cut = -shift % x.shape[axis]
+        parts = (x[:, cut:], x[:, :cut]) if axis == 1 else (x[:, :, cut:], x[:, :, :cut])
+        x = keras.ops.concatenate(parts, axis=axis)
+    return x
+
+
 def _divided(x: Any, side: int) -> tuple[Any, tuple[int, int]]:
-    """Returns maps as windows, (batch, windows, side * side, channels), and how many each way."""
+    """Returns maps as windows, (batch, windows, side * side, channels), and how many each way.
+
+    No tensor has more than five dimensions, which is LiteRT's limit.
+    """
     height, width, channels = x.shape[1:]
     below, right = -height % side, -width % side
     if below or right:
         x = keras.layers.ZeroPadding2D(((0, below), (0, right)))(x)
     grid = ((height + below) // side, (width + right) // side)
-    x = keras.layers.Reshape((grid[0], side, grid[1], side, channels))(x)
-    x = keras.layers.Permute((1, 3, 2, 4, 5))(x)
+    x = keras.layers.Reshape((grid[0], side, grid[1], side * channels))(x)
+    x = keras.layers.Permute((1, 3, 2, 4))(x)
     return keras.layers.Reshape((grid[0] * grid[1], side**2, channels))(x), grid
 
 
@@ -151,9 +166,14 @@ def _attention(x: Any, regions: Any, window: _Window, name: str) -> Any:
     ops, (num_windows, tokens, channels) = keras.ops, x.shape[1:]
     size = channels // window.heads
     all_three = _dense(3 * channels, f"{name}_qkv", use_bias=window.has_bias)(x)
-    all_three = keras.layers.Reshape((num_windows, tokens, 3, window.heads, size))(all_three)
     query, key, value = (
-        ops.transpose(all_three[:, :, :, part], (0, 1, 3, 2, 4)) for part in range(3)
+        ops.transpose(
+            keras.layers.Reshape((num_windows, tokens, window.heads, size))(
+                all_three[..., part * channels : (part + 1) * channels]
+            ),
+            (0, 1, 3, 2, 4),
+        )
+        for part in range(3)
     )
     scores = ops.matmul(query * size**-0.5, ops.transpose(key, (0, 1, 2, 4, 3)))
     scores = scores + _distances(x, window, name)
@@ -186,9 +206,12 @@ def _merged(x: Any, name: str) -> Any:
     if height % 2 or width % 2:
         x = keras.layers.ZeroPadding2D(((0, height % 2), (0, width % 2)))(x)
     half = ((height + 1) // 2, (width + 1) // 2)
-    x = keras.layers.Reshape((half[0], 2, half[1], 2, channels))(x)
-    x = keras.layers.Permute((1, 3, 4, 2, 5))(x)  # four neighbors, column by column
-    x = keras.layers.Reshape((*half, 4 * channels))(x)
+    x = keras.layers.Reshape((half[0], 2, half[1], 2 * channels))(x)
+    # Four neighbors, column by column.
+    columns = (slice(None, channels), slice(channels, None))
+    x = keras.ops.concatenate(
+        [x[:, :, row, :, column] for column in columns for row in range(2)], axis=-1
+    )
     return _dense(2 * channels, f"{name}_reduction", use_bias=False)(_norm(f"{name}_norm")(x))
 
 
