@@ -16,7 +16,12 @@ from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
 from tfxfer.evaluation.cautioning import Rates
 from tfxfer.evaluation.cautious import choosing_images, with_caution
-from tfxfer.evaluation.scoring import score, why_not_evaluable
+from tfxfer.evaluation.scoring import (
+    out_of_fold_result,
+    score,
+    stands_out_of_fold,
+    why_not_evaluable,
+)
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
     CHECK_IMAGES,
@@ -121,7 +126,11 @@ def _calibrated(
     trained: TrainedClassifier, source: BoundSource, wanted: Publication
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
-    found = score(trained, choosing_images(trained, source), "validation")
+    choosing = choosing_images(trained, source)
+    if stands_out_of_fold(trained, choosing):
+        found = out_of_fold_result(trained, choosing)
+    else:
+        found = score(trained, choosing, "validation")
     objective = trained.objective
     temperature = fit_temperature(found.probabilities, found.labels, objective)
     trained = dataclasses.replace(trained, model=calibrated_copy(trained.model, temperature))
@@ -130,15 +139,27 @@ def _calibrated(
         outputs = dataclasses.replace(trained.outputs, thresholds=thresholds.astype(np.float64))
         trained = dataclasses.replace(trained, outputs=outputs)
     applied = CalibrationRecord(temperature, applied=True)
-    return trained, dataclasses.replace(_evaluated(trained, source, wanted), calibration=applied)
+    metrics = _evaluated(trained, source, wanted, temperature)
+    return trained, dataclasses.replace(metrics, calibration=applied)
 
 
-def _evaluated(trained: TrainedClassifier, source: BoundSource, wanted: Publication) -> FitMetrics:
-    """Returns the metrics of a classifier on its evaluation split.
+def _evaluated(
+    trained: TrainedClassifier, source: BoundSource, wanted: Publication, temperature: float = 1.0
+) -> FitMetrics:
+    """Returns the metrics of a classifier on its evaluation split, or what stands for it.
+
+    Args:
+        trained: The classifier.
+        source: Its data, or others.
+        wanted: How it is to be published.
+        temperature: That it has now and its run has not.
 
     Raises:
         ExportError: There is no such split, but `min_accuracy` requires one.
     """
+    if stands_out_of_fold(trained, source):
+        found = out_of_fold_result(trained, source, temperature)
+        return FitMetrics({found.split: found.summary()})
     if wanted.min_accuracy and source.evaluation_split == "all":
         raise ExportError(
             f"Cannot check --min-accuracy: {why_not_evaluable(source)} The model was not exported."

@@ -11,7 +11,12 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.cautious import choosing_images
-from tfxfer.evaluation.scoring import out_of_fold_result, score, why_not_evaluable
+from tfxfer.evaluation.scoring import (
+    out_of_fold_result,
+    score,
+    stands_out_of_fold,
+    why_not_evaluable,
+)
 from tfxfer.inference.loading import load
 from tfxfer.reporting import side_by_side
 from tfxfer.reporting.findings import Findings
@@ -25,7 +30,6 @@ from tfxfer.reporting.writing import (
 from tfxfer.runs.directory import open_run
 from tfxfer.runs.history import read_history
 from tfxfer.runs.metrics_record import read_metrics
-from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.files import check_output, check_writable
 from tfxfer.system.isolation import isolated
 from tfxfer.system.names import in_shell
@@ -112,7 +116,7 @@ def _evaluated(
     trained = load(run.path)
     source = choosing_images(trained, trained.open_source(data, data_dir))
     name = source.evaluation_split
-    out_of_fold = name == "all" and OUT_OF_FOLD in metrics.splits
+    out_of_fold = stands_out_of_fold(trained, source)
     if name == "all" and not out_of_fold:
         raise UsageError(why_not_evaluable(source))
     (split,) = source.part("train" if out_of_fold else name).values()

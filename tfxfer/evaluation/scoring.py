@@ -9,7 +9,6 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.seen import BoundSource
 from tfxfer.data.source import Split
-from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
@@ -43,32 +42,48 @@ def score(
     return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
 
 
-def has_out_of_fold(trained: TrainedClassifier) -> bool:
-    """Tells whether the run of a classifier was trained on all its images after folds."""
+def stands_out_of_fold(trained: TrainedClassifier, source: BoundSource) -> bool:
+    """Tells whether a model was trained on all images of its run, which its folds predicted.
+
+    Then these predictions stand for those of a split that the model had not seen.
+
+    Args:
+        trained: The classifier.
+        source: Data to evaluate it on.
+    """
     is_joined = trained.seen is not None and trained.seen.is_joined
-    return is_joined and RunDirectory(trained.path.parent).out_of_fold.is_file()
+    run = RunDirectory(trained.path.parent)
+    is_missing = source.evaluation_split == "all" and "train" in source.everything
+    if not (is_joined and is_missing and run.out_of_fold.is_file()):
+        return False
+    split, (digests, _) = source.everything["train"], read_predictions(run)
+    if len(split) != len(digests):
+        return False
+    return bool((places(split.digests(), digests) >= 0).all())
 
 
-def out_of_fold_result(trained: TrainedClassifier, source: BoundSource) -> AnyResult:
+def out_of_fold_result(
+    trained: TrainedClassifier, source: BoundSource, temperature: float = 1.0
+) -> AnyResult:
     """Returns the result of a run that was trained on all its images, from those of its folds.
 
     Args:
         trained: The classifier of the run.
-        source: Its data.
+        source: Its data; see `stands_out_of_fold`.
+        temperature: By which the logits are divided, besides that of the run.
 
     Raises:
-        UsageError: The predictions of the folds are missing, or of other images.
+        UsageError: The predictions of the folds cannot be read.
     """
     run, split = RunDirectory(trained.path.parent), source.everything["train"]
     digests, probabilities = read_predictions(run)
-    rows = places(split.digests(), digests)
-    if (rows < 0).any():
-        raise UsageError(
-            f"The predictions '{run.out_of_fold}' are of other images than '{source.name}'."
-        )
-    found, calibration = probabilities[rows], read_metrics(run).calibration
+    found, calibration = (
+        probabilities[places(split.digests(), digests)],
+        read_metrics(run).calibration,
+    )
     if calibration is not None and calibration.applied:
-        found = apply_temperature(found, calibration.temperature)
+        temperature *= calibration.temperature
+    found = apply_temperature(found, temperature)
     labels = trained.labels(source, split)
     outputs, notes = trained.outputs, source.notes
     return evaluate_predictions(source.name, OUT_OF_FOLD, outputs, found, labels, notes)

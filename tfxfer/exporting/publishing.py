@@ -28,7 +28,7 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
 from tfxfer.runs.metrics_record import FitMetrics
-from tfxfer.runs.scores.summary import Summary
+from tfxfer.runs.scores.summary import OUT_OF_FOLD, Summary
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import caution_file, exported_seen_file
 from tfxfer.system.timing.timeline import span
@@ -129,7 +129,7 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
             "weights": config.weights,
             "image_size": config.image_size,
         }
-    scores = ("data", "calibration", "validation", "test", "all")
+    scores = ("data", "calibration", "validation", "test", "all", OUT_OF_FOLD)
     told = metrics.as_json()
     facts |= {key: told[key] for key in scores if key in told}
     if trained.caution is not None:

@@ -106,6 +106,20 @@ def test_the_head_is_that_of_scikit_learn_on_training_and_validation_images(head
 
 
 @pytest.mark.slow
+def test_an_export_is_calibrated_on_out_of_fold_predictions(without_test, weights_file, tmp_path):
+    config = config_of(without_test, weights_file, tmp_path, HEAD)
+    result = fit(config, say=lambda _: None)
+    version = export(result.run, calibrate=True, min_accuracy=0.01)
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    temperature = result.metrics["calibration"]["temperature"]
+    assert facts["calibration"]["temperature"] == pytest.approx(temperature)
+    assert facts["out-of-fold"]["accuracy"] == result.metrics["out-of-fold"]["accuracy"]
+    # Other data are evaluated as they are.
+    other = evaluate(result.run, data=str(without_test / "train"))
+    assert other.split == "all"
+
+
+@pytest.mark.slow
 def test_out_of_fold_predictions_judge_it_beside_the_test_split(head):
     result, lines = head
     metrics = result.metrics
