@@ -62,6 +62,7 @@ class Way:
         rate: Peak learning rate.
         epochs: Of the finetune phase.
         still: Whether images are only mirrored: neither shifted nor zoomed nor rotated.
+        zoom: Whether images are zoomed; if not, they are mirrored and shifted by whole pixels.
         decay: Factor of the learning rate from each stage to the one before it.
         ema: Momentum of the average of the weights.
         effort: "standard" searches among the ways of the portfolio.
@@ -71,6 +72,7 @@ class Way:
     rate: float | None = None
     epochs: int | None = None
     still: bool = False
+    zoom: bool = True
     decay: float | None = None
     ema: float | None = None
     effort: str = "quick"
@@ -87,7 +89,7 @@ class Way:
             "layer_decay": self.decay,
             "ema": self.ema,
         }
-        augment = _STILL if self.still else {}
+        augment = _STILL if self.still else {} if self.zoom else {"zoom": 0.0}
         return {"finetune": finetune, "augment": augment, "effort": self.effort}
 
 
@@ -133,6 +135,9 @@ ROUNDS = (
     {
         "quick": Way(),
         "standard": Way(effort="standard"),
+        "quick-no-zoom": Way(zoom=False),
+        "half-3e-4-10-decay-ema": Way("half", 3e-4, 10, decay=0.9, ema=0.9),
+        "half-3e-4-10-decay-still-ema": Way("half", 3e-4, 10, still=True, decay=0.9, ema=0.9),
     },
 )
 

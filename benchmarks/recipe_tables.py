@@ -14,6 +14,9 @@ from typing import Any
 
 Cells = Mapping[str, dict[str, Any]]  # of one instance, by way
 
+# The ways that decide by the data.
+EFFORTS = ("quick", "standard")
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -75,9 +78,19 @@ class Instance:
 
 
 def instances(
-    figures: Mapping[str, dict[str, Any]], ways: Sequence[str], on_validation: bool = False
+    figures: Mapping[str, dict[str, Any]],
+    ways: Sequence[str],
+    on_validation: bool = False,
+    needed: Sequence[str] | None = None,
 ) -> list[Instance]:
-    """Returns the instances of which all these ways have run, with only these."""
+    """Returns the instances of which all of these ways have run, with only these.
+
+    Args:
+        figures: The cells, by name.
+        ways: The ways.
+        on_validation: Whether to report on validation, even if there is a test split.
+        needed: Those that must have run; None for all.
+    """
     found: dict[tuple[str, str, int], dict[str, dict[str, Any]]] = {}
     for name, cell in figures.items():
         dataset, backbone, way, seed = name.split("/")
@@ -86,7 +99,7 @@ def instances(
     return [
         Instance(*key, cells, on_validation)
         for key, cells in found.items()
-        if set(ways) <= set(cells)
+        if set(ways if needed is None else needed) <= set(cells)
     ]
 
 
@@ -168,6 +181,31 @@ def mean_regret(every: Sequence[Instance], way: Callable[[Instance], str]) -> fl
     for one in every:
         families.setdefault(one.family, []).append(one.regret(way(one))[0])
     return statistics.mean(statistics.mean(regrets) for regrets in families.values())
+
+
+def efforts(every: Sequence[Instance]) -> None:
+    """Prints what `quick` and `standard` lose, and how much longer a search takes.
+
+    Args:
+        every: Instances of which both have run, with all ways that have run.
+    """
+    rows = []
+    for one in every:
+        quick, standard = (one.cells[way]["cpu_seconds"] for way in EFFORTS)
+        best = max(one.cells, key=one.accuracy)
+        shown = [f"{one.accuracy(way):.1f} ({one.loss(way):.3f})" for way in (best, *EFFORTS)]
+        rows.append([one.name, len(one.cells), best, *shown, f"{standard / quick:.1f}"])
+    for what, summary in (("mean regret", mean_regret), ("worst regret", _worst_regret)):
+        found = [f"{summary(every, lambda _, way=way: way):.1f}" for way in EFFORTS]
+        rows.append([what, "", "", "", *found, ""])
+    quick, standard = (sum(one.cells[way]["cpu_seconds"] for one in every) for way in EFFORTS)
+    rows[-2][-1] = f"{standard / quick:.1f}"
+    columns = ["", "ways", "best", "of it", *EFFORTS, "CPU seconds, standard / quick"]
+    show("Accuracy (tempered log loss) where reported", columns, rows)
+
+
+def _worst_regret(every: Sequence[Instance], way: Callable[[Instance], str]) -> float:
+    return max(one.regret(way(one))[0] for one in every)
 
 
 def _show_left_out(every: Sequence[Instance], core: Sequence[str]) -> None:

@@ -3,12 +3,13 @@
     python benchmarks/recipes.py run
     python benchmarks/recipes.py table
     python benchmarks/recipes.py simulate
+    python benchmarks/recipes.py efforts
 
 `run` fits what is missing in `recipes.json`, cell by cell, the most informative first, and can be
 interrupted: what is finished is kept. It takes hours. `TFXFER_REAL_DATA`, `TFDS_DATA_DIR` and
 `KERAS_HOME` say where images and weights are; `--only` takes a part of the cells.
 
-`table` and `simulate` read it; see `recipe_tables.py` and
+`table`, `simulate` and `efforts` read it; see `recipe_tables.py` and
 `recipe_simulation.py`.
 """
 
@@ -104,6 +105,14 @@ def show(options: argparse.Namespace) -> None:
     options.print_them(every, ways)
 
 
+def show_efforts(options: argparse.Namespace) -> None:
+    """Prints how `quick` and `standard` do on each instance of which both have run."""
+    cells, needed = read()["cells"], (*recipe_tables.EFFORTS, "head")
+    recipe_tables.efforts(
+        recipe_tables.instances(cells, tuple(WAYS), options.on_validation, needed)
+    )
+
+
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
@@ -125,6 +134,9 @@ def main() -> None:
         )
         reading.add_argument("--on-validation", action="store_true", help="Not on test.")
         reading.set_defaults(do=show, print_them=print_them)
+    comparing = commands.add_parser("efforts", help="What quick and standard lose.")
+    comparing.add_argument("--on-validation", action="store_true", help="Not on test.")
+    comparing.set_defaults(do=show_efforts)
     options = parser.parse_args()
     options.do(options)
 
