@@ -648,7 +648,8 @@ class FitConfig(RunConfig):
     backbone: str = setting(
         "resnet50",
         "Pretrained network; `tfxfer backbones` lists them. 'kerashub:NAME' is a KerasHub preset, "
-        "'kerashub:DIRECTORY' a saved preset, or a model of timm or transformers. 'auto' ranks "
+        "'kerashub:DIRECTORY' a directory with a saved preset, a timm or a transformers model. "
+        "'auto' ranks "
         "those that are available locally and takes the best.",
         group=_BACKBONE,
         common=True,
@@ -656,7 +657,7 @@ class FitConfig(RunConfig):
     weights: str | None = setting(
         None,
         "Initial weights: 'none' for random, or a .h5, .weights.h5 or .keras file; for "
-        "EfficientNet-Lite also a .pth file, for texts also a run.",
+        "EfficientNet-Lite also a .pth file, for texts also the directory of a run.",
         group=_BACKBONE,
         unset="the pretrained weights of the backbone",
         is_path=True,
@@ -753,8 +754,8 @@ class FitConfig(RunConfig):
     folds: int = setting(
         0,
         "Estimate the accuracy by cross-validation of the head in this many folds of the training "
-        "and validation images, such as 5; 0 disables. A final model that is a head alone is "
-        "trained on all of them.",
+        "and validation images, such as 5; 0 disables. If nothing is fine-tuned, the final model "
+        "is trained on all of these images.",
         group=_RUN,
         minimum=0,
         maximum=100,

@@ -68,14 +68,14 @@ def test_the_time_left_does_not_count_what_is_compiled_in_the_first_step(history
         for step, clock["now"] in enumerate(steps_end):
             recorder.on_train_batch_end(step, {"loss": 0.1})
         recorder.on_epoch_end(epoch, {"loss": 0.1, "accuracy": 1.0})
-    assert [line.split("  ")[-1] for line in lines] == ["16 s left", "8 s left"]
+    assert [line.split("  ")[-1] for line in lines] == ["16 s until epoch 3", "8 s until epoch 3"]
 
 
 def test_each_epoch_prints_a_line_with_the_time_left(history):
     lines, best = train(history, epochs=2, learning_rate=1.0)
     for part in ("finetune  ", " 1/2  ", "loss 0.6931", "accuracy 0.5000", "val_loss 0.", "best"):
         assert part in lines[0]
-    assert lines[0].endswith(" left")
+    assert lines[0].endswith(" until epoch 2")
     assert " 2/2  " in lines[1]
     assert "left" not in lines[1]
     assert best == 2

@@ -12,8 +12,8 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     if not portfolio.is_thorough:
         most = counted(portfolio.epochs, "epoch")
         rows.append(
-            f"takes at most {most} in all, and {portfolio.cost:.0f} times as long as fine-tuning "
-            "with --effort quick"
+            f"takes at most {most}, up to {portfolio.cost:.0f} times as long as the fine-tuning of "
+            "--effort quick (an epoch that trains all stages takes longer)"
         )
     rows += [
         "each is named by the first stage it trains ('all': all stages) and its learning rate:",
@@ -25,7 +25,7 @@ def describe_search(portfolio: Portfolio) -> list[str]:
         limit = f"{portfolio.much_to_gain:g}"
         when = "at once" if portfolio.is_thorough else "only"
         rows.append(
-            f"{way}, {when} if the best loss so far (after temperature scaling) is above {limit}"
+            f"{way}, {when} if the best so far has a loss (after temperature scaling) above {limit}"
         )
     if portfolio.is_thorough:
         rows += _describe_further(portfolio)

@@ -179,7 +179,7 @@ def _line(epoch: Epoch, course: Course, best: bool, seconds_left: float) -> str:
     epochs, shown = course.epochs, _columns(epoch, course.objective)
     number = f"epoch {epoch.epoch:{len(str(epochs))}d}/{epochs}"
     best = best and epoch.is_validated
-    left = f"{readable_seconds(seconds_left)} left" if epoch.epoch < epochs else ""
+    left = f"{readable_seconds(seconds_left)} until epoch {epochs}" if epoch.epoch < epochs else ""
     return _row(epoch.phase, number, shown, best, left)
 
 

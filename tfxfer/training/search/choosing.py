@@ -201,11 +201,11 @@ def choose(portfolio: Portfolio, trials: Sequence[Trial], score: str = "accuracy
     rivals = [one for one in others if one is not chosen and one.best_epoch]
     for other in sorted(rivals, key=lambda one: one.loss)[:_TOLD]:
         if chosen.loss < other.loss:
-            reason += f"; the loss of '{other.way}' is higher by {_gain(chosen, other)}"
+            reason += f"; beside it, the loss of '{other.way}' is higher by {_gain(chosen, other)}"
         else:
+            gain = _gain(other, chosen)
             reason += (
-                f"; the loss of '{other.way}' is lower by {_gain(other, chosen)}, which may be "
-                "noise"
+                f"; beside it, the loss of '{other.way}' is lower by {gain}, which may be noise"
             )
     if len(rivals) > _TOLD:
         reason += f"; {len(rivals) - _TOLD} others are further away"
@@ -273,12 +273,12 @@ def _why_not_head(chosen: Trial, default: Trial, head: Trial, score: str) -> str
     if chosen.accuracy > head.accuracy:
         return (
             f"its validation {score}, {chosen.accuracy:.4f}, is higher than that of the head "
-            f"alone, {head.accuracy:.4f}, and decides between these two, not the loss{scaled} "
-            f"({losses})"
+            f"alone, {head.accuracy:.4f}; between these two the {score} decides, not the "
+            f"loss{scaled} ({losses})"
         )
     return (
         f"it has the same validation {score} as the head alone, {head.accuracy:.4f}, and a lower "
-        f"val_loss, which decides between these two, not the loss{scaled} ({losses})"
+        f"val_loss; between these two that decides, not the loss{scaled} ({losses})"
     )
 
 

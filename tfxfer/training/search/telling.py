@@ -68,6 +68,6 @@ def line_of_untried(portfolio: Portfolio, trials: Sequence[Trial]) -> str:
     if best.loss >= portfolio.much_to_gain:
         return ""  # there was no time
     return (
-        f"search: skipped '{portfolio.deeper[0].name}': the best loss so far, {best.loss:.4f}, is "
-        f"not above {portfolio.much_to_gain:g}"
+        f"search: skipped '{portfolio.deeper[0].name}': the loss of '{best.way}', the best so far, "
+        f"is {best.loss:.4f}, not above {portfolio.much_to_gain:g}"
     )
