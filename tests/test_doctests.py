@@ -28,7 +28,8 @@ WITH_EXAMPLES = {
     "data.contents": (),
     "data.image.hamming": (),
     "data.split_names": (),
-    "data.splitting": ("with_validation", "disjoint"),  # of whole splits
+    # Of whole splits.
+    "data.splitting": ("with_validation", "disjoint", "with_validation_joined", "joined"),
     "data.weighting": ("without_weightless", "training_weights"),  # likewise
     "evaluation.calibration": (
         "calibrate",
