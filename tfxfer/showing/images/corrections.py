@@ -3,9 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import pathlib
-import shlex
-import threading
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +16,7 @@ from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.rows import read_rows
 from tfxfer.data.sources.manifests.writing import write_manifest
 from tfxfer.errors import RunError
+from tfxfer.showing.corrections import CorrectionsOfRun, remark
 from tfxfer.system.digests import ids_of
 from tfxfer.system.files import replacing
 from tfxfer.system.isolation import isolated
@@ -30,7 +28,7 @@ _EXTENSIONS = {one.name: one.extensions[0] for one in READ}
 _NAME_DIGITS = 32  # hexadecimal: 128 bits of SHA-256
 
 
-class Corrections:
+class Corrections(CorrectionsOfRun[BoundSource, bytes]):
     """The corrections of a run.
 
     `corrections.csv` lists the corrected images. `with_corrections.csv` lists them together with
@@ -43,16 +41,9 @@ class Corrections:
     """
 
     def __init__(self, run: RunDirectory, source: BoundSource | None, seen: Seen | None) -> None:
-        self._run = run
         is_joinable = source is not None and source.origin is None and "train" in source.splits
-        self._source = source if is_joinable else None
+        super().__init__(run, source if is_joinable else None)
         self._seen = seen
-        self._lock = threading.Lock()
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The manifest of the corrected images."""
-        return self._run.corrections
 
     def labels(self) -> dict[str, str]:
         """Returns the label of each corrected image by its path relative to the run.
@@ -66,11 +57,11 @@ class Corrections:
         return {row.path: row.label for row in rows}
 
     @isolated
-    def keep(self, content: bytes, label: str) -> str:
+    def keep(self, given: bytes, label: str) -> str:
         """Keeps an image with its label; the last label of an image counts.
 
         Args:
-            content: Of the file, as it was uploaded. It was decoded before.
+            given: Content of the file, as it was uploaded. It was decoded before.
             label: A class name of the model.
 
         Returns:
@@ -80,8 +71,8 @@ class Corrections:
             RunError: A file cannot be written.
             UsageError: As of `labels`.
         """
-        kind = decoded_format(tf.constant(content, tf.string)).numpy().decode()
-        name = hashlib.sha256(content).hexdigest()[:_NAME_DIGITS] + _EXTENSIONS[kind]
+        kind = decoded_format(tf.constant(given, tf.string)).numpy().decode()
+        name = hashlib.sha256(given).hexdigest()[:_NAME_DIGITS] + _EXTENSIONS[kind]
         path = self._run.corrected / name
         with self._lock:
             try:
@@ -90,23 +81,11 @@ class Corrections:
                 raise RunError(f"Cannot create '{path.parent}': {error.strerror}.") from None
             if not path.is_file():
                 with replacing(path) as temporary:
-                    temporary.write_bytes(content)
+                    temporary.write_bytes(given)
             labels = self.labels() | {f"{path.parent.name}/{name}": label}
             self._write(labels)
             self._join(labels)
-        return self._remark(content)
-
-    def command(self) -> str:
-        """Returns the command that trains with the corrections; empty if there is none.
-
-        A manifest has one source, so data that are not files cannot be joined.
-        """
-        if self._source is None or not self._run.with_corrections.is_file():
-            return ""
-        name = f"{self._run.path.resolve().name}-corrected-{len(self.labels())}"
-        words = ["tfxfer", "fit", "--config", str(self._run.asked)]
-        words += ["--data", str(self._run.with_corrections), "--run", name]
-        return shlex.join(words)
+        return self._remark(given)
 
     def _write(self, labels: dict[str, str]) -> None:
         """Writes the manifest of the corrected images."""
@@ -145,14 +124,12 @@ class Corrections:
         """Returns what happens to an image in training that is in the run's data."""
         digests = self._seen.digests if self._seen else {}
         mine = ids_of([(content,)])
-        for split in ("test", "validation"):
+
+        def is_in(split: str) -> bool:
             known = digests.get(split)
-            if known is not None and found_in(mine[:, : known.shape[1]], known).any():
-                return (
-                    f"It is also in the {split} split, so a fit leaves it out of training; correct "
-                    "its label there if that is wrong."
-                )
-        return ""
+            return known is not None and bool(found_in(mine[:, : known.shape[1]], known).any())
+
+        return remark(is_in)
 
 
 def _joined(train: Split, corrected: Split) -> Split:

@@ -1,18 +1,14 @@
 """The images on which a run was most confidently wrong, as examples to try."""
 
-import csv
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.seen import BoundSource
+from tfxfer.showing.mistakes import MOST_MISTAKES, wrong_predictions
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
-
-# As many examples as one looks at.
-MOST_MISTAKES = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ def most_confident_mistakes(run: RunDirectory, source: BoundSource) -> list[Mist
     if source.evaluation_split not in source.splits:
         return []
     split = source.splits[source.evaluation_split]
-    wrong = sorted(_wrong(run), key=lambda row: -float(row["confidence"]))
+    wrong = wrong_predictions(run.predictions)
     if not wrong:
         return []
     places = {split.describe(index): index for index in range(len(split))}
@@ -55,14 +51,6 @@ def most_confident_mistakes(run: RunDirectory, source: BoundSource) -> list[Mist
     images = split.select(np.array(ascending, np.int64)).open_images()
     contents = dict(zip(ascending, map(_encoded, images), strict=True))
     return [Mistake(contents[index], label) for index, label in labels.items()]
-
-
-def _wrong(run: RunDirectory) -> Iterator[Mapping[str, str]]:
-    """Yields the rows of the predictions that are wrong."""
-    if not run.predictions.is_file():
-        return
-    with run.predictions.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        yield from (row for row in csv.DictReader(file) if row["label"] != row["predicted"])
 
 
 def _encoded(image: tf.Tensor) -> bytes:

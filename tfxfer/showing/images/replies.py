@@ -15,11 +15,11 @@ from tfxfer.showing.images.corrections import Corrections
 from tfxfer.showing.images.mistakes import Mistake
 from tfxfer.showing.images.nearest import NearestImages
 from tfxfer.showing.layout import Layout
-from tfxfer.system import streams
+from tfxfer.showing.replies import Replies
 
 
 @dataclass(frozen=True)
-class Shown:
+class Shown(Replies):
     """A model with what the page shows of it.
 
     Attributes:
@@ -30,6 +30,10 @@ class Shown:
         corrections: Takes corrected images; None if they are not kept.
     """
 
+    noun = "file"
+    parts = 3
+    unjoined = " The data of the run are not files, so add them to your data by hand."
+
     title: str
     answerer: Answerer
     mistakes: Sequence[Mistake] = ()
@@ -37,16 +41,20 @@ class Shown:
     corrections: Corrections | None = None
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes of the model."""
+        return self.answerer.trained.class_names
+
+    @property
     def layout(self) -> Layout:
         """What is on the page before the first image."""
-        names = self.answerer.trained.class_names
         about = f"{self._about()} Images stay on the machine that runs this page."
         return Layout(
             self.title,
             general.heading(self.title, about),
             general.NO_ANSWER,
             self.answerer.can_explain,
-            () if self.corrections is None else names,
+            () if self.corrections is None else self.class_names,
             tuple(mistake.content for mistake in self.mistakes),
         )
 
@@ -60,38 +68,22 @@ class Shown:
         kind = "ordered classes" if outputs.is_ordered else "classes"
         return f"Drop an image to classify it into one of {len(outputs.names):,} {kind}."
 
-    def reply(self, what: str, arguments: Sequence[Any]) -> tuple[str, ...]:
-        """Returns what the page shows in reply to a request.
-
-        Args:
-            what: The name of a method.
-            arguments: Of it. They come from the browser.
-        """
-        try:
-            if what == "answer":
-                return self.answer(*arguments)
-            return (self.keep(*arguments) if what == "keep" else self.count(),)
-        except Exception as error:  # whatever an upload does, the page lives
-            streams.note(f"The demo could not reply: {type(error).__name__}: {error}")
-            sentence = general.refusal("The model failed on this file; the terminal says why.")
-            return (sentence, "", "") if what == "answer" else (sentence,)
-
-    def answer(self, path: str | None) -> tuple[str, str, str]:
+    def answer(self, given: str | None) -> tuple[str, ...]:
         """Returns the classes of an upload, the image as the model sees it, and those near to it.
 
         Args:
-            path: Of the upload; None if it was removed.
+            given: Path of the upload; None if it was removed.
         """
-        if path is None:
-            return general.NO_ANSWER, "", ""
+        if given is None:
+            return self.refused(general.NO_ANSWER)
         try:
-            content = read_content(path)
+            content = read_content(given)
             with self.nearest.paused() if self.nearest else contextlib.nullcontext():
                 answer = self.answerer.answer(content)
         except DataError as error:
-            return general.refusal(f"This file cannot be classified: {error}."), "", ""
+            return self.refused(general.refusal(f"This file cannot be classified: {error}."))
         except TfxferError as error:
-            return general.refusal(str(error)), "", ""
+            return self.refused(general.refusal(str(error)))
         label = next((one.label for one in self.mistakes if one.content == content), None)
         near = "" if self.nearest is None else _near(self.nearest, answer)
         classes = [markup.bars(answer, label)]
@@ -100,43 +92,22 @@ class Shown:
         classes.insert(0 if is_unknown else 1, doubt)
         return "".join(classes), markup.image_with_heat(answer), near
 
-    def keep(self, path: str | None, label: Any) -> str:
+    def checked(self, given: str) -> bytes:
+        """Returns the content of an upload; what cannot be decoded is not kept."""
+        content = read_content(given)
+        self.answerer.answer(content)
+        return content
+
+    def keep(self, given: str | None, label: Any) -> str:
         """Keeps an upload with its class, and returns what happened.
 
         Args:
-            path: Of the upload; None if there is none.
+            given: Path of the upload; None if there is none.
             label: What was chosen.
         """
-        if self.corrections is None:
-            return general.refusal("Corrections are not kept.")
-        if path is None:
+        if self.corrections is not None and given is None:
             return general.refusal("There is no image to save. Upload one first.")
-        if label not in self.answerer.trained.class_names:
-            return general.refusal("Choose the correct class first.")
-        try:
-            content = read_content(path)
-            self.answerer.answer(content)  # what cannot be decoded is not kept
-            remark = self.corrections.keep(content, label)
-            return self.count(f"Saved as '{label}'.", remark)
-        except DataError as error:
-            return general.refusal(f"This file was not saved: {error}.")
-        except TfxferError as error:
-            return general.refusal(f"The correction was not saved. {error}")
-
-    def count(self, *before: str) -> str:
-        """Returns how many corrections there are, and how to train with them.
-
-        Args:
-            before: Sentences before that.
-        """
-        if self.corrections is None:
-            return ""
-        try:
-            number, command = len(self.corrections.labels()), self.corrections.command()
-        except TfxferError as error:
-            return general.refusal(str(error))
-        without = " The data of the run are not files, so add them to your data by hand."
-        return general.corrections(number, str(self.corrections.path), command, before, without)
+        return super().keep(given, label)
 
 
 def _near(nearest: NearestImages, answer: Answer) -> str:

@@ -1,23 +1,20 @@
 """Corrected texts of a run, in manifests that `fit` takes."""
 
-import pathlib
-import shlex
-import threading
 from collections.abc import Iterable
 
 import numpy as np
 
 from tfxfer.data.contents import found_in
+from tfxfer.showing.corrections import CorrectionsOfRun, remark
 from tfxfer.system.digests import ids_of
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.tables import write_table
 from tfxfer.text.data.encoding import UTF_8
 from tfxfer.text.data.manifests import read_manifest
 from tfxfer.text.data.source import TextSource, said
 
 
-class TextCorrections:
+class TextCorrections(CorrectionsOfRun[TextSource, str]):
     """The corrections of a run.
 
     `corrections.csv` lists the corrected texts. `with_corrections.csv` lists them together with the
@@ -27,16 +24,6 @@ class TextCorrections:
         run: The run.
         source: Its data in its splits; None if they are not available.
     """
-
-    def __init__(self, run: RunDirectory, source: TextSource | None) -> None:
-        self._run = run
-        self._source = source
-        self._lock = threading.Lock()
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The manifest of the corrected texts."""
-        return self._run.corrections
 
     def labels(self) -> dict[str, str]:
         """Returns the label of each corrected text.
@@ -52,13 +39,13 @@ class TextCorrections:
         return dict(zip(split.texts, names, strict=True))
 
     @isolated
-    def keep(self, text: str, label: str) -> str:
+    def keep(self, given: str, label: str) -> str:
         """Keeps a text with its label; the last label of a text counts.
 
         Texts that say the same, but for case, white space and punctuation, are one.
 
         Args:
-            text: The text.
+            given: The text.
             label: A class name of the model.
 
         Returns:
@@ -70,20 +57,11 @@ class TextCorrections:
         """
         with self._lock:
             before = self.labels() if self.path.is_file() else {}
-            others = {one: name for one, name in before.items() if said(one) != said(text)}
-            labels = {**others, text: label}
+            others = {one: name for one, name in before.items() if said(one) != said(given)}
+            labels = {**others, given: label}
             write_table(self.path, ["text", "label"], labels.items())
             self._join(labels)
-        return self._remark(text)
-
-    def command(self) -> str:
-        """Returns the command that trains with the corrections; empty if there is none."""
-        if self._source is None or not self._run.with_corrections.is_file():
-            return ""
-        name = f"{self._run.path.resolve().name}-corrected-{len(self.labels())}"
-        words = ["tfxfer", "fit", "--config", str(self._run.asked)]
-        words += ["--data", str(self._run.with_corrections), "--run", name]
-        return shlex.join(words)
+        return self._remark(given)
 
     def _join(self, labels: dict[str, str]) -> None:
         """Writes the manifest of the run's data together with the corrected texts.
@@ -115,14 +93,12 @@ class TextCorrections:
 
     def _remark(self, text: str) -> str:
         """Returns what happens to a text in training that is held out in the run's data."""
-        splits = {} if self._source is None else self._source.splits
-        for name in ("test", "validation"):
-            if name in splits and found_in(_digests([text]), splits[name].digests()).any():
-                return (
-                    f"It is also in the {name} split, so a fit leaves it out of training; correct "
-                    "its label there if that is wrong."
-                )
-        return ""
+        splits, mine = {} if self._source is None else self._source.splits, _digests([text])
+
+        def is_in(name: str) -> bool:
+            return name in splits and bool(found_in(mine, splits[name].digests()).any())
+
+        return remark(is_in)
 
 
 def _digests(texts: Iterable[str]) -> np.ndarray:

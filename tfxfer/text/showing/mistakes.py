@@ -1,13 +1,10 @@
 """The texts on which a run was most confidently wrong, as examples to try."""
 
-import csv
 import pathlib
 
+from tfxfer.showing.mistakes import MOST_MISTAKES, wrong_predictions
 from tfxfer.text.data.source import TextSource
 from tfxfer.text.showing.answering import MOST_CHARACTERS
-
-# As many examples as one looks at.
-_MOST_MISTAKES = 8
 
 
 def most_confident_mistakes(predictions: pathlib.Path, source: TextSource) -> list[tuple[str, str]]:
@@ -20,15 +17,11 @@ def most_confident_mistakes(predictions: pathlib.Path, source: TextSource) -> li
     Returns:
         At most eight, the most confident first.
     """
-    if not predictions.is_file():
-        return []
-    with predictions.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        wrong = [row for row in csv.DictReader(file) if row["label"] != row["predicted"]]
-    wrong.sort(key=lambda row: -float(row["confidence"]))
+    wrong = wrong_predictions(predictions)
     texts = {
         one: text
         for split in source.splits.values()
         for one, text in zip(split.ids, split.texts, strict=True)
     }
     found = [(texts[row["id"]], row["label"]) for row in wrong if row["id"] in texts]
-    return [(text, label) for text, label in found if len(text) <= MOST_CHARACTERS][:_MOST_MISTAKES]
+    return [(text, label) for text, label in found if len(text) <= MOST_CHARACTERS][:MOST_MISTAKES]

@@ -8,7 +8,7 @@ from typing import Any
 from tfxfer.errors import DataError, TfxferError
 from tfxfer.showing import markup
 from tfxfer.showing.layout import Layout
-from tfxfer.system import streams
+from tfxfer.showing.replies import Replies
 from tfxfer.text.data.source import said
 from tfxfer.text.reporting.marking import MOST_WORDS
 from tfxfer.text.showing.answering import MOST_CHARACTERS, TextAnswer, TextAnswerer, checked
@@ -19,7 +19,7 @@ _FAINT = 0.05
 
 
 @dataclass(frozen=True)
-class ShownTexts:
+class ShownTexts(Replies):
     """A model of texts with what the page shows of it.
 
     Attributes:
@@ -29,15 +29,23 @@ class ShownTexts:
         corrections: Takes corrected texts; None if they are not kept.
     """
 
+    noun = "text"
+    parts = 2
+
     title: str
     answerer: TextAnswerer
     mistakes: Sequence[tuple[str, str]] = ()
     corrections: TextCorrections | None = None
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes of the model."""
+        return self.answerer.trained.class_names
+
+    @property
     def layout(self) -> Layout:
         """What is on the page before the first text."""
-        names = self.answerer.trained.class_names
+        names = self.class_names
         about = (
             f"Type or paste a text to classify it into one of {len(names):,} classes. Texts stay "
             "on the machine that runs this page."
@@ -52,61 +60,25 @@ class ShownTexts:
             most_characters=MOST_CHARACTERS,
         )
 
-    def reply(self, what: str, arguments: Sequence[Any]) -> tuple[str, ...]:
-        """Returns what the page shows in reply to a request.
-
-        Args:
-            what: The name of a method.
-            arguments: Of it. They come from the browser.
-        """
-        try:
-            if what == "answer":
-                return self.answer(*arguments)
-            return (self.keep(*arguments) if what == "keep" else self.count(),)
-        except Exception as error:  # whatever a text does, the page lives
-            streams.note(f"The demo could not reply: {type(error).__name__}: {error}")
-            sentence = markup.refusal("The model failed on this text; the terminal says why.")
-            return (sentence, "") if what == "answer" else (sentence,)
-
-    def answer(self, text: Any) -> tuple[str, str]:
+    def answer(self, given: Any) -> tuple[str, ...]:
         """Returns the classes of a text, and its words with what they speak for."""
-        if isinstance(text, str) and not text.strip():
-            return markup.NO_ANSWER, ""
+        if isinstance(given, str) and not given.strip():
+            return self.refused(markup.NO_ANSWER)
         try:
-            found = self.answerer.answer(text)
+            found = self.answerer.answer(given)
         except DataError as error:
-            return markup.refusal(f"This text cannot be classified: {error}."), ""
+            return self.refused(markup.refusal(f"This text cannot be classified: {error}."))
         except TfxferError as error:
-            return markup.refusal(str(error)), ""
-        label = next((label for one, label in self.mistakes if said(one) == said(text)), None)
+            return self.refused(markup.refusal(str(error)))
+        label = next((label for one, label in self.mistakes if said(one) == said(given)), None)
         told = markup.ranked(found.ranked)
         if label is not None:
             told += markup.quiet(f"In the data it is labeled {label}.")
         return told, _words(found, self.answerer.trained.max_words)
 
-    def keep(self, text: Any, label: Any) -> str:
-        """Keeps a text with its class, and returns what happened."""
-        if self.corrections is None:
-            return markup.refusal("Corrections are not kept.")
-        if label not in self.answerer.trained.class_names:
-            return markup.refusal("Choose the correct class first.")
-        try:
-            remark = self.corrections.keep(checked(text), label)
-            return self.count(f"Saved as '{label}'.", remark)
-        except DataError as error:
-            return markup.refusal(f"This text was not saved: {error}.")
-        except TfxferError as error:
-            return markup.refusal(f"The correction was not saved. {error}")
-
-    def count(self, *before: str) -> str:
-        """Returns how many corrections there are, and how to train with them."""
-        if self.corrections is None:
-            return ""
-        try:
-            number, command = len(self.corrections.labels()), self.corrections.command()
-        except TfxferError as error:
-            return markup.refusal(str(error))
-        return markup.corrections(number, str(self.corrections.path), command, before)
+    def checked(self, given: Any) -> str:
+        """Returns a text that a browser sent."""
+        return checked(given)
 
 
 def _words(answer: TextAnswer, max_words: int) -> str:
