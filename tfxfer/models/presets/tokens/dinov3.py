@@ -18,7 +18,7 @@ from tfxfer.models.presets.tokens.vision_transformer import (
     initializer,
     split_tokens,
 )
-from tfxfer.models.presets.tokens.weights import Stored, assign
+from tfxfer.models.presets.tokens.weights import Stored, assign, load_layers, numbered_place
 from tfxfer.models.weight_files import numeric_arrays
 
 _PARTS = ("query", "key", "value")
@@ -139,9 +139,8 @@ def load_dinov3_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pa
     with h5py.File(path) as file:
         stored = Stored(numeric_arrays(file), path, _PLACES)
         place = _PLACES["embedding"]
-        patches, norm = model.get_layer("patches"), model.get_layer("norm")
-        assign(patches, stored.layer(f"{place}/patch_embeddings/projection", patches))
-        assign(norm, stored.layer("layers/layer_normalization", norm))
+        patches = f"{place}/patch_embeddings/projection"
+        load_layers(model, stored, {"patches": patches, "norm": "layers/layer_normalization"})
         tokens = [stored.array(f"{place}/vars/0", (1, 1, width))[0]]
         if registers:
             number = 1 + bool(settings["use_mask_token"])
@@ -153,7 +152,7 @@ def load_dinov3_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pa
 
 
 def _load_block(model: keras.Model, stored: Stored, number: int, is_gated: bool) -> None:
-    place = f"{_PLACES['block']}/dinov3_layer" + (f"_{number}" if number else "")
+    place = numbered_place(f"{_PLACES['block']}/dinov3_layer", number)
     names = {
         "norm1": "norm1",
         "norm2": "norm2",

@@ -21,7 +21,13 @@ from tfxfer.models.presets.tokens.vision_transformer import (
     perceptron,
     side_by_side,
 )
-from tfxfer.models.presets.tokens.weights import Stored, assign, attention_parts, resized_positions
+from tfxfer.models.presets.tokens.weights import (
+    Stored,
+    assign,
+    load_layers,
+    numbered_place,
+    resized_positions,
+)
 from tfxfer.models.weight_files import numeric_arrays
 
 _POOLING = "sig_lip_multi_head_attention_pooling"
@@ -104,13 +110,12 @@ def load_siglip_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pa
             "pool_dense2": f"{layers}/{_POOLING}/mlp/fc2",
         }
         for number in range(settings["num_layers"]):
-            place = f"{layers}/sig_lip_encoder_layer" + (f"_{number}" if number else "")
+            place = numbered_place(f"{layers}/sig_lip_encoder_layer", number)
             own = f"block{number + 1}"
             names |= {f"{own}_norm{one}": f"{place}/layer_norm{one}" for one in (1, 2)}
             names |= {f"{own}_dense{one}": f"{place}/mlp/fc{one}" for one in (1, 2)}
             names[f"{own}_attention"] = f"{place}/self_attn"
-        for name, place in names.items():
-            _load(model.get_layer(name), stored, place)
+        load_layers(model, stored, names)
         width = settings["hidden_dim"]
         probe = stored.array(f"{layers}/{_POOLING}/vars/0", (1, 1, width))[0]
         assign(model.get_layer("probe"), [probe])
@@ -118,11 +123,3 @@ def load_siglip_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pa
         layer = model.get_layer("positions")
         count = layer.embeddings.shape[0]
         assign(layer, [resized_positions(positions, count, antialias=True, path=path)])
-
-
-def _load(layer: keras.layers.Layer, stored: Stored, place: str) -> None:
-    if isinstance(layer, keras.layers.MultiHeadAttention):
-        for part, inner in attention_parts(layer):
-            assign(inner, stored.layer(f"{place}/{part}", inner))
-    else:
-        assign(layer, stored.layer(place, layer))

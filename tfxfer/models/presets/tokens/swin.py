@@ -14,7 +14,7 @@ import keras
 
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.presets.tokens.vision_transformer import initializer
-from tfxfer.models.presets.tokens.weights import Stored, assign
+from tfxfer.models.presets.tokens.weights import Stored, load_layers, numbered_place
 from tfxfer.models.weight_files import numeric_arrays
 
 _EPSILON = 1e-5
@@ -232,9 +232,9 @@ def load_swin_weights(model: keras.Model, backbone: Backbone, path: pathlib.Path
     if settings["patch_norm"]:
         names["patch_norm"] = "layers/patch_embedding/norm"
     for stage, depth in enumerate(settings["depths"]):
-        place = "layers/swin_transformer_stage" + (f"_{stage}" if stage else "")
+        place = numbered_place("layers/swin_transformer_stage", stage)
         for number in range(depth):
-            block = f"{place}/blocks/swin_transformer_block" + (f"_{number}" if number else "")
+            block = numbered_place(f"{place}/blocks/swin_transformer_block", number)
             own = f"stage{stage + 1}_block{number + 1}"
             names |= {f"{own}_norm{one}": f"{block}/norm{one}" for one in (1, 2)}
             names |= {f"{own}_dense{one}": f"{block}/mlp/fc{one}" for one in (1, 2)}
@@ -245,7 +245,4 @@ def load_swin_weights(model: keras.Model, backbone: Backbone, path: pathlib.Path
             names[f"{own}_norm"] = f"{place}/downsample/norm"
             names[f"{own}_reduction"] = f"{place}/downsample/reduction"
     with h5py.File(path) as file:
-        stored = Stored(numeric_arrays(file), path, {})
-        for name, place in names.items():
-            layer = model.get_layer(name)
-            assign(layer, stored.layer(place, layer))
+        load_layers(model, Stored(numeric_arrays(file), path, {}), names)

@@ -1,6 +1,7 @@
 """Loading the weights of timm into a vision transformer of ours."""
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -23,10 +24,7 @@ def load_timm_tokens(model: keras.Model, backbone: Backbone, path: pathlib.Path)
         WeightsError: The file is corrupt, or holds another network.
     """
     file, settings = TensorFile(path), dict(dict(backbone.builder_arguments)["settings"])
-    patches = model.get_layer("patches")
-    side, _, _, width = patches.kernel.shape
-    kernel = file.read("patch_embed.proj.weight", (width, 3, side, side))
-    assign(patches, [kernel.transpose(2, 3, 1, 0), file.read("patch_embed.proj.bias", (width,))])
+    width = load_patches(model, file, "patch_embed.proj")
     for number in range(settings["num_layers"]):
         _load_block(model, file, number, settings)
     assign(model.get_layer("norm"), norm(file, "norm", width))
@@ -55,12 +53,46 @@ def _load_block(model: keras.Model, file: TensorFile, number: int, settings: Any
     values.append((output.reshape(heads, -1, width), bias))
     # Query, key, value and output, a kernel and a bias each.
     assign(layers["attention"], by_part(layers["attention"], values))
-    hidden = layers["dense1"].units
-    assign(layers["dense1"], dense(file, f"{name}.mlp.fc1", width, hidden))
-    last = dense(file, f"{name}.mlp.fc2", hidden, width)
-    assign(layers["dense2"], [value * scales[1] for value in last])
+    places = {"norm1": "norm1", "norm2": "norm2", "dense1": "mlp.fc1", "dense2": "mlp.fc2"}
+    load_rest(layers, file, {key: f"{name}.{place}" for key, place in places.items()}, scales[1])
+
+
+def load_patches(model: keras.Model, file: TensorFile, name: str) -> int:
+    """Gives the first layer its weights, those of a convolution of PyTorch; returns its width."""
+    patches = model.get_layer("patches")
+    side, _, _, width = patches.kernel.shape
+    kernel = file.read(f"{name}.weight", (width, 3, side, side))
+    assign(patches, [kernel.transpose(2, 3, 1, 0), file.read(f"{name}.bias", (width,))])
+    return int(width)
+
+
+def load_rest(
+    layers: Mapping[str, keras.layers.Layer],
+    file: TensorFile,
+    places: Mapping[str, str],
+    scale: np.ndarray,
+) -> None:
+    """Gives the layers of a block, but for its attention, their weights.
+
+    Args:
+        layers: By name: "norm1", "norm2", "dense1" and "dense2".
+        file: The file.
+        places: Where each is in the file.
+        scale: Of the second residual branch, (width,).
+    """
+    width, hidden = len(scale), layers["dense1"].units
+    assign(layers["dense1"], dense(file, places["dense1"], width, hidden))
+    last = dense(file, places["dense2"], hidden, width)
+    assign(layers["dense2"], [value * scale for value in last])
     for key in ("norm1", "norm2"):
-        assign(layers[key], norm(file, f"{name}.{key}", width))
+        assign(layers[key], norm(file, places[key], width))
+
+
+def read_positions(file: TensorFile, name: str, width: int) -> np.ndarray:
+    """Returns embeddings of positions, of any number, (positions, width)."""
+    shape = file.shape(name) or ()
+    positions: np.ndarray = file.read(name, (1, shape[1] if len(shape) == 3 else 0, width))[0]
+    return positions
 
 
 def by_part(attention: Any, values: list[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
@@ -93,8 +125,7 @@ def _embeddings(file: TensorFile, model: keras.Model, settings: Any) -> np.ndarr
     count, width = model.get_layer("positions").embeddings.shape
     registers = int(settings.get("num_register_tokens", 0))
     token = file.read("cls_token", (1, 1, width))[0]
-    shape = file.shape("pos_embed") or ()
-    positions = file.read("pos_embed", (1, shape[1] if len(shape) == 3 else 0, width))[0]
+    positions = read_positions(file, "pos_embed", width)
     extra = np.zeros((0, width), "float32")
     if registers:
         extra = file.read("reg_token", (1, registers, width))[0]

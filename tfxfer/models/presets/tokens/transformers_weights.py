@@ -8,7 +8,14 @@ import numpy as np
 
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.presets.safetensors import TensorFile
-from tfxfer.models.presets.tokens.timm_weights import by_part, dense, norm
+from tfxfer.models.presets.tokens.timm_weights import (
+    by_part,
+    dense,
+    load_patches,
+    load_rest,
+    norm,
+    read_positions,
+)
 from tfxfer.models.presets.tokens.weights import assign, resized_positions
 
 # What the parts of a block are called.
@@ -37,11 +44,7 @@ def load_transformers(model: keras.Model, backbone: Backbone, path: pathlib.Path
     settings, is_dino = dict(arguments["settings"]), arguments["class_name"] == "DINOV2Backbone"
     file = TensorFile(path)
     prefix = _prefix(file)
-    patches = model.get_layer("patches")
-    side, _, _, width = patches.kernel.shape
-    name = f"{prefix}embeddings.patch_embeddings.projection"
-    kernel = file.read(f"{name}.weight", (width, 3, side, side))
-    assign(patches, [kernel.transpose(2, 3, 1, 0), file.read(f"{name}.bias", (width,))])
+    width = load_patches(model, file, f"{prefix}embeddings.patch_embeddings.projection")
     for number in range(settings["num_layers"]):
         _load_block(model, file, (f"{prefix}encoder.layer.{number}", number), settings, is_dino)
     assign(model.get_layer("norm"), norm(file, f"{prefix}layernorm", width))
@@ -78,12 +81,7 @@ def _load_block(
     kernel, bias = dense(file, f"{name}.attention.output.dense", width, width)
     values.append(((kernel * scales[0]).reshape(heads, -1, width), bias * scales[0]))
     assign(layers["attention"], by_part(layers["attention"], values))
-    hidden = layers["dense1"].units
-    assign(layers["dense1"], dense(file, f"{name}.{names['dense1']}", width, hidden))
-    last = dense(file, f"{name}.{names['dense2']}", hidden, width)
-    assign(layers["dense2"], [value * scales[1] for value in last])
-    for key in ("norm1", "norm2"):
-        assign(layers[key], norm(file, f"{name}.{names[key]}", width))
+    load_rest(layers, file, {key: f"{name}.{place}" for key, place in names.items()}, scales[1])
 
 
 def _embeddings(
@@ -92,9 +90,7 @@ def _embeddings(
     """Returns class token, register tokens and positions, (tokens, channels)."""
     count, width = model.get_layer("positions").embeddings.shape
     registers = int(settings.get("num_register_tokens", 0))
-    name = f"{prefix}embeddings.position_embeddings"
-    shape = file.shape(name) or ()
-    positions = file.read(name, (1, shape[1] if len(shape) == 3 else 0, width))[0]
+    positions = read_positions(file, f"{prefix}embeddings.position_embeddings", width)
     token = file.read(f"{prefix}embeddings.cls_token", (1, 1, width))[0] + positions[:1]
     extra = np.zeros((0, width), "float32")
     if registers:

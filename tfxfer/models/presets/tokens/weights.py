@@ -4,6 +4,7 @@ Only numbers are read from the file, whose arrays are found by their paths in it
 """
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -61,8 +62,7 @@ def load_token_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
     is_dino = arguments["class_name"] == "DINOV2Backbone"
     with h5py.File(path) as file:
         stored = Stored(numeric_arrays(file), path, _DINOV2 if is_dino else _VIT)
-        for name in ("patches", "norm"):
-            assign(model.get_layer(name), stored.layer(stored.places[name], model.get_layer(name)))
+        load_layers(model, stored, {name: stored.places[name] for name in ("patches", "norm")})
         blocks = sum(layer.name.endswith("_norm1") for layer in model.layers)
         for number in range(blocks):
             _load_block(model, stored, number, scaled=is_dino)
@@ -107,10 +107,37 @@ class Stored:
         ]
 
 
+def numbered_place(place: str, number: int) -> str:
+    """Returns where Keras keeps the layer of this number, from 0, among those of one name.
+
+    Examples:
+        >>> numbered_place("layers/block", 0), numbered_place("layers/block", 2)
+        ('layers/block', 'layers/block_2')
+    """
+    return f"{place}_{number}" if number else place
+
+
+def load_layers(model: keras.Model, stored: Stored, places: Mapping[str, str]) -> None:
+    """Gives layers their weights in a file.
+
+    Args:
+        model: The network.
+        stored: The arrays of the file.
+        places: Where each layer is in the file, by its name in the network.
+    """
+    for name, place in places.items():
+        layer = model.get_layer(name)
+        if isinstance(layer, keras.layers.MultiHeadAttention):
+            for part, inner in attention_parts(layer):
+                assign(inner, stored.layer(f"{place}/{part}", inner))
+        else:
+            assign(layer, stored.layer(place, layer))
+
+
 def _load_block(model: keras.Model, stored: Stored, number: int, *, scaled: bool) -> None:
     """Loads a block, the residual branches of which may be scaled."""
     places = stored.places
-    block = places["block"] + (f"_{number}" if number else "")
+    block = numbered_place(places["block"], number)
     layers = {
         name: model.get_layer(f"block{number + 1}_{name}")
         for name in ("norm1", "attention", "norm2", "dense1", "dense2")
