@@ -5,7 +5,7 @@ import pathlib
 from tfxfer.api.modality import by_model
 from tfxfer.evaluation.cautious import choosing_images
 from tfxfer.evaluation.predictions import AnyResult
-from tfxfer.evaluation.scoring import out_of_fold_result, score, stands_out_of_fold
+from tfxfer.evaluation.scoring import out_of_fold_result, score
 from tfxfer.inference.loading import load
 from tfxfer.system.isolation import isolated
 
@@ -54,6 +54,5 @@ def evaluate(
     trained = load(model)
     source = choosing_images(trained, trained.open_source(data, data_dir))
     name = split or source.evaluation_split
-    if split is None and stands_out_of_fold(trained, source):
-        return out_of_fold_result(trained, source)
-    return score(trained, source, name, batch_size)
+    found = out_of_fold_result(trained, source) if split is None else None
+    return score(trained, source, name, batch_size) if found is None else found

@@ -16,12 +16,7 @@ from tfxfer.errors import ExportError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature, calibrated_copy, fit_temperature
 from tfxfer.evaluation.cautioning import Rates
 from tfxfer.evaluation.cautious import choosing_images, with_caution
-from tfxfer.evaluation.scoring import (
-    out_of_fold_result,
-    score,
-    stands_out_of_fold,
-    why_not_evaluable,
-)
+from tfxfer.evaluation.scoring import out_of_fold_result, score, why_not_evaluable
 from tfxfer.exporting.publication import Publication, PublicationSettings
 from tfxfer.exporting.publishing import (
     CHECK_IMAGES,
@@ -127,9 +122,8 @@ def _calibrated(
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
     choosing = choosing_images(trained, source)
-    if stands_out_of_fold(trained, choosing):
-        found = out_of_fold_result(trained, choosing)
-    else:
+    found = out_of_fold_result(trained, choosing)
+    if found is None:
         found = score(trained, choosing, "validation")
     objective = trained.objective
     temperature = fit_temperature(found.probabilities, found.labels, objective)
@@ -157,8 +151,8 @@ def _evaluated(
     Raises:
         ExportError: There is no such split, but `min_accuracy` requires one.
     """
-    if stands_out_of_fold(trained, source):
-        found = out_of_fold_result(trained, source, temperature)
+    found = out_of_fold_result(trained, source, temperature)
+    if found is not None:
         return FitMetrics({found.split: found.summary()})
     if wanted.min_accuracy and source.evaluation_split == "all":
         raise ExportError(

@@ -11,12 +11,7 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.cautious import choosing_images
-from tfxfer.evaluation.scoring import (
-    out_of_fold_result,
-    score,
-    stands_out_of_fold,
-    why_not_evaluable,
-)
+from tfxfer.evaluation.scoring import out_of_fold_result, score, why_not_evaluable
 from tfxfer.inference.loading import load
 from tfxfer.reporting import side_by_side
 from tfxfer.reporting.findings import Findings
@@ -116,15 +111,15 @@ def _evaluated(
     trained = load(run.path)
     source = choosing_images(trained, trained.open_source(data, data_dir))
     name = source.evaluation_split
-    out_of_fold = stands_out_of_fold(trained, source)
-    if name == "all" and not out_of_fold:
+    out_of_fold = out_of_fold_result(trained, source)
+    if name == "all" and out_of_fold is None:
         raise UsageError(why_not_evaluable(source))
-    (split,) = source.part("train" if out_of_fold else name).values()
+    (split,) = source.part(name if out_of_fold is None else "train").values()
     recorded = metrics.data.notes if metrics.data else None
     notes = (*(recorded or ()), *source.notes)
     with naming_unreadable_images(split):
         return findings_of(
-            out_of_fold_result(trained, source) if out_of_fold else score(trained, source, name),
+            score(trained, source, name) if out_of_fold is None else out_of_fold,
             run=run,
             config=decided_fit(read_recipe(run.config, FitConfig())),
             metrics=metrics,

@@ -16,7 +16,7 @@ _NUM_FOLDS = 5
 
 _NUM_DIVISIONS = 3
 
-# Above so many images one division is certain enough.
+# With more images than this, one division is precise enough.
 _MANY_IMAGES = 10_000
 
 

@@ -42,48 +42,39 @@ def score(
     return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
 
 
-def stands_out_of_fold(trained: TrainedClassifier, source: BoundSource) -> bool:
-    """Tells whether a model was trained on all images of its run, which its folds predicted.
+def out_of_fold_result(
+    trained: TrainedClassifier, source: BoundSource, temperature: float = 1.0
+) -> AnyResult | None:
+    """Returns the result of a run that was trained on all its images, from those of its folds.
 
-    Then these predictions stand for those of a split that the model had not seen.
+    These predictions stand for those of a split that the model had not seen.
 
     Args:
         trained: The classifier.
         source: Data to evaluate it on.
+        temperature: By which the logits are divided, besides that of the run.
+
+    Returns:
+        None if the run was trained otherwise, or these are not its data.
+
+    Raises:
+        UsageError: The predictions of the folds cannot be read.
     """
     is_joined = trained.seen is not None and trained.seen.is_joined
     run = RunDirectory(trained.path.parent)
     is_missing = source.evaluation_split == "all" and "train" in source.everything
     if not (is_joined and is_missing and run.out_of_fold.is_file()):
-        return False
-    split, (digests, _) = source.everything["train"], read_predictions(run)
+        return None
+    split, (digests, probabilities) = source.everything["train"], read_predictions(run)
     if len(split) != len(digests):
-        return False
-    return bool((places(split.digests(), digests) >= 0).all())
-
-
-def out_of_fold_result(
-    trained: TrainedClassifier, source: BoundSource, temperature: float = 1.0
-) -> AnyResult:
-    """Returns the result of a run that was trained on all its images, from those of its folds.
-
-    Args:
-        trained: The classifier of the run.
-        source: Its data; see `stands_out_of_fold`.
-        temperature: By which the logits are divided, besides that of the run.
-
-    Raises:
-        UsageError: The predictions of the folds cannot be read.
-    """
-    run, split = RunDirectory(trained.path.parent), source.everything["train"]
-    digests, probabilities = read_predictions(run)
-    found, calibration = (
-        probabilities[places(split.digests(), digests)],
-        read_metrics(run).calibration,
-    )
+        return None
+    rows = places(split.digests(), digests)
+    if (rows < 0).any():
+        return None
+    calibration = read_metrics(run).calibration
     if calibration is not None and calibration.applied:
         temperature *= calibration.temperature
-    found = apply_temperature(found, temperature)
+    found = apply_temperature(probabilities[rows], temperature)
     labels = trained.labels(source, split)
     outputs, notes = trained.outputs, source.notes
     return evaluate_predictions(source.name, OUT_OF_FOLD, outputs, found, labels, notes)

@@ -9,6 +9,7 @@ from typing import Any, Self
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import NEUTRAL_FINETUNING
 from tfxfer.planning.plan import Plan
+from tfxfer.planning.wording import counted
 from tfxfer.ranking.folding.final import middle
 from tfxfer.runs.history import Epoch, read_history
 from tfxfer.runs.metrics_record import FitMetrics, read_metrics
@@ -107,9 +108,8 @@ def describe_final(fits: Sequence[FoldFit], config: DecidedFit, num_images: int)
         parts.append(f"'{own[0].way}' (chosen in {len(own)} of {len(fits)} folds)")
     best = ", ".join(str(fit.finetune_epochs) for fit in own)
     epochs = config.finetune.epochs
-    many = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     parts.append(
-        f"{many} of fine-tuning (the median of the folds' best: {best})"
+        f"{counted(epochs, 'epoch')} of fine-tuning (the median of the folds' best: {best})"
         if epochs
         else f"the head alone (the median of the folds' best epochs of fine-tuning: {best})"
     )
