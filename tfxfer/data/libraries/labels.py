@@ -1,15 +1,57 @@
 """The labels of a dataset of a library as one array, of any kind."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tfxfer.data.labels.kinds import MULTI_TASK, NUMERIC
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_numbers, are_several
 from tfxfer.data.labels.tasks import MISSING, Tasks
+from tfxfer.data.libraries.choosing import Chosen
 from tfxfer.data.source import Split
 from tfxfer.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The features that are the labels of a dataset, with their classes.
+
+    Attributes:
+        chosen: The features.
+        names: The names of the classes of each; none of a number.
+    """
+
+    chosen: Chosen
+    names: tuple[tuple[str, ...], ...]
+
+    @property
+    def tasks(self) -> Tasks | None:
+        """The tasks; None if there are none."""
+        return Tasks(self.chosen.keys, self.names) if self.chosen.special == MULTI_TASK else None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the classes or labels, or of the target.
+
+        Examples:
+            >>> Classes(Chosen("", ("label",)), (("cat", "dog"),)).outputs
+            ('cat', 'dog')
+        """
+        if self.chosen.special == NUMERIC:
+            return self.chosen.keys
+        return self.names[0] if self.tasks is None else self.tasks.output_names
+
+    def labels(self, columns: Sequence[npt.NDArray[Any]]) -> Labels:
+        """Returns the labels of images that have one value in each of the features.
+
+        Args:
+            columns: The values of each feature, (num_images,) each.
+        """
+        return columns[0] if self.tasks is None else rows_of_tasks(columns, self.tasks)
 
 
 def rows_of_sequences(

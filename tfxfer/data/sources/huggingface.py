@@ -10,10 +10,9 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC
+from tfxfer.data.labels.kinds import MULTI_LABEL, NUMERIC
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels
-from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.libraries.choosing import Chosen, Features, chosen_labels
 from tfxfer.data.libraries.huggingface import (
     chosen_splits,
@@ -25,9 +24,9 @@ from tfxfer.data.libraries.huggingface import (
     title_of,
 )
 from tfxfer.data.libraries.labels import (
+    Classes,
     check_tasks,
     rows_of_sequences,
-    rows_of_tasks,
     without_unlabeled,
 )
 from tfxfer.data.libraries.slices import query_of
@@ -70,18 +69,19 @@ def open_huggingface(
     first = next(iter(opened.values()))
     reading, notes = _Reading.of(name, first, how), list[str]()
     splits = {split: reading.split(f"{name} {split}", rows) for split, rows in opened.items()}
-    if reading.chosen.special:
+    if reading.classes.chosen.special:
         splits = {key: without_unlabeled(one, key, notes, how) for key, one in splits.items()}
-    if reading.tasks is not None and needs_train:
-        check_tasks(name, reading.tasks, splits["train"].labels)
+    tasks = reading.classes.tasks
+    if tasks is not None and needs_train:
+        check_tasks(name, tasks, splits["train"].labels)
     return Source(
         name=safe_name(title_of(name)),
-        class_names=reading.class_names,
+        class_names=reading.classes.outputs,
         splits=splits,
         image_height_width=typical_height_and_width(next(iter(splits.values()))),
         notes=tuple(notes),
         origin=place_of(name) + query_of(slices),
-        tasks=reading.tasks,
+        tasks=tasks,
     )
 
 
@@ -92,14 +92,12 @@ class _Reading:
     Attributes:
         name: Of the dataset.
         image: The column that is the image.
-        chosen: The columns that are the labels.
-        classes: The classes of each of these; none of a number.
+        classes: The columns that are the labels, with their classes.
     """
 
     name: str
     image: str
-    chosen: Chosen
-    classes: tuple[tuple[str, ...], ...]
+    classes: Classes
 
     @classmethod
     def of(cls, name: str, rows: Any, how: LabelReading) -> Self:
@@ -112,21 +110,7 @@ class _Reading:
         classes: tuple[tuple[str, ...], ...] = ()
         if chosen.special != NUMERIC:
             classes = tuple(class_names(name, rows, key) for key in chosen.keys)
-        return cls(name, image, chosen, classes)
-
-    @property
-    def tasks(self) -> Tasks | None:
-        """The tasks; None if there are none."""
-        if self.chosen.special != MULTI_TASK:
-            return None
-        return Tasks(self.chosen.keys, self.classes)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes or labels, or of the target."""
-        if self.chosen.special == NUMERIC:
-            return self.chosen.keys
-        return self.classes[0] if self.tasks is None else self.tasks.output_names
+        return cls(name, image, Classes(chosen, classes))
 
     def labels(self, called: str, rows: Any) -> Labels:
         """Returns the labels of a split.
@@ -135,16 +119,16 @@ class _Reading:
             called: What the split is called, for messages.
             rows: Its rows.
         """
-        keys = self.chosen.keys
-        if self.chosen.special == NUMERIC:
+        chosen, names = self.classes.chosen, self.classes.names
+        keys, special = chosen.keys, chosen.special
+        if special == NUMERIC:
             numbers = [np.nan if value is None else value for value in rows[keys[0]]]
             return np.array(numbers, np.float64)
-        if self.chosen.special == MULTI_LABEL:
-            lengths, classes = sequences_of(called, rows, keys[0], self.classes[0])
-            return rows_of_sequences(lengths, classes, len(self.classes[0]))
-        pairs = zip(keys, self.classes, strict=True)
-        columns = [labels_of(called, rows, key, names) for key, names in pairs]
-        return columns[0] if self.tasks is None else rows_of_tasks(columns, self.tasks)
+        if special == MULTI_LABEL:
+            lengths, classes = sequences_of(called, rows, keys[0], names[0])
+            return rows_of_sequences(lengths, classes, len(names[0]))
+        pairs = zip(keys, names, strict=True)
+        return self.classes.labels([labels_of(called, rows, key, own) for key, own in pairs])
 
     def split(self, called: str, rows: Any) -> Split:
         """Returns a split as stored on disk; see `labels`."""

@@ -6,21 +6,20 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC
+from tfxfer.data.labels.kinds import MULTI_LABEL, NUMERIC
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels
-from tfxfer.data.labels.tasks import Tasks
 from tfxfer.data.libraries.choosing import Chosen, Features, chosen_labels
 from tfxfer.data.libraries.labels import (
+    Classes,
     check_tasks,
     rows_of_sequences,
-    rows_of_tasks,
     without_unlabeled,
 )
 from tfxfer.data.libraries.slices import query_of
@@ -85,27 +84,27 @@ def open_tfds(
         DataError: It is not prepared and cannot be downloaded.
     """
     builder, called, origin = _found(name, data_dir)
-    image, chosen = _image_and_labels(builder, how)
-    reading, notes = _Reading(builder, called, image, chosen), list[str]()
+    reading, notes = _Reading.of(builder, called, how), list[str]()
+    tasks = reading.classes.tasks
     splits = _labeled_splits(reading, slices, notes, how)
     if not splits or (needs_train and "train" not in splits):
         raise UsageError(
             f"The dataset '{name}' has no labeled images in a split 'train'; its splits are "
             f"{', '.join(builder.info.splits) or 'none'}."
         )
-    if reading.tasks is not None and needs_train:
-        check_tasks(name, reading.tasks, splits["train"].labels)
-    stated, first = builder.info.features[image].shape[:2], next(iter(splits.values()))
+    if tasks is not None and needs_train:
+        check_tasks(name, tasks, splits["train"].labels)
+    stated, first = builder.info.features[reading.image].shape[:2], next(iter(splits.values()))
     size = typical_height_and_width(first) if None in stated else stated
     return Source(
         name=safe_name(called),
-        class_names=reading.class_names,
+        class_names=reading.classes.outputs,
         splits=splits,
         image_height_width=size,
         mirrored=re.split("[/:]", called)[0] not in CHARACTERS,
         notes=tuple(notes),
         origin=origin + query_of(slices),
-        tasks=reading.tasks,
+        tasks=tasks,
     )
 
 
@@ -126,47 +125,42 @@ class _Reading:
         builder: Of TFDS.
         name: Of the dataset, for the ids of its examples.
         image: The feature that is the image.
-        chosen: The features that are the labels.
+        classes: The features that are the labels, with their classes.
     """
 
     builder: Any
     name: str
     image: str
-    chosen: Chosen
+    classes: Classes
 
-    @property
-    def tasks(self) -> Tasks | None:
-        """The tasks; None if there are none."""
-        if self.chosen.special != MULTI_TASK:
-            return None
-        features = self.builder.info.features
-        classes = [tuple(features[key].names) for key in self.chosen.keys]
-        return Tasks(self.chosen.keys, tuple(classes))
+    @classmethod
+    def of(cls, builder: Any, name: str, how: LabelReading) -> Self:
+        """Returns that of a dataset.
 
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes or labels, or of the target."""
-        tasks, key = self.tasks, self.chosen.keys[0]
-        if tasks is not None:
-            return tasks.output_names
-        feature = self.builder.info.features[key]
-        if self.chosen.special == NUMERIC:
-            return (key,)
-        return tuple(getattr(feature, "feature", feature).names)
+        Raises:
+            UsageError: It is not one of labeled images, or there is a doubt which the labels are.
+        """
+        image, chosen = _image_and_labels(builder, how)
+        names: tuple[tuple[str, ...], ...] = ()
+        if chosen.special != NUMERIC:
+            features = (builder.info.features[key] for key in chosen.keys)
+            # That of a sequence has the feature of its items.
+            names = tuple(tuple(getattr(one, "feature", one).names) for one in features)
+        return cls(builder, name, image, Classes(chosen, names))
 
     def labels(self, split: str) -> Labels:
         """Returns the labels of a split as it lies on disk."""
-        keys = self.chosen.keys
-        if self.chosen.special == MULTI_LABEL:
+        keys, special = self.classes.chosen.keys, self.classes.chosen.special
+        if special == MULTI_LABEL:
             batches = list(self._read(split, keys[0]).ragged_batch(10_000))
             lengths = [batch.row_lengths().numpy() for batch in batches]
             classes = [batch.flat_values.numpy() for batch in batches]
-            return rows_of_sequences(_joined(lengths), _joined(classes), len(self.class_names))
-        kind = np.float64 if self.chosen.special == NUMERIC else np.int64
+            return rows_of_sequences(_joined(lengths), _joined(classes), len(self.classes.outputs))
+        kind = np.float64 if special == NUMERIC else np.int64
         columns = [
             _joined(self._read(split, key).batch(10_000).as_numpy_iterator(), kind) for key in keys
         ]
-        return columns[0] if self.tasks is None else rows_of_tasks(columns, self.tasks)
+        return self.classes.labels(columns)
 
     def open(self, split: str) -> Split:
         """Returns a split as it lies on disk; the labels are read at once.
