@@ -67,7 +67,7 @@ def groups(count: int, is_worse: Callable[[int, int], bool]) -> list[int]:
     Args:
         count: Number of backbones.
         is_worse: Whether the backbone at the first place is significantly worse than that at the
-            second; see `cross_validation.is_worse`.
+            second; see `judging.head_scores.is_worse`.
 
     Examples:
         >>> groups(4, lambda one, other: one - other > 1)

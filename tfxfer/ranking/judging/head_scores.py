@@ -88,9 +88,7 @@ class HeadScores:
             return False
         goodness = labeled.metric.goodness
         gain = goodness(self.metric) - goodness(other.metric)
-        index = np.unique(labeled.units, return_inverse=True)[1]
-        error = math.sqrt(_clustered_variance(self.influence - other.influence, index))
-        return gain + _STANDARD_ERRORS * error < 0
+        return _is_negative(gain, self.influence - other.influence, labeled.units)
 
 
 def _value_and_influence(outputs: Floats, labeled: Labeled) -> tuple[float, Doubles]:
@@ -202,6 +200,16 @@ def is_worse(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], units: In
     """
     differences = one.astype(np.float64) - other
     mean = float(differences.mean())
+    return _is_negative(mean, differences - mean, units)
+
+
+def _is_negative(mean: float, residuals: npt.NDArray[np.floating[Any]], units: Integers) -> bool:
+    """Tells whether the 95% interval of a mean of examples lies below 0.
+
+    Args:
+        mean: The mean.
+        residuals: The values minus their mean, shape (num_examples,).
+        units: See `Labeled`.
+    """
     index = np.unique(units, return_inverse=True)[1]
-    error = math.sqrt(_clustered_variance(differences - mean, index))
-    return mean + _STANDARD_ERRORS * error < 0
+    return mean + _STANDARD_ERRORS * math.sqrt(_clustered_variance(residuals, index)) < 0
