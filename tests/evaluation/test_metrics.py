@@ -20,6 +20,7 @@ from tfxfer.evaluation.metrics import (
     ClassScores,
     balanced_accuracy,
     cross_entropy,
+    describe_gap,
     describe_scores,
     in_top_k,
     is_imbalanced,
@@ -197,3 +198,32 @@ def test_blocks_of_rows_change_no_class_on_top(monkeypatch, predictions):
     whole = in_top_k(probabilities, labels, 2)
     monkeypatch.setattr(losses, "_BLOCK", 17)  # three rows of five
     np.testing.assert_array_equal(in_top_k(probabilities, labels, 2), whole)
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "is_told"),
+    [
+        (Summary(0.9, num_examples=400), Summary(0.6, num_examples=400), True),
+        (Summary(0.9, num_examples=10), Summary(0.6, num_examples=10), False),  # chance
+        (Summary(0.96, num_examples=50_000), Summary(0.945, num_examples=50_000), False),  # small
+        (Summary(0.6, num_examples=400), Summary(0.9, num_examples=400), False),
+        (Summary(0.9), Summary(0.6), False),  # a run of an earlier version
+    ],
+)
+def test_a_test_accuracy_that_is_clearly_below_that_of_validation_is_told(
+    validation, test, is_told
+):
+    found = describe_gap({"validation": validation, "test": test})
+    assert (found is not None) == is_told
+    assert describe_gap({"validation": validation}) is None
+
+
+def test_the_gap_is_told_in_percentage_points_with_its_unit():
+    splits = {
+        "validation": Summary(0.91, num_examples=252),
+        "test": Summary(0.56, num_examples=394),
+    }
+    told = describe_gap(splits, "texts")
+    assert told is not None
+    assert told.startswith("Test accuracy is 35.0 percentage points below validation")
+    assert "the test texts differ from the training texts" in told

@@ -8,11 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.data.labels.numbers import readable
+from tfxfer.evaluation.intervals import interval_of_difference
 from tfxfer.models.losses.cross_entropy import example_losses, row_blocks
 from tfxfer.models.objectives import accuracy, is_right
 from tfxfer.runs.scores.summary import OUT_OF_FOLD, Summary, TaskSummary
 
 Counts = npt.NDArray[np.int64]
+
+# A test accuracy below that of validation is mentioned if the difference is surely above this.
+_GAP = 0.02
 
 
 def balanced_accuracy(probabilities: npt.ArrayLike, y_true: npt.ArrayLike) -> float:
@@ -214,6 +218,39 @@ def describe_scores(splits: Mapping[str, Summary], unit: str = "images") -> list
             correct = describe_correct(found.accuracy, found.num_examples or 0, unit)
             lines.append(f"{line} ({correct})")
     return lines
+
+
+def describe_gap(splits: Mapping[str, Summary], unit: str = "images") -> str | None:
+    """Returns a sentence on a test accuracy that is clearly below that of validation, else None.
+
+    Clearly: the 95% interval of the difference is above `_GAP`. Validation chooses among heads,
+    epochs and configurations, which makes its accuracy a little too high in every fit.
+
+    Examples:
+        >>> splits = {"validation": Summary(0.9, num_examples=400), "test": Summary(0.6)}
+        >>> describe_gap({**splits, "test": Summary(0.88, num_examples=400)})
+        >>> describe_gap({**splits, "test": Summary(0.6, num_examples=400)}).partition(",")[0]
+        'Test accuracy is 30.0 percentage points below validation (95% interval 24.3 to 35.5)'
+    """
+    if "test" not in splits or "validation" not in splits:
+        return None
+    test, validation = splits["test"], splits["validation"]
+    special = test.mean_average_precision, test.tasks, test.baseline_error
+    if any(one is not None for one in special) or not (
+        test.num_examples and validation.num_examples
+    ):
+        return None
+    low, high = interval_of_difference(
+        validation.accuracy, validation.num_examples, test.accuracy, test.num_examples
+    )
+    if low <= _GAP:
+        return None
+    return (
+        f"Test accuracy is {100 * (validation.accuracy - test.accuracy):.1f} percentage points "
+        f"below validation (95% interval {100 * low:.1f} to {100 * high:.1f}), more than chance "
+        f"explains: the test {unit} differ from the training {unit}, or validation has "
+        f"near-duplicates of training {unit}. `tfxfer check` looks for both."
+    )
 
 
 def _of_labels(split: str, found: Summary) -> str:

@@ -11,7 +11,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of, setting_field
 from tfxfer.errors import TfxferError
 from tfxfer.evaluation.calibration import NO_TEMPERATURE
-from tfxfer.evaluation.metrics import describe_correct
+from tfxfer.evaluation.metrics import describe_correct, describe_gap
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone
@@ -253,7 +253,7 @@ def settings_to_repeat(run: RunDirectory, metrics: FitMetrics) -> pathlib.Path:
 def remarks(metrics: FitMetrics) -> list[str]:
     """Returns what is to be known of the accuracy, and what the model calls unknown, if any."""
     folds = None if metrics.folds is None else metrics.folds.in_words()
-    lines = optimism(metrics), folds, caution(metrics.caution)
+    lines = describe_gap(metrics.splits), optimism(metrics), folds, caution(metrics.caution)
     return [line for line in lines if line]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from tfxfer.data.image.readability import Unreadable
 from tfxfer.data.record import describe_skipped
 from tfxfer.evaluation.calibration import describe_calibration
-from tfxfer.evaluation.metrics import describe_scores
+from tfxfer.evaluation.metrics import describe_gap, describe_scores
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.planning.plan import Plan
 from tfxfer.planning.wording import describe_next_steps, plan_row
@@ -32,6 +32,7 @@ def summary(trained: Trained, metrics: FitMetrics, skipped: list[Unreadable]) ->
         [
             "",
             *describe_scores(metrics.splits),
+            *([gap] if (gap := describe_gap(metrics.splits)) else []),
             *_certainty(trained),
             *_unknown(metrics),
             *calibration,

@@ -8,7 +8,7 @@ from tfxfer.config.recipes import changed_settings, read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import option_of
 from tfxfer.evaluation.intervals import INTERVALS
-from tfxfer.evaluation.metrics import describe_correct
+from tfxfer.evaluation.metrics import describe_correct, describe_gap
 from tfxfer.planning.wording import describe_regularization, describe_schedule
 from tfxfer.reporting import charts
 from tfxfer.reporting.curves import curves
@@ -67,6 +67,8 @@ def verdict(findings: TextFindings) -> list[str]:
     ]
     if baseline is not None and result.split in baseline.accuracy:
         lines.append(baseline.verdict(result.split, result.accuracy))
+    if gap := describe_gap(findings.metrics.splits, "texts"):
+        lines.append(gap)
     return lines
 
 

@@ -15,7 +15,7 @@ from tfxfer.evaluation.calibration import (
     describe_calibration,
     divide_logits,
 )
-from tfxfer.evaluation.metrics import describe_scores, summarize
+from tfxfer.evaluation.metrics import describe_gap, describe_scores, summarize
 from tfxfer.evaluation.one_label import evaluate_classes
 from tfxfer.exporting.clients import how_to_try
 from tfxfer.planning.resuming import asked_settings
@@ -190,6 +190,8 @@ def _summary(run: TextRun[TextPlan], metrics: FitMetrics) -> str:
     split = evaluation_split(metrics.splits)
     baseline = Baseline.of_json(metrics.further["baseline"])
     lines = ["", *describe_scores(metrics.splits, UNIT)]
+    if gap := describe_gap(metrics.splits, UNIT):
+        lines.append(gap)
     if metrics.calibration:
         lines.append(describe_calibration(metrics.calibration, split))
     theirs = ", ".join(f"{name} accuracy {x:.4f}" for name, x in baseline.accuracy.items())
