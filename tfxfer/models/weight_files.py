@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from typing import Any
 
 import h5py
 import keras
@@ -17,6 +16,7 @@ import ml_dtypes
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.foreign.arrays import numeric_arrays, objects_in
 from tfxfer.models.layers import is_numbered, leaf_layers, split_number
 
 Shape = tuple[int, ...]
@@ -39,7 +39,7 @@ def load_weights_file(model: keras.Model, backbone: Backbone, path: pathlib.Path
             with zipfile.ZipFile(path) as archive, h5_path.open("wb") as extracted:
                 shutil.copyfileobj(archive.open("model.weights.h5"), extracted)
         with h5py.File(h5_path) as file:
-            objects = _objects(file)
+            objects = objects_in(file)
             group = objects.get("model_weights", file)
             try:
                 if _strings(group, "layer_names"):
@@ -130,7 +130,7 @@ def _layout_problem(
 def _load_legacy(model: keras.Model, group: h5py.Group) -> None:
     """Loads the format of `.h5`, which names arrays by layer; a nested model is one layer of it."""
     layers = [layer for layer in leaf_layers(model) if layer.weights]
-    objects, arrays = _objects(group), numeric_arrays(group)
+    objects, arrays = objects_in(group), numeric_arrays(group)
     entries: dict[tuple[str, str], list[h5py.Dataset]] = {}
     for layer_name in _strings(group, "layer_names"):
         for weight_name in _strings(objects[layer_name], "weight_names"):
@@ -189,24 +189,6 @@ def _shape_problem(layer_name: str, wanted: Sequence[Shape], found: Sequence[Sha
         return f"layer '{layer_name}' has {len(wanted)} arrays, in the file {len(found)}"
     ours, theirs = next(pair for pair in zip(wanted, found, strict=True) if pair[0] != pair[1])
     return f"layer '{layer_name}' has shape {ours}, in the file {theirs}"
-
-
-def _objects(group: h5py.Group) -> dict[str, Any]:
-    """Returns all groups and arrays inside a group by path; links out of the file have none."""
-    objects: dict[str, Any] = {}
-    group.visititems(objects.__setitem__)  # hard links only
-    return objects
-
-
-def numeric_arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
-    """Returns the numeric arrays inside a group by path; none whose values are in another file."""
-    return {
-        path: item
-        for path, item in _objects(group).items()
-        if isinstance(item, h5py.Dataset)
-        and item.dtype.kind in "biufV"
-        and not (item.is_virtual or item.external)
-    }
 
 
 def _strings(group: h5py.Group, name: str) -> list[str]:

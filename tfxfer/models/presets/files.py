@@ -1,20 +1,16 @@
-"""Reading the JSON files of a preset: which network it is, and how its pixels are scaled."""
+"""Reading the JSON files of a preset: how its pixels are scaled."""
 
-import json
 import math
 import pathlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.foreign.tables import read_json
 
 CONFIG, CONVERTER, METADATA = "config.json", "image_converter.json", "metadata.json"
 WEIGHTS = "model.weights.h5"
-
-# Far more than any has; the largest that KerasHub writes are some 10 kB.
-_MOST_BYTES = 1_000_000
 
 _SIZES = range(8, 2049)
 
@@ -22,28 +18,6 @@ _WHAT_NEXT = (
     "Save the preset together with its preprocessor, by `save_to_preset` of the classifier or of "
     "its image converter."
 )
-
-
-def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Returns a table from a JSON file.
-
-    Raises:
-        UsageError: There is no such file, or it is not JSON, not a table, or too large.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"Cannot read '{path}' of a preset: {error.strerror or error}.") from None
-    if len(text) > _MOST_BYTES:
-        raise UsageError(f"Cannot read '{path}' of a preset: it is larger than 1 MB.")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise UsageError(f"Cannot read '{path}' of a preset: it is not a JSON file.") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"Cannot read '{path}' of a preset: it holds no table.")
-    return found
 
 
 def read_scaling(path: pathlib.Path) -> tuple[Scaling, int]:
@@ -133,22 +107,6 @@ def read_size(size: Any, path: pathlib.Path) -> int:
             f"from {_SIZES.start} to {_SIZES.stop - 1}."
         )
     return int(size[0])
-
-
-def read_license(folder: pathlib.Path) -> str | None:
-    """Returns the license that the front matter of a preset's README.md names; None without."""
-    try:
-        with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_MOST_BYTES)
-    except OSError:
-        return None
-    matter = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
-    found = (
-        re.search(r"^license: *[\"']?([\w.+ -]{1,60}?)[\"']? *$", matter[1], re.M)
-        if matter
-        else None
-    )
-    return found[1] if found else None
 
 
 def _three(values: tuple[float, ...] | list[float]) -> list[float]:

@@ -5,7 +5,6 @@ seconds and TensorFlow, before a misspelled name is noticed.
 """
 
 import ast
-import importlib.util
 import os
 import pathlib
 import re
@@ -16,9 +15,8 @@ from typing import Any
 
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError, WeightsError, did_you_mean
+from tfxfer.models.foreign.kerashub import EXTRA, installed_folder
 from tfxfer.models.presets.families import FAMILIES
-
-EXTRA = "kerashub"
 
 _HOST = "www.kaggle.com"
 
@@ -62,17 +60,13 @@ def check_installed(name: str) -> pathlib.Path:
     Raises:
         UsageError: It is not installed.
     """
-    try:
-        found = importlib.util.find_spec("keras_hub")
-    except ValueError:  # hidden by an entry None in sys.modules
-        found = None
-    folders = found.submodule_search_locations if found else None
-    if not folders:
+    folder = installed_folder()
+    if folder is None:
         raise UsageError(
             f"Backbone '{name}' is one of KerasHub, which is not installed: pip install "
             f"'tfxfer[{EXTRA}]'. It brings TensorFlow Text, of 200 MB."
         )
-    return pathlib.Path(folders[0])
+    return folder
 
 
 def find_handle(name: str) -> Handle:

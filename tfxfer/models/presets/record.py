@@ -8,6 +8,7 @@ from tfxfer.config.paths import expand_user
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.foreign.tables import read_json, read_license
 from tfxfer.models.presets import timm
 from tfxfer.models.presets.families import FAMILIES, OUTER_FAMILIES
 from tfxfer.models.presets.family import Anatomy, Family
@@ -16,8 +17,6 @@ from tfxfer.models.presets.files import (
     CONVERTER,
     METADATA,
     WEIGHTS,
-    read_json,
-    read_license,
     read_scaling,
 )
 from tfxfer.models.presets.handles import Handle, fetch, find_handle

@@ -8,9 +8,9 @@ import keras
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.foreign.arrays import numeric_arrays
 from tfxfer.models.presets.blocks.opening import opened
 from tfxfer.models.presets.network import class_network
-from tfxfer.models.weight_files import numeric_arrays
 
 
 def load_block_weights(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:

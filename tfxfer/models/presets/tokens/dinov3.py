@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.foreign.arrays import numeric_arrays
 from tfxfer.models.presets.tokens.vision_transformer import (
     Sizes,
     embedded_patches,
@@ -19,7 +20,6 @@ from tfxfer.models.presets.tokens.vision_transformer import (
     split_tokens,
 )
 from tfxfer.models.presets.tokens.weights import Stored, assign, load_layers, numbered_place
-from tfxfer.models.weight_files import numeric_arrays
 
 _PARTS = ("query", "key", "value")
 

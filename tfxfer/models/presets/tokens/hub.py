@@ -20,7 +20,10 @@ _HOST = "huggingface.co"
 _TIMEOUT_SECONDS = 5.0
 
 # All that is read; weights of PyTorch, TensorFlow and others are not.
-_FILES = ("*.json", "README.md", "model.safetensors", "*.weights.h5")
+_FILES = (
+    *("*.json", "README.md", "model.safetensors", "*.weights.h5"),
+    *("vocab.txt", "*/vocabulary.txt"),
+)
 
 _ADDRESS = re.compile(r"hf://([\w-][\w.-]*/[\w-][\w.-]*)(?:@([\w-][\w.-]*))?")
 

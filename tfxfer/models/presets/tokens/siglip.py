@@ -12,6 +12,7 @@ import h5py
 import keras
 
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.foreign.arrays import numeric_arrays
 from tfxfer.models.presets.tokens.families import patch_size
 from tfxfer.models.presets.tokens.vision_transformer import (
     Sizes,
@@ -28,7 +29,6 @@ from tfxfer.models.presets.tokens.weights import (
     numbered_place,
     resized_positions,
 )
-from tfxfer.models.weight_files import numeric_arrays
 
 _POOLING = "sig_lip_multi_head_attention_pooling"
 

@@ -13,9 +13,9 @@ import h5py
 import keras
 
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.foreign.arrays import numeric_arrays
 from tfxfer.models.presets.tokens.vision_transformer import initializer
 from tfxfer.models.presets.tokens.weights import Stored, load_layers, numbered_place
-from tfxfer.models.weight_files import numeric_arrays
 
 _EPSILON = 1e-5
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.foreign.tables import read_json
 from tfxfer.models.presets.family import Family
-from tfxfer.models.presets.files import described_scaling, read_json, read_numbers, read_size
+from tfxfer.models.presets.files import described_scaling, read_numbers, read_size
 from tfxfer.models.presets.settings import checked_settings
 from tfxfer.models.presets.tokens.families import DINOV2, VIT
 

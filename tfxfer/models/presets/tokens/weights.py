@@ -13,7 +13,7 @@ import numpy as np
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.weight_files import numeric_arrays
+from tfxfer.models.foreign.arrays import numeric_arrays
 
 # Where KerasHub keeps what: the embedding, a block and the last normalization; and in a block.
 _VIT = {

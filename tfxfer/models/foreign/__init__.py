@@ -1,0 +1,1 @@
+"""What is common to the files of others, whatever network they hold."""
