@@ -27,6 +27,9 @@ Ids = npt.NDArray[np.int32]
 # Ids that are no words. Each text begins with START, so that an empty one has something in it.
 PADDING, UNKNOWN, START = 0, 1, 2
 
+# A vectorizer in a model, and its layer that has the tokens, by their names.
+VECTORIZER, TOKENS = "vectorize", "tokens"
+
 _FIRST_WORD = 3
 
 # What `TextVectorization(standardize="lower_and_strip_punctuation")` deletes.
@@ -138,7 +141,7 @@ class Vocabulary:
         """
         text = keras.Input((), dtype="string", name="text")
         split = keras.layers.TextVectorization(
-            output_sequence_length=max_words, vocabulary=self.tokens, name="tokens"
+            output_sequence_length=max_words, vocabulary=self.tokens, name=TOKENS
         )
         table = self.table()
         # Float numbers up to 2**24 are exact, and an embedding is how Keras looks something up.
@@ -148,7 +151,7 @@ class Vocabulary:
         found = keras.ops.cast(keras.ops.squeeze(ids(split(text)), -1), "int32")
         started = keras.ops.pad(found, [[0, 0], [1, 0]], constant_values=START)
         ids.set_weights([table])
-        return keras.Model(text, started, name="vectorize")
+        return keras.Model(text, started, name=VECTORIZER)
 
 
 def _spellings(words: Sequence[str], tokens: Iterable[str], broken: bool) -> dict[str, str]:
@@ -189,7 +192,7 @@ def vectorized(vectorizer: keras.Model, texts: Sequence[str]) -> Ids:
 
 def vocabulary_of(vectorizer: keras.Model) -> Vocabulary:
     """Returns the vocabulary of a vectorizer, as `Vocabulary.vectorizer` returned it."""
-    tokens = list(vectorizer.get_layer("tokens").get_vocabulary())[2:]
+    tokens = list(vectorizer.get_layer(TOKENS).get_vocabulary())[2:]
     (table,) = vectorizer.get_layer("spellings").get_weights()
     ids = table[2:, 0].astype(np.int64)
     num_words = int(ids.max(initial=_FIRST_WORD - 1)) - _FIRST_WORD + 1

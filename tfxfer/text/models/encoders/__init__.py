@@ -1,0 +1,1 @@
+"""BERT-like encoders: pretrained text backbones of KerasHub, transformers and packages."""
