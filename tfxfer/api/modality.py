@@ -20,6 +20,7 @@ from tfxfer.planning import preflight as images
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.text import preflight as texts
 from tfxfer.text.models.backbones import BACKBONES as TEXT_BACKBONES
+from tfxfer.text.models.backbones import is_text_backbone
 from tfxfer.text.recognition import holds_texts, takes_texts
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -32,7 +33,8 @@ class Modality:
     Attributes:
         examples: What they are called.
         verbs: The package of its verbs.
-        backbones: The names of its backbones.
+        backbones: The names of its backbones, without those that are read from directories.
+        is_backbone: Tells whether a name is that of one of its backbones.
         is_data: Tells whether data, as of the settings `data` and `data_dir`, hold such examples.
         is_model: Tells whether the model at a path takes such examples.
         check_asked: Checks settings before TensorFlow is imported.
@@ -41,6 +43,7 @@ class Modality:
     examples: str
     verbs: str
     backbones: Collection[str]
+    is_backbone: Callable[[str], bool]
     is_data: Callable[[str, str | None], bool]
     is_model: Callable[[str | os.PathLike[str]], bool]
     check_asked: Callable[[RunConfig], object]
@@ -50,6 +53,7 @@ TEXT = Modality(
     examples="texts",
     verbs="tfxfer.text.verbs",
     backbones=TEXT_BACKBONES,
+    is_backbone=is_text_backbone,
     is_data=holds_texts,
     is_model=takes_texts,
     check_asked=texts.check_asked,
@@ -119,7 +123,7 @@ def by_data(verb: Verb) -> Verb:
 
 def _of_backbone(name: str) -> Modality | None:
     """Returns the modality that has a backbone; None for images."""
-    return next((one for one in MODALITIES if name in one.backbones), None)
+    return next((one for one in MODALITIES if one.is_backbone(name)), None)
 
 
 def _check_data(config: RunConfig, modality: Modality | None) -> None:

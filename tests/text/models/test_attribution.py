@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from encoder_files import encoder_directory, needs_encoders
 from made_texts import small
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.text.models.attribution import WordAttributions, words_of
-from tfxfer.text.models.classifier import BACKBONE, HEAD, VECTORIZER
+from tfxfer.text.models.classifier import BACKBONE, HEAD
+from tfxfer.text.models.vocabulary import VECTORIZER
 from tfxfer.text.planning.plan import make_text_plan
 
 # Their steps take a second to trace.
@@ -56,6 +58,34 @@ def test_texts_without_words_and_beyond_what_is_read_have_their_share(model):
     assert explained.of("- ... !", 1, 0).shape == (0,)
     longest = model.get_layer(VECTORIZER).output_shape[1] - 1
     assert explained.of("film " * 500, 1, 0).shape == (longest,)
+
+
+@needs_encoders
+def test_tokens_of_an_encoder_are_summed_up_by_word(reviews, tmp_path):
+    folder = encoder_directory(tmp_path / "net", mean=True)
+    settings = {"data": str(reviews), "backbone": f"kerashub:{folder}", "runs_dir": str(tmp_path)}
+    plan = make_text_plan(FitConfig().with_settings(settings))
+    model = plan.classifier.with_probabilities()
+    random = np.random.default_rng(3)
+    head = model.get_layer(HEAD)
+    head.set_weights([random.normal(0, 1, one.shape) for one in head.get_weights()])
+    explained = WordAttributions(model)
+    text = "Lovely film\u200bthat - \u0301  superb!"
+    words = explained.words_of(text)
+    # An accent alone is deleted.
+    assert words == [
+        *(("Lovely", True), ("film", True), ("that", True), ("-", True)),
+        *(("\u0301", False), ("superb!", True)),
+    ]
+    found, each = explained.of(text, 1, 0), explained.integrated(text, 1, 0)
+    lengths = [2, 1, 4, 1, 3]
+    assert each.shape == (2 + sum(lengths),)
+    sums = [part.sum() for part in np.split(each[1:-1], np.cumsum(lengths)[:-1])]
+    assert found == pytest.approx(sums, abs=1e-5)
+    change = logits_of(model, text) - logits_of(model, text, 0.0)
+    assert each.sum() == pytest.approx(change, abs=0.05 * (1 + abs(change)))
+    assert explained.of("", 1, 0).shape == (0,)
+    assert explained.of("film " * 500, 1, 0).shape == (18,)
 
 
 def test_words_are_what_stands_between_white_space():

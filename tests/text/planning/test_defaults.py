@@ -13,7 +13,7 @@ from tfxfer.text.planning.defaults import (
     decided_text_fit,
 )
 
-LSTM = BACKBONES["lstm"]
+LSTM, MINILM = BACKBONES["lstm"], BACKBONES["minilm"]
 PRETRAINED = DecidedText(max_words=77, vocabulary=99, dimensions=5, units=6, dropout=0.1)
 
 
@@ -49,6 +49,25 @@ def test_pretrained_weights_have_a_solved_head_first_and_their_own_layers():
     assert (decided.head.epochs, decided.head.optimizer) == (100, "lbfgs")
     assert decided.finetune.learning_rate == pytest.approx(LSTM.learning_rate / 3)
     assert decided.text == PRETRAINED
+
+
+@pytest.mark.parametrize(("usual", "max_words"), [(40, 40), (254, 254), (900, 254), (0, 1)])
+def test_an_encoder_reads_what_is_usual_up_to_its_own_length(usual, max_words):
+    decided = decide_text(FitConfig(backbone="minilm"), facts(backbone=MINILM, usual=usual))
+    text = decided.text
+    assert text.max_words == max_words
+    assert (text.vocabulary, text.dimensions, text.units, text.dropout) == (30_522, 384, 384, 0.1)
+
+
+@pytest.mark.parametrize(("num_train", "times"), [(1_999, 2), (2_000, 1)])
+def test_an_encoder_has_a_solved_head_and_its_own_learning_rate(num_train, times):
+    decided = decide_text(FitConfig(), facts(backbone=MINILM, num_train=num_train))
+    assert (decided.weights, decided.head.epochs) == ("pretrained", 100)
+    assert decided.finetune.learning_rate == MINILM.learning_rate == 5e-5
+    assert decided.finetune.epochs == times * MINILM.epochs
+    moved = decide_text(FitConfig(weights="runs/x"), facts(backbone=MINILM, pretrained=PRETRAINED))
+    assert (moved.text, moved.weights) == (PRETRAINED, "runs/x")
+    assert moved.finetune.learning_rate == 5e-5
 
 
 def test_a_head_with_hidden_layers_is_trained_with_the_backbone():

@@ -1,8 +1,23 @@
 """The text backbones to choose from. No TensorFlow is imported."""
 
+import dataclasses
+import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfxfer.errors import UsageError, did_you_mean
+from tfxfer.config.paths import expand_user
+from tfxfer.errors import UsageError, WeightsError, did_you_mean
+from tfxfer.models.presets.tokens import hub
+from tfxfer.system.names import safe_name
+from tfxfer.text.models.encoders import packaged
+from tfxfer.text.models.encoders.directories import kind_of, read_encoder
+from tfxfer.text.models.encoders.record import Encoder
+
+# Begins the name of a backbone that is read from a directory, as for images.
+PREFIX = "kerashub:"
+
+# The weights of an encoder, as the setting `weights` names them.
+OWN_WEIGHTS = "pretrained"
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,7 @@ class TextBackbone:
         dropout: Default dropout rate on the embeddings.
         learning_rate: Default peak learning rate from random weights.
         epochs: Default number of epochs from random weights.
+        encoder: Where it comes pretrained from; None if it starts from random weights.
     """
 
     name: str
@@ -30,11 +46,28 @@ class TextBackbone:
     dropout: float
     learning_rate: float
     epochs: int
+    encoder: Encoder | None = None
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether it is a BERT-like encoder."""
+        return "block1" in self.stages
 
     @property
     def has_units(self) -> bool:
-        """Whether it has layers besides the embedding."""
-        return len(self.stages) > 1
+        """Whether the width of its layers is a setting of its own."""
+        return len(self.stages) > 1 and not self.is_encoder
+
+    @property
+    def file_name(self) -> str:
+        """Its name as a part of file names; of a directory the last part."""
+        is_directory = self.name.startswith(PREFIX)
+        return safe_name(pathlib.Path(self.name).name, "encoder") if is_directory else self.name
+
+    @property
+    def unit(self) -> str:
+        """What it reads, in the plural."""
+        return "tokens" if self.is_encoder else "words"
 
     def num_features(self, dimensions: int, units: int) -> int:
         """Returns the number of features of a text, by the settings of these names."""
@@ -107,15 +140,96 @@ BACKBONES = {
 }
 
 
+def encoder_backbone(name: str, encoder: Encoder, paper: str = "") -> TextBackbone:
+    """Returns the record of an encoder as a backbone.
+
+    Args:
+        name: What `--backbone` calls it.
+        encoder: The encoder.
+        paper: Where it comes from; empty takes that of its family.
+    """
+    families = {
+        "bert": "Devlin et al. 2018, arXiv:1810.04805",
+        "distilbert": "Sanh et al. 2019, arXiv:1910.01108",
+    }
+    kind = {"bert": "BERT", "distilbert": "DistilBERT"}[encoder.family]
+    features = "mean over the tokens" if encoder.mean else "class token"
+    return TextBackbone(
+        name=name,
+        what=f"pretrained {kind}, {encoder.num_layers} blocks, {features}",
+        stages=encoder.stages,
+        paper=paper or families[encoder.family],
+        dimensions=encoder.hidden_dim,
+        units=encoder.hidden_dim,
+        dropout=encoder.dropout,
+        # In the ranges of Devlin et al. 2018, appendix A.3.
+        learning_rate=5e-5,
+        epochs=3,
+        encoder=encoder,
+    )
+
+
+BACKBONES[packaged.NAME] = encoder_backbone(packaged.NAME, packaged.MINILM, packaged.PAPER)
+
+
+def is_text_backbone(name: str) -> bool:
+    """Tells whether a name is that of a text backbone, or of a directory that has an encoder."""
+    if name in BACKBONES:
+        return True
+    try:
+        folder = _folder(name)
+    except (UsageError, WeightsError):  # which is told once more for images
+        return False
+    return folder is not None and kind_of(folder) is not None
+
+
 def find_text_backbone(name: str) -> TextBackbone:
     """Returns the record of a text backbone.
 
+    Args:
+        name: One of the table, or `kerashub:` and the directory of an encoder, or its address at
+            Hugging Face with `hf://`.
+
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or it cannot be used.
     """
-    if name not in BACKBONES:
+    if name in BACKBONES:
+        return BACKBONES[name]
+    folder = _folder(name)
+    if folder is None:
         raise UsageError(
             f"Unknown text backbone '{name}'.{did_you_mean(name, BACKBONES)} Text backbones are "
-            f"{', '.join(BACKBONES)}."
+            f"{', '.join(BACKBONES)}, and {PREFIX}DIRECTORY with a BERT-like encoder."
         )
-    return BACKBONES[name]
+    what = name[len(PREFIX) :]
+    shown = name if what.startswith(hub.SCHEME) else f"{PREFIX}{folder}"
+    return encoder_backbone(shown, read_encoder(folder))
+
+
+def recorded_backbone(name: str, stages: Sequence[str]) -> TextBackbone:
+    """Returns the record of the backbone of a trained model, whose directory may be gone.
+
+    Args:
+        name: As for `find_text_backbone`.
+        stages: Those of the model.
+    """
+    try:
+        return find_text_backbone(name)
+    except (UsageError, WeightsError):
+        own = tuple(stages)
+        what = f"pretrained encoder, {len(own) - 1} blocks"
+        gone = dataclasses.replace(BACKBONES[packaged.NAME], encoder=None)
+        return dataclasses.replace(
+            gone, name=name, what=what, stages=own, paper="its directory is not there any more"
+        )
+
+
+def _folder(name: str) -> pathlib.Path | None:
+    """Returns the directory that a name means; None if it means none."""
+    if not name.lower().startswith(PREFIX):
+        return None
+    what = name[len(PREFIX) :]
+    if what.startswith(hub.SCHEME):
+        return hub.folder_of(what)
+    path = pathlib.Path(expand_user(what, "Setting 'backbone'"))
+    return path.resolve() if what and path.is_dir() else None

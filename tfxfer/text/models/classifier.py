@@ -16,10 +16,10 @@ from tfxfer.system.digests import id_of
 from tfxfer.system.isolation import seed_initial_weights
 from tfxfer.text.models.backbones import TextBackbone
 from tfxfer.text.models.networks import build_network, stage_layers
-from tfxfer.text.models.vocabulary import Ids, Vocabulary, vectorized
+from tfxfer.text.models.vocabulary import TOKENS, VECTORIZER, Ids, Vocabulary, vectorized
 
-# The parts of a saved model, by the names of their layers.
-VECTORIZER, BACKBONE, HEAD = "vectorize", "backbone", "head"
+# Parts of a saved model, besides the vectorizer, by the names of their layers.
+BACKBONE, HEAD = "backbone", "head"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TextClassifier:
         return stage_layers(self.backbone, self.record)
 
     def ids(self, texts: Sequence[str]) -> Ids:
-        """Returns the ids of texts, (num_texts, 1 + max_words)."""
+        """Returns the ids of texts, (num_texts, length)."""
         return vectorized(self.vectorizer, texts)
 
     def unfreeze(self, unfreeze: str) -> None:
@@ -75,7 +75,7 @@ class TextClassifier:
 
     def digest(self) -> str:
         """Returns a digest of the vocabulary and of the backbone's weights."""
-        tokens = self.vectorizer.get_layer("tokens").get_vocabulary()
+        tokens = self.vectorizer.get_layer(TOKENS).get_vocabulary()
         weights = [*self.vectorizer.get_weights(), *self.backbone.get_weights()]
         return id_of("\n".join(tokens).encode(), *(one.tobytes() for one in weights)).hex()
 

@@ -8,7 +8,7 @@ from tfxfer.config.decided import DecidedText
 from tfxfer.text.models.backbones import FILTER_WIDTHS, TextBackbone
 from tfxfer.text.models.vocabulary import PADDING
 
-# The layers of each stage begin with its name. That of the embedding is the layer itself.
+# The names of a stage's layers are its own, or begin with it and "_".
 EMBEDDING = "embedding"
 
 
@@ -91,6 +91,6 @@ _FAR = 4.0
 def stage_layers(network: Any, backbone: TextBackbone) -> dict[str, list[Any]]:
     """Returns the layers of each stage, in order."""
     return {
-        stage: [layer for layer in network.layers if layer.name.startswith(stage)]
+        stage: [layer for layer in network.layers if layer.name.partition("_")[0] == stage]
         for stage in backbone.stages
     }

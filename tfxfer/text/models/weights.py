@@ -6,6 +6,7 @@ from typing import Any
 
 from tfxfer.errors import UsageError, WeightsError
 from tfxfer.system.run_layout import RunDirectory
+from tfxfer.text.models.encoders.record import NUM_ENDS
 
 
 def find_weights(weights: str) -> pathlib.Path:
@@ -35,6 +36,17 @@ def find_weights(weights: str) -> pathlib.Path:
     )
 
 
+def num_read(vectorizer: Any) -> int:
+    """Returns how many words or tokens of a text a vectorizer keeps, without start and end."""
+    length = int(vectorizer.output_shape[1])
+    return length - (NUM_ENDS if is_word_piece(vectorizer) else 1)
+
+
+def is_word_piece(vectorizer: Any) -> bool:
+    """Tells whether a vectorizer is that of an encoder, which runs by TensorFlow Text."""
+    return hasattr(vectorizer.get_layer("tokens"), "suffix_indicator")
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """A pretrained backbone with its vocabulary.
@@ -48,9 +60,14 @@ class Pretrained:
     network: Any
 
     @property
+    def is_encoder(self) -> bool:
+        """Whether it is a BERT-like encoder."""
+        return "block1" in self.stages
+
+    @property
     def max_words(self) -> int:
-        """Words of a text that it reads."""
-        return int(self.vectorizer.output_shape[1]) - 1
+        """Words of a text that it reads, or tokens of an encoder."""
+        return num_read(self.vectorizer)
 
     @property
     def dimensions(self) -> int:
@@ -59,8 +76,9 @@ class Pretrained:
 
     @property
     def num_words(self) -> int:
-        """Number of words in its vocabulary."""
-        return int(self.network.get_layer("embedding").input_dim) - 3
+        """Number of words in its vocabulary, or of tokens."""
+        num_ids = int(self.network.get_layer("embedding").input_dim)
+        return num_ids if self.is_encoder else num_ids - 3
 
     @property
     def dropout(self) -> float:
@@ -77,13 +95,16 @@ def read_pretrained(path: pathlib.Path) -> Pretrained:
     """Returns the backbone in a file of `pretrain` or `fit`.
 
     Raises:
+        UsageError: It is of an encoder, and KerasHub is not installed.
         WeightsError: The file is corrupt, or has no text backbone.
     """
-    import keras
+    from tfxfer.text.models.saved import load_text_model
 
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = load_text_model(path)
         return Pretrained(model.get_layer("vectorize"), model.get_layer("backbone"))
+    except UsageError:
+        raise
     # Layers raise what they like when they are built of a corrupt configuration.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

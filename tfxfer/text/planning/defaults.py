@@ -18,7 +18,8 @@ from tfxfer.config.decided import (
     filled,
 )
 from tfxfer.config.schema import FitConfig, PretrainConfig
-from tfxfer.text.models.backbones import TextBackbone
+from tfxfer.text.models.backbones import OWN_WEIGHTS, TextBackbone
+from tfxfer.text.models.encoders.record import NUM_ENDS
 
 # Below this number of texts, epochs are cheap and there are few steps in each.
 _FEW_TEXTS = 2_000
@@ -39,6 +40,7 @@ class TextFacts:
         backbone: The record of the backbone.
         pretrained: The settings of a pretrained backbone; None for random weights.
         vector_dimensions: Dimensions of the given word vectors; None without any.
+        usual: Tokens of an encoder that nine of ten training texts do not exceed.
     """
 
     num_train: int
@@ -46,11 +48,12 @@ class TextFacts:
     backbone: TextBackbone
     pretrained: DecidedText | None = None
     vector_dimensions: int | None = None
+    usual: int = 1
 
 
 def decide_text(config: FitConfig, facts: TextFacts) -> DecidedTextFit:
     """Returns the settings of a fit with open ones decided. Settings of the user are kept."""
-    pretrained = facts.pretrained is not None
+    pretrained = facts.pretrained is not None or facts.backbone.encoder is not None
     finetune = filled(DecidedFinetune, config.finetune, _finetune(facts))
     if finetune.unfreeze == "none":
         finetune = finetune.left_out("none")
@@ -66,7 +69,7 @@ def decide_text(config: FitConfig, facts: TextFacts) -> DecidedTextFit:
         head["optimizer"] = "lbfgs"
     sections = dataclasses.replace(
         config,
-        weights=config.weights or "none",
+        weights=config.weights or ("none" if facts.backbone.encoder is None else OWN_WEIGHTS),
         text=_text(config, facts),
         head=filled(kind, config.head, head),
         finetune=finetune,
@@ -100,7 +103,18 @@ def _text(config: FitConfig | PretrainConfig, facts: TextFacts) -> DecidedText:
     """Returns the words and layers: those of a pretrained backbone, else the backbone's own."""
     if facts.pretrained is not None:
         return dataclasses.replace(facts.pretrained, encoding=config.text.encoding)
-    backbone = facts.backbone
+    backbone, encoder = facts.backbone, facts.backbone.encoder
+    if encoder is not None:
+        # Attention costs time and memory with the square of the length.
+        most = min(encoder.most_words, encoder.max_tokens - NUM_ENDS)
+        choices = {
+            "max_words": max(1, min(most, facts.usual)),
+            "vocabulary": max(10, encoder.vocabulary_size),
+            "dimensions": encoder.hidden_dim,
+            "units": encoder.hidden_dim,
+            "dropout": encoder.dropout,
+        }
+        return filled(DecidedText, config.text, choices)
     own = facts.vector_dimensions or backbone.dimensions
     dimensions = config.text.dimensions or own
     choices = {
@@ -118,11 +132,12 @@ def _finetune(facts: TextFacts) -> dict[str, Any]:
 
     AdamW with the gradient norm clipped at 1, as for images. From random weights the learning rate
     and the epochs are the backbone's own. With few texts there are more epochs, as each has few
-    steps. A pretrained backbone is trained as long, at a third of the learning rate.
+    steps. A pretrained backbone is trained as long, at a third of the learning rate; that of an
+    encoder is for pretrained weights already.
     """
     backbone = facts.backbone
     few = facts.num_train < _FEW_TEXTS
-    scale = 1.0 if facts.pretrained is None else 1 / 3
+    scale = 1.0 if facts.pretrained is None or backbone.encoder is not None else 1 / 3
     return {
         "optimizer": "adamw",
         "weight_decay": 1e-4,
@@ -130,10 +145,18 @@ def _finetune(facts: TextFacts) -> dict[str, Any]:
         "unfreeze": "all",
         "ema": 0.0,
         "batch_norm": "frozen",
-        "epochs": backbone.epochs * (4 if few else 1),
+        "epochs": backbone.epochs * (_of_few(backbone) if few else 1),
         "learning_rate": float(f"{backbone.learning_rate * scale:.1g}"),
         "warmup_epochs": 0.5,
     }
+
+
+def _of_few(backbone: TextBackbone) -> int:
+    """Returns how many times as many epochs there are with few texts.
+
+    Those of an encoder cost a hundred times as much.
+    """
+    return 4 if backbone.encoder is None else 2
 
 
 def decided_text_fit(config: FitConfig) -> DecidedTextFit:

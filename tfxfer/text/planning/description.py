@@ -18,8 +18,7 @@ from tfxfer.planning.wording import (
     plan_row,
 )
 from tfxfer.runs.versions import next_version
-from tfxfer.text.data.source import TextSource
-from tfxfer.text.models.backbones import TextBackbone
+from tfxfer.text.models.backbones import OWN_WEIGHTS, TextBackbone
 from tfxfer.text.models.classifier import TextClassifier
 from tfxfer.text.planning.plan import TextPlan, TextPretrainPlan
 
@@ -33,7 +32,7 @@ def describe_text_plan(plan: TextPlan) -> str:
     version = next_version(plan.export_directory)
     head = f"{' -> '.join(describe_text_head(config.head))} -> {num_classes} logits"
     lines = [
-        *_describe_data(plan.source, plan.lengths, config),
+        *_describe_data(plan, config),
         *_describe_backbone(plan.backbone, classifier, config, config.weights),
         *_describe_vectors(plan),
         plan_row("head", f"{head} ({num_features:,} features)"),
@@ -53,7 +52,7 @@ def describe_text_pretraining(plan: TextPretrainPlan) -> str:
     config, classifier = plan.config, plan.classifier
     details = [f"batch size {config.batch_size:,}", *describe_regularization(config)]
     lines = [
-        *_describe_data(plan.source, plan.lengths, config),
+        *_describe_data(plan, config),
         *_describe_backbone(plan.backbone, classifier, config, "none"),
         *_describe_vectors(plan),
         plan_row("training", describe_schedule(config)),
@@ -65,23 +64,22 @@ def describe_text_pretraining(plan: TextPretrainPlan) -> str:
     return "\n".join(lines)
 
 
-def _describe_data(
-    source: TextSource, lengths: npt.NDArray[np.int64], config: DecidedTextRun
-) -> list[str]:
+def _describe_data(plan: TextPlan | TextPretrainPlan, config: DecidedTextRun) -> list[str]:
     """Returns the lines on the data: number of texts, classes, lengths, and what is cut."""
+    source = plan.source
     names = source.class_names
     first = ", ".join(map(shown, names[:8])) + (", ..." if len(names) > 8 else "")
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     return [
         plan_row("data", f"{source.name}: {counts} texts"),
         plan_row("", f"{len(names)} classes: {first}"),
-        plan_row("", describe_lengths(lengths, config.text.max_words)),
+        plan_row("", describe_lengths(plan.lengths, config.text.max_words, plan.backbone.unit)),
         *(plan_row("", f"note: {note}") for note in source.notes),
     ]
 
 
-def describe_lengths(lengths: npt.NDArray[np.int64], max_words: int) -> str:
-    """Returns the quantiles of the number of words, and what is cut.
+def describe_lengths(lengths: npt.NDArray[np.int64], max_words: int, unit: str = "words") -> str:
+    """Returns the quantiles of the number of words or tokens, and what is cut.
 
     Examples:
         >>> describe_lengths(np.array([1, 2, 3, 10]), 5)
@@ -93,13 +91,15 @@ def describe_lengths(lengths: npt.NDArray[np.int64], max_words: int) -> str:
     ]
     cut = np.mean(lengths > max_words)
     what = f"truncates {cut:.1%} of the texts" if cut else "truncates none"
-    return f"words: {', '.join(found)}; maximum {max_words:,}: {what}"
+    return f"{unit}: {', '.join(found)}; maximum {max_words:,}: {what}"
 
 
 def _describe_backbone(
     backbone: TextBackbone, classifier: TextClassifier, config: DecidedTextRun, weights: str
 ) -> list[str]:
     """Returns the lines on the backbone, its weights and its vocabulary."""
+    if backbone.encoder is not None:
+        return _describe_encoder(backbone, config, weights)
     text = config.text
     num_words = classifier.backbone.get_layer("embedding").input_dim - 3
     origin = "random weights, as text backbones have no pretrained ones; everything is trained"
@@ -113,6 +113,23 @@ def _describe_backbone(
         plan_row("", f"{text.dimensions} dimensions{units}, dropout {text.dropout:g}"),
         plan_row("", origin),
         plan_row("vocabulary", f"{num_words:,} words"),
+    ]
+
+
+def _describe_encoder(backbone: TextBackbone, config: DecidedTextRun, weights: str) -> list[str]:
+    """Returns the lines on an encoder, its weights, its tokenizer and what a model of it needs."""
+    text, encoder = config.text, backbone.encoder
+    origin = f"weights and vocabulary of {weights}"
+    if encoder is not None and weights == OWN_WEIGHTS:
+        origin = f"pretrained weights, license {encoder.license}"
+        if encoder.folder:
+            origin += f", in {encoder.folder}"
+    return [
+        plan_row("backbone", f"{backbone.name} ({backbone.what})"),
+        plan_row("", f"{text.dimensions} dimensions, dropout {text.dropout:g}"),
+        plan_row("", origin),
+        plan_row("vocabulary", f"{text.vocabulary:,} tokens of WordPiece"),
+        plan_row("needed later", "KerasHub to load model.keras, TensorFlow Text to run the export"),
     ]
 
 

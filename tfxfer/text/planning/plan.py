@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -12,12 +11,11 @@ import numpy.typing as npt
 
 from tfxfer.config.decided import (
     DecidedHead,
-    DecidedText,
     DecidedTextFit,
     DecidedTextPretrain,
     DecidedTextRun,
 )
-from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig, TextConfig
+from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
 from tfxfer.planning.resuming import choose_run
 from tfxfer.system.devices import tell_of_missing_gpus
@@ -27,10 +25,11 @@ from tfxfer.text.data.opening import open_texts
 from tfxfer.text.data.source import TextSource
 from tfxfer.text.models.backbones import TextBackbone
 from tfxfer.text.models.classifier import TextClassifier, assembled, build_text_classifier
-from tfxfer.text.models.vectors import WordVectors, read_vectors, vector_dimensions
-from tfxfer.text.models.vocabulary import Vocabulary, tokens_of, word_frequencies
-from tfxfer.text.models.weights import Pretrained, find_weights, read_pretrained
+from tfxfer.text.models.vectors import WordVectors, read_vectors
+from tfxfer.text.models.vocabulary import Vocabulary, word_frequencies
+from tfxfer.text.models.weights import Pretrained
 from tfxfer.text.planning.defaults import TextFacts, decide_text, decide_text_pretraining
+from tfxfer.text.planning.start import asked_dimensions, find_start, word_counts
 from tfxfer.text.preflight import check_asked
 
 
@@ -42,7 +41,7 @@ class _TextPlan:
         source: The opened data.
         backbone: The record of the backbone.
         run: The directory of the results, which may not exist yet.
-        lengths: Words of each training text, (num_examples,).
+        lengths: Words of each training text, or tokens of an encoder, (num_examples,).
     """
 
     source: TextSource
@@ -138,21 +137,21 @@ def make_text_plan(config: FitConfig) -> TextPlan:
     """
     backbone = check_asked(config)
     check_backend()
-    pretrained = None
-    if config.weights not in (None, "none"):
-        pretrained = read_pretrained(find_weights(str(config.weights)))
-        _check_stages(pretrained, backbone)
+    start = find_start(config, backbone)
     source = open_texts(config)
-    lengths = word_counts(source.splits["train"].texts)
-    known = None if pretrained is None else _text_of(pretrained, backbone)
-    if known is not None:
-        _check_same(config.text, known)
-    dimensions = _vector_dimensions(config)
-    facts = TextFacts(len(lengths), int(lengths.max()), backbone, known, dimensions)
+    lengths = start.lengths(source.splits["train"].texts)
+    facts = TextFacts(
+        num_train=len(lengths),
+        longest=int(lengths.max()),
+        backbone=backbone,
+        pretrained=start.known(backbone),
+        vector_dimensions=asked_dimensions(config),
+        usual=int(np.quantile(lengths, 0.9, method="inverted_cdf")),
+    )
     decided = decide_text(config, facts)
-    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.name}")
+    run = choose_run(FitConfig, decided, f"{source.name}-{backbone.file_name}")
     decided = dataclasses.replace(decided, run=run.path.name)
-    plan = TextPlan(source, backbone, run, lengths, decided, pretrained)
+    plan = TextPlan(source, backbone, run, lengths, decided, start.pretrained(decided))
     check_writable(plan.export_directory, "export_dir")
     return plan
 
@@ -163,10 +162,10 @@ def make_text_pretrain_plan(config: PretrainConfig) -> TextPretrainPlan:
     check_backend()
     source = open_texts(config)
     lengths = word_counts(source.splits["train"].texts)
-    dimensions = _vector_dimensions(config)
+    dimensions = asked_dimensions(config)
     facts = TextFacts(len(lengths), int(lengths.max()), backbone, None, dimensions)
     decided = decide_text_pretraining(config, facts)
-    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.name}-pretrain")
+    run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.file_name}-pretrain")
     decided = dataclasses.replace(decided, run=run.path.name)
     return TextPretrainPlan(source, backbone, run, lengths, decided)
 
@@ -179,62 +178,4 @@ def check_backend() -> None:
         raise UsageError(
             f"The Keras backend is '{backend}', which does not support strings, so models of texts "
             "need TensorFlow. Set KERAS_BACKEND=tensorflow."
-        )
-
-
-def word_counts(texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Returns the number of words of each text, as the model counts them."""
-    return np.array([len(tokens_of(text)) for text in texts], np.int64)
-
-
-def _vector_dimensions(config: RunConfig) -> int | None:
-    """Returns the dimensions of the word vectors; None without any.
-
-    Raises:
-        UsageError: Other dimensions are asked for.
-        DataError: The file has no word vectors.
-    """
-    if config.text.vectors is None:
-        return None
-    found, asked = vector_dimensions(pathlib.Path(config.text.vectors)), config.text.dimensions
-    if asked not in (None, found):
-        raise UsageError(
-            f"Setting 'text.dimensions' is {asked}, but the word vectors '{config.text.vectors}' "
-            f"have {found} dimensions. Leave one of them out."
-        )
-    return found
-
-
-def _text_of(pretrained: Pretrained, backbone: TextBackbone) -> DecidedText:
-    """Returns the settings of a pretrained backbone."""
-    num_features = int(pretrained.network.output_shape[-1])
-    units = num_features // backbone.num_features(1, 1)
-    return DecidedText(
-        max_words=pretrained.max_words,
-        vocabulary=max(10, pretrained.num_words),
-        dimensions=pretrained.dimensions,
-        units=units,
-        dropout=pretrained.dropout,
-    )
-
-
-def _check_same(asked: TextConfig, known: DecidedText) -> None:
-    """Raises a UsageError if other words or layers are asked for than a pretrained backbone has."""
-    for name in ("max_words", "vocabulary", "dimensions", "units", "dropout", "vectors"):
-        given, has = getattr(asked, name), getattr(known, name)
-        if given not in (None, has):
-            raise UsageError(
-                f"Setting 'text.{name}' is {given!r}, but the pretrained backbone that --weights "
-                f"names has {has!r}. Leave it out."
-            )
-
-
-def _check_stages(pretrained: Pretrained, backbone: TextBackbone) -> None:
-    """Raises a UsageError if a pretrained backbone is of another kind."""
-    own = set(backbone.stages)
-    if not own <= pretrained.stages or (pretrained.stages & {"recurrent", "convolutions"}) - own:
-        raise UsageError(
-            f"The weights are not those of backbone '{backbone.name}': they have the stages "
-            f"{', '.join(sorted(pretrained.stages - {'ids'}))}. Name the backbone that was "
-            "pretrained with --backbone."
         )

@@ -13,16 +13,21 @@ _LISTED_CLASSES = 50
 
 _USAGE = """```python
 import keras
-import tensorflow as tf
+{needed}import tensorflow as tf
 
 model = keras.models.load_model("model.keras")
 probabilities = model.predict(tf.constant(["A text.", "Another one."]))
 ```"""
 
 
+_KERASHUB = "import keras_hub  # its tokenizer\n"
+
+
 def render_card(findings: TextFindings) -> str:
     """Returns the card: metadata for the hub, then text."""
     result, name = findings.result, findings.run.path.resolve().name
+    backbone = findings.backbone
+    needed = _KERASHUB if backbone.is_encoder else ""
     names = ", ".join(map(as_text, result.class_names[:_LISTED_CLASSES]))
     more = ", ... (all in `classes.txt`)" if len(result.class_names) > _LISTED_CLASSES else ""
     lines = [
@@ -31,7 +36,12 @@ def render_card(findings: TextFindings) -> str:
         f"A classifier of texts with {len(result.class_names):,} classes, trained with tfxfer "
         f"{__version__}.",
         *("", network(findings), "", " ".join(verdict(findings))),
-        *("", "## How to get started", "", _USAGE),
+        *(
+            "",
+            "## How to get started",
+            "",
+            _USAGE.format(needed=needed),
+        ),
         *("", "## Classes", "", names + more),
         *("", "## Training", ""),
         f"- Dataset: {as_text(result.data)}.",
@@ -47,8 +57,8 @@ def render_card(findings: TextFindings) -> str:
         ),
         *("", "## Limitations", ""),
         "- The model always predicts one of its classes, whatever a text is about.",
-        f"- It reads the first {findings.config.text.max_words:,} words of a text, and knows only "
-        "the words of its training texts.",
+        f"- It reads the first {findings.config.text.max_words:,} {backbone.unit} of a text"
+        f"{'' if backbone.is_encoder else ', and knows only the words of its training texts'}.",
         "- It was evaluated on texts from the same dataset as the training texts. Its accuracy on "
         "other texts is unknown.",
     ]

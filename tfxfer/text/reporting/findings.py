@@ -1,6 +1,7 @@
 """Everything the report of a run on texts is written from."""
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.runs.history import Epoch
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.system.run_layout import RunDirectory
+from tfxfer.text.models.backbones import TextBackbone, recorded_backbone
+from tfxfer.text.models.classifier import BACKBONE
 from tfxfer.text.serving.scoring import Scored
 from tfxfer.text.training.baseline import Baseline
 
@@ -51,6 +54,14 @@ class TextFindings:
         """The baseline on the same splits; None if it was not recorded."""
         found = self.metrics.further.get("baseline")
         return None if found is None else Baseline.of_json(found)
+
+    @functools.cached_property
+    def backbone(self) -> TextBackbone:
+        """The record of the backbone."""
+        layers = self.model.get_layer(BACKBONE).layers
+        stages = dict.fromkeys(layer.name.partition("_")[0] for layer in layers)
+        found = [one for one in stages if re.fullmatch(r"embedding|block\d+", one)]
+        return recorded_backbone(self.config.backbone, found)
 
     @functools.cached_property
     def predicted(self) -> npt.NDArray[np.int64]:

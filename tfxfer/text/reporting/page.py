@@ -13,8 +13,8 @@ from tfxfer.planning.wording import describe_regularization, describe_schedule
 from tfxfer.reporting import charts
 from tfxfer.reporting.curves import curves
 from tfxfer.reporting.html.filling import fill
-from tfxfer.text.models.attribution import WordAttributions, words_of
-from tfxfer.text.models.backbones import find_text_backbone
+from tfxfer.text.models.attribution import WordAttributions
+from tfxfer.text.models.backbones import OWN_WEIGHTS
 from tfxfer.text.planning.description import describe_trained
 from tfxfer.text.reporting.findings import TextFindings
 from tfxfer.text.reporting.marking import marked, readable
@@ -90,13 +90,15 @@ def repeating(run: str, config: str) -> str:
 def network(findings: TextFindings) -> str:
     """Returns a description of the classifier: backbone, weights, words and parameters."""
     config, parameters = findings.config, findings.metrics.parameters
-    backbone, text = find_text_backbone(config.backbone), config.text
+    backbone, text = findings.backbone, config.text
     weights = "random weights" if config.weights == "none" else f"weights of {config.weights}"
+    if config.weights == OWN_WEIGHTS:
+        weights = "its pretrained weights"
     units = f", {text.units} units" if backbone.has_units else ""
     told = (
         f"Backbone: {backbone.name}, {backbone.what} ({backbone.paper}); initially {weights}. "
         f"{text.dimensions} dimensions{units}, dropout {text.dropout:g}. It reads the first "
-        f"{text.max_words:,} words of a text."
+        f"{text.max_words:,} {backbone.unit} of a text."
     )
     if parameters:
         told += (
@@ -108,7 +110,7 @@ def network(findings: TextFindings) -> str:
 def phases(findings: TextFindings) -> list[str]:
     """Returns a description of each phase, and of the best epoch."""
     config, best, lines = findings.config, findings.metrics.best, []
-    backbone = find_text_backbone(config.backbone)
+    backbone = findings.backbone
     if config.head.epochs:
         lines.append(f"Head phase, backbone frozen: {describe_schedule(config.head)}.")
     if config.finetune.epochs:
@@ -166,7 +168,9 @@ def _mistakes(findings: TextFindings) -> list[dict[str, Any]]:
         found.append(
             {
                 "id": scored.ids[index],
-                "words": marked(words_of(text), attributions.of(text, predicted, label)),
+                "words": marked(
+                    attributions.words_of(text), attributions.of(text, predicted, label)
+                ),
                 "label": result.class_names[label],
                 "predicted": result.class_names[predicted],
                 "confidence": float(result.probabilities[index, predicted]),

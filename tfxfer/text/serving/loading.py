@@ -1,5 +1,6 @@
 """A trained classifier of texts: of a run, of a `.keras` file, or of an export."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -7,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -34,7 +34,10 @@ from tfxfer.text.data.encoding import UTF_8, encoded
 from tfxfer.text.data.opening import as_they_come, open_as_they_are, open_texts
 from tfxfer.text.data.record import read_seen_texts
 from tfxfer.text.data.source import TextSource
-from tfxfer.text.models.classifier import VECTORIZER, features_model
+from tfxfer.text.models.classifier import features_model
+from tfxfer.text.models.saved import load_text_model
+from tfxfer.text.models.vocabulary import VECTORIZER
+from tfxfer.text.models.weights import num_read
 from tfxfer.text.planning.plan import check_backend
 
 
@@ -174,8 +177,10 @@ def load_texts(path: str | os.PathLike[str]) -> TrainedTexts:
 def _load_file(path: pathlib.Path, config: FitConfig | None) -> TrainedTexts:
     class_names = read_class_names(classes_file(path))
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-        max_words = int(model.get_layer(VECTORIZER).output_shape[1]) - 1
+        model = load_text_model(path)
+        max_words = num_read(model.get_layer(VECTORIZER))
+    except UsageError:
+        raise
     # Layers raise what they like when they are built of a corrupt configuration.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -192,9 +197,28 @@ def _load_served(path: pathlib.Path) -> ServedTexts:
     assets = path / "assets"
     class_names = read_class_names(assets / LABELS_FILE)
     try:
-        max_words = int(json.loads((assets / FACTS_FILE).read_text("utf-8"))["max_words"])
+        facts = json.loads((assets / FACTS_FILE).read_text("utf-8"))
+        max_words = int(facts["max_words"])
+        if "tensorflow_text" in facts.get("needs", ()):
+            _import_text_operations(path)
         model = tf.saved_model.load(str(path))
     except (OSError, ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise RunError(f"Cannot load the SavedModel '{path}': {reason}") from error
     return ServedTexts(model, class_names, path, None, max_words)
+
+
+def _import_text_operations(path: pathlib.Path) -> None:
+    """Imports TensorFlow Text, whose operations an export has.
+
+    Raises:
+        UsageError: It is not installed, or of another version of TensorFlow.
+    """
+    try:
+        importlib.import_module("tensorflow_text")
+    except (ImportError, tf.errors.OpError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"'{path}' needs the operations of TensorFlow Text, which cannot be imported "
+            f"({reason}): pip install tensorflow-text, in the version of TensorFlow."
+        ) from None

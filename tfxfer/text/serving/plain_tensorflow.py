@@ -1,12 +1,15 @@
 """Asks a SavedModel of texts for answers in a process that has TensorFlow and nothing else.
 
-A script: it reads one line of JSON, `directory` with `texts` (base64), and writes one with what
-each signature answered.
+A script: it reads one line of JSON, `directory` with `texts` (base64) and `needs`, and writes one
+with what each signature answered. `needs` may name TensorFlow Text, which TensorFlow Serving has
+built in.
 """
 
 import base64
+import importlib
 import json
 import sys
+import types
 from typing import Any
 
 
@@ -18,6 +21,11 @@ def main() -> None:
     import tensorflow as tf  # while the other process still writes the model
 
     request = json.loads(sys.stdin.readline())
+    if "tensorflow_text" in request["needs"]:
+        # Its operations are what a server has, too; its layers would import Keras.
+        layers = "tensorflow_text.python.keras"
+        sys.modules[layers] = types.ModuleType(layers)
+        importlib.import_module("tensorflow_text")
     signatures = tf.saved_model.load(request["directory"]).signatures
     serve = signatures["serving_default"]
     texts = [base64.b64decode(text) for text in request["texts"]]

@@ -29,6 +29,8 @@ from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import exported_seen_file, seen_file
 from tfxfer.text.data.encoding import encoded
 from tfxfer.text.models.classifier import features_model
+from tfxfer.text.models.vocabulary import VECTORIZER
+from tfxfer.text.models.weights import is_word_piece
 from tfxfer.text.recognition import MODALITY
 from tfxfer.text.serving import plain_tensorflow
 from tfxfer.text.serving.loading import TrainedTexts
@@ -49,6 +51,12 @@ HOSTILE = (
     b"<br /><br/><BR>",
     b"long " * 200_000,
 )
+
+
+# How texts are split, for the facts.
+_WORDS = "ASCII letters in lower case, ASCII punctuation deleted, split at white space; words"
+_WORD_PIECE = "WordPiece of the pretrained encoder, between a token for the start and one for the "
+_WORD_PIECE += "end; tokens"
 
 
 def export_text_model(
@@ -101,7 +109,11 @@ def _verify(
     features.
     """
     process.send(
-        {"directory": str(directory), "texts": [base64.b64encode(x).decode() for x in texts]}
+        {
+            "directory": str(directory),
+            "texts": [base64.b64encode(x).decode() for x in texts],
+            "needs": _needs(model),
+        }
     )
     check_precision(directory)
     # On a GPU float32 may be multiplied in fewer bits; the answers come from a CPU.
@@ -131,6 +143,11 @@ def _naming(directory: pathlib.Path) -> Iterator[None]:
         raise ExportError(f"Cannot write the export to '{directory}': {reason}.") from error
 
 
+def _needs(model: keras.Model) -> list[str]:
+    """Returns what must be imported, besides TensorFlow, before the export of a model is loaded."""
+    return ["tensorflow_text"] if is_word_piece(model.get_layer(VECTORIZER)) else []
+
+
 def _facts(trained: TrainedTexts, name: str, metrics: FitMetrics) -> dict[str, Any]:
     """Returns the facts about the model that the SavedModel bundles."""
     facts: dict[str, Any] = {
@@ -148,10 +165,12 @@ def _facts(trained: TrainedTexts, name: str, metrics: FitMetrics) -> dict[str, A
     told = metrics.as_json()
     scores = ("data", "calibration", "baseline", "validation", "test", "all")
     facts |= {key: told[key] for key in scores if key in told}
+    needs = _needs(trained.model)
     return facts | {
+        "needs": needs,
         "num_classes": len(trained.class_names),
         "max_words": trained.max_words,
-        "text": "ASCII letters in lower case, ASCII punctuation deleted, split at white space; "
-        "words beyond max_words are not read; all inside the model",
+        "text": f"{_WORD_PIECE if needs else _WORDS} beyond max_words are not read; all inside the "
+        "model",
         "signatures": CONTRACT,
     }

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tfxfer.system.names import class_lines
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
-from tfxfer.text.models.classifier import VECTORIZER, features_model
+from tfxfer.text.models.classifier import features_model
+from tfxfer.text.models.vocabulary import TOKENS, VECTORIZER
 
 # How many of the most probable classes an answer names.
 TOP_CLASSES = 5
@@ -55,7 +56,7 @@ def write_text_model(
     """
     served = tf.Module()
     served.model_variables = [variable.value for variable in model.variables]
-    served.words = model.get_layer(VECTORIZER).get_layer("tokens")  # with its table
+    served.words = model.get_layer(VECTORIZER).get_layer(TOKENS)  # with its table
     signatures = _signatures(model, class_names)
     with tempfile.TemporaryDirectory() as folder:
         # An asset keeps its file's name.

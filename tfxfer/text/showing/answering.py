@@ -69,11 +69,12 @@ class TextAnswerer:
         text = checked(text)
         row = self.trained.predict(text)[0]
         order = np.argsort(-row, kind="stable")[:_MOST_CLASSES]
-        names, words = self.trained.class_names, words_of(readable(text))
+        names, shown = self.trained.class_names, readable(text)
+        words = self._attributions.words_of(shown) if self._attributions else words_of(shown)
         ranked = tuple((names[place], float(row[place])) for place in order)
         found: list[MarkedWord] = []
         if self._attributions is not None and len(order) > 1:
-            found = marked(words, self._attributions.of(readable(text), *map(int, order[:2])))
+            found = marked(words, self._attributions.of(shown, *map(int, order[:2])))
         return TextAnswer(ranked, tuple(found), len(words))
 
 
