@@ -7,7 +7,7 @@ from tfxfer.config.decided import DecidedText
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig, PretrainConfig
 from tfxfer.errors import UsageError
-from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.text.models.backbones import BACKBONES, NETWORKS
 from tfxfer.text.models.encoders import kerashub
 from tfxfer.text.models.encoders.packaged import MINILM
 from tfxfer.text.planning.defaults import TextFacts, decide_text
@@ -126,7 +126,7 @@ def test_an_encoder_is_not_pretrained_and_needs_kerashub(tmp_path, encoder, monk
         checked(tmp_path, backbone=encoder)
 
 
-@pytest.mark.parametrize("name", [one for one in BACKBONES if not BACKBONES[one].is_encoder])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("hidden", [(), (8,)])
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_decided_settings_are_accepted_again(tmp_path, name, hidden, pretrained):

@@ -1,5 +1,8 @@
 """The folder of a Space."""
 
+import json
+import shutil
+
 from tfxfer.exporting.hosting import space as spaces
 
 
@@ -25,3 +28,14 @@ def test_the_metadata_of_a_model_card_become_those_of_a_space(finished, tmp_path
     assert {"title", "sdk", "app_file", "license"} <= keys
     assert "model-index" not in keys
     assert text.strip() == "# Bees\n\nWhat it is."
+
+
+def test_a_model_that_needs_tensorflow_text_brings_it(finished, tmp_path):
+    version = shutil.copytree(finished[0].export, tmp_path / "texts" / "1")
+    path = version / "assets" / "tfxfer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"needs": ["tensorflow_text"]}))
+    spaces.write_space(version, tmp_path / "space")
+    first, *_ = (tmp_path / "space" / "requirements.txt").read_text().splitlines()
+    assert first.startswith("tensorflow-text==2.")
+    assert spaces.needed_packages(version) == ["tensorflow_text"]
+    assert spaces.needed_packages(finished[0].export) == []

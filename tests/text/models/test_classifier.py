@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedHead, DecidedText
 from tfxfer.models.objectives import softmax
 from tfxfer.models.standardization import Standardization
-from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.text.models.backbones import BACKBONES, NETWORKS
 from tfxfer.text.models.classifier import assembled, features_model
 from tfxfer.text.models.networks import build_network
 from tfxfer.text.models.vocabulary import Vocabulary
@@ -31,7 +31,7 @@ def as_strings(texts):
     return tf.constant([text.encode("utf-8", "surrogateescape") for text in texts])
 
 
-@pytest.mark.parametrize("name", [one for one in BACKBONES if not BACKBONES[one].is_encoder])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_saved_model_takes_texts_and_loads_in_plain_keras(name, tmp_path):
     found = classifier(name)
     found.with_probabilities().save(tmp_path / "model.keras")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tfxfer.config.decided import DecidedText
-from tfxfer.text.models.backbones import BACKBONES
+from tfxfer.text.models.backbones import NETWORKS
 from tfxfer.text.models.networks import build_network, stage_layers
 
 CONFIG = DecidedText(max_words=20, vocabulary=50, dimensions=5, units=4, dropout=0.5)
@@ -11,7 +11,7 @@ IDS = np.array([[2, 5, 0, 7, 9, 3, 4, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
 
 
 def network(name, seed=0):
-    return build_network(BACKBONES[name], CONFIG, 50, seed)
+    return build_network(NETWORKS[name], CONFIG, 50, seed)
 
 
 def randomized(name):
@@ -22,11 +22,11 @@ def randomized(name):
     return model
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_padding_changes_nothing(name):
     model = randomized(name)
     features = np.asarray(model(IDS))
-    assert features.shape == (2, BACKBONES[name].num_features(5, 4))
+    assert features.shape == (2, NETWORKS[name].num_features(5, 4))
     assert np.isfinite(features).all()
     padded = np.asarray(model(np.pad(IDS, [[0, 0], [0, 13]])))
     assert np.allclose(features, padded, atol=1e-6)
@@ -94,25 +94,25 @@ def test_the_convolutions_see_so_many_words_and_take_the_maximum():
     assert np.allclose(np.asarray(model(IDS[:1]))[0], np.concatenate(expected), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_seed_decides_the_initial_weights(name):
     first, same, other = (network(name, seed).get_weights() for seed in (3, 3, 4))
     assert all(np.array_equal(a, b) for a, b in zip(first, same))
     assert not np.array_equal(first[0], other[0])
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_weight_belongs_to_one_stage(name):
     model = network(name)
-    stages = stage_layers(model, BACKBONES[name])
+    stages = stage_layers(model, NETWORKS[name])
     layers = [layer for some in stages.values() for layer in some]
-    assert tuple(stages) == BACKBONES[name].stages
+    assert tuple(stages) == NETWORKS[name].stages
     assert sum(len(layer.weights) for layer in layers) == len(model.weights)
     assert len({id(layer) for layer in layers}) == len(layers)
 
 
 def test_keras_own_operations_are_all_there_is(tmp_path):
-    for name in BACKBONES:
+    for name in NETWORKS:
         model = network(name)
         model.save(tmp_path / "network.keras")
         loaded = keras.models.load_model(tmp_path / "network.keras", safe_mode=True)

@@ -10,6 +10,7 @@ import sys
 import tensorflow as tf
 
 from tfxfer.exporting.hosting.folders import copy_model, new_folder
+from tfxfer.system.run_layout import FACTS_FILE
 
 _APP = pathlib.Path(__file__).with_name("space_app.py")
 
@@ -39,15 +40,24 @@ def write_space(version: pathlib.Path, directory: pathlib.Path, card: str = "") 
     with new_folder(directory) as folder:
         copy_model(version, folder / "model")
         shutil.copyfile(_APP, folder / "app.py")
-        (folder / "requirements.txt").write_text(_requirements(), "utf-8")
+        (folder / "requirements.txt").write_text(_requirements(folder / "model"), "utf-8")
         (folder / "README.md").write_text(_readme(name, card), "utf-8")
 
 
-def _requirements() -> str:
+def _requirements(model: pathlib.Path) -> str:
     """Returns the packages of the app: TensorFlow of the minor version that wrote the model."""
     major, minor, *_ = tf.__version__.split(".")
+    if needed_packages(model):
+        # It requires the TensorFlow of its own version.
+        return f"tensorflow-text=={major}.{minor}.*\n{_GRADIO}\n"
     # Spaces have no GPU unless they are paid for, and this package is a third of the other's size.
     return f"tensorflow-cpu=={major}.{minor}.*\n{_GRADIO}\n"
+
+
+def needed_packages(model: pathlib.Path) -> list[str]:
+    """Returns what must be imported, besides TensorFlow, before a SavedModel is loaded."""
+    facts = json.loads((model / "assets" / FACTS_FILE).read_text("utf-8"))
+    return list(facts.get("needs", ()))
 
 
 def _readme(name: str, card: str) -> str:

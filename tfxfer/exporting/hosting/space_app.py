@@ -2,6 +2,7 @@
 
 # Copied into each Space as it is, so it imports nothing of the package that it comes from.
 
+import importlib
 import json
 import pathlib
 import re
@@ -15,10 +16,15 @@ FOLDER = pathlib.Path(__file__).parent / "model"
 # Files above it are refused before they are decoded.
 MAX_UPLOAD = "100mb"
 
+FACTS = json.loads((FOLDER / "assets" / "tfxfer.json").read_text("utf-8"))
+
+# Some models of texts have operations of TensorFlow Text, which its import registers.
+for package in FACTS.get("needs", ()):
+    importlib.import_module(package)
+
 MODEL = tf.saved_model.load(str(FOLDER))
 ANSWER = MODEL.signatures["serving_default"]
 (INPUT,) = ANSWER.structured_input_signature[1]
-FACTS = json.loads((FOLDER / "assets" / "tfxfer.json").read_text("utf-8"))
 
 
 def class_names() -> list[str]:

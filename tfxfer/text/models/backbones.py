@@ -87,9 +87,9 @@ FILTER_WIDTHS = (3, 4, 5)
 
 _EMBEDDING, _RECURRENT = "embedding", "recurrent"
 
-# Units, dropout, epochs and learning rates of `average` and `lstm` are measured on IMDB
-# (docs/text.md), those of `textcnn` and `gru` are not.
-BACKBONES = {
+# Those that start from random weights, see `networks`. Units, dropout, epochs and learning rates of
+# `average` and `lstm` are measured on IMDB (docs/text.md), those of `textcnn` and `gru` are not.
+NETWORKS = {
     backbone.name: backbone
     for backbone in (
         TextBackbone(
@@ -169,7 +169,10 @@ def encoder_backbone(name: str, encoder: Encoder, paper: str = "") -> TextBackbo
     )
 
 
-BACKBONES[packaged.NAME] = encoder_backbone(packaged.NAME, packaged.MINILM, packaged.PAPER)
+BACKBONES = {
+    **NETWORKS,
+    packaged.NAME: encoder_backbone(packaged.NAME, packaged.MINILM, packaged.PAPER),
+}
 
 
 def is_text_backbone(name: str) -> bool:
