@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfxfer
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.runs.versions import versions
 
 LARGE = (5773, 8660)  # height and width, 50 megapixels

@@ -27,7 +27,7 @@ from tfxfer.api.fit import describe_plan, fit
 from tfxfer.api.predict import predict
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FinetuneConfig, FitConfig, PretrainConfig
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.opening import open_source
 from tfxfer.errors import DataError
 from tfxfer.models.backbones.registry import BACKBONES

@@ -16,7 +16,7 @@ from tfxfer.api.predict import predict
 from tfxfer.config.frame import Frame
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.inference.loading import load
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.weights import load_backbone

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tfxfer.api.evaluate import evaluate
 from tfxfer.cli.app import main
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.errors import DataError, UsageError
 from tfxfer.evaluation.scoring import score
 from tfxfer.inference.loading import load

@@ -19,7 +19,7 @@ from tfxfer.api.evaluate import evaluate
 from tfxfer.api.export import export
 from tfxfer.api.fit import fit
 from tfxfer.api.predict import predict
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.errors import DataError, ExportError, RunError, UsageError
 from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.exporting.litert import read_litert

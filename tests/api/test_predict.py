@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfxfer.api.predict import predict
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.errors import UsageError
 from tfxfer.inference.loading import load
 

@@ -13,7 +13,7 @@ from tfxfer.config.schema import FitConfig
 from tfxfer.curation.examining import examine
 from tfxfer.curation.gallery import gallery_of
 from tfxfer.data.checks.examples import Examples
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.weights import load_backbone

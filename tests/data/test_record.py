@@ -46,7 +46,7 @@ def test_what_is_used_and_what_is_not_are_written_down(corrupt, tmp_path):
             "path": str(corrupt / "train" / "red" / "3.jpg"),
             "label": "red",
             "split": "train",
-            "reason": "it is not a JPEG, PNG, BMP, GIF, WebP or TIFF file",
+            "reason": "it is not a JPEG, PNG, BMP, GIF, WebP, TIFF or NPY file",
         },
         {
             "path": str(corrupt / "test" / "blue" / "0.jpg"),

@@ -69,7 +69,7 @@ def test_the_export_says_what_the_model_says(exported, judged, paths):
 
 
 def squares_of(trained, paths):
-    from tfxfer.data.image.decoding import decode_and_resize
+    from tfxfer.data.image.channels import decode_and_resize
 
     return np.stack([decode_and_resize(one.read_bytes(), trained.frame) for one in paths]).astype(
         np.float32

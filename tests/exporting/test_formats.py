@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.errors import ExportError, RunError, UsageError
 from tfxfer.exporting.litert import read_litert, write_litert
 from tfxfer.exporting.onnx import read_onnx, write_onnx

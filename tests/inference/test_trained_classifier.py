@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from small_network import SMALL
 
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.classifier import TrainedClassifier

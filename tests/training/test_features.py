@@ -102,7 +102,7 @@ def test_other_code_and_other_versions_are_other_functions(monkeypatch):
     key = dict(mean_color().facts)
     assert key["keras"] == keras.__version__
     assert key["tensorflow"] == tf.__version__
-    monkeypatch.setattr("tfxfer.training.features._CODE", ("data.image.decoding",))
+    monkeypatch.setattr("tfxfer.training.features._CODE", ("data.image.channels",))
     assert mean_color().facts["code"] != key["code"]
 
 

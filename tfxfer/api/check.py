@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from tfxfer.api.modality import by_data
-from tfxfer.config.schema import LABEL_SETTINGS, BadImages, FitConfig
+from tfxfer.config.schema import READING_SETTINGS, BadImages, FitConfig
 from tfxfer.curation.asking import asked_examination
 from tfxfer.curation.examining import Examination, examine
 from tfxfer.curation.page import render
@@ -17,6 +17,7 @@ from tfxfer.data.contents import Integers
 from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.labels.targets import images_of_each
 from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.sources.channels import with_channels
 from tfxfer.data.sources.manifests.writing import write_manifest as write_data
 from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.reporting.writing import write
@@ -52,9 +53,10 @@ def check(
             `suspect` that has the suggested class of each label that looks wrong. Edit it, and pass
             it to `fit` as its data.
         output: HTML page to write, with thumbnails of what the features tell; None writes none.
-        **settings: Settings of `fit` by name: `labels`, `label_separator`, `label_columns`,
-            `tasks` and `target`; with a backbone also `weights`, `image_size`, `input_size`,
-            `fit_images`, `batch_size`, `memory_gigabytes`, `cache_gigabytes`, `cache_dir`, `seed`.
+        **settings: Settings of `fit` by name: `channels`, `labels`, `label_separator`,
+            `label_columns`, `tasks` and `target`; with a backbone also `weights`, `image_size`,
+            `input_size`, `fit_images`, `batch_size`, `memory_gigabytes`, `cache_gigabytes`,
+            `cache_dir`, `seed`.
 
     Returns:
         The number of images per class and split, and the findings, such as unreadable images,
@@ -75,10 +77,11 @@ def check(
         >>> found.by_features.suspects[0].suggested  # doctest: +SKIP
         'tulips'
     """
-    reading = {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
+    reading = {name: settings.pop(name) for name in READING_SETTINGS if name in settings}
     config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images, **reading)
     asked = asked_examination(config, backbone, settings, write_manifest, output)
     source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
+    source = with_channels(source, config.channels)
     if asked is not None:
         refuse_several_labels(source, "An examination by features (--backbone)")
     examples = Examples.of(source)

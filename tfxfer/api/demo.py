@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tfxfer.api.export import export
 from tfxfer.api.modality import by_model
+from tfxfer.config.frame import RGB, in_words
 from tfxfer.data.image.failures import READ_ERRORS
 from tfxfer.data.seen import BoundSource
 from tfxfer.errors import TfxferError, UsageError
@@ -96,6 +97,11 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
         raise UsageError(
             f"The demo shows probabilities of classes, but '{trained.path}' predicts the number "
             f"'{trained.outputs.number.name}'. Use `tfxfer predict`."
+        )
+    if trained.frame.channels != RGB:
+        raise UsageError(
+            f"The demo shows RGB images, but '{trained.path}' takes images of "
+            f"{in_words(trained.frame.channels)}. Use `tfxfer predict`."
         )
     answerer = Answerer(trained)
     if trained.config is None:

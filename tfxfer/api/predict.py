@@ -16,6 +16,7 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split
+from tfxfer.data.sources.channels import split_with_channels
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
@@ -207,6 +208,7 @@ def _answers(
     """Yields the predictions of files."""
     # The labels are placeholders.
     split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
+    split = split_with_channels(split, trained.frame.channels)
     images = Images(split, trained.frame, memory_bytes=0)
     batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
     like = Prediction(

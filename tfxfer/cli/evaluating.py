@@ -16,7 +16,7 @@ from tfxfer.cli.options import (
     setting_help,
 )
 from tfxfer.cli.quiet import quiet_import, quiet_libraries
-from tfxfer.config.schema import LABEL_SETTINGS, FitConfig, RunConfig
+from tfxfer.config.schema import READING_SETTINGS, FitConfig, RunConfig
 from tfxfer.curation.asking import EXAMINATION_SETTINGS, asked_examination
 from tfxfer.errors import RunError, TfxferError
 from tfxfer.planning.inputs import check_inputs
@@ -75,7 +75,7 @@ _PAGE = "Also write the ranking as an HTML page with a chart, such as ranking.ht
     help="How fit would handle unreadable images.",
 )
 @click.option("--backbone", cls=Option, metavar="NAME", help=_CHECK_BACKBONE)
-@options_of(FitConfig, (*LABEL_SETTINGS, *EXAMINATION_SETTINGS))
+@options_of(FitConfig, (*READING_SETTINGS, *EXAMINATION_SETTINGS))
 @click.option("--write-manifest", cls=Option, metavar="FILE", help=_WRITE_MANIFEST)
 @click.option("--json", "json_file", cls=Option, metavar="FILE", help=JSON_HELP)
 @click.option("--output", cls=Option, metavar="FILE", help=_CHECK_PAGE)
@@ -98,7 +98,7 @@ def check(
     files or the name of a dataset, as for fit. The exit code is 1 if fit would stop.
     """
     settings = context.ensure_object(dict)
-    options |= {name: settings.pop(name) for name in LABEL_SETTINGS if name in settings}
+    options |= {name: settings.pop(name) for name in READING_SETTINGS if name in settings}
     # Before the slow import of TensorFlow.
     asked_examination(FitConfig(data=data, **options), backbone, settings, write_manifest, output)
     _check_json(json_file, data)

@@ -1,4 +1,4 @@
-"""The frame of a model: the height and width that it takes, and how an image is fitted into it.
+"""The frame of a model: the images that it takes, and how an image is fitted into it.
 
 A size, as settings and exports have it, is the side of a square in pixels, or height and width as
 text: "224x320".
@@ -10,6 +10,12 @@ from typing import Any, Literal, Union
 
 FitImages = Literal["crop", "stretch", "pad"]
 AnySize = Union[int, str]  # noqa: UP007 - beside `AnyFrame`
+
+# The channels of an image, unless it is said otherwise: red, green and blue.
+RGB = 3
+
+# Hyperspectral cameras have more; but a kernel of so many is hardly pretrained any more.
+MOST_CHANNELS = 64
 
 _OBLONG = re.compile(r"([0-9]{1,6}) ?[xX] ?([0-9]{1,6})")
 
@@ -74,21 +80,23 @@ class Frame:
         height: In pixels.
         width: In pixels.
         fit: How an image of another shape is fitted into it.
+        channels: Of every image.
     """
 
     height: int
     width: int
     fit: FitImages = "crop"
+    channels: int = RGB
 
     @classmethod
-    def of(cls, size: "AnyFrame", fit: FitImages = "crop") -> "Frame":
+    def of(cls, size: "AnyFrame", fit: FitImages = "crop", channels: int = RGB) -> "Frame":
         """Returns a frame of a size.
 
         Examples:
             >>> Frame.of(224)
-            Frame(height=224, width=224, fit='crop')
+            Frame(height=224, width=224, fit='crop', channels=3)
         """
-        return size if isinstance(size, Frame) else cls(*sides(size), fit)
+        return size if isinstance(size, Frame) else cls(*sides(size), fit, channels)
 
     @property
     def size(self) -> AnySize:
@@ -107,13 +115,28 @@ class Frame:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """The shape of an image in it: height, width and three channels."""
-        return (self.height, self.width, 3)
+        """The shape of an image in it: height, width and channels."""
+        return (self.height, self.width, self.channels)
+
+    @property
+    def content(self) -> str:
+        """What the channels are, for messages: "RGB", "gray" or "4 channels"."""
+        return {1: "gray", RGB: "RGB"}.get(self.channels, in_words(self.channels))
 
     @property
     def longer(self) -> int:
         """Its longer side in pixels."""
         return max(self.height, self.width)
+
+
+def in_words(channels: int) -> str:
+    """Returns a number of channels as text.
+
+    Examples:
+        >>> in_words(1), in_words(4)
+        ('1 channel', '4 channels')
+    """
+    return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 AnyFrame = Union[Frame, int, str]  # noqa: UP007 - a class that is named before it exists

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
 
-from tfxfer.config.frame import AnySize, FitImages, Frame, as_size, sides
+from tfxfer.config.frame import (
+    MOST_CHANNELS,
+    RGB,
+    AnySize,
+    FitImages,
+    Frame,
+    as_size,
+    sides,
+)
 from tfxfer.config.paths import expand_user
 from tfxfer.config.settings import (
     changed,
@@ -46,6 +54,9 @@ ALL_DEVICES = "all"
 
 # The settings that say how the labels of data are read.
 LABEL_SETTINGS = ("labels", "label_separator", "label_columns", "tasks", "target")
+
+# These, and what else says how data are read.
+READING_SETTINGS = ("channels", *LABEL_SETTINGS)
 
 # How the losses of several tasks are weighted, besides numbers, for the setting `task_weights`.
 UNCERTAINTY, EQUAL = "uncertainty", "equal"
@@ -422,6 +433,14 @@ class RunConfig:
         "center ('crop'), stretched ('stretch'), or padded with gray ('pad').",
         group=_BACKBONE,
     )
+    channels: int = setting(
+        RGB,
+        "Channels of the images: 3 for RGB, 1 for gray, other numbers for multispectral images in "
+        ".npy or TIFF files. The first layer of the backbone is adapted.",
+        group=_BACKBONE,
+        minimum=1,
+        maximum=MOST_CHANNELS,
+    )
     text: TextConfig = setting(TextConfig(), "Words and layers of a text backbone.", group=_TEXT)
     batch_size: int | None = setting(
         None, "Images per batch.", group=_TRAINING, common=True, minimum=1
@@ -526,7 +545,7 @@ class RunConfig:
         """
         if self.input_size is None:
             raise UsageError("Setting 'input_size' has no value. That of a run must have one.")
-        return Frame.of(self.input_size, self.fit_images)
+        return Frame.of(self.input_size, self.fit_images, self.channels)
 
     def _check_shapes(self) -> None:
         """Raises a UsageError if the model would have to distort its input for the backbone."""

@@ -21,6 +21,7 @@ from tfxfer.data.libraries.slices import refuse_slices, slices_of
 from tfxfer.data.libraries.tfds import is_prepared_directory
 from tfxfer.data.source import Source
 from tfxfer.data.sources import huggingface, tfds, tfrecords
+from tfxfer.data.sources.channels import with_channels
 from tfxfer.data.sources.digits import open_digits
 from tfxfer.data.sources.folders.folder import open_folder
 from tfxfer.data.sources.manifests import manifest
@@ -39,7 +40,8 @@ def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) ->
     All files are read once: splitting, duplicates and limits are decided by content. Nothing is
     decoded but a sample that tells the typical size of the images.
 
-    Reads the settings `data`, `data_dir`, `label*`, `seed`, `*_fraction` and `*_examples`.
+    Reads the settings `data`, `data_dir`, `channels`, `label*`, `seed`, `*_fraction` and
+    `*_examples`.
 
     Args:
         config: The settings.
@@ -52,6 +54,7 @@ def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) ->
     """
     how = LabelReading.of(config)
     source = open_as_it_is(config.data, config.data_dir, how=how)
+    source = with_channels(source, config.channels)
     return divided(dataclasses.replace(source, near_copies=near_copies), config)
 
 

@@ -138,10 +138,13 @@ def _facts(trained: TrainedClassifier, name: str, metrics: FitMetrics) -> dict[s
         **trained.outputs.as_json(),
         "num_classes": len(trained.class_names),
         "input_size": trained.frame.size,
+        "channels": trained.frame.channels,
         "fit_images": trained.frame.fit,
         "image": f"EXIF orientation applied; {trained.frame.words} with antialiasing; "
-        "RGB; normalized inside the model",
-        "signatures": contract(trained.outputs, is_cautious=trained.caution is not None),
+        f"{trained.frame.content}; normalized inside the model",
+        "signatures": contract(
+            trained.outputs, trained.frame.channels, is_cautious=trained.caution is not None
+        ),
     }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.config.frame import Frame
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.config.frame import RGB, Frame, in_words
+from tfxfer.data.image.channels import RGBA, decode_and_resize
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.data.image.framing import resize
@@ -51,11 +51,12 @@ _GIVES_TASKS = (
 _GIVES_A_NUMBER = "value (batch,): the number, in the unit of the training data"
 
 
-def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]]:
+def contract(outputs: Outputs, channels: int, *, is_cautious: bool) -> dict[str, dict[str, str]]:
     """Returns what each signature takes and gives, as `FACTS_FILE` says it.
 
     Args:
         outputs: What the outputs of the model are of.
+        channels: Of its images.
         is_cautious: Whether it also tells unknown images and prediction sets.
     """
     gives = _GIVES_A_CLASS if outputs.thresholds is None else _GIVES_LABELS
@@ -63,12 +64,13 @@ def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]
     gives = gives if outputs.number is None else _GIVES_A_NUMBER
     return {
         "serving_default": {
-            "image_bytes": f"string (batch,): {SERVED_FORMATS} files, any size up to "
+            "image_bytes": f"string (batch,): {_files(channels)} files, any size up to "
             f"{MAX_PIXELS // 10**6} megapixels each",
             "gives": f"{gives}; {GIVES}" if is_cautious else gives,
         },
         "pixels": {
-            "pixels": "uint8 (batch, height, width, 3): RGB of any height and width",
+            "pixels": f"uint8 (batch, height, width, {channels}): "
+            f"{'RGB of ' if channels == RGB else ''}any height and width",
             "gives": "same as serving_default",
         },
         "features": {
@@ -76,6 +78,13 @@ def contract(outputs: Outputs, *, is_cautious: bool) -> dict[str, dict[str, str]
             "gives": "features (batch, num_features): pooled features, the input of the head",
         },
     }
+
+
+def _files(channels: int) -> str:
+    """Returns which files a SavedModel takes, by the channels of its images."""
+    arrays = f"NumPy (.npy, of {in_words(channels)})"
+    also = {1: f"gray {SERVED_FORMATS}, or ", RGBA: "PNG with alpha, or "}.get(channels, "")
+    return SERVED_FORMATS if channels == RGB else f"{also}{arrays}"
 
 
 def write_saved_model(
@@ -88,7 +97,8 @@ def write_saved_model(
     """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
 
     `serving_default` takes `image_bytes`, a batch of JPEG, PNG, BMP, GIF or WebP files, and
-    `pixels` takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Both give
+    `pixels` takes `pixels`, uint8 RGB of shape (batch, height, width, 3) and any size. Images of
+    other channels than RGB are NumPy's files, and arrays of as many channels. Both give
     `probabilities`, (batch, num_classes), `class_id` and `label`, (batch,), and of the k most
     probable classes, best first, `top_k_probabilities`, `top_k_class_ids` and `top_k_labels`,
     (batch, k); k is 5, or the number of classes where there are fewer. Where an image may have
@@ -113,7 +123,8 @@ def write_saved_model(
     careful = None if caution is None else CautionGraph(caution, outputs.names)
     answers = _Functions(model, _naming(outputs), careful)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    pixels = tf.TensorSpec((None, None, None, 3), tf.uint8, name="pixels")
+    channels = frame_of(model).channels
+    pixels = tf.TensorSpec((None, None, None, channels), tf.uint8, name="pixels")
     signatures = {
         "serving_default": _traced(answers.from_bytes, [image_bytes]),
         "pixels": _traced(answers.from_pixels, [pixels]),
@@ -169,7 +180,7 @@ class _Functions:
         return _without_features(self._answered(self._decoded(image_bytes)))
 
     def from_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the answer to uint8 RGB, (batch, height, width, 3)."""
+        """Returns the answer to uint8 images, (batch, height, width, channels)."""
         squares = tf.map_fn(
             lambda one: resize(one, self._frame), pixels, fn_output_signature=self._framed
         )

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfxfer.data.image.decoding import decode, decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize, decode_channels
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting import plain_tensorflow
@@ -57,7 +57,7 @@ class Gate(PlainTensorFlow):
             caution: What it says of unknown images and prediction sets; None for nothing.
             meanwhile: Called while the other process answers.
         """
-        self._send(directory, encoded_images)
+        self._send(directory, encoded_images, frame_of(model).channels)
         check_precision(directory)
         found = _expected(model, encoded_images)
         expected = _Expected(found["probabilities"], outputs)
@@ -81,8 +81,10 @@ class Gate(PlainTensorFlow):
         if "features" in found:
             compare_features(answers["features"]["features"], found["features"])
 
-    def _send(self, directory: pathlib.Path, encoded_images: Sequence[bytes]) -> None:
-        pixels = decode(encoded_images[0]).numpy()
+    def _send(
+        self, directory: pathlib.Path, encoded_images: Sequence[bytes], channels: int
+    ) -> None:
+        pixels = decode_channels(encoded_images[0], channels, portable=True).numpy()
         self.send(
             {
                 "directory": str(directory),

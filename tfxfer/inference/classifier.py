@@ -21,6 +21,7 @@ from tfxfer.data.labels.tasks import Tasks, write_tasks
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, read_seen
 from tfxfer.data.source import Source, Split, labels_by_name, listed, places_of
+from tfxfer.data.sources.channels import with_channels
 from tfxfer.errors import DataError, UsageError
 from tfxfer.inference.caution import Caution, Judged
 from tfxfer.inference.foreign import check_finite
@@ -50,7 +51,8 @@ class TrainedClassifier:
     """A trained model with its class names and settings.
 
     Attributes:
-        model: RGB in [0, 255], (batch, size, size, 3), to probabilities, (batch, num_classes).
+        model: Images in [0, 255], (batch, height, width, channels), to probabilities, (batch,
+            num_classes).
         outputs: What its outputs are of.
         path: The file of the model, with `classes.txt` beside it.
         config: The settings it was trained with; None for a file that is not in a run.
@@ -119,7 +121,7 @@ class TrainedClassifier:
 
     @property
     def input_size(self) -> AnySize:
-        """The size of the images that the model takes: the side of a square, or "224x320"."""
+        """The size of the images that it takes: the side of a square, or "224x320"."""
         return self.frame.size
 
     @isolated
@@ -129,13 +131,13 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (num_images, num_classes).
 
         Args:
-            images: A path or an array, or several: files of JPEG, PNG, BMP, GIF, WebP or TIFF, and
-                uint8 RGB of shape (height, width, 3), any size.
+            images: A path or an array, or several: files as in training, and uint8 of shape
+                (height, width, channels), any size; three channels are RGB.
             batch_size: Images per step; does not change the result.
 
         Raises:
             DataError: A file cannot be read.
-            UsageError: An array is not a uint8 RGB image.
+            UsageError: An array is not a uint8 image of the model's channels.
         """
         outputs = [np.zeros((0, len(self.class_names)), np.float32)]
         outputs += batch_by_batch(self.predict_squares, images, self.frame, batch_size)
@@ -145,7 +147,7 @@ class TrainedClassifier:
         """Returns the probabilities of the classes, (batch, num_classes).
 
         Args:
-            squares: RGB in [0, 255], (batch, height, width, 3).
+            squares: In [0, 255], (batch, height, width, channels).
         """
         found = np.asarray(self.model.predict_on_batch(squares.astype(np.float32)))
         return check_finite(found, self.path)
@@ -207,7 +209,7 @@ class TrainedClassifier:
 
         Raises:
             DataError: A file cannot be read.
-            UsageError: An array is not a uint8 RGB image, or the model was not built by tfxfer.
+            UsageError: An array is no image, or the model was not built by tfxfer.
         """
         outputs = with_features(self.model).output
         if "features" not in outputs:
@@ -217,10 +219,7 @@ class TrainedClassifier:
         model = without_xla(keras.Model(self.model.input, outputs["features"]))
         found = [np.zeros((0, model.output_shape[-1]), np.float32)]
         found += batch_by_batch(
-            lambda squares: np.asarray(model.predict_on_batch(squares)),
-            images,
-            self.frame,
-            batch_size,
+            lambda x: np.asarray(model.predict_on_batch(x)), images, self.frame, batch_size
         )
         return np.concatenate(found)
 
@@ -251,6 +250,7 @@ class TrainedClassifier:
         if data is not None:
             how = reading_of(data, self.config, self.outputs)
             source = open_as_it_is(data, data_dir, needs_train=False, how=how)
+            source = with_channels(source, self.frame.channels, str(self.path))
             return bound(self._noting_unknown(source), self.seen)
         if self.config is None:
             lacks = "does not say what data it was trained on"

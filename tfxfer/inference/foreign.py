@@ -28,6 +28,7 @@ from tfxfer.inference.meaning import (
 )
 from tfxfer.inference.model_files import without_colors
 from tfxfer.models.layers import in_float32
+from tfxfer.models.preprocessing import takes_channels
 from tfxfer.system.devices import without_xla
 
 # Luma by ITU-R BT.601 in 16 bits, as Pillow's `convert("L")` computes it; in float32 it is exact.
@@ -81,11 +82,11 @@ def as_classifier(
         return Adapted(without_xla(model), class_names, ())
     class_names = _checked_names(class_names, classes)
     image = only_one(model, "inputs", path)
-    shape = image_shape(image, path)
+    shape = tuple(image.shape[1:]) if takes_channels(image) else image_shape(image, path)
     output = only_one(model, "outputs", path)
     meaning = meaning_of(output, class_names, path, classes)
-    notes = _notes(model, shape, meaning, class_names)
-    if is_ours or _is_plain(model, image, output):
+    notes = () if takes_channels(image) else _notes(model, shape, meaning, class_names)
+    if is_ours or takes_channels(image) or _is_plain(model, image, output):
         return Adapted(without_xla(model), class_names, notes, meaning == "sigmoids")
     # Keras layers raise exceptions of any type on unsupported input.
     try:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfxfer.config.frame import Frame
 from tfxfer.config.paths import listed_path
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.image.failures import readable_reason
 from tfxfer.data.image.framing import resize
 from tfxfer.errors import DataError, UsageError
@@ -28,14 +28,14 @@ def batch_by_batch(
     """Returns what a function makes of each batch of images.
 
     Args:
-        function: Of images as a model takes them, (batch, height, width, 3).
+        function: Of images as a model takes them, (batch, height, width, channels).
         images: A path or an array, or several.
         frame: What the model takes.
         batch_size: Images per step.
 
     Raises:
         DataError: A file cannot be read.
-        UsageError: An array is not a uint8 RGB image.
+        UsageError: An array is not a uint8 image of the model's channels.
     """
     outputs = []
     waiting = iter(_listed(images))
@@ -45,15 +45,15 @@ def batch_by_batch(
 
 
 def prepared(image: AnyImage, frame: Frame) -> npt.NDArray[np.float32]:
-    """Returns an image as a model takes it, (height, width, 3).
+    """Returns an image as a model takes it, (height, width, channels).
 
     Args:
-        image: A path, or uint8 RGB of any size.
+        image: A path, or uint8 of any size with the channels of the model.
         frame: What the model takes.
 
     Raises:
         DataError: A file cannot be read.
-        UsageError: An array is not a uint8 RGB image.
+        UsageError: An array is not a uint8 image of the model's channels.
     """
     if isinstance(image, str | os.PathLike):
         try:
@@ -63,10 +63,10 @@ def prepared(image: AnyImage, frame: Frame) -> npt.NDArray[np.float32]:
             raise DataError(f"Cannot read '{image}': {readable_reason(error)}.") from None
     else:
         pixels = np.asarray(image)
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != 3:
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != frame.channels:
             raise UsageError(
-                "An image is a path, or uint8 RGB of shape (height, width, 3); received was "
-                f"{pixels.dtype} of shape {pixels.shape}."
+                f"An image is a path, or uint8 {frame.content} of shape (height, width, "
+                f"{frame.channels}); received was {pixels.dtype} of shape {pixels.shape}."
             )
         square = resize(tf.constant(pixels), frame)
     return square.numpy().astype(np.float32)  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
 from tfxfer.data.source import Source
+from tfxfer.data.sources.channels import with_channels
 from tfxfer.errors import DataError, UsageError
 from tfxfer.runs.metrics_record import DataRecord, read_metrics
 from tfxfer.runs.places import data_places, is_relative, run_settings
@@ -39,9 +40,11 @@ def open_own_data(
     told = _told_of_data(run)
     try:
         if not run.splits.is_file():  # a run of an older version
-            return bound(open_as_it_is(config.data, data_dir, how=LabelReading.of(config)), seen())
+            source = open_as_it_is(config.data, data_dir, how=LabelReading.of(config))
+            return bound(with_channels(source, config.channels), seen())
         source = open_as_it_is(str(run.splits), data_dir)
         _check_there(source)
+        source = with_channels(source, config.channels)
     except (DataError, UsageError) as error:
         moved = _open_moved_data(run, config, data_dir, seen())
         if moved is None:
@@ -69,7 +72,8 @@ def _open_moved_data(
     if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
         return None
     try:
-        return rebound(open_as_it_is(config.data, data_dir, how=LabelReading.of(config)), seen)
+        source = open_as_it_is(config.data, data_dir, how=LabelReading.of(config))
+        return rebound(with_channels(source, config.channels), seen)
     except (DataError, UsageError):
         return None
 

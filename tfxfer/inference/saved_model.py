@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.frame import FitImages, Frame
+from tfxfer.config.frame import RGB, FitImages, Frame
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.seen import Seen, read_seen
 from tfxfer.errors import RunError, UsageError
@@ -159,4 +159,5 @@ def _frame_of(facts: Mapping[str, Any], path: pathlib.Path) -> Frame:
             "tfxfer may have written it: export the model again."
         )
     size = facts["input_size"]
-    return Frame.of(size if isinstance(size, str) else int(size), fit)
+    channels = int(facts.get("channels", RGB))
+    return Frame.of(size if isinstance(size, str) else int(size), fit, channels)

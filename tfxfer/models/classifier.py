@@ -16,6 +16,7 @@ from tfxfer.config.decided import DecidedHead, DecidedRun
 from tfxfer.config.frame import sides
 from tfxfer.config.schema import TestTimeViews
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
+from tfxfer.models.backbones.channels import with_channels
 from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import averaged_with_mirrored, build_head
@@ -45,7 +46,8 @@ class Classifier:
         backbone: The pretrained network without its classifier.
         stages: The backbone's layers by stage, in order.
         head: Pooled features to float32 logits, (batch, num_classes).
-        model: RGB images in [0, 255], (batch, height, width, 3), to float32 logits; what is saved.
+        model: Images in [0, 255], (batch, height, width, channels), to float32 logits; what is
+            saved. Three channels are red, green and blue.
         entry: Images to what the backbone takes.
         reading: What the head reads of the backbone.
         folded: The backbone with BatchNorm folded.
@@ -180,6 +182,7 @@ def build_classifier(
     seed_initial_weights(config.seed)
     with dtype_policy(config.precision):
         network = load_backbone(backbone, config.image_size, weights)
+        network = with_channels(network, backbone, config.channels)
         folded = fold_batch_norm(network)
         stages = stage_layers(network, backbone)
         cuts = _cuts(network, stages)

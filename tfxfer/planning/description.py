@@ -12,7 +12,7 @@ from tfxfer.config.decided import (
     GradientPhase,
     SolvedHead,
 )
-from tfxfer.config.frame import size_words
+from tfxfer.config.frame import RGB, in_words, size_words
 from tfxfer.data.source import Source, shown
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.classifier import Classifier
@@ -52,6 +52,7 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
     num_features, num_classes = classifier.head.input_shape[-1], classifier.head.output_shape[-1]
     return [
         plan_row("backbone", f"{backbone.name}, {weights}, {size_words(config.image_size)} pixels"),
+        *(plan_row("", line) for line in [describe_adaptation(config)] if line),
         plan_row(
             "head",
             f"{' -> '.join(describe_head(config.head))} -> {counted(num_classes, 'logit')} "
@@ -60,6 +61,15 @@ def describe_model(backbone: Backbone, config: DecidedFit, classifier: Classifie
         *_describe_stages(classifier),
         *describe_views(config),
     ]
+
+
+def describe_adaptation(config: DecidedFit) -> str:
+    """Returns how the first layer is adapted to images that are not RGB, or ""."""
+    if config.channels == RGB:
+        return ""
+    how = f"its RGB kernel repeated in turn, times {RGB}/{config.channels}"
+    how = "its RGB kernel summed over the colors" if config.channels == 1 else how
+    return f"first convolution adapted to {in_words(config.channels)}: {how}"
 
 
 def _describe_stages(classifier: Classifier) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfxfer.config.frame import sides
+from tfxfer.config.frame import RGB, sides
 from tfxfer.config.schema import AUTO, FitConfig, RunConfig
 from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
@@ -41,7 +41,25 @@ def check_settings(config: RunConfig) -> Backbone:
     if isinstance(config, FitConfig):
         _check_fit(config, backbone)
     check_image_size(config, backbone)
+    _check_channels(config)
     return backbone
+
+
+def _check_channels(config: RunConfig) -> None:
+    """Raises a UsageError if what is asked for needs RGB, and the images have other channels."""
+    if config.channels == RGB:
+        return
+    if not isinstance(config, FitConfig):
+        raise UsageError(
+            f"Setting 'channels' (--channels) is {config.channels}, but `tfxfer pretrain` trains "
+            "on RGB images. Leave it out; `tfxfer fit` adapts a backbone that was trained on RGB."
+        )
+    if config.augment.policy != "none":
+        raise UsageError(
+            f"Setting 'augment.policy' is '{config.augment.policy}', which changes colors, but "
+            f"'channels' (--channels) is {config.channels}. Leave it out; 'augment.crop', "
+            "'augment.rotation', 'augment.mixup' and others work with any channels."
+        )
 
 
 def check_image_size(config: RunConfig, backbone: Backbone) -> None:

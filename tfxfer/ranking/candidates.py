@@ -47,6 +47,7 @@ RANKING_SETTINGS = (
     "image_size",
     "input_size",
     "fit_images",
+    "channels",
     "batch_size",
     "memory_gigabytes",
     "cache_gigabytes",

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
-from tfxfer.config.frame import FitImages, Frame
+from tfxfer.config.frame import RGB, FitImages, Frame
 from tfxfer.data.image.framing import PADDING
 from tfxfer.reporting import words
 from tfxfer.reporting.findings import Findings, RunFindings
@@ -194,6 +194,11 @@ def _outputs(findings: RunFindings[Any]) -> str:
     return "probabilities" if findings.metrics.target is None else "numbers"
 
 
+def _suffix(frame: Frame) -> str:
+    """Returns the suffix of a file of images, as an example."""
+    return "jpg" if frame.channels in (1, RGB) else "npy"
+
+
 def usage_section(findings: RunFindings[Any]) -> list[str]:
     """Returns code that loads the model and predicts."""
     frame = findings.images.frame
@@ -214,7 +219,8 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         "",
         'model = keras.models.load_model("model.keras")',
         *names_code,
-        f"images = ...  # (batch, {frame.height}, {frame.width}, 3), RGB in [0, 255]",
+        f"images = ...  # (batch, {frame.height}, {frame.width}, {frame.channels}), "
+        f"{frame.content} in [0, 255]",
         f"{_outputs(findings)} = model.predict(images)",
         "```",
         "",
@@ -224,6 +230,6 @@ def usage_section(findings: RunFindings[Any]) -> list[str]:
         "import tfxfer",
         "",
         'classifier = tfxfer.load(".")  # this directory',
-        f'{_outputs(findings)} = classifier.predict(["image.jpg"])',
+        f'{_outputs(findings)} = classifier.predict(["image.{_suffix(frame)}"])',
         "```",
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tfxfer.config.frame import RGB
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.framing import PADDING
@@ -61,7 +62,7 @@ def read_thumbnails(
         side: Maximum side in pixels; the longer one where images are not square.
 
     Returns:
-        RGB, uint8, shape (num_thumbnails, height, width, 3), in the order of `numbers`.
+        uint8, shape (num_thumbnails, height, width, channels), in the order of `numbers`.
     """
     found = [shrunk(np.zeros((0, *images.frame.shape), np.uint8), side)]
     ascending, place = np.unique(numbers, return_inverse=True)
@@ -71,8 +72,20 @@ def read_thumbnails(
     return np.concatenate(found)[place]
 
 
+def visible(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Returns images, (..., channels), as people can see them: the first three channels, or gray.
+
+    Examples:
+        >>> visible(np.array([[1], [2]], np.uint8)).tolist()
+        [[1, 1, 1], [2, 2, 2]]
+        >>> visible(np.array([[1, 2, 3, 4]], np.uint8)).tolist()
+        [[1, 2, 3]]
+    """
+    return pixels[..., :RGB] if pixels.shape[-1] >= RGB else np.repeat(pixels[..., :1], RGB, -1)
+
+
 def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """Returns images, shape (batch, height, width, 3), resized to a longer side of `side` pixels.
+    """Returns images, shape (batch, height, width, channels), resized to a longer side of `side`.
 
     Those that are smaller are returned as they are.
     """
@@ -86,11 +99,11 @@ def shrunk(squares: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
 
 
 def lay_out(thumbnails: npt.NDArray[np.uint8]) -> Sheets:
-    """Arranges thumbnails, shape (num_thumbnails, height, width, 3), on sheets, row by row.
+    """Arranges thumbnails, shape (num_thumbnails, height, width, channels), on sheets, row by row.
 
     Those that are not square are centered on gray.
     """
-    thumbnails = _squared(thumbnails)
+    thumbnails = _squared(visible(thumbnails))
     side = thumbnails.shape[1]
     pitch = math.ceil(side / _BLOCK) * _BLOCK
     margin = pitch - side
@@ -114,8 +127,8 @@ def _squared(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def jpeg_url(pixels: npt.NDArray[np.uint8]) -> str:
-    """Returns a thumbnail, shape (height, width, 3), as a `data:` URL of a JPEG."""
-    content = tf.io.encode_jpeg(pixels, quality=_QUALITY, optimize_size=True).numpy()
+    """Returns a thumbnail, shape (height, width, channels), as a `data:` URL of a JPEG."""
+    content = tf.io.encode_jpeg(visible(pixels), quality=_QUALITY, optimize_size=True).numpy()
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
@@ -142,7 +155,7 @@ def with_heat(
     """Overlays heat maps on thumbnails.
 
     Args:
-        thumbnails: RGB, shape (batch, height, width, 3).
+        thumbnails: Shape (batch, height, width, channels).
         heat: In [0, 1], shape (batch, rows, columns); interpolated to the size of the thumbnails.
     """
     colors = heat_colors(heat, *thumbnails.shape[1:3])
@@ -152,5 +165,5 @@ def with_heat(
 
 
 def data_urls(thumbnails: npt.NDArray[np.uint8]) -> Sequence[str]:
-    """Returns thumbnails, shape (num_thumbnails, height, width, 3), as `data:` URLs."""
+    """Returns thumbnails, shape (num_thumbnails, height, width, channels), as `data:` URLs."""
     return [jpeg_url(thumbnail) for thumbnail in thumbnails]

@@ -16,6 +16,7 @@ from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.planning.description import (
+    describe_adaptation,
     describe_changes,
     describe_gradual,
     describe_unfrozen,
@@ -122,6 +123,7 @@ def network(config: DecidedFit, parameters: Parameters | None, num_classes: int)
         sizes += f" (upsampled in the model from {_size(config.input_size)})"
     if config.fit_images != "crop":
         sizes += f", images {config.frame.words}"
+    sizes += f", {adapted}" if (adapted := describe_adaptation(config)) else ""
     backbone = _record(config.backbone)
     paper = f" ({backbone.paper})" if backbone else ""
     weights, plural = describe_weights(config.weights, quote=True), "s" * (num_classes > 1)

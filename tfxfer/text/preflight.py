@@ -23,7 +23,7 @@ from tfxfer.text.models.weights import find_weights
 
 # Settings that only images have, or that a classifier of texts cannot use yet.
 _OF_IMAGES = (
-    *("image_size", "input_size", "fit_images", "bad_images", *LABEL_SETTINGS),
+    *("image_size", "input_size", "fit_images", "channels", "bad_images", *LABEL_SETTINGS),
     *("augment.flip", "augment.shift", "augment.zoom", "augment.rotation", "augment.crop"),
     *("augment.policy", "augment.mixup", "augment.cutmix"),
 )

@@ -26,7 +26,7 @@ from tfxfer.system.progress import Progress
 # and TensorFlow do too.
 _CODE = (
     "data.image.augmentation.changes",
-    "data.image.decoding",
+    "data.image.channels",
     # Their records name them as strings: no import shows them.
     "models.backbones.efficientnet_lite",
     "models.backbones.small_resnet",
@@ -70,6 +70,7 @@ class FeatureFunction:
                 "image_size": config.image_size,
                 "input_size": config.input_size,
                 "fit_images": config.fit_images,
+                "channels": config.channels,
                 "pooling": pooling,
                 "precision": config.precision,
                 "backend": keras.backend.backend(),

@@ -21,9 +21,9 @@ from image_files import (
 from messages import parts
 from PIL import Image
 
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.image.decoding import (
     decode,
-    decode_and_resize,
     height_and_width,
     orientation,
     why_unreadable,
@@ -188,7 +188,7 @@ def test_content_that_is_no_image_is_refused_with_a_reason(refused_by_a_pipeline
 
 
 def test_where_tiff_is_read_a_refusal_names_it():
-    reason = "not a JPEG, PNG, BMP, GIF, WebP or TIFF file"
+    reason = "not a JPEG, PNG, BMP, GIF, WebP, TIFF or NPY file"
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         decode(tf.constant(b"hello"), "the third: ", portable=False)
     message = readable_reason(caught.value)

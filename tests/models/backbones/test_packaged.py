@@ -13,7 +13,7 @@ from backbone_files import assert_same_weights
 from messages import parts
 from torch_files import needs_package
 
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.errors import UsageError, WeightsError
 from tfxfer.models.backbones.packaged import ROWS
 from tfxfer.models.backbones.registry import (

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.source import in_any_order
 from tfxfer.inference.loading import load
 from tfxfer.showing.images import nearest

@@ -46,7 +46,9 @@ def choose_next(
         DataError: A labeled image cannot be read.
     """
     labeled = list(source.everything.values())
-    split, num_known, num_duplicates = _without_known(unlabeled_split(files), labeled)
+    split, num_known, num_duplicates = _without_known(
+        unlabeled_split(files, trained.frame.channels), labeled
+    )
     if not len(split):
         raise UsageError(
             f"All of the {len(files):,} images are already in the data of '{trained.path.parent}'. "

@@ -8,12 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfxfer.config.frame import RGB
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.contents import Integers
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split
+from tfxfer.data.sources.channels import split_with_channels
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
@@ -43,9 +45,10 @@ class Unlabeled:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def unlabeled_split(files: Sequence[pathlib.Path]) -> Split:
+def unlabeled_split(files: Sequence[pathlib.Path], channels: int = RGB) -> Split:
     """Returns files without labels as a split; its labels are placeholders."""
-    return split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
+    split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
+    return split_with_channels(split, channels)
 
 
 def read_unlabeled(trained: TrainedClassifier, split: Split, batch_size: int) -> Unlabeled:

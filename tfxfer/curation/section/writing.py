@@ -49,7 +49,7 @@ def write_findings(run: RunDirectory, looked: Looked, asked: FitConfig) -> None:
 def _command(asked: FitConfig) -> str:
     """Returns the command that examines all images and lists everything."""
     words: list[str] = []
-    for name in ("backbone", "data_dir", "weights", "image_size", "fit_images"):
+    for name in ("backbone", "data_dir", "weights", "image_size", "fit_images", "channels"):
         value = getattr(asked, name)
         if value != getattr(FitConfig(), name) and value is not None:
             words += [f"--{name.replace('_', '-')}", shlex.quote(str(value))]

@@ -177,8 +177,9 @@ def _misnamed(examples: Examples) -> list[Finding]:
     facts, wrong = examples.facts, []
     for index in np.flatnonzero(examples.readable).tolist():
         extension = os.path.splitext(examples.name(index))[1].lower()
+        kind = str(facts.formats[index])  # "" of images of other channels than RGB
         # A name without such an extension says nothing.
-        if extension in EXTENSIONS and extension not in _EXTENSIONS[str(facts.formats[index])]:
+        if kind and extension in EXTENSIONS and extension not in _EXTENSIONS[kind]:
             wrong.append(index)
     if not wrong:
         return []

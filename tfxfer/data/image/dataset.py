@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.frame import AnyFrame, Frame
+from tfxfer.config.frame import RGB, AnyFrame, Frame
 from tfxfer.config.schema import GIGABYTE
 from tfxfer.data.cache import Cache, places
-from tfxfer.data.image.decoding import decode_and_resize, servable
+from tfxfer.data.image.channels import to_channels
+from tfxfer.data.image.decoding import servable
+from tfxfer.data.image.formats.arrays.numpy_files import encoded
 from tfxfer.data.image.framing import resize
 from tfxfer.data.image.kept import DECODED_TOGETHER, InMemory, OnDisk, num_bytes
 from tfxfer.data.image.order import Number, Numbers, Order, Places
@@ -104,7 +106,7 @@ class Images:
 
     @functools.cached_property
     def kept(self) -> tf.Tensor | None:
-        """All images by number, uint8, (number, height, width, 3); None if they are not cached.
+        """All images by number, uint8, (number, height, width, channels); None if not cached.
 
         Images on disk are memory-mapped.
 
@@ -175,13 +177,16 @@ class Images:
 
     def prepare(self, image: tf.Tensor) -> tf.Tensor:
         """Returns an image as the split gives it, encoded or decoded, in the frame."""
-        if image.dtype == tf.string:
-            return decode_and_resize(image, self.frame, portable=False)
-        return resize(image, self.frame)
+        return resize(to_channels(image, self.frame.channels), self.frame)
 
     def encoded(self, num_examples: int) -> list[bytes]:
-        """Returns up to `num_examples` files for a SavedModel, those of decoded images as PNG."""
+        """Returns up to `num_examples` files for a SavedModel, those of decoded images as PNG.
+
+        Those of other channels than RGB are NumPy's, at the size of the model.
+        """
         sample = self.split.sample(num_examples)
+        if self.frame.channels != RGB:
+            return list(map(encoded, sample.map(self.prepare).as_numpy_iterator()))
         is_decoded = sample.element_spec.dtype != tf.string
         sample = sample.map(tf.io.encode_png if is_decoded else servable)
         return list(sample.as_numpy_iterator())

@@ -1,8 +1,7 @@
-"""Decode and resize: the steps between an image file and the model.
+"""Decodes image files as RGB.
 
-The pipeline, prediction and the exported signature that takes encoded bytes all call
-`decode_and_resize`, so an image is the same array wherever it comes from. TensorFlow operations
-only: the functions run eagerly, in tf.data, and in a SavedModel on a machine without Python.
+TensorFlow operations only: the functions run eagerly, in tf.data, and in a SavedModel on a machine
+without Python. Array files, which no operation decodes, are left to Python.
 
 Files are not trusted: every loop is bounded, and headers are checked before anything is decoded.
 Each format has a module of its own.
@@ -15,26 +14,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.frame import AnyFrame
-from tfxfer.data.image.formats import bmp, gif, jpeg, png, tiff, webp
+from tfxfer.data.image.formats import bmp, gif, jpeg, png, webp
+from tfxfer.data.image.formats.arrays import reading
+from tfxfer.data.image.formats.arrays.samples import ArrayFileError
 from tfxfer.data.image.formats.content import accepted, apart, characters
 from tfxfer.data.image.formats.recognition import (
     FORMATS,
     SERVED_FORMATS,
-    is_tiff,
+    is_array_file,
     no_file_of,
     row_of,
     why_no_header,
 )
 from tfxfer.data.image.formats.table import why_jpeg_is_not_read
-from tfxfer.data.image.framing import resize
-
-
-def decode_and_resize(
-    encoded: tf.Tensor, frame: AnyFrame, prefix: tf.Tensor = "", *, portable: bool = True
-) -> tf.Tensor:
-    """Returns an encoded image, fitted into a frame; see `decode` and `framing.resize`."""
-    return resize(decode(encoded, prefix, portable=portable), frame)
 
 
 def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True) -> tf.Tensor:
@@ -48,11 +40,11 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
     The EXIF orientation is applied; see `orientation`.
 
     Args:
-        encoded: The content of a JPEG, PNG, BMP, GIF, WebP or TIFF file, a scalar string.
+        encoded: The content of a JPEG, PNG, BMP, GIF, WebP, TIFF or .npy file, a scalar string.
         prefix: Start of the error message, a scalar string.
-        portable: Whether it must work without Python, as in a SavedModel, and so without TIFF.
-            Otherwise all but the simplest files are decoded by a function that is traced once per
-            process: to trace it for each pipeline takes half a second.
+        portable: Whether it must work without Python, as in a SavedModel, and so without TIFF and
+            NumPy's files. Otherwise all but the simplest files are decoded by a function that is
+            traced once per process: to trace it for each pipeline takes half a second.
 
     Returns:
         Shape (height, width, 3).
@@ -74,9 +66,9 @@ def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True)
 
 
 def servable(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a file that a SavedModel can read: itself, or a TIFF re-encoded as PNG."""
+    """Returns a file that a SavedModel can read: itself, or an array file re-encoded as PNG."""
     return tf.cond(
-        is_tiff(encoded),
+        is_array_file(encoded),
         lambda: tf.io.encode_png(decode(encoded, portable=False)),
         lambda: encoded,
     )
@@ -90,8 +82,8 @@ def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """
     if not portable:
         return tf.cond(
-            is_tiff(encoded),
-            lambda: _orientation_of_tiff(encoded),
+            is_array_file(encoded),
+            lambda: _orientation_of_array(encoded),
             lambda: orientation(encoded),
         )
     return tf.switch_case(
@@ -118,8 +110,8 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     """
     if not portable:
         return tf.cond(
-            is_tiff(encoded),
-            lambda: tf.ensure_shape(_header_of_tiff(encoded), 2),
+            is_array_file(encoded),
+            lambda: tf.ensure_shape(_header_of_array(encoded), 2),
             lambda: height_and_width(encoded),
         )
 
@@ -189,25 +181,26 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
     """Returns likewise an image in a graph that stays in this process."""
 
     def decoded(encoded: bytes, prefix: bytes) -> np.ndarray:
-        found = _without_tensorflow(_as_bytes(encoded), _as_bytes(prefix))
+        found = _without_tensorflow(as_bytes(encoded), as_bytes(prefix))
         # While it computes others may have the interpreter.
         return _compiled_decode_other()(encoded, prefix).numpy() if found is None else found
 
     if tf.executing_eagerly():  # by itself, for the sake of short messages
-        parts = [_as_bytes(tf.convert_to_tensor(part).numpy()) for part in (encoded, prefix)]
+        parts = [as_bytes(tf.convert_to_tensor(part).numpy()) for part in (encoded, prefix)]
         found = _without_tensorflow(*parts)
         return _decode_other(encoded, prefix, FORMATS) if found is None else tf.constant(found)
     return tf.numpy_function(decoded, [encoded, prefix], tf.uint8)
 
 
 def _without_tensorflow(content: bytes, prefix: bytes) -> np.ndarray | None:
-    """Returns what a TIFF shows, None for others.
+    """Returns what an array file shows, None for others.
 
     Raises:
         tf.errors.InvalidArgumentError: It cannot be read, or is a JPEG of a kind that is not.
     """
-    if tiff.is_tiff(content):
-        return _of_tiff(tiff.decode, content, prefix)
+    if reading.is_array_file(content):
+        shown: np.ndarray = of_array_file(reading.as_rgb, content, prefix)
+        return shown
     reason = why_jpeg_is_not_read(content) if content.startswith(b"\xff\xd8") else ""
     if reason:
         message = prefix.decode("utf-8", "replace") + reason
@@ -215,37 +208,36 @@ def _without_tensorflow(content: bytes, prefix: bytes) -> np.ndarray | None:
     return None
 
 
-def _as_bytes(content: str | bytes | np.ndarray) -> bytes:
+def as_bytes(content: str | bytes | np.ndarray) -> bytes:
     """Returns the bytes of a string, of which a function gets an array where it runs eagerly."""
     found: bytes = tf.compat.as_bytes(np.asarray(content, object).item())
     return found
 
 
-def _orientation_of_tiff(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation of a TIFF, int32, in a graph that stays in this process."""
+def _orientation_of_array(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the orientation of an array file, int32, in a graph that stays in this process."""
 
     def told(encoded: bytes) -> np.int32:
-        return tiff.orientation(_as_bytes(encoded))
+        return reading.orientation(as_bytes(encoded))
 
     return tf.ensure_shape(tf.numpy_function(told, [encoded], tf.int32), ())
 
 
-def _header_of_tiff(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the (height, width) of a TIFF, int64, in a graph that stays in this process."""
+def _header_of_array(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns the (height, width) of an array file, int64, likewise."""
 
     def told(encoded: bytes) -> np.ndarray:
-        return _of_tiff(tiff.height_and_width, _as_bytes(encoded))
+        found = of_array_file(reading.shape_of, as_bytes(encoded))
+        return np.array(found[:2], np.int64)
 
     return tf.numpy_function(told, [encoded], tf.int64)
 
 
-def _of_tiff(
-    function: Callable[[bytes], np.ndarray], encoded: bytes, prefix: bytes = b""
-) -> np.ndarray:
-    """Returns what a function makes of a TIFF, and fails as operations do."""
+def of_array_file(function: Callable[[bytes], Any], encoded: bytes, prefix: bytes = b"") -> Any:
+    """Returns what a function makes of an array file, and fails as operations do."""
     try:
         return function(encoded)
-    except tiff.TiffError as error:
+    except ArrayFileError as error:
         message = f"{prefix.decode('utf-8', 'replace')}{error}"
         raise tf.errors.InvalidArgumentError(None, None, message) from None
 

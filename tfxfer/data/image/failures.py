@@ -23,6 +23,8 @@ def readable_reason(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     message = re.sub(r"^.*transformation with iterator: \S+: ", "", message)
     message = re.sub(r"\s*\[\[\{\{.*|\s*\[Op:.*", "", message)
     message = re.sub(r"^.*\}\}\s*", "", message)
+    # What Python raises in a graph has its type before the reason.
+    message = message.removeprefix("InvalidArgumentError: ")
     if message.endswith("Is a directory"):
         return "it is a folder"
     if message.endswith("No such file or directory"):

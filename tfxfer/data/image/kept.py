@@ -119,7 +119,7 @@ class OnDisk:
 
     def _key(self) -> str:
         facts = {"images": id_of(self.digests().tobytes()).hex(), **vars(self.frame)}
-        return key_of({**facts, "code": code_digest("data.image.decoding")})
+        return key_of({**facts, "code": code_digest("data.image.channels")})
 
 
 def _aligned_array(shape: tuple[int, ...]) -> Decoded:

@@ -42,7 +42,7 @@ class Unreadable:
 
 def _readable_key() -> str:
     """Returns the key under which the cache has the ids of all content that was ever decoded."""
-    return key_of({"code": code_digest("data.image.decoding"), "tensorflow": tf.__version__})
+    return key_of({"code": code_digest("data.image.channels"), "tensorflow": tf.__version__})
 
 
 def known_readable(cache: Cache | None) -> Ids:

@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 from collections.abc import Callable
 
+from tfxfer.config.frame import RGB, in_words
 from tfxfer.config.paths import user_path
 from tfxfer.errors import UsageError
 from tfxfer.exporting.clients import facts_of
@@ -51,6 +52,12 @@ def write_hosted(
             raise UsageError(
                 f"--space shows probabilities of classes, but '{path}' predicts a number. Use "
                 "--docker, or the export itself."
+            )
+        channels = facts_of(version).get("channels", RGB)
+        if to_space is not None and channels not in (1, RGB):
+            raise UsageError(
+                f"--space shows RGB or gray images, but '{path}' takes images of "
+                f"{in_words(channels)}. Use --docker, or the export itself."
             )
         if to_space is not None:
             write_space(version, to_space, _card(path))

@@ -1,7 +1,11 @@
 """How a backbone expects its pixels: the scaling from RGB in [0, 255], and its description."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from tfxfer.config.frame import RGB
 
 Pixels = Literal["caffe", "symmetric", "torch", "lite", "inside"]
 
@@ -36,6 +40,40 @@ class Scaling:
     def changes_pixels(self) -> bool:
         """Whether it differs from RGB in [0, 255]."""
         return self.is_bgr or self.scale != 1.0 or self.offset != 0.0
+
+    def of_channels(self, channels: int) -> "Scaling":
+        """Returns the scaling of images of so many channels; with three it is the same.
+
+        Mean and standard deviation are those of red, green and blue, averaged for one channel and
+        repeated in turn for others, whose order stays.
+        """
+        if channels == RGB:
+            return self
+        scale, offset = self.scale, self.offset
+        if isinstance(scale, tuple) or isinstance(offset, tuple):
+            scales, offsets = _of_each(scale), _of_each(offset)
+            stds = in_turn([1 / one for one in scales], channels)
+            pairs = zip(offsets, scales, strict=True)
+            means = in_turn([-summand / factor for summand, factor in pairs], channels)
+            scale = tuple(1 / std for std in stds)
+            offset = tuple(-mean / std for mean, std in zip(means, stds, strict=True))
+        return dataclasses.replace(self, scale=scale, offset=offset, is_bgr=False)
+
+
+def in_turn(colors: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Returns values of channels by those of red, green and blue: the mean for one, or in turn.
+
+    Examples:
+        >>> in_turn((1.0, 2.0, 6.0), 1), in_turn((1.0, 2.0, 6.0), 4)
+        ((3.0,), (1.0, 2.0, 6.0, 1.0))
+    """
+    if channels == 1:
+        return (sum(colors) / RGB,)
+    return tuple(colors[number % RGB] for number in range(channels))
+
+
+def _of_each(values: float | tuple[float, ...]) -> tuple[float, ...]:
+    return values if isinstance(values, tuple) else (values,) * RGB
 
 
 def _joined(numbers: tuple[float, ...]) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.config.frame import FitImages
-from tfxfer.data.image.decoding import decode_and_resize
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.image.failures import READ_ERRORS, readable_reason
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import DataError

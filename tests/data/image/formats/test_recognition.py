@@ -55,5 +55,5 @@ def test_a_format_that_graphs_read_is_recognized_by_its_first_bytes(name):
 
 def test_the_formats_are_listed_for_messages():
     assert SERVED_FORMATS == "JPEG, PNG, BMP, GIF or WebP"
-    assert FORMATS == "JPEG, PNG, BMP, GIF, WebP or TIFF"
+    assert FORMATS == "JPEG, PNG, BMP, GIF, WebP, TIFF or NPY"
     assert {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"} <= set(EXTENSIONS)

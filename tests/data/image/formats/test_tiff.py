@@ -10,10 +10,10 @@ from image_files import PICTURE, as_pillow_shows
 from PIL import Image
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.decoding import (
     decode,
-    decode_and_resize,
     height_and_width,
     orientation,
     servable,

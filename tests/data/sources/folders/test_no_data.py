@@ -26,7 +26,7 @@ def test_other_names_are_no_names_of_systems(name):
         ("1.thm", b"\xff\xd8\xff\xe0", "video thumbnails"),
         ("1.nef", b"II*\0", "camera raw files, which are not supported"),
         ("1.heic", b"\0\0\0\x18ftypheic", "HEIC files, which are not supported"),
-        ("notes.txt", b"mine", "not JPEG, PNG, BMP, GIF, WebP or TIFF"),
+        ("notes.txt", b"mine", "not JPEG, PNG, BMP, GIF, WebP, TIFF or NPY"),
     ],
 )
 def test_a_file_is_an_image_by_its_name_or_by_how_it_begins(tmp_path, name, content, reason):

@@ -66,9 +66,9 @@ def _transposed(image: tf.Tensor) -> tf.Tensor:
     Each column becomes a block of rows. `tf.transpose` of integers would make TensorFlow 2.21 log
     an error about oneDNN wherever a processor has no AVX-512, even if no image is turned.
     """
-    height, width = tf.unstack(tf.shape(image)[:2])
+    height, width, channels = tf.unstack(tf.shape(image))
     columns = tf.raw_ops.SpaceToBatchND(input=image, block_shape=[width], paddings=[[0, 0]])
-    return tf.reshape(columns, (width, height, 3))
+    return tf.reshape(columns, (width, height, channels))
 
 
 @apart

@@ -29,10 +29,21 @@ _SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
 def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the format of an encoded image by its first bytes, such as "JPEG", or "".
 
-    A scalar string, for "TIFF" too.
+    A scalar string, for "TIFF" and "NPY" too.
     """
     found = tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
+    found = tf.where(is_npy(encoded), "NPY", found)
     return tf.where(is_tiff(encoded), "TIFF", found)
+
+
+def is_array_file(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether a file begins as those that Python decodes, and no graph: TIFF and NumPy's."""
+    return is_tiff(encoded) | is_npy(encoded)
+
+
+def is_npy(encoded: tf.Tensor) -> tf.Tensor:
+    """Tells whether a file begins as NumPy's do."""
+    return tf.strings.substr(encoded, 0, 6) == b"\x93NUMPY"
 
 
 def is_tiff(encoded: tf.Tensor) -> tf.Tensor:

@@ -58,6 +58,14 @@ FORMATS = (
     Format("Canon raw", r"II\*\x00.{4}CR|.{4}ftypcrx ", (".cr2", ".cr3")),
     Format("TIFF", r"(?:II[*+]\x00|MM\x00[*+])", (".tif", ".tiff"), True),
     Format(
+        "NPY",
+        r"\x93NUMPY",
+        (".npy",),
+        True,
+        converter="python -c 'import numpy, PIL.Image as image; "
+        'image.fromarray(numpy.load("FILE")).save("FILE.png")\'',
+    ),
+    Format(
         "AVIF", _BRAND.format("avi[fs]"), (".avif", ".avifs"), converter="avifdec FILE FILE.png"
     ),
     Format(

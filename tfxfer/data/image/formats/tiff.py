@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
+from tfxfer.data.image.formats.arrays.samples import ArrayFileError
 from tfxfer.data.image.formats.picture import BACKGROUND, MAX_PIXELS
 from tfxfer.data.image.formats.table import HEAD_BYTES, format_of
 
@@ -36,7 +37,11 @@ _ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 258, 262, 0
 _CONVERT = "convert it to an 8-bit PNG"
 
 
-class TiffError(Exception):
+# What Pillow says of samples of a kind, or a number, that it does not know.
+UNKNOWN_PIXELS = "unknown pixel mode"
+
+
+class TiffError(ArrayFileError):
     """A TIFF file is not read; the message says why not."""
 
 
@@ -83,14 +88,14 @@ def decode(content: bytes) -> npt.NDArray[np.uint8]:
         raise TiffError(f"it is a corrupt or incomplete TIFF file ({_first_line(error)})") from None
 
 
-def height_and_width(content: bytes) -> npt.NDArray[np.int64]:
-    """Returns the (height, width) that a TIFF states.
+def shape_of(content: bytes) -> tuple[int, int, int]:
+    """Returns the height, width and channels that a TIFF states; a palette is of three channels.
 
     Raises:
         TiffError: It states none.
     """
     image = _open(content)
-    return np.array([image.height, image.width], np.int64)
+    return image.height, image.width, 3 if image.mode == "P" else len(image.getbands())
 
 
 def orientation(content: bytes) -> np.int32:

@@ -1,0 +1,1 @@
+"""Files that hold an array of any number of channels: NumPy's, and TIFF."""
