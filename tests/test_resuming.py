@@ -322,6 +322,7 @@ def test_other_settings_than_the_run_s_are_refused_by_name(interrupted):
         "data": ({"data": "digits"}, "data '.*', now 'digits'"),
         "seed": ({"seed": 7}, "seed 0, now 7"),
         "frame": ({"fit_images": "pad"}, "fit_images 'crop', now 'pad'"),
+        "channels": ({"channels": 1}, "channels 3, now 1"),
         "rate": ({"finetune": {"learning_rate": 0.5}}, r"finetune.learning_rate .*, now 0\.5"),
     }.values():
         for arguments in ({"resume": run, **others}, {"config": config, **others}):

@@ -28,6 +28,7 @@ def checked(tmp_path, kind=FitConfig, **settings):
         ({"image_size": 64}, r"'image_size' \(--image-size\) is for images"),
         ({"input_size": 64}, "is for images"),
         ({"fit_images": "pad"}, r"'fit_images' \(--fit-images\) is for images"),
+        ({"channels": 1}, r"'channels' \(--channels\) is for images"),
         ({"bad_images": "skip"}, "is for images"),
         ({"labels": "multi"}, "is for images"),
         ({"augment": {"flip": True}}, r"'augment.flip' \(--augment-flip\) is for images"),

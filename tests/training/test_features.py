@@ -78,6 +78,7 @@ def test_only_images_that_are_new_or_changed_are_computed(tmp_path):
         {"image_size": 16},
         {"input_size": 16},
         {"fit_images": "pad"},
+        {"channels": 4},
         {"precision": "mixed_bfloat16"},
         {"backbone": "vgg19"},
     ],

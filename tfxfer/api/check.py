@@ -14,10 +14,8 @@ from tfxfer.data.checks.numbers import findings_of_numbers
 from tfxfer.data.checks.result import CheckResult
 from tfxfer.data.checks.rules import findings_of
 from tfxfer.data.contents import Integers
-from tfxfer.data.labels.reading import LabelReading
 from tfxfer.data.labels.targets import images_of_each
-from tfxfer.data.opening import open_as_it_is
-from tfxfer.data.sources.channels import with_channels
+from tfxfer.data.opening import open_undivided
 from tfxfer.data.sources.manifests.writing import write_manifest as write_data
 from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.reporting.writing import write
@@ -80,8 +78,7 @@ def check(
     reading = {name: settings.pop(name) for name in READING_SETTINGS if name in settings}
     config = FitConfig(data=data, data_dir=data_dir, bad_images=bad_images, **reading)
     asked = asked_examination(config, backbone, settings, write_manifest, output)
-    source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
-    source = with_channels(source, config.channels)
+    source = open_undivided(config)
     if asked is not None:
         refuse_several_labels(source, "An examination by features (--backbone)")
     examples = Examples.of(source)

@@ -8,10 +8,8 @@ from tfxfer.curation.near_copies import NUM_NEIGHBORS, near_groups
 from tfxfer.curation.neighbors import directions, nearest
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.contents import NearCopyGroups
-from tfxfer.data.labels.reading import LabelReading
-from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.opening import open_undivided
 from tfxfer.data.seen import read_seen
-from tfxfer.data.sources.channels import with_channels
 from tfxfer.errors import UsageError
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.several_labels import refuse_several_labels
@@ -43,8 +41,7 @@ def near_copies_to_group(asked: FitConfig) -> NearCopyGroups | None:
     recorded = _recorded(asked)
     if recorded is not None:
         return recorded
-    source = open_as_it_is(asked.data, asked.data_dir, how=LabelReading.of(asked))
-    source = with_channels(source, asked.channels)
+    source = open_undivided(asked)
     refuse_several_labels(source, "Setting 'group_near_copies' (--group-near-copies)")
     examples = Examples.of(source)
     with saying_how_to_resume():

@@ -52,10 +52,18 @@ def open_source(config: RunConfig, near_copies: NearCopyGroups | None = None) ->
         UsageError: There are no such data, or their layout does not suit a classifier.
         DataError: The data are known, but not available locally and cannot be downloaded.
     """
-    how = LabelReading.of(config)
-    source = open_as_it_is(config.data, config.data_dir, how=how)
-    source = with_channels(source, config.channels)
+    source = open_undivided(config)
     return divided(dataclasses.replace(source, near_copies=near_copies), config)
+
+
+def open_undivided(config: RunConfig) -> Source:
+    """Returns the data of the settings with the splits they come with; see `open_source`.
+
+    Raises:
+        UsageError, DataError: As of `open_source`.
+    """
+    source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
+    return with_channels(source, config.channels)
 
 
 def divided(source: Source, config: RunConfig) -> Source:

@@ -4,7 +4,7 @@ Every file keeps the same contract, whatever its format and its weights: `image`
 [0, 255] of shape (batch, size, size, 3), to `probabilities`, float32 of shape (batch, num_classes);
 or to `value`, (batch, 1), where a number is predicted.
 Normalizing and upsampling are inside; decoding a file and resizing what is in it are not, as the
-formats have no operations for them: a client does what `decoding.decode_and_resize` does.
+formats have no operations for them: a client does what `channels.decode_and_resize` does.
 
 Writing needs TensorFlow as the Keras backend. What else is needed comes with the extras `litert`
 (to read it; TensorFlow itself writes it) and `onnx`, and is imported where it is used.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.config.frame import Frame
+from tfxfer.config.frame import RGB, Frame
 from tfxfer.config.paths import listed_path
 from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.image.failures import readable_reason
@@ -64,9 +64,10 @@ def prepared(image: AnyImage, frame: Frame) -> npt.NDArray[np.float32]:
     else:
         pixels = np.asarray(image)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[-1] != frame.channels:
+            what = "uint8 RGB" if frame.channels == RGB else "uint8"
             raise UsageError(
-                f"An image is a path, or uint8 {frame.content} of shape (height, width, "
-                f"{frame.channels}); received was {pixels.dtype} of shape {pixels.shape}."
+                f"An image is a path, or {what} of shape (height, width, {frame.channels}); "
+                f"received was {pixels.dtype} of shape {pixels.shape}."
             )
         square = resize(tf.constant(pixels), frame)
     return square.numpy().astype(np.float32)  # type: ignore[no-any-return]

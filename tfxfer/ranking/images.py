@@ -12,10 +12,8 @@ from tfxfer.data.cache import Cache, places
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.screening import open_images
 from tfxfer.data.labels.numbers import readable
-from tfxfer.data.labels.reading import LabelReading
-from tfxfer.data.opening import divided, open_as_it_is
+from tfxfer.data.opening import divided, open_undivided
 from tfxfer.data.source import Source
-from tfxfer.data.sources.channels import with_channels
 from tfxfer.data.weighting import without_weightless
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.planning.defaults import decide
@@ -56,8 +54,7 @@ class Pool:
         """
         self._num_folds = num_folds
         self._opened: tuple[Frame, dict[str, Images]] | None = None
-        whole = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
-        whole = with_channels(whole, config.channels)
+        whole = open_undivided(config)
         source = divided(whole, config)
         limits = {
             name: most

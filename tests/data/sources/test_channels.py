@@ -90,6 +90,26 @@ def test_photos_do_not_have_other_channels(asked, tmp_path):
         opened(photos(tmp_path / "a"), channels=asked)
 
 
+def test_a_manifest_of_arrays_may_have_several_labels_or_tasks(tmp_path):
+    folder = arrays(tmp_path / "a", 5)
+    rows = [
+        f"a/{name}/{number}.npy,{name},{'low' if number % 2 else 'high'}"
+        for name in ("dry", "wet")
+        for number in range(6)
+    ]
+    (folder.parent / "a.csv").write_text("\n".join(["path,water,place", *rows]))
+    source = opened(folder.parent / "a.csv", channels=5, tasks="water,place")
+    assert source.tasks.names == ("water", "place")
+    (image,) = source.splits["train"].sample(1)
+    assert image.shape == (12, 10, 5)
+    rows = [row.rpartition(",")[0].replace("wet", "wet|soil") for row in rows]
+    rows = [row.replace("a/wet|soil", "a/wet") for row in rows]
+    (folder.parent / "b.csv").write_text("\n".join(["path,label", *rows]))
+    source = opened(folder.parent / "b.csv", channels=5)
+    assert source.has_several_labels
+    assert not len(find_unreadable(source.splits["train"]))
+
+
 def test_photos_with_alpha_have_four(tmp_path):
     split = opened(photos(tmp_path / "a", "RGBA"), channels=4).splits["train"]
     (image,) = split.sample(1).as_numpy_iterator()

@@ -38,7 +38,8 @@ def milliseconds_of(model: keras.Model, size: AnySize) -> float:
         size: Size of its input, in pixels.
     """
     model.compile(jit_compile=False)
-    image = np.random.default_rng(0).uniform(-1, 1, (1, *sides(size), 3)).astype("float32")
+    shape = (1, *sides(size), model.input_shape[-1])
+    image = np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
     for _ in range(_WARMUPS):
         model.predict_on_batch(image)
     seconds = []
