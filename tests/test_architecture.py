@@ -69,6 +69,7 @@ LIGHT = {
     "system.keras_settings",
     "system.names",
     "system.notices",
+    "system.processes.asked",
     "system.progress",
     "system.run_layout",
     "system.streams",

@@ -24,6 +24,15 @@ from command_line import run
         (["--config", "none.toml"], ["no recipe 'none.toml'"]),
         (["--head-epochs", "many"], ["'--head-epochs'", "'many'", "integer"]),
         (["--profile", "none/timeline.json"], ["'none/timeline.json'", "--profile"]),
+        (["--process-id", "1"], ["--process-id is for several processes: add --distributed"]),
+        (["--distributed", "--profile", "a.json"], ["--profile", "without --distributed"]),
+        (["--distributed", "--coordinator", "a"], ["--coordinator is 'a'", "HOST:PORT"]),
+        (["--distributed", "--process-id", "2", "--num-processes", "2"], ["the last is 1"]),
+        (["--distributed"], ["--distributed needs JAX", "Set KERAS_BACKEND=jax"]),
+        (
+            ["--distributed", "--num-processes", "2", "--dry-run"],
+            ["--distributed needs JAX", "Set KERAS_BACKEND=jax"],
+        ),
         (["--head-pooling", "mean"], ["'mean'", "'average', 'max', 'both', 'flatten'"]),
     ],
 )

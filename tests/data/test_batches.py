@@ -50,7 +50,7 @@ def test_what_was_seen_before_is_left_out_and_the_rest_is_the_same(
     first_epoch, first_step, batches
 ):
     whole = rows(seed=3, epochs=3)
-    rest = rows(seed=3, epochs=3, first_epoch=first_epoch, first_step=first_step)
+    rest = rows(seed=3, epochs=3, start=(first_epoch, first_step))
     assert len(rest) == batches
     for (_, ours), (_, theirs) in zip(rest, whole[-batches:], strict=True):
         assert np.array_equal(ours, theirs)
@@ -59,7 +59,7 @@ def test_what_was_seen_before_is_left_out_and_the_rest_is_the_same(
 def test_features_come_in_the_order_of_their_images():
     source = open_source(FitConfig(data="digits", train_examples=20))
     images = Images(source.splits["train"], 8)
-    places = {"seed": 5, "epochs": 2, "first_step": 1}
+    places = {"seed": 5, "epochs": 2, "start": (0, 1)}
     of_images = training_batches(images, 6, **places)
     of_features = feature_batches(np.array(images.kept), images.labels, 6, **places)
     assert len(of_images) == len(of_features) == 7
@@ -73,9 +73,9 @@ def test_features_of_mirror_images_come_where_an_image_is_mirrored():
     images = Images(source.splits["train"], 8)
     kept = np.array(images.kept, "float32")
     both, places = np.concatenate([kept, kept[:, :, ::-1]]), {"seed": 5, "epochs": 2}
-    of_features = feature_batches(both, images.labels, 6, **places, first_step=1)
+    of_features = feature_batches(both, images.labels, 6, **places, start=(0, 1))
     of_images = training_batches(
-        images, 6, **places, first_step=1, augment=AugmentConfig(flip=True)
+        images, 6, **places, start=(0, 1), augment=AugmentConfig(flip=True)
     )
     changed = 0
     for (pixels, labels), (features, their_labels) in zip(of_images, of_features, strict=True):
@@ -116,9 +116,7 @@ def test_mixed_images_come_with_mixed_targets_and_weights_and_resume_at_any_step
             seen = rows * own + (1 - rows) * after
             np.testing.assert_allclose(pixels[~alike], seen[~alike], atol=0.05)
     assert min(by_kind.values()) > 1
-    rest = training_batches(
-        images, 6, epochs=3, augment=mixing, first_epoch=1, first_step=2, **places
-    )
+    rest = training_batches(images, 6, epochs=3, augment=mixing, start=(1, 2), **places)
     for ours, theirs in zip(rest, whole[6:], strict=True):
         for part, its in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(part, its)

@@ -9,6 +9,13 @@ import keras
 
 from tfxfer.api.fitting.contest import with_better_of_two
 from tfxfer.api.fitting.summary import next_steps, summary
+from tfxfer.api.fitting.together import (
+    agreed,
+    check_one_way,
+    check_together,
+    following,
+    leading,
+)
 from tfxfer.api.modality import by_backbone
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AUTO, FitConfig
@@ -45,12 +52,14 @@ from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
 from tfxfer.system.files import write_json
 from tfxfer.system.isolation import isolated
+from tfxfer.system.processes.following import interruptions
+from tfxfer.system.processes.team import alone, is_first
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
-from tfxfer.system.signals import Interruptions
 from tfxfer.system.streams import keep_going
 from tfxfer.system.timing.clock import Clock
 from tfxfer.system.timing.timeline import span
+from tfxfer.training.activations import ActivationSource
 from tfxfer.training.comparison import Comparison, compare_with_scratch
 from tfxfer.training.epochs.session import FitResult, Session, finished_fit
 from tfxfer.training.preparation import holding
@@ -70,9 +79,11 @@ def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None
         UsageError: A setting is wrong, or differs from that of the run to resume.
     """
     asked = asked_settings(FitConfig, config, {}, resume)
+    check_together(asked)
     if asked.backbone == AUTO:
         return describe_automatic(asked)
     plan = make_plan(asked)
+    check_one_way(plan)
     return plan.describe(plan.build_classifier(weights="none"))
 
 
@@ -124,13 +135,19 @@ def fit(
     asked = asked_settings(FitConfig, config, settings, run)
     if run is not None and run.is_finished:
         return finished_fit(run, asked.export_dir, say)
-    with Interruptions() as interruptions:
+    check_together(asked)
+    with interruptions() as received:
         config, ranking = with_best_backbone(asked, say)
-        asked, ranking = with_better_of_two(asked, config, ranking, interruptions, say)
+        asked, ranking = with_better_of_two(asked, config, ranking, received, say)
         with span("make the plan"):
-            plan = make_plan(asked, near_copies_to_group(asked))
+            with alone():
+                near_copies = near_copies_to_group(asked)
+            plan = agreed(make_plan(asked, near_copies))
+        session = Session(received, say, callbacks)
+        if not is_first():
+            return following(plan, session)
         with holding(plan, "fit"):
-            return _fit(plan, asked, ranking, Session(interruptions, say, callbacks))
+            return leading(_fit(plan, asked, ranking, session))
 
 
 def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session) -> FitResult:
@@ -147,8 +164,22 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         examined = DataOfFit.of(fitting)
         fitting = with_best_stages(fitting, session)
         fitting, folds = _cross_validate(fitting, session)
-        trained = evaluate(*train_phases(fitting))
-        trained = _with_caution(trained, session)
+        phases = train_phases(fitting)
+    with alone():
+        return _finish(phases, folds, examined, session)
+
+
+def _finish(
+    phases: tuple[PreparedFit, ActivationSource],
+    folds: FoldsRecord | None,
+    examined: DataOfFit | None,
+    session: Session,
+) -> FitResult:
+    """Evaluates, exports and reports a fit whose phases are done."""
+    say, clock, fitting = session.say, session.clock, phases[0]
+    plan = fitting.run.plan
+    with naming_unreadable_images(*plan.source.splits.values()):
+        trained = _with_caution(evaluate(*phases), session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
     findings = _findings(trained)
 

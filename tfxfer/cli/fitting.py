@@ -8,11 +8,20 @@ from collections.abc import Iterator
 import click
 
 from tfxfer.cli.formatting import Command, Option
-from tfxfer.cli.options import HEADINGS, advanced, settings_of, with_settings
-from tfxfer.cli.quiet import quiet_import
+from tfxfer.cli.options import (
+    HEADINGS,
+    advanced,
+    asked_processes,
+    of_several_processes,
+    settings_of,
+    with_settings,
+)
+from tfxfer.cli.quiet import quiet_import, quiet_libraries
 from tfxfer.config.schema import FitConfig, PretrainConfig
+from tfxfer.errors import UsageError
 from tfxfer.runs.naming import run_to_resume
 from tfxfer.system import streams
+from tfxfer.system.processes.asked import Processes
 from tfxfer.system.tables import wrapped
 from tfxfer.system.timing.timeline import recording, span
 
@@ -47,6 +56,24 @@ def _profiled(file: str | None) -> Iterator[None]:
     streams.say(f"\n{timeline.describe()}\n\nTimeline: {file} (open it at https://ui.perfetto.dev)")
 
 
+@contextlib.contextmanager
+def _together(processes: Processes | None, dry_run: bool) -> Iterator[None]:
+    """Joins the processes that run this command; a dry run need not, if it is told how many."""
+    if processes is None:
+        yield
+        return
+    from tfxfer.system.processes.joining import check_backend, joined
+    from tfxfer.system.processes.team import Team, belonging_to
+
+    if dry_run and processes.count is not None:
+        check_backend()
+        with belonging_to(Team(0, processes.count)):
+            yield
+        return
+    with quiet_libraries(), joined(processes):
+        yield
+
+
 @click.command(
     cls=Command,
     headings=HEADINGS,
@@ -56,6 +83,7 @@ def _profiled(file: str | None) -> Iterator[None]:
     ),
 )
 @settings_of(FitConfig)
+@of_several_processes
 @click.option("--resume", cls=Option, metavar="RUN", help=_RESUME)
 @click.option("--dry-run", cls=Option, is_flag=True, help=_DRY_RUN)
 @_profile_option
@@ -72,16 +100,20 @@ def fit(
     Settings with "default: from the data" are chosen from the data and the backbone; --dry-run
     shows them. To resume an interrupted run, repeat its command.
     """
+    processes = asked_processes(context)
+    if processes is not None and profile is not None:
+        raise UsageError("--profile records a process that trains alone, without --distributed.")
     run = None if resume is None else run_to_resume(resume)
     config = with_settings(context, recipe, FitConfig(), run)
     with _profiled(profile):
         with span("import"), quiet_import():
             from tfxfer.api import fit as fitting
-        if dry_run:
-            _say(fitting.describe_plan(config, resume=run))
-        else:
-            fitting.fit(config, resume=run, say=_say)
-            streams.check_printed()
+        with _together(processes, dry_run):
+            if dry_run:
+                _say(fitting.describe_plan(config, resume=run))
+            else:
+                fitting.fit(config, resume=run, say=_say)
+                streams.check_printed()
 
 
 @click.command(

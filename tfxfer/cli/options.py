@@ -21,6 +21,8 @@ from tfxfer.config.settings import (
     setting_meaning,
     setting_types,
 )
+from tfxfer.errors import UsageError
+from tfxfer.system.processes.asked import WAIT_SECONDS, Processes
 from tfxfer.system.run_layout import RunDirectory
 
 # TensorFlow takes seconds to import, so commands import the verbs that need it inside.
@@ -49,6 +51,25 @@ def advanced(group: str) -> str:
     """Returns the heading of a group of settings that few people need."""
     return f"{group} (advanced)"
 
+
+# The options for several processes: placeholder, type and help.
+_PROCESSES: dict[str, tuple[str | None, type, str]] = {
+    "distributed": (
+        None,
+        bool,
+        "Train with other processes that run the same command, with KERAS_BACKEND=jax: on the "
+        "nodes of a SLURM, Open MPI or Kubernetes job, or as the next options say.",
+    ),
+    "coordinator": ("HOST:PORT", str, "Where the first process waits for the others."),
+    "process-id": ("N", int, "Number of this process, from 0."),
+    "num-processes": ("N", int, "How many processes train together."),
+    "coordinator-seconds": (
+        "N",
+        int,
+        f"How long to wait for all of them to start.  [default: {WAIT_SECONDS}]",
+    ),
+}
+_PROCESSES_META = "tfxfer.processes."
 
 # For commands that take settings.
 HEADINGS = (COMMON, *map(advanced, GROUPS))
@@ -151,6 +172,49 @@ def _collect(key: str, context: click.Context, _: click.Parameter, value: Any) -
         return
     section, name = section_of(context.ensure_object(dict), key)
     section[name] = list(value) if isinstance(value, tuple) else value
+
+
+def of_several_processes(command: Command) -> Command:
+    """Adds the options for a command that several processes run together."""
+    for name, (metavar, kind, meaning) in reversed(_PROCESSES.items()):
+        command = click.option(
+            f"--{name}",
+            cls=Option,
+            heading=advanced("Performance"),
+            metavar=metavar,
+            type=kind,
+            is_flag=kind is bool,
+            default=None,
+            expose_value=False,
+            callback=_keep,
+            help=meaning,
+        )(command)
+    return command
+
+
+def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:
+    if value is not None:
+        context.meta[f"{_PROCESSES_META}{option.name}"] = value
+
+
+def asked_processes(context: click.Context) -> Processes | None:
+    """Returns the processes that run a command together; None for one that runs alone.
+
+    Raises:
+        UsageError: What the options say is impossible.
+    """
+    names = {f"{_PROCESSES_META}{name.replace('-', '_')}": f"--{name}" for name in _PROCESSES}
+    given = {option: context.meta[key] for key, option in names.items() if key in context.meta}
+    if given.pop("--distributed", False):
+        return Processes(
+            given.get("--coordinator"),
+            given.get("--process-id"),
+            given.get("--num-processes"),
+            given.get("--coordinator-seconds", WAIT_SECONDS),
+        )
+    if given:
+        raise UsageError(f"{next(iter(given))} is for several processes: add --distributed.")
+    return None
 
 
 def with_settings(

@@ -21,10 +21,12 @@ def predict_batches(
     Args:
         model: Any model of images in [0, 255]; it runs in inference mode.
         batches: Batches of (images, labels), every example once; the last may be smaller.
-        num_examples: In all.
+        num_examples: In all; there may be none.
         batch_size: Of the others.
         progress: Called after each batch with the number of batches done.
     """
+    if not num_examples:
+        return np.zeros((0, *model.output_shape[1:]), model.output.dtype)
     size = min(batch_size, num_examples)
 
     def filled(rows: tf.Tensor, _: tf.Tensor) -> tf.Tensor:

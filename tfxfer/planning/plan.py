@@ -102,7 +102,9 @@ class Plan:
             *describe_class_weights(self.source, self.config.class_weights),
             plan_row("augmentation", self._describe_augmentation()),
             plan_row("precision", describe_arithmetic(self.config)),
-            *describe_devices(choose_devices(self.config, self.objective).describe()),
+            *describe_devices(
+                choose_devices(self.config, self.objective).describe(self.config.batch_size)
+            ),
             *describe_folds(self.config, self.source),
             *describe_unknown(self.config, self.source),
             *describe_comparison(self.config, len(self.source.splits["train"])),
@@ -171,7 +173,7 @@ class PretrainPlan:
             plan_row("", ", ".join([batches, *describe_regularization(config)])),
             plan_row("augmentation", ", ".join(describe_changes(config.augment)) or "none"),
             plan_row("precision", describe_arithmetic(config)),
-            *describe_devices(choose_devices(config, SOFTMAX).describe()),
+            *describe_devices(choose_devices(config, SOFTMAX).describe(config.batch_size)),
             *describe_budget(config),
             *describe_results(self.run),
         ]

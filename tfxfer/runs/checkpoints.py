@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from tfxfer.system.files import flush, remove_at_once, remove_half_written, replacing
+from tfxfer.system.processes.messages import Message
+from tfxfer.system.processes.team import current, is_first
 from tfxfer.system.timing.timeline import span
 
 # Checkpoints kept: the last one, and the previous one in case the last is corrupt.
@@ -39,6 +41,8 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints in a directory, numbered from 1.
 
+    Of several processes the first writes and reads them, and tells the others what is in them.
+
     Args:
         directory: Created by the first `write`.
     """
@@ -55,6 +59,8 @@ class Checkpoints:
         Raises:
             RunError: It cannot be written; the existing checkpoints are kept.
         """
+        if not is_first():
+            return
         self.directory.mkdir(parents=True, exist_ok=True)
         paths = self._paths()
         number = _number(paths[-1]) + 1 if paths else 1
@@ -75,6 +81,17 @@ class Checkpoints:
 
         Corrupt checkpoints and partial files of killed processes are removed.
         """
+        corrupt: list[pathlib.Path] = []
+
+        def tell() -> Message:
+            found, paths = self._read()
+            corrupt.extend(paths)
+            return Message() if found is None else Message(found.state, found.arrays)
+
+        told = current().from_first(tell)
+        return None if told.state is None else Checkpoint(told.state, told.arrays), corrupt
+
+    def _read(self) -> tuple[Checkpoint | None, list[pathlib.Path]]:
         remove_half_written(self.directory)
         corrupt: list[pathlib.Path] = []
         found = None

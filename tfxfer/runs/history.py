@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfxfer.errors import UsageError
 from tfxfer.system.files import replacing
+from tfxfer.system.processes.team import is_first
 from tfxfer.system.run_layout import RunDirectory
 
 # Sort key of an epoch from its validation loss and metric; the weights of the greatest are kept.
@@ -89,6 +90,11 @@ class Epochs:
         best = self.epochs.index(self.best) if self.best in self.epochs else None
         return {"epochs": [dataclasses.asdict(epoch) for epoch in self.epochs], "best": best}
 
+    def replace(self, others: Mapping[str, Any]) -> None:
+        """Has the epochs that `as_json` returned in place of its own."""
+        self.epochs.clear()
+        Epochs.restore(self, others)
+
     def keep_last(self) -> None:
         """Makes the last epoch the best: without validation images there is no other choice."""
         self._rank = None
@@ -118,7 +124,10 @@ class Epochs:
 
 
 class History(Epochs):
-    """The epochs of a run over all its phases, written as they finish."""
+    """The epochs of a run over all its phases, written as they finish.
+
+    Of several processes the first writes them.
+    """
 
     def __init__(
         self, run: RunDirectory, rank: Rank, earlier: Mapping[str, Any] | None = None
@@ -134,11 +143,14 @@ class History(Epochs):
         super().__init__(rank)
         self._run = run
         self._saved = -math.inf
-        shutil.rmtree(run.events, ignore_errors=True)
-        self._writers = {
-            split: tf.summary.create_file_writer(str(run.events / split))
-            for split in ("train", "validation")
-        }
+        self._is_written = is_first()
+        self._writers = {}
+        if self._is_written:
+            shutil.rmtree(run.events, ignore_errors=True)
+            self._writers = {
+                split: tf.summary.create_file_writer(str(run.events / split))
+                for split in ("train", "validation")
+            }
         if earlier is not None:
             self.restore(earlier)
             self.save()
@@ -166,6 +178,8 @@ class History(Epochs):
 
     def save(self) -> None:
         """Writes the epochs so far."""
+        if not self._is_written:
+            return
         self._saved = time.monotonic()
         names = [field.name for field in dataclasses.fields(Epoch)]
         # The file is small: rewriting it each time keeps it complete.

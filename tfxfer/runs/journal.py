@@ -17,6 +17,7 @@ from tfxfer.runs.checkpoints import Checkpoint, Checkpoints
 from tfxfer.runs.history import History, Rank
 from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.record import SearchRecord
+from tfxfer.system.processes.team import is_first
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.version import __version__
@@ -179,7 +180,7 @@ class Journal:
         self.best: BestWeights | None = None
         self.phase = ""
         self._files = Checkpoints(run.checkpoints)
-        self._interval = 60 * config.checkpoint_minutes
+        self._interval = 60 * config.checkpoint_minutes if is_first() else 0  # others write none
         self._written, self._cost = time.monotonic(), 0.0
         self._facts = {
             "format": FORMAT,
@@ -264,7 +265,7 @@ class Journal:
     @property
     def is_due_after_epoch(self) -> bool:
         """Whether a checkpoint after the epoch is due."""
-        return time.monotonic() - self._written >= _TIMES_AS_LONG * self._cost
+        return is_first() and time.monotonic() - self._written >= _TIMES_AS_LONG * self._cost
 
     def _check_facts(self, run: RunDirectory, theirs: Mapping[str, Any]) -> None:
         """Raises a RunError if the run was started with other facts; warns of other versions."""

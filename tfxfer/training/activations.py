@@ -10,8 +10,10 @@ from tfxfer.config.decided import DecidedFit
 from tfxfer.data.batches import array_batches, evaluation_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.order import Numbers
 from tfxfer.models.halves import Halves
 from tfxfer.models.prediction import predict_batches
+from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Progress
 from tfxfer.training.epochs.validation import Predictor
 from tfxfer.training.examples import Examples, Floats
@@ -151,14 +153,17 @@ class ActivationSource:
     def _activations(self, name: str, change: Change | None = None) -> Floats:
         """Computes the activations of a split, whose batches may be changed before."""
         images, batch_size = self.images[name], self.config.batch_size
-        batches = evaluation_batches(images, batch_size)
-        if change is not None:
-            batches = batches.map(change, tf.data.AUTOTUNE)
-        with Progress(f"activations of {name}", len(images), batch_size) as progress:
-            activations: Floats = predict_batches(
-                self.halves.frozen, batches, len(images), batch_size, progress.update
-            )
-        return activations
+
+        def compute(numbers: np.ndarray) -> Floats:
+            batches = evaluation_batches(images, batch_size, Numbers(numbers))
+            if change is not None:
+                batches = batches.map(change, tf.data.AUTOTUNE)
+            with Progress(f"activations of {name}", len(numbers), batch_size) as progress:
+                return predict_batches(
+                    self.halves.frozen, batches, len(numbers), batch_size, progress.update
+                )
+
+        return current().computed(np.arange(len(images)), compute)
 
 
 def _mirrored(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -20,6 +20,7 @@ from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.prediction import predict_batches
 from tfxfer.models.presets.record import is_preset
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
+from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Progress
 
 # The modules whose code, with all that they import, determines a feature. The versions of Keras
@@ -104,7 +105,8 @@ class FeatureFunction:
     ) -> Rows:
         """Returns the features of images, (num_examples, num_features), in their order.
 
-        Cached features are read; the others are computed and added to the cache.
+        Cached features are read; the others are computed and added to the cache. Several processes
+        divide those among themselves that one of them lacks.
 
         Args:
             images: The images.
@@ -114,23 +116,23 @@ class FeatureFunction:
             changes: Random augmentation before the backbone; None for none.
         """
         everything = Numbers(np.arange(len(images)))
-        if not cache.max_bytes:
-            return self._compute(images, everything, name, batch_size, changes)
         ids, key = _ids(images, changes), key_of(self.facts)
         nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
         known_ids, known = cache.read("features", key) or nothing
         place = places(ids, known_ids)
-        missing = Numbers(everything[place < 0])
+        missing = Numbers(everything[current().gathered((place < 0)[None]).any(axis=0)])
         if not len(missing):
             # In the order of the file nothing is copied, and unused rows are not even read.
             whole = len(known) == len(ids) and np.array_equal(place, everything)
             return known if whole else known[place]
         computed = self._compute(images, missing, name, batch_size, changes)
+        is_new = place[missing] < 0
+        added = computed if is_new.all() else computed[is_new]
         cache.write(
             "features",
             key,
-            np.concatenate([known_ids, ids[missing]]),
-            itertools.chain(in_blocks(known), in_blocks(computed)),
+            np.concatenate([known_ids, ids[missing[is_new]]]),
+            itertools.chain(in_blocks(known), in_blocks(added)),
             np.float32,
             (self.num_features,),
             {
@@ -141,8 +143,8 @@ class FeatureFunction:
         if len(missing) == len(ids):
             return computed
         rows = np.empty((len(ids), self.num_features), np.float32)
-        rows[missing] = computed
         rows[place >= 0] = known[place[place >= 0]]
+        rows[missing] = computed
         return rows
 
     def _compute(
@@ -153,16 +155,25 @@ class FeatureFunction:
         batch_size: int,
         changes: "Changes | None",
     ) -> np.ndarray:
-        """Computes the features of the images with these numbers."""
-        batches = evaluation_batches(images, batch_size, wanted)
-        if changes:
-            draws = tf.data.Dataset.from_tensor_slices(changes.draws[wanted]).batch(batch_size)
-            batches = tf.data.Dataset.zip(batches, draws).map(
-                lambda batch, draws: (augment_batch(batch[0], draws, changes.augment), batch[1]),
-                tf.data.AUTOTUNE,
-            )
-        with Progress(f"features of {name}", len(wanted), batch_size) as progress:
-            return predict_batches(self.model, batches, len(wanted), batch_size, progress.update)
+        """Computes the features of the images with these numbers; see `Team.computed`."""
+
+        def compute(numbers: np.ndarray) -> np.ndarray:
+            batches = evaluation_batches(images, batch_size, Numbers(numbers))
+            if changes:
+                draws = tf.data.Dataset.from_tensor_slices(changes.draws[numbers]).batch(batch_size)
+                batches = tf.data.Dataset.zip(batches, draws).map(
+                    lambda batch, draws: (
+                        augment_batch(batch[0], draws, changes.augment),
+                        batch[1],
+                    ),
+                    tf.data.AUTOTUNE,
+                )
+            with Progress(f"features of {name}", len(numbers), batch_size) as progress:
+                return predict_batches(
+                    self.model, batches, len(numbers), batch_size, progress.update
+                )
+
+        return current().computed(wanted, compute)
 
 
 @dataclass(frozen=True)

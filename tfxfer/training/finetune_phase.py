@@ -6,6 +6,7 @@ import numpy as np
 
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune
 from tfxfer.models.classifier import Classifier
+from tfxfer.system.processes.team import alone, is_first
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.averaging.phase import average_epochs, new_pool, passes_of_averaging
 from tfxfer.training.classifier_pair import Trainable
@@ -44,7 +45,9 @@ def finetune(
             passes_after=passes_of_averaging(settings),
         )
         training = train_finetuning(given, phase, source, journal, checkpoint)
-        average_epochs(given, settings, source, training)
+        if is_first():
+            with alone():
+                average_epochs(given, settings, source, training)
     return source
 
 

@@ -11,9 +11,12 @@ from tfxfer.data.image.augmentation.changes import NO_CHANGES
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import NOT_VALIDATED, Scores
 from tfxfer.runs.checkpoints import Checkpoint
-from tfxfer.runs.journal import BestWeights
+from tfxfer.runs.journal import BestWeights, Notes
+from tfxfer.system.processes.messages import Message
+from tfxfer.system.processes.team import current, is_first
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
+from tfxfer.training.epochs.state import generator_states, restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
 from tfxfer.training.features import FeatureFunction
@@ -57,23 +60,47 @@ def train_head(given: Materials) -> HeadOutcome:
 
 def _train(given: Materials, source: ActivationSource) -> list[np.ndarray] | None:
     """Trains the head with its optimizer, and returns `HeadOutcome.start`."""
-    config, classifier, journal = given.config, given.classifiers.trained, given.journal
+    classifier, journal = given.classifiers.trained, given.journal
     checkpoint = journal.begin("head")
     given.note_trained()
     features = _standardized_features(given, source)
     if features is None:
         _train_on_images(given, source, checkpoint)
         return None
-    start = None
+    found = features  # never None, which mypy cannot know inside a function
+
+    def tell() -> Message:
+        start = _on_features(given, found, checkpoint)
+        arrays = {
+            "head": classifier.head.get_weights(),
+            "generators": generator_states(classifier.model),
+        }
+        state = {"notes": journal.notes.as_json(), "history": journal.history.as_json()}
+        return Message(state, arrays if start is None else {**arrays, "start": start})
+
+    # It takes less time than adding up the gradients of several processes.
+    told = current().from_first(tell)
+    if not is_first():
+        journal.notes = Notes.of_json(told.state["notes"])
+        journal.history.replace(told.state["history"])
+    classifier.head.set_weights(told.arrays["head"])
+    restore_generators(classifier.model, told.arrays["generators"])
+    journal.best = BestWeights("model", classifier.model.get_weights())
+    return told.arrays.get("start")
+
+
+def _on_features(
+    given: Materials, features: StandardizedFeatures, checkpoint: Checkpoint
+) -> list[np.ndarray] | None:
+    """Trains the head on features, and returns `HeadOutcome.start`."""
+    config, classifier, journal = given.config, given.classifiers.trained, given.journal
     if isinstance(config.head, GradientHead):
         _train_on_features(given, config.head, features, checkpoint)
         journal.restore_best(classifier.head)
         classifier.absorb(features.scale)
-    else:
-        solver = HeadSolver(journal, config, classifier.head, features, classifier.objective)
-        start = solver.solve(checkpoint)
-    journal.best = BestWeights("model", classifier.model.get_weights())
-    return start
+        return None
+    solver = HeadSolver(journal, config, classifier.head, features, classifier.objective)
+    return solver.solve(checkpoint)
 
 
 def _train_on_images(given: Materials, source: ActivationSource, checkpoint: Checkpoint) -> None:

@@ -19,6 +19,7 @@ from tfxfer.models.objectives import NOT_VALIDATED, Objective, Scores
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.search.journals import PhaseJournal
+from tfxfer.system.processes.shares import Share
 from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
@@ -120,7 +121,7 @@ def image_batches(
         num_classes: How many classes or labels there are.
     """
 
-    def between(first: int, end: int, step: int) -> tf.data.Dataset:
+    def between(first: int, end: int, step: int, share: Share | None = None) -> tf.data.Dataset:
         return training_batches(
             images,
             config.batch_size,
@@ -128,8 +129,8 @@ def image_batches(
             epochs=end,
             augment=augment,
             num_classes=num_classes,
-            first_epoch=first,
-            first_step=step,
+            start=(first, step),
+            share=share,
         )
 
     return Batches(math.ceil(len(images) / config.batch_size), between)
@@ -138,7 +139,7 @@ def image_batches(
 def example_batches(examples: Examples, config: DecidedRun) -> Batches:
     """Returns the batches of a phase that is trained on examples in memory."""
 
-    def between(first: int, end: int, step: int) -> tf.data.Dataset:
+    def between(first: int, end: int, step: int, share: Share | None = None) -> tf.data.Dataset:
         return feature_batches(
             examples.features,
             examples.labels,
@@ -146,8 +147,8 @@ def example_batches(examples: Examples, config: DecidedRun) -> Batches:
             seed=config.seed,
             epochs=end,
             weights=examples.weights,
-            first_epoch=first,
-            first_step=step,
+            start=(first, step),
+            share=share,
         )
 
     return Batches(math.ceil(len(examples.labels) / config.batch_size), between)

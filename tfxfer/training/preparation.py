@@ -17,6 +17,8 @@ from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.lock import locked
 from tfxfer.runs.metrics_record import BestEpoch, DataRecord, FitMetrics, Parameters
+from tfxfer.system.processes.agreeing import check_same
+from tfxfer.system.processes.team import is_first
 from tfxfer.system.timing.clock import Clock
 from tfxfer.training.epochs.session import Session, start_or_resume
 
@@ -76,6 +78,7 @@ def prepare_run(
 
     Raises:
         DataError: An image is unreadable.
+        UsageError: Another process has other data or weights.
         RunError: The run was started on other data or weights, or cannot be written.
     """
     run, source = plan.run, plan.source
@@ -84,8 +87,10 @@ def prepare_run(
         session.say(line)
     fingerprint = source.fingerprint()
     facts = {"data": fingerprint, "weights": classifier.digest()}
+    check_same({f"digest of the {what}": digest for what, digest in facts.items()})
     journal = start_or_resume(plan, session, facts, classifier.objective.rank, asked)
-    record_data(run, source, images, skipped)
+    if is_first():
+        record_data(run, source, images, skipped)
     return PreparedRun(plan, classifier, images, skipped, fingerprint, journal, session.clock)
 
 

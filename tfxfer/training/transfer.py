@@ -33,6 +33,7 @@ from tfxfer.runs.metrics_record import (
 )
 from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.files import replacing, write_json
+from tfxfer.system.processes.team import alone, is_first
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.timing.timeline import span
@@ -133,7 +134,9 @@ def train(
         classifier = plan.build_classifier(plan.config.weights)
         session.clock.lap("data")
         fitting = prepare_fit(plan, classifier, session)
-        trained = evaluate(*train_phases(fitting))
+        phases = train_phases(fitting)
+        with alone():
+            trained = evaluate(*phases)
     metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
     trained = dataclasses.replace(trained, metrics=metrics)
     write_json(plan.run.metrics, metrics.as_json())
@@ -147,8 +150,9 @@ def prepare_fit(
 ) -> PreparedFit:
     """Starts or resumes the run of a fit; see `prepare_run`."""
     run = prepare_run(plan, classifier, session, asked)
-    write_kind(plan)
-    record_seen(plan.run, plan.source, run.images, plan.config)
+    if is_first():
+        write_kind(plan)
+        record_seen(plan.run, plan.source, run.images, plan.config)
     weights = training_weights(run.images["train"].split, plan.config.class_weights)
     images = {**run.images, "train": run.images["train"].weighted(weights)}
     if plan.config.unknown:
@@ -184,6 +188,11 @@ def train_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:
         fitting, source = _run_phases(fitting)
     finish(fitting.run.journal, classifier.model, run.best_weights)
     return fitting, source
+
+
+def take_part(fitting: PreparedFit) -> None:
+    """Runs the remaining phases of a fit that another process writes; see `train_phases`."""
+    _run_phases(fitting)
 
 
 def _run_phases(fitting: PreparedFit) -> tuple[PreparedFit, ActivationSource]:

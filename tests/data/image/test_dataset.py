@@ -147,7 +147,7 @@ def orders(images: Images, pixels: np.ndarray, **settings) -> list[list[int]]:
 
 def test_after_the_last_epoch_there_are_no_batches():
     images = Images(array_split(noise(7)), 8)
-    assert len(training_batches(images, 7, seed=0, epochs=4, first_epoch=4)) == 0
+    assert len(training_batches(images, 7, seed=0, epochs=4, start=(4, 0))) == 0
 
 
 # What is shuffled as a whole, and what with a buffer; see `test_the_order_is_the_same_wherever`.
@@ -188,7 +188,7 @@ def test_batches_depend_on_the_seed_alone(make_anew, changed_batches, request):
 
 def test_a_later_first_epoch_continues_as_if_never_interrupted(make, changed_batches):
     images = make(noise(7))
-    rest = training_batches(images, 3, seed=3, epochs=4, first_epoch=2, augment=AUGMENT)
+    rest = training_batches(images, 3, seed=3, epochs=4, start=(2, 0), augment=AUGMENT)
     check_form(rest, tf.float32, 6)
     for (shown, labels), (expected, expected_labels) in zip(
         collected(rest), changed_batches[6:], strict=True

@@ -8,6 +8,7 @@ from tfxfer.errors import UsageError
 from tfxfer.models.objectives import SOFTMAX
 from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
 from tfxfer.models.tasks.softmaxes import softmaxes
+from tfxfer.system.processes.team import Team, belonging_to
 
 DECIDED = {"batch_size": 8, "precision": "float32", "xla": "off"}
 
@@ -24,20 +25,20 @@ def four_devices(monkeypatch):
 
 def test_all_of_one_device_is_one_of_which_nothing_is_said():
     assert chosen().count == 1
-    assert chosen().describe() == ""
+    assert chosen().describe(8) == ""
     assert chosen(devices="1").count == 1
 
 
 def test_all_devices_are_used_unless_a_number_is_given(four_devices):
     assert chosen().count == 4
-    assert chosen().describe().startswith("4 of 4 CPUs")
-    assert chosen(devices=2).describe().startswith("2 of 4 CPUs")
-    assert chosen(devices=1).describe() == "1 of 4 CPUs"
+    assert chosen().describe(8).startswith("4 of 4 CPUs")
+    assert chosen(devices=2).describe(8).startswith("2 of 4 CPUs")
+    assert chosen(devices=1).describe(8) == "1 of 4 CPUs"
 
 
 def test_all_is_no_more_than_a_batch_has_and_one_where_several_cannot_work(four_devices):
-    assert chosen(batch_size=3).describe().startswith("3 of 4 CPUs")
-    assert re.match(r"1 of 4 CPUs.*--xla on", chosen(xla="on").describe())
+    assert chosen(batch_size=3).describe(3).startswith("3 of 4 CPUs")
+    assert re.match(r"1 of 4 CPUs.*--xla on", chosen(xla="on").describe(8))
     assert chosen(softmaxes((2, 3), by_uncertainty=True)).count == 1
 
 
@@ -67,3 +68,27 @@ def test_more_devices_than_the_machine_has_are_refused():
 def test_xla_is_not_chosen_for_several_devices(four_devices):
     assert choose_compilation(FitConfig(), 10**12) == "off"
     assert choose_compilation(FitConfig(xla="on"), 10**12) == "on"
+
+
+def test_several_processes_have_as_many_devices_each(four_devices):
+    with belonging_to(Team(1, 2)):
+        devices = chosen()
+        assert (devices.count, devices.in_all) == (4, 8)
+        assert devices.describe(8) == (
+            "2 processes with 4 of 4 CPUs each; of each batch of 8 a process reads 4, and a device "
+            "computes 1"
+        )
+        assert chosen(devices=2).describe(7).endswith("a process reads 4, and a device computes 2")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"devices": 5}, "each process has its own, and here 4 CPUs are visible"),
+        ({"batch_size": 7}, "A batch of 7 cannot be divided among 2 processes with 4 of 4 CPUs"),
+        ({"xla": "on"}, "--distributed cannot train this: XLA"),
+    ],
+)
+def test_what_several_processes_cannot_do_is_refused(four_devices, settings, message):
+    with belonging_to(Team(0, 2)), pytest.raises(UsageError, match=message):
+        chosen(**settings)

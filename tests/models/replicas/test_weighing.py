@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tfxfer.models.objectives import SOFTMAX
-from tfxfer.models.replicas.shares import padded
 from tfxfer.models.replicas.weighing import for_padded_batches
+from tfxfer.system.processes.shares import padded
 
 
 def compiled(kind):

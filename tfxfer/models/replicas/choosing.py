@@ -10,6 +10,7 @@ from tfxfer.config.schema import ALL_DEVICES, RunConfig, Xla
 from tfxfer.errors import UsageError
 from tfxfer.models.objectives import Objective
 from tfxfer.system.devices import choose_xla
+from tfxfer.system.processes.team import current
 
 
 @dataclass(frozen=True)
@@ -17,19 +18,38 @@ class Devices:
     """The devices that train a model.
 
     Attributes:
-        count: Their number.
+        count: Their number in each process.
         kind: "GPU" or "CPU".
-        visible: How many of this kind the backend sees.
+        visible: How many of this kind the backend sees in this process.
         reason: Why not all of them train it; empty where the user asked for this number, or all do.
+        processes: How many processes train it together.
     """
 
     count: int
     kind: str
     visible: int
     reason: str = ""
+    processes: int = 1
 
-    def describe(self) -> str:
-        """Returns the devices as words of the plan; empty if there is nothing to choose from."""
+    @property
+    def in_all(self) -> int:
+        """The number of devices of all processes."""
+        return self.count * self.processes
+
+    def describe(self, batch_size: int) -> str:
+        """Returns the devices as words of the plan; empty if there is nothing to choose from.
+
+        Args:
+            batch_size: How many examples they divide.
+        """
+        if self.processes > 1:
+            each = f"{self.count} of {self.visible} {self.kind}s each"
+            one = f"1 {self.kind} each" if self.visible == 1 else each
+            shares = -(-batch_size // self.in_all)
+            return (
+                f"{self.processes} processes with {one}; of each batch of {batch_size} a process "
+                f"reads {shares * self.count}, and a device computes {shares}"
+            )
         if self.visible == 1:
             return ""
         count = f"{self.count} of {self.visible} {self.kind}s"
@@ -41,17 +61,21 @@ class Devices:
 def choose_devices(config: DecidedTraining, objective: Objective) -> Devices:
     """Returns the devices that train a model with these settings.
 
-    `all` takes one device where several cannot work, and no more than a batch has examples.
+    `all` takes one device where several cannot work, and no more than a batch has examples. Each
+    of several processes has as many.
 
     Args:
         config: Settings of the run; `devices`, `batch_size`, `precision` and `xla` are read.
         objective: Loss of the training.
 
     Raises:
-        UsageError: More than one device was asked for by number, and that cannot work.
+        UsageError: More than one device was asked for by number, or several processes were, and
+            that cannot work.
     """
     kind, visible = _visible()
-    obstacle = _obstacle(config, objective)
+    obstacle, processes = _obstacle(config, objective), current().count
+    if processes > 1:
+        return _of_processes(config, kind, visible, obstacle)
     if config.devices == ALL_DEVICES:
         if obstacle and visible > 1:
             return Devices(1, kind, visible, obstacle)
@@ -72,6 +96,26 @@ def choose_devices(config: DecidedTraining, objective: Objective) -> Devices:
     if count > 1 and obstacle:
         raise UsageError(f"Setting 'devices' is {count}, but {obstacle}. Use --devices 1.")
     return Devices(count, kind, visible)
+
+
+def _of_processes(config: DecidedTraining, kind: str, visible: int, obstacle: str) -> Devices:
+    """Returns the devices of each of the processes that train together."""
+    processes = current().count
+    if obstacle:
+        raise UsageError(f"--distributed cannot train this: {obstacle}.")
+    count = visible if config.devices == ALL_DEVICES else int(config.devices)
+    if count > visible:
+        raise UsageError(
+            f"Setting 'devices' is {count}, but each process has its own, and here "
+            f"{_seen(kind, visible)}. Use '{ALL_DEVICES}' or at most {visible}."
+        )
+    if count * processes > config.batch_size:
+        raise UsageError(
+            f"A batch of {config.batch_size} cannot be divided among {processes} processes with "
+            f"{count} of {visible} {kind}s each. Raise --batch-size to at least "
+            f"{count * processes}."
+        )
+    return Devices(count, kind, visible, processes=processes)
 
 
 def _obstacle(config: DecidedTraining, objective: Objective) -> str:

@@ -1,19 +1,22 @@
 """Where a model is trained: on one device as it is, or as a copy on each of several."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfxfer.models.objectives import Objective
+from tfxfer.models.objectives import Objective, Scores
 from tfxfer.models.replicas.copying import copied
-from tfxfer.models.replicas.shares import in_shares, padded
 from tfxfer.models.replicas.summing import see_sums
 from tfxfer.models.replicas.weighing import for_padded_batches
+from tfxfer.system.processes.messages import Message
+from tfxfer.system.processes.shares import Share, in_shares, padded
+from tfxfer.system.processes.team import current
 
 
 class OneDevice:
@@ -56,9 +59,28 @@ class OneDevice:
         """Returns the batches as the model takes them."""
         return batches
 
+    def read(self, batches: Callable[..., tf.data.Dataset], first: int, end: int, step: int) -> Any:
+        """Returns the batches of epochs as the model takes them.
+
+        Args:
+            batches: See `Batches.of`.
+            first: The first epoch.
+            end: The one behind the last.
+            step: How many batches of the first epoch are left out.
+        """
+        return self.divided(batches(first, end, step))
+
+    def scored(self, score: Callable[[], Scores]) -> Scores:
+        """Returns the scores of the model."""
+        return score()
+
     def copy_of(self, variable: Any) -> Any:
         """Returns the variable that is trained in place of one of the model that was given."""
         return variable
+
+    def value_of(self, variable: Any) -> Any:
+        """Returns the value of `copy_of` a variable, as a tensor of one device or of several."""
+        return keras.ops.convert_to_tensor(self.copy_of(variable))
 
     def begin(self) -> None:
         """Gives the trained model the values of the model that was given."""
@@ -161,8 +183,10 @@ class DataParallel(SeveralDevices):
     """
 
     def __init__(self, model: keras.Model, num_devices: int) -> None:
-        devices = keras.distribution.list_devices()[:num_devices]
-        self._distribution = keras.distribution.DataParallel(devices=devices)
+        devices = self._devices(num_devices)
+        self._distribution = keras.distribution.DataParallel(
+            devices=devices, auto_shard_dataset=False
+        )
         super().__init__(model, num_devices)
 
     def compiling(self) -> contextlib.AbstractContextManager[Any]:
@@ -177,14 +201,59 @@ class DataParallel(SeveralDevices):
         """Returns the context in which nothing is divided."""
         return _distributed(None)
 
+    def _devices(self, count: int) -> list[str]:
+        """Returns the names that Keras has for the devices."""
+        names: list[str] = keras.distribution.list_devices()
+        return names[:count]
+
+
+class SeveralProcesses(DataParallel):
+    """A copy that is trained by the devices of several processes, each of which has the model.
+
+    What is not training, such as validation, is done by the first process for all.
+
+    Args:
+        model: The model.
+        num_devices: That train it, of all processes together; each has as many.
+    """
+
+    def read(self, batches: Callable[..., tf.data.Dataset], first: int, end: int, step: int) -> Any:
+        """Returns this process's share of the batches of epochs, padded."""
+        team = current()
+        share = Share(team.number, team.count, self._num_devices)
+        return batches(first, end, step, share)
+
+    def scored(self, score: Callable[[], Scores]) -> Scores:
+        """Returns to all processes the scores that the first one finds."""
+        told = current().from_first(lambda: Message([float(value) for value in score()]))
+        return Scores(*told.state)
+
+    def value_of(self, variable: Any) -> Any:
+        """Returns the value of `copy_of` a variable on a device of this process."""
+        return self.copy_of(variable).value.addressable_data(0)
+
+    def _devices(self, count: int) -> list[str]:
+        import jax
+
+        most = count // current().count
+        used = collections.Counter[int]()
+        names = []
+        for device in jax.devices():
+            used[device.process_index] += 1
+            if used[device.process_index] <= most:
+                names.append(f"{device.platform}:{device.id}")
+        return names
+
 
 def placed(model: keras.Model, num_devices: int) -> OneDevice:
     """Returns where a model is trained.
 
     Args:
         model: The model.
-        num_devices: At least 1.
+        num_devices: Of all processes together, at least 1.
     """
+    if current().count > 1:
+        return SeveralProcesses(model, num_devices)
     if num_devices == 1:
         return OneDevice(model)
     kind = DataParallel if keras.backend.backend() == "jax" else Mirrored

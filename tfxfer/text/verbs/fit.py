@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.errors import UsageError
 from tfxfer.evaluation.calibration import (
     apply_temperature,
     calibrate,
@@ -34,6 +35,7 @@ from tfxfer.runs.naming import run_to_resume
 from tfxfer.runs.versions import exported_before
 from tfxfer.system.files import replacing
 from tfxfer.system.names import in_shell
+from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say, readable_duration
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
@@ -53,6 +55,7 @@ from tfxfer.training.epochs.validation import SCORED_SPLITS
 
 def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None = None) -> str:
     """Returns the plan of a fit on texts, without writing files."""
+    _check_alone()
     return describe_text_plan(make_text_plan(asked_settings(FitConfig, config, {}, resume)))
 
 
@@ -65,6 +68,7 @@ def fit(
     **settings: Any,
 ) -> FitResult:
     """Trains a classifier of texts and exports it; see `tfxfer.fit`."""
+    _check_alone()
     say = keep_going(say)
     run = None if resume is None else run_to_resume(resume)
     asked = asked_settings(FitConfig, config, settings, run)
@@ -75,6 +79,12 @@ def fit(
         session = Session(interruptions, say, callbacks)
         with describing_failures(plan.run, plan.config, "fit"), locked(plan.run):
             return _fit(plan, asked, session)
+
+
+def _check_alone() -> None:
+    """Raises a UsageError if several processes are to train together."""
+    if current().count > 1:
+        raise UsageError("A classifier of texts is trained by one process: omit --distributed.")
 
 
 def _fit(plan: TextPlan, asked: FitConfig, session: Session) -> FitResult:

@@ -24,19 +24,19 @@ class WeightAverage(keras.callbacks.Callback):
     Args:
         model: Has the weights that are trained.
         momentum: How much of the average each step keeps, in (0, 1).
-        copy_of: Returns the variable that is trained in place of one of the model.
+        value_of: Returns the value of what is trained in place of a variable of the model.
     """
 
     def __init__(
         self,
         model: keras.Model,
         momentum: float,
-        copy_of: Callable[[Any], Any] = lambda variable: variable,
+        value_of: Callable[[Any], Any] = keras.ops.convert_to_tensor,
     ) -> None:
         super().__init__()
         self._momentum = momentum
         self._variables = [*model.trainable_variables, *_adapting_statistics(model)]
-        self._trained = [copy_of(variable) for variable in self._variables]
+        self._value_of = value_of
         self._averages = _copies(self._variables)
         self._steps = 0
         self._update = _compiled(_moved)
@@ -47,7 +47,7 @@ class WeightAverage(keras.callbacks.Callback):
             self.model.jax_state_sync()  # within an epoch JAX keeps the state outside the variables
         self._steps += 1
         momentum = min(self._momentum, (1 + self._steps) / (10 + self._steps))
-        values = [keras.ops.convert_to_tensor(variable) for variable in self._trained]
+        values = [self._value_of(variable) for variable in self._variables]
         # As a tensor: a number would be compiled anew for each value.
         share = keras.ops.convert_to_tensor(np.float32(1 - momentum))
         self._averages = self._update(self._averages, values, share)

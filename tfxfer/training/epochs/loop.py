@@ -72,10 +72,11 @@ class Batches:
         of: `of(first, end, step)` returns the batches of epochs `first` to `end - 1`, without the
             first `step` batches of the first one: (x, y), or (x, y, sample_weight) with weights of
             mean 1. The loss of a batch is its weighted sum divided by its number of examples.
+            With a `Share` as a fourth argument, what a process reads of them.
     """
 
     steps: int
-    of: Callable[[int, int, int], tf.data.Dataset]
+    of: Callable[..., tf.data.Dataset]
 
 
 def run_epochs(

@@ -18,6 +18,7 @@ from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.places import note_places
 from tfxfer.runs.versions import where_exported
 from tfxfer.system.names import in_shell
+from tfxfer.system.processes.team import is_first
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
@@ -102,6 +103,8 @@ def start_or_resume(
 ) -> Journal:
     """Finds the last checkpoint of a run, if it has one, and writes its settings.
 
+    Of several processes the first writes them.
+
     Args:
         plan: The plan; its run is locked.
         session: The call.
@@ -115,9 +118,10 @@ def start_or_resume(
     signals, say, callbacks = session.interruptions, session.say, session.callbacks
     journal = Journal(plan.run, plan.config, facts, signals, say, callbacks, rank=rank)
     session.clock.add_earlier(journal.budget.used_before)
-    asked_toml = None if asked is None else changed_to_toml(asked)
-    start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
-    note_places(plan.run, plan.config)
+    if is_first():
+        asked_toml = None if asked is None else changed_to_toml(asked)
+        start_run(plan.run, to_toml(plan.config), plan.source.class_names, asked_toml)
+        note_places(plan.run, plan.config)
     return journal
 
 

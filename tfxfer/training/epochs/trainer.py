@@ -90,7 +90,7 @@ class PhaseTraining:
         if self.part == "head":
             # A step on features takes less time than adding up gradients of several devices.
             return OneDevice(self.model)
-        return placed(self.model, choose_devices(self.config, self.objective).count)
+        return placed(self.model, choose_devices(self.config, self.objective).in_all)
 
     @functools.cached_property
     def view(self) -> keras.Model:
@@ -112,7 +112,7 @@ class PhaseTraining:
 
     def _divided(self, first: int, end: int, step: int) -> Any:
         """Returns the batches of epochs as the devices take them; see `Batches`."""
-        return self.place.divided(self.batches.of(first, end, step))
+        return self.place.read(self.batches.of, first, end, step)
 
     @property
     def _first_epoch(self) -> int:
@@ -164,7 +164,7 @@ class PhaseTraining:
         def validate() -> Scores:
             self.place.collect()
             with self.place.apart(), average.applied():
-                return self.validate()
+                return self.place.scored(self.validate)
 
         def weights() -> list[np.ndarray]:
             with average.applied():
@@ -195,7 +195,7 @@ class PhaseTraining:
         """Returns the average of the weights, as far as it was in a checkpoint."""
         if not self.ema:
             return NoAverage()
-        average = WeightAverage(self.kept, self.ema, self.place.copy_of)
+        average = WeightAverage(self.kept, self.ema, self.place.value_of)
         if "average" in checkpoint.arrays:
             average.restore(checkpoint.arrays)
         return average

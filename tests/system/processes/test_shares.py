@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfxfer.models.replicas.shares import in_shares, padded, repeated
+from tfxfer.system.processes.shares import in_shares, padded, repeated
 
 
 def test_padding_repeats_examples_with_weight_zero_and_keeps_the_mean_loss():

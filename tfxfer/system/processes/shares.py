@@ -1,8 +1,40 @@
 """Batches that several devices divide among themselves."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of each batch that one of several processes reads.
+
+    Attributes:
+        number: Of the process, from 0.
+        count: Of the processes.
+        num_shares: Into how many equal parts a batch is divided in all; `count` divides it.
+    """
+
+    number: int
+    count: int
+    num_shares: int
+
+    def places(self, size: int) -> npt.NDArray[np.int64]:
+        """Returns the places, in a batch that `padded` made of `size` examples, of this part."""
+        own = -(-size // self.num_shares) * self.num_shares // self.count
+        return np.arange(self.number * own, (self.number + 1) * own)
+
+    def cut(self, batch: Any) -> Any:
+        """Returns this part of a batch whose size `num_shares` divides."""
+
+        def part(rows: tf.Tensor) -> tf.Tensor:
+            own = tf.shape(rows)[0] // self.count
+            return rows[self.number * own : (self.number + 1) * own]
+
+        return tf.nest.map_structure(part, batch)
 
 
 def padded(batch: tuple[Any, ...], num_shares: int) -> tuple[Any, ...]:

@@ -1,0 +1,1 @@
+"""Several processes that train one model together, on one host or several, with JAX."""
