@@ -161,6 +161,30 @@ def test_gray_digits_are_learned_as_well_as_in_rgb(weights_file, tmp_path):
     assert gray.accuracy > 0.6  # of 10 digits, by a random network
 
 
+class Killed(BaseException):
+    """Ends a fit as a kill does: nothing of ours catches it."""
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_is_resumed_bit_for_bit(bands, weights_file, tmp_path):
+    def dying(line):
+        if "finetune  epoch 2/2" in line:
+            raise Killed
+
+    def config(folder):
+        more = {"finetune": {"epochs": 2, "unfreeze": "block_2"}, "channels": 4, "run": "r"}
+        return small_config(bands, weights_file, tmp_path / folder, **more)
+
+    whole = trained_alone(config("whole"))
+    with pytest.raises(Killed):
+        trained_alone(config("killed"), dying)
+    said = []
+    again = trained_alone(config("killed"), said.append)
+    assert not any("finetune  epoch 1/2" in line for line in said)
+    for one, other in zip(whole.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.slow
 def test_files_for_other_runtimes_take_the_channels(bands, weights_file, tmp_path):
     result = fitted(bands, weights_file, tmp_path, channels=4, augment={"mixup": 0.2, "crop": 0.5})
@@ -220,6 +244,8 @@ def test_the_plan_says_how_the_first_layer_is_adapted(bands, weights_file, tmp_p
     assert "adapted to 4 channels: its RGB kernel repeated in turn, times 3/4" in plan
     gray = describe_plan(small_config("digits", weights_file, tmp_path, channels=1))
     assert "adapted to 1 channel: its RGB kernel summed over the colors" in gray
+    assert "takes PNG with alpha and .npy files, but no TIFF files" in plan
+    assert "takes gray images and .npy files" in gray
     assert "adapted" not in describe_plan(small_config("digits", weights_file, tmp_path))
 
 

@@ -72,6 +72,13 @@ def describe_adaptation(config: DecidedFit) -> str:
     return f"first convolution adapted to {in_words(config.channels)}: {how}"
 
 
+def describe_served(config: DecidedFit) -> list[str]:
+    """Returns a line on the files that an export takes, or no line if they are those of RGB."""
+    files = {1: "gray images and .npy files", 4: "PNG with alpha and .npy files"}
+    taken = files.get(config.channels, ".npy files")
+    return [] if config.channels == RGB else [plan_row("", f"takes {taken}, but no TIFF files")]
+
+
 def _describe_stages(classifier: Classifier) -> list[str]:
     """Returns a line on the stages that the head reads, or no line if it is the last alone."""
     reading = classifier.reading

@@ -28,6 +28,7 @@ from tfxfer.planning.description import (
     describe_folds,
     describe_model,
     describe_phases,
+    describe_served,
     describe_unknown,
 )
 from tfxfer.planning.few_images import check_number_of_images
@@ -111,6 +112,7 @@ class Plan:
             *describe_budget(self.config, searched=bool(self.portfolio and self.portfolio.further)),
             *describe_results(self.run),
             plan_row("export", str(export)),
+            *describe_served(self.config),
         ]
         return "\n".join(lines)
 

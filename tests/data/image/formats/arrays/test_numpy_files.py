@@ -82,7 +82,8 @@ def test_no_file_cut_anywhere_is_read():
     [
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (40000, 25000), }", "pixels of 1"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (9000, 9000, 3), }", "incomplete"),
-        ("{'descr': '<f8', 'fortran_order': False, 'shape': (10000, 10000), }", "799,999,988"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (10000, 10000), }", "600 MB"),
+        ("{'descr': '<f8', 'fortran_order': False, 'shape': (8000, 8000), }", "511,999,988 bytes"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (-2, -6), }", r"shape \(-2, -6\)"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 6), }", r"shape \(0, 6\)"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }", r"shape \(12,\)"),

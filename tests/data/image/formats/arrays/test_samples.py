@@ -54,10 +54,16 @@ def test_other_types_are_refused_by_name(kind):
     ("shape", "reason"),
     [
         ((3, 224, 224), "it has 224 channels; at most 64"),
-        ((10**6, 10**6, 1), "1,000,000,000,000 pixels of 1 channels"),
-        ((10_000, 9_000, 5), "at most 100,000,000 pixels and 300,000,000 samples"),
+        ((10**6, 10**6, 1), "1,000,000,000,000 pixels of 1 channel;"),
+        ((10_000, 9_000, 7), "at most 100,000,000 pixels and 600 MB"),
     ],
 )
 def test_what_is_too_large_is_refused(shape, reason):
     with pytest.raises(ArrayFileError, match=reason):
-        check_shape(shape)
+        check_shape(shape, 1)
+
+
+def test_the_bytes_count_not_only_the_samples():
+    check_shape((10_000, 10_000, 3), 2)
+    with pytest.raises(ArrayFileError, match="600 MB"):
+        check_shape((10_000, 10_000, 1), 8)

@@ -106,7 +106,7 @@ def _shape(series: Any) -> tuple[int, int, int]:
 def _decoded(series: Any, num_bytes: int) -> Pixels:
     shape, page, dtype = _shape(series), series.keyframe, np.dtype(series.dtype)
     check_type(dtype)
-    check_shape(shape)
+    check_shape(shape, dtype.itemsize)
     if page.photometric == _PALETTE:
         raise ArrayFileError("it is a TIFF file with a palette; save the colors themselves")
     if page.bitspersample not in _WHOLE_SAMPLES:

@@ -93,7 +93,7 @@ def _header(content: bytes) -> tuple[tuple[int, int, int], bool, np.dtype, int]:
         )
     check_type(dtype)
     height, width, channels = (*shape, 1)[:3]
-    check_shape((height, width, channels))
+    check_shape((height, width, channels), dtype.itemsize)
     start = file.tell()
     missing = math.prod(shape) * dtype.itemsize - (len(content) - start)
     if missing > 0:

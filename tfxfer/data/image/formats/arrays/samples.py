@@ -6,23 +6,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfxfer.config.frame import MOST_CHANNELS, RGB
+from tfxfer.config.frame import MOST_CHANNELS, RGB, in_words
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, channels)
 
 _FLOATS = (2, 4, 8)  # bytes
 
+# Of an array: the largest RGB image in 16 bits.
+_MAX_BYTES = 2 * RGB * MAX_PIXELS
+
 
 class ArrayFileError(Exception):
     """A file is not read as the array of an image; the message says why not."""
 
 
-def check_shape(shape: Sequence[int]) -> None:
+def check_shape(shape: Sequence[int], item_bytes: int) -> None:
     """Raises an ArrayFileError unless an image of this shape is read, before it takes memory.
 
     Args:
         shape: Height, width and channels.
+        item_bytes: Of a sample.
     """
     height, width, channels = shape
     if channels > MOST_CHANNELS:
@@ -30,10 +34,11 @@ def check_shape(shape: Sequence[int]) -> None:
             f"it has {channels:,} channels; at most {MOST_CHANNELS} are read, and they come last: "
             "(height, width, channels)"
         )
-    if height * width > MAX_PIXELS or height * width * channels > RGB * MAX_PIXELS:
+    pixels = height * width
+    if pixels > MAX_PIXELS or pixels * channels * item_bytes > _MAX_BYTES:
         raise ArrayFileError(
-            f"it has {height * width:,} pixels of {channels} channels; at most {MAX_PIXELS:,} "
-            f"pixels and {RGB * MAX_PIXELS:,} samples are decoded"
+            f"it has {pixels:,} pixels of {in_words(channels)}; at most {MAX_PIXELS:,} pixels and "
+            f"{_MAX_BYTES // 10**6} MB are decoded"
         )
 
 
