@@ -117,10 +117,11 @@ def _initialized(asked: Processes) -> Team:
             heartbeat_timeout_seconds=_HEARTBEAT_SECONDS,
         )
     except (ValueError, TypeError) as error:
+        reason = str(error).rstrip(".")
         raise UsageError(
-            f"Nothing says which processes train together ({error}). Give --coordinator HOST:PORT, "
-            "--process-id and --num-processes, or start tfxfer by SLURM (srun), Open MPI (mpirun) "
-            "or in a Kubernetes Job, where JAX finds them."
+            f"Nothing says which processes train together ({reason}). Give --coordinator "
+            "HOST:PORT, --process-id and --num-processes, or start tfxfer by SLURM (srun), Open "
+            "MPI (mpirun) or in a Kubernetes Job, where JAX finds them."
         ) from None
     except RuntimeError as error:
         raise RunError(f"{_not_joined(asked)} JAX: {str(error).splitlines()[0]}") from None
