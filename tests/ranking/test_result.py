@@ -6,7 +6,8 @@ import json
 from tfxfer.ranking.candidates import Skipped
 from tfxfer.ranking.judging.metric import MEAN_ABSOLUTE_ERROR, MEAN_AVERAGE_PRECISION
 from tfxfer.ranking.learning_curve import LearningCurve, Prediction
-from tfxfer.ranking.result import Outlook, Ranked, Ranking, describe_outlook, table
+from tfxfer.ranking.outlook import Outlook
+from tfxfer.ranking.result import Ranked, Ranking, table
 from tfxfer.ranking.stages import StageScore
 
 BEST = Ranked(
@@ -102,6 +103,15 @@ def test_the_table_lines_up_and_marks_the_pareto_front():
     assert "%" not in lines[2]
 
 
+def test_a_column_without_values_is_left_out():
+    backbones = [dataclasses.replace(one, h_score=None) for one in RANKING.backbones]
+    lines = table(backbones)
+    assert "H-score" in table(RANKING.backbones)[0]
+    assert "H-score" not in lines[0]
+    assert lines[0].split()[-4:] == ["top-1", "ms/image", "parameters", "MB"]
+    assert lines[1].endswith(table(RANKING.backbones)[1][-30:])
+
+
 def test_the_text_has_what_is_missing_and_what_is_unknown():
     text = RANKING.describe()
     assert "500 images of 2 classes" in text
@@ -113,11 +123,11 @@ def test_the_text_has_what_is_missing_and_what_is_unknown():
 
 
 def test_the_outlook_has_random_weights_and_what_more_images_bring():
-    text = "\n".join(describe_outlook(BEST, RANKING.outlook))
+    text = "\n".join(RANKING.outlook.describe("best", BEST.metric))
     assert "random weights" in text
     assert "0.6000" in text
     assert "40 training images: accuracy 0.8500 expected (0.800 to 0.900)" in text
-    none = "\n".join(describe_outlook(BEST, dataclasses.replace(RANKING.outlook, curve=None)))
+    none = "\n".join(dataclasses.replace(RANKING.outlook, curve=None).describe("best", BEST.metric))
     assert "too few images" in none
 
 

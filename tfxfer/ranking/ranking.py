@@ -27,7 +27,8 @@ from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.metric import Metric
 from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import groups, order, pareto_front
-from tfxfer.ranking.result import Outlook, Ranked, Ranking
+from tfxfer.ranking.outlook import Outlook
+from tfxfer.ranking.result import Ranked, Ranking
 from tfxfer.ranking.stages import StageScore, stage_scores, stage_sizes
 from tfxfer.system.progress import Say, readable_seconds
 from tfxfer.training.examples import Floats
@@ -227,9 +228,8 @@ def _measure(
 
 def _built(pool: Pool, backbone: Backbone, config: DecidedFit) -> Classifier:
     """Returns a classifier with the weights of decided settings."""
-    labeled = pool.labeled
-    told = config.head, config.weights, labeled.num_classes, labeled.objective
-    return build_classifier(backbone, config, *told)
+    num_classes, objective = pool.labeled.num_classes, pool.labeled.objective
+    return build_classifier(backbone, config, config.head, config.weights, num_classes, objective)
 
 
 def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tuple[Ranked, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 from tfxfer.config.frame import AnySize
 from tfxfer.ranking.candidates import Skipped, describe_skipped
 from tfxfer.ranking.judging.metric import ACCURACY, Metric
-from tfxfer.ranking.learning_curve import LearningCurve
+from tfxfer.ranking.outlook import Outlook
 from tfxfer.ranking.stages import StageScore, describe_stages
 
 
@@ -57,21 +57,6 @@ class Ranked:
     def as_json(self, metric: Metric = ACCURACY) -> dict[str, Any]:
         """Returns the backbone as JSON-serializable content, rounded."""
         return _named(vars(self), metric)
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What more images, and pretraining, are worth to the head of the first backbone.
-
-    Attributes:
-        curve: Its learning curve; None if there are too few images for one.
-        random_accuracy: Cross-validated accuracy of the head on random weights of the network.
-        random_interval: 95% interval of that accuracy.
-    """
-
-    curve: LearningCurve | None
-    random_accuracy: float
-    random_interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -162,7 +147,7 @@ class Ranking:
             "backbones": [one.as_json(self.metric) for one in self.backbones],
             "recommendation": self.recommendation,
             "skipped": [vars(one) for one in self.skipped],
-            "outlook": None if self.outlook is None else _outlook_as_json(self.outlook),
+            "outlook": None if self.outlook is None else self.outlook.as_json(),
             "stages": [_named(vars(one), self.metric) for one in self.stages],
             **({"fine_tuned": self.fine_tuned} if self.fine_tuned else {}),
         }
@@ -181,7 +166,7 @@ class Ranking:
             self.recommendation,
         ]
         if self.outlook is not None:
-            lines += ["", *describe_outlook(self.best, self.outlook)]
+            lines += ["", *self.outlook.describe(self.best.backbone, self.best.metric)]
         if self.stages:
             lines += ["", *describe_stages(self.best.backbone, self.stages, self.metric)]
         return "\n".join(lines)
@@ -199,55 +184,41 @@ class Ranking:
         return notes + [f"not ranked: {line}" for line in describe_skipped(self.skipped)]
 
 
-_ROW = "{:>5s} {:>1s} {:18s} {:>8s} {:>15s} {:>8s} {:>7s} {:>7s} {:>6s} {:>8s} {:>10s} {:>6s}"
+_WIDTHS = (">5", ">1", "18", ">8", ">15", ">8", ">7", ">7", ">6", ">8", ">10", ">6")
 
 
 def table(backbones: Sequence[Ranked], metric: Metric = ACCURACY) -> list[str]:
-    """Returns a line for each backbone below a line of headings; at most 110 columns."""
+    """Returns a line for each backbone below a line of headings; at most 110 columns.
+
+    A column without values, such as the H-score of labels that are no classes, is left out.
+    """
     headings = ("group", "", "backbone", metric.short, "95% interval", metric.loss, "LogME")
     costs = ("H-score", "top-1", "ms/image", "parameters", "MB")
-    lines = [_ROW.format(*headings, *costs)]
-    for one in backbones:
-        top1 = "" if one.imagenet_top1 is None else f"{one.imagenet_top1:.1%}"
-        lines.append(
-            _ROW.format(
-                str(one.group),
-                "*" if one.pareto else "",
-                one.backbone,
-                metric.shown(one.metric),
-                metric.interval_shown(one.interval),
-                f"{one.log_loss:.4f}",
-                f"{one.logme:.3f}",
-                "" if one.h_score is None else f"{one.h_score:.3f}",
-                top1,
-                f"{one.milliseconds:.1f}",
-                f"{one.parameters / 1e6:.1f}M",
-                f"{one.megabytes:.1f}",
-            )
-        )
+    rows = [_cells(one, metric) for one in backbones]
+    columns = [column for column in range(len(_WIDTHS)) if any(row[column] for row in rows)]
+    lines = [
+        " ".join(f"{row[column]:{_WIDTHS[column]}}" for column in columns)
+        for row in [(*headings, *costs), *rows]
+    ]
     return [line.rstrip() for line in lines]
 
 
-def describe_outlook(best: Ranked, outlook: Outlook) -> list[str]:
-    """Returns how additional images and pretraining help the head of the best backbone."""
-    low, high = outlook.random_interval
-    lines = [
-        f"The head of {best.backbone} (before any fine-tuning):",
-        f"  with random weights: accuracy {outlook.random_accuracy:.4f} "
-        f"({low:.3f} to {high:.3f}), with pretrained weights {best.metric:.4f}",
-    ]
-    curve = outlook.curve
-    if curve is None:
-        return [*lines, "  too few images for a learning curve"]
-    for count, accuracy in zip(curve.num_images, curve.accuracies, strict=True):
-        lines.append(f"  with {count:>7,} training images: accuracy {accuracy:.4f}")
-    for one in curve.predictions:
-        low, high = one.interval
-        lines.append(
-            f"  with {one.num_images:>7,} training images: accuracy {one.accuracy:.4f} expected "
-            f"({low:.3f} to {high:.3f})"
-        )
-    return lines
+def _cells(one: Ranked, metric: Metric) -> tuple[str, ...]:
+    """Returns the text of each column."""
+    return (
+        str(one.group),
+        "*" if one.pareto else "",
+        one.backbone,
+        metric.shown(one.metric),
+        metric.interval_shown(one.interval),
+        f"{one.log_loss:.4f}",
+        f"{one.logme:.3f}",
+        "" if one.h_score is None else f"{one.h_score:.3f}",
+        "" if one.imagenet_top1 is None else f"{one.imagenet_top1:.1%}",
+        f"{one.milliseconds:.1f}",
+        f"{one.parameters / 1e6:.1f}M",
+        f"{one.megabytes:.1f}",
+    )
 
 
 def _rounded(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,30 +237,6 @@ def _named(content: Mapping[str, Any], metric: Metric) -> dict[str, Any]:
     """Returns facts as JSON-serializable content, the metric and the loss by their names."""
     names = {"metric": metric.key, "log_loss": metric.loss.replace(" ", "_")}
     return _rounded({names.get(key, key): value for key, value in content.items()})
-
-
-def _outlook_as_json(outlook: Outlook) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "random_weights": {
-            "accuracy": round(outlook.random_accuracy, 6),
-            "interval": [round(one, 6) for one in outlook.random_interval],
-        }
-    }
-    curve = outlook.curve
-    if curve is not None:
-        content["learning_curve"] = [
-            {"num_images": count, "accuracy": round(accuracy, 6)}
-            for count, accuracy in zip(curve.num_images, curve.accuracies, strict=True)
-        ]
-        content["with_more_images"] = [
-            {
-                "num_images": one.num_images,
-                "accuracy": round(one.accuracy, 6),
-                "interval": [round(end, 6) for end in one.interval],
-            }
-            for one in curve.predictions
-        ]
-    return content
 
 
 def _cost(one: Ranked) -> str:

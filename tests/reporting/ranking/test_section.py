@@ -159,5 +159,7 @@ def test_a_ranking_by_an_error_is_told_in_its_words():
     assert "1,500 images of 1 number per image, 3 to 90 in train." in page
     assert "12.35" in page
     assert "11 to 14.5" in page
+    assert "H-score" in render(RANKING)
+    assert "H-score" not in page
     main = re.search(r"<main>.*</main>", page, flags=re.S).group()
     assert "accuracy" not in main
