@@ -59,6 +59,92 @@ def resnet18_shapes():
     return shapes
 
 
+def mobilenet_shapes():
+    """Returns the shapes of the tensors of timm's mobilenetv3_small_050 by name, without head."""
+    shapes = {"conv_stem.weight": (16, 3, 3, 3)} | _norm("bn1", 16)
+    shapes |= {
+        "blocks.0.0.conv_dw.weight": (16, 1, 3, 3),
+        "blocks.0.0.conv_pw.weight": (8, 16, 1, 1),
+    }
+    shapes |= (
+        _norm("blocks.0.0.bn1", 16) | _norm("blocks.0.0.bn2", 8) | _squeeze("blocks.0.0", 16, 8)
+    )
+    channels = 8
+    for place, (expansions, width, kernel, inner) in enumerate(
+        (
+            ((40, 56), 16, 3, (0, 0)),
+            ((64, 144, 144), 24, 5, (16, 40, 40)),
+            ((72, 72), 24, 5, (24, 24)),
+            ((144, 288, 288), 48, 5, (40, 72, 72)),
+        ),
+        start=1,
+    ):
+        for block, (expanded, squeezed) in enumerate(zip(expansions, inner, strict=True)):
+            name = f"blocks.{place}.{block}"
+            shapes[f"{name}.conv_pw.weight"] = (expanded, channels, 1, 1)
+            shapes[f"{name}.conv_dw.weight"] = (expanded, 1, kernel, kernel)
+            shapes[f"{name}.conv_pwl.weight"] = (width, expanded, 1, 1)
+            shapes |= _norm(f"{name}.bn1", expanded) | _norm(f"{name}.bn2", expanded)
+            shapes |= _norm(f"{name}.bn3", width)
+            shapes |= _squeeze(name, expanded, squeezed) if squeezed else {}
+            channels = width
+    return shapes | {"blocks.5.0.conv.weight": (288, 48, 1, 1)} | _norm("blocks.5.0.bn1", 288)
+
+
+def _squeeze(name, channels, inner):
+    """Returns the shapes of squeeze-and-excitation."""
+    return {
+        f"{name}.se.conv_reduce.weight": (inner, channels, 1, 1),
+        f"{name}.se.conv_reduce.bias": (inner,),
+        f"{name}.se.conv_expand.weight": (channels, inner, 1, 1),
+        f"{name}.se.conv_expand.bias": (channels,),
+    }
+
+
+def hgnet_shapes():
+    """Returns the shapes of the tensors of timm's hgnetv2_b0 by name, without its head."""
+    shapes = {}
+    for name, inputs, outputs, kernel in (
+        ("stem1", 3, 16, 3),
+        ("stem2a", 16, 8, 2),
+        ("stem2b", 8, 16, 2),
+        ("stem3", 32, 16, 3),
+        ("stem4", 16, 16, 1),
+    ):
+        shapes |= _affine_convolution(f"stem.{name}", inputs, outputs, kernel)
+    channels = 16
+    for stage, (middle, outputs, blocks) in enumerate(
+        ((16, 64, 1), (32, 256, 1), (64, 512, 2), (128, 1024, 1))
+    ):
+        if stage:
+            shapes |= _convolution(f"stages.{stage}.downsample", 1, channels, 3)
+        for block in range(blocks):
+            name = f"stages.{stage}.blocks.{block}"
+            for layer in range(3):
+                inputs, one = middle if layer else channels, f"{name}.layers.{layer}"
+                if stage < 2:
+                    shapes |= _affine_convolution(one, inputs, middle, 3)
+                else:
+                    shapes |= _convolution(f"{one}.conv1", inputs, middle, 1)
+                    shapes |= _affine_convolution(f"{one}.conv2", 1, middle, 5)
+            joined, half = channels + 3 * middle, outputs // 2
+            shapes |= _affine_convolution(f"{name}.aggregation.0", joined, half, 1)
+            shapes |= _affine_convolution(f"{name}.aggregation.1", half, outputs, 1)
+            channels = outputs
+    return shapes
+
+
+def _convolution(name, inputs, outputs, kernel):
+    weight = {f"{name}.conv.weight": (outputs, inputs, kernel, kernel)}
+    return weight | _norm(f"{name}.bn", outputs)
+
+
+def _affine_convolution(name, inputs, outputs, kernel):
+    """Returns the shapes of a convolution before a learnable affine block."""
+    affine = {f"{name}.lab.scale": (1,), f"{name}.lab.bias": (1,)}
+    return _convolution(name, inputs, outputs, kernel) | affine
+
+
 def vit_shapes(width, patch, positions, *, blocks=12, scaled=False, registers=0):
     """Returns the shapes of the tensors of a vision transformer of timm by name.
 

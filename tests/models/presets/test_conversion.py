@@ -5,7 +5,13 @@ import pytest
 from conftest import small_config
 from messages import parts
 from presets import needs_kerashub
-from timm_files import made_up, resnet18_shapes, timm_directory
+from timm_files import (
+    hgnet_shapes,
+    made_up,
+    mobilenet_shapes,
+    resnet18_shapes,
+    timm_directory,
+)
 
 from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError
@@ -23,27 +29,44 @@ def loaded(folder, tensors, **changes):
 
 
 # Of two images of noise: the first five pooled features and the standard deviation of all, from
-# `timm.create_model("resnet18").forward_features` of timm 1.0.31 in PyTorch 2.14 on a CPU.
-PYTORCH = [
-    ([0.27130, 0.35438, 2.14891, 3.84523, 0.85938], 1.5883232),
-    ([0.24324, 0.77172, 2.11132, 4.58845, 0.78829], 1.5202129),
-]
+# `timm.create_model(NAME).forward_features` of timm 1.0.31 in PyTorch 2.14 on a CPU.
+PYTORCH = {
+    "resnet18": [
+        ([0.27130, 0.35438, 2.14891, 3.84523, 0.85938], 1.5883232),
+        ([0.24324, 0.77172, 2.11132, 4.58845, 0.78829], 1.5202129),
+    ],
+    "mobilenetv3_small_050": [
+        ([-0.1139953, 0.0772491, 0.0522685, 0.2199089, 0.1340571], 0.1390151),
+        ([-0.1149460, 0.0762807, 0.0520574, 0.2200091, 0.1314997], 0.1387200),
+    ],
+    # Nearly the same for both images: made-up affine blocks add much and let little through.
+    "hgnetv2_b0": [
+        ([-0.1200305, 0.0901378, -0.1834260, -0.1883751, -0.1831887], 0.1112807),
+        ([-0.1197899, 0.0900142, -0.1835058, -0.1883751, -0.1831821], 0.1112615),
+    ],
+}
+
+SHAPES = {
+    "resnet18": resnet18_shapes() | {"fc.weight": (1000, 512), "fc.bias": (1000,)},
+    "mobilenetv3_small_050": mobilenet_shapes(),
+    "hgnetv2_b0": hgnet_shapes(),
+}
 
 
-def test_features_of_resnet18_are_those_of_pytorch(tmp_path):
-    classifier = {name: made_up(name, shape) for name, shape in CLASSIFIER.items()}
-    network = loaded(tmp_path, RESNET18 | classifier)
+@pytest.mark.parametrize("name", PYTORCH)
+def test_features_are_those_of_pytorch(name, tmp_path, capsys):
+    tensors = {key: made_up(key, shape) for key, shape in SHAPES[name].items()}
+    network = loaded(tmp_path, tensors, architecture=name)
     images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
     found = np.array(network(images)).mean(axis=(1, 2))
-    first, spread = zip(*PYTORCH, strict=True)
-    np.testing.assert_allclose(found[:, :5], first, atol=1e-4)
-    np.testing.assert_allclose(found.std(axis=1), spread, atol=1e-4)
+    first, spread = zip(*PYTORCH[name], strict=True)
+    atol = 1e-4 if name == "resnet18" else 1e-6
+    np.testing.assert_allclose(found[:, :5], first, atol=atol)
+    np.testing.assert_allclose(found.std(axis=1), spread, atol=atol)
     backbone = find_backbone(f"kerashub:{tmp_path}")
     assert network.count_params() == backbone.num_parameters
     assert network.output_shape[-1] == backbone.num_features
-
-
-CLASSIFIER = {"fc.weight": (1000, 512), "fc.bias": (1000,)}
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import pathlib
 import types
 import warnings
@@ -13,7 +14,9 @@ import numpy as np
 
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.backbone import Backbone
-from tfxfer.models.presets.blocks.weights import load_block_weights
+from tfxfer.models.presets.blocks.families import BUILDER as OPENED
+from tfxfer.models.presets.blocks.weights import load_block_weights, take_weights
+from tfxfer.models.presets.network import class_network
 from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
 from tfxfer.models.presets.tokens.dinov3 import load_dinov3_weights
@@ -48,18 +51,28 @@ def load_tensors(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         converter = importlib.import_module(f"keras_hub.src.utils.timm.{architecture.converter}")
-    loader = _Loader(path)
-    # What converters read of a network: its layers by name, and its settings.
-    network = types.SimpleNamespace(
-        get_layer=model.get_layer, layers=model.layers, **architecture.settings
-    )
-    converter.convert_weights(network, loader, {"architecture": backbone.preset_architecture})
-    missing = [one.path for one in model.weights if id(one) not in loader.loaded]
+    loader, is_opened = _Loader(path), architecture.family.builder == OPENED
+    source: Any
+    if is_opened:
+        source = class_network(model.input_shape[1:], **dict(backbone.builder_arguments))
+    else:
+        # What converters read of a network: its layers by name, and its settings.
+        source = types.SimpleNamespace(
+            get_layer=model.get_layer,
+            layers=model.layers,
+            weights=model.weights,
+            **architecture.settings,
+        )
+    with contextlib.redirect_stdout(io.StringIO()):  # one prints each name
+        converter.convert_weights(source, loader, {"architecture": backbone.preset_architecture})
+    missing = [one.path for one in source.weights if id(one) not in loader.loaded]
     if missing:
         raise WeightsError(
             f"The weights in '{path}' do not fill backbone '{backbone.name}': nothing for "
             f"'{missing[0]}'."
         )
+    if is_opened:
+        take_weights(model, source)
 
 
 def load_preset_file(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> None:
@@ -105,6 +118,8 @@ class _Loader:
                 f"{wanted}, '{hf_weight_key}' in the file {shape or 'is missing'}."
             )
         value = self.file.read(hf_weight_key, shape)
+        if not wanted:  # a single number, of which PyTorch has a vector
+            value = value.reshape(())
         if hook_fn:
             # It fails for a tensor of other dimensions, which is told below.
             with contextlib.suppress(ValueError, AssertionError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.pixels import Scaling
+from tfxfer.models.presets.blocks.architectures import block_architectures
 from tfxfer.models.presets.convolutional import RESNET, VGG
 from tfxfer.models.presets.efficientnet import EFFICIENTNET
 from tfxfer.models.presets.family import Family
@@ -107,6 +108,10 @@ ARCHITECTURES = {
     "efficientnet_lite0": _efficientnet(
         1.0, 1.0, 3_413_024, stackwise_squeeze_and_excite_ratios=[0] * 7, activation="relu6"
     ),
+}
+ARCHITECTURES |= {
+    name: Architecture(family, number, converter, settings)
+    for name, family, converter, settings, number in block_architectures()
 }
 ARCHITECTURES |= {
     name: Architecture(family, number, "", settings)

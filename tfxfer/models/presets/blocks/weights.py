@@ -46,6 +46,16 @@ def load_block_weights(model: keras.Model, backbone: Backbone, path: pathlib.Pat
                 del group[name.rpartition("/")[2]]
                 file.copy(stored, group, name=name.rpartition("/")[2])
         network.load_weights(layout_path)
+    take_weights(model, network)
+
+
+def take_weights(model: keras.Model, network: keras.Model) -> None:
+    """Gives a network whose blocks were opened the weights of KerasHub's.
+
+    Args:
+        model: What `opened_network` built.
+        network: KerasHub's, of the same settings.
+    """
     source = opened(network, model.name)
     source.take_weights()
     model.set_weights(source.model.get_weights())
