@@ -46,6 +46,7 @@ LIGHT = {
     "models.backbones.registry",
     "models.foreign.kerashub",
     "models.foreign.tables",
+    "models.presets.blocks.architectures",
     "models.presets.blocks.families",
     "models.presets.convolutional",
     "models.presets.efficientnet",
