@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from presets import NETWORKS, needs_kerashub
 
+from tfxfer.models.presets.blocks.architectures import block_architectures
 from tfxfer.models.presets.blocks.opening import opened, opened_network
 from tfxfer.models.presets.network import class_network
 
@@ -27,6 +28,19 @@ def test_all_layers_are_those_of_keras_with_names_of_their_own(name):
     names = [layer.name for layer in model.layers[1:]]
     assert all(one.startswith(("input_", "block_", "embedder_", "encoder_")) for one in names)
     assert not any(isinstance(layer, keras.layers.Identity) for layer in model.layers)
+
+
+def test_a_sum_is_named_by_its_block_not_by_the_shortcut():
+    """The third stage of this network is as wide as the second: its shortcuts begin there."""
+    (settings,) = (
+        settings
+        for name, _, _, settings, _ in block_architectures()
+        if name == "mobilenetv3_small_050"
+    )
+    model = opened_network((64, 64, 3), "MobileNetBackbone", tuple(settings.items()))
+    sums = [one.name for one in model.layers if isinstance(one, keras.layers.Add)]
+    blocks = ["1_1", "2_1", "2_2", "3_0", "3_1", "4_1", "4_2"]
+    assert sums == [f"block_{block}_bn3_add" for block in blocks]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,13 +76,16 @@ def opened(network: keras.Model, name: str) -> Opened:
     while any(map(_is_block, whole.operations)):
         whole = _rebuilt(whole, lambda one, *a, **k: (one.call if _is_block(one) else one)(*a, **k))
     origins: list[tuple[keras.layers.Layer, keras.layers.Layer]] = []
+    made: list[str] = []
 
     def renewed(one: Any, *inputs: Any, **options: Any) -> Any:
         if isinstance(one, keras.layers.Identity):
             return inputs[0]
-        new = _renewed(one, inputs)
+        before = _latest(inputs, made)
+        new = _renewed(one, before, inputs)
         if new is None:
             return one(*inputs, **options)
+        made.append(new.name)
         kind = type(new).__name__
         result = new(list(inputs) if kind in _AS_LAYERS and len(inputs) == 2 else inputs[0])
         if new.weights:
@@ -102,11 +105,25 @@ def _is_block(one: Any) -> bool:
     return not type(one).__module__.startswith("keras.") and type(one).__name__ != _AFFINE
 
 
-def _renewed(one: Any, inputs: tuple[Any, ...]) -> keras.layers.Layer | None:
-    """Returns a new layer for an operation or layer; None for an operation that stays one."""
+def _latest(inputs: tuple[Any, ...], made: list[str]) -> str:
+    """Returns the name of the layer before: of several the last one made, not that of a shortcut.
+
+    A stage ends with a layer of its name, and a shortcut may begin in an earlier stage.
+    """
+    names = [one._keras_history.operation.name for one in keras.tree.flatten(inputs)]
+    return max(names, key=lambda name: made.index(name) if name in made else -1)
+
+
+def _renewed(one: Any, before: str, inputs: tuple[Any, ...]) -> keras.layers.Layer | None:
+    """Returns a new layer for an operation or layer; None for an operation that stays one.
+
+    Args:
+        one: The operation.
+        before: Name of the layer before, which names one that has no name of its own.
+        inputs: Its inputs.
+    """
     kind = type(one).__name__
     first = inputs[0][0] if isinstance(inputs[0], list | tuple) else inputs[0]
-    before = first._keras_history.operation.name
     if kind == _AFFINE:
         return keras.layers.DepthwiseConv2D(1, name=one.name)
     if not isinstance(one, keras.layers.Layer):
