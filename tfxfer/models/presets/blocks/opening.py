@@ -110,7 +110,7 @@ def _latest(inputs: tuple[Any, ...], made: list[str]) -> str:
 
     A stage ends with a layer of its name, and a shortcut may begin in an earlier stage.
     """
-    names = [one._keras_history.operation.name for one in keras.tree.flatten(inputs)]
+    names: list[str] = [one._keras_history.operation.name for one in keras.tree.flatten(inputs)]
     return max(names, key=lambda name: made.index(name) if name in made else -1)
 
 
