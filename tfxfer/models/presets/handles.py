@@ -98,9 +98,11 @@ def find_handle(name: str) -> Handle:
     usable = ", ".join(sorted(family.removesuffix("Backbone") for family in FAMILIES))
     for path in sorted(models.glob("*/*_presets.py")):
         if name in _presets_in(path):
+            is_encoder = path.parent.name in ("bert", "distil_bert")
+            hint = f" Text encoders are read from a directory, {EXTRA}:DIRECTORY." * is_encoder
             raise UsageError(
                 f"The preset '{name}' of KerasHub cannot be used: its network is one of "
-                f"{path.parent.name}. Backbones are those of {usable}."
+                f"{path.parent.name}. Backbones are those of {usable}.{hint}"
             )
     raise UsageError(
         f"KerasHub has no preset '{name}'.{did_you_mean(name, listed)} Give the name of one of "
