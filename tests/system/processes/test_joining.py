@@ -67,6 +67,20 @@ def test_processes_train_together_with_jax_alone(monkeypatch):
 class TestProcesses:
     pytestmark = needs_jax
 
+    def test_where_nothing_says_who_they_are_the_message_says_how_to(self):
+        program = (
+            "from tfxfer.system.processes.asked import Processes\n"
+            "from tfxfer.system.processes.joining import joined\n"
+            "with joined(Processes()): pass"
+        )
+        environment = {**os.environ, "KERAS_BACKEND": "jax"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, env=environment, check=False
+        )
+        said = done.stderr.decode()
+        assert "UsageError: Nothing says which processes train together (coordinator_add" in said
+        assert "Give --coordinator HOST:PORT, --process-id and --num-processes" in said
+
     def test_what_they_tell_each_other_arrives(self, tmp_path):
         with started(tmp_path, range(3), 3, "tell") as processes:
             codes, said = ended(processes, tmp_path)
