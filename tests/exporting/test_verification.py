@@ -1,10 +1,13 @@
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfxfer.config.frame import Frame
+from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import ExportError
-from tfxfer.exporting.gate import half_precision_nodes
+from tfxfer.exporting.gate import TOLERANCE, half_precision_nodes
 from tfxfer.exporting.signatures import write_saved_model
 from tfxfer.exporting.verification import Gate
 
@@ -61,6 +64,26 @@ def test_outputs_that_are_no_probabilities_are_refused(files, tmp_path):
     write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
     with pytest.raises(ExportError, match=r"not probabilities; one su"):
         check(tmp_path / "1", model, files)
+
+
+class Rounded(keras.layers.Layer):
+    """Rounds otherwise layer by layer than in a graph, far beyond the tolerance."""
+
+    def call(self, x):
+        return x * (1.0 if tf.executing_eagerly() else 1.01)
+
+
+def test_a_model_that_rounds_otherwise_layer_by_layer_is_compared_as_a_graph(files, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(Rounded()(keras.layers.Rescaling(1 / 255)(inputs)))
+    normal = keras.initializers.RandomNormal(seed=0)
+    top = keras.layers.Dense(2, activation="softmax", kernel_initializer=normal)
+    model = keras.Model(inputs, top(x))
+    write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
+    pixels = np.stack([decode_and_resize(one, Frame(8, 8)).numpy() for one in files])
+    apart = np.array(model(pixels)) - model.predict_on_batch(pixels)
+    assert np.abs(apart).max() > TOLERANCE
+    check(tmp_path / "1", model, files)
 
 
 @pytest.mark.slow
