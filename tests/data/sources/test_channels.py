@@ -105,7 +105,7 @@ def test_a_manifest_of_arrays_may_have_several_labels_or_tasks(tmp_path):
     rows = [row.rpartition(",")[0].replace("wet", "wet|soil") for row in rows]
     rows = [row.replace("a/wet|soil", "a/wet") for row in rows]
     (folder.parent / "b.csv").write_text("\n".join(["path,label", *rows]))
-    source = opened(folder.parent / "b.csv", channels=5)
+    source = opened(folder.parent / "b.csv", channels=5, labels="multi")
     assert source.has_several_labels
     assert not len(find_unreadable(source.splits["train"]))
 
@@ -152,6 +152,22 @@ def test_single_files_that_differ_are_named_with_the_reason(tmp_path):
         "dry/7.npy": "it has 5 channels, not 4",
         "dry/6.npy": "it is incomplete: 9 bytes of its array are missing",
         "wet/7.npy": "it has NaN; floats must be in [0, 1]",
+    }
+
+
+def test_single_gray_files_that_cannot_be_read_are_named_with_the_reason(tmp_path):
+    folder = photos(tmp_path / "a", "L")
+    content = (folder / "dry" / "5.png").read_bytes()
+    (folder / "dry" / "3.png").write_bytes(b"")
+    (folder / "dry" / "4.png").write_bytes(content[:40])
+    scene(1).save(folder / "wet" / "5.png")
+    split = with_channels(open_as_it_is(str(folder)), 1).splits["train"]
+    bad = find_unreadable(split)
+    told = dict(zip(map(split.describe, bad.tolist()), reasons_unreadable(split, bad), strict=True))
+    assert {name[-9:]: reason for name, reason in told.items()} == {
+        "dry/3.png": "it is empty",
+        "dry/4.png": "it is incomplete",
+        "wet/5.png": "it has colors, not 1 channel",
     }
 
 

@@ -112,7 +112,8 @@ def _of_picture(
 ) -> tf.Tensor:
     """Returns an image that is no array file."""
     if channels == 1:
-        return _gray(decode(encoded, prefix, portable=portable), prefix)
+        # What fails in a graph of its own, as without Python, has the reason first.
+        return _gray(decode(encoded, prefix), prefix)
     read = "no .npy file" if portable else "neither an .npy nor a TIFF file"
     if channels != RGBA:
         reason = f"it does not have {channels} channels: it is {read}"
