@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import small_config, trained_alone
+from dying import Death, dying
 from PIL import Image
 
 from tfxfer.api.check import check
@@ -161,23 +162,15 @@ def test_gray_digits_are_learned_as_well_as_in_rgb(weights_file, tmp_path):
     assert gray.accuracy > 0.6  # of 10 digits, by a random network
 
 
-class Killed(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
 @pytest.mark.slow
 def test_an_interrupted_run_is_resumed_bit_for_bit(bands, weights_file, tmp_path):
-    def dying(line):
-        if "finetune  epoch 2/2" in line:
-            raise Killed
-
     def config(folder):
         more = {"finetune": {"epochs": 2, "unfreeze": "block_2"}, "channels": 4, "run": "r"}
         return small_config(bands, weights_file, tmp_path / folder, **more)
 
     whole = trained_alone(config("whole"))
-    with pytest.raises(Killed):
-        trained_alone(config("killed"), dying)
+    with pytest.raises(Death):
+        trained_alone(config("killed"), dying("finetune  epoch 2/2"))
     said = []
     again = trained_alone(config("killed"), said.append)
     assert not any("finetune  epoch 1/2" in line for line in said)

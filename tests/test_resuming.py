@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import small_config
+from dying import Death, dying
 
 import tfxfer.runs.journal
 from tfxfer.api.fit import fit
@@ -28,21 +29,6 @@ from tfxfer.runs.checkpoints import Checkpoints
 from tfxfer.runs.journal import Journal
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
-
-
-class Death(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
-def dying(text, lines):
-    """Returns what prints lines, and dies at the first that starts with a text."""
-
-    def say(line):
-        lines.append(line)
-        if line.startswith(text):
-            raise Death
-
-    return say
 
 
 def settings(**others):

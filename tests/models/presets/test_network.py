@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import small_config
+from dying import Death, dying
 from messages import parts
 from presets import EFFICIENTNET, NETWORKS, needs_kerashub, saved_preset
 
@@ -143,10 +144,6 @@ def test_a_fit_runs_both_phases_and_its_model_needs_no_kerashub(name, preset, pi
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-6)
 
 
-class Death(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
 @pytest.mark.parametrize("preset_name", ["resnet", "efficientnet"])  # the latter has dropout
 def test_a_fit_that_died_resumes_bit_for_bit(preset_name, preset, pictures, tmp_path):
     models = []
@@ -161,13 +158,8 @@ def test_a_fit_that_died_resumes_bit_for_bit(preset_name, preset, pictures, tmp_
             finetune={"epochs": 2, "batch_norm": "frozen"},
         )
         if name == "killed":
-
-            def die(line):
-                if line.startswith("finetune  epoch 1"):
-                    raise Death
-
             with pytest.raises(Death):
-                fit(config, say=die)
+                fit(config, say=dying("finetune  epoch 1"))
             fit(resume=tmp_path / name / "runs" / "one", say=lambda _: None)
         else:
             fit(config, say=lambda _: None)

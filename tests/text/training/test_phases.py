@@ -5,6 +5,7 @@ import contextlib
 import killing
 import numpy as np
 import pytest
+from dying import Death, dying
 from made_texts import small
 
 import tfxfer
@@ -25,18 +26,6 @@ CASES = {
     "average": {"backbone": "average", "finetune": {"epochs": 3, "ema": 0.9}},
     "rates": {"backbone": "gru", "finetune": {"epochs": 3, "layer_decay": 0.5, "patience": 2}},
 }
-
-
-class Death(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
-def dying(text):
-    def say(line):
-        if line.startswith(text):
-            raise Death
-
-    return say
 
 
 def settings(reviews, folder, case, **others):

@@ -11,6 +11,7 @@ import killing
 import numpy as np
 import pytest
 import tensorflow as tf
+from dying import Death, dying
 from encoder_files import encoder_directory, needs_encoders
 
 import tfxfer
@@ -23,18 +24,6 @@ from tfxfer.text.serving.publishing import HOSTILE
 pytestmark = [pytest.mark.slow, needs_encoders]
 
 SETTINGS = {"finetune": {"epochs": 3, "learning_rate": 0.003}, "batch_size": 16}
-
-
-class Death(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
-def dying(text):
-    def say(line):
-        if line.startswith(text):
-            raise Death
-
-    return say
 
 
 def settings(reviews, folder, encoder, **others):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from conftest import small_config
+from dying import Death, dying
 from messages import parts
 from presets import TOKENS, needs_kerashub, saved_preset
 
@@ -153,10 +154,6 @@ def test_links_out_of_the_file_are_not_followed(preset, tmp_path):
         load_backbone(find_backbone(f"kerashub:{folder}"), 64)
 
 
-class Death(BaseException):
-    """Ends a fit as a kill does: nothing of ours catches it."""
-
-
 def test_a_fit_runs_both_phases_resumes_and_its_model_needs_no_kerashub(preset, pictures, tmp_path):
     def config(folder):
         return small_config(
@@ -174,12 +171,8 @@ def test_a_fit_runs_both_phases_resumes_and_its_model_needs_no_kerashub(preset, 
     assert "finetune  epoch 2/2" in "\n".join(lines)
     assert result.export is not None
 
-    def die(line):
-        if line.startswith("finetune  epoch 1"):
-            raise Death
-
     with pytest.raises(Death):
-        fit(config(tmp_path / "killed"), say=die)
+        fit(config(tmp_path / "killed"), say=dying("finetune  epoch 1"))
     fit(resume=tmp_path / "killed" / "runs" / "one", say=lambda _: None)
     models = [
         keras.models.load_model(tmp_path / name / "runs" / "one" / "model.keras")
