@@ -90,12 +90,12 @@ def test_the_type_checker_tells_open_from_decided_settings(tmp_path):
         "from tfxfer.config.schema import FitConfig\n"
         "def of_asked(config: FitConfig) -> int | None:\n"
         "    reveal_type(config.finetune.epochs)\n"
-        "    return config.image_size\n"
+        "    return config.batch_size\n"
         "def of_decided(config: DecidedFit) -> int:\n"
         "    reveal_type(config.finetune.epochs)\n"
         "    if config.head.optimizer != 'lbfgs':\n"
         "        reveal_type(config.head.learning_rate)\n"
-        "    return config.image_size\n"
+        "    return config.batch_size\n"
     )
     command = [sys.executable, "-m", "mypy", "--config-file", "setup.cfg", str(script)]
     root = pathlib.Path(__file__).parents[2]
