@@ -22,6 +22,8 @@ def test_every_setting_is_an_option_of_fit():
     assert options - expected == {
         *("--config", "--resume", "--dry-run", "--unfreeze", "--batch-norm"),
         *("--encoding", "--vectors", "--profile"),
+        *("--distributed", "--coordinator", "--coordinator-seconds"),
+        *("--num-processes", "--process-id"),
     }
 
 

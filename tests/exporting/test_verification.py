@@ -73,6 +73,7 @@ class Rounded(keras.layers.Layer):
         return x * (1.0 if tf.executing_eagerly() else 1.01)
 
 
+@pytest.mark.slow
 def test_a_model_that_rounds_otherwise_layer_by_layer_is_compared_as_a_graph(files, tmp_path):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Flatten()(Rounded()(keras.layers.Rescaling(1 / 255)(inputs)))

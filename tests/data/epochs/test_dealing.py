@@ -55,8 +55,11 @@ def test_the_shares_of_features_are_together_the_padded_batches(start, weighted)
 
 @pytest.mark.parametrize(
     ("memory_bytes", "augment"),
-    [(2e9, AUGMENT), (0, AUGMENT), (2e9, AugmentConfig(mixup=0.2, flip=True))],
-    ids=["kept", "read", "mixed"],
+    [
+        pytest.param(2e9, AUGMENT, id="kept"),
+        pytest.param(0, AUGMENT, id="read", marks=pytest.mark.slow),
+        pytest.param(2e9, AugmentConfig(mixup=0.2, flip=True), id="mixed", marks=pytest.mark.slow),
+    ],
 )
 def test_the_shares_of_images_are_together_the_padded_batches(pictures, memory_bytes, augment):
     source = open_source(FitConfig(data=str(pictures)))

@@ -155,6 +155,7 @@ def test_single_files_that_differ_are_named_with_the_reason(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_single_gray_files_that_cannot_be_read_are_named_with_the_reason(tmp_path):
     folder = photos(tmp_path / "a", "L")
     content = (folder / "dry" / "5.png").read_bytes()
