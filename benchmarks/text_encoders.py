@@ -8,12 +8,11 @@ its reviews. Each draw is fitted with the head alone, on frozen features, and fi
 
 import argparse
 import pathlib
-import random
 import tempfile
 
 import measuring
 import numpy as np
-from text_transfer import LABELS, SOURCE, fit, reviews, write
+from text_transfer import drawn, fit, reviews
 
 TEST = 2_000
 
@@ -36,11 +35,7 @@ def main() -> None:
     for way in [arguments.only] if arguments.only else WAYS:
         rows = []
         for draw in range(arguments.repeats):
-            some = random.Random(draw).sample(train[SOURCE:], LABELS)
-            data = write(
-                folder / f"target-{draw}.jsonl",
-                [(*one, "train") for one in some] + [(*one, "test") for one in test],
-            )
+            data = drawn(folder, draw, train, test)
             accuracy, baseline = fit(
                 *(folder, f"{way}-{draw}", data, arguments.backbone),
                 seed=draw,

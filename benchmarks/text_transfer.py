@@ -43,6 +43,13 @@ def reviews(folder, split):
     return found
 
 
+def drawn(folder, draw, train, test):
+    """Writes the texts of a draw, to fit and to test, as a manifest, and returns its path."""
+    some = random.Random(draw).sample(train[SOURCE:], LABELS)
+    rows = [(*one, "train") for one in some] + [(*one, "test") for one in test]
+    return write(folder / f"target-{draw}.jsonl", rows)
+
+
 def fit(folder, name, data, backbone, **settings):
     """Returns the test accuracy of a fit, and that of TF-IDF with logistic regression."""
     result = tfxfer.fit(
@@ -79,11 +86,7 @@ def main() -> None:
         )
         rows = []
         for draw in range(arguments.repeats):
-            some = random.Random(draw).sample(train[SOURCE:], LABELS)
-            data = write(
-                folder / f"target-{draw}.jsonl",
-                [(*one, "train") for one in some] + [(*one, "test") for one in test],
-            )
+            data = drawn(folder, draw, train, test)
             start, weights = f"{backbone}-{draw}", {"weights": str(pretrained.run)}
             scratch, baseline = fit(folder, f"{start}-scratch", data, backbone, seed=draw)
             head, _ = fit(

@@ -1,20 +1,17 @@
 """Training by several processes ends as training by one does, up to rounding."""
 
-import contextlib
 import importlib.util
 import json
-import os
 import pathlib
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_several_devices import farthest, rows, weights
+from test_several_devices import CASES as OF_DEVICES
+from test_several_devices import FINETUNE, NOISE, farthest, rows, weights
+from together import free_port, together
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,16 +20,8 @@ pytestmark = [
 
 PROGRAM = pathlib.Path(__file__).parent / "several_processes.py"
 
-# An epoch of 21 images has 3 batches: of 8, 8 and 5, or 7 each; 17 epochs are 51 steps.
-FINETUNE = {"epochs": 17, "optimizer": "sgd", "learning_rate": 0.01}
-NOISE = {"flip": True, "shift": 0.2, "rotation": 20.0}
 CASES = {
-    "adam": {
-        "head": {"epochs": 17, "optimizer": "adam", "dropout": 0.0},
-        "finetune": {"epochs": 0},
-        "memory_gigabytes": 0.0,  # the features do not fit, so that the head is trained on images
-        "batch_size": 7,
-    },
+    "adam": OF_DEVICES["adam"],
     "solved": {
         "finetune": FINETUNE,
         "augment": NOISE,
@@ -43,49 +32,16 @@ CASES = {
         "finetune": {"epochs": 2, "optimizer": "adamw"},
         "cache_gigabytes": 0.1,
     },
-    "everything": {
-        "head": {"epochs": 0, "dropout": 0.0},
-        "finetune": {
-            **FINETUNE,
-            "epochs": 4,
-            "gradual": True,
-            "layer_decay": 0.5,
-            "ema": 0.9,
-            "average": "soup",
-        },
-        "augment": {**NOISE, "mixup": 0.2},
-        "batch_size": 6,
-        "label_smoothing": 0.1,
-    },
+    "everything": OF_DEVICES["everything"],
 }
 
 
-@contextlib.contextmanager
 def started(count, folder, runs):
-    """Starts processes that train together, and ends those that are left."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "TFXFER_CACHE_DIR": str(folder / "cache")}
+    """Starts processes that train together, and ends those that are left; a context."""
     folder.mkdir(exist_ok=True)
-    found = []
-    for number in range(count):
-        arguments = map(str, (number, count, port, folder, json.dumps(runs)))
-        with (folder / f"said{number}").open("a") as said:
-            found.append(
-                subprocess.Popen(
-                    [sys.executable, str(PROGRAM), *arguments],
-                    stdout=said,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                )
-            )
-    try:
-        yield found
-    finally:
-        for process in found:
-            process.kill()
-            process.wait()
+    told = free_port(), folder, json.dumps(runs)
+    commands = [[PROGRAM, number, count, *told] for number in range(count)]
+    return together(commands, folder, TFXFER_CACHE_DIR=str(folder / "cache"))
 
 
 def train(count, folder, runs):

@@ -209,7 +209,7 @@ class TrainedClassifier:
 
         Raises:
             DataError: A file cannot be read.
-            UsageError: An array is no image, or the model was not built by tfxfer.
+            UsageError: An array is not an image, or the model was not built by tfxfer.
         """
         outputs = with_features(self.model).output
         if "features" not in outputs:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.labels.reading import LabelReading
-from tfxfer.data.opening import open_as_it_is
+from tfxfer.data.opening import open_as_it_is, open_undivided
 from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
 from tfxfer.data.source import Source
 from tfxfer.data.sources.channels import with_channels
@@ -40,8 +39,7 @@ def open_own_data(
     told = _told_of_data(run)
     try:
         if not run.splits.is_file():  # a run of an older version
-            source = open_as_it_is(config.data, data_dir, how=LabelReading.of(config))
-            return bound(with_channels(source, config.channels), seen())
+            return bound(open_undivided(dataclasses.replace(config, data_dir=data_dir)), seen())
         source = open_as_it_is(str(run.splits), data_dir)
         _check_there(source)
         source = with_channels(source, config.channels)
@@ -72,8 +70,7 @@ def _open_moved_data(
     if seen is None or not os.path.exists(config.data) or not is_relative(run, "data"):
         return None
     try:
-        source = open_as_it_is(config.data, data_dir, how=LabelReading.of(config))
-        return rebound(with_channels(source, config.channels), seen)
+        return rebound(open_undivided(dataclasses.replace(config, data_dir=data_dir)), seen)
     except (DataError, UsageError):
         return None
 

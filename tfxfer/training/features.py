@@ -116,6 +116,8 @@ class FeatureFunction:
             changes: Random augmentation before the backbone; None for none.
         """
         everything = Numbers(np.arange(len(images)))
+        if not cache.max_bytes and current().count == 1:
+            return self._compute(images, everything, name, batch_size, changes)
         ids, key = _ids(images, changes), key_of(self.facts)
         nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
         known_ids, known = cache.read("features", key) or nothing
@@ -135,10 +137,7 @@ class FeatureFunction:
             itertools.chain(in_blocks(known), in_blocks(added)),
             np.float32,
             (self.num_features,),
-            {
-                "what": f"{self.facts['backbone']}, {self.facts['image_size']} pixels, "
-                f"{self.facts['pooling']} pooling"
-            },
+            {"what": self._what},
         )
         if len(missing) == len(ids):
             return computed
@@ -146,6 +145,12 @@ class FeatureFunction:
         rows[place >= 0] = known[place[place >= 0]]
         rows[missing] = computed
         return rows
+
+    @property
+    def _what(self) -> str:
+        """What the features are of, as `tfxfer cache` shows it."""
+        facts = self.facts
+        return f"{facts['backbone']}, {facts['image_size']} pixels, {facts['pooling']} pooling"
 
     def _compute(
         self,

@@ -1,6 +1,5 @@
 """Real processes that join, tell each other things, and end: see `joining_program`."""
 
-import contextlib
 import importlib.util
 import os
 import pathlib
@@ -12,6 +11,7 @@ import sys
 import time
 
 import pytest
+from together import free_port, together
 
 from tfxfer.errors import UsageError
 from tfxfer.system.processes.asked import Processes
@@ -25,37 +25,17 @@ needs_jax = [
 ]
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextlib.contextmanager
 def started(folder, numbers, count, what, seconds=300):
-    """Starts the processes with some numbers, and ends those that are left."""
-    port, found = free_port(), {}
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONUNBUFFERED": "1"}
-    for place, number in enumerate(numbers):
-        with (folder / f"said{place}").open("w") as said:
-            found[place] = subprocess.Popen(
-                [sys.executable, PROGRAM, *map(str, (number, count, port, what, seconds))],
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
-    try:
-        yield found
-    finally:
-        for process in found.values():
-            process.kill()
-            process.wait()
+    """Starts the processes with some numbers, and ends those that are left; a context."""
+    port = free_port()
+    commands = [[PROGRAM, number, count, port, what, seconds] for number in numbers]
+    return together(commands, folder, PYTHONUNBUFFERED="1")
 
 
 def ended(processes, folder, seconds=600):
     """Returns the exit codes and what was said, once all have ended."""
-    codes = [process.wait(timeout=seconds) for process in processes.values()]
-    return codes, [(folder / f"said{place}").read_text() for place in processes]
+    codes = [process.wait(timeout=seconds) for process in processes]
+    return codes, [(folder / f"said{place}").read_text() for place in range(len(processes))]
 
 
 def test_processes_train_together_with_jax_alone(monkeypatch):

@@ -9,8 +9,8 @@ import sys
 
 import tensorflow as tf
 
+from tfxfer.exporting.clients import facts_of
 from tfxfer.exporting.hosting.folders import copy_model, new_folder
-from tfxfer.system.run_layout import FACTS_FILE
 
 _APP = pathlib.Path(__file__).with_name("space_app.py")
 
@@ -56,8 +56,7 @@ def _requirements(model: pathlib.Path) -> str:
 
 def needed_packages(model: pathlib.Path) -> list[str]:
     """Returns what must be imported, besides TensorFlow, before a SavedModel is loaded."""
-    facts = json.loads((model / "assets" / FACTS_FILE).read_text("utf-8"))
-    return list(facts.get("needs", ()))
+    return list(facts_of(model).get("needs", ()))
 
 
 def _readme(name: str, card: str) -> str:

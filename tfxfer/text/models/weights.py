@@ -62,7 +62,7 @@ class Pretrained:
     @property
     def is_encoder(self) -> bool:
         """Whether it is a BERT-like encoder."""
-        return "block1" in self.stages
+        return is_word_piece(self.vectorizer)
 
     @property
     def max_words(self) -> int:

@@ -19,7 +19,6 @@ model = keras.models.load_model("model.keras")
 probabilities = model.predict(tf.constant(["A text.", "Another one."]))
 ```"""
 
-
 _KERASHUB = "import keras_hub  # its tokenizer\n"
 
 
@@ -36,12 +35,7 @@ def render_card(findings: TextFindings) -> str:
         f"A classifier of texts with {len(result.class_names):,} classes, trained with tfxfer "
         f"{__version__}.",
         *("", network(findings), "", " ".join(verdict(findings))),
-        *(
-            "",
-            "## How to get started",
-            "",
-            _USAGE.format(needed=needed),
-        ),
+        *("", "## How to get started", "", _USAGE.format(needed=needed)),
         *("", "## Classes", "", names + more),
         *("", "## Training", ""),
         f"- Dataset: {as_text(result.data)}.",

@@ -55,8 +55,9 @@ HOSTILE = (
 
 # How texts are split, for the facts.
 _WORDS = "ASCII letters in lower case, ASCII punctuation deleted, split at white space; words"
-_WORD_PIECE = "WordPiece of the pretrained encoder, between a token for the start and one for the "
-_WORD_PIECE += "end; tokens"
+_WORD_PIECE = (
+    "WordPiece of the pretrained encoder, between a token for the start and one for the end; tokens"
+)
 
 
 def export_text_model(

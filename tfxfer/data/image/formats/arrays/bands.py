@@ -48,7 +48,7 @@ def shape_of(content: bytes) -> tuple[int, int, int]:
     """Returns the height, width and channels that a TIFF states, as it is stored.
 
     Raises:
-        ArrayFileError: tifffile is not installed, or it is no image.
+        ArrayFileError: tifffile is not installed, or the file is not an image.
     """
     shape: tuple[int, int, int] = _read(content, _shape)
     return shape
@@ -61,7 +61,7 @@ def decode(content: bytes) -> Pixels:
     that they are of several times or depths.
 
     Raises:
-        ArrayFileError: tifffile is not installed, or the file is corrupt or no image.
+        ArrayFileError: tifffile is not installed, or the file is corrupt or not an image.
     """
     pixels: Pixels = _read(content, lambda series: _decoded(series, len(content)))
     return pixels

@@ -48,7 +48,7 @@ def shape_of(content: bytes) -> tuple[int, int, int]:
     """Returns the height, width and channels that a file states.
 
     Raises:
-        ArrayFileError: It is no image.
+        ArrayFileError: It is not an image.
     """
     return _header(content)[0]
 
@@ -57,7 +57,7 @@ def decode(content: bytes) -> Pixels:
     """Returns the image in a file; see `samples.as_pixels` for its range.
 
     Raises:
-        ArrayFileError: It is corrupt, or no image.
+        ArrayFileError: It is corrupt, or not an image.
     """
     shape, by_columns, dtype, start = _header(content)
     samples = np.frombuffer(content, dtype, math.prod(shape), start)
