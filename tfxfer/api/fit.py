@@ -42,6 +42,7 @@ from tfxfer.ranking.automatic import (
 from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits
 from tfxfer.ranking.folding.heads import cross_validate
+from tfxfer.ranking.folding.held_out import judged_on_validation
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
@@ -217,6 +218,7 @@ def _cross_validate(
     else:
         found = cross_validate(fitting.materials, num_folds)
     session.say(plan_row("folds", found.record.describe()) + "\n")
+    found = judged_on_validation(fitting, found, session)
     session.clock.lap("folds")
     return on_everything(fitting, found), found.record
 

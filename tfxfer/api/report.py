@@ -11,7 +11,12 @@ from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.errors import UsageError
 from tfxfer.evaluation.cautious import choosing_images
-from tfxfer.evaluation.scoring import out_of_fold_result, score, why_not_evaluable
+from tfxfer.evaluation.scoring import (
+    out_of_fold_images,
+    out_of_fold_result,
+    score,
+    why_not_evaluable,
+)
 from tfxfer.inference.loading import load
 from tfxfer.reporting import side_by_side
 from tfxfer.reporting.findings import Findings
@@ -114,7 +119,9 @@ def _evaluated(
     out_of_fold = out_of_fold_result(trained, source)
     if name == "all" and out_of_fold is None:
         raise UsageError(why_not_evaluable(source))
-    (split,) = source.part(name if out_of_fold is None else "train").values()
+    split = out_of_fold_images(trained, source)
+    if split is None:
+        (split,) = source.part(name).values()
     recorded = metrics.data.notes if metrics.data else None
     notes = (*(recorded or ()), *source.notes)
     with naming_unreadable_images(split):

@@ -779,16 +779,15 @@ class FitConfig(RunConfig):
     folds: int = setting(
         0,
         "Estimate the accuracy by cross-validation of the head in this many folds of the training "
-        "and validation images, such as 5; 0 disables. If nothing is fine-tuned, the final model "
-        "is trained on all of these images.",
+        "and validation images, such as 5; 0 disables. The final model is trained on all of these "
+        "images.",
         group=_RUN,
         minimum=0,
         maximum=100,
     )
     folds_finetune: bool = setting(
         False,
-        "Cross-validate whole fits instead of the head, one for each fold of --folds; then train "
-        "the final model on training and validation images together.",
+        "Cross-validate whole fits instead of the head, one for each fold of --folds.",
         group=_RUN,
     )
     compare_scratch: bool = setting(
@@ -851,10 +850,10 @@ class FitConfig(RunConfig):
                 f"Setting 'folds' is {self.folds}, but the L2 penalty is chosen on one fold and "
                 "the head trained on the others: it must be at least 3, or 0 for none."
             )
-        if self.folds_finetune and self.finetune.average != "none":
+        if self.folds and self.finetune.average != "none":
             raise UsageError(
                 f"Setting 'finetune.average' is '{self.finetune.average}', which validation "
-                "chooses, but with 'folds_finetune' the final model is trained on validation, too. "
+                "chooses, but with 'folds' the final model is trained on validation, too. "
                 "Leave one of them out."
             )
         if self.folds and self.weights == "none" and not self.folds_finetune:
@@ -864,14 +863,9 @@ class FitConfig(RunConfig):
             )
 
     @property
-    def judges_final(self) -> bool:
-        """Whether the folds judge what the final model is, which is then trained on all images.
-
-        They do not where heads are judged and the model is fine-tuned: to choose its epoch, images
-        are needed.
-        """
-        only_head = self.finetune.epochs == 0 and self.head.optimizer == "lbfgs"
-        return bool(self.folds) and (self.folds_finetune or only_head)
+    def solves_only_a_head(self) -> bool:
+        """Whether the model is a head that is solved, which heads of folds judge as it is."""
+        return self.finetune.epochs == 0 and self.head.optimizer == "lbfgs"
 
     @property
     def names_in_order(self) -> tuple[str, ...]:

@@ -42,12 +42,32 @@ def score(
     return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
 
 
+def out_of_fold_images(trained: TrainedClassifier, source: BoundSource) -> Split | None:
+    """Returns the images that judge a run that was trained on all its images.
+
+    Returns:
+        Those that models had predicted which were not trained on them, in the order of the file;
+        None if the run was trained otherwise, or these are not its data.
+
+    Raises:
+        UsageError: The predictions cannot be read.
+    """
+    is_joined = trained.seen is not None and trained.seen.is_joined
+    run = RunDirectory(trained.path.parent)
+    is_missing = source.evaluation_split == "all" and "train" in source.everything
+    if not (is_joined and is_missing and run.out_of_fold.is_file()):
+        return None
+    split, (digests, _) = source.everything["train"], read_predictions(run)
+    rows = places(digests, split.digests())
+    return None if (rows < 0).any() else split.select(rows)
+
+
 def out_of_fold_result(
     trained: TrainedClassifier, source: BoundSource, temperature: float = 1.0
 ) -> AnyResult | None:
-    """Returns the result of a run that was trained on all its images, from those of its folds.
+    """Returns the result of a run that was trained on all its images, from other models.
 
-    These predictions stand for those of a split that the model had not seen.
+    Their predictions stand for those of a split that the model had not seen.
 
     Args:
         trained: The classifier.
@@ -55,26 +75,19 @@ def out_of_fold_result(
         temperature: By which the logits are divided, besides that of the run.
 
     Returns:
-        None if the run was trained otherwise, or these are not its data.
+        None as `out_of_fold_images`.
 
     Raises:
-        UsageError: The predictions of the folds cannot be read.
+        UsageError: The predictions cannot be read.
     """
-    is_joined = trained.seen is not None and trained.seen.is_joined
-    run = RunDirectory(trained.path.parent)
-    is_missing = source.evaluation_split == "all" and "train" in source.everything
-    if not (is_joined and is_missing and run.out_of_fold.is_file()):
-        return None
-    split, (digests, probabilities) = source.everything["train"], read_predictions(run)
-    if len(split) != len(digests):
-        return None
-    rows = places(split.digests(), digests)
-    if (rows < 0).any():
+    split, run = out_of_fold_images(trained, source), RunDirectory(trained.path.parent)
+    if split is None:
         return None
     calibration = read_metrics(run).calibration
     if calibration is not None and calibration.applied:
         temperature *= calibration.temperature
-    found = apply_temperature(probabilities[rows], temperature)
+    _, probabilities = read_predictions(run)
+    found = apply_temperature(probabilities, temperature)
     labels = trained.labels(source, split)
     outputs, notes = trained.outputs, source.notes
     return evaluate_predictions(source.name, OUT_OF_FOLD, outputs, found, labels, notes)

@@ -133,7 +133,8 @@ def _describe_phase(
         details.append(f"label smoothing {config.label_smoothing:g}")
     details += describe_regularization(phase)
     stages, is_number = _num_stages(phase, backbone), config.target is not None
-    chosen_by = "the folds" if config.judges_final and not config.folds_finetune else "validation"
+    is_of_folds = config.folds and not config.folds_finetune and config.solves_only_a_head
+    chosen_by = "the folds" if is_of_folds else "validation"
     schedule = describe_schedule(phase, stages, is_number=is_number, chosen_by=chosen_by)
     return [
         plan_row(f"{name} phase", schedule),
@@ -245,6 +246,7 @@ def describe_folds(config: DecidedFit, source: Source) -> list[str]:
     if config.unknown:
         what += ", less those set aside"
     lines = [plan_row("folds", f"cross-validation of the head in {what}")]
+    deciding = "the folds decide"
     if config.folds_finetune:
         # Each is on (folds - 1) / folds of the images.
         times = f"{config.folds} fits before this one, together {config.folds - 1} times as long"
@@ -252,10 +254,10 @@ def describe_folds(config: DecidedFit, source: Source) -> list[str]:
             plan_row("folds", f"cross-validation of whole fits in {what}"),
             plan_row("", times),
         ]
-    final = "then this fit as without folds: validation images choose the epoch of fine-tuning"
-    if config.judges_final:
-        final = "then the final model on all of them, with what the folds decide"
-    return [*lines, plan_row("", final)]
+    elif not config.solves_only_a_head:
+        lines.append(plan_row("", "a fit on the training images, judged by the validation images"))
+        deciding = "that fit found"
+    return [*lines, plan_row("", f"then the final model on all of them, with what {deciding}")]
 
 
 def describe_unknown(config: DecidedFit, source: Source) -> list[str]:

@@ -64,7 +64,7 @@ def verdict(result: EvaluationResult) -> list[str]:
         lines.append(
             "There is no test split, and no validation split judged this model: it was trained on "
             "all of these images. Each was predicted by another model, which was trained in the "
-            "same way without it and its fold."
+            "same way without it."
         )
     if result.num_examples < _FEW_IMAGES:
         lines.append(f"Fewer than {_FEW_IMAGES} images were evaluated, so the interval is wide.")
@@ -166,7 +166,7 @@ def phases(config: DecidedFit, epochs: Sequence[Epoch], metrics: FitMetrics) -> 
         if best and (one.phase, one.epoch) == (best.phase, best.epoch) and one.is_validated
     ]
     if metrics.folds is not None and metrics.folds.final is not None:
-        lines.append(f"The folds decided: {metrics.folds.final}. No validation images were left.")
+        lines.append(f"The final model: {metrics.folds.final}. No validation images were left.")
     return lines + ([average.sentence] if average else [])
 
 

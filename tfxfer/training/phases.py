@@ -67,12 +67,12 @@ class Materials:
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """Predictions for all images that a model is trained on, each by one that had not seen it.
+    """Predictions for images that a model is trained on, each by one that had not seen it.
 
     Attributes:
         images: The images.
         probabilities: By number, (num_images, num_classes).
-        num_train: How many of them would be training images if the others were validation.
+        num_train: How many images would be training images if the others were validation.
     """
 
     images: Images

@@ -90,6 +90,19 @@ def test_where_the_head_is_best_in_most_folds_it_is_left_alone(config):
     assert describe_final(fits, found, 30).startswith("the head alone (the median of the folds'")
 
 
+def test_a_fit_that_validation_judged_decides_alone(config):
+    one = fold(6, 0.1, start=3.0, way="deep", changes={"finetune.unfreeze": "block_2"})
+    found = decided([one], config)
+    assert (found.finetune.epochs, found.head.penalty) == (6, 3.0)
+    assert describe_final([one], found, 398) == (
+        "'deep' (chosen on validation), 6 epochs of fine-tuning (the best epoch), "
+        "head with L2 penalty 3, on all 398 images"
+    )
+    head = fold(0, 0.1)
+    told = describe_final([head], decided([head], config), 30)
+    assert told.startswith("the head alone (the best), head with L2 penalty 0.1,")
+
+
 def test_a_single_epoch_unfreezes_at_once(config):
     found = decided([fold(1, 0.1)] * 3, config)
     assert (found.finetune.epochs, found.finetune.gradual) == (1, False)

@@ -50,7 +50,8 @@ def test_the_plan_says_what_the_final_model_is_trained_on(pictures, weights_file
         assert told in describe_plan(config_of(pictures, weights_file, tmp_path, settings))
     fine_tuned = {**HEAD, "finetune": {"epochs": 2}}
     told = describe_plan(config_of(pictures, weights_file, tmp_path, fine_tuned))
-    assert "this fit as without folds: validation images choose the epoch" in told
+    assert "a fit on the training images, judged by the validation images" in told
+    assert "then the final model on all of them, with what that fit found" in told
 
 
 @pytest.fixture(scope="module")

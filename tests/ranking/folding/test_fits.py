@@ -36,9 +36,10 @@ def test_joined_splits_have_all_images_of_both_also_one_by_one():
     )
 
 
-def test_an_average_that_validation_chooses_is_refused():
-    with pytest.raises(UsageError, match="'finetune.average' is 'soup'.*'folds_finetune'"):
-        FitConfig(folds=5, folds_finetune=True).with_settings({"finetune": {"average": "soup"}})
+@pytest.mark.parametrize("of_fits", [False, True])
+def test_an_average_that_validation_chooses_is_refused(of_fits):
+    with pytest.raises(UsageError, match="'finetune.average' is 'soup'.*'folds'"):
+        FitConfig(folds=5, folds_finetune=of_fits).with_settings({"finetune": {"average": "soup"}})
 
 
 def test_it_needs_folds():

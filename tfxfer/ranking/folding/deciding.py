@@ -1,4 +1,4 @@
-"""What the fits of folds decide about the fit on all images."""
+"""What fits on some of the images, those of folds or a single one, decide about that on all."""
 
 import math
 from collections import Counter
@@ -99,22 +99,25 @@ def describe_final(fits: Sequence[FoldFit], config: DecidedFit, num_images: int)
     """Returns how the model is trained on all images, and why so.
 
     Args:
-        fits: The fits of the folds.
+        fits: The fits of the folds, or the one that validation judged.
         config: The settings of the final fit.
         num_images: How many images it is trained on.
     """
     own, parts = _of_most_common_way(fits), []
-    if own[0].way:
-        parts.append(f"'{own[0].way}' (chosen in {len(own)} of {len(fits)} folds)")
+    is_of_folds, epochs = len(fits) > 1, config.finetune.epochs
     best = ", ".join(str(fit.finetune_epochs) for fit in own)
-    epochs = config.finetune.epochs
-    parts.append(
-        f"{counted(epochs, 'epoch')} of fine-tuning (the median of the folds' best: {best})"
-        if epochs
-        else f"the head alone (the median of the folds' best epochs of fine-tuning: {best})"
-    )
+    chosen = f"in {len(own)} of {len(fits)} folds" if is_of_folds else "on validation"
+    best_epoch = f"the median of the folds' best: {best}" if is_of_folds else "the best epoch"
+    best_head = f"the median of the folds' best epochs of fine-tuning: {best}"
+    if own[0].way:
+        parts.append(f"'{own[0].way}' (chosen {chosen})")
+    if epochs:
+        parts.append(f"{counted(epochs, 'epoch')} of fine-tuning ({best_epoch})")
+    else:
+        parts.append(f"the head alone ({best_head if is_of_folds else 'the best'})")
     if config.head.penalty is not None:
-        parts.append(f"head with L2 penalty {config.head.penalty:g} (median)")
+        median = " (median)" if is_of_folds else ""
+        parts.append(f"head with L2 penalty {config.head.penalty:g}{median}")
     return f"{', '.join(parts)}, on all {num_images:,} images"
 
 

@@ -1,8 +1,8 @@
 """The final fit of `--folds`: on all labeled images, with what the folds decided.
 
 It has no validation images: those that would be are trained on. What they decide in other fits, the
-L2 penalty and the number of epochs, was decided by the folds; their predictions, each by a model
-that had not seen the image, judge it and fit its temperature.
+L2 penalty and the number of epochs, was decided by the folds, or by a fit that validation judged.
+Predictions, each by a model that had not seen the image, judge it and fit its temperature.
 """
 
 import dataclasses
@@ -24,8 +24,12 @@ from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.cautious import SET_ASIDE
 from tfxfer.planning.wording import plan_row
 from tfxfer.runs.directory import replace_settings
+from tfxfer.runs.journal import Journal
+from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.runs.scores.out_of_fold import write_predictions
+from tfxfer.runs.search.trials import read_trials, write_trials
+from tfxfer.system.run_layout import RunDirectory
 from tfxfer.training.phases import OutOfFold
 from tfxfer.training.transfer import PreparedFit
 
@@ -37,16 +41,20 @@ class Judged:
     Attributes:
         record: Its scores.
         whole: The training and validation images.
+        predicted: Those of them whose predictions judge the final model.
         probabilities: Of each, by a model that had not seen it, (num_images, num_classes).
-        num_train: How many of them are training images.
+        num_train: How many of the whole are training images.
         config: Settings of the fit that follows.
+        validated: The run of the fit that validation judged; None if the folds judged everything.
     """
 
     record: FoldsRecord
     whole: Split
+    predicted: Split
     probabilities: npt.NDArray[np.float32]
     num_train: int
     config: DecidedFit
+    validated: RunDirectory | None = None
 
 
 Number = TypeVar("Number", int, float)
@@ -63,7 +71,7 @@ def middle(values: Sequence[Number]) -> Number:
 
 
 def on_everything(fitting: PreparedFit, judged: Judged) -> PreparedFit:
-    """Returns a fit that is trained on all labeled images; as it was if it is not to be.
+    """Returns a fit that is trained on all labeled images.
 
     Its run says which images are trained on. What is set aside for `--unknown` stays so.
 
@@ -71,8 +79,6 @@ def on_everything(fitting: PreparedFit, judged: Judged) -> PreparedFit:
         fitting: A fit that was started or resumed, before its first phase.
         judged: What its cross-validation found.
     """
-    if judged.record.final is None:
-        return fitting
     run, given = fitting.run, fitting.materials
     plan, journal = run.plan, run.journal
     config, whole, aside = judged.config, judged.whole, given.images.get(SET_ASIDE)
@@ -85,18 +91,28 @@ def on_everything(fitting: PreparedFit, judged: Judged) -> PreparedFit:
     record_seen(plan.run, plan.source, known, config, is_joined=True)
     record_data(plan.run, plan.source, known, run.skipped)
     replace_settings(plan.run, to_toml(config))
-    write_predictions(plan.run, whole.digests(), judged.probabilities)
+    write_predictions(plan.run, judged.predicted.digests(), judged.probabilities)
+    if judged.validated is not None:
+        _take_over_search(run.journal, judged.validated, plan.run)
     journal.history.keep_last()
-    journal.say(plan_row("final model", judged.record.final) + "\n")
+    journal.say(plan_row("final model", judged.record.final or "") + "\n")
     plan = dataclasses.replace(plan, config=config, source=source, portfolio=None)
     weighted = own.weighted(training_weights(whole, config.class_weights))
     used = {**images, "train": weighted} | ({} if aside is None else {SET_ASIDE: aside})
-    rows = places(own.digests, whole.digests())
+    judging = own if judged.predicted is whole else given.images["validation"]
+    rows = places(judging.digests, judged.predicted.digests())
     return PreparedFit(
         dataclasses.replace(run, plan=plan, images=images),
         dataclasses.replace(given, config=config, images=used),
-        OutOfFold(own, judged.probabilities[rows], judged.num_train),
+        OutOfFold(judging, judged.probabilities[rows], judged.num_train),
     )
+
+
+def _take_over_search(journal: Journal, validated: RunDirectory, run: RunDirectory) -> None:
+    """Makes the search of the fit that validation judged, if there was one, that of a run."""
+    journal.notes.search = read_metrics(validated).search
+    if trials := read_trials(validated):
+        write_trials(run, trials)
 
 
 def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:

@@ -1,6 +1,7 @@
 """`fit --folds-finetune`: whole fits, each judged on the images of a fold that it has not seen."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,8 +24,8 @@ from tfxfer.training.epochs.session import Session
 from tfxfer.training.examples import Floats
 from tfxfer.training.transfer import PreparedFit, Trained, train
 
-# The parts of a fit that a fold does without. Its predictions fit the temperature of the final
-# model, so that they have none of their own.
+# The parts of a fit that one before the final fit does without. Its predictions fit the temperature
+# of the final model, so that they have none of their own.
 _WITHOUT = {
     "calibrate": False,
     "folds": 0,
@@ -67,7 +68,7 @@ def cross_validate_fits(fitting: PreparedFit, session: Session) -> Judged:
         fit = _fit_of_fold(plan, whole, folds, int(fold), share)
         sizes = ", ".join(f"{len(one):,} {name}" for name, one in fit.source.splits.items())
         session.say(f"\nfold {fold + 1} of {num_folds}: {sizes} images")
-        known, found = _predictions(fit, session)
+        known, found = predictions_of(fit, "test", session)
         own = np.flatnonzero(folds == fold)
         shares[own] = found[places(digests[own], known)]
         fits.append(FoldFit.of(fit.run))
@@ -75,7 +76,7 @@ def cross_validate_fits(fitting: PreparedFit, session: Session) -> Judged:
     final = describe_final(fits, config, len(whole))
     told = scores.metric, scores.interval, scores.log_loss, True, final
     record = FoldsRecord(num_folds, len(whole), *told)
-    return Judged(record, whole, shares, len(parts[0]), config)
+    return Judged(record, whole, whole, shares, len(parts[0]), config)
 
 
 def _fit_of_fold(plan: Plan, whole: Split, folds: Integers, fold: int, share: float) -> Plan:
@@ -91,7 +92,11 @@ def _fit_of_fold(plan: Plan, whole: Split, folds: Integers, fold: int, share: fl
     splits = {name: whole.select(rest[part]) for name, part in parts.items()}
     splits = {"train": splits["train"], "validation": splits["validation"]}
     splits["test"] = whole.select(np.flatnonzero(folds == fold))
-    name = f"fold-{fold + 1}"
+    return fit_within(plan, f"fold-{fold + 1}", splits)
+
+
+def fit_within(plan: Plan, name: str, splits: Mapping[str, Split]) -> Plan:
+    """Returns the plan of a fit on other splits, whose run is in that of a plan."""
     return dataclasses.replace(
         plan,
         source=dataclasses.replace(plan.source, splits=splits),
@@ -100,14 +105,25 @@ def _fit_of_fold(plan: Plan, whole: Split, folds: Integers, fold: int, share: fl
     )
 
 
-def _predictions(fit: Plan, session: Session) -> tuple[Ids, Floats]:
-    """Returns the digests and the probabilities of a fold's images, from its run or its file."""
+def predictions_of(fit: Plan, split: str, session: Session) -> tuple[Ids, Floats]:
+    """Returns the digests and the probabilities of a split's images, by a fit that is trained now.
+
+    A finished one is not repeated, and only its predictions are kept.
+
+    Args:
+        fit: Plan of the fit; the split is not trained on.
+        split: Name of the split.
+        session: The call.
+
+    Raises:
+        InterruptionError: A signal was received; the next call resumes the fit.
+        RunError: Training failed.
+    """
     if not fit.run.out_of_fold.is_file():
 
         def write(trained: Trained) -> None:
-            write_predictions(
-                fit.run, trained.images["test"].digests, trained.probabilities["test"]
-            )
+            digests, probabilities = trained.images[split].digests, trained.probabilities[split]
+            write_predictions(fit.run, digests, probabilities)
 
         train(fit, session.interruptions, session.say, write)
     for file in (fit.run.model, fit.run.best_weights):

@@ -40,7 +40,7 @@ def cross_validate(given: Materials, num_folds: int) -> Judged:
     probabilities, penalties = cross_validated(_features(given), labeled)
     scores, num_images = HeadScores.of(probabilities, labeled), len(labeled.labels)
     final = None
-    if config.judges_final:
+    if config.solves_only_a_head:
         penalty = config.head.penalty
         if penalty is None:
             penalty = middle(penalties)
@@ -49,7 +49,8 @@ def cross_validate(given: Materials, num_folds: int) -> Judged:
     told = scores.metric, scores.interval, scores.log_loss, False, final
     record = FoldsRecord(num_folds, num_images, *told)
     splits = [one.split for one in _images(given)]
-    return Judged(record, joined(*splits), probabilities, len(splits[0]), config)
+    whole = joined(*splits)
+    return Judged(record, whole, whole, probabilities, len(splits[0]), config)
 
 
 def labeled_images(given: Materials, num_folds: int) -> Labeled:

@@ -17,8 +17,10 @@ class FoldsRecord:
         interval: 95% interval of it, from the pooled predictions of all folds.
         loss: Mean cross-entropy in nats.
         of_fits: Whether the models are whole fits, not heads on the features of the backbone.
-        final: How the final model was trained on all of these images; None if some of them,
-            the validation images, chose its epoch instead.
+        final: How the final model was trained on all of these images; None in older runs, whose
+            validation images chose its epoch instead.
+        num_validated: Validation images that judged a fit like the final one, which was trained on
+            the others; 0 if the folds judged all.
     """
 
     num_folds: int
@@ -28,6 +30,7 @@ class FoldsRecord:
     loss: float
     of_fits: bool = False
     final: str | None = None
+    num_validated: int = 0
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
@@ -60,6 +63,13 @@ class FoldsRecord:
             f"{what}, in {self.num_folds} folds of {self.num_examples:,} training and validation "
             "images. Each was predicted by a model that was not trained on it"
         )
+        if self.num_validated:
+            return (
+                f"{text}; fine-tuning is not included. The final model was trained on all of these "
+                "images, and no validation split judged it: its settings and number of epochs are "
+                f"those that were best on {self.num_validated:,} validation images in a fit on the "
+                "others. The out-of-fold scores are of that fit and these images."
+            )
         if self.final is not None:
             return (
                 f"{text}. The final model was trained on all of these images, and no validation "
