@@ -5,13 +5,8 @@ import pytest
 from conftest import small_config
 from messages import parts
 from presets import needs_kerashub
-from timm_files import (
-    hgnet_shapes,
-    made_up,
-    mobilenet_shapes,
-    resnet18_shapes,
-    timm_directory,
-)
+from timm_files import made_up, timm_directory
+from timm_shapes import hgnet_shapes, mobilenet_shapes, resnet18_shapes
 
 from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError

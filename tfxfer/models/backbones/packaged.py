@@ -20,7 +20,7 @@ def _row(
     width, depth = scales
     return Backbone(
         name=f"efficientnet_lite{number}",
-        module="tfxfer.models.backbones.efficientnet_lite",
+        module="tfxfer.models.backbones.efficientnet",
         builder="efficientnet_lite",
         builder_arguments=(("width", width), ("depth", depth)),
         pixels="lite",

@@ -17,6 +17,7 @@ from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.presets.blocks.families import BUILDER as OPENED
 from tfxfer.models.presets.blocks.weights import load_block_weights, take_weights
 from tfxfer.models.presets.network import class_network
+from tfxfer.models.presets.plain.weights import load_plain_weights
 from tfxfer.models.presets.safetensors import TensorFile
 from tfxfer.models.presets.timm import ARCHITECTURES
 from tfxfer.models.presets.tokens.dinov3 import load_dinov3_weights
@@ -44,10 +45,11 @@ def load_tensors(model: keras.Model, backbone: Backbone, path: pathlib.Path) -> 
     if backbone.preset_architecture.startswith(KIND):
         load_transformers(model, backbone, path)
         return
-    if not backbone.needs_kerashub:
-        load_timm_tokens(model, backbone, path)
-        return
     architecture = ARCHITECTURES[backbone.preset_architecture]
+    if not architecture.converter:
+        has_patches = architecture.family.has_patches
+        (load_timm_tokens if has_patches else load_plain_weights)(model, backbone, path)
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         converter = importlib.import_module(f"keras_hub.src.utils.timm.{architecture.converter}")

@@ -71,6 +71,10 @@ class Family:
         return ".tokens." in self.builder[0]
 
 
+# Name, family, settings and number of parameters of a network of timm.
+Entry = tuple[str, Family, Settings, int]
+
+
 def check_lengths(*groups: tuple[list[int], ...]) -> None:
     """Raises a ValueError if lists of a group differ in length."""
     for group in groups:

@@ -95,6 +95,11 @@ class TensorFile:
             content = file.read(place.stop - place.start)
         return np.frombuffer(content, place.dtype).reshape(shape).astype("float32")
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the tensors, without those of other types."""
+        return frozenset(self._places)
+
     def shape(self, name: str) -> tuple[int, ...] | None:
         """Returns the shape of a tensor; None if there is none of that name."""
         place = self._places.get(name)

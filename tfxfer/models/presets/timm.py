@@ -1,5 +1,6 @@
 """Local directories of timm: `config.json` with an architecture, and `model.safetensors`."""
 
+import itertools
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +10,10 @@ from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.pixels import Scaling
 from tfxfer.models.presets.blocks.architectures import block_architectures
 from tfxfer.models.presets.convolutional import RESNET, VGG
-from tfxfer.models.presets.efficientnet import EFFICIENTNET
 from tfxfer.models.presets.family import Family
 from tfxfer.models.presets.files import described_scaling, read_numbers, read_size
+from tfxfer.models.presets.plain.cspnets import csp_architectures
+from tfxfer.models.presets.plain.efficientnets import efficientnet_architectures
 from tfxfer.models.presets.tokens.architectures import token_architectures
 
 WEIGHTS = "model.safetensors"
@@ -19,14 +21,14 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of timm that KerasHub has, too.
+    """A network of timm that can be used.
 
     Attributes:
         family: Its family.
         num_parameters: Without its classifier.
         settings: As KerasHub's class takes them, but for the defaults.
-        converter: The module of KerasHub that knows the names of its tensors; empty for vision
-            transformers, whose names are known here.
+        converter: The module of KerasHub that knows the names of its tensors; empty for
+            networks that are built here.
     """
 
     family: Family
@@ -60,31 +62,6 @@ def _vgg(repeats: list[int], num_parameters: int) -> Architecture:
     return Architecture(VGG, num_parameters, "convert_vgg", settings)
 
 
-def _efficientnet(width: float, depth: float, num_parameters: int, **others: Any) -> Architecture:
-    settings = {
-        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3],
-        "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
-        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
-        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
-        "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6],
-        "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
-        "stackwise_block_types": ["v1"] * 7,
-        "stackwise_squeeze_and_excite_ratios": [0.25] * 7,
-        "stackwise_width_coefficients": [width] * 7,
-        "stackwise_depth_coefficients": [depth] * 7,
-        "min_depth": None,
-        "use_depth_divisor_as_min_depth": True,
-        "cap_round_filter_decrease": True,
-        "dropout": 0,
-    }
-    return Architecture(
-        EFFICIENTNET,
-        num_parameters,
-        "convert_efficientnet",
-        {**EFFICIENTNET.defaults, **settings, **others},
-    )
-
-
 # Those whose features equal PyTorch's. DenseNets are not among them: KerasHub pads their first
 # layers otherwise, and at 64 pixels features differ by up to 7% of the largest.
 ARCHITECTURES = {
@@ -99,15 +76,6 @@ ARCHITECTURES = {
     "vgg13": _vgg([2, 2, 2, 2, 2], 9_404_992),
     "vgg16": _vgg([2, 2, 3, 3, 3], 14_714_688),
     "vgg19": _vgg([2, 2, 4, 4, 4], 20_024_384),
-    "efficientnet_b0": _efficientnet(1.0, 1.0, 4_049_564),
-    "efficientnet_b1": _efficientnet(1.0, 1.1, 6_575_232),
-    "efficientnet_b2": _efficientnet(1.1, 1.2, 7_768_562),
-    "efficientnet_b3": _efficientnet(1.2, 1.4, 10_783_528),
-    "efficientnet_b4": _efficientnet(1.4, 1.8, 17_673_816),
-    "efficientnet_b5": _efficientnet(1.6, 2.2, 28_513_520),
-    "efficientnet_lite0": _efficientnet(
-        1.0, 1.0, 3_413_024, stackwise_squeeze_and_excite_ratios=[0] * 7, activation="relu6"
-    ),
 }
 ARCHITECTURES |= {
     name: Architecture(family, number, converter, settings)
@@ -115,7 +83,9 @@ ARCHITECTURES |= {
 }
 ARCHITECTURES |= {
     name: Architecture(family, number, "", settings)
-    for name, family, settings, number in token_architectures()
+    for name, family, settings, number in itertools.chain(
+        efficientnet_architectures(), csp_architectures(), token_architectures()
+    )
 }
 
 # What `model_args` may change: none of it changes the features.

@@ -4,7 +4,8 @@ import time
 
 import pytest
 from messages import parts
-from timm_files import made_up, resnet18_shapes, timm_directory
+from timm_files import made_up, timm_directory
+from timm_shapes import resnet18_shapes
 
 from tfxfer.errors import UsageError, WeightsError
 from tfxfer.models.backbones.registry import find_backbone, local_weights

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from conftest import small_config
 from messages import parts
-from timm_files import made_up, timm_directory, vit_shapes
+from timm_files import made_up, timm_directory
+from timm_shapes import vit_shapes
 
 from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError

@@ -3,6 +3,7 @@
 import itertools
 
 from tfxfer.models.backbones.backbone import numbered
+from tfxfer.models.backbones.efficientnet_design import rounded_channels
 from tfxfer.models.presets.family import (
     MOST_BLOCKS,
     MOST_CHANNELS,
@@ -68,17 +69,6 @@ def _mobilenet(settings: Settings) -> Anatomy:
         least_parameters=least + channels * last,
         paper="Howard et al. 2019, arXiv:1905.02244",
     )
-
-
-def rounded_channels(channels: int) -> int:
-    """Returns the channels of a layer of MobileNet: multiples of 8, at least 90% of those asked.
-
-    Examples:
-        >>> rounded_channels(40), rounded_channels(11), rounded_channels(3)
-        (40, 16, 8)
-    """
-    rounded = max(8, (channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 MOBILENET = Family(

@@ -1,9 +1,9 @@
 """The vision transformers of timm that are ViT or DINOv2: their names, settings and sizes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from tfxfer.models.presets.family import Family
+from tfxfer.models.presets.family import Entry
 from tfxfer.models.presets.tokens.families import DINOV2, VIT
 
 # Channels, blocks and heads (Dosovitskiy et al. 2020, arXiv:2010.11929, table 1; Touvron et al.
@@ -31,8 +31,6 @@ _NAMES = {
 }
 
 _DINOV2_SIZE, _DINOV2_PATCH = 518, 14
-
-Entry = tuple[str, Family, Mapping[str, Any], int]
 
 
 def token_architectures() -> Iterator[Entry]:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfxfer.models.backbones.efficientnet_lite import efficientnet_lite
+from tfxfer.models.backbones.efficientnet import efficientnet_lite
 
 
 def blocks(model):
