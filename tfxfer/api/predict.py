@@ -11,14 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.api.modality import by_model
-from tfxfer.config.paths import listed_path, user_path
+from tfxfer.config.paths import is_url, user_path
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
+from tfxfer.data.remote.contents import in_blocks, named_files
 from tfxfer.data.source import Split
 from tfxfer.data.sources.channels import split_with_channels
-from tfxfer.data.sources.files import split_of_files
-from tfxfer.data.sources.folders.expanding import expand
 from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.jobs.engines import Sharding, check_ray, run_here, run_on_ray
@@ -48,8 +47,8 @@ def predict(
     """Classifies image files; yields a prediction for each, in the given order.
 
     A folder stands for all image files in it and its subfolders, sorted, and a pattern with `*`,
-    `**` or `?` for all files that match. An unreadable file yields a `Prediction` with an error,
-    and the others are still classified.
+    `**` or `?` for all files that match. All of them may be URLs, such as s3://bucket/photos. An
+    unreadable file yields a `Prediction` with an error, and the others are still classified.
 
     Args:
         model: A run's directory, a `.keras` file with `classes.txt` next to it, or a SavedModel
@@ -68,6 +67,7 @@ def predict(
     Raises:
         UsageError: The model or a path does not exist, a folder has no images, or more classes are
             to be ranked of a multi-label model.
+        DataError: What is at a URL cannot be read.
 
     Examples:
         >>> import tfxfer
@@ -77,8 +77,7 @@ def predict(
         ...     print(prediction.path, prediction.ranked)
         cat.jpg (('cat', 0.98), ('dog', 0.02))
     """
-    files = [file for path in paths for file in expand(user_path(path), say)]
-    files += [pathlib.Path(listed_path(os.fspath(path))) for path in listed]
+    files = named_files(paths, listed, say)
     trained = _loaded(model, top)
     return _answers(trained, files, top, batch_size)
 
@@ -121,10 +120,14 @@ def predict_shards(
     check_parquet()
     if sharding.engine == "ray":
         check_ray()
-    files = [os.fspath(file) for path in paths for file in expand(user_path(path), say)]
-    files += [listed_path(os.fspath(path)) for path in listed]
+    if is_url(os.fspath(directory)):
+        raise UsageError(
+            f"The shards cannot be written to '{directory}', a URL. Name a directory, and copy it "
+            "there afterwards."
+        )
     # Workers may have another current directory.
-    files = [os.path.abspath(file) for file in files]
+    found = named_files(paths, listed, say)
+    files = [file if isinstance(file, str) else os.path.abspath(file) for file in found]
     model, folder = pathlib.Path(user_path(model)).absolute(), user_path(directory).absolute()
     shards = Shards.begun(folder, model, files, size=sharding.size, top=top)
     missing = shards.missing()
@@ -162,7 +165,8 @@ class _Writer:
 
     @isolated
     def __call__(self, number: int) -> None:
-        files = list(map(pathlib.Path, self.shards.files_of(number)))
+        named = self.shards.files_of(number)
+        files = [file if is_url(file) else pathlib.Path(file) for file in named]
         found = _answers(self._trained, files, self.top, self.batch_size)
         write_file(found, "parquet", self.top, self.shards.path(number))
 
@@ -203,59 +207,71 @@ def _loaded(model: str | pathlib.Path, top: int) -> TrainedClassifier:
 
 @isolated
 def _answers(
-    trained: TrainedClassifier, files: list[pathlib.Path], top: int, batch_size: int
+    trained: TrainedClassifier, files: list[str | pathlib.Path], top: int, batch_size: int
 ) -> Iterator[Prediction]:
     """Yields the predictions of files."""
-    # The labels are placeholders.
-    split = split_of_files(list(map(str, files)), np.zeros(len(files), np.int64))
-    split = split_with_channels(split, trained.frame.channels)
-    images = Images(split, trained.frame, memory_bytes=0)
-    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-    like = Prediction(
+    like, done = _like(trained), 0
+    with Progress("files", len(files)) as progress:
+        for block in in_blocks(files):
+            answers = _answers_of(trained, block.split, top, batch_size)
+            for place, file in enumerate(block.files):
+                reason = block.reasons.get(place)
+                one = dataclasses.replace(like, error=reason) if reason else next(answers)
+                yield dataclasses.replace(one, path=file)
+                done += 1
+                progress.update(done)
+
+
+def _like(trained: TrainedClassifier) -> Prediction:
+    """Returns a prediction of the kind of a model, of no file."""
+    return Prediction(
         pathlib.Path(),
         (),
         has_several_labels=trained.thresholds is not None,
         tasks=trained.tasks.names if trained.tasks is not None else (),
         target="" if trained.outputs.number is None else trained.outputs.number.name,
     )
-    following = 0  # the first file without a prediction
-    with Progress("files", len(files)) as progress:
-        for indices, squares in batches.as_numpy_iterator():
-            # Fill the last batch: another shape would be compiled again.
-            filled = squares
-            if len(squares) < batch_size:
-                filled = np.resize(squares, (batch_size, *squares.shape[1:]))
-            probabilities, judged = trained.judge_squares(filled)
-            for place, (index, row) in enumerate(zip(indices, probabilities, strict=False)):
-                yield from _unreadable(split, files, following, index, like)
-                following = index + 1
-                if like.target:
-                    yield dataclasses.replace(like, path=files[index], value=float(row[0]))
-                    continue
-                ranked = _rank(row, trained, top)
-                doubt = (
-                    None if judged is None else doubt_of(judged, place, row, trained.class_names)
-                )
-                yield dataclasses.replace(like, path=files[index], ranked=ranked, doubt=doubt)
-            progress.update(following)
-        yield from _unreadable(split, files, following, len(files), like)
 
 
-def _unreadable(
-    split: Split, files: list[pathlib.Path], first: int, end: int, like: Prediction
+def _answers_of(
+    trained: TrainedClassifier, split: Split, top: int, batch_size: int
 ) -> Iterator[Prediction]:
+    """Yields the predictions of files, without their paths."""
+    split = split_with_channels(split, trained.frame.channels)
+    images = Images(split, trained.frame, memory_bytes=0)
+    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    like = _like(trained)
+    following = 0  # the first file without a prediction
+    for indices, squares in batches.as_numpy_iterator():
+        # Fill the last batch: another shape would be compiled again.
+        filled = squares
+        if len(squares) < batch_size:
+            filled = np.resize(squares, (batch_size, *squares.shape[1:]))
+        probabilities, judged = trained.judge_squares(filled)
+        for place, (index, row) in enumerate(zip(indices, probabilities, strict=False)):
+            yield from _unreadable(split, following, index, like)
+            following = index + 1
+            if like.target:
+                yield dataclasses.replace(like, value=float(row[0]))
+                continue
+            ranked = _rank(row, trained, top)
+            doubt = None if judged is None else doubt_of(judged, place, row, trained.class_names)
+            yield dataclasses.replace(like, ranked=ranked, doubt=doubt)
+    yield from _unreadable(split, following, len(split), like)
+
+
+def _unreadable(split: Split, first: int, end: int, like: Prediction) -> Iterator[Prediction]:
     """Yields a prediction with an error for each file from `first` to before `end`.
 
     Args:
         split: The files as a split.
-        files: All files.
         first: The first one.
         end: After the last one.
         like: A prediction of the same kind.
     """
     places = Places(np.arange(first, end))
-    for place, reason in zip(places, reasons_unreadable(split, places), strict=True):
-        yield dataclasses.replace(like, path=files[place], error=reason)
+    for reason in reasons_unreadable(split, places):
+        yield dataclasses.replace(like, error=reason)
 
 
 def _rank(

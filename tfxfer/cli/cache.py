@@ -17,22 +17,27 @@ from tfxfer.system.progress import readable_bytes, readable_seconds
 def cache(clear: bool, cache_dir: str | None) -> None:
     """Show or clear the cache that all runs share.
 
-    It holds features of frozen backbones and decoded images, so that later runs start faster.
+    It holds features of frozen backbones, decoded images, and copies of files at URLs, so that
+    later runs start faster.
     """
     # Imported here because it imports NumPy, which fast commands such as `backbones` do without.
     from tfxfer.data.cache import Cache, default_cache_dir
+    from tfxfer.data.remote.copies import KIND, Copies
 
     if cache_dir is None:
         default_cache_dir()  # raises the error that explains why there is none
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
+    copies = Copies(kept)
     if clear:
-        streams.say(f"Removed {readable_bytes(kept.clear())} from '{kept.directory}'.")
+        removed = copies.clear() + kept.clear()
+        streams.say(f"Removed {readable_bytes(removed)} from '{kept.directory}'.")
         return
-    entries = kept.entries()
+    entries = sorted([*kept.entries(), *copies.entries()], key=lambda entry: entry.used)
     for entry in reversed(entries):
         age = readable_seconds(max(0.0, time.time() - entry.used))
         streams.say(
-            f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} images  "
+            f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} "
+            f"{'files ' if entry.kind == KIND else 'images'}  "
             f"used {age} ago  {entry.about.get('what', '')}"
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))

@@ -1,4 +1,4 @@
-"""Expansion of `~` and `~user` in options, settings, lists and environment variables."""
+"""Paths as users write them: expansion of `~` and `~user`, and URLs."""
 
 import os
 import pathlib
@@ -63,6 +63,16 @@ def user_path(path: str | os.PathLike[str], where: str = "") -> pathlib.Path:
         PosixPath('/home/ann/photos')
     """
     return pathlib.Path(expand_user(os.fspath(path), where))
+
+
+def is_url(path: str) -> bool:
+    """Tells whether a path is a URL, such as s3://bucket/photos.
+
+    Examples:
+        >>> is_url("gs://bucket/photos.csv"), is_url("photos"), is_url("C:/photos")
+        (True, False, False)
+    """
+    return bool(re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path))
 
 
 def listed_path(path: str, folder: str = "") -> str:

@@ -328,9 +328,9 @@ class RunConfig:
 
     data: str = setting(
         "",
-        "A folder with one subfolder per class, a manifest (.csv, .jsonl), TFRecord files, the "
-        f"name of a TFDS dataset, 'hf:NAME' for a Hugging Face dataset, or '{BUNDLED_DATA}' "
-        "(bundled).",
+        "A folder with one subfolder per class, a manifest (.csv, .jsonl), TFRecord files, or the "
+        "URL of one (s3://, gs://); the name of a TFDS dataset, 'hf:NAME' for a Hugging Face "
+        f"dataset, or '{BUNDLED_DATA}' (bundled).",
         group=_DATA,
         common=True,
         is_path=True,

@@ -11,14 +11,17 @@ import os
 import pathlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from tfxfer.config.paths import expand_user
+from tfxfer.config.paths import expand_user, is_url
 from tfxfer.config.schema import BUNDLED_DATA, RunConfig
+from tfxfer.data.cache import Cache
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.libraries.huggingface import PREFIX, is_saved
 from tfxfer.data.libraries.slices import refuse_slices, slices_of
 from tfxfer.data.libraries.tfds import is_prepared_directory
+from tfxfer.data.remote.opening import ListedFiles, open_url
 from tfxfer.data.source import Source
 from tfxfer.data.sources import huggingface, tfds, tfrecords
 from tfxfer.data.sources.channels import with_channels
@@ -62,7 +65,9 @@ def open_undivided(config: RunConfig) -> Source:
     Raises:
         UsageError, DataError: As of `open_source`.
     """
-    source = open_as_it_is(config.data, config.data_dir, how=LabelReading.of(config))
+    source = open_as_it_is(
+        config.data, config.data_dir, how=LabelReading.of(config), cache=Cache.of(config)
+    )
     return with_channels(source, config.channels)
 
 
@@ -100,10 +105,12 @@ def open_as_it_is(
     *,
     needs_train: bool = True,
     how: LabelReading = AS_GIVEN,
+    cache: Cache | None = None,
 ) -> Source:
     """Returns data with the splits they come with.
 
-    A directory or file of that name comes first, then `digits`, then the TFDS datasets.
+    A URL is that of a directory or file. Else a directory or file of that name comes first, then
+    `digits`, then the TFDS datasets.
 
     Args:
         name: As of the setting `data`.
@@ -111,11 +118,12 @@ def open_as_it_is(
         needs_train: Whether there must be a split to train on, with at least two classes; data
             to evaluate a model on may have one class, and only a test split.
         how: How labels are to be read; only manifests have several for an image.
+        cache: What keeps copies of files at URLs; None for the default one.
 
     Raises:
         UsageError, DataError: As of `open_source`.
     """
-    source = _opened(name, data_dir, needs_train, how)
+    source = _opened(name, _Asked(data_dir, needs_train, how, cache))
     if how.is_preference:
         return source
     if how.asks_for_several and not source.has_several_labels:
@@ -133,12 +141,27 @@ def open_as_it_is(
     return source
 
 
-def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReading) -> Source:
+@dataclass(frozen=True)
+class _Asked:
+    """How data are to be opened; see `open_as_it_is`."""
+
+    data_dir: str | None
+    needs_train: bool
+    how: LabelReading
+    cache: Cache | None
+
+
+def _opened(name: str, asked: _Asked) -> Source:
     """Returns data with the splits they come with; see `open_as_it_is`."""
+    needs_train, how = asked.needs_train, asked.how
     if not name:
         raise UsageError(
             "Missing setting 'data'. It takes a directory of images, a manifest, the name of a "
             f"TFDS dataset, or '{BUNDLED_DATA}'."
+        )
+    if is_url(name):
+        return open_url(
+            name, asked.cache, _takes_file, lambda path, files: _open_path(path, asked, files)
         )
     query, name = "", expand_user(name, "Setting 'data'")
     if not _exists(name):  # a directory may have a question mark in its name
@@ -146,11 +169,11 @@ def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReadin
     path, slices = pathlib.Path(name), slices_of(name, query)
     if _exists(name):
         if path.is_dir():
-            source = _open_directory(name, path, slices, needs_train, how)
+            source = _open_directory(name, path, slices, asked)
             hidden = (_HIDDEN,) if name == BUNDLED_DATA else ()
             return dataclasses.replace(source, notes=(*hidden, *source.notes))
         refuse_slices(name, slices)
-        return _open_file(name, path, data_dir, needs_train, how)
+        return _open_file(name, path, asked, ListedFiles(name, asked.cache))
     if name.startswith(PREFIX):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train, how=how)
     if name == BUNDLED_DATA:
@@ -162,7 +185,7 @@ def _opened(name: str, data_dir: str | None, needs_train: bool, how: LabelReadin
             raise UsageError(f"There is no manifest '{name}'.")
         what = "directory" if os.sep in name or name[0] in ".~" else "directory or dataset"
         raise UsageError(f"There is no {what} '{name}'.")
-    return tfds.open_tfds(name, data_dir, slices, needs_train=needs_train, how=how)
+    return tfds.open_tfds(name, asked.data_dir, slices, needs_train=needs_train, how=how)
 
 
 def _exists(name: str) -> bool:
@@ -173,14 +196,24 @@ def _exists(name: str) -> bool:
         return False
 
 
+def _takes_file(name: str) -> bool:
+    """Tells whether a file of a name can be data."""
+    is_manifest = pathlib.Path(name).suffix.lower() in manifest.SUFFIXES
+    return is_manifest or tfrecords.is_tfrecord_name(name)
+
+
+def _open_path(path: pathlib.Path, asked: _Asked, files: ListedFiles) -> Source:
+    """Returns the data in copies of what is at a URL."""
+    if path.is_dir():
+        return _open_directory(str(path), path, {}, asked)
+    return _open_file(str(path), path, asked, files)
+
+
 def _open_directory(
-    name: str,
-    path: pathlib.Path,
-    slices: Mapping[str, str],
-    needs_train: bool,
-    how: LabelReading,
+    name: str, path: pathlib.Path, slices: Mapping[str, str], asked: _Asked
 ) -> Source:
     """Returns what is in a directory, by the files that it holds."""
+    needs_train, how = asked.needs_train, asked.how
     if is_saved(path):
         return huggingface.open_huggingface(name, slices, needs_train=needs_train, how=how)
     if is_prepared_directory(path):
@@ -191,16 +224,18 @@ def _open_directory(
     return open_folder(path, needs_train=needs_train)
 
 
-def _open_file(
-    name: str, path: pathlib.Path, data_dir: str | None, needs_train: bool, how: LabelReading
-) -> Source:
+def _open_file(name: str, path: pathlib.Path, asked: _Asked, files: ListedFiles) -> Source:
     """Returns what a file lists or holds, by its name."""
+    needs_train, how = asked.needs_train, asked.how
     if not path.is_file():
         raise UsageError(f"'{name}' is neither a file nor a directory.")
     if path.suffix.lower() in manifest.SUFFIXES:
         return manifest.open_manifest(
             path,
-            lambda origin, own: open_as_it_is(origin, data_dir, needs_train=needs_train, how=own),
+            lambda origin, own: open_as_it_is(
+                origin, asked.data_dir, needs_train=needs_train, how=own, cache=asked.cache
+            ),
+            files,
             needs_train=needs_train,
             how=how,
         )

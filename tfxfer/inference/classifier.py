@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfxfer.config.frame import AnySize, Frame
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.cache import Cache
 from tfxfer.data.labels.numbers import write_number
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.targets import Labels, are_numbers, are_several
@@ -249,7 +250,8 @@ class TrainedClassifier:
             data_dir = run_settings(run, FitConfig).data_dir
         if data is not None:
             how = reading_of(data, self.config, self.outputs)
-            source = open_as_it_is(data, data_dir, needs_train=False, how=how)
+            kept = self.config and Cache.of(self.config)
+            source = open_as_it_is(data, data_dir, needs_train=False, how=how, cache=kept)
             source = with_channels(source, self.frame.channels, str(self.path))
             return bound(self._noting_unknown(source), self.seen)
         if self.config is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.cache import Cache
 from tfxfer.data.opening import open_as_it_is, open_undivided
 from tfxfer.data.seen import BoundSource, Seen, bound, carving_of, rebound, without_seen
 from tfxfer.data.source import Source
@@ -40,7 +41,7 @@ def open_own_data(
     try:
         if not run.splits.is_file():  # a run of an older version
             return bound(open_undivided(dataclasses.replace(config, data_dir=data_dir)), seen())
-        source = open_as_it_is(str(run.splits), data_dir)
+        source = open_as_it_is(str(run.splits), data_dir, cache=Cache.of(config))
         _check_there(source)
         source = with_channels(source, config.channels)
     except (DataError, UsageError) as error:
@@ -89,7 +90,7 @@ def seen_by_older_run(run: RunDirectory, config: FitConfig) -> Seen | None:
     """Returns the images that a run without a record has seen, as far as its files still exist."""
     told = _told_of_data(run)
     try:
-        source = open_as_it_is(str(run.splits), config.data_dir)
+        source = open_as_it_is(str(run.splits), config.data_dir, cache=Cache.of(config))
         _check_there(source)
         seen = Seen.of(source, source.splits, config)
     except (DataError, UsageError):

@@ -55,7 +55,7 @@ class Prediction:
     """The prediction for one file.
 
     Attributes:
-        path: The image file.
+        path: The image file; text where it is a URL.
         ranked: The most probable classes with their probabilities, the first one first; empty
             where the file could not be read. For multi-label data, those whose probability is at
             least their threshold, of which there may be none.
@@ -68,7 +68,7 @@ class Prediction:
         value: The predicted number; None for others, and for unreadable files.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path | str
     ranked: tuple[tuple[str, float], ...]
     error: str = ""
     has_several_labels: bool = False

@@ -11,6 +11,7 @@ import os
 import pathlib
 from typing import Any
 
+from tfxfer.config.paths import is_url
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import AnyConfig, FitConfig, RunConfig
 from tfxfer.config.settings import setting_keys
@@ -113,7 +114,7 @@ def missing_data(run: RunDirectory, config: RunConfig) -> list[str]:
     places = data_places(run, config)
     recorded = _read(run).get("data")
     is_path = recorded is not None or os.sep in config.data or config.data[:1] in (".", "~")
-    if not is_path or config.data.startswith("hf:"):
+    if not is_path or config.data.startswith("hf:") or is_url(config.data):
         return []
     found = os.path.expanduser("".join(_as_path(config.data)))
     return [] if os.path.exists(found) else places
@@ -147,7 +148,8 @@ def _as_path(value: str | None) -> tuple[str, ...]:
 
 
 def _is_relative(value: str | None) -> bool:
-    return bool(value) and not os.path.isabs(str(value)) and not str(value).startswith(("~", "hf:"))
+    text = value or ""
+    return bool(text) and not (os.path.isabs(text) or is_url(text) or text.startswith(("~", "hf:")))
 
 
 def _bases(run: RunDirectory, config: RunConfig) -> list[pathlib.Path]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from tfxfer.config.paths import user_path
+from tfxfer.config.paths import is_url, user_path
 from tfxfer.config.settings import option_of
 from tfxfer.errors import RunError, UsageError
 from tfxfer.system.notices import warn_once
@@ -51,6 +51,8 @@ def check_output(
         UsageError: The file cannot be written, or would overwrite something else.
     """
     reason = _why_not(os.fspath(path), read)
+    if is_url(os.fspath(path)):
+        reason = "it is a URL; results are written to a file system"
     if reason is None and kind is not None:
         reason = _why_not_replaced(user_path(path), kind)
     if reason:
@@ -143,6 +145,11 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
     Raises:
         UsageError: The directory is not writable.
     """
+    if is_url(os.fspath(directory)):
+        raise UsageError(
+            f"Setting '{setting}' ({option_of(setting)}) is '{directory}', a URL. Results are "
+            "written to a file system: name a directory, and copy it there afterwards."
+        )
     path = user_path(directory).absolute()
     try:
         path.is_dir()

@@ -4,8 +4,8 @@ A CSV file has a line of column names, and its fields are separated by commas, s
 or vertical bars; JSON Lines has an object on each line. Both are UTF-8, or UTF-16 if the
 first bytes say so; other text is read as Windows-1252. Columns, in any case and order:
 
-- `path`: of the image file, absolute or from the manifest's directory; backslashes are slashes
-  where the file is found so;
+- `path`: of the image file, absolute or from the manifest's directory, or its URL; backslashes are
+  slashes where the file is found so;
 - `label`: the name of the class, or several labels; see `cells`. In its place, `labels` are always
   several and `class` is always one;
   Or several columns, each a task; see `task_cells`. Or a column of numbers: `number_cells`;
@@ -23,19 +23,17 @@ run. Image files are not opened.
 """
 
 import dataclasses
-import os
 import pathlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfxfer.config.paths import listed_path
 from tfxfer.config.schema import LabelKind
 from tfxfer.data.labels.reading import AS_GIVEN, LabelReading
 from tfxfer.data.labels.targets import Labels, are_numbers, names_of, occurring
 from tfxfer.data.labels.tasks import Tasks
+from tfxfer.data.remote.opening import ListedFiles
 from tfxfer.data.source import Source, Split, canonical, look_alikes, places_of
 from tfxfer.data.sources.files import split_of_files
 from tfxfer.data.sources.manifests.of_run import labels_of_run, reading_of_run
@@ -48,18 +46,16 @@ from tfxfer.data.sources.manifests.rows import (
 from tfxfer.data.sources.manifests.task_cells import check_classes, ordered_outputs
 from tfxfer.data.sources.sizes import typical_height_and_width
 from tfxfer.data.split_names import SPLITS
-from tfxfer.errors import DataError, UsageError
+from tfxfer.errors import UsageError
 from tfxfer.system.names import safe_name
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
-
-# At least one of the first this many files must exist.
-_TRIED = 64
 
 
 def open_manifest(
     path: pathlib.Path,
     open_origin: Callable[[str, LabelReading], Source],
+    files: ListedFiles,
     *,
     needs_train: bool = True,
     how: LabelReading = AS_GIVEN,
@@ -72,6 +68,7 @@ def open_manifest(
         path: A file that ends in .csv, .tsv, .jsonl or .ndjson.
         open_origin: Opens what a `source` names, in its own splits; its labels do not count, but
             are to be read as those of the manifest if possible.
+        files: Where the images are.
         needs_train: Whether there must be a split to train on, with at least two classes.
         how: How the labels are to be read.
 
@@ -96,7 +93,7 @@ def open_manifest(
         notes.append(f"sample weights from {min(weights):g} to {max(weights):g}")
     (origin,) = origins
     if not origin:
-        return dataclasses.replace(listing.of_files(), notes=tuple(notes))
+        return listing.of_files(files, notes)
     opened = open_origin(origin, listing.preferred(how))
     listing = listing.with_classes_of(opened)
     return dataclasses.replace(
@@ -208,19 +205,22 @@ class _Listing:
                 f"{rows[0].line} to {rows[-1].line}; a classifier needs at least 2 classes."
             )
 
-    def of_files(self) -> Source:
+    def of_files(self, files: ListedFiles, notes: Sequence[str]) -> Source:
         """Returns the image files that a manifest lists.
 
         Raises:
             DataError: None of them exists.
         """
-        _check_there(self.path, self.rows)
-        splits = {name: self._of_files(places) for name, places in self._by_split()}
+        paths, ids, note = files.located([row.path for row in self.rows])
+        splits = {name: self._of_files(places, paths, ids) for name, places in self._by_split()}
         return Source(
             name=safe_name(self.path.stem),
             class_names=self.class_names,
             splits=splits,
             image_height_width=typical_height_and_width(next(iter(splits.values()))),
+            notes=(*notes, note) if note else tuple(notes),
+            # Ids that are URLs are no paths of files.
+            origin=str(self.path.resolve()) if note else None,
             tasks=self.tasks,
         )
 
@@ -264,24 +264,12 @@ class _Listing:
             members.setdefault(row.split or "train", []).append(place)
         yield from ((name, np.array(members[name])) for name in SPLITS if name in members)
 
-    def _of_files(self, places: np.ndarray) -> Split:
+    def _of_files(self, places: np.ndarray, paths: Sequence[str], ids: Sequence[str]) -> Split:
         """Returns a split of image files, in the order of the rows."""
-        rows = [self.rows[place] for place in places]
-        paths = [listed_path(row.path, os.fspath(self.path.parent)) for row in rows]
-        split = split_of_files(paths, self.labels[places])
-        return dataclasses.replace(split, weights=_weights(rows), groups=_groups(rows))
-
-
-def _check_there(path: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Raises a DataError if none of the first files of a manifest exists."""
-    tried = [os.path.join(path.parent, row.path) for row in rows[:_TRIED]]
-    if not any(os.path.exists(file) for file in tried):
-        is_windows = re.match(r"[A-Za-z]:[\\/]", rows[0].path)
-        hint = " It is a Windows path." if is_windows and os.sep == "/" else ""
-        raise DataError(
-            f"None of the first {len(tried):,} files in the manifest '{path}' exists; the first "
-            f"is '{tried[0]}'.{hint} Correct the paths; relative paths start at the directory of "
-            "the manifest."
+        rows, named = [self.rows[place] for place in places], [ids[place] for place in places]
+        split = split_of_files([paths[place] for place in places], self.labels[places])
+        return dataclasses.replace(
+            split, weights=_weights(rows), groups=_groups(rows), describe=named.__getitem__
         )
 
 

@@ -17,7 +17,7 @@ from tfxfer.data.sources.records.examples import IMAGE, LABEL, Told
 from tfxfer.errors import UsageError
 from tfxfer.system.names import parse_class_lines
 
-_LABELS_FILE = "labels.txt"
+LABELS_FILE = "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _class_names(
     path: pathlib.Path, numbers: Sequence[int], told: Sequence[Told]
 ) -> tuple[str, ...]:
     """Returns the class names for class numbers."""
-    file = (path.parent if path.is_file() else path) / _LABELS_FILE
+    file = (path.parent if path.is_file() else path) / LABELS_FILE
     if file.is_file():
         known = _read_labels(file)
         for number in numbers:

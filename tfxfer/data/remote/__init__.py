@@ -1,0 +1,1 @@
+"""Data at URLs, such as s3://bucket/photos, read by fsspec."""

@@ -1,0 +1,1 @@
+"""What several processes of a machine or a file system share."""
