@@ -88,11 +88,12 @@ class Cache:
         self.max_bytes = max_bytes
 
     @classmethod
-    def of(cls, config: RunConfig) -> Self:
-        """Returns the cache of a run's settings.
+    def of(cls, config: RunConfig | None) -> Self:
+        """Returns the cache of a run's settings; None are the defaults.
 
         Without a directory for it the cache is disabled, with one warning.
         """
+        config = config or RunConfig()
         max_bytes = int(config.cache_gigabytes * GIGABYTE)
         if config.cache_dir or not max_bytes:
             return cls(pathlib.Path(config.cache_dir or os.devnull), max_bytes)

@@ -245,13 +245,12 @@ class TrainedClassifier:
             UsageError: No data are given, or there are no such data.
             DataError: The data of the run have moved or changed.
         """
-        run = RunDirectory(self.path.parent)
+        run, cache = RunDirectory(self.path.parent), Cache.of(self.config)
         if self.config is not None and not data_dir:
             data_dir = run_settings(run, FitConfig).data_dir
         if data is not None:
             how = reading_of(data, self.config, self.outputs)
-            kept = self.config and Cache.of(self.config)
-            source = open_as_it_is(data, data_dir, needs_train=False, how=how, cache=kept)
+            source = open_as_it_is(data, data_dir, needs_train=False, how=how, cache=cache)
             source = with_channels(source, self.frame.channels, str(self.path))
             return bound(self._noting_unknown(source), self.seen)
         if self.config is None:
@@ -263,8 +262,7 @@ class TrainedClassifier:
 
     def _noting_unknown(self, source: Source) -> Source:
         """Returns data with a note on the labels of the model that they do not have."""
-        places = places_of(self.class_names, source.class_names)
-        pairs = zip(self.class_names, places, strict=True)
+        pairs = zip(self.class_names, places_of(self.class_names, source.class_names), strict=True)
         absent = [name for name, place in pairs if place is None]
         if self.thresholds is None or not absent:
             return source

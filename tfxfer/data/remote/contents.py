@@ -53,9 +53,9 @@ def named_files(
         DataError: A store cannot be read.
     """
     found: list[str | pathlib.Path] = []
-    for path in map(os.fspath, paths):
+    for path in (os.fspath(path) for path in paths):
         found += images_at(path, say) if is_url(path) else expand(user_path(path), say)
-    for path in map(os.fspath, listed):
+    for path in (os.fspath(path) for path in listed):
         found.append(path if is_url(path) else pathlib.Path(listed_path(path)))
     return found
 

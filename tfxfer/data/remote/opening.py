@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfxfer.config.paths import is_url, listed_path
-from tfxfer.config.schema import RunConfig
 from tfxfer.data.cache import Cache
 from tfxfer.data.remote.copies import Copies
 from tfxfer.data.remote.listing import Listing, list_at, list_each
@@ -127,7 +126,7 @@ def open_url(
 
 
 def _copies(cache: Cache | None) -> Copies:
-    return Copies(Cache.of(RunConfig()) if cache is None else cache)
+    return Copies(cache or Cache.of(None))
 
 
 def _with_labels(listing: Listing) -> Listing:
