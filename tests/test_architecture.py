@@ -76,6 +76,7 @@ LIGHT = {
     "system.processes.asked",
     "system.progress",
     "system.run_layout",
+    "system.sharing.locks",
     "system.streams",
     "system.tables",
     "system.timing.breakdown",

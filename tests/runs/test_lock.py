@@ -1,8 +1,6 @@
 """A run belongs to one process, on any file system and any system."""
 
-import builtins
 import errno
-import importlib.util
 import os
 import socket
 import subprocess
@@ -11,11 +9,12 @@ import sys
 import pytest
 
 from tfxfer.errors import UsageError
-from tfxfer.runs import lock
-from tfxfer.runs.lock import locked, owner, take_lock
+from tfxfer.runs.lock import locked
 from tfxfer.runs.naming import numbered_run
 from tfxfer.system import notices
 from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.sharing import locks
+from tfxfer.system.sharing.locks import owner
 
 LOCKING = """
 import pathlib, sys
@@ -90,17 +89,7 @@ def no_locks(request, monkeypatch):
         def flock(file, operation):
             raise OSError(request.param, os.strerror(request.param))
 
-    monkeypatch.setattr(lock, "fcntl", Fcntl if request.param else None)
-
-
-def test_only_one_of_two_open_files_has_the_lock(tmp_path):
-    path = tmp_path / ".lock"
-    with path.open("a+") as first, path.open("a+") as second:
-        assert take_lock(first)
-        assert not take_lock(second)
-        assert not take_lock(second, shared=True)
-    with path.open("a+") as third:
-        assert take_lock(third)
+    monkeypatch.setattr(locks, "fcntl", Fcntl if request.param else None)
 
 
 def test_without_locks_work_continues_after_one_warning(tmp_path, no_locks, notes):
@@ -130,19 +119,3 @@ def test_without_locks_a_process_of_this_machine_is_known_by_what_the_file_says(
         run.lock.write_text(left)
         with locked(run):
             assert run.lock.read_text() == owner()
-
-
-def test_the_module_is_imported_where_there_is_no_fcntl(monkeypatch):
-    real = builtins.__import__
-
-    def without_fcntl(name, *args, **kwargs):
-        if name == "fcntl":
-            raise ModuleNotFoundError(name=name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.delitem(sys.modules, "fcntl", raising=False)
-    monkeypatch.setattr(builtins, "__import__", without_fcntl)
-    spec = importlib.util.spec_from_file_location("again", lock.__file__)
-    again = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(again)
-    assert again.fcntl is None

@@ -21,7 +21,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from tfxfer.config.settings import option_of
 from tfxfer.data.cache import Cache, Entry
@@ -43,7 +43,7 @@ _WAIT_SECONDS = 0.5
 _FREE_BYTES = 100 * 10**6
 
 # The locks of the copies that this process uses; the system releases them when it ends.
-_held: dict[pathlib.Path, IO[str]] = {}
+_held: dict[pathlib.Path, int] = {}
 
 
 @dataclass(frozen=True)
@@ -206,22 +206,21 @@ def _hold(folder: pathlib.Path) -> None:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = (folder / _USED).open("a+", encoding="utf-8")
+            with (folder / _USED).open("a+", encoding="utf-8") as file:
+                if take_lock(file, shared=True) and _is_same(file.fileno(), folder / _USED):
+                    _held[folder] = os.dup(file.fileno())  # which keeps the lock
+                    return
         except FileNotFoundError:  # it is being removed
             continue
         except OSError as error:
             raise RunError(f"Cannot create '{folder}': {error.strerror}.") from error
-        if take_lock(file, shared=True) and _is_same(file, folder / _USED):
-            _held[folder] = file
-            return
-        file.close()
         time.sleep(_WAIT_SECONDS)
 
 
-def _is_same(file: IO[str], path: pathlib.Path) -> bool:
+def _is_same(descriptor: int, path: pathlib.Path) -> bool:
     """Tells whether an open file is still the one at a path."""
     try:
-        return os.fstat(file.fileno()).st_ino == path.stat().st_ino
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
     except OSError:
         return False
 

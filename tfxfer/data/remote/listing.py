@@ -87,7 +87,7 @@ def list_at(url: str) -> Listing:
     files = []
     for path, facts in found.items():
         below = path[len(store.root) :].strip("/")
-        if _is_file(path, facts) and not any(part[0] == "." for part in below.split("/") if part):
+        if _is_file(path, facts) and not _is_hidden(below):
             files.append(_stored(path, posixpath.join(top, below) if below else top, facts))
     if not files:
         raise UsageError(f"There is nothing at '{url}'.")
@@ -150,7 +150,15 @@ def images_at(url: str, say: Callable[[str], None]) -> list[str]:
             found = store.files.glob(store.root, detail=True)
     if list(found) == [store.root]:
         return [store.url]
-    names = sorted(path for path, facts in found.items() if _is_file(path, facts))
+
+    def below(path: str) -> str:  # of a pattern, the name alone
+        return posixpath.basename(path) if is_pattern else path[len(store.root) :]
+
+    names = sorted(
+        path
+        for path, facts in found.items()
+        if _is_file(path, facts) and not _is_hidden(below(path))
+    )
     images = [path for path in names if path.lower().endswith(EXTENSIONS)]
     if not images:
         raise UsageError(f"There is no {', '.join(EXTENSIONS)} file at '{url}'.")
@@ -165,6 +173,11 @@ def images_at(url: str, say: Callable[[str], None]) -> list[str]:
 def _is_file(path: str, facts: Mapping[str, Any]) -> bool:
     """Tells whether something is a file, and no mark of a folder that has none."""
     return facts.get("type", "file") == "file" and not path.endswith("/")
+
+
+def _is_hidden(below: str) -> bool:
+    """Tells whether a path below another one has a part that is hidden."""
+    return any(part.startswith(".") for part in below.split("/"))
 
 
 def _stored(path: str, place: str, facts: Mapping[str, Any]) -> StoredFile:

@@ -1,0 +1,63 @@
+"""Which files are at a URL."""
+
+import fsspec
+import pytest
+
+from tfxfer.data.remote.listing import images_at, list_at, list_each
+from tfxfer.errors import UsageError
+
+
+@pytest.fixture
+def memory():
+    files = fsspec.filesystem("memory")
+    for path in ("b/2.jpg", "b/1.jpg", "a/x/3.PNG", "notes.txt", ".hidden/4.jpg", "a/.5.jpg"):
+        files.pipe(f"/listed/{path}", path.encode())
+    yield files
+    files.rm("/listed", recursive=True)
+
+
+def test_files_are_listed_with_what_changes_when_they_do(memory):
+    listing = list_at("memory://listed/")
+    places = [file.place for file in listing.files]
+    assert places == [f"listed/{one}" for one in ("a/x/3.PNG", "b/1.jpg", "b/2.jpg", "notes.txt")]
+    assert listing.num_bytes == sum(map(len, ("b/2.jpg", "b/1.jpg", "a/x/3.PNG", "notes.txt")))
+    assert list_at("memory://listed").key == listing.key
+    memory.pipe("/listed/b/1.jpg", b"B/1.jpg")
+    assert list_at("memory://listed").key != listing.key
+    (one,) = list_at("memory://listed/b/2.jpg").files
+    assert (one.path, one.place, one.size) == ("/listed/b/2.jpg", "2.jpg", 7)
+    with pytest.raises(UsageError, match="nothing at 'memory://listed/c'"):
+        list_at("memory://listed/c")
+
+
+def test_listed_files_are_found_and_missing_ones_left_out(memory):
+    urls = [
+        f"memory://listed/{one}" for one in ("b/1.jpg", "b/3.jpg", "c/1.jpg", "a/x", "a/x/3.PNG")
+    ]
+    found = list_each("photos.csv", urls)
+    assert {url: file.place for url, file in found.items()} == {
+        urls[0]: "listed/b/1.jpg",
+        urls[4]: "listed/a/x/3.PNG",
+    }
+
+
+def test_names_that_no_file_here_can_have_are_an_error(memory):
+    memory.store["/listed/b/1.jpg/below"] = memory.store["/listed/b/1.jpg"]  # as S3 may have it
+    with pytest.raises(UsageError, match=r"b/1.jpg/below' .*is below another file\. Rename it"):
+        list_at("memory://listed")
+    memory.store.pop("/listed/b/1.jpg/below")
+    memory.store["/listed/" + "n" * 256] = memory.store["/listed/b/1.jpg"]
+    with pytest.raises(UsageError, match="more than 255 bytes"):
+        list_at("memory://listed")
+
+
+def test_images_are_those_of_a_folder_a_pattern_or_a_file(memory):
+    notes = []
+    assert images_at("memory://listed", notes.append) == [
+        f"memory://listed/{one}" for one in ("a/x/3.PNG", "b/1.jpg", "b/2.jpg")
+    ]
+    assert notes == ["left out of 'memory://listed' (not images by name): 1 file: notes.txt"]
+    assert images_at("memory://listed/*/1.*", notes.append) == ["memory:///listed/b/1.jpg"]
+    assert images_at("memory://listed/notes.txt", notes.append) == ["memory://listed/notes.txt"]
+    with pytest.raises(UsageError, match=r"There is no .*\.png.* file at 'memory://listed/d\*'"):
+        images_at("memory://listed/d*", notes.append)
