@@ -22,12 +22,12 @@ def cache(clear: bool, cache_dir: str | None) -> None:
     """
     # Imported here because it imports NumPy, which fast commands such as `backbones` do without.
     from tfxfer.data.cache import Cache, default_cache_dir
-    from tfxfer.data.remote.copies import KIND, Copies
+    from tfxfer.data.remote.kept import KIND, KeptCopies
 
     if cache_dir is None:
         default_cache_dir()  # raises the error that explains why there is none
     kept = Cache.of(RunConfig(cache_dir=cache_dir))
-    copies = Copies(kept)
+    copies = KeptCopies(kept)
     if clear:
         removed = copies.clear() + kept.clear()
         streams.say(f"Removed {readable_bytes(removed)} from '{kept.directory}'.")

@@ -88,8 +88,8 @@ def predict(
     A model of texts takes text files: each is one text. Then '-' stands for the lines of standard
     input, each of which is a text.
 
-    PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', or '-' for a
-    list of files on standard input, one per line. Unreadable files are reported and skipped; the
+    PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', URLs of these
+    such as s3://bucket/photos, or '-' for a list of files on standard input, one per line. Unreadable files are reported and skipped; the
     exit code is then 1.
     """
     output = None if output == "-" else output

@@ -478,7 +478,8 @@ class RunConfig:
     )
     cache_gigabytes: float = setting(
         10.0,
-        "Maximum disk space of the cache that all runs share; 0 disables it.",
+        "Maximum disk space of the cache that all runs share, and the same amount for copies of "
+        "files at URLs; 0 disables it.",
         group=_PERFORMANCE,
         minimum=0,
     )

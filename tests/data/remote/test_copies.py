@@ -2,28 +2,16 @@
 
 import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 from stores import Lossy, stored
 
 from tfxfer.data.cache import Cache
 from tfxfer.data.remote import copies as module
-from tfxfer.data.remote import fetching
+from tfxfer.data.remote import fetching, kept
 from tfxfer.data.remote.copies import Copies
 from tfxfer.data.remote.listing import list_at
 from tfxfer.errors import DataError, RunError, UsageError
-
-COPYING = """
-import pathlib, sys
-from tfxfer.data.cache import Cache
-from tfxfer.data.remote.copies import Copies
-from tfxfer.data.remote.listing import list_at
-folder, note = Copies(Cache(pathlib.Path(sys.argv[2]), 10**6)).made(list_at(sys.argv[1]))
-print(note, len(list(folder.rglob("*.bin"))), flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -39,14 +27,14 @@ def folder(tmp_path):
 def copies(tmp_path, monkeypatch):
     monkeypatch.setattr(Lossy, "left", 100)
     monkeypatch.setattr(Lossy, "fetched", [])
-    monkeypatch.setattr(module, "_held", {})  # other processes have their own
+    monkeypatch.setattr(kept, "_held", {})  # other processes have their own
     return Copies(Cache(tmp_path / "cache", 10**4))
 
 
 def used_no_more():
-    for descriptor in module._held.values():
+    for descriptor in kept._held.values():
         os.close(descriptor)
-    module._held.clear()
+    kept._held.clear()
 
 
 def contents(folder):
@@ -93,22 +81,6 @@ def test_a_change_makes_another_state_and_fetches_only_what_is_new(folder, copie
     assert copies.clear() > 0
     assert not old.exists()
     assert new.exists()
-
-
-@pytest.mark.slow
-def test_two_processes_fetch_files_once(folder, tmp_path):
-    command = [sys.executable, "-c", COPYING, folder.as_uri(), str(tmp_path / "cache")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as other:
-        said = sorted(process.stdout.readline().decode() for process in (one, other))
-        copies = Copies(Cache(tmp_path / "cache", 10**6))
-        assert copies.clear() == 0  # both use them
-        for process in (one, other):
-            process.stdin.close()
-    assert "fetched before 6" in said[1] or "fetched before 6" in said[0]
-    assert sum("6 of them fetched now 6" in line for line in said) == 1
-    assert copies.clear() == 6000
-    assert not copies.directory.exists()
 
 
 def test_there_is_a_limit_and_what_was_not_used_for_longest_makes_room(folder, copies):
