@@ -42,6 +42,7 @@ def test_shards_name_urls(finished, url, tmp_path):
         predict_shards(finished[0].run, [f"{url}/test"], "s3://bucket/out")
 
 
+@pytest.mark.slow
 def test_evaluation_and_check_are_those_of_the_files_on_the_disk(finished, url):
     run = finished[0].run
     assert tfxfer.evaluate(run, data=url).accuracy == finished[0].metrics["test"]["accuracy"]
@@ -74,6 +75,7 @@ def test_urls_are_no_relative_paths(tmp_path):
 
 @pytest.mark.parametrize("name", ["runs_dir", "export_dir", "cache_dir"])
 def test_results_are_not_written_to_urls(name, weights_file, pictures):
+    option = name.replace("_", "-")
     config = FitConfig(data=str(pictures), backbone="small", weights=str(weights_file))
-    with pytest.raises(UsageError, match=rf"'{name}' .*'s3://bucket/a', a URL"):
+    with pytest.raises(UsageError, match=rf"'s3://bucket/a': it is a URL.*--{option}"):
         tfxfer.fit(config, **{name: "s3://bucket/a"})

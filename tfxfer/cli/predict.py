@@ -89,8 +89,8 @@ def predict(
     input, each of which is a text.
 
     PATHS are files, folders (searched recursively), patterns such as 'a/**/*.jpg', URLs of these
-    such as s3://bucket/photos, or '-' for a list of files on standard input, one per line. Unreadable files are reported and skipped; the
-    exit code is then 1.
+    such as s3://bucket/photos, or '-' for a list of files on standard input, one per line.
+    Unreadable files are reported and skipped; the exit code is then 1.
     """
     output = None if output == "-" else output
     given = {name: value for name, value in sharding.items() if value is not None}

@@ -25,6 +25,8 @@ _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 # More than file systems store inline: on a full disk, writing this fails.
 _TRIED_BYTES = 64 * 1024
 
+_NO_URL = "it is a URL, and results are written to a file system"
+
 _ABANDONED_SECONDS = 24 * 3600
 
 # Errors of `fsync` that mean lost data. Any other error means that the file system does not support
@@ -51,8 +53,7 @@ def check_output(
         UsageError: The file cannot be written, or would overwrite something else.
     """
     reason = _why_not(os.fspath(path), read)
-    if is_url(os.fspath(path)):
-        reason = "it is a URL; results are written to a file system"
+    reason = _NO_URL if is_url(os.fspath(path)) else reason
     if reason is None and kind is not None:
         reason = _why_not_replaced(user_path(path), kind)
     if reason:
@@ -145,11 +146,6 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
     Raises:
         UsageError: The directory is not writable.
     """
-    if is_url(os.fspath(directory)):
-        raise UsageError(
-            f"Setting '{setting}' ({option_of(setting)}) is '{directory}', a URL. Results are "
-            "written to a file system: name a directory, and copy it there afterwards."
-        )
     path = user_path(directory).absolute()
     try:
         path.is_dir()
@@ -158,6 +154,7 @@ def check_writable(directory: str | pathlib.Path, setting: str) -> None:
         problem = why_unwritable(existing) if usable else f"'{existing}' is not a directory"
     except (OSError, ValueError) as error:  # too long a name, one with a NUL
         problem = getattr(error, "strerror", None) or str(error)
+    problem = _NO_URL if is_url(os.fspath(directory)) else problem
     if problem:
         raise UsageError(
             f"Cannot write to '{directory}': {problem}. Choose another {option_of(setting)}."
