@@ -24,9 +24,7 @@ _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 
 # More than file systems store inline: on a full disk, writing this fails.
 _TRIED_BYTES = 64 * 1024
-
 _NO_URL = "it is a URL, and results are written to a file system"
-
 _ABANDONED_SECONDS = 24 * 3600
 
 # Errors of `fsync` that mean lost data. Any other error means that the file system does not support
