@@ -1,11 +1,13 @@
 """What pretraining gives to few labeled texts: IMDB reviews, with 500 labels and three draws.
 
     python benchmarks/text_transfer.py IMDB [--backbones average textcnn] [--json FILE]
+    python benchmarks/text_transfer.py IMDB --backbones lstm --objective next-word
 
-A backbone is pretrained on 20,000 labeled reviews of `train`. Of the other 5,000, 500 are drawn to
-fit a classifier: from random weights, from the pretrained backbone with its head alone, and from
-the pretrained backbone fine-tuned. The test is that of IMDB, in part, with no review of `train` in
-it. Labels of the source and of the target mean the same here, which is the best case.
+A backbone is pretrained on 20,000 reviews of `train`, with their labels or on their words alone. Of
+the other 5,000, 500 are drawn to fit a classifier: from random weights, from the pretrained
+backbone with its head alone, and from the pretrained backbone fine-tuned. The test is that of IMDB,
+in part, with no review of `train` in it. Labels of the source and of the target mean the same here,
+which is the best case.
 """
 
 import argparse
@@ -69,6 +71,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("imdb", type=pathlib.Path)
     parser.add_argument("--backbones", nargs="+", default=["average", "textcnn"])
+    parser.add_argument("--objective", default="labels", choices=("labels", "next-word"))
+    parser.add_argument("--epochs", type=int, help="Of the pretraining.")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -80,9 +84,11 @@ def main() -> None:
         pretrained = tfxfer.pretrain(
             data=source,
             backbone=backbone,
+            objective=arguments.objective,
+            epochs=arguments.epochs,
             run=f"{backbone}-source",
             runs_dir=str(folder / "runs"),
-            say=lambda _: None,
+            say=print,
         )
         rows = []
         for draw in range(arguments.repeats):

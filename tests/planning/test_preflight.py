@@ -138,3 +138,9 @@ def test_vision_transformers_take_square_images(setting):
         check_image_size(FitConfig(**{setting: "224x320"}), network)
     check_image_size(FitConfig(**{setting: 224}), network)
     check_image_size(FitConfig(**{setting: "224x320"}), RESNET50)
+
+
+def test_words_are_predicted_by_text_backbones_alone(tmp_path):
+    config = PretrainConfig(data="digits", objective="next-word", runs_dir=str(tmp_path))
+    with pytest.raises(UsageError, match="'objective'.*'resnet10_small' takes images"):
+        check_asked(config.with_settings({"backbone": "resnet10_small"}))

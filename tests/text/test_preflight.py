@@ -68,6 +68,17 @@ def test_what_makes_sense_is_accepted(tmp_path):
     assert checked(tmp_path, text={"units": 256, "dropout": 0.5}).name == "lstm"
     assert checked(tmp_path, finetune={"unfreeze": "recurrent"}).name == "lstm"
     assert checked(tmp_path, PretrainConfig, epochs=3).name == "lstm"
+    for name in ("lstm", "gru"):
+        assert checked(tmp_path, PretrainConfig, objective="next-word", backbone=name).is_recurrent
+    for settings, why in (
+        (
+            {"backbone": "average"},
+            "'next-word'.*'average' does not read word by word. Use gru or lstm",
+        ),
+        ({"label_smoothing": 0.1}, "'label_smoothing' is for labels"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            checked(tmp_path, PretrainConfig, objective="next-word", **settings)
     assert checked(tmp_path, effort="quick", class_weights="balanced").name == "lstm"
 
 

@@ -986,6 +986,13 @@ class FitConfig(RunConfig):
 class PretrainConfig(PhaseConfig, RunConfig):
     """The settings of a pretraining: what it computes and where its results go."""
 
+    objective: Literal["labels", "next-word"] = setting(
+        "labels",
+        "What is learned: the labels, or to predict the next word of texts, which needs no labels "
+        "(text backbones lstm and gru).",
+        group=_TRAINING,
+        common=True,
+    )
     epochs: int | None = setting(
         None, "Passes over the training images.", group=_TRAINING, common=True, minimum=1
     )

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfxfer.config.frame import RGB, sides
-from tfxfer.config.schema import AUTO, FitConfig, RunConfig
+from tfxfer.config.schema import AUTO, FitConfig, PretrainConfig, RunConfig
 from tfxfer.config.settings import fields_of, option_of
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.models.backbones.backbone import Backbone, head_stages
@@ -40,6 +40,11 @@ def check_settings(config: RunConfig) -> Backbone:
         check_run_name(config.run)
     if isinstance(config, FitConfig):
         _check_fit(config, backbone)
+    elif isinstance(config, PretrainConfig) and config.objective != "labels":
+        raise UsageError(
+            f"Setting 'objective' (--objective) is '{config.objective}', which is for text "
+            f"backbones, but '{backbone.name}' takes images. Leave it out."
+        )
     check_image_size(config, backbone)
     _check_channels(config)
     return backbone

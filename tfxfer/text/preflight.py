@@ -16,7 +16,12 @@ from tfxfer.planning.inputs import check_inputs
 from tfxfer.runs.naming import check_run_name, named_run
 from tfxfer.system.files import check_writable
 from tfxfer.text.data.encoding import check_encoding
-from tfxfer.text.models.backbones import OWN_WEIGHTS, TextBackbone, find_text_backbone
+from tfxfer.text.models.backbones import (
+    NETWORKS,
+    OWN_WEIGHTS,
+    TextBackbone,
+    find_text_backbone,
+)
 from tfxfer.text.models.encoders.kerashub import check_kerashub
 from tfxfer.text.models.encoders.packaged import encoder_folder
 from tfxfer.text.models.weights import find_weights
@@ -89,7 +94,24 @@ def check_asked(config: RunConfig) -> TextBackbone:
         _check_fit(config, backbone)
     elif isinstance(config, PretrainConfig):
         _check_vectors(config)
+        _check_objective(config, backbone)
     return backbone
+
+
+def _check_objective(config: PretrainConfig, backbone: TextBackbone) -> None:
+    """Raises a UsageError if a backbone cannot learn what it is to learn."""
+    if config.objective == "next-word" and not backbone.is_recurrent:
+        recurrent = " or ".join(name for name, one in NETWORKS.items() if one.is_recurrent)
+        raise UsageError(
+            f"Setting 'objective' (--objective) is 'next-word', but backbone '{backbone.name}' "
+            f"does not read word by word. Use {recurrent}, or leave it out: "
+            f"'{backbone.name}' is pretrained on labels."
+        )
+    if config.objective == "next-word" and config.label_smoothing:
+        raise UsageError(
+            "Setting 'label_smoothing' is for labels, but 'objective' is 'next-word'. Leave one of "
+            "them out."
+        )
 
 
 def _check_encoder(config: RunConfig, backbone: TextBackbone) -> None:

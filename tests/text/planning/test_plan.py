@@ -53,6 +53,17 @@ def test_two_plans_begin_with_the_same_weights(reviews, tmp_path):
     assert seeded.digest() != one.digest()
 
 
+def test_a_pretraining_on_words_alone_says_what_it_predicts(reviews, tmp_path):
+    settings = {"data": str(reviews), "backbone": "lstm", "objective": "next-word"}
+    settings |= {"runs_dir": str(tmp_path)}
+    found = make_text_pretrain_plan(PretrainConfig().with_settings(settings))
+    text = describe_text_pretraining(found)
+    assert "labels are not used" in text
+    num_words = found.classifier.backbone.get_layer("embedding").input_dim - 3
+    assert f"among the {num_words} most frequent words" in text
+    assert "classes" not in text
+
+
 def test_a_pretraining_has_a_plan_of_its_own(reviews, tmp_path):
     settings = {"data": str(reviews), "backbone": "average", "runs_dir": str(tmp_path)}
     found = make_text_pretrain_plan(PretrainConfig().with_settings(settings))

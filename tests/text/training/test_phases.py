@@ -65,10 +65,12 @@ def test_a_fit_on_a_pretrained_backbone_that_died_ends_the_same(finished_texts, 
     check_it_ends_the_same(reviews, tmp_path, case, ["head  ", *MOMENTS])
 
 
-def test_a_pretraining_that_died_ends_the_same(reviews, tmp_path):
+@pytest.mark.parametrize("objective", ["labels", "next-word"])
+def test_a_pretraining_that_died_ends_the_same(reviews, tmp_path, objective):
     def given(folder, **others):
         return {
             "data": str(reviews), "backbone": "gru", "run": "killed", "epochs": 3,
+            "objective": objective,
             "text": small(backbone="gru")["text"], "runs_dir": str(folder / "runs"), **others,
         }  # fmt: skip
 

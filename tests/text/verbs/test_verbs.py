@@ -177,3 +177,27 @@ def test_unknown_texts_are_not_told(finished_texts):
     result, _ = finished_texts
     with pytest.raises(UsageError, match="'unknown' .* takes texts"):
         tfxfer.export(result.run, unknown=True)
+
+
+def test_a_backbone_that_learned_words_alone_moves_to_labeled_texts(reviews, tmp_path):
+    said = []
+    shared = {"backbone": "lstm", "runs_dir": str(tmp_path / "runs")}
+    source = tfxfer.pretrain(
+        **shared,
+        data=str(reviews),
+        objective="next-word",
+        epochs=4,
+        text=small(backbone="lstm")["text"],
+        say=said.append,
+    )
+    scores = source.metrics["validation"]
+    assert scores["loss"] < np.log(40)
+    assert f"validation perplexity {np.exp(scores['loss']):.1f}" in said[-1]
+    result = tfxfer.fit(
+        **shared,
+        data=str(reviews),
+        weights=str(source.run),
+        export_dir=str(tmp_path / "exports"),
+        say=said.append,
+    )
+    assert result.metrics["test"]["accuracy"] > 0.8

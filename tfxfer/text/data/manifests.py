@@ -5,7 +5,7 @@ import io
 import json
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,13 @@ _COLUMNS = ("text", "label", "split")
 _LONGEST_CELL = min(sys.maxsize, 2**31 - 1)
 
 
-def read_manifest(path: pathlib.Path, encoding: str) -> Found:
+def read_manifest(path: pathlib.Path, encoding: str, *, is_labeled: bool = True) -> Found:
     """Reads a manifest; a column `split` divides it.
 
     Args:
         path: The file, `.csv`, `.tsv` or `.jsonl`.
         encoding: Its encoding.
+        is_labeled: Whether each row must have a label; otherwise it may be missing or empty.
 
     Raises:
         UsageError: It is not a valid manifest; the message names the line.
@@ -36,12 +37,15 @@ def read_manifest(path: pathlib.Path, encoding: str) -> Found:
     """
     content = read_text(path, encoding)
     suffix = path.suffix.lower()
-    records = _json_lines if suffix in LINES_SUFFIXES else _table
+    if suffix in LINES_SUFFIXES:
+        records = _json_lines(path, content)
+    else:
+        records = _table(path, content, _COLUMNS[: 2 if is_labeled else 1])
     rows: dict[str, list[tuple[str, str, str]]] = {split: [] for split in ("", *SPLITS)}
-    for line, record in records(path, content):
+    for line, record in records:
         where = f"Line {line} of the manifest '{path}'"
         text, label, split = (_field(record, name, where) for name in _COLUMNS)
-        if not label:
+        if not label and is_labeled:
             raise UsageError(f"{where} has no label.")
         rows[_split(split, where)].append((text, label, f"{path.name} line {line}"))
     without, divided = rows.pop(""), any(rows[split] for split in SPLITS)
@@ -121,7 +125,9 @@ def _json_lines(path: pathlib.Path, content: str) -> Iterator[tuple[int, Mapping
         yield number, record
 
 
-def _table(path: pathlib.Path, content: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _table(
+    path: pathlib.Path, content: str, needed: Sequence[str]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yields the line number and the record of each row of a CSV or TSV file."""
     header = content.partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -131,11 +137,11 @@ def _table(path: pathlib.Path, content: str) -> Iterator[tuple[int, Mapping[str,
     rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     try:
         names = [name.strip().lower() for name in next(rows, [])]
-        missing = [name for name in _COLUMNS[:2] if name not in names]
+        missing = [name for name in needed if name not in names]
         if missing:
             raise UsageError(
-                f"The manifest '{path}' has no column '{missing[0]}'. Its first line must name "
-                f"the columns: text, label and perhaps split; it names {', '.join(names)}."
+                f"The manifest '{path}' has no column '{missing[0]}'. Its first line must name the "
+                f"columns: {', '.join(needed)} and perhaps split; it names {', '.join(names)}."
             )
         line = rows.line_num + 1
         for row in rows:

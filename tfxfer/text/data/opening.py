@@ -58,16 +58,34 @@ def open_as_they_are(data: str, encoding: str, data_dir: str | None = None) -> T
     Raises:
         UsageError, DataError: As of `open_texts`.
     """
+    name, found = read_data(data, encoding, data_dir)
+    splits, notes = without_empty(found.splits)
+    if not splits:
+        raise DataError(f"All texts of '{data}' are empty.")
+    return TextSource(name, found.class_names, splits, (*found.notes, *notes))
+
+
+def read_data(
+    data: str, encoding: str, data_dir: str | None, *, is_labeled: bool = True
+) -> tuple[str, Found]:
+    """Returns what data are called, safe as a file name, and their texts in the splits they have.
+
+    Args:
+        data: As of the setting `data`.
+        encoding: As of the setting `text.encoding`.
+        data_dir: As of the setting `data_dir`.
+        is_labeled: Whether each row of a manifest must have a label.
+
+    Raises:
+        UsageError, DataError: As of `open_texts`.
+    """
     path = pathlib.Path(data)
     name = path.resolve().stem if path.is_file() else path.resolve().name
     if is_of_library(data):
         name, found = read_library(data, data_dir)
     else:
-        found = _read(path, data, encoding)
-    splits, notes = _without_empty(found.splits)
-    if not splits:
-        raise DataError(f"All texts of '{data}' are empty.")
-    return TextSource(safe_name(name, "texts"), found.class_names, splits, (*found.notes, *notes))
+        found = _read(path, data, encoding, is_labeled=is_labeled)
+    return safe_name(name, "texts"), found
 
 
 def as_they_come(source: TextSource) -> TextSource:
@@ -80,12 +98,12 @@ def as_they_come(source: TextSource) -> TextSource:
     return dataclasses.replace(source, splits=splits, notes=(*source.notes, *notes))
 
 
-def _read(path: pathlib.Path, data: str, encoding: str) -> Found:
+def _read(path: pathlib.Path, data: str, encoding: str, *, is_labeled: bool) -> Found:
     try:
         if path.is_dir():
             return read_folder(path, encoding)
         if path.is_file() and is_manifest(path):
-            return read_manifest(path, encoding)
+            return read_manifest(path, encoding, is_labeled=is_labeled)
     except OSError as error:
         raise DataError(f"Cannot read '{data}': {error.strerror}.") from None
     raise UsageError(
@@ -95,7 +113,7 @@ def _read(path: pathlib.Path, data: str, encoding: str) -> Found:
     )
 
 
-def _without_empty(splits: dict[str, TextSplit]) -> tuple[dict[str, TextSplit], list[str]]:
+def without_empty(splits: dict[str, TextSplit]) -> tuple[dict[str, TextSplit], list[str]]:
     """Returns the splits without empty texts, and a note that names these."""
     kept, empty = {}, []
     for name, split in splits.items():

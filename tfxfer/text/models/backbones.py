@@ -54,6 +54,11 @@ class TextBackbone:
         return "block1" in self.stages
 
     @property
+    def is_recurrent(self) -> bool:
+        """Whether it reads word by word, in both directions."""
+        return _RECURRENT in self.stages
+
+    @property
     def has_units(self) -> bool:
         """Whether the width of its layers is a setting of its own."""
         return len(self.stages) > 1 and not self.is_encoder

@@ -30,7 +30,7 @@ PADDING, UNKNOWN, START = 0, 1, 2
 # A vectorizer in a model, and its layer that has the tokens, by their names.
 VECTORIZER, TOKENS = "vectorize", "tokens"
 
-_FIRST_WORD = 3
+FIRST_WORD = 3
 
 # What `TextVectorization(standardize="lower_and_strip_punctuation")` deletes.
 _PUNCTUATION = b"!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'"
@@ -119,7 +119,7 @@ class Vocabulary:
     @property
     def num_ids(self) -> int:
         """Number of ids: padding, unknown, start and the words."""
-        return _FIRST_WORD + len(self.words)
+        return FIRST_WORD + len(self.words)
 
     @property
     def tokens(self) -> list[str]:
@@ -128,7 +128,7 @@ class Vocabulary:
 
     def table(self) -> npt.NDArray[np.float32]:
         """Returns the id of each index of the lookup, (2 + number of tokens, 1)."""
-        ids = {word: _FIRST_WORD + place for place, word in enumerate(self.words)}
+        ids = {word: FIRST_WORD + place for place, word in enumerate(self.words)}
         others = [ids.get(word, PADDING) for word in self.spellings.values()]
         column = [PADDING, UNKNOWN, *ids.values(), *others]
         return np.array(column, np.float32)[:, None]
@@ -195,10 +195,10 @@ def vocabulary_of(vectorizer: keras.Model) -> Vocabulary:
     tokens = list(vectorizer.get_layer(TOKENS).get_vocabulary())[2:]
     (table,) = vectorizer.get_layer("spellings").get_weights()
     ids = table[2:, 0].astype(np.int64)
-    num_words = int(ids.max(initial=_FIRST_WORD - 1)) - _FIRST_WORD + 1
+    num_words = int(ids.max(initial=FIRST_WORD - 1)) - FIRST_WORD + 1
     words: Sequence[Any] = tokens[:num_words]
     spellings = {
-        token: words[number - _FIRST_WORD] if number >= _FIRST_WORD else ""
+        token: words[number - FIRST_WORD] if number >= FIRST_WORD else ""
         for token, number in zip(tokens[num_words:], ids[num_words:], strict=True)
     }
     return Vocabulary(tuple(words), spellings)

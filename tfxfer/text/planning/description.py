@@ -20,6 +20,7 @@ from tfxfer.planning.wording import (
 from tfxfer.runs.versions import next_version
 from tfxfer.text.models.backbones import OWN_WEIGHTS, TextBackbone
 from tfxfer.text.models.classifier import TextClassifier
+from tfxfer.text.models.next_word import num_predicted
 from tfxfer.text.planning.plan import TextPlan, TextPretrainPlan
 
 _QUANTILES = {"median": 0.5, "90%": 0.9, "99%": 0.99, "longest": 1.0}
@@ -55,6 +56,7 @@ def describe_text_pretraining(plan: TextPretrainPlan) -> str:
         *_describe_data(plan, config),
         *_describe_backbone(plan.backbone, classifier, config, "none"),
         *_describe_vectors(plan),
+        *_describe_objective(plan),
         plan_row("training", describe_schedule(config)),
         plan_row("", ", ".join(details)),
         plan_row("precision", describe_arithmetic(config)),
@@ -72,7 +74,7 @@ def _describe_data(plan: TextPlan | TextPretrainPlan, config: DecidedTextRun) ->
     counts = ", ".join(f"{len(split):,} {name}" for name, split in source.splits.items())
     return [
         plan_row("data", f"{source.name}: {counts} texts"),
-        plan_row("", f"{len(names)} classes: {first}"),
+        plan_row("", f"{len(names)} classes: {first}" if len(names) > 1 else "labels are not used"),
         plan_row("", describe_lengths(plan.lengths, config.text.max_words, plan.backbone.unit)),
         *(plan_row("", f"note: {note}") for note in source.notes),
     ]
@@ -138,6 +140,17 @@ def _describe_vectors(plan: TextPlan | TextPretrainPlan) -> list[str]:
     covered = plan.describe_vectors(plan.config)
     vectors = plan.config.text.vectors
     return [] if covered is None else [plan_row("word vectors", f"{vectors} {covered}")]
+
+
+def _describe_objective(plan: TextPretrainPlan) -> list[str]:
+    """Returns the lines on what is learned, if it is not the labels."""
+    if not plan.predicts_words:
+        return []
+    count = num_predicted(plan.classifier.backbone.get_layer("embedding").input_dim)
+    return [
+        plan_row("objective", "the next word, and in the other direction the one before"),
+        plan_row("", f"among the {count:,} most frequent words; the others are only read"),
+    ]
 
 
 def describe_text_head(head: DecidedHead) -> list[str]:

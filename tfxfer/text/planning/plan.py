@@ -23,8 +23,10 @@ from tfxfer.system.files import check_writable
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.text.data.opening import open_texts
 from tfxfer.text.data.source import TextSource
+from tfxfer.text.data.unlabeled import open_unlabeled
 from tfxfer.text.models.backbones import TextBackbone
 from tfxfer.text.models.classifier import TextClassifier, assembled, build_text_classifier
+from tfxfer.text.models.next_word import predicting_words
 from tfxfer.text.models.vectors import WordVectors, read_vectors
 from tfxfer.text.models.vocabulary import Vocabulary, word_frequencies
 from tfxfer.text.models.weights import Pretrained
@@ -117,10 +119,16 @@ class TextPretrainPlan(_TextPlan):
 
     config: DecidedTextPretrain
 
+    @property
+    def predicts_words(self) -> bool:
+        """Whether the next word is predicted, not labels."""
+        return self.config.objective == "next-word"
+
     @functools.cached_property
     def classifier(self) -> TextClassifier:
-        """The classifier with its initial weights."""
-        return self._built(self.config, DecidedHead(epochs=0, dropout=0.2))
+        """The classifier with its initial weights; see `predicting_words`."""
+        built = self._built(self.config, DecidedHead(epochs=0, dropout=0.2))
+        return predicting_words(built, self.config.seed) if self.predicts_words else built
 
 
 def make_text_plan(config: FitConfig) -> TextPlan:
@@ -160,7 +168,7 @@ def make_text_pretrain_plan(config: PretrainConfig) -> TextPretrainPlan:
     """Returns the plan of a pretraining on texts, as `make_text_plan` does for a fit."""
     backbone = check_asked(config)
     check_backend()
-    source = open_texts(config)
+    source = (open_unlabeled if config.objective == "next-word" else open_texts)(config)
     lengths = word_counts(source.splits["train"].texts)
     dimensions = asked_dimensions(config)
     facts = TextFacts(len(lengths), int(lengths.max()), backbone, None, dimensions)

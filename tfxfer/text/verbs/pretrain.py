@@ -1,5 +1,6 @@
 """`pretrain` on texts: trains a text backbone, for `fit --weights RUN`."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tfxfer.runs.failures import describing_failures
 from tfxfer.runs.lock import locked
 from tfxfer.runs.metrics_record import Parameters, PretrainMetrics, read_metrics_json
 from tfxfer.runs.naming import run_to_resume
+from tfxfer.runs.scores.summary import Summary
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.names import in_shell
 from tfxfer.system.progress import Say, readable_seconds
@@ -76,13 +78,7 @@ def _pretrain(plan: TextPretrainPlan, session: Session) -> PretrainResult:
 def _evaluate(run: TextRun[TextPretrainPlan]) -> PretrainMetrics:
     """Returns the metrics."""
     classifier, history = run.classifier, run.journal.history
-    scores = {
-        name: summarize(
-            classifier.objective.activate(run.predictor(name).outputs()), run.examples[name].labels
-        )
-        for name in SCORED_SPLITS
-        if name in run.examples
-    }
+    scores = {name: _scores(run, name) for name in SCORED_SPLITS if name in run.examples}
     run.clock.lap("evaluation")
     return PretrainMetrics(
         splits=scores,
@@ -94,12 +90,33 @@ def _evaluate(run: TextRun[TextPretrainPlan]) -> PretrainMetrics:
     )
 
 
+def _scores(run: TextRun[TextPretrainPlan], split: str) -> Summary:
+    """Returns the scores of a split: of the labels, or of the predicted words."""
+    objective, labels = run.classifier.objective, run.examples[split].labels
+    outputs = run.predictor(split).outputs()
+    if not run.plan.predicts_words:
+        return summarize(objective.activate(outputs), labels)
+    found = objective.scores(outputs, labels, 0.0)
+    return Summary(found.metric, loss=found.loss, num_examples=len(labels))
+
+
+def _described(plan: TextPretrainPlan, metrics: PretrainMetrics) -> list[str]:
+    """Returns the scores as text."""
+    if not plan.predicts_words:
+        return describe_scores(metrics.splits, UNIT)
+    return [
+        f"{name} perplexity {math.exp(one.loss or 0.0):.1f} ({one.accuracy:.1%} of the predicted "
+        "words are right)"
+        for name, one in metrics.splits.items()
+    ]
+
+
 def _summary(plan: TextPretrainPlan, metrics: PretrainMetrics) -> str:
     """Returns the scores, where the results are, and the next command."""
     return "\n".join(
         [
             "",
-            *describe_scores(metrics.splits, UNIT),
+            *_described(plan, metrics),
             f"best            epoch {metrics.epoch} of {plan.config.epochs}",
             f"training time   {readable_seconds(metrics.training_seconds)}",
             f"backbone        {plan.run.backbone}",
