@@ -90,19 +90,22 @@ def test_several_processes_train_as_one(trained, name, count):
     assert farthest(weights(one, name), weights(several, name)) < 1e-5
 
 
-def test_the_export_of_two_processes_is_that_of_one(common, pictures, tmp_path):
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_export_of_several_processes_is_that_of_one(common, pictures, tmp_path, count):
     files = [path.read_bytes() for path in sorted(pictures.glob("test/*/*.jpg"))]
     settings = {**common, "finetune": {**FINETUNE, "epochs": 2}, "exports": True}
     found = []
-    for count in (1, 2):
-        folder = tmp_path / str(count)
-        said = train(count, folder, {"run": settings})
+    for number in (1, count):
+        folder = tmp_path / str(number)
+        said = train(number, folder, {"run": settings})
         loaded = tf.saved_model.load(str(folder / "exports" / "run" / "1"))
         found.append(loaded.signatures["serving_default"](tf.constant(files))["probabilities"])
     np.testing.assert_allclose(*found, atol=1e-5)
-    assert "2 processes with 1 CPU each; of each batch of 8 a process reads 4" in said[0]
-    assert "process 1 of 2" in said[1]
-    assert "epoch 1/2" not in said[1]
+    reads = f"of each batch of 8 a process reads {8 // count}"
+    assert f"{count} processes with 1 CPU each; {reads}" in said[0]
+    for number in range(1, count):
+        assert f"process {number} of {count}" in said[number]
+        assert "epoch 1/2" not in said[number]
 
 
 def test_a_run_one_of_whose_processes_is_killed_is_resumed_to_the_same_bits(common, tmp_path):
