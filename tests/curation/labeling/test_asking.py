@@ -45,3 +45,8 @@ def test_a_file_of_a_model_is_no_run(tmp_path):
     with pytest.raises(UsageError, match=parts("model.keras' is a model without its run")):
         check_files(model, ["inbox"], None, None, with_labeled=False)
     assert "runs/NAME" in str(is_no_run(model))
+
+
+def test_images_at_urls_are_an_error():
+    with pytest.raises(UsageError, match="'s3://bucket/inbox' is a URL"):
+        check_files("runs/a", ["s3://bucket/inbox"], None, None, with_labeled=False)

@@ -9,6 +9,7 @@ from conftest import tf_example
 from stores import stored
 
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.image.readability import find_unreadable, reasons_unreadable
 from tfxfer.data.opening import as_it_comes, open_as_it_is, open_source
 from tfxfer.data.remote.opening import ListedFiles
 from tfxfer.data.sources.manifests.writing import write_manifest
@@ -102,6 +103,18 @@ def test_messages_name_the_url_and_the_line(pictures, tmp_path):
     (tmp_path / "two" / "a.csv").write_text("path,label\nx.jpg,a\ny.jpg,b\n")
     with pytest.raises(DataError, match="first 2 files in .*the first is 'memory://two/x.jpg'"):
         open_as_it_is(stored(tmp_path / "two", "two") + "/a.csv")
+
+
+def test_a_listed_file_that_is_missing_is_named_when_it_is_read(pictures, tmp_path):
+    url = stored(pictures, "missing")
+    lines = [
+        f"{url}/test/{name}/{number}.jpg,{name}" for name in ("red", "blue") for number in (0, 9)
+    ]
+    (tmp_path / "photos.csv").write_text("path,label\n" + "\n".join(lines))
+    split = open_as_it_is(str(tmp_path / "photos.csv")).splits["train"]
+    bad = find_unreadable(split)
+    assert [split.describe(place) for place in bad] == [lines[1][:-4], lines[3][:-5]]
+    assert reasons_unreadable(split, bad) == ["there is no such file"] * 2
 
 
 def test_a_manifest_here_lists_files_here():

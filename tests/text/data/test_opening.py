@@ -114,3 +114,8 @@ def test_near_copies_stay_in_one_split_where_asked(tmp_path):
     assert any("left out of 'train': 4 texts with near copies" in note for note in source.notes)
     apart = opened(folder)
     assert {"a7", "b7"} <= {text.split()[0] for text in apart.splits["train"].texts}
+
+
+def test_texts_at_a_url_are_an_error():
+    with pytest.raises(UsageError, match="setting 'data' is the URL 's3://bucket/texts'"):
+        opened("s3://bucket/texts")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-from tfxfer.config.paths import user_path
+from tfxfer.config.paths import is_url, user_path
 from tfxfer.errors import UsageError, did_you_mean
 from tfxfer.system.files import check_output
 from tfxfer.system.run_layout import files_of_model
@@ -78,6 +78,9 @@ def check_files(
     """
     if not paths:
         raise UsageError("There are no images to choose from. Give a folder of unlabeled images.")
+    for path in map(str, paths):
+        if is_url(path):
+            raise UsageError(f"'{path}' is a URL, and label-next reads a file system. Copy it.")
     if user_path(run).is_file():
         raise is_no_run(run)
     if with_labeled and manifest is None:

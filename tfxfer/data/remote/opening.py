@@ -47,18 +47,18 @@ class ListedFiles:
         by_protocol: dict[str, list[str]] = {}
         for one in filter(is_url, ids):
             by_protocol.setdefault(one.partition("://")[0], []).append(one)
-        copied: dict[str, str] = {}
+        # A copy that there is not: whoever reads it says so.
+        copied = {one: f"{os.sep}missing:{one}" for one in filter(is_url, ids)}
         notes = []
         for protocol, urls in by_protocol.items():
             name = self.manifest + (f" ({protocol})" if len(by_protocol) > 1 else "")
             found = list_each(name, urls)
-            files = tuple(sorted(found.values(), key=lambda file: file.place))
-            listing = Listing(name, Store.of(urls[0]), files)
-            folder, note = _copies(self.cache).made(listing)
-            notes.append(note)
-            # Of one that is missing there is no copy: whoever reads it says so.
-            copied |= {url: str(folder / "missing" / str(n)) for n, url in enumerate(urls)}
-            copied |= {url: str(folder / file.place) for url, file in found.items()}
+            if found:
+                files = tuple(sorted(found.values(), key=lambda file: file.place))
+                listing = Listing(name, Store.of(urls[0]), files)
+                folder, note = _copies(self.cache).made(listing)
+                notes.append(note)
+                copied |= {url: str(folder / file.place) for url, file in found.items()}
         paths = [copied.get(one, one) for one in ids]
         self._check_there(written[0], paths[:_TRIED], ids[0])
         return paths, ids, "; ".join(notes)

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from tfxfer.config.paths import is_url
 from tfxfer.config.schema import FitConfig, RunConfig
 from tfxfer.data.source import first_few
 from tfxfer.data.splitting import disjoint, divide, near_copies_together
@@ -79,6 +80,11 @@ def read_data(
     Raises:
         UsageError, DataError: As of `open_texts`.
     """
+    if is_url(data):
+        raise UsageError(
+            f"Texts are read from a file system, but setting 'data' is the URL '{data}'. Copy "
+            "them, and give the folder or file."
+        )
     path = pathlib.Path(data)
     name = path.resolve().stem if path.is_file() else path.resolve().name
     if is_of_library(data):
