@@ -201,6 +201,23 @@ def test_a_ranking_and_a_check_read_the_channels(bands, weights_file, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_demo_of_gray_images_knows_the_data_of_the_run(weights_file, tmp_path):
+    data = written(tmp_path / "data", 1, save_array)
+    result = fitted(data, weights_file, tmp_path, channels=1, finetune={"epochs": 0})
+    shown = what_is_shown(load(result.run), print)
+    shown.nearest.compute()
+    path = tmp_path / "upload.png"
+    save_png(path.with_suffix(""), np.load(data / "train" / "wet" / "0.npy"))
+    classes, seen, near = shown.answer(str(path))
+    (expected,) = predict(result.run, [path])
+    assert expected.ranked[0][0] in classes
+    assert "data:image/png" in seen
+    assert "1.00" in near  # the image itself
+    shown.keep(str(path), "wet")
+    assert "wet" in (result.run / "corrections.csv").read_text()
+
+
+@pytest.mark.slow
 def test_other_data_are_refused_by_a_model_of_other_channels(bands, weights_file, tmp_path):
     result = fitted(bands, weights_file, tmp_path, channels=4, finetune={"epochs": 0})
     other = written(tmp_path / "other", 5, save_array)
@@ -213,7 +230,7 @@ def test_other_data_are_refused_by_a_model_of_other_channels(bands, weights_file
         load(result.run).predict(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(DataError, match="0.npy': it has 5 channels, not 4"):
         load(result.run).predict(other / "test" / "dry" / "0.npy")
-    with pytest.raises(UsageError, match=r"The demo shows RGB images, .* of 4 channels"):
+    with pytest.raises(UsageError, match=r"The demo shows RGB or gray images, .* of 4 channels"):
         what_is_shown(load(result.run), print)
     with pytest.raises(UsageError, match="--space shows RGB or gray images, .* of 4 channels"):
         demo(result.export, space=tmp_path / "space", **QUIET)

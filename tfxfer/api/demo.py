@@ -98,9 +98,9 @@ def what_is_shown(trained: TrainedClassifier, say: Callable[[str], None]) -> Sho
             f"The demo shows probabilities of classes, but '{trained.path}' predicts the number "
             f"'{trained.outputs.number.name}'. Use `tfxfer predict`."
         )
-    if trained.frame.channels != RGB:
+    if trained.frame.channels not in (1, RGB):
         raise UsageError(
-            f"The demo shows RGB images, but '{trained.path}' takes images of "
+            f"The demo shows RGB or gray images, but '{trained.path}' takes images of "
             f"{in_words(trained.frame.channels)}. Use `tfxfer predict`."
         )
     answerer = Answerer(trained)

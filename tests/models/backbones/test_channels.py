@@ -1,11 +1,12 @@
 """Backbones adapted to images that are not RGB."""
 
 import dataclasses
+import importlib
 
 import keras
 import numpy as np
 import pytest
-from presets import TOKENS
+from presets import OTHERS, TOKENS
 
 from tfxfer.errors import UsageError
 from tfxfer.models.backbones.channels import adapted_kernel, with_channels
@@ -13,7 +14,8 @@ from tfxfer.models.backbones.pixels import SCALINGS
 from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.preprocessing import normalize
 from tfxfer.models.presets.families import FAMILIES
-from tfxfer.models.presets.tokens.vision_transformer import vit
+from tfxfer.models.presets.plain.cspnet import cspnet
+from tfxfer.models.presets.plain.cspnets import CspDesign, Stage
 from tfxfer.models.weights import load_backbone, stage_layers
 
 SMALL = BACKBONES["resnet10_small"]
@@ -136,13 +138,38 @@ def test_a_normalization_inside_the_network_is_averaged_or_repeated():
     assert np.array(four(colors)) == pytest.approx(np.array(expected), rel=1e-3, abs=1e-3)
 
 
-def test_a_vision_transformer_is_adapted_at_its_patches():
-    class_name, settings, size = TOKENS["vit"]
-    settings = FAMILIES[class_name].defaults | settings
-    network = vit((size, size, 3), class_name, tuple(settings.items()))
+def small_network(name):
+    """Returns a small network of a preset, or a CSPNet of timm, and the size of its images."""
+    if name == "cspnet":
+        stages = (Stage(1, 16, grows=True), Stage(1, 32, grows=True))
+        return cspnet((33, 33, 3), CspDesign(stages, stem=(8,)), name), 33
+    class_name, settings, size = (TOKENS | OTHERS)[name]
+    family = FAMILIES[class_name]
+    module, builder = family.builder
+    build = getattr(importlib.import_module(module), builder)
+    return build((size, size, 3), class_name, tuple((family.defaults | settings).items())), size
+
+
+@pytest.mark.parametrize(
+    "name", ["vit", "dinov3", "siglip", "cspnet", pytest.param("swin", marks=pytest.mark.slow)]
+)
+def test_networks_of_presets_are_adapted_at_their_first_convolution_alone(name):
+    network, size = small_network(name)
     gray = noise(2, size, size, 1) / 127.5 - 1
     expected = np.array(network(np.repeat(gray, 3, axis=-1)))
-    assert np.array(with_channels(network, SMALL, 1)(gray)) == pytest.approx(expected, abs=1e-4)
+    one, four = (with_channels(network, SMALL, channels) for channels in (1, 4))
+    assert np.array(one(gray)) == pytest.approx(expected, abs=1e-4)
+    changed = [
+        (before, after)
+        for before, after in zip(network.get_weights(), four.get_weights(), strict=True)
+        if before.shape != after.shape or not np.array_equal(before, after)
+    ]
+    ((before, after),) = changed
+    assert after == pytest.approx(before[:, :, [0, 1, 2, 0]] * 3 / 4)
+    # Nothing of the fourth channel is left out.
+    colors = noise(1, size, size, 4) / 127.5 - 1
+    others = np.concatenate([colors[..., :3], -colors[..., 3:]], axis=-1)
+    assert np.abs(np.array(four(colors)) - np.array(four(others))).max() > 1e-4
 
 
 def test_a_network_that_begins_otherwise_is_refused_by_name():

@@ -1,7 +1,11 @@
 """The demo answers as `predict` does."""
 
+import pathlib
+
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import scene, scene_file
 from made import SIDE, guesses, made_findings
 
@@ -14,6 +18,7 @@ from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import limits_of
 from tfxfer.showing.images.answering import Answerer, read_content
+from tfxfer.showing.images.markup import image_with_heat
 
 # There are 12 images to calibrate both on.
 CAUTIOUS = {"unknown": True, "unknown_rate": 0.2}
@@ -131,3 +136,22 @@ def test_what_is_no_image_is_refused_for_the_reason_that_predict_gives(trained, 
 def test_an_upload_that_is_gone_is_told(tmp_path):
     with pytest.raises(DataError, match="the upload is gone"):
         read_content(str(tmp_path / "gone.jpg"))
+
+
+def test_a_model_of_gray_images_answers_about_them_and_refuses_colors():
+    image = keras.Input((8, 8, 1))
+    maps = keras.layers.Conv2D(2, 3, name="maps")(image)
+    x = keras.layers.GlobalAveragePooling2D()(maps)
+    model = keras.Model(image, keras.layers.Softmax()(x))
+    answerer = Answerer(TrainedClassifier(model, Outputs(("a", "b")), pathlib.Path("m"), None))
+    answerer.warm_up()
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 1), np.uint8)
+    answer = answerer.answer(tf.io.encode_png(pixels).numpy())
+    np.testing.assert_array_equal(answer.square, pixels)
+    expected = np.array(model(pixels[None].astype("float32")))[0]
+    assert dict(answer.ranked) == pytest.approx(
+        dict(zip("ab", expected.tolist(), strict=True)), abs=1e-5
+    )
+    assert image_with_heat(answer).count("data:image/png") == (2 if answerer.can_explain else 1)
+    with pytest.raises(DataError, match="it has colors, not 1 channel"):
+        answerer.answer(scene_file(0))

@@ -30,7 +30,7 @@ class Answer:
 
     Attributes:
         ranked: The most probable classes; of multi-label models, and all labels that it gets.
-        square: The image as the model sees it, uint8 RGB, (height, width, 3).
+        square: The image as the model sees it, uint8, (height, width, channels): RGB or gray.
         heat: Grad-CAM for the first class, in [0, 1], (rows, columns); None if the model cannot be
             explained.
         fit: How the image was fitted into what the model takes.

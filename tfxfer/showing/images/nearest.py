@@ -36,7 +36,7 @@ class NearImage:
     """A training image near to another one.
 
     Attributes:
-        pixels: What the model sees of it, uint8 RGB, shrunk to at most `SIDE` pixels.
+        pixels: What the model sees of it, uint8 RGB or gray, shrunk to at most `SIDE` pixels.
         label: Its class in the data.
         similarity: Cosine of the angle between the features of both, at most 1.
     """
@@ -124,7 +124,7 @@ class NearestImages:
         """Returns the nearest training images, the nearest first; none until `is_ready`.
 
         Args:
-            square: The image as the model sees it, (height, width, 3).
+            square: The image as the model sees it, (height, width, channels).
         """
         if self._directions is None or self._thumbnails is None:
             return []
