@@ -719,8 +719,8 @@ class FitConfig(RunConfig):
         group=_TRAINING,
     )
     task_weights: str = setting(
-        UNCERTAINTY,
-        "Weights of the losses of several tasks: 'uncertainty' (Kendall et al. 2018), 'equal', or "
+        EQUAL,
+        "Weights of the losses of several tasks: 'equal', 'uncertainty' (Kendall et al. 2018), or "
         "a number for each task, such as '1,0.5'.",
         group=_TRAINING,
     )

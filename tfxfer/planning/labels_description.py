@@ -17,7 +17,7 @@ _WEIGHTS = {
 
 
 def describe_objective(
-    objective: Objective, source: Source | None = None, task_weights: str = UNCERTAINTY
+    objective: Objective, source: Source | None = None, task_weights: str = EQUAL
 ) -> list[str]:
     """Returns the lines on what a multi-label head is trained for, and how it is judged.
 
