@@ -15,6 +15,7 @@ def predict_batches(
     num_examples: int,
     batch_size: int,
     progress: Callable[[int], None],
+    num_in_all: int | None = None,
 ) -> np.ndarray:
     """Returns a model's outputs, (num_examples, ...), in the order of the batches.
 
@@ -24,10 +25,12 @@ def predict_batches(
         num_examples: In all; there may be none.
         batch_size: Of the others.
         progress: Called after each batch with the number of batches done.
+        num_in_all: Examples of which these are a part, whose rows are to have the bits that they
+            have with all: in batches of the same size. None if these are all.
     """
     if not num_examples:
         return np.zeros((0, *model.output_shape[1:]), model.output.dtype)
-    size = min(batch_size, num_examples)
+    size = min(batch_size, num_in_all or num_examples)
 
     def filled(rows: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         missing = size - tf.shape(rows)[0]

@@ -159,11 +159,12 @@ class ActivationSource:
             if change is not None:
                 batches = batches.map(change, tf.data.AUTOTUNE)
             with Progress(f"activations of {name}", len(numbers), batch_size) as progress:
+                update, count = progress.update, len(images)
                 return predict_batches(
-                    self.halves.frozen, batches, len(numbers), batch_size, progress.update
+                    self.halves.frozen, batches, len(numbers), batch_size, update, count
                 )
 
-        return current().computed(np.arange(len(images)), compute)
+        return current().computed(np.arange(len(images)), compute, batch_size)
 
 
 def _mirrored(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -177,10 +177,10 @@ class FeatureFunction:
                 )
             with Progress(f"features of {name}", len(numbers), batch_size) as progress:
                 return predict_batches(
-                    self.model, batches, len(numbers), batch_size, progress.update
+                    self.model, batches, len(numbers), batch_size, progress.update, len(wanted)
                 )
 
-        return current().computed(wanted, compute)
+        return current().computed(wanted, compute, batch_size)
 
 
 @dataclass(frozen=True)

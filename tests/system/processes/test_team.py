@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tfxfer.system.processes.messages import Message
 from tfxfer.system.processes.team import Team, alone, belonging_to, current, is_first
@@ -31,3 +32,22 @@ def test_processes_are_named_where_their_names_are_known():
     team = Team(0, 2)
     team.names = ["pid 1 on a", "pid 2 on b"]
     assert team.describe(1) == "process 1 of 2 (pid 2 on b)"
+
+
+@pytest.mark.parametrize(
+    ("count", "block", "expected"),
+    [
+        (2, 1, [[0, 1, 2, 3, 4], [5, 6, 7, 8]]),
+        (2, 4, [[0, 1, 2, 3, 4, 5, 6, 7], [8]]),
+        (4, 4, [[0, 1, 2, 3], [4, 5, 6, 7], [8], []]),
+        (1, 4, [[0, 1, 2, 3, 4, 5, 6, 7, 8]]),
+    ],
+)
+def test_each_process_computes_whole_blocks_but_for_the_last(count, block, expected):
+    numbers = np.arange(9)
+    found = [
+        Team(number, count).computed(numbers, lambda some: some, block).tolist()
+        for number in range(count)
+    ]
+    assert found == expected
+    assert Team(1, 2).computed(numbers[:0], lambda some: some, block).tolist() == []

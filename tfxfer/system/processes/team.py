@@ -78,15 +78,18 @@ class Team:
         return [self.wait_for(f"{key}/{number}") for number in range(self.count)]
 
     def computed(
-        self, numbers: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]
+        self, numbers: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], block: int = 1
     ) -> np.ndarray:
         """Returns to all the rows of some numbers, in their order; each is computed by one process.
 
         Args:
             numbers: The same in all processes.
             compute: Returns the rows of some of the numbers, in order; there may be none.
+            block: Each process computes whole blocks of so many: the batches of one that is alone.
         """
-        return self.gathered(compute(np.array_split(numbers, self.count)[self.number]))
+        blocks = np.array_split(np.arange(-(-len(numbers) // block)), self.count)[self.number]
+        first, end = (blocks[0], blocks[-1] + 1) if len(blocks) else (0, 0)
+        return self.gathered(compute(numbers[first * block : end * block]))
 
     def gathered(self, rows: np.ndarray) -> np.ndarray:
         """Returns to all the rows of all processes, those of the first before the others'.
