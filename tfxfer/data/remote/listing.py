@@ -1,6 +1,7 @@
 """The files at URLs: their sizes, and what tells that they have changed."""
 
 import concurrent.futures
+import functools
 import glob
 import os
 import posixpath
@@ -55,12 +56,12 @@ class Listing:
     store: Store
     files: tuple[StoredFile, ...]
 
-    @property
+    @functools.cached_property
     def num_bytes(self) -> int:
         """The size of all files."""
         return sum(max(0, file.size) for file in self.files)
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """A digest that changes once a file does, or there are others."""
         return key_of({"url": self.url, "files": [self.record_of(file) for file in self.files]})
