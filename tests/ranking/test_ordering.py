@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from tfxfer.ranking.ordering import agreement, combined_ranks, groups, order, pareto_front
+from tfxfer.ranking.ordering import (
+    agreement,
+    combined_ranks,
+    evidence_ranks,
+    groups,
+    order,
+    pareto_front,
+)
 
 # LogME on CIFAR-10 and the accuracies after fine-tuning, as You et al. 2021 published them for
 # GoogLeNet, InceptionV3, ResNet 50, 101 and 152, DenseNet 121, 169 and 201, MobileNetV2, MNASNet.
@@ -20,42 +27,50 @@ def test_the_agreement_has_the_sign_of_the_order():
     assert agreement([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
 
 
+def test_the_evidence_is_the_mean_of_two_ranks_ranked_again():
+    ranks = evidence_ranks([-0.1, -0.2, -0.3, -0.4], [2.0, 4.0, 3.0, 1.0])
+    assert ranks.tolist() == [2, 1, 3, 4]  # of sums 1 + 3, 2 + 1, 3 + 2, 4 + 4
+
+
+def test_without_h_scores_logme_ranks_alone():
+    assert evidence_ranks([0.1, 0.3, 0.2], [None] * 3).tolist() == [3, 1, 2]
+
+
+def test_equal_evidence_shares_a_rank():
+    assert evidence_ranks([0.1, 0.2], [2.0, 1.0]).tolist() == [1.5, 1.5]
+    assert evidence_ranks([0.1, 0.1], [None, None]).tolist() == [1.5, 1.5]
+
+
 def test_the_combined_rank_is_the_sum_of_two_ranks():
-    ranks = combined_ranks([0.9, 0.8, 0.7], [0.3, 0.4, 0.5], [0.71, 0.80, 0.75])
+    ranks = combined_ranks([1, 2, 3], [0.71, 0.80, 0.75])
     assert ranks.tolist() == [1 + 3, 2 + 1, 3 + 2]
-    assert order([0.9, 0.8, 0.7], [0.3, 0.4, 0.5], [0.71, 0.80, 0.75]) == [1, 0, 2]
+    scores = zip([0.3, 0.2, 0.1], [None] * 3, [0.71, 0.80, 0.75], strict=True)
+    assert order(list(scores), [0.9, 0.8, 0.7]) == [1, 0, 2]
 
 
-def test_without_imagenet_accuracies_the_head_decides():
-    assert combined_ranks([0.7, 0.9], [0.5, 0.3], [None, None]).tolist() == [4, 2]
-    assert order([0.7, 0.9], [0.5, 0.3], [None, None]) == [1, 0]
+def test_without_imagenet_accuracies_the_evidence_decides():
+    assert combined_ranks([2, 1], [None, None]).tolist() == [4, 2]
 
 
-def test_an_unknown_imagenet_accuracy_counts_the_head_twice():
-    # The two known ones have the second and third head; the better on ImageNet is the second.
-    ranks = combined_ranks([0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4], [None, 0.7, 0.8, None])
+def test_an_unknown_imagenet_accuracy_counts_the_evidence_twice():
+    # The two known ones are second and third; the better on ImageNet is the second.
+    ranks = combined_ranks([1, 2, 3, 4], [None, 0.7, 0.8, None])
     assert ranks.tolist() == [2, 2 + 3, 3 + 2, 8]
 
 
 def test_a_single_known_imagenet_accuracy_changes_nothing():
-    accuracies = [0.9, 0.8, 0.7, 0.6]
     for place in range(4):
         top1 = [0.7 if number == place else None for number in range(4)]
-        assert order(accuracies, [0.1, 0.2, 0.3, 0.4], top1) == [0, 1, 2, 3]
+        assert combined_ranks([1, 2, 3, 4], top1).tolist() == [2, 4, 6, 8]
 
 
 def test_equal_imagenet_accuracies_share_a_rank():
-    ranks = combined_ranks([0.9, 0.8, 0.7], [0.1, 0.2, 0.3], [0.7, 0.7, 0.8])
+    ranks = combined_ranks([1, 2, 3], [0.7, 0.7, 0.8])
     assert ranks.tolist() == [1 + 2.5, 2 + 2.5, 3 + 1]
 
 
-def test_equal_accuracies_are_ordered_by_log_loss_and_equal_heads_share_a_rank():
-    assert combined_ranks([0.9, 0.9], [0.4, 0.2], [None, None]).tolist() == [4, 2]
-    assert combined_ranks([0.9, 0.9], [0.2, 0.2], [None, None]).tolist() == [3, 3]
-
-
-def test_equal_combined_ranks_are_ordered_by_accuracy():
-    assert order([0.8, 0.9], [0.3, 0.2], [0.8, 0.7]) == [1, 0]
+def test_equal_combined_ranks_are_ordered_by_how_good_the_head_is():
+    assert order([(0.2, 2.0, 0.7), (0.1, 1.0, 0.8)], [0.8, 0.9]) == [1, 0]
 
 
 def test_a_group_ends_with_the_first_that_is_worse_than_its_first():

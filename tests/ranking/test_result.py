@@ -143,7 +143,8 @@ def test_other_labels_are_told_in_the_words_of_their_metric():
     text = tags.describe()
     assert "500 images of 3 labels, 1.2 per image on average, 5-fold" in text
     assert "Take efficientnetv2b0: mean average precision 0.951 (95% interval 0.930" in text
-    assert "by mean average precision and one by ImageNet top-1" in text
+    assert "one by LogME and one by ImageNet top-1" in text
+    assert "group: mean average precision not significantly worse" in text
     assert "mAP" in text
     assert "accuracy" not in text
     content = json.loads(json.dumps(tags.as_json()))

@@ -173,14 +173,17 @@ class Ranking:
 
     def notes(self) -> list[str]:
         """Returns what the columns mean, and which backbones are missing."""
-        name = self.metric.name
+        has_h_score = all(one.h_score is not None for one in self.backbones)
+        evidence = "LogME and H-score" if has_h_score else "LogME"
         notes = [
-            f"order: by the sum of two ranks, one by {name} and one by ImageNet top-1",
-            "group: not significantly worse than the first of the group, on the same images",
+            f"order: by the sum of two ranks, one by {evidence} and one by ImageNet top-1",
+            f"group: {self.metric.name} not significantly worse than that of the first in it",
             "*: on the Pareto front (no other is as accurate and faster)",
         ]
         if any(one.imagenet_top1 is None for one in self.backbones):
-            notes.append(f"ImageNet top-1 is empty where none is published: ranked by {name} only")
+            notes.append(
+                f"ImageNet top-1 is empty where none is published: ranked by {evidence} only"
+            )
         return notes + [f"not ranked: {line}" for line in describe_skipped(self.skipped)]
 
 
