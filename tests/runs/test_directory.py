@@ -51,6 +51,10 @@ def test_a_directory_that_is_no_finished_run_is_refused(tmp_path):
     RunDirectory(tmp_path).config.touch()
     with pytest.raises(UsageError, match=r"did not finish.*'model.keras'"):
         open_run(tmp_path)
+    RunDirectory(tmp_path).metrics.touch()
+    RunDirectory(tmp_path).out_of_fold.touch()
+    with pytest.raises(UsageError, match=f"of a fit within --folds.* Name '{tmp_path.parent}'"):
+        open_run(tmp_path)
     RunDirectory(tmp_path).model.touch()
     assert open_run(tmp_path).path == tmp_path
 

@@ -29,6 +29,18 @@ def test_a_signal_says_how_to_resume(tmp_path):
         name(InterruptionError(15), run.path)
 
 
+@pytest.mark.parametrize("kept", ["checkpoints", "out_of_fold"])
+def test_a_fit_within_the_run_can_be_resumed_too(kept, tmp_path):
+    run, within = RunDirectory(tmp_path), RunDirectory(tmp_path / "validated")
+    within.path.mkdir()
+    within.config.touch()
+    with pytest.raises(InterruptionError, match="Nothing was trained"):
+        name(InterruptionError(2), run.path)
+    getattr(within, kept).touch() if kept == "out_of_fold" else within.checkpoints.mkdir()
+    with pytest.raises(InterruptionError, match=r"SIGINT.*\n  tfxfer fit --resume \S+$"):
+        name(InterruptionError(2), run.path)
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -72,5 +72,10 @@ def open_run(path: str | pathlib.Path) -> RunDirectory:
     if not run.config.is_file():
         raise UsageError(f"'{path}' is not a run: it has no '{run.config.name}'.")
     if not run.model.is_file():
+        if run.metrics.is_file() and run.out_of_fold.is_file():
+            raise UsageError(
+                f"The run '{path}' has no '{run.model.name}': of a fit within --folds only the "
+                f"predictions are kept. Name '{run.path.parent}', which has the final model."
+            )
         raise UsageError(f"The run '{path}' did not finish: it has no '{run.model.name}'.")
     return run

@@ -34,8 +34,7 @@ def describing_failures(run: RunDirectory, config: DecidedTraining, command: str
     try:
         yield
     except InterruptionError as error:
-        started = run.checkpoints.is_dir()
-        what_next = f"Resume with:\n  {resume}" if started else "Nothing was trained yet."
+        what_next = f"Resume with:\n  {resume}" if _has_begun(run) else "Nothing was trained yet."
         raise InterruptionError(error.number, f"\n{error} {what_next}") from None
     except Exception as error:
         if is_disk_full(error):
@@ -46,6 +45,14 @@ def describing_failures(run: RunDirectory, config: DecidedTraining, command: str
         if is_out_of_memory(error):
             raise RunError(_describe_memory(config)) from error
         raise
+
+
+def _has_begun(run: RunDirectory) -> bool:
+    """Tells whether there is something to resume, of the run or of a fit within it (`--folds`)."""
+    if run.checkpoints.is_dir():
+        return True
+    within = [RunDirectory(file.parent) for file in run.path.glob(f"*/{run.config.name}")]
+    return any(one.checkpoints.is_dir() or one.out_of_fold.is_file() for one in within)
 
 
 def is_disk_full(error: BaseException) -> bool:

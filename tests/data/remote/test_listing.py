@@ -1,5 +1,7 @@
 """Which files are at a URL."""
 
+import re
+
 import fsspec
 import pytest
 
@@ -59,5 +61,8 @@ def test_images_are_those_of_a_folder_a_pattern_or_a_file(memory):
     assert notes == ["left out of 'memory://listed' (not images by name): 1 file: notes.txt"]
     assert images_at("memory://listed/*/1.*", notes.append) == ["memory:///listed/b/1.jpg"]
     assert images_at("memory://listed/notes.txt", notes.append) == ["memory://listed/notes.txt"]
-    with pytest.raises(UsageError, match=r"There is no .*\.png.* file at 'memory://listed/d\*'"):
-        images_at("memory://listed/d*", notes.append)
+    with pytest.raises(UsageError, match=r"There is no .*\.png.* file at 'memory://listed/n\*'"):
+        images_at("memory://listed/n*", notes.append)
+    for missing in ("memory://listed/d*", "memory://listed/b/3.jpg"):
+        with pytest.raises(UsageError, match=f"There is nothing at '{re.escape(missing)}'"):
+            images_at(missing, notes.append)

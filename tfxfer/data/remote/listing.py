@@ -149,6 +149,8 @@ def images_at(url: str, say: Callable[[str], None]) -> list[str]:
         is_pattern = not found and glob.has_magic(store.root)
         if is_pattern:
             found = store.files.glob(store.root, detail=True)
+    if not found:
+        raise UsageError(f"There is nothing at '{url}'.")
     if list(found) == [store.root]:
         return [store.url]
 
