@@ -35,6 +35,7 @@ from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.ranking.learning_curve import learning_curve
 from tfxfer.ranking.ordering import agreement
 from tfxfer.ranking.ranking import NUM_FOLDS
+from tfxfer.ranking.result import Ranking
 from tfxfer.system.digests import ids_of
 from tfxfer.system.isolation import isolated
 from tfxfer.training.features import FeatureFunction
@@ -44,8 +45,8 @@ def quiet(_: str) -> None:
     """Prints nothing."""
 
 
-def fine_tuned(data: str, backbone: str, seed: int, kept: pathlib.Path) -> float:
-    """Returns the accuracy of a fit, on test if there is one; finished ones are read."""
+def fine_tuned(data: str, backbone: str, seed: int, kept: pathlib.Path) -> dict[str, float]:
+    """Returns the accuracies of a fit by split; finished ones are read."""
     file = kept / f"{pathlib.Path(data).name}-{backbone}-{seed}.json"
     if file.is_file():
         return json.loads(file.read_text())
@@ -59,9 +60,10 @@ def fine_tuned(data: str, backbone: str, seed: int, kept: pathlib.Path) -> float
             export_dir=f"{folder}/exports",
             say=quiet,
         )
-    scores = result.metrics.get("test") or result.metrics["validation"]
-    file.write_text(json.dumps(scores["accuracy"]))
-    return scores["accuracy"]
+    splits = [split for split in ("validation", "test") if split in result.metrics]
+    found = {split: result.metrics[split]["accuracy"] for split in splits}
+    file.write_text(json.dumps(found))
+    return found
 
 
 def order(options: argparse.Namespace, data: str) -> dict:
@@ -70,34 +72,47 @@ def order(options: argparse.Namespace, data: str) -> dict:
     print(ranking.describe())
     names = [one.backbone for one in ranking.backbones]
     options.kept.mkdir(parents=True, exist_ok=True)
-    accuracies = {
-        name: [fine_tuned(data, name, seed, options.kept) for seed in range(options.repeats)]
-        for name in names
-    }
-    told, right = 0, 0
+    # Seed by seed, so that what was done before an interruption compares all of them.
+    found = [
+        {name: fine_tuned(data, name, seed, options.kept) for name in names}
+        for seed in range(options.repeats)
+    ]
+    splits = {}
+    for split in found[0][names[0]]:
+        accuracies = {name: [one[name][split] for one in found] for name in names}
+        splits[split] = compared(ranking, accuracies)
+        told = f"{splits[split]['in_order']} of {splits[split]['pairs']} pairs"
+        print(
+            f"{data}, {split}: {told} that the seeds tell apart are in the same order", flush=True
+        )
+    return {"data": data, "ranking": ranking.as_json(), "splits": splits}
+
+
+def compared(ranking: Ranking, accuracies: dict[str, list[float]]) -> dict:
+    """Returns how a ranking agrees with accuracies of fine-tuned backbones, seed by seed."""
+    names = [one.backbone for one in ranking.backbones]
+    told, right, wrong = 0, 0, []
     for better, worse in itertools.combinations(names, 2):  # as the ranking has them
         one, other = accuracies[better], accuracies[worse]
         if max(other) < min(one) or max(one) < min(other):
             told += 1
             right += min(one) > max(other)
+            wrong += [(better, worse)] if min(one) <= max(other) else []
     means = [statistics.mean(accuracies[name]) for name in names]
     places = -np.arange(len(names))
     for name in names:
         print(f"{name:18s} fine-tuned {[round(value, 4) for value in accuracies[name]]}")
-    print(f"{data}: {right} of {told} pairs that the seeds tell apart are in the same order")
+    scores = {"order": places} | {
+        score: [getattr(one, score) for one in ranking.backbones]
+        for score in ("accuracy", "logme", "h_score")
+    }
+    taus = {name: agreement(rows, means) for name, rows in scores.items() if len(names) > 1}
     return {
-        "data": data,
-        "ranking": ranking.as_json(),
         "fine_tuned": accuracies,
         "pairs": told,
-        "pairs_in_order": right,
-        "weighted_tau": {
-            "order": agreement(places, means) if len(names) > 1 else None,
-            **{
-                score: agreement([getattr(one, score) for one in ranking.backbones], means)
-                for score in ("accuracy", "logme", "h_score")
-            },
-        },
+        "in_order": right,
+        "wrong": wrong,
+        "weighted_tau": taus,
     }
 
 
