@@ -85,7 +85,8 @@ def order(options: argparse.Namespace, data: str) -> dict:
         print(
             f"{data}, {split}: {told} that the seeds tell apart are in the same order", flush=True
         )
-    return {"data": data, "ranking": ranking.as_json(), "splits": splits}
+    name = pathlib.Path(data).name
+    return {"data": name, "ranking": ranking.as_json(), "splits": splits}
 
 
 def compared(ranking: Ranking, accuracies: dict[str, list[float]]) -> dict:

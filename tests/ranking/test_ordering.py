@@ -45,7 +45,7 @@ def test_the_combined_rank_is_the_sum_of_two_ranks():
     ranks = combined_ranks([1, 2, 3], [0.71, 0.80, 0.75])
     assert ranks.tolist() == [1 + 3, 2 + 1, 3 + 2]
     scores = zip([0.3, 0.2, 0.1], [None] * 3, [0.71, 0.80, 0.75], strict=True)
-    assert order(list(scores), [0.9, 0.8, 0.7]) == [1, 0, 2]
+    assert order(list(scores), [0.1, 0.2, 0.3]) == [1, 0, 2]
 
 
 def test_without_imagenet_accuracies_the_evidence_decides():
@@ -69,8 +69,8 @@ def test_equal_imagenet_accuracies_share_a_rank():
     assert ranks.tolist() == [1 + 2.5, 2 + 2.5, 3 + 1]
 
 
-def test_equal_combined_ranks_are_ordered_by_how_good_the_head_is():
-    assert order([(0.2, 2.0, 0.7), (0.1, 1.0, 0.8)], [0.8, 0.9]) == [1, 0]
+def test_equal_combined_ranks_are_ordered_by_the_log_loss_of_the_head():
+    assert order([(0.2, 2.0, 0.7), (0.1, 1.0, 0.8)], [0.4, 0.3]) == [1, 0]
 
 
 def test_a_group_ends_with_the_first_that_is_worse_than_its_first():

@@ -122,7 +122,7 @@ def _calibrated(
 ) -> tuple[TrainedClassifier, FitMetrics]:
     """Returns a classifier at the temperature fitted on validation, and its metrics."""
     choosing = choosing_images(trained, source)
-    found = out_of_fold_result(trained, choosing)
+    found = out_of_fold_result(trained, choosing, beside_test=True)
     if found is None:
         found = score(trained, choosing, "validation")
     objective = trained.objective

@@ -161,7 +161,8 @@ def _predict_shards(
             **told,
         )
     streams.say(
-        f"Wrote {written.count:,} shards of {len(written.files):,} images to '{directory}'."
+        f"Wrote {written.count:,} shard{'' if written.count == 1 else 's'} of "
+        f"{len(written.files):,} images to '{directory}'."
     )
 
 

@@ -910,8 +910,8 @@ class FitConfig(RunConfig):
         weights, names = self.weights_of_tasks, self.names_of_tasks
         if weights is not None and len(weights) != len(names):
             raise UsageError(
-                f"Setting 'task_weights' has {len(weights)} numbers, but there are {len(names)} "
-                f"tasks ({', '.join(names) or 'none'}). Give one for each of --tasks."
+                f"Setting 'task_weights' is '{self.task_weights}', but there are {len(names)} "
+                f"tasks ({', '.join(names) or 'none'}). Give a number for each of --tasks."
             )
 
     def _check_unknown(self) -> None:

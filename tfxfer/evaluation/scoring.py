@@ -42,8 +42,16 @@ def score(
     return evaluate_predictions(source.name, split, outputs, probabilities, labels, notes)
 
 
-def out_of_fold_images(trained: TrainedClassifier, source: BoundSource) -> Split | None:
+def out_of_fold_images(
+    trained: TrainedClassifier, source: BoundSource, *, beside_test: bool = False
+) -> Split | None:
     """Returns the images that judge a run that was trained on all its images.
+
+    Args:
+        trained: The classifier.
+        source: Data to evaluate it on.
+        beside_test: Whether they are also wanted where there is a test split, which judges better,
+            but must not choose anything.
 
     Returns:
         Those that models had predicted which were not trained on them, in the order of the file;
@@ -54,8 +62,9 @@ def out_of_fold_images(trained: TrainedClassifier, source: BoundSource) -> Split
     """
     is_joined = trained.seen is not None and trained.seen.is_joined
     run = RunDirectory(trained.path.parent)
-    is_missing = source.evaluation_split == "all" and "train" in source.everything
-    if not (is_joined and is_missing and run.out_of_fold.is_file()):
+    is_wanted = beside_test or source.evaluation_split == "all"
+    is_known = "train" in source.everything and run.out_of_fold.is_file()
+    if not (is_joined and is_wanted and is_known):
         return None
     split, (digests, _) = source.everything["train"], read_predictions(run)
     rows = places(digests, split.digests())
@@ -63,7 +72,11 @@ def out_of_fold_images(trained: TrainedClassifier, source: BoundSource) -> Split
 
 
 def out_of_fold_result(
-    trained: TrainedClassifier, source: BoundSource, temperature: float = 1.0
+    trained: TrainedClassifier,
+    source: BoundSource,
+    temperature: float = 1.0,
+    *,
+    beside_test: bool = False,
 ) -> AnyResult | None:
     """Returns the result of a run that was trained on all its images, from other models.
 
@@ -73,6 +86,7 @@ def out_of_fold_result(
         trained: The classifier.
         source: Data to evaluate it on.
         temperature: By which the logits are divided, besides that of the run.
+        beside_test: As of `out_of_fold_images`.
 
     Returns:
         None as `out_of_fold_images`.
@@ -80,7 +94,8 @@ def out_of_fold_result(
     Raises:
         UsageError: The predictions cannot be read.
     """
-    split, run = out_of_fold_images(trained, source), RunDirectory(trained.path.parent)
+    split = out_of_fold_images(trained, source, beside_test=beside_test)
+    run = RunDirectory(trained.path.parent)
     if split is None:
         return None
     calibration = read_metrics(run).calibration

@@ -237,7 +237,7 @@ def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tupl
     facts, goodness = [one.facts for one in measured], pool.labeled.metric.goodness
     places = order(
         [(one.logme, one.h_score, one.imagenet_top1) for one in facts],
-        [goodness(one.metric) for one in facts],
+        [one.log_loss for one in facts],
     )
     ordered = [measured[place] for place in places]
     numbers = groups(

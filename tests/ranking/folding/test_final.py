@@ -151,8 +151,11 @@ def test_data_are_known_in_their_new_splits(head, tmp_path):
     with pytest.raises(UsageError, match="no split 'validation'.*trained on its images, too"):
         evaluate(result.run, split="validation")
     assert evaluate(result.run).accuracy == result.metrics["test"]["accuracy"]
-    version = export(result.run, export_dir=str(tmp_path))
+    version = export(result.run, export_dir=str(tmp_path), calibrate=True)
     assert load(version).seen.is_joined
+    facts = json.loads((version / "assets" / "tfxfer.json").read_text())
+    temperature = result.metrics["calibration"]["temperature"]
+    assert facts["calibration"]["temperature"] == pytest.approx(temperature, rel=1e-3)
 
 
 @pytest.mark.slow
