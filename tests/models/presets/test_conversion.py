@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import small_config
 from messages import parts
+from preset_fits import fit_in_both_phases
 from presets import needs_kerashub
 from timm_files import made_up, timm_directory
 from timm_shapes import hgnet_shapes, mobilenet_shapes, resnet18_shapes
 
-from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.weights import load_backbone
@@ -98,17 +97,4 @@ def test_weights_that_are_missing_are_named(tmp_path):
 
 def test_a_fit_runs_both_phases(pictures, tmp_path):
     folder = timm_directory(tmp_path / "net", RESNET18)
-    lines = []
-    result = fit(
-        small_config(
-            pictures,
-            "preset",
-            tmp_path,
-            backbone=f"kerashub:{folder}",
-            head={"epochs": 3, "dropout": 0.0},
-            finetune={"epochs": 1, "batch_norm": "frozen", "unfreeze": "stack3"},
-        ),
-        say=lines.append,
-    )
-    assert "finetune  epoch 1/1" in "\n".join(lines)
-    assert result.export is not None
+    fit_in_both_phases(folder, pictures, tmp_path, batch_norm="frozen", unfreeze="stack3")

@@ -9,6 +9,7 @@ import pytest
 from conftest import small_config
 from dying import Death, dying
 from messages import parts
+from preset_fits import fit_in_both_phases
 from presets import EFFICIENTNET, NETWORKS, needs_kerashub, saved_preset
 
 from tfxfer.api.fit import fit
@@ -114,22 +115,7 @@ def test_a_network_with_layers_of_its_own_is_refused():
     "name", ["resnet", "resnet_v2", "efficientnet", "densenet", "vgg", "mobilenet", "hgnet"]
 )
 def test_a_fit_runs_both_phases_and_its_model_needs_no_kerashub(name, preset, pictures, tmp_path):
-    lines = []
-    result = fit(
-        small_config(
-            pictures,
-            "preset",
-            tmp_path,
-            backbone=f"kerashub:{preset(name)}",
-            head={"epochs": 3, "dropout": 0.0},
-            finetune={"epochs": 1, "batch_norm": "frozen"},
-        ),
-        say=lines.append,
-    )
-    text = "\n".join(lines)
-    assert "head  " in text
-    assert "finetune  epoch 1/1" in text
-    assert result.export is not None
+    result = fit_in_both_phases(preset(name), pictures, tmp_path, batch_norm="frozen")
     np.save(tmp_path / "images.npy", IMAGES[:, :32, :32])
     program = (
         "import sys, keras, numpy as np\n"

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 
 import keras
 import numpy as np
@@ -60,15 +59,6 @@ def head(pictures, weights_file, tmp_path_factory):
     lines = []
     config = config_of(pictures, weights_file, tmp_path_factory.mktemp("head"), HEAD)
     return fit(config, say=lines.append), lines
-
-
-@pytest.fixture(scope="module")
-def without_test(pictures, tmp_path_factory):
-    """The same images without a test split."""
-    folder = tmp_path_factory.mktemp("two")
-    for split in ("train", "validation"):
-        shutil.copytree(pictures / split, folder / split)
-    return folder
 
 
 @pytest.fixture(scope="module")

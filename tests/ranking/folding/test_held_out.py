@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from types import SimpleNamespace
 
 import keras
@@ -25,14 +24,6 @@ SETTINGS = {
     "head": {"optimizer": "adam", "epochs": 1, "learning_rate": 1e-5},
     "finetune": {"epochs": 3, "learning_rate": 3e-3},
 }
-
-
-@pytest.fixture(scope="module")
-def without_test(pictures, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    for split in ("train", "validation"):
-        shutil.copytree(pictures / split, folder / split)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,11 @@ import sys
 import numpy as np
 import pytest
 import timm_reference
-from conftest import small_config
 from messages import parts
+from preset_fits import fit_in_both_phases
 from timm_files import made_up, timm_directory
 from timm_shapes import csp_shapes, cspdarknet_shapes, edge_shapes, efficientnet_shapes
 
-from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.efficientnet import efficientnet
 from tfxfer.models.backbones.efficientnet_design import Design, Group
@@ -225,20 +224,7 @@ def test_the_weights_of_a_deeper_network_are_refused(tmp_path):
 )
 def test_a_fit_runs_both_phases(name, stage, pictures, tmp_path):
     folder = timm_directory(tmp_path / "net", tensors_of(name), architecture=name)
-    lines = []
-    result = fit(
-        small_config(
-            pictures,
-            "preset",
-            tmp_path,
-            backbone=f"kerashub:{folder}",
-            head={"epochs": 3, "dropout": 0.0},
-            finetune={"epochs": 1, "batch_norm": "frozen", "unfreeze": stage},
-        ),
-        say=lines.append,
-    )
-    assert "finetune  epoch 1/1" in "\n".join(lines)
-    assert result.export is not None
+    fit_in_both_phases(folder, pictures, tmp_path, batch_norm="frozen", unfreeze=stage)
 
 
 @pytest.mark.slow

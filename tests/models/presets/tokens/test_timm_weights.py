@@ -4,12 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import small_config
 from messages import parts
+from preset_fits import fit_in_both_phases
 from timm_files import made_up, timm_directory
 from timm_shapes import vit_shapes
 
-from tfxfer.api.fit import fit
 from tfxfer.errors import WeightsError
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.weights import load_backbone
@@ -106,17 +105,4 @@ def test_tensors_that_do_not_fit_are_named(name, shape, reason, tmp_path):
 @pytest.mark.slow
 def test_a_fit_runs_both_phases(pictures, tmp_path):
     folder = timm_directory(tmp_path / "net", TINY, "vit_tiny_patch16_384")
-    lines = []
-    result = fit(
-        small_config(
-            pictures,
-            "preset",
-            tmp_path,
-            backbone=f"kerashub:{folder}",
-            head={"epochs": 3, "dropout": 0.0},
-            finetune={"epochs": 1, "unfreeze": "block12"},
-        ),
-        say=lines.append,
-    )
-    assert "finetune  epoch 1/1" in "\n".join(lines)
-    assert result.export is not None
+    fit_in_both_phases(folder, pictures, tmp_path, unfreeze="block12")
