@@ -38,8 +38,8 @@ def test_listed_files_are_found_and_missing_ones_left_out(memory):
     ]
     found = list_each("photos.csv", urls)
     assert {url: file.place for url, file in found.items()} == {
-        urls[0]: "listed/b/1.jpg",
-        urls[4]: "listed/a/x/3.PNG",
+        urls[0]: "shelf/b/1.jpg",
+        urls[4]: "shelf/a/x/3.PNG",
     }
 
 
@@ -59,7 +59,7 @@ def test_images_are_those_of_a_folder_a_pattern_or_a_file(memory):
         f"memory://shelf/{one}" for one in ("a/x/3.PNG", "b/1.jpg", "b/2.jpg")
     ]
     assert notes == ["left out of 'memory://shelf' (not images by name): 1 file: notes.txt"]
-    assert images_at("memory://shelf/*/1.*", notes.append) == ["memory:///listed/b/1.jpg"]
+    assert images_at("memory://shelf/*/1.*", notes.append) == ["memory:///shelf/b/1.jpg"]
     assert images_at("memory://shelf/notes.txt", notes.append) == ["memory://shelf/notes.txt"]
     with pytest.raises(UsageError, match=r"There is no .*\.png.* file at 'memory://shelf/n\*'"):
         images_at("memory://shelf/n*", notes.append)
