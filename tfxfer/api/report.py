@@ -119,9 +119,11 @@ def _evaluated(
     out_of_fold = out_of_fold_result(trained, source)
     if name == "all" and out_of_fold is None:
         raise UsageError(why_not_evaluable(source))
-    split = out_of_fold_images(trained, source)
-    if split is None:
+    judged = out_of_fold_images(trained, source)
+    if judged is None:
         (split,) = source.part(name).values()
+    else:
+        split, _ = judged
     recorded = metrics.data.notes if metrics.data else None
     notes = (*(recorded or ()), *source.notes)
     with naming_unreadable_images(split):

@@ -44,8 +44,8 @@ def score(
 
 def out_of_fold_images(
     trained: TrainedClassifier, source: BoundSource, *, beside_test: bool = False
-) -> Split | None:
-    """Returns the images that judge a run that was trained on all its images.
+) -> tuple[Split, npt.NDArray[np.float32]] | None:
+    """Returns the images that judge a run that was trained on all its images, and what they got.
 
     Args:
         trained: The classifier.
@@ -54,8 +54,8 @@ def out_of_fold_images(
             but must not choose anything.
 
     Returns:
-        Those that models had predicted which were not trained on them, in the order of the file;
-        None if the run was trained otherwise, or these are not its data.
+        The images and their probabilities, (num_images, num_classes), by models that were not
+        trained on them; None if the run was trained otherwise, or these are not its data.
 
     Raises:
         UsageError: The predictions cannot be read.
@@ -66,9 +66,9 @@ def out_of_fold_images(
     is_known = "train" in source.everything and run.out_of_fold.is_file()
     if not (is_joined and is_wanted and is_known):
         return None
-    split, (digests, _) = source.everything["train"], read_predictions(run)
+    split, (digests, probabilities) = source.everything["train"], read_predictions(run)
     rows = places(digests, split.digests())
-    return None if (rows < 0).any() else split.select(rows)
+    return None if (rows < 0).any() else (split.select(rows), probabilities)
 
 
 def out_of_fold_result(
@@ -94,14 +94,13 @@ def out_of_fold_result(
     Raises:
         UsageError: The predictions cannot be read.
     """
-    split = out_of_fold_images(trained, source, beside_test=beside_test)
-    run = RunDirectory(trained.path.parent)
-    if split is None:
+    judged = out_of_fold_images(trained, source, beside_test=beside_test)
+    if judged is None:
         return None
-    calibration = read_metrics(run).calibration
+    split, probabilities = judged
+    calibration = read_metrics(RunDirectory(trained.path.parent)).calibration
     if calibration is not None and calibration.applied:
         temperature *= calibration.temperature
-    _, probabilities = read_predictions(run)
     found = apply_temperature(probabilities, temperature)
     labels = trained.labels(source, split)
     outputs, notes = trained.outputs, source.notes

@@ -5,19 +5,7 @@ from typing import Any
 
 import keras
 
-from tfxfer.models.backbones.efficientnet_design import Design, Group, scaled
-
-# Kernel size, repeats, channels, expansion and stride of each block group: EfficientNet-B0 (Tan and
-# Le 2019, arXiv:1905.11946, table 1).
-_LITE = (
-    Group(3, 1, 16, 1, 1),
-    Group(3, 2, 24, 6, 2),
-    Group(5, 2, 40, 6, 2),
-    Group(3, 3, 80, 6, 2),
-    Group(5, 3, 112, 6, 1),
-    Group(5, 4, 192, 6, 2),
-    Group(3, 1, 320, 6, 1),
-)
+from tfxfer.models.backbones.efficientnet_design import B0, Design, Group, scaled
 
 
 def efficientnet_lite(
@@ -35,7 +23,7 @@ def efficientnet_lite(
         depth: Factor on the repeats of the block groups.
     """
     design = Design(
-        scaled(_LITE, width, depth, keeps_ends=True),
+        scaled(B0, width, depth, keeps_ends=True),
         epsilon=1e-3,
         momentum=0.99,
         is_symmetric=False,

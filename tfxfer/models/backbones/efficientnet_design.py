@@ -38,6 +38,18 @@ class Group:
     is_residual: bool = True
 
 
+# EfficientNet-B0, without squeeze-and-excitation (Tan and Le 2019, arXiv:1905.11946, table 1).
+B0 = (
+    Group(3, 1, 16, 1, 1),
+    Group(3, 2, 24, 6, 2),
+    Group(5, 2, 40, 6, 2),
+    Group(3, 3, 80, 6, 2),
+    Group(5, 3, 112, 6, 1),
+    Group(5, 4, 192, 6, 2),
+    Group(3, 1, 320, 6, 1),
+)
+
+
 @dataclass(frozen=True)
 class Design:
     """A whole network.

@@ -148,7 +148,9 @@ def _describe_objective(plan: TextPretrainPlan) -> list[str]:
         return []
     count = num_predicted(plan.classifier.backbone.get_layer("embedding").input_dim)
     return [
-        plan_row("objective", "the next word, and in the other direction the one before"),
+        plan_row(
+            "objective", "next-word prediction, in the backward direction of the previous word"
+        ),
         plan_row("", f"among the {count:,} most frequent words; the others are only read"),
     ]
 

@@ -1,33 +1,28 @@
 """The EfficientNets of timm, and its MobileNetV2: their names, groups of blocks and sizes."""
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterator
 
 from tfxfer.models.backbones.backbone import numbered
-from tfxfer.models.backbones.efficientnet_design import Design, Group, rounded_channels, scaled
+from tfxfer.models.backbones.efficientnet_design import (
+    B0,
+    Design,
+    Group,
+    rounded_channels,
+    scaled,
+)
 from tfxfer.models.presets.family import Anatomy, Entry, Family, Settings, last_stride
 from tfxfer.models.presets.settings import one_of
 
-# Kernel size, repeats, channels, expansion and stride. Table 1 of Tan and Le (2019,
-# arXiv:1905.11946).
-_B0 = (
-    (3, 1, 16, 1, 1),
-    (3, 2, 24, 6, 2),
-    (5, 2, 40, 6, 2),
-    (3, 3, 80, 6, 2),
-    (5, 3, 112, 6, 1),
-    (5, 4, 192, 6, 2),
-    (3, 1, 320, 6, 1),
-)
-
 # Table 2 of Sandler et al. (2018, arXiv:1801.04381).
 _MOBILENETV2 = (
-    (3, 1, 16, 1, 1),
-    (3, 2, 24, 6, 2),
-    (3, 3, 32, 6, 2),
-    (3, 4, 64, 6, 2),
-    (3, 3, 96, 6, 1),
-    (3, 3, 160, 6, 2),
-    (3, 1, 320, 6, 1),
+    Group(3, 1, 16, 1, 1),
+    Group(3, 2, 24, 6, 2),
+    Group(3, 3, 32, 6, 2),
+    Group(3, 4, 64, 6, 2),
+    Group(3, 3, 96, 6, 1),
+    Group(3, 3, 160, 6, 2),
+    Group(3, 1, 320, 6, 1),
 )
 
 # Google, github.com/tensorflow/tpu, models/official/efficientnet/edgetpu. The first blocks
@@ -62,13 +57,9 @@ _V2_RW = (
 _V2_RW_M = scaled(_V2_RW[:4], 1.2, 1.2) + scaled(_V2_RW[4:], 1.2, 1.6)
 
 
-def _groups(rows: Iterable[tuple[int, int, int, int, int]], squeeze: float = 0) -> list[Group]:
-    return [Group(*row, squeeze=squeeze) for row in rows]
-
-
 def _efficientnet(width: float, depth: float) -> Design:
     return Design(
-        scaled(_groups(_B0, _SQUEEZE), width, depth),
+        scaled((dataclasses.replace(group, squeeze=_SQUEEZE) for group in B0), width, depth),
         stem=rounded_channels(32 * width),
         top=rounded_channels(1280 * width),
         activation="silu",
@@ -85,7 +76,7 @@ def _edge(width: float, depth: float) -> Design:
 
 
 def _lite(width: float, depth: float) -> Design:
-    return Design(scaled(_groups(_B0), width, depth, keeps_ends=True))
+    return Design(scaled(B0, width, depth, keeps_ends=True))
 
 
 def _v2(groups: tuple[Group, ...], stem: int, top: int) -> Design:
@@ -94,7 +85,7 @@ def _v2(groups: tuple[Group, ...], stem: int, top: int) -> Design:
 
 def _mobilenet(width: float, depth: float = 1.0, *, keeps_ends: bool = False) -> Design:
     return Design(
-        scaled(_groups(_MOBILENETV2), width, depth, keeps_ends=keeps_ends),
+        scaled(_MOBILENETV2, width, depth, keeps_ends=keeps_ends),
         stem=32 if keeps_ends else rounded_channels(32 * width),
         top=1280 if keeps_ends else max(1280, rounded_channels(1280 * width)),
     )
