@@ -162,6 +162,9 @@ def test_keys_depend_on_every_fact_and_not_on_their_order():
 
 def test_places_are_those_of_the_ids():
     assert places(IDS[[3, 0, 4]], IDS[:4]).tolist() == [3, 0, -1]
+    assert places(IDS[[1, 0]], IDS[[0, 0, 2, 0]]).tolist() == [-1, 3]  # the last of equal ones
+    assert places(IDS[:2], IDS[:0]).tolist() == [-1, -1]
+    assert places(IDS[:0], IDS[:2]).tolist() == []
 
 
 def test_the_settings_name_the_place_and_the_size(tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """What is in the folder of an entry of the cache."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 
@@ -33,6 +36,19 @@ def test_an_entry_that_is_not_there_is_no_corrupt_one(tmp_path):
     rows.write_bytes(rows.read_bytes()[:-1])
     with pytest.raises(CORRUPT, match="other rows than were written"):
         entry.read()
+
+
+def test_rows_of_another_writer_that_has_not_come_to_its_index_stay_for_a_day(tmp_path):
+    entry, rows = EntryFolder(tmp_path / "a"), tmp_path / "a" / "rows-00.npy"
+    entry.write(IDS, iter([ROWS]), np.float32, (2,), {})
+    rows.touch()
+    entry.write(IDS, iter([ROWS + 1]), np.float32, (2,), {})
+    assert rows.exists()
+    assert len(list(entry.path.glob("rows-*.npy"))) == 2
+    os.utime(rows, (time.time() - 25 * 3600,) * 2)
+    entry.write(IDS, iter([ROWS + 1]), np.float32, (2,), {})
+    assert not rows.exists()
+    np.testing.assert_array_equal(entry.read()[1], ROWS + 1)
 
 
 def test_a_writing_that_fails_leaves_no_folder(tmp_path):

@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from tfxfer.data.contents import NearCopyGroups, canonical_order, found_in, inseparable
+from tfxfer.data.contents import (
+    NearCopyGroups,
+    as_items,
+    canonical_order,
+    distinct,
+    found_in,
+    inseparable,
+)
 from tfxfer.system.digests import ids_of
 
 
@@ -24,6 +31,20 @@ def test_an_example_without_a_group_is_one_of_its_own():
 def test_the_canonical_order_is_that_of_the_contents_and_keeps_copies_in_theirs():
     digests = np.array([[3, *[0] * 15], [1, *[9] * 15], [3, *[0] * 15], [1, *[0] * 15]], np.uint8)
     assert canonical_order(digests).tolist() == [3, 1, 0, 2]
+
+
+def test_contents_are_compared_byte_by_byte_zeros_at_their_end_included():
+    # Of a few values, so that many begin alike, are alike, or end in zeros.
+    rows = np.random.default_rng(0).choice([0, 1, 128, 255], (3000, 6), p=[0.7, 0.1, 0.1, 0.1])
+    rows = rows.astype(np.uint8)
+    rows = np.concatenate([rows, np.zeros((2, 6), np.uint8)])
+    as_bytes = [row.tobytes() for row in rows]
+    assert np.sort(as_items(rows)).tobytes() == b"".join(sorted(as_bytes))
+    assert [row.tobytes() for row in distinct(rows)] == sorted(set(as_bytes))
+    numbers = {content: number for number, content in enumerate(sorted(set(as_bytes)))}
+    assert inseparable(rows).tolist() == [numbers[content] for content in as_bytes]
+    some = set(as_bytes[:50])
+    assert found_in(rows, rows[:50]).tolist() == [content in some for content in as_bytes]
 
 
 def test_members_of_both_sets_are_found():

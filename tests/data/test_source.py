@@ -1,6 +1,7 @@
 """Splits and sources by themselves."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def test_the_fingerprint_changes_with_every_image_label_and_split():
     assert len(set(prints)) == len(prints)
     again = Source("b", ("x", "y"), {"train": few, "validation": some}, (9, 9))
     assert again.fingerprint() == prints[0]
+
+
+def test_the_fingerprint_is_that_of_the_sorted_contents_with_their_labels():
+    split = black_split([(side, 5) for side in range(1, 8)], by_index=True)
+    names = tuple(map(str, range(7)))
+    digest = hashlib.sha256("\n".join(names).encode() + b"\ntrain 7\n")
+    rows = zip(split.digests(), split.labels.tolist(), strict=True)
+    for row in sorted(row.tobytes() + label.to_bytes(4, "big") for row, label in rows):
+        digest.update(row)
+    assert Source("a", names, {"train": split}, (5, 5)).fingerprint() == digest.hexdigest()
 
 
 def test_a_class_whose_name_is_no_text_is_refused():

@@ -17,12 +17,13 @@ from tfxfer.system.progress import readable_bytes, readable_seconds
 def cache(clear: bool, cache_dir: str | None) -> None:
     """Show or clear the cache that all runs share.
 
-    It holds features of frozen backbones, decoded images, and copies of files at URLs, so that
-    later runs start faster.
+    It holds features of frozen backbones, decoded images, digests of files, and copies of files at
+    URLs, so that later runs start faster.
     """
     # Imported here because it imports NumPy, which fast commands such as `backbones` do without.
     from tfxfer.data.cache import Cache, default_cache_dir
     from tfxfer.data.remote.kept import KIND, KeptCopies
+    from tfxfer.data.sources.kept_digests import KIND as DIGESTS
 
     if cache_dir is None:
         default_cache_dir()  # raises the error that explains why there is none
@@ -37,7 +38,7 @@ def cache(clear: bool, cache_dir: str | None) -> None:
         age = readable_seconds(max(0.0, time.time() - entry.used))
         streams.say(
             f"{entry.kind:8s}  {readable_bytes(entry.num_bytes):>8s}  {entry.num_rows:>9,} "
-            f"{'files ' if entry.kind == KIND else 'images'}  "
+            f"{'files ' if entry.kind in (KIND, DIGESTS) else 'images'}  "
             f"used {age} ago  {entry.about.get('what', '')}"
         )
     total = readable_bytes(sum(entry.num_bytes for entry in entries))

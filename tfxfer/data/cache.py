@@ -21,6 +21,7 @@ import numpy.typing as npt
 from tfxfer.config.paths import home, user_path
 from tfxfer.config.schema import GIGABYTE, RunConfig
 from tfxfer.data.cache_entry import CORRUPT, EntryFolder, Rows
+from tfxfer.data.contents import as_items
 from tfxfer.errors import DataError, InterruptionError, RunError, UsageError
 from tfxfer.system.digests import Ids
 from tfxfer.system.files import remove_half_written
@@ -28,8 +29,9 @@ from tfxfer.system.notices import warn_once
 from tfxfer.system.run_layout import CACHE_INDEX, is_cache_rows
 
 # What is cached: features of frozen backbones; decoded images; which contents are readable, where
-# only the ids matter.
-KINDS = ("features", "images", "readable")
+# only the ids matter; digests of files, whose ids are not of contents but of what the file system
+# says of them.
+KINDS = ("features", "images", "readable", "digests")
 
 
 def default_cache_dir() -> pathlib.Path:
@@ -234,8 +236,14 @@ class Cache:
 
 def places(wanted: Ids, there: Ids) -> npt.NDArray[np.int64]:
     """Returns where each id lies among those that are there, -1 where it does not."""
-    where = {row.tobytes(): place for place, row in enumerate(there)}
-    return np.array([where.get(row.tobytes(), -1) for row in wanted], np.int64)
+    if not len(there):
+        return np.full(len(wanted), -1, np.int64)
+    items, names = as_items(there), as_items(wanted)
+    order = np.argsort(items, kind="stable")
+    # Of equal ones the last.
+    found = np.searchsorted(items, names, side="right", sorter=order) - 1
+    place = order[found]
+    return np.where((found >= 0) & (items[place] == names), place, -1)
 
 
 def in_blocks(rows: Rows, size: int = 8192) -> Iterator[Rows]:

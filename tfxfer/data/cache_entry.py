@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfxfer.system.digests import ID_BYTES, Ids
-from tfxfer.system.files import flush, replacing, temporary_beside
+from tfxfer.system.files import flush, is_abandoned, replacing, temporary_beside
 from tfxfer.system.run_layout import CACHE_INDEX
 
 Rows = npt.NDArray[Any]  # (num_rows, ...)
@@ -75,6 +75,13 @@ class EntryFolder:
         os.utime(self.index)  # which is when it was last used
         return ids, rows
 
+    def _named_rows(self) -> str:
+        """Returns the name of the file that the index names, "" if there is none."""
+        try:
+            return str(self.read_index()[1]["file"])
+        except CORRUPT:
+            return ""
+
     def write(
         self,
         ids: Ids,
@@ -106,11 +113,14 @@ class EntryFolder:
             if not named.exists():
                 leftovers.append(named)
             temporary.replace(named)
+            replaced = self._named_rows()
             with replacing(self.index) as index:
                 text = json.dumps({**about, "file": named.name})
                 np.savez(index, ids=ids, about=np.array(text))
             for other in set(self.path.glob("rows-*.npy")) - {named}:
-                other.unlink(missing_ok=True)
+                # New ones may be of a writer that has not come to its index yet.
+                if other.name == replaced or is_abandoned(other):
+                    other.unlink(missing_ok=True)
             rows: Rows = np.load(named, mmap_mode="c")
             leftovers.clear()
         finally:

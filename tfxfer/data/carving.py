@@ -274,10 +274,12 @@ def chances_of(
 
 def _most_common_labels(units: Integers, labels: Integers) -> Integers:
     """Returns for each unit the label that most of its examples have; of several, the lowest."""
-    pairs, counts = np.unique(np.stack([units, labels]), axis=1, return_counts=True)
-    order = np.lexsort((pairs[1], -counts, pairs[0]))
-    first = np.unique(pairs[0][order], return_index=True)[1]
-    result: Integers = pairs[1][order][first]
+    num_labels = int(labels.max()) + 1
+    pairs, counts = np.unique(units * num_labels + labels, return_counts=True)
+    unit, label = np.divmod(pairs, num_labels)
+    order = np.lexsort((label, -counts, unit))
+    first = np.unique(unit[order], return_index=True)[1]
+    result: Integers = label[order][first]
     return result
 
 

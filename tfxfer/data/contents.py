@@ -27,7 +27,7 @@ def inseparable(digests: Ids, groups: Sequence[str] | None = None) -> Integers:
         >>> bool(units[0] == units[2]), bool(units[0] == units[1])
         (True, False)
     """
-    contents = np.unique(_as_items(digests), return_inverse=True)[1].astype(np.int64)
+    contents = np.unique(as_items(digests), return_inverse=True)[1].astype(np.int64)
     if groups is None:
         return contents
     # SciPy takes a quarter of a second to import, and few data have groups.
@@ -140,7 +140,7 @@ def canonical_order(digests: Ids) -> Integers:
         >>> np.array_equal(first, second)
         True
     """
-    return np.argsort(_as_items(digests), kind="stable").astype(np.int64)
+    return np.argsort(as_items(digests), kind="stable").astype(np.int64)
 
 
 def found_in(digests: Ids, others: Ids) -> npt.NDArray[np.bool_]:
@@ -151,7 +151,7 @@ def found_in(digests: Ids, others: Ids) -> npt.NDArray[np.bool_]:
         >>> found_in(ids_of([(b"a",), (b"b",)]), ids_of([(b"b",), (b"c",)]))
         array([False,  True])
     """
-    return np.isin(_as_items(digests), _as_items(others))
+    return np.isin(as_items(digests), as_items(others))
 
 
 def distinct(digests: Ids) -> Ids:
@@ -162,12 +162,16 @@ def distinct(digests: Ids) -> Ids:
         >>> distinct(ids_of([(b"a",), (b"b",), (b"a",)])).shape
         (2, 16)
     """
-    return digests[np.unique(_as_items(digests), return_index=True)[1]]
+    return digests[np.unique(as_items(digests), return_index=True)[1]]
 
 
-def _as_items(digests: Ids) -> npt.NDArray[np.void]:
-    """Returns each digest as one item that can be compared and sorted, (num_examples,)."""
-    # Big-endian numbers, for NumPy sorts no plain bytes that end in zeros as they are.
-    numbers = np.ascontiguousarray(digests).view(">u8")
-    names = ("first", "second")[: numbers.shape[1]]  # of 16 bytes or, where they were cut, of 8
-    return numbers.view([(name, ">u8") for name in names])[:, 0]
+def as_items(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.bytes_]:
+    """Returns each row as one item that can be compared and sorted, (num_rows,).
+
+    Only as a Python object does an item lack the zeros at its end.
+
+    Args:
+        rows: Digests or other bytes, (num_rows, num_bytes).
+    """
+    # NumPy sorts strings ten times as fast as records of two numbers.
+    return np.ascontiguousarray(rows).view(f"S{rows.shape[1]}")[:, 0]

@@ -118,7 +118,7 @@ def open_as_it_is(
         needs_train: Whether there must be a split to train on, with at least two classes; data
             to evaluate a model on may have one class, and only a test split.
         how: How labels are to be read; only manifests have several for an image.
-        cache: What keeps copies of files at URLs; None for the default one.
+        cache: What keeps digests of files, and copies of files at URLs; None for the default one.
 
     Raises:
         UsageError, DataError: As of `open_source`.
@@ -221,7 +221,7 @@ def _open_directory(
     refuse_slices(name, slices)
     if tfrecords.holds_tfrecords(path):
         return tfrecords.open_tfrecords(path, needs_train=needs_train, how=how)
-    return open_folder(path, needs_train=needs_train)
+    return open_folder(path, needs_train=needs_train, cache=asked.cache)
 
 
 def _open_file(name: str, path: pathlib.Path, asked: _Asked, files: ListedFiles) -> Source:

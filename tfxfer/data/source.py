@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfxfer.data.contents import NearCopyGroups
+from tfxfer.data.contents import NearCopyGroups, as_items
 from tfxfer.data.labels.kinds import MULTI_LABEL, MULTI_TASK, NUMERIC, in_words
 from tfxfer.data.labels.targets import Labels, are_numbers, are_several, as_bytes
 from tfxfer.data.labels.tasks import Tasks
@@ -189,7 +189,7 @@ class Source:
             digest.update(f"\n{name} {len(split)}\n".encode())
             labels = split.labels if self.given_names is None else places[split.labels]
             rows = np.concatenate([split.digests(), as_bytes(labels)], axis=1)
-            digest.update(b"".join(sorted(row.tobytes() for row in rows)))
+            digest.update(np.sort(as_items(rows)).tobytes())
         return digest.hexdigest()
 
 

@@ -194,7 +194,7 @@ def remove_half_written(directory: pathlib.Path, *, shared: bool = False) -> Non
             for a day are removed.
     """
     for path in directory.glob(".*"):
-        if not re.match(r"\.[0-9]+\.", path.name) or (shared and not _is_abandoned(path)):
+        if not re.match(r"\.[0-9]+\.", path.name) or (shared and not is_abandoned(path)):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -202,7 +202,7 @@ def remove_half_written(directory: pathlib.Path, *, shared: bool = False) -> Non
             path.unlink(missing_ok=True)
 
 
-def _is_abandoned(path: pathlib.Path) -> bool:
+def is_abandoned(path: pathlib.Path) -> bool:
     """Tells whether a file has not changed for a day, so that nobody is writing it."""
     try:
         return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS

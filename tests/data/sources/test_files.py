@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfxfer.data.sources.files import file_digests, split_of_files
+from tfxfer.data.sources.files import split_of_files
 from tfxfer.system.digests import id_of
 
 
@@ -17,14 +17,6 @@ def test_files_are_read_by_their_index_and_named_by_their_path(tmp_path):
     assert [split.describe(0), split.describe(1)] == paths
     assert split.labels.tolist() == [1, 0]
     assert [row.tobytes() for row in split.digests()] == [id_of(b"one"), id_of(b"two")]
-
-
-def test_an_unreadable_file_has_the_digest_of_its_path(tmp_path):
-    (tmp_path / "there").write_bytes(b"one")
-    paths = [str(tmp_path / name) for name in ("there", "gone", "also gone")]
-    rows = [row.tobytes() for row in file_digests(paths)]
-    assert rows[0] == id_of(b"one")
-    assert len(set(rows)) == 3
 
 
 def test_there_may_be_no_files():

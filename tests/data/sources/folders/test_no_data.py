@@ -31,11 +31,11 @@ def test_other_names_are_no_names_of_systems(name):
 )
 def test_a_file_is_an_image_by_its_name_or_by_how_it_begins(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
-    assert why_no_image(tmp_path / name) == reason
+    assert why_no_image(str(tmp_path / name)) == reason
 
 
 def test_a_file_that_is_not_there_cannot_be_read(tmp_path):
-    assert "No such file or directory" in why_no_image(tmp_path / "gone")
+    assert "No such file or directory" in why_no_image(str(tmp_path / "gone"))
 
 
 def test_a_folder_may_be_data_unless_a_system_or_a_link_made_it(tmp_path):

@@ -13,7 +13,7 @@ from nasty_names import NASTY_NAMES
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.opening import open_as_it_is, open_source
 from tfxfer.data.source import Source, canonical, in_any_order
-from tfxfer.data.sources.files import file_digests
+from tfxfer.data.sources.digesting import file_digests
 from tfxfer.data.sources.manifests.writing import write_manifest
 from tfxfer.errors import UsageError
 from tfxfer.runs.class_names import write_class_names

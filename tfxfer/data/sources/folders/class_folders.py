@@ -1,5 +1,6 @@
 """The class folders in a folder, and whether they can be read in one way alone."""
 
+import os
 import pathlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def read_class_folders(folder: pathlib.Path, walk: Walk, notes: list[str]) -> li
     """
     folders, files = walk.entries(folder)
     if files and folders:
-        names = first_few([file.name for file in files], "file", "files")
+        names = first_few([os.path.basename(file) for file in files], "file", "files")
         notes.append(f"left out of '{folder}', next to its class folders: {names}")
     members: dict[str, list[pathlib.Path]] = {}
     for path in folders:

@@ -28,7 +28,7 @@ def expand(path: pathlib.Path, say: Callable[[str], None]) -> list[pathlib.Path]
         missing = f"The folder '{path}' has no {', '.join(EXTENSIONS)} files"
     elif glob.has_magic(str(path)):
         root = _before_pattern(path)
-        found = [file for file in walk.matches(path) if walk.is_image(file)]
+        found = [file for file in walk.matches(path) if walk.is_image(str(file))]
         missing = f"No {', '.join(EXTENSIONS)} file matches '{path}'"
     else:
         raise UsageError(f"There is no file '{path}'.")

@@ -65,6 +65,8 @@ _OTHER = f"not {FORMATS}"
 
 _READ = {one.name for one in READ}
 
+_IMAGE_SUFFIXES = frozenset(EXTENSIONS)
+
 # Where results go by default: what is empty there is no class.
 _RESULTS = {FitConfig.runs_dir, FitConfig.export_dir}
 
@@ -120,21 +122,21 @@ def why_no_file(entry: "os.DirEntry[str]") -> str:
     return "neither files nor folders"  # reading a pipe might block forever
 
 
-def why_no_image(file: pathlib.Path) -> str:
+def why_no_image(file: str) -> str:
     """Returns why a file is not a supported image, "" if it is one.
 
     A file with a known extension counts as an image; errors come up when it is read. Other files
     are recognized by their first bytes.
     """
-    suffix = file.suffix.lower()
-    if suffix in EXTENSIONS:
+    suffix = file[file.rfind(".") :].lower()  # no such one where there is no dot in the name
+    if suffix in _IMAGE_SUFFIXES:
         return ""
     if suffix in _KIND_OF_NOT_IMAGE:
         return _KIND_OF_NOT_IMAGE[suffix]
-    if file.name.endswith("~"):
+    if file.endswith("~"):
         return _KIND_OF_NOT_IMAGE[".bak"]
     try:
-        with file.open("rb") as content:
+        with open(file, "rb") as content:
             name = format_of(content.read(HEAD_BYTES))
     except OSError as error:
         return f"unreadable files ({error.strerror})"

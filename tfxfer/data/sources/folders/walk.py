@@ -11,6 +11,9 @@ from tfxfer.data.source import first_few
 from tfxfer.data.sources.folders.no_data import is_folder, why_no_file, why_no_folder, why_no_image
 from tfxfer.errors import DataError
 
+# The folders in a directory, and the paths of the files, of which there may be millions.
+Entries = tuple[list[pathlib.Path], list[str]]
+
 
 class Walk:
     """Lists directories without what is not data, and records what was left out.
@@ -23,9 +26,9 @@ class Walk:
     def __init__(self) -> None:
         # Paths by the reason, and whether they are folders.
         self._left_out: dict[str, dict[str, bool]] = {}
-        self._entries: dict[pathlib.Path, tuple[list[pathlib.Path], list[pathlib.Path]]] = {}
+        self._entries: dict[pathlib.Path, Entries] = {}
 
-    def entries(self, directory: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    def entries(self, directory: pathlib.Path) -> Entries:
         """Returns the folders and the files in a directory that may be data, by name.
 
         Raises:
@@ -35,21 +38,26 @@ class Walk:
             self._entries[directory] = self._list(directory)
         return self._entries[directory]
 
-    def _list(self, directory: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    def _list(self, directory: pathlib.Path) -> Entries:
         folders: list[pathlib.Path] = []
-        files: list[pathlib.Path] = []
+        files: list[str] = []
+        start = str(directory / "x")[:-1]  # without "./"
         try:
             with os.scandir(directory) as found:
                 listed = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(f"Cannot list '{directory}': {error.strerror}.") from error
         for entry in listed:
-            path, is_directory = directory / entry.name, is_folder(entry)
-            reason = why_no_folder(path) if is_directory else why_no_file(entry)
+            path, is_directory = start + entry.name, is_folder(entry)
+            folder = pathlib.Path(path) if is_directory else None
+            reason = why_no_folder(folder) if folder else why_no_file(entry)
             if reason:
                 self._leave_out(reason, path, is_directory)
             elif entry.name[0] != ".":
-                (folders if is_directory else files).append(path)
+                if folder:
+                    folders.append(folder)
+                else:
+                    files.append(path)
         return folders, files
 
     def images(self, folder: pathlib.Path) -> list[str]:
@@ -71,7 +79,7 @@ class Walk:
             folders, files = self.entries(directory)
             for one in reversed(folders):
                 (linked if one.is_symlink() else pending).append(one)
-            found += (str(file) for file in files if self.is_image(file))
+            found += filter(self.is_image, files)
         return sorted(found)
 
     def matches(self, pattern: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -101,7 +109,7 @@ class Walk:
                 return
             seen.add(place)
         try:
-            folders, files = self._hidden(directory) if part[0] == "." else self.entries(directory)
+            folders, files = _hidden(directory) if part[0] == "." else self.entries(directory)
         except DataError:  # as `glob` passes over what cannot be listed
             return
         if part == "**":
@@ -111,18 +119,14 @@ class Walk:
             return
         form = re.compile(fnmatch.translate(part))
         if not rest:
-            yield from (file for file in files if form.match(file.name))
+            found = filter(lambda file: form.match(os.path.basename(file)), files)
+            yield from map(pathlib.Path, found)
             return
         for folder in folders:
             if form.match(folder.name):
                 yield from self._matches(folder, rest, seen)
 
-    def _hidden(self, directory: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-        """Returns the hidden folders and files in a directory, for a pattern that asks for them."""
-        found = [path for path in directory.iterdir() if path.name[0] == "."]
-        return [path for path in found if path.is_dir()], [path for path in found if path.is_file()]
-
-    def is_image(self, file: pathlib.Path) -> bool:
+    def is_image(self, file: str) -> bool:
         """Tells whether a file is one of the formats that are read; others are noted."""
         reason = why_no_image(file)
         if reason:
@@ -145,5 +149,12 @@ class Walk:
         self._left_out.clear()
         return lines
 
-    def _leave_out(self, reason: str, path: pathlib.Path, is_directory: bool = False) -> None:
-        self._left_out.setdefault(reason, {})[str(path)] = is_directory
+    def _leave_out(self, reason: str, path: str, is_directory: bool = False) -> None:
+        self._left_out.setdefault(reason, {})[path] = is_directory
+
+
+def _hidden(directory: pathlib.Path) -> Entries:
+    """Returns the hidden folders and files in a directory, for a pattern that asks for them."""
+    found = [path for path in directory.iterdir() if path.name[0] == "."]
+    folders = [path for path in found if path.is_dir()]
+    return folders, [str(path) for path in found if path.is_file()]

@@ -212,7 +212,11 @@ class _Listing:
             DataError: None of them exists.
         """
         paths, ids, note = files.located([row.path for row in self.rows])
-        splits = {name: self._of_files(places, paths, ids) for name, places in self._by_split()}
+        splits = {}
+        for name, places in self._by_split():
+            found = [paths[place] for place in places]
+            split = split_of_files(found, self.labels[places], files.cache)
+            splits[name] = self._told(split, places, ids)
         return Source(
             name=safe_name(self.path.stem),
             class_names=self.class_names,
@@ -264,10 +268,9 @@ class _Listing:
             members.setdefault(row.split or "train", []).append(place)
         yield from ((name, np.array(members[name])) for name in SPLITS if name in members)
 
-    def _of_files(self, places: np.ndarray, paths: Sequence[str], ids: Sequence[str]) -> Split:
-        """Returns a split of image files, in the order of the rows."""
+    def _told(self, split: Split, places: np.ndarray, ids: Sequence[str]) -> Split:
+        """Returns a split with what the rows at some places say of its examples."""
         rows, named = [self.rows[place] for place in places], [ids[place] for place in places]
-        split = split_of_files([paths[place] for place in places], self.labels[places])
         return dataclasses.replace(
             split, weights=_weights(rows), groups=_groups(rows), describe=named.__getitem__
         )
