@@ -274,13 +274,11 @@ def chances_of(
 
 def _most_common_labels(units: Integers, labels: Integers) -> Integers:
     """Returns for each unit the label that most of its examples have; of several, the lowest."""
-    num_labels = int(labels.max()) + 1
-    pairs, counts = np.unique(units * num_labels + labels, return_counts=True)
-    unit, label = np.divmod(pairs, num_labels)
-    order = np.lexsort((label, -counts, unit))
-    first = np.unique(unit[order], return_index=True)[1]
-    result: Integers = label[order][first]
-    return result
+    num = int(labels.max()) + 1
+    pairs, counts = np.unique(units * num + labels, return_counts=True)
+    order = np.lexsort((-counts, pairs // num))
+    first = np.unique(pairs[order] // num, return_index=True)[1]
+    return np.array(pairs[order[first]] % num, np.int64)
 
 
 def _nearest(sizes: Integers, wanted: int, most: int, at_least_one: bool) -> int:

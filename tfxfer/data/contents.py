@@ -172,6 +172,11 @@ def as_items(rows: npt.NDArray[np.uint8]) -> npt.NDArray[np.bytes_]:
 
     Args:
         rows: Digests or other bytes, (num_rows, num_bytes).
+
+    Examples:
+        >>> rows = np.array([[2, 0], [1, 3]], np.uint8)
+        >>> as_items(rows).argsort()
+        array([1, 0])
     """
     # NumPy sorts strings ten times as fast as records of two numbers.
     return np.ascontiguousarray(rows).view(f"S{rows.shape[1]}")[:, 0]
