@@ -148,7 +148,8 @@ OF_IMAGES = (
     *("data.image", "data.sources", "data.opening", "data.batches", "data.seen"),
     *("models.backbones", "models.classifier", "models.weights", "models.preprocessing"),
     *("planning.plan", "planning.preflight", "inference.classifier", "evaluation.scoring"),
-    *("exporting.signatures", "exporting.verification", "reporting.page", "ranking", "curation"),
+    *("exporting.serving.signatures", "exporting.verification", "reporting.page"),
+    *("ranking", "curation"),
 )
 
 # Where the modalities meet.

@@ -263,7 +263,7 @@ def test_an_export_that_differs_from_the_model_is_not_published(
 ):
     # An export whose resize is not the one the model was evaluated with: nearest, not antialiased.
     monkeypatch.setattr(
-        "tfxfer.exporting.signatures.decode_and_resize",
+        "tfxfer.exporting.serving.decoder.decode_and_resize",
         lambda encoded, frame, prefix: tf.cast(
             tf.image.resize(tf.io.decode_jpeg(encoded), frame.shape[:2], "nearest"), tf.uint8
         ),

@@ -8,7 +8,7 @@ from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import ExportError
 from tfxfer.exporting.gate import TOLERANCE, half_precision_nodes
-from tfxfer.exporting.signatures import write_saved_model
+from tfxfer.exporting.serving.signatures import write_saved_model
 from tfxfer.exporting.verification import Gate
 
 

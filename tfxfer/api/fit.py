@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from tfxfer.api.fitting.caution import with_caution
 from tfxfer.api.fitting.contest import with_better_of_two
 from tfxfer.api.fitting.summary import next_steps, summary
 from tfxfer.api.fitting.together import (
@@ -22,14 +23,7 @@ from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.curation.section.of_fit import DataOfFit
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.evaluation.cautioning import Rates
-from tfxfer.evaluation.cautious import (
-    FROM_VALIDATION,
-    SET_ASIDE,
-    CalibrationImages,
-    caution_of,
-    measured_rates,
-)
+from tfxfer.exporting.preparation import Preparation
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
@@ -47,7 +41,6 @@ from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
 from tfxfer.runs.naming import run_to_resume
-from tfxfer.runs.scores.caution import CautionScores
 from tfxfer.runs.scores.folds import FoldsRecord
 from tfxfer.runs.versions import exported_before
 from tfxfer.system.devices import leave_gpu_to_jax
@@ -165,22 +158,28 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         examined = DataOfFit.of(fitting)
         fitting = with_best_stages(fitting, session)
         fitting, folds = _cross_validate(fitting, session)
-        phases = train_phases(fitting)
-    with alone():
-        return _finish(phases, folds, examined, session)
+    with Preparation(plan.config.frame) as preparation:
+        if not plan.config.finetune.epochs:  # a head is trained in seconds
+            preparation.begin()
+        with naming_unreadable_images(*plan.source.splits.values()):
+            phases = train_phases(fitting)
+        with alone():
+            return _finish(phases, folds, examined, preparation, session)
 
 
 def _finish(
     phases: tuple[PreparedFit, ActivationSource],
     folds: FoldsRecord | None,
     examined: DataOfFit | None,
+    preparation: Preparation,
     session: Session,
 ) -> FitResult:
     """Evaluates, exports and reports a fit whose phases are done."""
     say, clock, fitting = session.say, session.clock, phases[0]
     plan = fitting.run.plan
+    preparation.begin()
     with naming_unreadable_images(*plan.source.splits.values()):
-        trained = _with_caution(evaluate(*phases), session)
+        trained = with_caution(evaluate(*phases), session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
     findings = _findings(trained)
 
@@ -190,7 +189,7 @@ def _finish(
         with span("draw the report"):
             draw(findings)
 
-    version = _export(trained, clock, meanwhile=prepare_report)
+    version = _export(trained, clock, preparation, meanwhile=prepare_report)
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
@@ -223,33 +222,15 @@ def _cross_validate(
     return on_everything(fitting, found), found.record
 
 
-def _with_caution(trained: Trained, session: Session) -> Trained:
-    """Returns a model that tells unknown images, if that is asked for, with how well it does."""
-    config, images = trained.plan.config, trained.images
-    if not config.unknown:
-        return trained
-    set_aside = images[SET_ASIDE]
-    calibrating = CalibrationImages(
-        set_aside, set_aside.labels, FROM_VALIDATION, is_independent=True
-    )
-    rates = Rates(config.unknown_rate, config.coverage)
-    caution = caution_of(trained.classifier(), images["train"], calibrating, rates)
-    caution.write(trained.plan.run.caution)
-    trained = replace(trained, caution=caution)
-    measured = None
-    if "test" in images:
-        measured = measured_rates(trained.classifier(), images["test"], "test")
-    scores = CautionScores(caution.record, measured)
-    session.clock.lap("unknown")
-    return replace(trained, metrics=replace(trained.metrics, caution=scores))
-
-
-def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Path:
+def _export(
+    trained: Trained, clock: Clock, preparation: Preparation, meanwhile: Callable[[], None]
+) -> Path:
     """Exports a trained model, unless that was done before an interruption; returns the path.
 
     Args:
         trained: The model.
         clock: Of the run.
+        preparation: Of its export.
         meanwhile: Called while the export is checked.
     """
     plan = trained.plan
@@ -266,6 +247,7 @@ def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Pa
             trained.metrics,
             plan.config.min_accuracy,
             meanwhile,
+            preparation,
         )
     clock.lap("export")
     return version

@@ -22,8 +22,8 @@ from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import check_accuracy
-from tfxfer.exporting.signatures import contract, write_saved_model
-from tfxfer.exporting.verification import Gate
+from tfxfer.exporting.preparation import Preparation
+from tfxfer.exporting.serving.signatures import contract, write_saved_model
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
@@ -58,12 +58,13 @@ def export_saved_model(
     metrics: FitMetrics,
     min_accuracy: float = 0.0,
     meanwhile: Callable[[], None] = lambda: None,
+    preparation: Preparation | None = None,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
-    `signatures.write_saved_model` describes its contents. The version is written to a temporary
-    directory, run on real images in a process with TensorFlow only, compared with the model, and
-    only then renamed to the next free integer.
+    `serving.signatures.write_saved_model` describes its contents. The version is written to a
+    temporary directory, run on real images in a process with TensorFlow only, compared with the
+    model, and only then renamed to the next free integer.
 
     Args:
         trained: The model; it outputs probabilities.
@@ -72,6 +73,7 @@ def export_saved_model(
         metrics: Scores of the model; the accuracy is checked, all are written to the facts.
         min_accuracy: Minimum accuracy for publication, in [0, 1].
         meanwhile: Called while the export is run; it does what would be done next.
+        preparation: For the model's frame, begun before; None to begin it here.
 
     Raises:
         ExportError: The export cannot be written, differs from the model, or the model is not
@@ -79,10 +81,16 @@ def export_saved_model(
     """
     check_accuracy(metrics, min_accuracy, trained.path)
     facts = _facts(trained, directory.name, metrics)
-    with _naming(directory), Gate() as gate, new_version(directory) as temporary:
+    with contextlib.ExitStack() as stack:
+        if preparation is None:
+            preparation = stack.enter_context(Preparation(trained.frame))
+        preparation.begin()
+        stack.enter_context(_naming(directory))
+        temporary = stack.enter_context(new_version(directory))
         if keras.backend.backend() == "tensorflow":
             with span("write the SavedModel"):
-                write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
+                told = trained.outputs, facts, temporary, trained.caution
+                write_saved_model(trained.model, *told, preparation.decoder())
         else:
             _write_in_tensorflow(trained, facts, temporary)
         write_requests(temporary, directory.name, encoded_images)
@@ -92,7 +100,7 @@ def export_saved_model(
         if trained.caution is not None:
             caution = NamedCaution(trained.class_names, trained.caution)
         with span("check the export"):
-            gate.check(
+            preparation.gate.check(
                 temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile
             )
         return publish_version(temporary, directory)
@@ -192,7 +200,7 @@ def _write_in_tensorflow(
     code = (
         "import json, pathlib, sys\n"
         "from tfxfer.system.isolation import isolated\n"
-        "from tfxfer.exporting.signatures import write_saved_model\n"
+        "from tfxfer.exporting.serving.signatures import write_saved_model\n"
         "from tfxfer.inference.loading import load\n"
         "trained, facts = load(sys.argv[1]), json.loads(sys.argv[3])\n"
         "directory = pathlib.Path(sys.argv[2])\n"

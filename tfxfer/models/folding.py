@@ -8,6 +8,7 @@ the largest arrays of the network less, forward, and as many backward. On two co
 arXiv:1712.05877, section 3.2); here it is done in the graph, so that the kernels can be trained.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,40 +45,65 @@ class FoldedConvolution(keras.layers.Layer):
         """Returns what the BatchNorm would return of the convolution's output."""
         if self.batch_norm.trainable:
             return self.batch_norm(self.convolution(x), training=training)
-        layer, dtype = self.convolution, self.convolution.compute_dtype
-        x = keras.ops.cast(x, dtype)
-        scale, shift = self._scale_and_shift()
-        places = {
-            "strides": layer.strides,
-            "padding": layer.padding,
-            "data_format": layer.data_format,
-            "dilation_rate": layer.dilation_rate,
-        }
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            # The output's channels are those of the input, each `depth_multiplier` times.
-            kernel = layer.kernel * keras.ops.reshape(scale, layer.kernel.shape[2:])
-            y = keras.ops.depthwise_conv(x, keras.ops.cast(kernel, dtype), **places)
-        elif isinstance(layer, keras.layers.SeparableConv2D):
-            kernels = (layer.depthwise_kernel, layer.pointwise_kernel * scale)
-            y = keras.ops.separable_conv(
-                x, *(keras.ops.cast(kernel, dtype) for kernel in kernels), **places
-            )
-        else:
-            y = keras.ops.conv(x, keras.ops.cast(layer.kernel * scale, dtype), **places)
-        return _add_bias(y, keras.ops.cast(shift, dtype))
+        return convolve(self.convolution, x, *folded_weights(self.convolution, self.batch_norm))
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         """Returns the shape and type of the output."""
         return self.batch_norm.compute_output_spec(self.convolution.compute_output_spec(x))
 
-    def _scale_and_shift(self) -> tuple[Any, Any]:
-        """Returns what the BatchNorm multiplies by and adds, (channels,) each."""
-        norm, bias = self.batch_norm, self.convolution.bias
-        scale = keras.ops.rsqrt(norm.moving_variance + norm.epsilon)
-        if norm.gamma is not None:
-            scale = scale * norm.gamma
-        shift = -norm.moving_mean * scale if bias is None else (bias - norm.moving_mean) * scale
-        return scale, shift if norm.beta is None else shift + norm.beta
+
+def folded_weights(
+    convolution: keras.layers.Layer, batch_norm: keras.layers.BatchNormalization
+) -> tuple[tuple[Any, ...], Any]:
+    """Returns the kernels of a convolution with a BatchNorm in them, and what is then added.
+
+    Args:
+        convolution: Conv2D, DepthwiseConv2D or SeparableConv2D without activation.
+        batch_norm: In inference mode.
+
+    Returns:
+        The kernels in the shapes of the convolution's, one or, of a SeparableConv2D, two, and the
+        bias, (channels,), all float32.
+    """
+    bias = convolution.bias
+    scale = keras.ops.rsqrt(batch_norm.moving_variance + batch_norm.epsilon)
+    if batch_norm.gamma is not None:
+        scale = scale * batch_norm.gamma
+    offset = -batch_norm.moving_mean if bias is None else bias - batch_norm.moving_mean
+    shift = offset * scale if batch_norm.beta is None else offset * scale + batch_norm.beta
+    if isinstance(convolution, keras.layers.DepthwiseConv2D):
+        # The output's channels are those of the input, each `depth_multiplier` times.
+        kernel = convolution.kernel
+        return (kernel * keras.ops.reshape(scale, kernel.shape[2:]),), shift
+    if isinstance(convolution, keras.layers.SeparableConv2D):
+        return (convolution.depthwise_kernel, convolution.pointwise_kernel * scale), shift
+    return (convolution.kernel * scale,), shift
+
+
+def convolve(convolution: keras.layers.Layer, x: Any, kernels: Sequence[Any], shift: Any) -> Any:
+    """Returns what a convolution computes with other weights.
+
+    Args:
+        convolution: Conv2D, DepthwiseConv2D or SeparableConv2D without activation.
+        x: Its input, which is cast to its compute type, as are the weights.
+        kernels: See `folded_weights`.
+        shift: Likewise.
+    """
+    dtype = convolution.compute_dtype
+    cast = [keras.ops.cast(one, dtype) for one in (x, *kernels)]
+    operation = keras.ops.conv
+    if isinstance(convolution, keras.layers.DepthwiseConv2D):
+        operation = keras.ops.depthwise_conv
+    elif isinstance(convolution, keras.layers.SeparableConv2D):
+        operation = keras.ops.separable_conv
+    y = operation(
+        *cast,
+        strides=convolution.strides,
+        padding=convolution.padding,
+        data_format=convolution.data_format,
+        dilation_rate=convolution.dilation_rate,
+    )
+    return _add_bias(y, keras.ops.cast(shift, dtype))
 
 
 @dataclass(frozen=True)
@@ -105,7 +131,7 @@ def fold_batch_norm(network: keras.Model) -> FoldedNetwork:
     Args:
         network: A functional model that was just built: each of its layers was called once.
     """
-    pairs = _pairs(network)
+    pairs = foldable_pairs(network)
     folded = {norm.name for _, norm in pairs.values()}
     outputs: dict[str, Any] = {}
 
@@ -122,7 +148,7 @@ def fold_batch_norm(network: keras.Model) -> FoldedNetwork:
     return FoldedNetwork(copy.input, outputs, copy.output)
 
 
-def _pairs(
+def foldable_pairs(
     network: keras.Model,
 ) -> dict[str, tuple[keras.layers.Layer, keras.layers.BatchNormalization]]:
     """Returns each convolution that is alone before a BatchNorm, by name, with that BatchNorm."""

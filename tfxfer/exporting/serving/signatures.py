@@ -1,7 +1,6 @@
 """The SavedModel that is served: encoded images or pixels in, named classes or features out."""
 
 import contextlib
-import functools
 import json
 import logging
 import pathlib
@@ -13,13 +12,15 @@ import keras
 import tensorflow as tf
 
 from tfxfer.config.frame import RGB, Frame, in_words
-from tfxfer.data.image.channels import RGBA, decode_and_resize
+from tfxfer.data.image.channels import RGBA
 from tfxfer.data.image.formats.picture import MAX_PIXELS
 from tfxfer.data.image.formats.recognition import SERVED_FORMATS
 from tfxfer.data.image.framing import resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
+from tfxfer.exporting.serving.decoder import traced, traced_decoder
+from tfxfer.exporting.serving.folded import folded_for_serving
 from tfxfer.inference.caution import Caution
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
@@ -93,6 +94,7 @@ def write_saved_model(
     facts: Mapping[str, Any],
     directory: pathlib.Path,
     caution: Caution | None = None,
+    decoder: Any = None,
 ) -> None:
     """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
 
@@ -119,20 +121,21 @@ def write_saved_model(
         directory: An empty directory.
         caution: What it also says of an image: `unknown_score` and `unknown`, (batch,), `in_set`
             and `set_labels`, (batch, num_classes); None for nothing.
+        decoder: The result of `traced_decoder` for the model's frame; None to trace it here.
     """
     careful = None if caution is None else CautionGraph(caution, outputs.names)
-    answers = _Functions(model, _naming(outputs), careful)
+    answers = _Functions(model, _naming(outputs), careful, decoder)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     channels = frame_of(model).channels
     pixels = tf.TensorSpec((None, None, None, channels), tf.uint8, name="pixels")
     signatures = {
-        "serving_default": _traced(answers.from_bytes, [image_bytes]),
-        "pixels": _traced(answers.from_pixels, [pixels]),
+        "serving_default": traced(answers.from_bytes, [image_bytes]),
+        "pixels": traced(answers.from_pixels, [pixels]),
     }
     if answers.have_features:
-        signatures["features"] = _traced(answers.features, [image_bytes])
+        signatures["features"] = traced(answers.features, [image_bytes])
     served = tf.Module()
-    served.model_variables = [variable.value for variable in model.variables]
+    served.model_variables = answers.variables
     served.caution = careful
     with tempfile.TemporaryDirectory() as folder:
         # An asset keeps its file's name.
@@ -142,10 +145,6 @@ def write_saved_model(
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         with _no_progress_in_notebooks():
             tf.saved_model.save(served, str(directory), signatures)
-
-
-# No function here has Python control flow on tensors; without AutoGraph it is traced faster.
-_traced = functools.partial(tf.function, autograph=False)
 
 
 @contextlib.contextmanager
@@ -163,12 +162,15 @@ def _no_progress_in_notebooks() -> Iterator[None]:
 class _Functions:
     """What the signatures compute, before they are traced."""
 
-    def __init__(self, model: keras.Model, naming: Naming, careful: CautionGraph | None) -> None:
+    def __init__(
+        self, model: keras.Model, naming: Naming, careful: CautionGraph | None, decoder: Any
+    ) -> None:
         self._frame = frame_of(model)
         self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
-        self._answer = _answer(model, naming, careful, self._frame)
-        # Traced once, as it is large, and saved once for both signatures.
-        self._decoded = _traced(self._decode_all, [tf.TensorSpec((None,), tf.string)])
+        whole, self.variables = folded_for_serving(with_features(model))
+        self._answer = _answer(whole, naming, careful, self._frame)
+        # Traced and saved once for both signatures.
+        self._decoded = traced_decoder(self._frame) if decoder is None else decoder
 
     @property
     def have_features(self) -> bool:
@@ -189,14 +191,6 @@ class _Functions:
     def features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of image files, (batch,)."""
         return {"features": self._answered(self._decoded(image_bytes))["features"]}
-
-    def _decode_all(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        numbered = (tf.range(tf.shape(image_bytes)[0]), image_bytes)
-        return tf.map_fn(
-            lambda one: decode_and_resize(one[1], self._frame, _refusal(one[0])),
-            numbered,
-            fn_output_signature=self._framed,
-        )
 
     def _answered(self, squares: tf.Tensor) -> dict[str, tf.Tensor]:
         # A network fails on no images at all: then one is given to it, and nothing of it returned.
@@ -252,12 +246,17 @@ def _naming_tasks(tasks: Tasks) -> Naming:
     return of_tasks
 
 
-def _answer(model: keras.Model, naming: Naming, careful: CautionGraph | None, frame: Frame) -> Any:
+def _answer(whole: keras.Model, naming: Naming, careful: CautionGraph | None, frame: Frame) -> Any:
     """Returns a concrete function of images in a frame, uint8, to all that is known of them.
 
     One function, so that the network is traced, saved and loaded once for all signatures.
+
+    Args:
+        whole: See `with_features`.
+        naming: What is said of its probabilities.
+        careful: What else is said; None for nothing.
+        frame: What it takes.
     """
-    whole = with_features(model)
 
     def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         found = whole(tf.cast(images, tf.float32), training=False)
@@ -265,15 +264,10 @@ def _answer(model: keras.Model, naming: Naming, careful: CautionGraph | None, fr
         return {**found, **naming(found["probabilities"]), **more}
 
     images = tf.TensorSpec((None, *frame.shape), tf.uint8)
-    return _traced(answer).get_concrete_function(images)
+    return traced(answer).get_concrete_function(images)
 
 
 def _without_features(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Returns what a signature gives: a number is no probability."""
     left_out = ("features", "probabilities") if "value" in answer else ("features",)
     return {name: value for name, value in answer.items() if name not in left_out}
-
-
-def _refusal(number: tf.Tensor) -> tf.Tensor:
-    """Returns how the message begins that refuses an image of a request."""
-    return tf.strings.format("image_bytes[{}] cannot be read: ", number)

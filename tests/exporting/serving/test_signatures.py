@@ -9,7 +9,7 @@ from small_network import SMALL
 
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.exporting.gate import half_precision_nodes
-from tfxfer.exporting.signatures import write_saved_model
+from tfxfer.exporting.serving.signatures import write_saved_model
 
 NAMES = np.array([b"blue", b"green", b"red"])
 

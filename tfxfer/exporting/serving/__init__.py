@@ -1,0 +1,1 @@
+"""The SavedModel: what it computes, and how it is written."""
