@@ -211,6 +211,7 @@ def _answers(
 ) -> Iterator[Prediction]:
     """Yields the predictions of files."""
     like, done = _like(trained), 0
+    batch_size = min(batch_size, len(files))  # a batch is filled up to its size
     with Progress("files", len(files)) as progress:
         for block in in_blocks(files):
             answers = _answers_of(trained, block.split, top, batch_size)

@@ -17,10 +17,16 @@ from tfxfer.data.image.formats.picture import exif_orientation, fits, upright, w
 # Any bytes among which "Exi" is not: a pattern cannot say it more shortly.
 _NO_EXIF = r"(?:[^E]|E(?:E|xE)*(?:[^Ex]|x[^Ei]))*"
 
-# How most JPEG files begin that have no EXIF: a JFIF segment of 16 bytes, tables, and a size with
-# samples of 8 bits, of one component or three; behind it there is no EXIF either.
+# The same without 0xff, which begins the next segment.
+_COMMENT = r"(?:[^E\x{ff}]|E(?:E|xE)*(?:[^Ex\x{ff}]|x[^Ei\x{ff}]))*"
+
+# How most JPEG files begin that have no EXIF: a JFIF segment of 16 bytes, perhaps a comment (gd and
+# Apple's tools write one), tables, and a size with samples of 8 bits, of one component or three;
+# behind it there is no EXIF either.
 _PLAIN = (
-    r"(?s)\x{ff}\x{d8}\x{ff}\x{e0}\x00\x10.{14}\x{ff}\x{db}"
+    r"(?s)\x{ff}\x{d8}\x{ff}\x{e0}\x00\x10.{14}"
+    + rf"(?:\x{{ff}}\x{{fe}}\x00{_COMMENT})?"
+    + r"\x{ff}\x{db}"
     + _NO_EXIF
     + r"\x{ff}[\x{c0}-\x{c2}]\x00(?:\x0b\x08.{4}\x01|\x11\x08.{4}\x03)"
     + _NO_EXIF

@@ -23,7 +23,7 @@ FORMATS, SERVED_FORMATS = _listed(READ), _listed(IN_GRAPHS)
 EXTENSIONS = tuple(extension for one in READ for extension in one.extensions)
 
 # Minimum size of a file of each format that graphs decode, in bytes; "" is none of them.
-_SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
+SHORTEST = {"JPEG": 26, "PNG": 45, "BMP": 54, "GIF": 26, "WebP": 26, "": 0}
 
 
 def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
@@ -31,7 +31,7 @@ def decoded_format(encoded: tf.Tensor) -> tf.Tensor:
 
     A scalar string, for "TIFF" and "NPY" too.
     """
-    found = tf.gather(tf.constant(list(_SHORTEST)), _signature(encoded))
+    found = tf.gather(tf.constant(list(SHORTEST)), _signature(encoded))
     found = tf.where(is_npy(encoded), "NPY", found)
     return tf.where(is_tiff(encoded), "TIFF", found)
 
@@ -53,7 +53,7 @@ def is_tiff(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _signature(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the row of `_SHORTEST` that bytes belong to, int32."""
+    """Returns the row of `SHORTEST` that bytes belong to, int32."""
     start = characters(tf.strings.substr(encoded, 0, 18))
     patterns = [f"(?s)(?:{one.pattern}).*" for one in IN_GRAPHS] + ["(?s).*"]
     same = [tf.strings.regex_full_match(start, pattern) for pattern in patterns]
@@ -66,8 +66,8 @@ def row_of(encoded: tf.Tensor) -> tf.Tensor:
     5 is none of them, or a file that lacks its header.
     """
     row = _signature(encoded)
-    shortest = tf.gather(tf.constant(list(_SHORTEST.values())), row)
-    return tf.where(tf.strings.length(encoded) < shortest, len(_SHORTEST) - 1, row)
+    shortest = tf.gather(tf.constant(list(SHORTEST.values())), row)
+    return tf.where(tf.strings.length(encoded) < shortest, len(SHORTEST) - 1, row)
 
 
 @apart
