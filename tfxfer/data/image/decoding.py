@@ -8,6 +8,7 @@ Each format has a module of its own.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,10 +28,10 @@ from tfxfer.data.image.formats.recognition import (
     row_of,
     why_no_header,
 )
-from tfxfer.data.image.formats.table import why_jpeg_is_not_read
+from tfxfer.data.image.formats.table import format_of, why_jpeg_is_not_read
 
-# How a JPEG begins.
-_JPEG = b"\xff\xd8\xff"
+# The formats that graphs decode, in the order of `recognition.row_of`.
+_GRAPHS = {"JPEG": jpeg, "PNG": png, "BMP": bmp, "GIF": gif, "WebP": webp}
 
 
 def decode(encoded: tf.Tensor, prefix: tf.Tensor = "", *, portable: bool = True) -> tf.Tensor:
@@ -125,14 +126,7 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
 
     return tf.switch_case(
         row_of(encoded),
-        [
-            lambda: jpeg.height_and_width(encoded),
-            lambda: png.height_and_width(encoded),
-            lambda: bmp.height_and_width(encoded),
-            lambda: gif.height_and_width(encoded),
-            lambda: webp.height_and_width(encoded),
-            no_size,
-        ],
+        [*_of_each("height_and_width", encoded), no_size],
     )
 
 
@@ -147,15 +141,13 @@ def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
     """
     return tf.switch_case(
         row_of(encoded),
-        [
-            lambda: jpeg.why_unreadable(encoded),
-            lambda: png.why_unreadable(encoded),
-            lambda: bmp.why_unreadable(encoded),
-            lambda: gif.why_unreadable(encoded),
-            lambda: webp.why_unreadable(encoded),
-            lambda: why_no_header(encoded),
-        ],
+        [*_of_each("why_unreadable", encoded), lambda: why_no_header(encoded)],
     )
+
+
+def _of_each(function: str, encoded: tf.Tensor) -> list[Callable[[], tf.Tensor]]:
+    """Returns a function of each format's module, called with a file, for `tf.switch_case`."""
+    return [functools.partial(getattr(module, function), encoded) for module in _GRAPHS.values()]
 
 
 @apart
@@ -170,14 +162,8 @@ def _decode_other(
     encoded = accepted(encoded, reason, prefix)
     return tf.switch_case(
         row_of(encoded),
-        [
-            lambda: jpeg.decode(encoded),
-            lambda: png.decode(encoded),
-            lambda: bmp.decode(encoded),
-            lambda: gif.decode(encoded),
-            lambda: webp.decode(encoded),
-            lambda: tf.zeros((0, 0, 3), tf.uint8),  # never, as it is not accepted
-        ],
+        # The last is never called, as no other format is accepted.
+        [*_of_each("decode", encoded), lambda: tf.zeros((0, 0, 3), tf.uint8)],
     )
 
 
@@ -189,10 +175,10 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
         found = _without_tensorflow(content, as_bytes(prefix))
         if found is not None:
             return found
-        is_jpeg = content.startswith(_JPEG) and len(content) >= SHORTEST["JPEG"]
-        decode = _compiled(_decode_jpeg if is_jpeg else _decode_any)
+        name = format_of(content) or ""
+        is_whole = len(content) >= SHORTEST.get(name, math.inf)
         # While it computes others may have the interpreter.
-        shown: np.ndarray = decode(encoded, prefix).numpy()
+        shown: np.ndarray = _compiled(name if is_whole else "")(encoded, prefix).numpy()
         return shown
 
     if tf.executing_eagerly():  # by itself, for the sake of short messages
@@ -252,18 +238,18 @@ def of_array_file(function: Callable[[bytes], Any], encoded: bytes, prefix: byte
         raise tf.errors.InvalidArgumentError(None, None, message) from None
 
 
-def _decode_jpeg(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
-    """Returns a JPEG as RGB, with a graph a quarter as large: most photographs have EXIF."""
-    return jpeg.decode(accepted(encoded, jpeg.why_unreadable(encoded), prefix))
-
-
-def _decode_any(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
-    """Returns an image of any kind as RGB."""
-    return _decode_other(encoded, prefix, FORMATS)
-
-
 @functools.cache
-def _compiled(decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Any:
-    """Returns a function that is traced when the first image needs it."""
+def _compiled(name: str) -> Any:
+    """Returns a function that decodes one format, or "" any, traced when the first image needs it.
+
+    The graph of a format is a small part of that of all: most photographs are JPEG with EXIF.
+    """
+
+    def decode_one(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
+        if name not in _GRAPHS:
+            return _decode_other(encoded, prefix, FORMATS)
+        module = _GRAPHS[name]
+        return module.decode(accepted(encoded, module.why_unreadable(encoded), prefix))
+
     content = tf.TensorSpec((), tf.string)
-    return tf.function(decode, input_signature=[content, content], autograph=False)
+    return tf.function(decode_one, input_signature=[content, content], autograph=False)
