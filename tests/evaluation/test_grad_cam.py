@@ -133,6 +133,11 @@ def test_heat_is_the_published_formula(pooling, squares):
         expected.append(one @ alpha)
     found = Explainer(model).heat(squares, classes)
     np.testing.assert_allclose(found, scaled(np.array(expected)), rtol=1e-4, atol=1e-5)
+    others = np.array([0, 1, 2])
+    first, second = Explainer(model).heats(squares, [classes, others])
+    np.testing.assert_array_equal(first, found)
+    np.testing.assert_array_equal(second, Explainer(model).heat(squares, others))
+    assert not np.array_equal(first, second)
     if pooling == "average":
         compiled = Explainer(model, is_compiled=True).heat(squares, classes)
         np.testing.assert_allclose(compiled, found, atol=1e-5)

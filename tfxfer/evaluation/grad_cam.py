@@ -5,7 +5,7 @@ Localization" (arXiv:1610.02391), computed on the feature maps before global poo
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -72,6 +72,21 @@ class Explainer:
         Raises:
             ValueError: `can_explain` is False.
         """
+        (found,) = self.heats(squares, [classes])
+        return found
+
+    def heats(
+        self, squares: npt.NDArray[np.uint8], several: Sequence[npt.NDArray[np.int64]]
+    ) -> list[npt.NDArray[np.float32]]:
+        """Returns what `heat` does for each of several choices of classes, which takes little more.
+
+        Args:
+            squares: As for `heat`.
+            several: The classes to explain for each image, shape (batch,) each.
+
+        Raises:
+            ValueError: `can_explain` is False.
+        """
         if self._maps is None:
             raise ValueError("This model cannot be explained; see `can_explain`.")
         images = squares.astype(np.float32)
@@ -80,6 +95,12 @@ class Explainer:
             *earlier, maps = map(keras.ops.convert_to_tensor, found)
         else:
             *earlier, maps = keras.tree.flatten(self._maps(images, training=False))
+        return [self._heat(classes, earlier, maps) for classes in several]
+
+    def _heat(
+        self, classes: npt.NDArray[np.int64], earlier: list[Any], maps: Any
+    ) -> npt.NDArray[np.float32]:
+        """Returns the heat maps of feature maps; `earlier` is what the head reads besides."""
         gradient = _gradient(functools.partial(self._logits_of, classes, earlier), maps)
         weights = gradient.mean(axis=(1, 2), keepdims=True)  # (batch, 1, 1, channels)
         heat = np.maximum((weights * _as_numpy(maps)).sum(axis=-1), 0)
