@@ -246,13 +246,9 @@ def _confused_together(confusion: npt.NDArray[np.int64]) -> list[int]:
 def _examples(findings: Findings) -> dict[str, Any]:
     """Returns the most confident mistakes and the least confident correct predictions."""
     explainer = Explainer(findings.model)
-    mistakes = findings.mistakes[:_NUM_EXPLAINED]
-    # Together, as the network takes hardly longer for a few images than for one.
-    shown = np.concatenate([mistakes, findings.correct[:_NUM_EXPLAINED]])
-    explained = _explained(findings, explainer, shown)
     return {
-        "mistakes": explained[: len(mistakes)],
-        "correct": explained[len(mistakes) :],
+        "mistakes": _explained(findings, explainer, findings.mistakes[:_NUM_EXPLAINED]),
+        "correct": _explained(findings, explainer, findings.correct[:_NUM_EXPLAINED]),
         "can_explain": explainer.can_explain,
         "num_mistakes": len(findings.mistakes),
     }
