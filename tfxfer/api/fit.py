@@ -23,8 +23,8 @@ from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.curation.section.of_fit import DataOfFit
 from tfxfer.data.image.readability import naming_unreadable_images
-from tfxfer.exporting.preparation import Preparation
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
+from tfxfer.exporting.verification import Gate
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
@@ -158,26 +158,21 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         examined = DataOfFit.of(fitting)
         fitting = with_best_stages(fitting, session)
         fitting, folds = _cross_validate(fitting, session)
-    with Preparation(plan.config.frame) as preparation:
-        if not plan.config.finetune.epochs:  # a head is trained in seconds
-            preparation.begin()
-        with naming_unreadable_images(*plan.source.splits.values()):
-            phases = train_phases(fitting)
-        with alone():
-            return _finish(phases, folds, examined, preparation, session)
+        phases = train_phases(fitting)
+    with alone(), Gate() as gate:
+        return _finish(phases, folds, examined, gate, session)
 
 
 def _finish(
     phases: tuple[PreparedFit, ActivationSource],
     folds: FoldsRecord | None,
     examined: DataOfFit | None,
-    preparation: Preparation,
+    gate: Gate,
     session: Session,
 ) -> FitResult:
     """Evaluates, exports and reports a fit whose phases are done."""
     say, clock, fitting = session.say, session.clock, phases[0]
     plan = fitting.run.plan
-    preparation.begin()
     with naming_unreadable_images(*plan.source.splits.values()):
         trained = with_caution(evaluate(*phases), session)
     trained = replace(trained, metrics=replace(trained.metrics, folds=folds))
@@ -189,7 +184,7 @@ def _finish(
         with span("draw the report"):
             draw(findings)
 
-    version = _export(trained, clock, preparation, meanwhile=prepare_report)
+    version = _export(trained, clock, gate, meanwhile=prepare_report)
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
@@ -222,15 +217,13 @@ def _cross_validate(
     return on_everything(fitting, found), found.record
 
 
-def _export(
-    trained: Trained, clock: Clock, preparation: Preparation, meanwhile: Callable[[], None]
-) -> Path:
+def _export(trained: Trained, clock: Clock, gate: Gate, meanwhile: Callable[[], None]) -> Path:
     """Exports a trained model, unless that was done before an interruption; returns the path.
 
     Args:
         trained: The model.
         clock: Of the run.
-        preparation: Of its export.
+        gate: What checks the export.
         meanwhile: Called while the export is checked.
     """
     plan = trained.plan
@@ -247,7 +240,7 @@ def _export(
             trained.metrics,
             plan.config.min_accuracy,
             meanwhile,
-            preparation,
+            gate,
         )
     clock.lap("export")
     return version

@@ -22,8 +22,8 @@ from tfxfer.errors import ExportError, UsageError
 from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import check_accuracy
-from tfxfer.exporting.preparation import Preparation
 from tfxfer.exporting.serving.signatures import contract, write_saved_model
+from tfxfer.exporting.verification import Gate
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
@@ -58,7 +58,7 @@ def export_saved_model(
     metrics: FitMetrics,
     min_accuracy: float = 0.0,
     meanwhile: Callable[[], None] = lambda: None,
-    preparation: Preparation | None = None,
+    gate: Gate | None = None,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
@@ -73,7 +73,7 @@ def export_saved_model(
         metrics: Scores of the model; the accuracy is checked, all are written to the facts.
         min_accuracy: Minimum accuracy for publication, in [0, 1].
         meanwhile: Called while the export is run; it does what would be done next.
-        preparation: For the model's frame, begun before; None to begin it here.
+        gate: What compares, whose process was started before; None to start it here.
 
     Raises:
         ExportError: The export cannot be written, differs from the model, or the model is not
@@ -82,15 +82,13 @@ def export_saved_model(
     check_accuracy(metrics, min_accuracy, trained.path)
     facts = _facts(trained, directory.name, metrics)
     with contextlib.ExitStack() as stack:
-        if preparation is None:
-            preparation = stack.enter_context(Preparation(trained.frame))
-        preparation.begin()
+        if gate is None:
+            gate = stack.enter_context(Gate())
         stack.enter_context(_naming(directory))
         temporary = stack.enter_context(new_version(directory))
         if keras.backend.backend() == "tensorflow":
             with span("write the SavedModel"):
-                told = trained.outputs, facts, temporary, trained.caution
-                write_saved_model(trained.model, *told, preparation.decoder())
+                write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
         else:
             _write_in_tensorflow(trained, facts, temporary)
         write_requests(temporary, directory.name, encoded_images)
@@ -100,7 +98,7 @@ def export_saved_model(
         if trained.caution is not None:
             caution = NamedCaution(trained.class_names, trained.caution)
         with span("check the export"):
-            preparation.gate.check(
+            gate.check(
                 temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile
             )
         return publish_version(temporary, directory)

@@ -94,7 +94,6 @@ def write_saved_model(
     facts: Mapping[str, Any],
     directory: pathlib.Path,
     caution: Caution | None = None,
-    decoder: Any = None,
 ) -> None:
     """Writes the SavedModel of a classifier; the Keras backend must be TensorFlow.
 
@@ -121,10 +120,9 @@ def write_saved_model(
         directory: An empty directory.
         caution: What it also says of an image: `unknown_score` and `unknown`, (batch,), `in_set`
             and `set_labels`, (batch, num_classes); None for nothing.
-        decoder: The result of `traced_decoder` for the model's frame; None to trace it here.
     """
     careful = None if caution is None else CautionGraph(caution, outputs.names)
-    answers = _Functions(model, _naming(outputs), careful, decoder)
+    answers = _Functions(model, _naming(outputs), careful)
     image_bytes = tf.TensorSpec((None,), tf.string, name="image_bytes")
     channels = frame_of(model).channels
     pixels = tf.TensorSpec((None, None, None, channels), tf.uint8, name="pixels")
@@ -162,15 +160,13 @@ def _no_progress_in_notebooks() -> Iterator[None]:
 class _Functions:
     """What the signatures compute, before they are traced."""
 
-    def __init__(
-        self, model: keras.Model, naming: Naming, careful: CautionGraph | None, decoder: Any
-    ) -> None:
+    def __init__(self, model: keras.Model, naming: Naming, careful: CautionGraph | None) -> None:
         self._frame = frame_of(model)
         self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
         whole, self.variables = folded_for_serving(with_features(model))
         self._answer = _answer(whole, naming, careful, self._frame)
         # Traced and saved once for both signatures.
-        self._decoded = traced_decoder(self._frame) if decoder is None else decoder
+        self._decoded = traced_decoder(self._frame)
 
     @property
     def have_features(self) -> bool:
