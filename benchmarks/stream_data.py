@@ -12,7 +12,6 @@ that of the process. With other work on the machine compare processor times.
 import itertools
 import os
 import pathlib
-import resource
 import time
 from collections.abc import Iterator
 
@@ -24,6 +23,7 @@ from tfxfer.data.batches import training_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.data.source import untuned
+from tfxfer.system.timing.spans import Moment
 
 IN_SHARD, IN_MEMORY = 10_000, 2048
 SIZE, BATCH = 224, 32
@@ -94,27 +94,15 @@ def streamed(images: Images, seed: int) -> Iterator[int]:
     return (len(batch) for batch, _ in batches)
 
 
-def seconds() -> tuple[float, float]:
-    """Returns the wall time and the processor time, in seconds."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return time.perf_counter(), used.ru_utime + used.ru_stime
-
-
-def since(begun: tuple[float, float]) -> tuple[float, float]:
-    """Returns the seconds that have passed."""
-    wall, used = seconds()
-    return wall - begun[0], used - begun[1]
-
-
 def measured(batches: Iterator[int], count: int) -> tuple[float, float]:
     """Returns the wall time and the processor time of an image, in microseconds."""
     for _ in range(BUFFERED):
         next(batches)
-    begun, done = seconds(), 0
+    begun, done = Moment.now(), 0
     while done < count:
         done += next(batches)
-    wall, used = since(begun)
-    return 1e6 * wall / done, 1e6 * used / done
+    ended = Moment.now()
+    return 1e6 * (ended.seconds - begun.seconds) / done, 1e6 * (ended.cpu - begun.cpu) / done
 
 
 def main() -> None:

@@ -79,7 +79,8 @@ def predict(
     """
     files = named_files(paths, listed, say)
     trained = _loaded(model, top)
-    return _answers(trained, files, top, batch_size)
+    # A batch is filled up to its size. Shards keep it, so that one graph serves all of them.
+    return _answers(trained, files, top, min(batch_size, len(files)))
 
 
 @by_model
@@ -211,7 +212,6 @@ def _answers(
 ) -> Iterator[Prediction]:
     """Yields the predictions of files."""
     like, done = _like(trained), 0
-    batch_size = min(batch_size, len(files))  # a batch is filled up to its size
     with Progress("files", len(files)) as progress:
         for block in in_blocks(files):
             answers = _answers_of(trained, block.split, top, batch_size)

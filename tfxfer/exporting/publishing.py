@@ -82,9 +82,9 @@ def export_saved_model(
     check_accuracy(metrics, min_accuracy, trained.path)
     facts = _facts(trained, directory.name, metrics)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_naming(directory))
         if gate is None:
             gate = stack.enter_context(Gate())
-        stack.enter_context(_naming(directory))
         temporary = stack.enter_context(new_version(directory))
         if keras.backend.backend() == "tensorflow":
             with span("write the SavedModel"):

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfxfer.models.folding import convolve, foldable_pairs, folded_weights
+from tfxfer.models.layers import leaf_layers
 
 
 class _ServedConvolution(keras.layers.Layer):
@@ -21,6 +22,9 @@ class _ServedConvolution(keras.layers.Layer):
     Args:
         convolution: Of `foldable_pairs`.
         batch_norm: The layer behind it.
+
+    Attributes:
+        values: Its kernels, and what is added.
     """
 
     def __init__(
@@ -28,19 +32,14 @@ class _ServedConvolution(keras.layers.Layer):
     ) -> None:
         super().__init__(name=convolution.name, dtype="float32", autocast=False)
         kernels, shift = folded_weights(convolution, batch_norm)
-        self._values = [tf.Variable(value, trainable=False) for value in (*kernels, shift)]
+        self.values = [tf.Variable(value, trainable=False) for value in (*kernels, shift)]
         # Not the layer itself, whose weights would be the export's, too.
         self._convolve = functools.partial(convolve, convolution)
         self._spec_of = convolution.compute_output_spec
 
-    @property
-    def values(self) -> list[tf.Variable]:
-        """Its kernels, and what is added."""
-        return self._values
-
     def call(self, x: Any) -> Any:
         """Returns what the BatchNorm would return of the convolution's output."""
-        *kernels, shift = self._values
+        *kernels, shift = self.values
         return self._convolve(x, kernels, shift)
 
     def compute_output_spec(self, x: Any) -> Any:
@@ -55,24 +54,22 @@ def folded_for_serving(model: keras.Model) -> tuple[keras.Model, list[tf.Variabl
         model: A functional model in float32, whose networks may be nested. It is not changed; the
             layers that are not folded are shared.
     """
-    folding = _Folding()
-    folded = folding.of(model)
-    return folded, [variable.value for variable in folded.variables] + folding.values
+    folded = _Folding().of(model)
+    variables = [variable.value for variable in folded.variables]
+    for layer in leaf_layers(folded):
+        if isinstance(layer, _ServedConvolution):
+            variables += layer.values
+    return folded, variables
 
 
 class _Folding:
-    """The folding of a model and of the networks in it.
-
-    Attributes:
-        values: The folded weights so far.
-    """
+    """The folding of a model and of the networks in it; one that is shared stays shared."""
 
     def __init__(self) -> None:
-        self.values: list[tf.Variable] = []
         self._done: dict[int, keras.Model] = {}
 
     def of(self, network: keras.Model) -> keras.Model:
-        """Returns a functional network with folded weights; one that is shared stays shared."""
+        """Returns a functional network with folded weights."""
         if id(network) not in self._done:
             self._done[id(network)] = self._fold(network)
         return self._done[id(network)]
@@ -97,7 +94,6 @@ class _Folding:
         if any(calls[name] != 1 for name in {*pairs, *behind}):
             # A layer that is called at several places has not the same behind it at each.
             return network
-        self.values += [value for one in served.values() for value in one.values]
         return folded
 
     def _inner(self, layer: Any) -> Any:
