@@ -70,6 +70,22 @@ def test_a_corrupt_entry_is_as_good_as_none_and_can_be_written_again(cache, what
     np.testing.assert_array_equal(cache.read("features", "a")[1], ROWS)
 
 
+@pytest.mark.parametrize("what", ["read", "touch"])
+def test_an_entry_of_another_user_stays(cache, monkeypatch, what):
+    write(cache)
+
+    def forbidden(*arguments, **named):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patched:
+        if what == "read":
+            patched.setattr(np, "load", forbidden)
+        else:
+            patched.setattr(os, "utime", forbidden)
+        assert (cache.read("features", "a") is None) == (what == "read")
+    np.testing.assert_array_equal(cache.read("features", "a")[1], ROWS)
+
+
 def test_entries_used_longest_ago_make_room(tmp_path):
     cache = Cache(tmp_path, 6000)
     rows = np.zeros((500, 1), "float32")  # 2,000 bytes, and the ids and headers

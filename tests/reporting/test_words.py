@@ -81,18 +81,19 @@ def test_imbalanced_classes_are_described_with_the_balanced_accuracy(findings):
     [
         (2.0, 0.02, " overconfident"),
         (0.5, 0.099, " underconfident"),
+        (1.001, 0.099, " neither overconfident nor underconfident"),
     ],
 )
 def test_the_calibration_is_described_and_what_improves_it(temperature, after, expected):
     scores = CalibrationErrors(error=0.1, error_at_temperature=after)
     found = CalibrationRecord(temperature, {"test": scores}, applied=False)
     told = words.calibration(found, "test")
-    for fact in ("error 0.100", f"{temperature:g}", expected):
+    for fact in ("error 0.100", f"{temperature:.3g}", expected):
         assert fact in told
     assert ("--calibrate" in told) == (after < 0.05)
     assert (f"{after:.3f}" in told) == (after < 0.05)
     told = words.calibration(dataclasses.replace(found, applied=True), "test")
-    assert f"at temperature {temperature:g}" in told
+    assert f"at temperature {temperature:.3g}" in told
     assert f"error {after:.3f}" in told
     assert "0.100 without" in told
     assert "--calibrate" not in told

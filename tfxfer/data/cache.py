@@ -108,14 +108,14 @@ class Cache:
     def read(self, kind: str, key: str) -> tuple[Ids, Rows] | None:
         """Returns the ids and the memory-mapped rows of an entry, None where there is none.
 
-        A corrupt entry is removed.
+        A corrupt entry is removed. Another user's that may not be read stays.
         """
         if not self.max_bytes:
             return None
         folder = EntryFolder(self.directory / kind / key)
         try:
             return folder.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return None
         except CORRUPT:
             shutil.rmtree(folder.path, ignore_errors=True)

@@ -72,7 +72,8 @@ class EntryFolder:
         rows: Rows = np.load(path, mmap_mode="c")
         if len(rows) != len(ids):
             raise ValueError("other ids than were written")
-        os.utime(self.index)  # which is when it was last used
+        with contextlib.suppress(OSError):  # another user's
+            os.utime(self.index)  # which is when it was last used
         return ids, rows
 
     def _named_rows(self) -> str:

@@ -92,10 +92,9 @@ def calibration(found: CalibrationRecord | None, split: str) -> str | None:
             f"Calibration error {after:.3f} (ECE) at temperature {temperature:.3g}, fitted on "
             f"{fitted_on} ({before:.3f} without)."
         )
-    confident = "overconfident" if temperature > 1 else "underconfident"
     text = (
         f"Calibration error {before:.3f} (ECE). The temperature fitted on {fitted_on} is "
-        f"{temperature:.3g}: the model is {confident}."
+        f"{temperature:.3g}: the model is {found.confidence}."
     )
     if before - after > _CALIBRATION_GAIN:
         text += f" With --calibrate the error is {after:.3f}; the predicted classes do not change."

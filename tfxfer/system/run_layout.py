@@ -280,14 +280,14 @@ def is_cache_rows(name: str) -> bool:
 
 def is_work(path: pathlib.Path) -> bool:
     """Tells whether a directory is a run, export, model or cache entry, whatever its name."""
-    run = RunDirectory(path)
-    if run.config.is_file():
+    run, is_file = RunDirectory(path), os.path.isfile  # where it may not look, this says no
+    if is_file(run.config):
         markers = (run.classes, run.metrics, run.asked, run.history, run.best_weights)
-        return any(file.is_file() for file in markers) or run.checkpoints.is_dir()
-    if (path / "saved_model.pb").is_file():
+        return any(map(is_file, markers)) or os.path.isdir(run.checkpoints)
+    if is_file(path / "saved_model.pb"):
         return True
-    known = [one for one in ("classes.txt", CACHE_INDEX, ".lock") if (path / one).is_file()]
-    if not known:
+    known = [one for one in ("classes.txt", CACHE_INDEX, ".lock") if is_file(path / one)]
+    if not known or not os.access(path, os.R_OK):
         return False
     names = os.listdir(path)
     is_model = run.classes.name in known and any(_MODEL_FILE.search(name) for name in names)

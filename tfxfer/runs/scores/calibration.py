@@ -35,6 +35,18 @@ class CalibrationRecord:
     errors: Mapping[str, CalibrationErrors] = field(default_factory=dict)
     applied: bool = False
 
+    @property
+    def confidence(self) -> str:
+        """Whether the model is overconfident or underconfident, by its temperature.
+
+        Examples:
+            >>> CalibrationRecord(1.2).confidence, CalibrationRecord(0.9995).confidence
+            ('overconfident', 'neither overconfident nor underconfident')
+        """
+        if round(self.temperature, 2) == 1:
+            return "neither overconfident nor underconfident"
+        return "overconfident" if self.temperature > 1 else "underconfident"
+
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Self:
         """Returns the record that `as_json` wrote."""

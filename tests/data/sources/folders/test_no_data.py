@@ -1,5 +1,7 @@
 """Why files and folders are no data."""
 
+import os
+
 import pytest
 
 from tfxfer.data.sources.folders.no_data import is_system_name, why_no_folder, why_no_image
@@ -53,3 +55,20 @@ def test_a_folder_of_cvs_is_left_out_and_a_class_of_that_name_is_not(tmp_path):
     assert why_no_folder(folder) == ""
     (folder / "Entries").touch()
     assert why_no_folder(folder).startswith("files of the system")
+
+
+def test_a_folder_that_may_not_be_looked_at_is_no_work(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "secret").mkdir(parents=True)
+    real = os.scandir, os.listdir, os.stat
+
+    def unless_secret(call):
+        def checked(path=".", *arguments, **named):
+            if "secret" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *arguments, **named)
+
+        return checked
+
+    for name, call in zip(("scandir", "listdir", "stat"), real, strict=True):
+        monkeypatch.setattr(os, name, unless_secret(call))
+    assert why_no_folder(tmp_path / "runs") == ""

@@ -147,7 +147,7 @@ def why_no_image(file: str) -> str:
 
 def _is_of_cvs(folder: pathlib.Path) -> bool:
     """Tells whether a folder is one in which CVS keeps its records."""
-    return folder.name == "CVS" and any((folder / name).is_file() for name in _CVS_FILES)
+    return folder.name == "CVS" and any(os.path.isfile(folder / name) for name in _CVS_FILES)
 
 
 def _leads_back(link: pathlib.Path) -> bool:
@@ -184,4 +184,7 @@ def _holds_work(folder: pathlib.Path, depth: int = _DEPTH) -> bool:
 
 
 def _is_empty(folder: pathlib.Path) -> bool:
-    return not any(name[0] != "." for name in os.listdir(folder))
+    try:
+        return not any(name[0] != "." for name in os.listdir(folder))
+    except OSError:
+        return False  # whoever lists it next will say why it cannot be
