@@ -6,19 +6,52 @@ from tfxfer.system import devices, notices
 from tfxfer.system.devices import choose_precision, dtype_policy, tell_of_missing_gpus
 
 
+def never_asked() -> bool:
+    raise AssertionError("The network was asked for nothing.")
+
+
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
-def test_auto_is_float32_on_a_cpu():
-    assert choose_precision("auto") == "float32"
+def test_auto_is_float32_on_a_cpu_without_fast_bfloat16(monkeypatch):
+    monkeypatch.setattr(devices, "_multiplies_bfloat16_faster", lambda: False)
+    assert choose_precision("auto", never_asked) == "float32"
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
+@pytest.mark.parametrize(("gains", "chosen"), [(True, "mixed_bfloat16"), (False, "float32")])
+def test_auto_is_what_the_network_gains_from_on_a_cpu_with_fast_bfloat16(
+    monkeypatch, gains, chosen
+):
+    monkeypatch.setattr(devices, "_multiplies_bfloat16_faster", lambda: True)
+    assert choose_precision("auto", lambda: gains) == chosen
+
+
+@pytest.mark.parametrize(
+    ("flags", "seconds", "faster"),
+    [
+        (["avx512_bf16"], None, False),  # is not timed
+        (["amx_bf16"], {"float32": 4.0, "bfloat16": 1.0}, True),
+        (["amx_bf16"], {"float32": 4.0, "bfloat16": 3.0}, False),  # AMX is switched off
+    ],
+)
+def test_a_processor_with_amx_is_timed(monkeypatch, flags, seconds, faster):
+    monkeypatch.setattr(devices, "_processor_flags", lambda: flags)
+    monkeypatch.setattr(devices, "_seconds_of_product", lambda dtype: seconds[dtype])
+    if keras.backend.backend() == "tensorflow":
+        assert devices._multiplies_bfloat16_faster.__wrapped__() == faster
+
+
+def test_a_product_takes_time():
+    assert devices._seconds_of_product("float32") > 0
 
 
 @pytest.mark.gpu
 def test_auto_is_mixed_on_a_gpu():
-    assert choose_precision("auto") in ("mixed_bfloat16", "mixed_float16")
+    assert choose_precision("auto", never_asked) in ("mixed_bfloat16", "mixed_float16")
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_an_explicit_policy_is_kept(policy):
-    assert choose_precision(policy) == policy
+    assert choose_precision(policy, never_asked) == policy
 
 
 def test_the_policy_holds_inside_and_the_old_one_comes_back():

@@ -4,19 +4,19 @@ import dataclasses
 import math
 import pathlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
 from tfxfer.config.frame import sides, size_words
-from tfxfer.config.schema import AnyConfig, FitConfig, PretrainConfig, RunConfig
+from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
-from tfxfer.data.seen import read_seen
 from tfxfer.data.source import Source
 from tfxfer.data.weighting import without_weightless
-from tfxfer.errors import UsageError
+from tfxfer.models.backbones.arithmetic import gains_from_bfloat16
 from tfxfer.models.backbones.backbone import Backbone, head_stages
 from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.models.objectives import SOFTMAX, Objective
@@ -31,8 +31,8 @@ from tfxfer.planning.description import (
     describe_served,
     describe_unknown,
 )
-from tfxfer.planning.few_images import check_number_of_images
 from tfxfer.planning.labels_description import describe_class_weights, describe_objective
+from tfxfer.planning.opened_data import check_content, check_number_of_images
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
@@ -48,7 +48,6 @@ from tfxfer.planning.wording import (
     describe_schedule,
     plan_row,
 )
-from tfxfer.runs.places import run_settings
 from tfxfer.runs.versions import next_version
 from tfxfer.system.devices import choose_precision, tell_of_missing_gpus
 from tfxfer.system.files import check_writable
@@ -167,8 +166,7 @@ class PretrainPlan:
             *describe_data(self.source, config),
             plan_row(
                 "backbone",
-                f"{self.backbone.name}, random weights, "
-                f"{size_words(config.image_size)} pixels, "
+                f"{self.backbone.name}, random weights, {size_words(config.image_size)} pixels, "
                 f"{classifier.num_trainable():,} trainable parameters",
             ),
             plan_row("training", describe_schedule(config)),
@@ -199,11 +197,12 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
     backbone = check_settings(config)
     config, source = checked_labels(config, without_weightless(open_source(config, near_copies)))
     check_number_of_images(config, source)
-    _check_content(FitConfig, config, source)
+    check_content(FitConfig, config, source)
     facts = facts_of(source, backbone, config)
     decided = decide(config, facts)
-    num_images = len(source.splits["train"]) * decided.finetune.epochs
-    decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
+    num_train, epochs = len(source.splits["train"]), decided.finetune.epochs
+    here = _on_this_machine(decided, backbone, num_train, epochs)
+    decided = dataclasses.replace(decided, **here)
     choose_devices(decided, objective_of(source, decided))
     run = choose_run(FitConfig, decided, f"{source.name}-{backbone.file_name}")
     decided, portfolio = dataclasses.replace(decided, run=run.path.name), None
@@ -228,48 +227,34 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
     # Pretraining has no setting `class_weights`, but the data may have example weights.
     source = without_weightless(open_source(config))
     refuse_several_labels(source, "`tfxfer pretrain`")
-    _check_content(PretrainConfig, config, source)
+    check_content(PretrainConfig, config, source)
     decided = decide_pretraining(config, facts_of(source, backbone, config))
-    num_images = len(source.splits["train"]) * decided.epochs
-    decided = dataclasses.replace(decided, **_on_this_machine(decided, backbone, num_images))
+    here = _on_this_machine(decided, backbone, len(source.splits["train"]), decided.epochs)
+    decided = dataclasses.replace(decided, **here)
     choose_devices(decided, SOFTMAX)
     run = choose_run(PretrainConfig, decided, f"{source.name}-{backbone.file_name}-pretrain")
     return PretrainPlan(dataclasses.replace(decided, run=run.path.name), source, backbone, run)
 
 
-def _on_this_machine(config: DecidedRun, backbone: Backbone, num_images: int) -> dict[str, Any]:
+def _on_this_machine(
+    config: DecidedRun, backbone: Backbone, num_train: int, epochs: int
+) -> dict[str, Any]:
     """Returns the settings that depend on the machine, and the exact name of the backbone.
 
     Args:
         config: Settings that the rules have decided.
         backbone: The record of the backbone.
-        num_images: Training images in all epochs together.
+        num_train: Training images.
+        epochs: How often the backbone trains on each.
     """
     tell_of_missing_gpus()
+    gains = partial(gains_from_bfloat16, backbone, config.image_size, num_train, epochs)
+    num_pixels = num_train * epochs * math.prod(sides(config.image_size))
     return {
         "backbone": backbone.name,
-        "precision": choose_precision(config.precision),
-        "xla": choose_compilation(config, num_images * math.prod(sides(config.image_size))),
+        "precision": choose_precision(config.precision, gains),
+        "xla": choose_compilation(config, num_pixels),
     }
-
-
-def _check_content(kind: type[AnyConfig], config: AnyConfig, source: Source) -> None:
-    """Raises a UsageError if the data differ from those of the run that would be resumed.
-
-    Only the content counts: the data may have been moved or renamed.
-    """
-    if config.run is None:
-        return
-    run = RunDirectory(pathlib.Path(config.runs_dir, config.run))
-    if not run.is_interrupted:
-        return
-    was, seen = run_settings(run, kind).data, read_seen(run.seen)
-    if was != config.data and seen is not None and seen.fingerprint != source.fingerprint():
-        raise UsageError(
-            f"Cannot resume '{run.path}': it was started with data '{was}', now '{config.data}', "
-            "whose images, labels or splits differ. Give the same data (they may have been moved), "
-            "or choose another --run."
-        )
 
 
 def facts_of(source: Source, backbone: Backbone, config: RunConfig) -> Facts:

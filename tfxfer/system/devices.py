@@ -1,8 +1,11 @@
 """Dtype policy and XLA compilation by device."""
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+import pathlib
+import time
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -15,6 +18,10 @@ from tfxfer.system.notices import warn_once
 # Measured on an H200 with ResNet50: a compiled step takes half the time, which saves a minute on
 # 10**10 pixels (200,000 images at 224).
 _WORTH_COMPILING = 10**10
+
+# How many times as fast as float32 a processor must multiply matrices of bfloat16. An Intel Xeon
+# with AMX reaches 4, one with AVX512-BF16 alone 1.
+_WORTH_ROUNDING = 2.0
 
 
 def choose_xla(xla: Xla, num_pixels: int) -> Xla:
@@ -54,19 +61,24 @@ def without_xla(model: keras.Model) -> keras.Model:
     return model
 
 
-def choose_precision(precision: Precision) -> Precision:
+def choose_precision(precision: Precision, gains_on_cpu: Callable[[], bool]) -> Precision:
     """Returns the Keras dtype policy for a `precision` setting on this machine.
 
-    `auto` is float32 on a CPU, where half precision is slower (ResNet50 at 224 pixels: 10 instead
-    of 20 images per second on 2 cores without AMX), mixed_bfloat16 on a GPU of compute capability
-    8.0 or higher, and mixed_float16 on an older GPU. Other settings are returned unchanged.
+    `auto` is mixed_bfloat16 on a GPU of compute capability 8.0 or higher, mixed_float16 on an
+    older GPU, and float32 on a CPU. On a CPU that multiplies matrices of bfloat16 much faster, it
+    is mixed_bfloat16 if the network gains from it. Other settings are returned unchanged.
+
+    Args:
+        precision: The setting.
+        gains_on_cpu: Tells whether the network gains from bfloat16 on such a CPU; see
+            `gains_from_bfloat16`. Called only where it decides.
     """
     if precision != "auto":
         return precision
     capability = _gpu_compute_capability()
-    if capability is None:
-        return "float32"
-    return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
+    if capability is not None:
+        return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
+    return "mixed_bfloat16" if _multiplies_bfloat16_faster() and gains_on_cpu() else "float32"
 
 
 @contextlib.contextmanager
@@ -116,3 +128,37 @@ def _gpu_compute_capability() -> tuple[int, ...] | None:
         # A GPU that does not report it (not NVIDIA) is treated as one without bfloat16.
         found = [detail.get("compute_capability", (0, 0)) for detail in details]
     return min(found, default=None)
+
+
+@functools.cache
+def _multiplies_bfloat16_faster() -> bool:
+    """Tells whether TensorFlow multiplies matrices of bfloat16 much faster on this CPU.
+
+    Only processors with units for it, AMX, are timed, which takes a tenth of a second: others
+    would take long for nothing.
+    """
+    if keras.backend.backend() != "tensorflow" or "amx_bf16" not in _processor_flags():
+        return False
+    exact, rounded = [], []
+    for _ in range(6):
+        exact.append(_seconds_of_product("float32"))
+        rounded.append(_seconds_of_product("bfloat16"))
+    # The fastest: other load on the machine only adds.
+    return min(exact) >= _WORTH_ROUNDING * min(rounded)
+
+
+def _seconds_of_product(dtype: str) -> float:
+    """Returns how long the product of two matrices takes."""
+    matrix = tf.ones((1024, 1024), dtype)
+    start = time.perf_counter()
+    tf.matmul(matrix, matrix).numpy()
+    return time.perf_counter() - start
+
+
+def _processor_flags() -> list[str]:
+    """Returns what Linux says that the processor can do; nothing on other systems."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    return next((line.split() for line in lines if line.startswith("flags")), [])

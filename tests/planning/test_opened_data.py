@@ -1,4 +1,4 @@
-"""Too few images for what is asked are said before a run is created."""
+"""Checks of the opened data, before a run is created."""
 
 import pytest
 from conftest import small_config
@@ -6,7 +6,7 @@ from messages import parts
 
 from tfxfer.data.opening import open_source
 from tfxfer.errors import UsageError
-from tfxfer.planning.few_images import check_number_of_images
+from tfxfer.planning.opened_data import check_number_of_images
 
 
 @pytest.mark.parametrize(
