@@ -65,6 +65,7 @@ class Way:
         zoom: Whether images are zoomed; if not, they are mirrored and shifted by whole pixels.
         decay: Factor of the learning rate from each stage to the one before it.
         ema: Momentum of the average of the weights.
+        fit: How images are fitted into the square: "crop", "stretch" or "pad".
         effort: "standard" searches among the ways of the portfolio.
     """
 
@@ -75,6 +76,7 @@ class Way:
     zoom: bool = True
     decay: float | None = None
     ema: float | None = None
+    fit: str | None = None
     effort: str = "quick"
 
     def settings(self, backbone: str) -> dict[str, Any]:
@@ -90,7 +92,12 @@ class Way:
             "ema": self.ema,
         }
         augment = _STILL if self.still else {} if self.zoom else {"zoom": 0.0}
-        return {"finetune": finetune, "augment": augment, "effort": self.effort}
+        return {
+            "finetune": finetune,
+            "augment": augment,
+            "fit_images": self.fit,
+            "effort": self.effort,
+        }
 
 
 # What fits of few images did by default when the grid began.
@@ -138,6 +145,12 @@ ROUNDS = (
         "quick-no-zoom": Way(zoom=False),
         "half-3e-4-10-decay-ema": Way("half", 3e-4, 10, decay=0.9, ema=0.9),
         "half-3e-4-10-decay-still-ema": Way("half", 3e-4, 10, still=True, decay=0.9, ema=0.9),
+    },
+    {
+        "head-stretch": Way("none", fit="stretch"),
+        "head-pad": Way("none", fit="pad"),
+        "quick-stretch": Way(fit="stretch"),
+        "quick-pad": Way(fit="pad"),
     },
 )
 

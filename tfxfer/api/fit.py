@@ -37,6 +37,7 @@ from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits
 from tfxfer.ranking.folding.heads import cross_validate
 from tfxfer.ranking.folding.held_out import judged_on_validation
+from tfxfer.ranking.framing import Framing, announced, framing_of, noted, recorded_fit
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
@@ -78,7 +79,7 @@ def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None
         return describe_automatic(asked)
     plan = make_plan(asked)
     check_one_way(plan)
-    return plan.describe(plan.build_classifier(weights="none"))
+    return announced(plan, asked).describe(plan.build_classifier(weights="none"))
 
 
 @isolated
@@ -133,18 +134,30 @@ def fit(
     with interruptions() as received:
         config, ranking = with_best_backbone(asked, say)
         asked, ranking = with_better_of_two(asked, config, ranking, received, say)
+        asked = recorded_fit(asked)
         with span("make the plan"):
             with alone():
                 near_copies = near_copies_to_group(asked)
-            plan = agreed(make_plan(asked, near_copies))
+            plan = make_plan(asked, near_copies)
+            framing = framing_of(plan, asked, say)
+            if framing is not None:
+                asked = replace(asked, fit_images=framing.fit)
+                plan = make_plan(asked, near_copies)
+            plan = agreed(plan)
         session = Session(received, say, callbacks)
         if not is_first():
             return following(plan, session)
         with holding(plan, "fit"):
-            return leading(_fit(plan, asked, ranking, session))
+            return leading(_fit(noted(plan, framing), asked, ranking, framing, session))
 
 
-def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session) -> FitResult:
+def _fit(
+    plan: Plan,
+    asked: FitConfig,
+    ranking: Ranking | None,
+    framing: Framing | None,
+    session: Session,
+) -> FitResult:
     """Does what `fit` does, for a run that this process has locked."""
     say, clock = session.say, session.clock
     with span("build the network"):
@@ -155,6 +168,8 @@ def _fit(plan: Plan, asked: FitConfig, ranking: Ranking | None, session: Session
         fitting = prepare_fit(plan, classifier, session, asked)
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
+        if framing is not None:
+            write_json(plan.run.framing, framing.as_json())
         examined = DataOfFit.of(fitting)
         fitting = with_best_stages(fitting, session)
         fitting, folds = _cross_validate(fitting, session)

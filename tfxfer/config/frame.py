@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 FitImages = Literal["crop", "stretch", "pad"]
+AskedFit = Literal["auto", "crop", "stretch", "pad"]
 AnySize = Union[int, str]  # noqa: UP007 - beside `AnyFrame`
 
 # The channels of an image, unless it is said otherwise: red, green and blue.
@@ -65,6 +66,11 @@ def as_size(value: Any) -> Any:
         return size_of(*sides(value))
     except ValueError:
         return value
+
+
+def settled(fit: AskedFit) -> FitImages:
+    """Returns how images are fitted into a frame: cropped where that is open."""
+    return "crop" if fit == "auto" else fit
 
 
 def size_words(size: AnySize) -> str:

@@ -15,9 +15,10 @@ from tfxfer.config.frame import (
     MOST_CHANNELS,
     RGB,
     AnySize,
-    FitImages,
+    AskedFit,
     Frame,
     as_size,
+    settled,
     sides,
 )
 from tfxfer.config.paths import expand_user
@@ -427,10 +428,11 @@ class RunConfig:
         minimum=1,
         maximum=4096,
     )
-    fit_images: FitImages = setting(
-        "crop",
+    fit_images: AskedFit = setting(
+        "auto",
         "How an image of another aspect ratio is fitted into the model's input: cropped to its "
-        "center ('crop'), stretched ('stretch'), or padded with gray ('pad').",
+        "center ('crop'), stretched ('stretch'), or padded with gray ('pad'). By default `fit` "
+        "crops, unless that cuts off much and a head does clearly better on stretched images.",
         group=_BACKBONE,
     )
     channels: int = setting(
@@ -546,7 +548,7 @@ class RunConfig:
         """
         if self.input_size is None:
             raise UsageError("Setting 'input_size' has no value. That of a run must have one.")
-        return Frame.of(self.input_size, self.fit_images, self.channels)
+        return Frame.of(self.input_size, settled(self.fit_images), self.channels)
 
     def _check_shapes(self) -> None:
         """Raises a UsageError if the model would have to distort its input for the backbone."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfxfer.config.decided import DecidedFit, DecidedHead, DecidedPretrain, DecidedRun
-from tfxfer.config.frame import sides, size_words
+from tfxfer.config.frame import settled, sides, size_words
 from tfxfer.config.schema import FitConfig, PretrainConfig, RunConfig
 from tfxfer.data.contents import NearCopyGroups
 from tfxfer.data.opening import open_source
@@ -195,6 +195,7 @@ def make_plan(config: FitConfig, near_copies: NearCopyGroups | None = None) -> P
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
+    config = dataclasses.replace(config, fit_images=settled(config.fit_images))
     config, source = checked_labels(config, without_weightless(open_source(config, near_copies)))
     check_number_of_images(config, source)
     check_content(FitConfig, config, source)
@@ -224,6 +225,7 @@ def make_pretrain_plan(config: PretrainConfig) -> PretrainPlan:
         DataError: The data cannot be used.
     """
     backbone = check_settings(config)
+    config = dataclasses.replace(config, fit_images=settled(config.fit_images))
     # Pretraining has no setting `class_weights`, but the data may have example weights.
     source = without_weightless(open_source(config))
     refuse_several_labels(source, "`tfxfer pretrain`")
@@ -266,7 +268,7 @@ def facts_of(source: Source, backbone: Backbone, config: RunConfig) -> Facts:
         config: The settings; how images are fitted, and what the head reads.
     """
     # The side that counts is that of what the model sees of an image.
-    seen = min if config.fit_images == "crop" else max
+    seen = min if settled(config.fit_images) == "crop" else max
     read = config.head.stages if isinstance(config, FitConfig) else None
     return Facts(
         num_train=len(source.splits["train"]),

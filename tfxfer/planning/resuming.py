@@ -35,7 +35,7 @@ def asked_settings(
     run = run_to_resume(resume)
     theirs = settings_to_resume(run, kind)
     ours = with_unchanged_places((config or theirs).with_settings(settings), run, theirs)
-    for name in ("precision", "xla"):  # decided when the run started, on any machine
+    for name in ("precision", "xla", "fit_images"):  # decided when the run started
         if ours.get(name) == "auto":
             ours = dataclasses.replace(ours, **{name: theirs.get(name)})
     _check_same(run, theirs, ours)

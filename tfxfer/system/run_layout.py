@@ -71,6 +71,11 @@ class RunDirectory:
         return self.path / "ranking.json"
 
     @property
+    def framing(self) -> pathlib.Path:
+        """Whether images are stretched, as JSON; missing if that was not to be decided."""
+        return self.path / "framing.json"
+
+    @property
     def stages(self) -> pathlib.Path:
         """Whether the head reads all stages, as JSON; missing if that was not to be decided."""
         return self.path / "stages.json"
@@ -97,10 +102,7 @@ class RunDirectory:
 
     @property
     def started(self) -> pathlib.Path:
-        """The settings that an interrupted run was started with, if `config` has others by now.
-
-        A search replaces those by the settings that it chose. Removed with the checkpoints.
-        """
+        """The settings that a run was started with, if a search has replaced those in `config`."""
         return self.checkpoints / "started.toml"
 
     @property
@@ -207,7 +209,7 @@ class RunDirectory:
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
             *(self.corrections, self.with_corrections, self.data_findings, self.target),
-            self.out_of_fold,
+            *(self.out_of_fold, self.framing),
         ]
 
     @property

@@ -72,7 +72,7 @@ class FeatureFunction:
                 "weights": id_of(*(weight.tobytes() for weight in model.get_weights())).hex(),
                 "image_size": config.image_size,
                 "input_size": config.input_size,
-                "fit_images": config.fit_images,
+                "fit_images": config.frame.fit,
                 "channels": config.channels,
                 "pooling": pooling,
                 "precision": config.precision,

@@ -6,7 +6,7 @@ import tensorflow as tf
 from noise_splits import black_split
 
 from tfxfer.data.source import in_any_order
-from tfxfer.data.sources.sizes import typical_height_and_width
+from tfxfer.data.sources.sizes import shares_kept, typical_height_and_width
 from tfxfer.errors import DataError
 
 
@@ -15,6 +15,12 @@ def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
     assert typical_height_and_width(black_split(sizes, by_index=True)) == (30, 40)
     # Sources that can only be read in order are sampled at their beginning.
     assert typical_height_and_width(black_split(sizes, by_index=False)) == (10, 20)
+
+
+def test_a_crop_keeps_less_of_an_image_of_another_shape():
+    split = black_split([(10, 20), (20, 10), (10, 10), (10, 40)], by_index=True)
+    assert shares_kept(split, 224, 224).tolist() == [1 / 2, 1 / 2, 1, 1 / 4]
+    assert shares_kept(split, 100, 200).tolist() == [1, 1 / 4, 1 / 2, 1 / 2]
 
 
 def test_the_header_is_enough_and_what_has_none_has_no_say():

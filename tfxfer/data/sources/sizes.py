@@ -1,9 +1,10 @@
-"""The typical size of the images of a source."""
+"""The sizes of the images of a source: what is typical, and how much a crop cuts off."""
 
 import functools
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.image import decoding
@@ -21,20 +22,42 @@ def typical_height_and_width(split: Split) -> tuple[int, int]:
     Raises:
         DataError: Not one of them can be read.
     """
+    height, width = np.median(_sizes(split), axis=0).round().astype(int)
+    return int(height), int(width)
+
+
+def shares_kept(split: Split, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Returns the share of an image's area that a center crop keeps, of each of up to 64 images.
+
+    Args:
+        split: The images.
+        height: Of what they are cropped to, in any unit.
+        width: In the same unit.
+
+    Raises:
+        DataError: Not one of them can be read.
+    """
+    heights, widths = _sizes(split).T
+    aspects = widths / heights / (width / height)
+    kept: npt.NDArray[np.float64] = np.minimum(aspects, 1 / aspects)
+    return kept
+
+
+def _sizes(split: Split) -> npt.NDArray[np.int64]:
+    """Returns heights and widths of up to 64 images, (num_images, 2)."""
     sample = split.sample(_SAMPLE_SIZE)
     if sample.element_spec.dtype == tf.string:
         # An unreadable image has no say here; whoever reads them all will name it.
         sizes = sample.ignore_errors().map(_stated_height_and_width()).ignore_errors()
     else:
         sizes = sample.map(lambda image: tf.shape(image)[:2])
-    found = np.array(list(sizes.as_numpy_iterator()))
+    found = np.array(list(sizes.as_numpy_iterator()), np.int64)
     if not len(found):
         raise DataError(
             f"Cannot read any of the {min(len(split), _SAMPLE_SIZE)} images tried; the first is "
             f"{split.describe(0)}: {_why_unreadable(sample.take(1))}."
         )
-    height, width = np.median(found, axis=0).round().astype(int)
-    return int(height), int(width)
+    return found
 
 
 @functools.cache

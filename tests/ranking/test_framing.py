@@ -1,0 +1,126 @@
+"""Whether images are cropped or stretched."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from conftest import small_config
+from PIL import Image
+
+from tfxfer.api.fit import describe_plan, fit
+from tfxfer.config.recipes import read_recipe
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.plan import make_plan
+from tfxfer.ranking.framing import Framing, framing_of, noted, recorded_fit
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import RunDirectory
+
+
+def strips(folder, told_by, width=96):
+    """Writes images of two classes, which a bright square tells apart, and returns the folder.
+
+    Args:
+        folder: Where.
+        told_by: "ends" puts it at the left or the right end, "middle" above or below the middle.
+        width: Of the images, which are 32 pixels high.
+    """
+    generator = np.random.default_rng(0)
+    for label, name in enumerate("ab"):
+        (folder / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = generator.integers(0, 60, (32, width, 3), np.uint8)
+            if told_by == "ends":
+                pixels[8:24, -16 if label else 0 :][:, :16] = 250
+            else:
+                pixels[16 * label :][:16, width // 2 - 8 : width // 2 + 8] = 250
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def asked(tmp_path):
+    def settings(told_by, width=96, **settings):
+        data = strips(tmp_path / "strips", told_by, width)
+        config = small_config(data, "none", tmp_path, cache_dir=str(tmp_path / "cache"))
+        own = {"head": {"epochs": 3}, "finetune": {"epochs": 1}}
+        config = dataclasses.replace(config, backbone="resnet10_small", weights=None)
+        return config.with_settings({**own, **settings})
+
+    return settings
+
+
+def framing(config):
+    """Returns the decision, and what was said."""
+    lines = []
+    found = isolated(framing_of)(make_plan(config), config, lines.append)
+    return found, "\n".join(lines)
+
+
+@pytest.mark.parametrize(("told_by", "chosen"), [("ends", "stretch"), ("middle", "crop")])
+def test_what_tells_the_classes_apart_decides(asked, told_by, chosen):
+    config = asked(told_by)
+    assert "a crop would keep 33% of an image on average" in describe_plan(config)
+    found, said = framing(config)
+    assert found.fit == chosen
+    assert found.kept == pytest.approx(1 / 3)
+    assert (found.losses["stretch"] < found.losses["crop"]) == (chosen == "stretch")
+    assert found.sentence[1:] in said
+    assert Framing.of_json(json.loads(json.dumps(found.as_json()))).fit == chosen
+
+
+@pytest.mark.parametrize(
+    ("width", "settings"),
+    [
+        (42, {}),  # 4:3
+        (96, {"fit_images": "crop"}),
+        (96, {"image_size": "32x96"}),
+        (96, {"weights": "none"}),
+    ],
+)
+def test_nothing_is_compared_where_a_crop_keeps_enough_or_the_user_has_decided(
+    asked, width, settings
+):
+    config = asked("ends", width, **settings)
+    assert framing(config) == (None, "")
+    assert "would keep" not in describe_plan(config)
+
+
+def test_too_few_images_are_cropped(asked, tmp_path):
+    config = asked("ends")
+    for file in (tmp_path / "strips").rglob("*.png"):
+        if int(file.stem) >= 3:
+            file.unlink()
+    found, said = framing(config)
+    assert found is None
+    assert "too few images" in said
+
+
+def test_a_fit_trains_and_exports_what_was_decided_and_says_why(asked):
+    config, lines = asked("ends", run="strips"), []
+    result = fit(config, say=lines.append)
+    run = RunDirectory(result.run)
+    found = Framing.of_json(json.loads(run.framing.read_text()))
+    assert found.sentence in "\n".join(lines)
+    assert found.sentence in run.report.read_text()
+    assert read_recipe(run.config, FitConfig()).fit_images == "stretch"
+    facts = json.loads((result.export / "assets" / "tfxfer.json").read_text())
+    assert facts["fit_images"] == "stretch"
+    assert result.metrics["validation"]["accuracy"] == 1
+
+
+def test_an_interrupted_run_keeps_its_decision(asked):
+    config = asked("middle", run="strips")
+    plan = make_plan(dataclasses.replace(config, fit_images="stretch"))
+    assert recorded_fit(config) == config
+    assert noted(plan) == plan
+    found = Framing("stretch", 0.3, {"crop": 0.4, "stretch": 0.2})
+    assert found.sentence in noted(plan, found).source.notes
+    plan.run.path.mkdir(parents=True)
+    plan.run.framing.write_text(json.dumps(found.as_json()))
+    assert noted(plan).source.notes == noted(plan, found).source.notes
+    from tfxfer.config.recipes import to_toml
+
+    plan.run.config.write_text(to_toml(plan.config))
+    assert recorded_fit(config).fit_images == "stretch"
+    assert recorded_fit(dataclasses.replace(config, fit_images="pad")).fit_images == "pad"
