@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 from tfxfer.api.modality import by_model
 from tfxfer.config.paths import is_url, user_path
-from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.dataset import BATCHES_AHEAD, Images
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.remote.contents import in_blocks, named_files
@@ -240,7 +239,7 @@ def _answers_of(
     """Yields the predictions of files, without their paths."""
     split = split_with_channels(split, trained.frame.channels)
     images = Images(split, trained.frame, memory_bytes=0)
-    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = readable(split, images.prepare).batch(batch_size).prefetch(BATCHES_AHEAD)
     like = _like(trained)
     following = 0  # the first file without a prediction
     for indices, squares in batches.as_numpy_iterator():

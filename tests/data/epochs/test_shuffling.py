@@ -1,7 +1,10 @@
+import time
+
 import numpy as np
 import tensorflow as tf
 
 from tfxfer.data.epochs.shuffling import ORDER, Epochs, cut, epoch_seed
+from tfxfer.data.image.dataset import BATCHES_AHEAD
 from tfxfer.system.processes.shares import Share
 
 
@@ -23,3 +26,24 @@ def test_batches_that_were_read_as_a_whole_are_cut():
     np.testing.assert_array_equal(x, [3, 4, 0])
     np.testing.assert_array_equal(weights, [1, 1, 0])
     np.testing.assert_allclose(scale, [6 / 5] * 3)
+
+
+def test_few_batches_are_made_ahead_however_often_they_were_used_up():
+    made = []
+
+    def finish(numbers):
+        return (tf.numpy_function(lambda rows: made.append(1) or rows, [numbers], tf.int32),)
+
+    epochs = Epochs(10, 1, 40, (0, 0))
+
+    def one_epoch(epoch, passed):
+        order = epochs.shuffled(epoch_seed(5, ORDER, epoch), passed)
+        return epochs.batched(order).map(lambda numbers: (numbers,))
+
+    batches, used = iter(epochs.batches(one_epoch, finish)), 0
+    for _ in range(8):
+        time.sleep(0.05)  # they are made meanwhile
+        assert len(made) - used <= BATCHES_AHEAD + 1  # one waits for its place
+        for _ in range(40):
+            next(batches)
+            used += 1

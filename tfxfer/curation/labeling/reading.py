@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfxfer.config.frame import RGB
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.contents import Integers
-from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.dataset import BATCHES_AHEAD, Images
 from tfxfer.data.image.order import Places
 from tfxfer.data.image.readability import readable, reasons_unreadable
 from tfxfer.data.source import Split
@@ -64,7 +63,7 @@ def read_unlabeled(trained: TrainedClassifier, split: Split, batch_size: int) ->
     """
     model = _with_features(trained)
     images = Images(split, trained.frame, memory_bytes=0)
-    batches = readable(split, images.prepare).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = readable(split, images.prepare).batch(batch_size).prefetch(BATCHES_AHEAD)
     places, features, probabilities = [], [], []
     with Progress("files", len(split)) as progress:
         for indices, squares in batches.as_numpy_iterator():

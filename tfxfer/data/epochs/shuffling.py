@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from tfxfer.data.epochs.dealing import Dealt
-from tfxfer.data.image.dataset import Images
+from tfxfer.data.image.dataset import BATCHES_AHEAD, Images
 from tfxfer.data.source import untuned
 from tfxfer.system.processes.shares import Share, padded
 
@@ -89,7 +89,7 @@ class Epochs:
         num_batches = steps * num_epochs - first_step
         return untuned(
             found.apply(tf.data.experimental.assert_cardinality(num_batches)).prefetch(
-                tf.data.AUTOTUNE
+                BATCHES_AHEAD
             )
         )
 

@@ -33,6 +33,10 @@ from tfxfer.system.progress import Progress
 # Default limit of the cache in memory: 13,000 images of 224 pixels.
 MEMORY_BYTES = 2 * GIGABYTE
 
+# Batches that are made ahead of the one in use. `tf.data.AUTOTUNE` doubles their number each time
+# that all of them were made and then used up, as after each validation.
+BATCHES_AHEAD = 2
+
 
 class Images:
     """The images of a split in one frame, decoded only once if the cache has room for them.
@@ -205,7 +209,7 @@ class Images:
     def _decoded_once(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Yields the images in batches, with a progress bar."""
         with Progress("images decoded", len(self), DECODED_TOGETHER) as progress:
-            batches = self.streamed().batch(DECODED_TOGETHER).prefetch(tf.data.AUTOTUNE)
+            batches = self.streamed().batch(DECODED_TOGETHER).prefetch(BATCHES_AHEAD)
             for number, batch in enumerate(batches.as_numpy_iterator(), start=1):
                 yield batch
                 progress.update(number)
