@@ -9,10 +9,11 @@ from conftest import small_config
 from PIL import Image
 
 from tfxfer.api.fit import describe_plan, fit
-from tfxfer.config.recipes import read_recipe
+from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
 from tfxfer.ranking.framing import Framing, framing_of, noted, recorded_fit
+from tfxfer.ranking.images import Pool
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import RunDirectory
 
@@ -86,6 +87,40 @@ def test_nothing_is_compared_where_a_crop_keeps_enough_or_the_user_has_decided(
     assert "would keep" not in describe_plan(config)
 
 
+def test_noise_stretches_nothing(asked, tmp_path):
+    config = asked("ends")
+    generator = np.random.default_rng(1)
+    for file in (tmp_path / "strips").rglob("*.png"):
+        Image.fromarray(generator.integers(0, 255, (32, 96, 3), np.uint8)).save(file)
+    assert framing(config)[0].fit == "crop"
+
+
+def test_numbers_are_compared_by_their_own_loss(asked, tmp_path):
+    config = asked("ends")
+    files = sorted((tmp_path / "strips").rglob("*.png"))
+    rows = [
+        f"{file},{10 * (file.parent.name == 'a') + number / 100}"
+        for number, file in enumerate(files)
+    ]
+    (tmp_path / "numbers.csv").write_text("\n".join(["path,price", *rows]))
+    config = config.with_settings({"data": str(tmp_path / "numbers.csv"), "target": "price"})
+    found, said = framing(config)
+    assert found.fit == "stretch"
+    assert "Huber loss of a cross-validated head" in said
+    assert found.as_json()["loss"] == "Huber loss"
+
+
+def test_only_training_and_validation_images_of_the_plan_are_looked_at(asked):
+    config = asked("ends", train_examples=12, test_fraction=0.3)
+    plan, seen = make_plan(config), []
+    pool = Pool(config, 3, plan.source)
+    for name, split in pool.source.splits.items():
+        seen += [split.describe(number) for number in range(len(split))]
+        assert len(split) == len(plan.source.splits[name])
+    test = plan.source.splits["test"]
+    assert not {test.describe(number) for number in range(len(test))} & set(seen)
+
+
 def test_too_few_images_are_cropped(asked, tmp_path):
     config = asked("ends")
     for file in (tmp_path / "strips").rglob("*.png"):
@@ -110,17 +145,18 @@ def test_a_fit_trains_and_exports_what_was_decided_and_says_why(asked):
 
 
 def test_an_interrupted_run_keeps_its_decision(asked):
-    config = asked("middle", run="strips")
+    config = asked("middle")
     plan = make_plan(dataclasses.replace(config, fit_images="stretch"))
-    assert recorded_fit(config) == config
+    named = dataclasses.replace(config, run=plan.run.path.name)
+    assert recorded_fit(named) == named
     assert noted(plan) == plan
     found = Framing("stretch", 0.3, {"crop": 0.4, "stretch": 0.2})
     assert found.sentence in noted(plan, found).source.notes
     plan.run.path.mkdir(parents=True)
     plan.run.framing.write_text(json.dumps(found.as_json()))
-    assert noted(plan).source.notes == noted(plan, found).source.notes
-    from tfxfer.config.recipes import to_toml
-
     plan.run.config.write_text(to_toml(plan.config))
-    assert recorded_fit(config).fit_images == "stretch"
-    assert recorded_fit(dataclasses.replace(config, fit_images="pad")).fit_images == "pad"
+    assert noted(plan).source.notes == noted(plan, found).source.notes
+    assert recorded_fit(named).fit_images == "stretch"
+    assert recorded_fit(dataclasses.replace(named, fit_images="pad")).fit_images == "pad"
+    for one in (named, config):  # of a dry run, without a comparison
+        assert found.sentence in describe_plan(one)

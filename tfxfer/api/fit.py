@@ -37,7 +37,7 @@ from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits
 from tfxfer.ranking.folding.heads import cross_validate
 from tfxfer.ranking.folding.held_out import judged_on_validation
-from tfxfer.ranking.framing import Framing, announced, framing_of, noted, recorded_fit
+from tfxfer.ranking.framing import Framing, framing_of, noted, plan_in_words, recorded_fit
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
@@ -77,9 +77,9 @@ def describe_plan(config: FitConfig, *, resume: str | Path | RunDirectory | None
     check_together(asked)
     if asked.backbone == AUTO:
         return describe_automatic(asked)
-    plan = make_plan(asked)
+    plan = plan_in_words(asked)
     check_one_way(plan)
-    return announced(plan, asked).describe(plan.build_classifier(weights="none"))
+    return plan.describe(plan.build_classifier(weights="none"))
 
 
 @isolated

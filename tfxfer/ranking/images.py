@@ -41,12 +41,13 @@ class Pool:
         is_limited: Whether there are more images, which are not used.
     """
 
-    def __init__(self, config: FitConfig, num_folds: int) -> None:
+    def __init__(self, config: FitConfig, num_folds: int, source: Source | None = None) -> None:
         """Opens the data of the settings.
 
         Args:
             config: The settings that the user gave; those of data and images are read.
             num_folds: Number of folds.
+            source: The data, already opened for a fit, to be used as they are.
 
         Raises:
             UsageError: There are no such data, or too few images for the folds.
@@ -54,6 +55,10 @@ class Pool:
         """
         self._num_folds = num_folds
         self._opened: tuple[Frame, dict[str, Images]] | None = None
+        self._config, self.is_limited = config, False
+        if source is not None:
+            self._use(source, set(_USED))
+            return
         whole = open_undivided(config)
         source = divided(whole, config)
         limits = {

@@ -1,9 +1,12 @@
 """The typical size of the images of a source."""
 
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from noise_splits import black_split
+from PIL import Image
 
 from tfxfer.data.source import in_any_order
 from tfxfer.data.sources.sizes import shares_kept, typical_height_and_width
@@ -15,6 +18,17 @@ def test_the_typical_size_is_the_median_of_a_sample_spread_over_the_split():
     assert typical_height_and_width(black_split(sizes, by_index=True)) == (30, 40)
     # Sources that can only be read in order are sampled at their beginning.
     assert typical_height_and_width(black_split(sizes, by_index=False)) == (10, 20)
+
+
+def test_a_photograph_that_is_turned_has_the_size_it_is_shown_with():
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(file, "JPEG", exif=exif)
+    files = tf.constant([file.getvalue()])
+    split = in_any_order(np.zeros(1, np.int64), lambda i: tf.gather(files, i), str, lambda: None)
+    assert typical_height_and_width(split) == (40, 30)
+    assert shares_kept(split, 4, 3).tolist() == [1]
 
 
 def test_a_crop_keeps_less_of_an_image_of_another_shape():

@@ -200,7 +200,8 @@ def _shapes(examples: Examples) -> list[Finding]:
             "extreme shapes",
             extreme,
             f"with an aspect ratio above {_EXTREME_ASPECT:g}:1",
-            "uses the central part; --fit-images stretch or pad keeps all of the image",
+            "uses the central part, or stretches them where a head does clearly better so; "
+            "--fit-images pad keeps all of the image and its shape",
         ),
         (
             "tiny images",

@@ -65,7 +65,9 @@ def _stated_height_and_width() -> Any:
     """Returns a function that is traced once per process, not for each split."""
 
     def stated(encoded: tf.Tensor) -> tf.Tensor:
-        return decoding.height_and_width(encoded, portable=False)
+        size = decoding.height_and_width(encoded, portable=False)
+        is_turned = decoding.orientation(encoded, portable=False) > 4
+        return tf.where(is_turned, size[::-1], size)
 
     return tf.function(stated, input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 
