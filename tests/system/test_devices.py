@@ -10,34 +10,35 @@ def never_asked() -> bool:
     raise AssertionError("The network was asked for nothing.")
 
 
-@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
-def test_auto_is_float32_on_a_cpu_without_fast_bfloat16(monkeypatch):
-    monkeypatch.setattr(devices, "_multiplies_bfloat16_faster", lambda: False)
+on_a_cpu = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
+with_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="another backend"
+)
+
+
+@on_a_cpu
+def test_auto_is_float32_on_a_cpu_without_amx(monkeypatch):
+    monkeypatch.setattr(devices, "_processor_flags", lambda: ["avx512_bf16"])
     assert choose_precision("auto", never_asked) == "float32"
 
 
-@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
-@pytest.mark.parametrize(("gains", "chosen"), [(True, "mixed_bfloat16"), (False, "float32")])
-def test_auto_is_what_the_network_gains_from_on_a_cpu_with_fast_bfloat16(
-    monkeypatch, gains, chosen
-):
-    monkeypatch.setattr(devices, "_multiplies_bfloat16_faster", lambda: True)
-    assert choose_precision("auto", lambda: gains) == chosen
-
-
+@on_a_cpu
+@with_tensorflow
 @pytest.mark.parametrize(
-    ("flags", "seconds", "faster"),
+    ("gains", "rounded", "chosen"),
     [
-        (["avx512_bf16"], None, False),  # is not timed
-        (["amx_bf16"], {"float32": 4.0, "bfloat16": 1.0}, True),
-        (["amx_bf16"], {"float32": 4.0, "bfloat16": 3.0}, False),  # AMX is switched off
+        (True, 1.0, "mixed_bfloat16"),
+        (True, 3.0, "float32"),  # AMX is not to be used
+        (False, None, "float32"),  # nothing is timed
     ],
 )
-def test_a_processor_with_amx_is_timed(monkeypatch, flags, seconds, faster):
-    monkeypatch.setattr(devices, "_processor_flags", lambda: flags)
+def test_auto_is_what_gains_on_a_cpu_with_amx(monkeypatch, gains, rounded, chosen):
+    seconds = {"float32": 4.0, "bfloat16": rounded}
+    monkeypatch.setattr(devices, "_processor_flags", lambda: ["fpu", "amx_bf16"])
     monkeypatch.setattr(devices, "_seconds_of_product", lambda dtype: seconds[dtype])
-    if keras.backend.backend() == "tensorflow":
-        assert devices._multiplies_bfloat16_faster.__wrapped__() == faster
+    devices._multiplies_bfloat16_faster.cache_clear()
+    assert choose_precision("auto", lambda: gains) == chosen
+    devices._multiplies_bfloat16_faster.cache_clear()
 
 
 def test_a_product_takes_time():

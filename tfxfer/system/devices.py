@@ -78,7 +78,10 @@ def choose_precision(precision: Precision, gains_on_cpu: Callable[[], bool]) -> 
     capability = _gpu_compute_capability()
     if capability is not None:
         return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
-    return "mixed_bfloat16" if _multiplies_bfloat16_faster() and gains_on_cpu() else "float32"
+    has_units = keras.backend.backend() == "tensorflow" and "amx_bf16" in _processor_flags()
+    if not has_units or not gains_on_cpu():
+        return "float32"
+    return "mixed_bfloat16" if _multiplies_bfloat16_faster() else "float32"
 
 
 @contextlib.contextmanager
@@ -134,11 +137,9 @@ def _gpu_compute_capability() -> tuple[int, ...] | None:
 def _multiplies_bfloat16_faster() -> bool:
     """Tells whether TensorFlow multiplies matrices of bfloat16 much faster on this CPU.
 
-    Only processors with units for it, AMX, are timed, which takes a tenth of a second: others
-    would take long for nothing.
+    It is timed, in a third of a second: a virtual machine may say that it has units for it, AMX,
+    and not let them be used.
     """
-    if keras.backend.backend() != "tensorflow" or "amx_bf16" not in _processor_flags():
-        return False
     exact, rounded = [], []
     for _ in range(6):
         exact.append(_seconds_of_product("float32"))

@@ -26,6 +26,14 @@ def test_networks_of_full_convolutions_gain_in_long_fits(name, gains):
     assert not gains_from_bfloat16(backbone, 64, num_train=10, epochs=10)
 
 
+@pytest.mark.parametrize("name", ["mobilenet", "efficientnetv2b0", "nasnetmobile", "convnexttiny"])
+def test_families_that_are_known_not_to_gain_have_few_operations_per_value(name):
+    backbone = find_backbone(name)
+    intensity = arithmetic_of(backbone, max(64, backbone.min_size)).intensity
+    assert intensity < 680
+    assert not gains_from_bfloat16(backbone, 64, num_train=10**6, epochs=10)
+
+
 def test_a_head_alone_takes_one_pass_of_each_image():
     backbone = find_backbone("resnet10_small")
     enough = -(-2 * 10**13 // arithmetic_of(backbone, 64).operations)

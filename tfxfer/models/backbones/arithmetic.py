@@ -14,6 +14,9 @@ from tfxfer.models.weights import load_backbone
 # convolutions have at most 663 and do not: values are cast, which costs as much as it gains.
 _INTENSE = 680
 
+# Families below that, which need not be built to know it.
+_NOT_INTENSE = ("mobilenet", "efficientnet", "nasnet", "convnext")
+
 # Operations of a fit in float32 that take about a minute on two cores. A run in mixed precision
 # builds the network twice, which takes some seconds.
 _LONG = 2 * 10**13
@@ -68,6 +71,8 @@ def gains_from_bfloat16(
         num_train: Training images.
         epochs: How often the backbone trains on each; 0 where only its features are computed.
     """
+    if backbone.name.startswith(_NOT_INTENSE):
+        return False
     arithmetic = arithmetic_of(backbone, image_size)
     # Features take one forward pass. A train step takes three: its backward pass takes two.
     is_long = arithmetic.operations * num_train * (1 + 3 * epochs) >= _LONG
