@@ -31,8 +31,8 @@ import tempfile
 import measuring
 from measuring import HERE, TFXFER
 
-# The last accuracy of a line such as "head 1/5  loss 0.4  accuracy 0.9  ...  accuracy 0.95 *".
-EPOCH = re.compile(r"(?:head|finetune)\b.*\baccuracy (\d\.\d+)")
+# The accuracy on validation of a line such as "head 1/5  loss 0.4  ...  val_accuracy 0.95  best".
+EPOCH = re.compile(r"(?:head|finetune)\b.*\bval_accuracy (\d\.\d+)")
 
 DIGITS = {
     "wall, speedup of tfxfer": 2,

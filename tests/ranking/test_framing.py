@@ -87,6 +87,7 @@ def test_nothing_is_compared_where_a_crop_keeps_enough_or_the_user_has_decided(
     assert "would keep" not in describe_plan(config)
 
 
+@pytest.mark.slow
 def test_noise_stretches_nothing(asked, tmp_path):
     config = asked("ends")
     generator = np.random.default_rng(1)
@@ -95,6 +96,7 @@ def test_noise_stretches_nothing(asked, tmp_path):
     assert framing(config)[0].fit == "crop"
 
 
+@pytest.mark.slow
 def test_numbers_are_compared_by_their_own_loss(asked, tmp_path):
     config = asked("ends")
     files = sorted((tmp_path / "strips").rglob("*.png"))
