@@ -155,6 +155,8 @@ def test_an_interrupted_run_keeps_its_decision(asked):
     found = Framing("stretch", 0.3, {"crop": 0.4, "stretch": 0.2})
     assert found.sentence in noted(plan, found).source.notes
     plan.run.path.mkdir(parents=True)
+    plan.run.framing.write_text("{}")
+    assert noted(plan) == plan
     plan.run.framing.write_text(json.dumps(found.as_json()))
     plan.run.config.write_text(to_toml(plan.config))
     assert noted(plan).source.notes == noted(plan, found).source.notes

@@ -241,8 +241,9 @@ def noted(plan: Plan, framing: Framing | None = None) -> Plan:
         plan: The plan of a fit.
         framing: What was decided; None takes what the run has recorded, if anything.
     """
-    if framing is None and plan.run.framing.is_file():
-        framing = Framing.of_json(json.loads(plan.run.framing.read_text("utf-8")))
+    if framing is None:
+        with contextlib.suppress(OSError, ValueError, KeyError):  # none, or not ours
+            framing = Framing.of_json(json.loads(plan.run.framing.read_text("utf-8")))
     return plan if framing is None else _with_note(plan, framing.sentence)
 
 
