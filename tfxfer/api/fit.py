@@ -142,7 +142,8 @@ def fit(
             framing = framing_of(plan, asked, say)
             if framing is not None:
                 asked = replace(asked, fit_images=framing.fit)
-                plan = make_plan(asked, near_copies)
+                if framing.fit != plan.config.fit_images:
+                    plan = make_plan(asked, near_copies)
             plan = agreed(plan)
         session = Session(received, say, callbacks)
         if not is_first():

@@ -22,7 +22,6 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.source import Source
 from tfxfer.data.sources.sizes import shares_kept
 from tfxfer.errors import UsageError
-from tfxfer.models.classifier import build_classifier
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.images import Pool
@@ -32,7 +31,6 @@ from tfxfer.runs.places import settings_to_resume
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import RunDirectory
-from tfxfer.training.features import FeatureFunction
 
 # A crop is in question where it keeps less than this share of at least a tenth of the images. It
 # keeps 0.75 of a photograph of 4:3 and 0.67 of one of 3:2, 0.56 of 16:9. Photographs lost by
@@ -186,21 +184,10 @@ class _Head:
         """Returns the head on images that are fitted as asked."""
         asked = dataclasses.replace(asked, target=plan.config.target)
         pool = Pool(asked, NUM_FOLDS, _some_of(plan.source))
-        config = pool.decided(plan.backbone, plan.config.weights)
         with naming_unreadable_images(*pool.source.splits.values()):
-            pool.images(config)  # those that are unreadable are left out of the labels
-        labeled = pool.labeled
-        classifier = build_classifier(
-            plan.backbone,
-            config,
-            config.head,
-            config.weights,
-            labeled.num_classes,
-            labeled.objective,
-        )
-        function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
-        with naming_unreadable_images(*pool.source.splits.values()):
-            outputs = out_of_fold(pool.features(function, config), labeled)
+            features = pool.features_of(plan.backbone, plan.config.weights)
+        labeled = pool.labeled  # without what is unreadable
+        outputs = out_of_fold(features, labeled)
         losses = np.asarray(labeled.objective.probability_losses(outputs, labeled.labels))
         of_images = losses.reshape(len(losses), -1).sum(axis=1)
         by_unit = np.bincount(labeled.units, of_images).astype(np.float64)

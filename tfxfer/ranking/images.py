@@ -16,6 +16,7 @@ from tfxfer.data.opening import divided, open_undivided
 from tfxfer.data.source import Source
 from tfxfer.data.weighting import without_weightless
 from tfxfer.models.backbones.backbone import Backbone
+from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.planning.defaults import decide
 from tfxfer.planning.plan import facts_of
 from tfxfer.planning.several_labels import checked_labels, kind_of_labels, number_of, objective_of
@@ -158,6 +159,25 @@ class Pool:
                 # Images are numbered by content, labels are in the order of the split.
                 found.append(rows[places(one.split.digests(), one.digests)])
         return np.concatenate(found)
+
+    def built(self, backbone: Backbone, config: DecidedFit) -> Classifier:
+        """Returns a classifier of these images with the weights of decided settings."""
+        num_classes, objective = self.labeled.num_classes, self.labeled.objective
+        return build_classifier(
+            backbone, config, config.head, config.weights, num_classes, objective
+        )
+
+    def features_of(self, backbone: Backbone, weights: str | None) -> Floats:
+        """Returns the features of a backbone; see `features`.
+
+        Args:
+            backbone: The backbone.
+            weights: As in `decided`.
+        """
+        config = self.decided(backbone, weights)
+        classifier = self.built(backbone, config)
+        function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
+        return self.features(function, config)
 
     def num_missing(self, function: FeatureFunction, config: DecidedFit) -> int:
         """Returns how many images must pass the backbone, because nothing is cached of them."""

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 import keras
 
-from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import sides
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.labels.kinds import MULTI_LABEL, NUMERIC
 from tfxfer.errors import InterruptionError, UsageError
 from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.latency import milliseconds_of
-from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.planning.several_labels import refuse_several_labels
 from tfxfer.planning.wording import plan_row
 from tfxfer.ranking.candidates import Candidates, Limits, Skipped, describe_skipped
@@ -31,7 +29,6 @@ from tfxfer.ranking.outlook import Outlook
 from tfxfer.ranking.result import Ranked, Ranking
 from tfxfer.ranking.stages import StageScore, stage_scores, stage_sizes
 from tfxfer.system.progress import Say, readable_seconds
-from tfxfer.training.examples import Floats
 from tfxfer.training.features import FeatureFunction
 
 # Number of folds of the cross-validation.
@@ -196,7 +193,7 @@ def _measure(
         return Skipped(backbone.name, f"it needs images of at least {backbone.min_size} pixels")
     config = pool.decided(backbone)
     pool.images(config)  # unreadable images are found before anything is built
-    classifier = _built(pool, backbone, config)
+    classifier = pool.built(backbone, config)
     function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
     milliseconds = milliseconds_of(classifier.model, config.input_size)
     if milliseconds > (limits.max_milliseconds or math.inf):
@@ -226,12 +223,6 @@ def _measure(
     return _Measured(backbone, facts, scores)
 
 
-def _built(pool: Pool, backbone: Backbone, config: DecidedFit) -> Classifier:
-    """Returns a classifier with the weights of decided settings."""
-    num_classes, objective = pool.labeled.num_classes, pool.labeled.objective
-    return build_classifier(backbone, config, config.head, config.weights, num_classes, objective)
-
-
 def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tuple[Ranked, ...]]:
     """Returns the best, and all with their groups, the best first."""
     facts, goodness = [one.facts for one in measured], pool.labeled.metric.goodness
@@ -256,20 +247,12 @@ def _ordered(pool: Pool, measured: Sequence[_Measured]) -> tuple[_Measured, tupl
 
 def _outlook(pool: Pool, best: _Measured, seed: int) -> Outlook:
     """Returns the learning curve of the best head, and what it reaches on random weights."""
-    features = _features(pool, best.backbone, None)
+    features = pool.features_of(best.backbone, None)
     is_correct = best.scores.is_correct
     curve = None if is_correct is None else learning_curve(features, pool.labeled, is_correct, seed)
-    probabilities = out_of_fold(_features(pool, best.backbone, "none"), pool.labeled)
+    probabilities = out_of_fold(pool.features_of(best.backbone, "none"), pool.labeled)
     scores = HeadScores.of(probabilities, pool.labeled)
     return Outlook(curve, scores.metric, scores.interval)
-
-
-def _features(pool: Pool, backbone: Backbone, weights: str | None) -> Floats:
-    """Returns the features of a backbone with its own weights, or with random ones."""
-    config = pool.decided(backbone, weights)
-    classifier = _built(pool, backbone, config)
-    function = FeatureFunction.of(classifier.features, config, classifier.reading.name)
-    return pool.features(function, config)
 
 
 def _stages(pool: Pool, best: _Measured, say: Say) -> tuple[StageScore, ...]:
@@ -281,7 +264,7 @@ def _stages(pool: Pool, best: _Measured, say: Say) -> tuple[StageScore, ...]:
     config = pool.decided(best.backbone)
     config = dataclasses.replace(config, head=dataclasses.replace(config.head, stages="all"))
     try:
-        classifier = _built(pool, best.backbone, config)
+        classifier = pool.built(best.backbone, config)
     except UsageError as error:  # of NASNet, each cell reads two
         say(f"The stages of {best.backbone.name} are not compared. {error}")
         return ()
