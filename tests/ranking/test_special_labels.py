@@ -8,7 +8,7 @@ from ranked import register
 from tfxfer.api.rank import rank
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
-from tfxfer.ranking.automatic import with_best_backbone
+from tfxfer.ranking.decisions.automatic import with_best_backbone
 from tfxfer.ranking.images import Pool
 from tfxfer.system.isolation import isolated
 

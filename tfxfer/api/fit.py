@@ -28,16 +28,17 @@ from tfxfer.exporting.verification import Gate
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
-from tfxfer.ranking.automatic import (
+from tfxfer.ranking.decisions.automatic import (
     describe_automatic,
     with_best_backbone,
     with_best_stages,
 )
+from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, plan_in_words, recorded_fit
+from tfxfer.ranking.decisions.mirroring import with_mirroring
 from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits
 from tfxfer.ranking.folding.heads import cross_validate
 from tfxfer.ranking.folding.held_out import judged_on_validation
-from tfxfer.ranking.framing import Framing, framing_of, noted, plan_in_words, recorded_fit
 from tfxfer.ranking.result import Ranking
 from tfxfer.reporting.writing import AnyFindings, draw, findings_of, write_report
 from tfxfer.runs.metrics_record import write_metrics
@@ -50,7 +51,7 @@ from tfxfer.system.isolation import isolated
 from tfxfer.system.processes.following import interruptions
 from tfxfer.system.processes.team import alone, is_first
 from tfxfer.system.progress import Say
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import FRAMING, RunDirectory
 from tfxfer.system.streams import keep_going
 from tfxfer.system.timing.clock import Clock
 from tfxfer.system.timing.timeline import span
@@ -170,9 +171,9 @@ def _fit(
         if ranking is not None:
             write_json(plan.run.ranking, ranking.as_json())
         if framing is not None:
-            write_json(plan.run.framing, framing.as_json())
+            write_json(plan.run.decision(FRAMING), framing.as_json())
         examined = DataOfFit.of(fitting)
-        fitting = with_best_stages(fitting, session)
+        fitting = with_best_stages(with_mirroring(fitting, asked, say), session)
         fitting, folds = _cross_validate(fitting, session)
         phases = train_phases(fitting)
     with alone(), Gate() as gate:

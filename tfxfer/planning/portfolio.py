@@ -3,7 +3,8 @@
 Pure functions, as the rules of `defaults`. "Measured" means `benchmarks/README.md`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import FitConfig
@@ -77,6 +78,20 @@ class Portfolio:
         """Maximum number of epochs of the ways that are always tried, and of a deeper one."""
         tried = (*self.ways, *self.deeper[:1])
         return sum(way.finetune.epochs for way in tried)
+
+    def without_flips(self) -> Self:
+        """Returns the same ways, in none of which images are mirrored."""
+        ways, deeper, *further = (
+            tuple(way.without_flips() for way in group)
+            for group in (self.ways, self.deeper, *self.further)
+        )
+        return replace(
+            self,
+            head_alone=self.head_alone.without_flips(),
+            ways=ways,
+            deeper=deeper,
+            further=tuple(further),
+        )
 
 
 def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfolio | None:

@@ -1,6 +1,7 @@
 """Heads by cross-validation on features: each image is predicted by one that has not seen it."""
 
 import numpy as np
+import numpy.typing as npt
 
 from tfxfer.data.labels.targets import Labels
 from tfxfer.models.objectives import SOFTMAX, Objective
@@ -23,7 +24,7 @@ FEWEST_FOLDS = 3
 _MAX_ITERATIONS = 100
 
 
-def out_of_fold(features: Floats, labeled: Labeled) -> Floats:
+def out_of_fold(features: Floats, labeled: Labeled, others: Floats | None = None) -> Floats:
     """Returns the probabilities, or the number, of each image by a head that has not seen its fold.
 
     For each fold, the L2 penalty is chosen on the next one by a head trained on the others; the
@@ -33,20 +34,31 @@ def out_of_fold(features: Floats, labeled: Labeled) -> Floats:
     Args:
         features: Shape (num_examples, num_features).
         labeled: Labels and folds; see `check_folds`.
+        others: Features of a changed version of each image, such as its mirror image, that heads
+            are trained on, too; None for nothing.
 
     Returns:
         Shape (num_examples, num_classes), float32; numbers in their unit, (num_examples, 1).
     """
-    return cross_validated(features, labeled)[0]
+    return cross_validated(features, labeled, others)[0]
 
 
-def cross_validated(features: Floats, labeled: Labeled) -> tuple[Floats, list[float]]:
+def cross_validated(
+    features: Floats, labeled: Labeled, others: Floats | None = None
+) -> tuple[Floats, list[float]]:
     """Returns what `out_of_fold` does, and the L2 penalty of the head of each fold.
 
     Args:
         features: Shape (num_examples, num_features).
         labeled: Labels and folds; see `check_folds`.
+        others: See `out_of_fold`.
     """
+    versions = [features] if others is None else [features, others]
+
+    def examples(chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Labels]:
+        rows = [version[chosen] for version in versions]
+        return np.concatenate(rows), np.concatenate([labeled.labels[chosen]] * len(rows))
+
     found = np.zeros((len(features), labeled.num_classes), np.float32)
     folds, penalties = np.unique(labeled.folds), []
     with Progress("heads of folds", len(folds)) as progress:
@@ -55,8 +67,8 @@ def cross_validated(features: Floats, labeled: Labeled) -> tuple[Floats, list[fl
             following = labeled.folds == folds[(place + 1) % len(folds)]
             rest = ~held_out & ~following
             found[held_out], penalty = _predicted(
-                (features[rest], labeled.labels[rest]),
-                (features[following], labeled.labels[following]),
+                examples(rest),
+                examples(following),
                 features[held_out],
                 labeled.num_outputs,
                 labeled.objective,

@@ -49,7 +49,7 @@ def replace_settings(run: RunDirectory, settings: str) -> None:
     Raises:
         RunError: A file cannot be written.
     """
-    started = run.config.read_text(encoding="utf-8")
+    started = run.to_resume.read_text(encoding="utf-8")
     try:
         run.checkpoints.mkdir(exist_ok=True)
     except OSError as error:

@@ -10,6 +10,9 @@ from tfxfer.config.paths import user_path
 # In an export: extra files, which a model server ignores; in its assets: class names, and facts.
 EXTRA_FOLDER, LABELS_FILE, FACTS_FILE = "assets.extra", "labels.txt", "tfxfer.json"
 
+# What heads decide before training, each in a file of the run.
+DECISIONS = FRAMING, MIRRORING, STAGES = "framing", "mirroring", "stages"
+
 CACHE_INDEX = "index.npz"  # in a cache entry: the index of its rows
 _MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")  # of all formats
 
@@ -70,15 +73,9 @@ class RunDirectory:
         """The ranking that chose the backbone, as JSON; missing if the user named it."""
         return self.path / "ranking.json"
 
-    @property
-    def framing(self) -> pathlib.Path:
-        """Whether images are stretched, as JSON; missing if that was not to be decided."""
-        return self.path / "framing.json"
-
-    @property
-    def stages(self) -> pathlib.Path:
-        """Whether the head reads all stages, as JSON; missing if that was not to be decided."""
-        return self.path / "stages.json"
+    def decision(self, name: str) -> pathlib.Path:
+        """What heads decided before training, as JSON; missing if that was settled."""
+        return self.path / f"{name}.json"
 
     @property
     def data_findings(self) -> pathlib.Path:
@@ -102,7 +99,7 @@ class RunDirectory:
 
     @property
     def started(self) -> pathlib.Path:
-        """The settings that a run was started with, if a search has replaced those in `config`."""
+        """The settings that a run was started with, if those in `config` were replaced."""
         return self.checkpoints / "started.toml"
 
     @property
@@ -205,11 +202,11 @@ class RunDirectory:
         """The files of a run except the report; they may not exist."""
         return [
             *(self.config, self.asked, self.splits, self.seen, self.places, self.skipped),
-            *(self.history, self.trials, self.rates, self.ranking, self.stages, self.best_weights),
+            *(self.history, self.trials, self.rates, self.ranking, self.best_weights),
             *(self.backbone, self.card, self.model, self.classes, self.thresholds, self.tasks),
             *(self.metrics, self.evaluation, self.predictions, self.model_card, self.caution),
             *(self.corrections, self.with_corrections, self.data_findings, self.target),
-            *(self.out_of_fold, self.framing),
+            *(self.out_of_fold, *map(self.decision, DECISIONS)),
         ]
 
     @property

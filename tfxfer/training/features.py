@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedAugment, DecidedRun
+from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.cache import Cache, in_blocks, places
 from tfxfer.data.cache_entry import Rows
-from tfxfer.data.image.augmentation.changes import augment_batch, draw
+from tfxfer.data.image.augmentation.changes import NUM_DRAWS, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.models.backbones.registry import find_backbone
@@ -192,7 +193,7 @@ class Changes:
         draws: The random numbers, one row per image; see `changes.draw`.
     """
 
-    augment: DecidedAugment
+    augment: AugmentConfig
     draws: np.ndarray
 
     @classmethod
@@ -201,6 +202,12 @@ class Changes:
         return cls(
             augment, draw(num_examples, tf.constant([seed, view], tf.int32), augment).numpy()
         )
+
+    @classmethod
+    def mirrored(cls, num_examples: int) -> Self:
+        """Returns what mirrors every image of a split."""
+        always = np.zeros((num_examples, NUM_DRAWS), np.float32)
+        return cls(AugmentConfig(flip=True), always)
 
 
 def _of_preset(name: str) -> dict[str, str]:

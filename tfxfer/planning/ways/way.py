@@ -54,6 +54,10 @@ class Way:
         augment = dataclasses.replace(self.augment, **_left_open(_NO_GEOMETRY, asked.augment))
         return dataclasses.replace(self, augment=augment, is_plain=augment != self.augment)
 
+    def without_flips(self) -> "Way":
+        """Returns the way without mirrored images."""
+        return dataclasses.replace(self, augment=dataclasses.replace(self.augment, flip=False))
+
     def changed(self, finetune: dict[str, Any], asked: FitConfig) -> "Way":
         """Returns the way with other settings of fine-tuning, as far as the user left them open."""
         settings = dataclasses.replace(self.finetune, **_left_open(finetune, asked.finetune))

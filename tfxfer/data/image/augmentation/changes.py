@@ -16,7 +16,7 @@ from tfxfer.data.image.augmentation.warping import rotations, size_of, warp, war
 NO_CHANGES = AugmentConfig()
 
 # One number each for flip, shift right, shift down, zoom, rotation.
-_DRAWS = 5
+NUM_DRAWS = 5
 # And for the area of a crop, its aspect ratio, its place from left to right and from top to bottom.
 _CROP_DRAWS = 4
 
@@ -37,7 +37,7 @@ def draw(num_examples: int, seed: tf.Tensor, config: AugmentConfig = NO_CHANGES)
     """
     # All at once, as it takes 25 microseconds to draw for one example alone. Two calls, as one for
     # all columns would change the first ones, and so the runs that only use these.
-    first = tf.random.stateless_uniform((num_examples, _DRAWS), seed, alg="philox")
+    first = tf.random.stateless_uniform((num_examples, NUM_DRAWS), seed, alg="philox")
     if not _is_strong(config):
         return first
     seed = tf.random.fold_in(seed, 1, alg="philox")
@@ -104,7 +104,7 @@ def _strongly_changed(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig
 
     Of two operations those that move pixels come first, so that images blur only once.
     """
-    first, crop, policy = tf.split(draws, [_DRAWS, _CROP_DRAWS, -1], axis=1)
+    first, crop, policy = tf.split(draws, [NUM_DRAWS, _CROP_DRAWS, -1], axis=1)
     size = size_of(images)
     balanced = 2 * first - 1
     # From the result to the image: turned back, mirrored, scaled, moved to its place.

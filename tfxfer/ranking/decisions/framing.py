@@ -30,7 +30,7 @@ from tfxfer.ranking.ranking import NUM_FOLDS, saying_how_to_resume
 from tfxfer.runs.places import settings_to_resume
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import FRAMING, RunDirectory
 
 # A crop is in question where it keeps less than this share of at least a tenth of the images. It
 # keeps 0.75 of a photograph of 4:3 and 0.67 of one of 3:2, 0.56 of 16:9. Photographs lost by
@@ -230,7 +230,7 @@ def noted(plan: Plan, framing: Framing | None = None) -> Plan:
     """
     if framing is None:
         with contextlib.suppress(OSError, ValueError, KeyError):  # none, or not ours
-            framing = Framing.of_json(json.loads(plan.run.framing.read_text("utf-8")))
+            framing = Framing.of_json(json.loads(plan.run.decision(FRAMING).read_text("utf-8")))
     return plan if framing is None else _with_note(plan, framing.sentence)
 
 

@@ -12,9 +12,9 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import UsageError
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.automatic import with_best_backbone, with_best_stages
+from tfxfer.ranking.decisions.automatic import with_best_backbone, with_best_stages
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import STAGES, RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.epochs.session import Session
 from tfxfer.training.preparation import holding
@@ -148,7 +148,7 @@ def test_a_thorough_search_reads_all_stages_if_that_is_better_after_fine_tuning(
     stages, ends, lines = decided(digits)
     assert (stages, list(ends)) == ("all", ["stem", "block_1", "block_2"])
     run = RunDirectory(tmp_path / "runs" / "thorough")
-    found = json.loads(run.stages.read_text())
+    found = json.loads(run.decision(STAGES).read_text())
     assert found["last"]["log_loss"] > 0.25
     assert found["all"]["accuracy"] > found["last"]["accuracy"]
     assert found["fine_tuned"]["all"] < found["fine_tuned"]["last"]

@@ -26,7 +26,7 @@ from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.places import settings_to_resume
 from tfxfer.system.files import write_json
 from tfxfer.system.progress import Say
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import STAGES, RunDirectory
 from tfxfer.training.classifier_pair import ClassifierPair
 from tfxfer.training.epochs.session import Session
 from tfxfer.training.transfer import PreparedFit, train
@@ -114,8 +114,11 @@ def with_best_stages(fitting: PreparedFit, session: Session) -> PreparedFit:
         return fitting
     if not is_resumed:
         with contextlib.suppress(UsageError):  # too few images, or too many for the memory
-            write_json(plan.run.stages, _compared(fitting, session))
-    if plan.run.stages.is_file() and json.loads(plan.run.stages.read_text())["stages"] == ALL:
+            write_json(plan.run.decision(STAGES), _compared(fitting, session))
+    if (
+        plan.run.decision(STAGES).is_file()
+        and json.loads(plan.run.decision(STAGES).read_text())["stages"] == ALL
+    ):
         return _reading_all(fitting)
     return fitting
 

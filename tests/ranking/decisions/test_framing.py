@@ -12,10 +12,10 @@ from tfxfer.api.fit import describe_plan, fit
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.framing import Framing, framing_of, noted, recorded_fit
+from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, recorded_fit
 from tfxfer.ranking.images import Pool
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import FRAMING, RunDirectory
 
 
 def strips(folder, told_by, width=96):
@@ -137,7 +137,7 @@ def test_a_fit_trains_and_exports_what_was_decided_and_says_why(asked):
     config, lines = asked("ends", run="strips"), []
     result = fit(config, say=lines.append)
     run = RunDirectory(result.run)
-    found = Framing.of_json(json.loads(run.framing.read_text()))
+    found = Framing.of_json(json.loads(run.decision(FRAMING).read_text()))
     assert found.sentence in "\n".join(lines)
     assert found.sentence in run.report.read_text()
     assert read_recipe(run.config, FitConfig()).fit_images == "stretch"
@@ -155,9 +155,9 @@ def test_an_interrupted_run_keeps_its_decision(asked):
     found = Framing("stretch", 0.3, {"crop": 0.4, "stretch": 0.2})
     assert found.sentence in noted(plan, found).source.notes
     plan.run.path.mkdir(parents=True)
-    plan.run.framing.write_text("{}")
+    plan.run.decision(FRAMING).write_text("{}")
     assert noted(plan) == plan
-    plan.run.framing.write_text(json.dumps(found.as_json()))
+    plan.run.decision(FRAMING).write_text(json.dumps(found.as_json()))
     plan.run.config.write_text(to_toml(plan.config))
     assert noted(plan).source.notes == noted(plan, found).source.notes
     assert recorded_fit(named).fit_images == "stretch"

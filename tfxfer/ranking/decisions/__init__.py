@@ -1,0 +1,1 @@
+"""What a fit lets heads decide before it trains anything."""
