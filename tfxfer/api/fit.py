@@ -270,7 +270,7 @@ def _compare(trained: Trained, session: Session) -> Comparison:
     first_asked = replace(
         read_recipe(run.asked, FitConfig()),
         **{key: config.get(key) for key in ("data", "data_dir", "weights", "cache_dir")},
-    )
+    ).with_settings({"augment": {"flip": config.augment.flip}})
     comparison = compare_with_scratch(first_asked, trained, session.interruptions, session.say)
     session.clock.lap("comparison")
     return comparison

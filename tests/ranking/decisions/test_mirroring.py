@@ -90,8 +90,8 @@ def test_what_looks_the_same_from_both_sides_is_flipped_as_before(asked):
     "settings",
     [
         {"augment": {"flip": True}},
-        {"augment": {"flip": False}},
-        {"finetune": {"epochs": 0}},
+        pytest.param({"augment": {"flip": False}}, marks=pytest.mark.slow),
+        pytest.param({"finetune": {"epochs": 0}}, marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_decided_where_the_user_has_or_no_image_is_flipped(asked, settings):
@@ -100,6 +100,7 @@ def test_nothing_is_decided_where_the_user_has_or_no_image_is_flipped(asked, set
     assert flips(run) is settings.get("augment", {}).get("flip", True)
 
 
+@pytest.mark.slow
 def test_a_search_flips_in_none_of_its_trials(asked):
     config = asked("side", effort="standard")
     portfolio = make_plan(config).portfolio
@@ -137,9 +138,8 @@ def test_settings_that_are_replaced_twice_can_be_resumed_from_the_first(asked):
     """Flips are decided, then a search chooses: the run is still found by its command."""
     config = asked("side", effort="standard")
     with pytest.raises(Death):
-        fit(config, say=dying("\nvalidation accuracy"))  # of the summary, behind all phases
-    fit(config, say=lambda _: None)
-    run = make_plan(config).run
+        fit(config, say=dying("\n"))  # the summary, behind all phases
+    run, _ = fitted(config)
     assert run.is_finished
     assert not flips(run)
     assert read_recipe(run.config, FitConfig()).effort == "quick"

@@ -76,14 +76,9 @@ class Mirroring:
 
     def as_json(self) -> dict[str, Any]:
         """Returns its content in `mirroring.json`."""
-        plain, mirrored, *trained = (
-            round(one, 6) for one in (self.plain, self.mirrored, *self.trained)
-        )
-        return dataclasses.asdict(self) | {
-            "plain": plain,
-            "mirrored": mirrored,
-            "trained": trained,
-        }
+        plain, mirrored, *trained = np.round([self.plain, self.mirrored, *self.trained], 6).tolist()
+        losses = {"plain": plain, "mirrored": mirrored, "trained": trained}
+        return dataclasses.asdict(self) | losses
 
     @property
     def sentence(self) -> str:
@@ -117,19 +112,19 @@ def with_mirroring(fitting: PreparedFit, asked: FitConfig, say: Say) -> Prepared
     Raises:
         InterruptionError: A signal was received.
     """
-    run = fitting.run.plan.run
-    record = run.decision(MIRRORING)
     if not _is_open(fitting, asked):
         return fitting
-    if not record.is_file():
-        found = None if fitting.run.journal.found is not None else _mirroring_of(fitting)
-        if found is None:
-            return fitting
-        write_json(record, found.as_json())
-        if not found.flip:
-            say(f"{found.sentence[0].upper()}{found.sentence[1:]}.\n")
-    found = Mirroring.of_json(json.loads(record.read_text("utf-8")))
-    return fitting if found.flip else _without_flips(fitting, found)
+    record = fitting.run.plan.run.decision(MIRRORING)
+    if fitting.run.journal.found is not None:  # the decision is that of before
+        told = record.read_text("utf-8") if record.is_file() else None
+        found = None if told is None else Mirroring.of_json(json.loads(told))
+    else:
+        found = _mirroring_of(fitting)
+        if found is not None:
+            write_json(record, found.as_json())
+            if not found.flip:
+                say(f"{found.sentence[0].upper()}{found.sentence[1:]}.\n")
+    return fitting if found is None or found.flip else _without_flips(fitting, found)
 
 
 def _is_open(fitting: PreparedFit, asked: FitConfig) -> bool:
@@ -225,10 +220,15 @@ class _Heads:
         """Returns the loss of each validation image, and that of its mirror image.
 
         The head is trained on the training images; a fold of them chooses its penalty.
+
+        Raises:
+            UsageError: All of them are in one fold.
         """
         labeled, num_train = self.labeled, len(self.images[0])
         features, labels = self._features(0), labeled.labels[:num_train]
         is_fold = labeled.folds[:num_train] == labeled.folds[0]
+        if is_fold.all():
+            raise UsageError("The training images are inseparable.")
         both = [self._features(1), self._features(1, mirrored=True)]
         outputs = predicted(
             (features[~is_fold], labels[~is_fold]),
