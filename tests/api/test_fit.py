@@ -49,6 +49,7 @@ def test_a_run_holds_everything_that_explains_and_repeats_it(finished):
         "evaluation.json",
         "history.csv",
         "metrics.json",
+        "mirroring.json",
         "model.keras",
         "model.seen.npz",
         "places.json",
