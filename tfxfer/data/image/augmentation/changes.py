@@ -78,11 +78,14 @@ def augment_batch(images: tf.Tensor, draws: tf.Tensor, config: AugmentConfig) ->
         config: Which changes, and their ranges; a setting of None changes nothing.
 
     Returns:
-        float32 in [0, 255], of the shape of `images`; the images themselves where nothing changes.
+        float32 in [0, 255], of the shape of `images`; of their type, too, where they are at most
+        mirrored.
     """
     if not changes_images(config):
         return images
     images = tf.convert_to_tensor(images)
+    if only_flips(config):  # nothing to compile
+        return tf.where(flips(draws)[:, None, None, None], images[:, :, ::-1], images)
     if _is_strong(config):
         return _strongly_changed(images, draws, config)
     balanced = 2 * draws - 1  # in [-1, 1)
