@@ -101,7 +101,7 @@ def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfo
     the augmentation that moves pixels, which hurts where classes differ by fine texture, and one
     that trains all of the backbone, which helps where images look unlike photographs (measured on
     magnetic tiles and brain slices). From `MANY_IMAGES` on, a single fine-tuning takes long, and
-    the default of so many images is safe. A thorough search tries more, for any number.
+    the default is reliable. A thorough search tries more ways, however many images there are.
 
     Args:
         config: The settings, all decided.

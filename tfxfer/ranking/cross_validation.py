@@ -1,7 +1,6 @@
 """Heads by cross-validation on features: each image is predicted by one that has not seen it."""
 
 import numpy as np
-import numpy.typing as npt
 
 from tfxfer.data.labels.targets import Labels
 from tfxfer.models.objectives import SOFTMAX, Objective
@@ -53,22 +52,20 @@ def cross_validated(
         labeled: Labels and folds; see `check_folds`.
         others: See `out_of_fold`.
     """
-    versions = [features] if others is None else [features, others]
-
-    def examples(chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Labels]:
-        rows = [version[chosen] for version in versions]
-        return np.concatenate(rows), np.concatenate([labeled.labels[chosen]] * len(rows))
-
+    versions = features if others is None else np.concatenate([features, others])
+    times = len(versions) // len(features)
+    labels = np.concatenate([labeled.labels] * times)
     found = np.zeros((len(features), labeled.num_classes), np.float32)
     folds, penalties = np.unique(labeled.folds), []
     with Progress("heads of folds", len(folds)) as progress:
         for place, fold in enumerate(folds):
             held_out = labeled.folds == fold
             following = labeled.folds == folds[(place + 1) % len(folds)]
-            rest = ~held_out & ~following
+            rest = np.tile(~held_out & ~following, times)
+            following = np.tile(following, times)
             found[held_out], penalty = _predicted(
-                examples(rest),
-                examples(following),
+                (versions[rest], labels[rest]),
+                (versions[following], labels[following]),
                 features[held_out],
                 labeled.num_outputs,
                 labeled.objective,

@@ -8,7 +8,7 @@ import numpy as np
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.frame import Frame
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.cache import Cache, places
+from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.screening import open_images
 from tfxfer.data.labels.numbers import readable
@@ -156,8 +156,7 @@ class Pool:
         for name, one in images.items():
             rows = function(one, f"{name}, {config.backbone}", config.batch_size, cache)
             if name in _USED:
-                # Images are numbered by content, labels are in the order of the split.
-                found.append(rows[places(one.split.digests(), one.digests)])
+                found.append(one.in_split_order(rows))
         return np.concatenate(found)
 
     def built(self, backbone: Backbone, config: DecidedFit) -> Classifier:

@@ -1,5 +1,6 @@
 """Features of the frozen backbone, computed once per image and cached on disk between runs."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tfxfer.data.image.augmentation.changes import NUM_DRAWS, augment_batch, dra
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.models.backbones.registry import find_backbone
+from tfxfer.models.classifier import Classifier
 from tfxfer.models.prediction import predict_batches
 from tfxfer.models.presets.record import is_preset
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
@@ -85,6 +87,17 @@ class FeatureFunction:
                 **_of_preset(config.backbone),
             },
         )
+
+    @classmethod
+    def before_training(cls, classifier: Classifier, config: DecidedRun) -> Self:
+        """Returns the function of the features that the head phase computes and caches.
+
+        Args:
+            classifier: In float32, with its initial weights: fine-tuning changes the features.
+            config: The settings of the fit.
+        """
+        exact = dataclasses.replace(config, precision="float32")
+        return cls.of(classifier.features, exact, classifier.reading.name)
 
     @property
     def num_features(self) -> int:

@@ -1,6 +1,5 @@
 """The head phase: the backbone is frozen, so each image passes it once."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +50,7 @@ def train_head(given: Materials) -> HeadOutcome:
     """
     config, classifiers, journal = given.config, given.classifiers, given.journal
     classifiers.set_trainable(HEAD_ALONE)
-    exact = dataclasses.replace(config, precision="float32")
-    function = FeatureFunction.of(classifiers.exact.features, exact, classifiers.exact.reading.name)
+    function = FeatureFunction.before_training(classifiers.exact, config)
     source = ActivationSource(config, classifiers.exact.halves(), given.images, function)
     start = None if journal.is_past("head") else _train(given, source)
     return HeadOutcome(source, start)

@@ -1,8 +1,7 @@
 """Transfer learning: a classifier is prepared, trained in phases, and evaluated."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -64,6 +63,12 @@ class PreparedFit:
     run: PreparedRun[Plan]
     materials: Materials
     out_of_fold: OutOfFold | None = None
+
+    def with_plan(self, plan: Plan) -> "PreparedFit":
+        """Returns the fit with another plan, and writes its settings into the run."""
+        replace_settings(plan.run, to_toml(plan.config))
+        materials = replace(self.materials, config=plan.config)
+        return replace(self, run=replace(self.run, plan=plan), materials=materials)
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,8 @@ def train(
         phases = train_phases(fitting)
         with alone():
             trained = evaluate(*phases)
-    metrics = dataclasses.replace(trained.metrics, seconds=session.clock.seconds)
-    trained = dataclasses.replace(trained, metrics=metrics)
+    metrics = replace(trained.metrics, seconds=session.clock.seconds)
+    trained = replace(trained, metrics=metrics)
     write_json(plan.run.metrics, metrics.as_json())
     finish(trained)
     trained.journal.close()
@@ -232,11 +237,7 @@ def _with_choice(fitting: PreparedFit) -> PreparedFit:
     plan, record = fitting.run.plan, fitting.materials.journal.notes.search
     changes = {} if record is None else record.nested_changes()
     config = plan.config.with_settings({**changes, "effort": "quick", "find_rate": False})
-    replace_settings(plan.run, to_toml(config))
-    return PreparedFit(
-        dataclasses.replace(fitting.run, plan=dataclasses.replace(plan, config=config)),
-        dataclasses.replace(fitting.materials, config=config),
-    )
+    return fitting.with_plan(replace(plan, config=config))
 
 
 def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
@@ -254,7 +255,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     calibration = None if objective.is_number else calibrate(probabilities, labels, objective)
     if calibration is not None and config.calibrate:
         temperature = calibration.temperature
-        calibration = dataclasses.replace(calibration, applied=True)
+        calibration = replace(calibration, applied=True)
         divide_logits(run.classifier.head, temperature)
         probabilities = {
             name: apply_temperature(p, temperature, objective) for name, p in probabilities.items()
@@ -264,7 +265,7 @@ def evaluate(fitting: PreparedFit, source: ActivationSource) -> Trained:
     with span("save the model"), replacing(run.plan.run.model) as temporary:
         model.save(temporary)
     kept = outputs.as_json()
-    metrics = dataclasses.replace(
+    metrics = replace(
         metrics_of_run(run),
         splits={
             name: summarize_predictions(outputs, some, labels[name])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from conftest import small_config, trained_alone
 
-from tfxfer.curation.section.known import MOST_IMAGES, KnownImages, features_before_training
+from tfxfer.curation.section.known import MOST_IMAGES, KnownImages
 from tfxfer.curation.section.of_fit import DataOfFit
+from tfxfer.training.features import FeatureFunction
 
 
 def test_a_fit_writes_what_its_features_say(finished, pictures):
@@ -65,7 +66,7 @@ def test_of_many_images_a_sample_is_examined(tmp_path, weights_file, monkeypatch
     assert MOST_IMAGES == 5_000
     config = small_config("digits", weights_file, tmp_path, finetune={"epochs": 0})
     trained = trained_alone(config)
-    function = features_before_training(
+    function = FeatureFunction.before_training(
         trained.plan.build_classifier(trained.plan.config.weights), trained.plan.config
     )
     known = KnownImages.of(function, trained.images, trained.plan.config)

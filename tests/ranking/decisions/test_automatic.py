@@ -172,4 +172,4 @@ def test_a_thorough_search_reads_all_stages_if_that_is_better_after_fine_tuning(
 def test_others_read_what_they_were_told(digits, tmp_path, settings):
     stages, ends, _ = decided(digits.with_settings(settings))
     assert (stages, ends) == (settings.get("head", {}).get("stages"), {})
-    assert not RunDirectory(tmp_path / "runs" / "thorough").stages.exists()
+    assert not RunDirectory(tmp_path / "runs" / "thorough").decision(STAGES).exists()

@@ -11,7 +11,6 @@ from tfxfer.curation.gallery import Gallery
 from tfxfer.data.cache import Cache, places
 from tfxfer.data.contents import Integers, inseparable
 from tfxfer.data.image.dataset import Images
-from tfxfer.models.classifier import Classifier
 from tfxfer.training.features import FeatureFunction
 
 # Of more images a random sample is examined. Neighbors of so many take about a second of CPU time
@@ -40,7 +39,7 @@ class KnownImages:
         """Returns the images of the splits whose features are all cached; None if there are none.
 
         Args:
-            function: The features of the frozen backbone; see `features_before_training`.
+            function: The features of the frozen backbone; see `FeatureFunction.before_training`.
             images: The images of a fit by split.
             config: Its settings.
         """
@@ -72,17 +71,6 @@ class KnownImages:
             images=dict(enumerate(known.values())),
         )
         return cls(gallery, tuple(known), total)
-
-
-def features_before_training(classifier: Classifier, config: DecidedFit) -> FeatureFunction:
-    """Returns the features as the head phase computes and caches them.
-
-    Args:
-        classifier: In float32, with its initial weights: fine-tuning changes the features.
-        config: The settings of the fit.
-    """
-    exact = config.with_settings({"precision": "float32"})
-    return FeatureFunction.of(classifier.features, exact, classifier.reading.name)
 
 
 def _some(count: int, total: int, seed: tuple[int, int]) -> Integers:

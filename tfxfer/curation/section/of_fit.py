@@ -6,7 +6,7 @@ from typing import Self
 
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.curation.section.known import KnownImages, features_before_training
+from tfxfer.curation.section.known import KnownImages
 from tfxfer.curation.section.looking import Asked, look
 from tfxfer.curation.section.writing import write_findings
 from tfxfer.data.splitting import was_held_out
@@ -35,7 +35,7 @@ class DataOfFit:
         given = fitting.materials
         if fitting.run.classifier.objective is not SOFTMAX or given.config.weights == "none":
             return None
-        return cls(features_before_training(given.classifiers.exact, given.config))
+        return cls(FeatureFunction.before_training(given.classifiers.exact, given.config))
 
     def write_findings(self, trained: Trained, say: Callable[[str], None]) -> None:
         """Writes what the features say about the data into the run; whatever fails is told only.

@@ -97,6 +97,14 @@ class Images:
         """Digests of what the images are made of, by number; see `Split`."""
         return self._order.by_number(self.split.digests())
 
+    def in_split_order(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Returns rows of the images, which are by number, in the order of the split.
+
+        Args:
+            rows: Shape (num_examples, ...).
+        """
+        return rows[places(self.split.digests(), self.digests)]
+
     def weighted(self, weights: npt.NDArray[np.float32] | None) -> "Images":
         """Returns the same images with sample weights.
 

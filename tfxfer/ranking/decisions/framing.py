@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from tfxfer.config.frame import FitImages, sides
 from tfxfer.config.schema import FitConfig
+from tfxfer.data.contents import Integers
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.source import Source
 from tfxfer.data.sources.sizes import shares_kept
@@ -26,6 +26,7 @@ from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.images import Pool
 from tfxfer.ranking.judging.head_scores import HeadScores
+from tfxfer.ranking.judging.losses import Losses, is_above_noise, losses_of
 from tfxfer.ranking.ranking import NUM_FOLDS, saying_how_to_resume
 from tfxfer.runs.places import settings_to_resume
 from tfxfer.system.processes.team import current
@@ -38,9 +39,9 @@ from tfxfer.system.run_layout import FRAMING, RunDirectory
 _KEPT, _PART = 0.6, 0.1
 
 # Images are stretched where that lowers the loss of the head by more than a tenth, and by more than
-# two standard errors of the difference. On pictures of metal strips it was 28 to 44%; on
+# noise. On pictures of metal strips it was 28 to 44%; on
 # photographs it rose. Below the last number, in nats, cropped images are classified already.
-_CLEARLY, _STANDARD_ERRORS, _SOLVED = 0.9, 2.0, 0.01
+_CLEARLY, _SOLVED = 0.9, 0.01
 
 _COMPARED: tuple[FitImages, ...] = ("crop", "stretch")
 
@@ -173,11 +174,13 @@ class _Head:
 
     Attributes:
         loss: Mean loss of a label.
-        losses: Of each unit of inseparable images, their sum, (num_units,).
+        losses: Loss of each image, (num_examples,).
+        units: What each cannot be separated from; see `Labeled`.
     """
 
     loss: float
-    losses: npt.NDArray[np.float64]
+    losses: Losses
+    units: Integers
 
     @classmethod
     def of(cls, plan: Plan, asked: FitConfig) -> Self:
@@ -188,18 +191,14 @@ class _Head:
             features = pool.features_of(plan.backbone, plan.config.weights)
         labeled = pool.labeled  # without what is unreadable
         outputs = out_of_fold(features, labeled)
-        losses = np.asarray(labeled.objective.probability_losses(outputs, labeled.labels))
-        of_images = losses.reshape(len(losses), -1).sum(axis=1)
-        by_unit = np.bincount(labeled.units, of_images).astype(np.float64)
-        return cls(HeadScores.of(outputs, labeled).log_loss, by_unit)
+        losses = losses_of(outputs, labeled.labels, labeled.objective)
+        return cls(HeadScores.of(outputs, labeled).log_loss, losses, labeled.units)
 
     def is_clearly_worse_than(self, other: Self) -> bool:
         """Tells whether the loss is higher by more than a tenth, and than noise."""
         if self.loss < _SOLVED or other.loss > _CLEARLY * self.loss:
             return False
-        differences = self.losses - other.losses
-        error = differences.std() * len(differences) ** 0.5
-        return bool(differences.sum() > _STANDARD_ERRORS * error)
+        return is_above_noise(self.losses - other.losses, self.units)
 
 
 def _some_of(source: Source) -> Source:

@@ -4,7 +4,6 @@ A mirror image of a photograph is another photograph of the same thing. That of 
 sign that points to one side or of a left hand is one of something else.
 """
 
-import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -12,22 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from tfxfer.config.recipes import to_toml
+from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import FitConfig
-from tfxfer.data.cache import Cache, places
-from tfxfer.data.contents import Integers
+from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Places
-from tfxfer.data.labels.targets import Labels
 from tfxfer.errors import UsageError
 from tfxfer.planning.resuming import first_asked
 from tfxfer.planning.several_labels import objective_of
 from tfxfer.ranking.cross_validation import out_of_fold, predicted
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
+from tfxfer.ranking.judging.losses import Losses, is_above_noise, losses_of
 from tfxfer.ranking.ranking import NUM_FOLDS
-from tfxfer.runs.directory import replace_settings
 from tfxfer.system.files import write_json
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
@@ -37,12 +33,10 @@ from tfxfer.training.features import Changes, FeatureFunction
 from tfxfer.training.phases import Materials
 from tfxfer.training.transfer import PreparedFit
 
-_Losses = npt.NDArray[np.float64]
-
-# A head that loses more than this times as much on mirror images, and more by two standard errors,
-# puts flips in question. It is 0.9 to 1.4 on photographs, brain slices and metal strips, and 2.8
-# to 80 on digits and arrows; see benchmarks/README.md.
-_IN_QUESTION, _STANDARD_ERRORS = 1.5, 2.0
+# A head that loses more than this times as much on mirror images, and by more than noise, puts
+# flips in question. It is 0.9 to 1.4 on photographs, brain slices and metal strips, and 2.8 to 80
+# on digits and arrows; see benchmarks/README.md.
+_IN_QUESTION = 1.5
 
 # Most images that are looked at. Mirror images of those of validation pass the backbone in any
 # case, the others only where flips are in question.
@@ -144,32 +138,19 @@ def _is_open(fitting: PreparedFit, asked: FitConfig) -> bool:
 
 def _mirroring_of(fitting: PreparedFit) -> Mirroring | None:
     """Returns whether images are flipped; None if there are too few to say."""
-    heads = _Heads.of(fitting)
-    with contextlib.suppress(UsageError):
-        check_folds(heads.labeled, NUM_FOLDS)
-        plain, mirrored = heads.losses_on_both()
-        told = float(plain.mean()), float(mirrored.mean())
-        loss = "Huber loss" if heads.labeled.objective.is_number else "log loss"
-        if not _puts_in_question(plain, mirrored, heads.units_of_validation):
-            return Mirroring(True, *told, loss=loss)
-        trained = heads.loss_of_trained(), heads.loss_of_trained(also_mirrored=True)
-        return Mirroring(trained[1] < trained[0], *told, trained, loss)
-    return None
-
-
-def _puts_in_question(plain: _Losses, mirrored: _Losses, units: Integers) -> bool:
-    """Tells whether losses on mirror images are far higher, and by more than noise.
-
-    Args:
-        plain: Loss of each image, (num_images,).
-        mirrored: Loss of its mirror image.
-        units: What each cannot be separated from; see `Labeled`.
-    """
-    if mirrored.sum() <= _IN_QUESTION * plain.sum():
-        return False
-    differences = np.bincount(units, mirrored - plain)
-    error = differences.std() * len(differences) ** 0.5
-    return bool(differences.sum() > _STANDARD_ERRORS * error)
+    try:
+        heads = _Heads.of(fitting)
+    except UsageError:  # too few
+        return None
+    plain, mirrored = heads.losses_on_both()
+    told = float(plain.mean()), float(mirrored.mean())
+    loss = "Huber loss" if heads.labeled.objective.is_number else "log loss"
+    units = heads.labeled.units[heads.num_train :]
+    far_worse = mirrored.sum() > _IN_QUESTION * plain.sum()
+    if not (far_worse and is_above_noise(mirrored - plain, units)):
+        return Mirroring(True, *told, loss=loss)
+    without, also = heads.losses_of_trained()
+    return Mirroring(also < without, *told, (without, also), loss)
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no single truth value
@@ -177,97 +158,100 @@ class _Heads:
     """Heads on some images of a fit, and on their mirror images.
 
     Attributes:
-        function: The frozen backbone.
         given: The materials of the fit.
+        function: The frozen backbone.
         images: Some training images, and some of validation.
         labeled: Their labels and folds, split by split.
+        features: Their features, (num_examples, num_features).
     """
 
-    function: FeatureFunction
     given: Materials
+    function: FeatureFunction
     images: Sequence[Images]
     labeled: Labeled
+    features: Floats
 
     @classmethod
     def of(cls, fitting: PreparedFit) -> Self:
-        """Returns the heads of a fit."""
+        """Returns the heads of a fit.
+
+        Raises:
+            UsageError: There are too few images for folds.
+        """
         given, source = fitting.materials, fitting.run.plan.source
-        exact, config = given.classifiers.exact, given.config
         images = [_some_of(given.images[name], most) for name, most in _MOST.items()]
-        return cls(
-            FeatureFunction.of(
-                exact.features, replace(config, precision="float32"), exact.reading.name
-            ),
-            given,
-            images,
-            Labeled.of(
-                [one.split for one in images],
-                NUM_FOLDS,
-                config.seed,
-                len(source.class_names),
-                objective_of(source, config),
-                source.tasks,
-            ),
+        labeled = Labeled.of(
+            [one.split for one in images],
+            NUM_FOLDS,
+            given.config.seed,
+            len(source.class_names),
+            objective_of(source, given.config),
+            source.tasks,
         )
+        check_folds(labeled, NUM_FOLDS)
+        if len(np.unique(labeled.folds[: len(images[0])])) < 2:
+            raise UsageError("All training images are in one fold.")
+        function = FeatureFunction.before_training(given.classifiers.exact, given.config)
+        rows = [
+            _features(function, one, name, given.config)
+            for name, one in zip(_MOST, images, strict=True)
+        ]
+        return cls(given, function, images, labeled, np.concatenate(rows))
 
     @property
-    def units_of_validation(self) -> Integers:
-        """What each validation image cannot be separated from, from 0 without gaps."""
-        units = self.labeled.units[len(self.images[0]) :]
-        return np.unique(units, return_inverse=True)[1]
+    def num_train(self) -> int:
+        """How many of the images are training images; they come first."""
+        return len(self.images[0])
 
-    def losses_on_both(self) -> tuple[_Losses, _Losses]:
+    def losses_on_both(self) -> tuple[Losses, Losses]:
         """Returns the loss of each validation image, and that of its mirror image.
 
         The head is trained on the training images; a fold of them chooses its penalty.
-
-        Raises:
-            UsageError: All of them are in one fold.
         """
-        labeled, num_train = self.labeled, len(self.images[0])
-        features, labels = self._features(0), labeled.labels[:num_train]
-        is_fold = labeled.folds[:num_train] == labeled.folds[0]
-        if is_fold.all():
-            raise UsageError("The training images are inseparable.")
-        both = [self._features(1), self._features(1, mirrored=True)]
+        labeled = self.labeled
+        features, plain = np.split(self.features, [self.num_train])
+        trained_on, labels = np.split(labeled.labels, [self.num_train])
+        is_fold = labeled.folds[: self.num_train] == labeled.folds[0]
         outputs = predicted(
-            (features[~is_fold], labels[~is_fold]),
-            (features[is_fold], labels[is_fold]),
-            np.concatenate(both),
+            (features[~is_fold], trained_on[~is_fold]),
+            (features[is_fold], trained_on[is_fold]),
+            np.concatenate([plain, self._mirrored(1)]),
             labeled.num_outputs,
             labeled.objective,
         )
-        labels = labeled.labels[num_train:]
-        plain, mirrored = (self._losses(some, labels) for some in np.split(outputs, [len(labels)]))
-        return plain, mirrored
+        of_plain, of_mirrored = (
+            losses_of(some, labels, labeled.objective) for some in np.split(outputs, 2)
+        )
+        return of_plain, of_mirrored
 
-    def loss_of_trained(self, *, also_mirrored: bool = False) -> float:
-        """Returns the cross-validated loss of heads.
+    def losses_of_trained(self) -> tuple[float, float]:
+        """Returns the cross-validated loss of heads trained without and with mirror images."""
+        labeled, mirrored = self.labeled, np.concatenate([self._mirrored(0), self._mirrored(1)])
+        without, also = (
+            losses_of(
+                out_of_fold(self.features, labeled, more), labeled.labels, labeled.objective
+            ).mean()
+            for more in (None, mirrored)
+        )
+        return float(without), float(also)
 
-        Args:
-            also_mirrored: Whether they are trained on the mirror images as well.
-        """
-        features = np.concatenate([self._features(0), self._features(1)])
-        mirrored = None
-        if also_mirrored:
-            both = [self._features(place, mirrored=True) for place in (0, 1)]
-            mirrored = np.concatenate(both)
-        outputs = out_of_fold(features, self.labeled, mirrored)
-        return float(self._losses(outputs, self.labeled.labels).mean())
+    def _mirrored(self, place: int) -> Floats:
+        """Returns the features of the mirror images of a split."""
+        images, name = self.images[place], f"{tuple(_MOST)[place]}, mirrored"
+        changes = Changes.mirrored(len(images))
+        return _features(self.function, images, name, self.given.config, changes)
 
-    def _losses(self, outputs: Floats, labels: Labels) -> _Losses:
-        """Returns the loss of each image, summed over its labels."""
-        losses = np.asarray(self.labeled.objective.probability_losses(outputs, labels), np.float64)
-        summed: _Losses = losses.reshape(len(losses), -1).sum(axis=1)
-        return summed
 
-    def _features(self, place: int, *, mirrored: bool = False) -> Floats:
-        """Returns the features of the images of a split, in its order."""
-        images, config, name = self.images[place], self.given.config, tuple(_MOST)[place]
-        changes = Changes.mirrored(len(images)) if mirrored else None
-        name = f"{name}, mirrored" if mirrored else name
-        rows = self.function(images, name, config.batch_size, Cache.of(config), changes)
-        return rows[places(images.split.digests(), images.digests)]
+def _features(
+    function: FeatureFunction,
+    images: Images,
+    name: str,
+    config: DecidedFit,
+    changes: Changes | None = None,
+) -> Floats:
+    """Returns the features of images, or of changed ones, in the order of their split."""
+    rows = function(images, name, config.batch_size, Cache.of(config), changes)
+    return images.in_split_order(rows)
 
 
 def _some_of(images: Images, most: int) -> Images:
@@ -282,13 +266,11 @@ def _some_of(images: Images, most: int) -> Images:
 def _without_flips(fitting: PreparedFit, why: Mirroring) -> PreparedFit:
     """Returns a fit that flips no images, and writes its settings into the run."""
     plan = fitting.run.plan
-    config = plan.config.with_settings({"augment": {"flip": False}})
-    source = replace(plan.source, notes=(*plan.source.notes, why.sentence))
-    portfolio = plan.portfolio and plan.portfolio.without_flips()
-    plan = replace(plan, config=config, source=source, portfolio=portfolio)
-    replace_settings(plan.run, to_toml(config))
-    return replace(
-        fitting,
-        run=replace(fitting.run, plan=plan),
-        materials=replace(fitting.materials, config=config),
+    return fitting.with_plan(
+        replace(
+            plan,
+            config=plan.config.with_settings({"augment": {"flip": False}}),
+            source=replace(plan.source, notes=(*plan.source.notes, why.sentence)),
+            portfolio=plan.portfolio and plan.portfolio.without_flips(),
+        )
     )

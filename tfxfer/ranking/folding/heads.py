@@ -1,7 +1,5 @@
 """`fit --folds`: the accuracy of the head by cross-validation, before anything is trained."""
 
-import dataclasses
-
 import numpy as np
 
 from tfxfer.data.cache import Cache, places
@@ -83,10 +81,7 @@ def interval_of_accuracy(images: Images, probabilities: np.ndarray) -> tuple[flo
 
 def _features(given: Materials) -> np.ndarray:
     """Returns the features of all images, split by split, (num_examples, num_features)."""
-    exact = dataclasses.replace(given.config, precision="float32")
-    function = FeatureFunction.of(
-        given.classifiers.exact.features, exact, given.classifiers.exact.reading.name
-    )
+    function = FeatureFunction.before_training(given.classifiers.exact, given.config)
     num_examples = sum(map(len, _images(given)))
     if 4 * num_examples * function.num_features > given.config.memory_bytes:
         raise UsageError(
@@ -97,8 +92,7 @@ def _features(given: Materials) -> np.ndarray:
     rows = []
     for name, images in zip(_SPLITS, _images(given), strict=True):
         found = function(images, name, given.config.batch_size, Cache.of(given.config))
-        # Images are numbered by content, and these are in the order of the split.
-        rows.append(found[places(images.split.digests(), images.digests)])
+        rows.append(images.in_split_order(found))
     return np.concatenate(rows)
 
 
