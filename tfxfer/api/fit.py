@@ -33,7 +33,8 @@ from tfxfer.ranking.decisions.automatic import (
     with_best_backbone,
     with_best_stages,
 )
-from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, plan_in_words, recorded_fit
+from tfxfer.ranking.decisions.dry_run import plan_in_words
+from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, recorded_fit
 from tfxfer.ranking.decisions.mirroring import with_mirroring
 from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits

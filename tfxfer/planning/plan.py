@@ -82,6 +82,11 @@ class Plan:
         """The folder of the exported versions of this model."""
         return pathlib.Path(self.config.export_dir, self.run.path.name)
 
+    def with_note(self, note: str) -> "Plan":
+        """Returns the plan with one more note on its data, for the plan's text and the report."""
+        notes = (*self.source.notes, note)
+        return dataclasses.replace(self, source=dataclasses.replace(self.source, notes=notes))
+
     def build_classifier(self, weights: str) -> Classifier:
         """Returns a new classifier of this plan, its backbone with the given weights."""
         num_classes, head = len(self.source.class_names), self.config.head

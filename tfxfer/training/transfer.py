@@ -15,21 +15,14 @@ from tfxfer.data.record import record_seen
 from tfxfer.data.weighting import training_weights
 from tfxfer.evaluation.calibration import apply_temperature, calibrate, divide_logits
 from tfxfer.evaluation.cautious import with_images_set_aside
-from tfxfer.evaluation.predictions import (
-    AnyResult,
-    evaluate_predictions,
-    summarize_predictions,
-)
+from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions, summarize_predictions
 from tfxfer.inference.caution import Caution
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.models.classifier import Classifier
 from tfxfer.planning.plan import Plan
 from tfxfer.runs.directory import replace_settings
 from tfxfer.runs.journal import Journal
-from tfxfer.runs.metrics_record import (
-    FitMetrics,
-    evaluation_split,
-)
+from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
 from tfxfer.runs.scores.summary import OUT_OF_FOLD
 from tfxfer.system.files import replacing, write_json
 from tfxfer.system.processes.team import alone, is_first
@@ -119,6 +112,7 @@ def train(
     interruptions: Interruptions,
     say: Say,
     finish: Callable[[Trained], None] = lambda _: None,
+    decide: Callable[[PreparedFit], PreparedFit] = lambda fitting: fitting,
 ) -> Trained:
     """Trains the classifier of a plan as `fit` does, without export and report.
 
@@ -129,6 +123,7 @@ def train(
         interruptions: Signals received so far.
         say: Called with each progress message.
         finish: Called before the run counts as finished.
+        decide: Returns the fit to train, once it is started or resumed.
 
     Raises:
         InterruptionError: Ctrl-C or SIGTERM; the same plan resumes where it stopped.
@@ -138,7 +133,7 @@ def train(
     with naming_unreadable_images(*plan.source.splits.values()):
         classifier = plan.build_classifier(plan.config.weights)
         session.clock.lap("data")
-        fitting = prepare_fit(plan, classifier, session)
+        fitting = decide(prepare_fit(plan, classifier, session))
         phases = train_phases(fitting)
         with alone():
             trained = evaluate(*phases)

@@ -15,7 +15,7 @@ from tfxfer.ranking.candidates import Limits, choose_candidates
 from tfxfer.ranking.ranking import rank_backbones
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import MIRRORING, RunDirectory
 from tfxfer.system.signals import Interruptions
 
 
@@ -73,6 +73,8 @@ def test_the_better_of_two_is_kept_and_finished_ones_are_not_trained_again(asked
     assert chosen.backbone == min(losses, key=losses.get)
     assert chosen.max_minutes == pytest.approx(0.7 * 60)
     assert f"{chosen.backbone} has the lower validation loss" in told.as_json()["fine_tuned"]
+    # Heads have said whether images are flipped.
+    assert all(run.decision(MIRRORING).is_file() for run in runs)
     lines.clear()
     assert contest(lines.append) == (chosen, told)
     assert not any(line.startswith("finetune") for line in lines)

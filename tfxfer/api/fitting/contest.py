@@ -6,6 +6,7 @@ A ranking compares frozen backbones, and fine-tuning may change the order of the
 import dataclasses
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.errors import InterruptionError
 from tfxfer.planning.plan import Plan, make_plan
+from tfxfer.ranking.decisions.mirroring import with_mirroring
 from tfxfer.ranking.result import Ranking
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.places import settings_to_resume
@@ -71,7 +73,7 @@ def with_better_of_two(
     for name in names:
         say(f"\nauto: {name} is fine-tuned once\n")
         one = dataclasses.replace(config, backbone=name, effort="quick", max_minutes=minutes)
-        found[name] = _scores(_plan(one), interruptions, say)
+        found[name] = _scores(one, interruptions, say)
     best = min(names, key=lambda name: _loss(found[name]))
     say(f"\nauto: {_sentence(found, best)}\n")
     left = config.max_minutes - minutes * len(names)
@@ -92,13 +94,15 @@ def _plan(config: FitConfig) -> Plan:
     return dataclasses.replace(plan, run=run, config=settings)
 
 
-def _scores(plan: Plan, interruptions: Interruptions, say: Say) -> Summary:
+def _scores(asked: FitConfig, interruptions: Interruptions, say: Say) -> Summary:
     """Returns the validation scores of a fit, which is trained unless it is finished."""
+    plan = _plan(asked)
     if plan.run.is_finished:
         return read_metrics(plan.run).splits["validation"]
+    decide = partial(with_mirroring, asked=asked, say=say)
     try:
         with holding(plan, "fit"):
-            found = train(plan, interruptions, say).metrics.splits["validation"]
+            found = train(plan, interruptions, say, decide=decide).metrics.splits["validation"]
     except InterruptionError as error:
         raise InterruptionError(
             error.number,

@@ -22,7 +22,7 @@ from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.source import Source
 from tfxfer.data.sources.sizes import shares_kept
 from tfxfer.errors import UsageError
-from tfxfer.planning.plan import Plan, make_plan
+from tfxfer.planning.plan import Plan
 from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.images import Pool
 from tfxfer.ranking.judging.head_scores import HeadScores
@@ -43,7 +43,7 @@ _KEPT, _PART = 0.6, 0.1
 # photographs it rose. Below the last number, in nats, cropped images are classified already.
 _CLEARLY, _SOLVED = 0.9, 0.01
 
-_COMPARED: tuple[FitImages, ...] = ("crop", "stretch")
+COMPARED: tuple[FitImages, ...] = ("crop", "stretch")
 
 # Most images that are compared: features of so many take seconds.
 _MOST = {"train": 2_000, "validation": 500}
@@ -85,7 +85,7 @@ class Framing:
             'images are stretched: a crop would keep 55% of an image on average, and the log loss \
 of a cross-validated head is 0.2800 in place of 0.4100'
         """
-        crop, stretch = (f"{self.losses[fit]:.4f}" for fit in _COMPARED)
+        crop, stretch = (f"{self.losses[fit]:.4f}" for fit in COMPARED)
         share, loss = f"{self.kept:.0%} of an image on average", f"{self.loss} of a cross-validated"
         if self.fit == "crop":
             return (
@@ -96,30 +96,6 @@ of a cross-validated head is 0.2800 in place of 0.4100'
             f"images are stretched: a crop would keep {share}, and the {loss} head is {stretch} in "
             f"place of {crop}"
         )
-
-
-def plan_in_words(asked: FitConfig) -> Plan:
-    """Returns the plan of a dry run, whose notes say how images are fitted, or that it is open.
-
-    Nothing is computed: an interrupted run keeps its decision.
-
-    Args:
-        asked: The settings that the user gave.
-    """
-    asked = recorded_fit(asked)
-    plan = make_plan(asked)
-    kept = _share_in_question(plan, asked)
-    if kept is None:
-        return noted(plan)
-    for fit in _COMPARED:
-        decided = make_plan(dataclasses.replace(asked, fit_images=fit))
-        if decided.run.is_interrupted:
-            return noted(decided)
-    return _with_note(
-        plan,
-        f"a crop would keep {kept:.0%} of an image on average: before training, heads on cropped "
-        "and stretched images decide",
-    )
 
 
 def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
@@ -137,7 +113,7 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
         DataError: An image is unreadable.
         InterruptionError: A signal was received.
     """
-    kept = _share_in_question(plan, asked)
+    kept = share_in_question(plan, asked)
     if kept is None:
         return None
     say(
@@ -146,7 +122,7 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
     )
     heads: dict[FitImages, _Head] = {}
     with contextlib.suppress(UsageError), saying_how_to_resume():  # too few images for folds
-        for fit in _COMPARED:
+        for fit in COMPARED:
             heads[fit] = _Head.of(plan, asked.with_settings({"fit_images": fit}))
         found = Framing(
             "stretch" if heads["crop"].is_clearly_worse_than(heads["stretch"]) else "crop",
@@ -160,7 +136,7 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
     return None
 
 
-def _share_in_question(plan: Plan, asked: FitConfig) -> float | None:
+def share_in_question(plan: Plan, asked: FitConfig) -> float | None:
     """Returns the share of an image that a crop keeps; None if that is settled, or enough."""
     if asked.fit_images != "auto" or plan.config.weights == "none" or current().count > 1:
         return None
@@ -230,9 +206,4 @@ def noted(plan: Plan, framing: Framing | None = None) -> Plan:
     if framing is None:
         with contextlib.suppress(OSError, ValueError, KeyError):  # none, or not ours
             framing = Framing.of_json(json.loads(plan.run.decision(FRAMING).read_text("utf-8")))
-    return plan if framing is None else _with_note(plan, framing.sentence)
-
-
-def _with_note(plan: Plan, note: str) -> Plan:
-    source = dataclasses.replace(plan.source, notes=(*plan.source.notes, note))
-    return dataclasses.replace(plan, source=source)
+    return plan if framing is None else plan.with_note(framing.sentence)

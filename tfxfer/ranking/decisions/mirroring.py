@@ -18,6 +18,7 @@ from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Places
 from tfxfer.errors import UsageError
+from tfxfer.planning.plan import Plan
 from tfxfer.planning.resuming import first_asked
 from tfxfer.planning.several_labels import objective_of
 from tfxfer.ranking.cross_validation import out_of_fold, predicted
@@ -27,7 +28,7 @@ from tfxfer.ranking.ranking import NUM_FOLDS
 from tfxfer.system.files import write_json
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
-from tfxfer.system.run_layout import MIRRORING
+from tfxfer.system.run_layout import MIRRORING, RunDirectory
 from tfxfer.training.examples import Floats
 from tfxfer.training.features import Changes, FeatureFunction
 from tfxfer.training.phases import Materials
@@ -106,33 +107,54 @@ def with_mirroring(fitting: PreparedFit, asked: FitConfig, say: Say) -> Prepared
     Raises:
         InterruptionError: A signal was received.
     """
-    if not _is_open(fitting, asked):
+    plan = fitting.run.plan
+    if not is_open(plan, asked):
         return fitting
-    record = fitting.run.plan.run.decision(MIRRORING)
     if fitting.run.journal.found is not None:  # the decision is that of before
-        told = record.read_text("utf-8") if record.is_file() else None
-        found = None if told is None else Mirroring.of_json(json.loads(told))
+        found = recorded(plan.run)
     else:
         found = _mirroring_of(fitting)
         if found is not None:
-            write_json(record, found.as_json())
+            write_json(plan.run.decision(MIRRORING), found.as_json())
             if not found.flip:
                 say(f"{found.sentence[0].upper()}{found.sentence[1:]}.\n")
-    return fitting if found is None or found.flip else _without_flips(fitting, found)
+    if found is None or found.flip:
+        return fitting
+    return fitting.with_plan(without_flips(plan, found))
 
 
-def _is_open(fitting: PreparedFit, asked: FitConfig) -> bool:
-    """Tells whether images are flipped, the user left it open, and a head can decide it."""
-    plan, config = fitting.run.plan, fitting.run.plan.config
+def is_open(plan: Plan, asked: FitConfig) -> bool:
+    """Tells whether images are flipped, the user left it open, and a head can decide it.
+
+    Args:
+        plan: The plan of a fit.
+        asked: The settings that the user gave.
+    """
+    config = plan.config
     trains_on_flipped = config.finetune.epochs or config.head.augmented_views
     return (
         config.augment.flip
         and bool(trains_on_flipped)
         and config.weights != "none"
         and config.head.pooling != "flatten"
-        and fitting.materials.is_validated
+        and "validation" in plan.source.splits
         and current().count == 1
         and first_asked(plan.run, asked).augment.flip is None
+    )
+
+
+def recorded(run: RunDirectory) -> Mirroring | None:
+    """Returns what a run has recorded, if anything."""
+    record = run.decision(MIRRORING)
+    return Mirroring.of_json(json.loads(record.read_text("utf-8"))) if record.is_file() else None
+
+
+def without_flips(plan: Plan, why: Mirroring) -> Plan:
+    """Returns a plan that flips no images, in no trial of a search, and says why."""
+    return replace(
+        plan.with_note(why.sentence),
+        config=plan.config.with_settings({"augment": {"flip": False}}),
+        portfolio=plan.portfolio and plan.portfolio.without_flips(),
     )
 
 
@@ -261,16 +283,3 @@ def _some_of(images: Images, most: int) -> Images:
         return images
     kept = np.linspace(0, count - 1, most).astype(np.int64)
     return images.without(Places(np.setdiff1d(np.arange(count), kept)))
-
-
-def _without_flips(fitting: PreparedFit, why: Mirroring) -> PreparedFit:
-    """Returns a fit that flips no images, and writes its settings into the run."""
-    plan = fitting.run.plan
-    return fitting.with_plan(
-        replace(
-            plan,
-            config=plan.config.with_settings({"augment": {"flip": False}}),
-            source=replace(plan.source, notes=(*plan.source.notes, why.sentence)),
-            portfolio=plan.portfolio and plan.portfolio.without_flips(),
-        )
-    )

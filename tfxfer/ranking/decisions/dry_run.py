@@ -1,0 +1,44 @@
+"""The plan of a fit before its decisions: what a dry run says of them."""
+
+import dataclasses
+
+from tfxfer.config.schema import FitConfig
+from tfxfer.planning.plan import Plan, make_plan
+from tfxfer.ranking.decisions.framing import COMPARED, noted, recorded_fit, share_in_question
+from tfxfer.ranking.decisions.mirroring import is_open, recorded, without_flips
+
+
+def plan_in_words(asked: FitConfig) -> Plan:
+    """Returns the plan of a dry run, whose notes say what was decided, or is still open.
+
+    Nothing is computed: an interrupted run keeps its decisions.
+
+    Args:
+        asked: The settings that the user gave.
+    """
+    asked = recorded_fit(asked)
+    plan = _framed(asked)
+    found = recorded(plan.run) if plan.run.is_interrupted else None
+    if found is not None and not found.flip:
+        return without_flips(plan, found)
+    if found is None and not plan.run.is_interrupted and is_open(plan, asked):
+        return plan.with_note(
+            "before training, a head on mirror images decides whether images are flipped"
+        )
+    return plan
+
+
+def _framed(asked: FitConfig) -> Plan:
+    """Returns a plan whose notes say how images are fitted, or that this is open."""
+    plan = make_plan(asked)
+    kept = share_in_question(plan, asked)
+    if kept is None:
+        return noted(plan)
+    for fit in COMPARED:
+        decided = make_plan(dataclasses.replace(asked, fit_images=fit))
+        if decided.run.is_interrupted:
+            return noted(decided)
+    return plan.with_note(
+        f"a crop would keep {kept:.0%} of an image on average: before training, heads on cropped "
+        "and stretched images decide"
+    )
