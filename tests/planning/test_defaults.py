@@ -4,7 +4,8 @@ import pytest
 
 from tfxfer.config.schema import GRADIENT_SETTINGS, FitConfig, PretrainConfig
 from tfxfer.config.settings import setting_keys
-from tfxfer.planning.defaults import Facts, decide, decide_pretraining
+from tfxfer.planning.defaults import decide, decide_pretraining
+from tfxfer.planning.rules.facts import Facts
 
 PHOTOS = Facts(
     num_train=245,
@@ -148,21 +149,6 @@ def test_from_scratch_everything_is_trained_at_once_and_batch_norm_learns():
     assert config.finetune.learning_rate > decided().finetune.learning_rate
 
 
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ({"num_train": 500}, ("conv5", 3e-4, 10)),
-        # Small images are upsampled and look unlike what the network was pretrained on.
-        ({"num_train": 500, "side": 32}, ("all", 1e-4, 10)),
-        ({"num_train": 2_000}, ("all", 1e-4, 10)),
-        ({"num_train": 20_000}, ("all", 1e-4, 5)),
-    ],
-)
-def test_depth_rate_and_epochs_follow_number_and_size_of_the_images(facts, expected):
-    found = decided(**facts).finetune
-    assert (found.unfreeze, found.learning_rate, found.epochs) == expected
-
-
 @pytest.mark.parametrize("skipped", [{"epochs": 0}, {"unfreeze": "none"}])
 def test_without_a_finetune_phase_no_images_are_mixed(skipped):
     mixed = FitConfig().with_settings({"augment": {"mixup": 0.2, "cutmix": 1.0}})
@@ -179,25 +165,6 @@ def test_gradual_unfreezing_ends_with_all_stages():
     assert (found.unfreeze, found.learning_rate, found.ema) == ("all", 1e-4, 0.0)
     some = gradual.with_settings({"finetune": {"unfreeze": "conv3"}})
     assert decided(some).finetune.unfreeze == "conv3"
-
-
-@pytest.mark.parametrize(
-    ("facts", "ema"),
-    [({"num_train": 245}, 0.9), ({"num_train": 500, "side": 32}, 0.0), ({"num_train": 2_000}, 0.0)],
-)
-def test_weights_are_averaged_at_the_high_learning_rate_of_few_photographs(facts, ema):
-    assert decided(**facts).finetune.ema == ema
-
-
-def test_pretrained_batch_norm_is_frozen():
-    assert decided().finetune.batch_norm == "frozen"
-
-
-@pytest.mark.parametrize(("num_train", "epochs"), [(1_999, 20), (2_000, 10)])
-def test_a_network_for_small_images_is_trained_as_a_whole(num_train, epochs):
-    config = decided(num_train=num_train, native_size=32, side=32)
-    assert (config.finetune.unfreeze, config.finetune.epochs) == ("all", epochs)
-    assert config.finetune.learning_rate == 3e-4
 
 
 PRETRAINING_FACTS = dataclasses.replace(PHOTOS, num_train=100_000, side=40, native_size=32)
@@ -230,16 +197,6 @@ def test_unfreezing_nothing_leaves_the_finetune_phase_out():
     config = decided(FitConfig().with_settings({"finetune": {"unfreeze": "none", "epochs": 5}}))
     assert config.finetune.epochs == 0
     assert config.head.epochs > 0
-
-
-@pytest.mark.parametrize("mirrored", [True, False])
-def test_images_are_mirrored_only_where_that_keeps_the_label(mirrored):
-    assert decided(mirrored=mirrored).augment.flip is mirrored
-
-
-@pytest.mark.parametrize(("side", "rotation"), [(95, 10.0), (96, 0.0)])
-def test_only_small_images_are_turned(side, rotation):
-    assert decided(side=side).augment.rotation == rotation
 
 
 def test_crops_replace_shift_and_zoom():

@@ -1,7 +1,8 @@
 import pytest
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.runs.scores.summary import Summary
 from tfxfer.training.comparison import Comparison, scratch_config, transfer_config
 

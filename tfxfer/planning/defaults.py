@@ -5,7 +5,6 @@ Pure functions: no TensorFlow, no files, no randomness. Each number has its sour
 """
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 from tfxfer.config.decided import (
@@ -19,65 +18,21 @@ from tfxfer.config.decided import (
 from tfxfer.config.frame import AnySize
 from tfxfer.config.schema import (
     GRADIENT_SETTINGS,
-    AugmentConfig,
     FitConfig,
     HeadConfig,
     PretrainConfig,
     RunConfig,
 )
+from tfxfer.planning.rules.facts import FEW_IMAGES, MANY_IMAGES, SMALL_IMAGE, Facts
+from tfxfer.planning.rules.fine_tuning import augment_rules, finetune_rules
 
-# Below this side an image is "small" (BiT-HyperRule, Kolesnikov et al. 2020, arXiv:1912.11370,
-# section 3.3: area under 96 x 96) and is upsampled to 128 pixels, as there.
-SMALL_IMAGE = 96
-
+# Small images are upsampled to 128 pixels, as in BiT-HyperRule (Kolesnikov et al. 2020,
+# arXiv:1912.11370, section 3.3).
 _UPSAMPLED = 128
-
-# Below _FEW_IMAGES only the backbone's last resolution is fine-tuned. BiT-HyperRule's classes of
-# data size begin at MANY_IMAGES.
-_FEW_IMAGES = 2_000
-
-MANY_IMAGES = 20_000
-
-# Momentum of the average of the weights: about ten steps, less than an epoch of 400 images.
-_EMA = 0.9
 
 # Maximum of images x features x classes for L-BFGS. A pass over the training images then takes
 # 0.1 s on one core. CIFAR-10 with 1,280 features has a little more than half of it.
 _SOLVABLE = 10**9
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The facts that the rules use.
-
-    Attributes:
-        num_train: Number of training images.
-        num_validation: Number of validation images.
-        num_classes: Number of classes.
-        num_features: Channels of the backbone's last feature map, for each stage the head reads.
-        side: Shorter side of a typical image in pixels, where the longer one is cropped; otherwise
-            the longer one.
-        mirrored: Whether a mirrored image keeps its label.
-        native_size: Image size in pixels that the backbone was pretrained with.
-        min_size: Smallest image size in pixels that the backbone takes.
-        last_resolution: First stage at the backbone's lowest resolution.
-        weights_name: Name of the backbone's own weights.
-        stages: The backbone's stages, from the image to the features.
-        batch_norm: Whether the backbone has BatchNorm.
-    """
-
-    num_train: int
-    num_validation: int
-    num_classes: int
-    num_features: int
-    side: int
-    mirrored: bool
-    native_size: int
-    min_size: int
-    last_resolution: str
-    weights_name: str
-    stages: tuple[str, ...] = ()
-    batch_norm: bool = True
 
 
 def decide(config: FitConfig, facts: Facts) -> DecidedFit:
@@ -86,6 +41,7 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     Examples:
         Few photos fine-tune only the last stage; a setting of the user stays:
 
+        >>> from tfxfer.planning.rules.facts import Facts
         >>> facts = Facts(
         ...     num_train=1_000,
         ...     num_validation=200,
@@ -106,9 +62,9 @@ def decide(config: FitConfig, facts: Facts) -> DecidedFit:
     weights = config.weights or facts.weights_name
     pretrained = weights != "none"
     head = _head(config, facts, pretrained)
-    choices = _finetune(facts, pretrained, config.finetune.gradual)
+    choices = finetune_rules(facts, pretrained, config.finetune.gradual)
     finetune = filled(DecidedFinetune, config.finetune, choices)
-    augment = filled(DecidedAugment, config.augment, _augment(config.augment, facts))
+    augment = filled(DecidedAugment, config.augment, augment_rules(config.augment, facts))
     if finetune.unfreeze == "none" or not finetune.epochs:
         finetune, augment = finetune.left_out(finetune.unfreeze), augment.unmixed()
     sections = dataclasses.replace(
@@ -139,6 +95,7 @@ def decide_pretraining(config: PretrainConfig, facts: Facts) -> DecidedPretrain:
     Examples:
         The learning rate is in proportion to the batch size:
 
+        >>> from tfxfer.planning.rules.facts import Facts
         >>> facts = Facts(1_000, 200, 5, 2_048, 300, True, 224, 32, "conv5", "imagenet")
         >>> decide_pretraining(PretrainConfig(batch_size=64), facts).learning_rate
         0.05
@@ -198,7 +155,7 @@ def _batch_size(num_train: int) -> int:
     Up to 128 for many, the default of AutoGluon MultiModal. The 512 of BiT need more memory than a
     laptop has.
     """
-    if num_train < _FEW_IMAGES:
+    if num_train < FEW_IMAGES:
         return 32
     return 64 if num_train < MANY_IMAGES else 128
 
@@ -211,7 +168,7 @@ def _head(config: FitConfig, facts: Facts, pretrained: bool) -> dict[str, Any]:
     guide (keras.io/guides/transfer_learning). Learning rate and dropout hardly matter for a head
     trained to convergence (measured).
     """
-    few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= MANY_IMAGES
+    few, many = facts.num_train < FEW_IMAGES, facts.num_train >= MANY_IMAGES
     solvable = _is_solvable(config.head, config.memory_bytes, facts)
     optimizer = config.head.optimizer or ("lbfgs" if solvable else "adam")
     epochs = 100 if optimizer == "lbfgs" else 30 if few else 10 if many else 20
@@ -238,63 +195,3 @@ def _is_solvable(head: HeadConfig, memory_bytes: float, facts: Facts) -> bool:
     fits = 4 * most * num_features <= memory_bytes  # float32
     cheap = 0 < num_train * facts.num_classes * num_features <= _SOLVABLE
     return fits and cheap and not head.hidden_units and not for_gradients
-
-
-def _finetune(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, Any]:
-    """Returns the settings of the finetune phase.
-
-    AdamW at 1e-4 with the gradient norm clipped at 1 are the defaults of AutoGluon MultiModal (Tang
-    et al. 2024, arXiv:2404.16233). With few photographs only the last resolution is fine-tuned, at
-    3e-4: on five flowers and on ants and bees that is better than all at 1e-4, or than all at 3e-4
-    with a lower learning rate for earlier stages, and takes a third of the time (measured). Small
-    images are upsampled and look unlike what the network was pretrained on: fine-tuning all is
-    better on 500 images of CIFAR-10, and cheap at their size (measured).
-    Cosine decay after warmup follows He et al. (2019, arXiv:1812.01187, sections 3.1 and 5.1).
-
-    At 3e-4 the scores vary from epoch to epoch. An average of the weights over about ten steps
-    lowers the validation loss on the same data and costs next to nothing (measured).
-
-    Ten epochs are better than five (measured). From MANY_IMAGES on, five have as many steps:
-    BiT-HyperRule has 500 below that number of images. Gradual unfreezing is a way to train all
-    stages (Howard & Ruder 2018, arXiv:1801.06146). A network for small images is small and cheap to
-    train: all of it, longer and at a higher learning rate (measured on 1,000 of CIFAR-10's images).
-    """
-    few, many = facts.num_train < _FEW_IMAGES, facts.num_train >= MANY_IMAGES
-    common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0, "ema": 0.0}
-    if not pretrained:
-        return common | {
-            "unfreeze": "all",
-            "batch_norm": "adapt",
-            "epochs": 30 if few else 20,
-            "learning_rate": 1e-3,  # the default of AdamW, as there are no weights to preserve
-            "warmup_epochs": 1.0,
-        }
-    if facts.native_size < SMALL_IMAGE:
-        return common | {
-            "unfreeze": "all",
-            "batch_norm": "frozen",
-            "epochs": 20 if few else 10,
-            "learning_rate": 3e-4,
-            "warmup_epochs": 1.0,
-        }
-    last = few and facts.side >= SMALL_IMAGE and not gradual
-    return common | {
-        "unfreeze": facts.last_resolution if last else "all",
-        "batch_norm": "frozen",
-        "epochs": 5 if many else 10,
-        "learning_rate": 3e-4 if last else 1e-4,
-        "warmup_epochs": 0.5,
-        "ema": _EMA if last else 0.0,
-    }
-
-
-def _augment(augment: AugmentConfig, facts: Facts) -> dict[str, Any]:
-    """Returns light augmentation: less than an object's pose and position vary anyway.
-
-    Photographs are not rotated: rotation doubles the cost of augmentation and changes nothing on
-    ants and bees and on five flowers. On CIFAR-10 it lowers the loss a little (measured).
-    Random crops replace shift and zoom.
-    """
-    rotation = 10.0 if facts.side < SMALL_IMAGE else 0.0
-    moved = 0.1 if augment.crop == 1 else 0.0
-    return {"flip": facts.mirrored, "shift": moved, "zoom": moved, "rotation": rotation}

@@ -21,7 +21,7 @@ from tfxfer.models.backbones.backbone import Backbone, head_stages
 from tfxfer.models.classifier import Classifier, build_classifier
 from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
-from tfxfer.planning.defaults import Facts, decide, decide_pretraining
+from tfxfer.planning.defaults import decide, decide_pretraining
 from tfxfer.planning.description import (
     describe_changes,
     describe_data,
@@ -36,6 +36,7 @@ from tfxfer.planning.opened_data import check_content, check_number_of_images
 from tfxfer.planning.portfolio import Portfolio, make_portfolio
 from tfxfer.planning.preflight import check_settings
 from tfxfer.planning.resuming import choose_run, first_asked
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.planning.several_labels import checked_labels, objective_of, refuse_several_labels
 from tfxfer.planning.ways.description import describe_search
 from tfxfer.planning.wording import (

@@ -8,7 +8,7 @@ from typing import Self
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import MANY_IMAGES, Facts
+from tfxfer.planning.rules.facts import MANY_IMAGES, Facts
 from tfxfer.planning.ways.cost import step_cost
 from tfxfer.planning.ways.further import further_ways
 from tfxfer.planning.ways.way import LONGER, Way
@@ -100,8 +100,8 @@ def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfo
     A setting that the user gave is the same in all ways. Besides the default there is one without
     the augmentation that moves pixels, which hurts where classes differ by fine texture, and one
     that trains all of the backbone, which helps where images look unlike photographs (measured on
-    magnetic tiles and brain slices). From `MANY_IMAGES` on, a single fine-tuning takes long, and
-    the default is reliable. A thorough search tries more ways, however many images there are.
+    magnetic tiles and brain slices). From `MANY_IMAGES` on, a single fine-tuning takes long: only a
+    thorough search tries more ways.
 
     Args:
         config: The settings, all decided.

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.planning.ways.cost import step_cost
 from tfxfer.planning.ways.way import Way
 

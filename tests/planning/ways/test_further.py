@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
 from tfxfer.planning.portfolio import make_portfolio
+from tfxfer.planning.rules.facts import Facts
 
 PHOTOS = Facts(
     num_train=500,

@@ -1,7 +1,8 @@
 import pytest
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.planning.ways.way import Way
 
 FACTS = Facts(500, 200, 5, 1280, 300, True, 224, 32, "block_13", "imagenet")

@@ -12,9 +12,10 @@ from tfxfer.config.decided import decided_fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.data.batches import evaluation_batches
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
 from tfxfer.planning.plan import make_plan
 from tfxfer.planning.portfolio import make_portfolio
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.runs.history import read_history
 from tfxfer.runs.search.trials import read_trials
 from tfxfer.system.run_layout import RunDirectory

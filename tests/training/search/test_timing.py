@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts, decide
+from tfxfer.planning.defaults import decide
 from tfxfer.planning.portfolio import make_portfolio
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.training.search.choosing import Trial
 from tfxfer.training.search.timing import expected_seconds, reserved_seconds
 

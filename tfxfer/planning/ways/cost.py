@@ -20,7 +20,8 @@ def step_cost(way: Way, last: str) -> float:
 
         >>> import dataclasses
         >>> from tfxfer.config.schema import FitConfig
-        >>> from tfxfer.planning.defaults import Facts, decide
+        >>> from tfxfer.planning.defaults import decide
+        >>> from tfxfer.planning.rules.facts import Facts
         >>> facts = Facts(500, 200, 5, 1280, 300, True, 224, 32, "block_13", "imagenet")
         >>> config = decide(FitConfig(), facts)
         >>> way = Way(dataclasses.replace(config.finetune, unfreeze="all"), config.augment)

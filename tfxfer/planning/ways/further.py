@@ -9,7 +9,7 @@ from typing import Any
 
 from tfxfer.config.decided import DecidedAugment
 from tfxfer.config.schema import FitConfig
-from tfxfer.planning.defaults import Facts
+from tfxfer.planning.rules.facts import Facts
 from tfxfer.planning.ways.way import LONGER, Way
 
 # From here on, images are mixed: MixUp and CutMix are made for long training on many images.

@@ -1,0 +1,1 @@
+"""Rules that decide open settings from the data and the backbone."""
