@@ -196,6 +196,13 @@ def test_frozen_only_the_head_is_trained():
     assert not any(changed(before, classifier.backbone.weights))
 
 
+def test_a_new_classifier_is_frozen_so_that_its_batch_norm_is_folded():
+    classifier = build()
+    assert classifier.num_trainable() == 256 * 5 + 5
+    assert batch_norms(classifier)
+    assert not any(layer.trainable for layer in batch_norms(classifier))
+
+
 def with_unit_variance(classifier):
     """Gives BatchNorm the statistics of the images: random networks fade to nothing without."""
     classifier.unfreeze("all", "adapt")

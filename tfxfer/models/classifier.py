@@ -164,7 +164,7 @@ def build_classifier(
     num_classes: int,
     objective: Objective = SOFTMAX,
 ) -> Classifier:
-    """Returns a classifier with the backbone's weights loaded and zero logits.
+    """Returns a classifier with the backbone's weights loaded and zero logits, its backbone frozen.
 
     Args:
         backbone: The row of the backbone table.
@@ -199,7 +199,9 @@ def build_classifier(
         ordered = objective.is_ordered
         top = build_head(head, features.shape[-1], num_classes, config.seed, is_ordered=ordered)
         model = keras.Model(image, top(features), name="logits")
-    return Classifier(network, stages, top, model, entry, reading, folded, cuts, objective)
+    classifier = Classifier(network, stages, top, model, entry, reading, folded, cuts, objective)
+    classifier.freeze()  # BatchNorm is folded only while it is frozen
+    return classifier
 
 
 def _cuts(
