@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import keras
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 
 from tfxfer.errors import RunError, UsageError
-from tfxfer.inference.loading import load
+from tfxfer.inference.loading import for_many, load
+from tfxfer.models.layers import leaf_layers
 
 
 def test_a_run_and_its_file_are_the_same_classifier(finished):
@@ -112,3 +114,29 @@ def test_class_names_must_be_as_many_as_the_outputs(tmp_path, finished):
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(RunError, match=r"3 classes, but '.*classes.txt' names 2"):
         load(tmp_path / "model.keras")
+
+
+def has_batch_norm(model):
+    return any(isinstance(x, keras.layers.BatchNormalization) for x in leaf_layers(model))
+
+
+def test_for_many_images_batch_norm_is_folded_and_the_answers_are_the_same(finished):
+    trained = load(finished[0].run)
+    assert has_batch_norm(trained.model)
+    assert for_many(trained, 499) is trained
+    fast = for_many(trained, 500)
+    assert not has_batch_norm(fast.model)
+    assert (fast.class_names, fast.frame) == (trained.class_names, trained.frame)
+    images = np.random.default_rng(0).integers(0, 256, (4, *trained.frame.shape)).astype("uint8")
+    assert fast.predict(images) == pytest.approx(trained.predict(images), abs=1e-5)
+
+
+def test_what_reads_features_is_left_as_it_is(finished):
+    trained = load(finished[0].run)
+    cautious = dataclasses.replace(trained, caution=object())
+    assert for_many(cautious, 10_000) is cautious
+
+
+def test_an_export_is_fast_already(finished):
+    exported = load(finished[0].export)
+    assert for_many(exported, 10_000) is exported

@@ -21,7 +21,7 @@ from tfxfer.errors import UsageError
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.jobs.engines import Sharding, check_ray, run_here, run_on_ray
 from tfxfer.inference.jobs.shards import Shards
-from tfxfer.inference.loading import load
+from tfxfer.inference.loading import for_many, load
 from tfxfer.inference.output import check_parquet, write_file
 from tfxfer.inference.prediction import Prediction, doubt_of
 from tfxfer.system import streams
@@ -77,7 +77,7 @@ def predict(
         cat.jpg (('cat', 0.98), ('dog', 0.02))
     """
     files = named_files(paths, listed, say)
-    trained = _loaded(model, top)
+    trained = for_many(_loaded(model, top), len(files))
     # A batch is filled up to its size. Shards keep it, so that one graph serves all of them.
     return _answers(trained, files, top, min(batch_size, len(files)))
 
@@ -161,7 +161,7 @@ class _Writer:
 
     @functools.cached_property
     def _trained(self) -> TrainedClassifier:
-        return _loaded(self.model, self.top)
+        return for_many(_loaded(self.model, self.top), len(self.shards.files))
 
     @isolated
     def __call__(self, number: int) -> None:

@@ -12,6 +12,7 @@ from tfxfer.data.source import Split
 from tfxfer.evaluation.calibration import apply_temperature
 from tfxfer.evaluation.predictions import AnyResult, evaluate_predictions
 from tfxfer.inference.classifier import TrainedClassifier
+from tfxfer.inference.loading import for_many
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.scores.out_of_fold import read_predictions
 from tfxfer.runs.scores.summary import OUT_OF_FOLD
@@ -35,7 +36,8 @@ def score(
     """
     parts = source.part(split)
     labels = np.concatenate([trained.labels(source, part) for part in parts.values()])
-    predicted = [_predict_split(trained, part, name, batch_size) for name, part in parts.items()]
+    fast = for_many(trained, len(labels))
+    predicted = [_predict_split(fast, part, name, batch_size) for name, part in parts.items()]
     probabilities = np.concatenate(predicted)
     notes = source.notes_on(split)
     outputs = trained.outputs

@@ -17,7 +17,12 @@ from tfxfer.config.frame import sides
 from tfxfer.config.schema import TestTimeViews
 from tfxfer.models.backbones.backbone import Backbone, unfrozen_stages
 from tfxfer.models.backbones.channels import with_channels
-from tfxfer.models.folding import FoldedNetwork, fold_batch_norm, layers_behind, tensor_takers
+from tfxfer.models.folding.each_step import (
+    FoldedNetwork,
+    fold_batch_norm,
+    layers_behind,
+    tensor_takers,
+)
 from tfxfer.models.halves import Halves
 from tfxfer.models.heads import averaged_with_mirrored, build_head
 from tfxfer.models.layers import count_parameters, in_float32, rate_factors

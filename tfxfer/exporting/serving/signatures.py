@@ -20,8 +20,8 @@ from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
 from tfxfer.exporting.serving.decoder import traced, traced_decoder
-from tfxfer.exporting.serving.folded import folded_for_serving
 from tfxfer.inference.caution import Caution
+from tfxfer.models.folding.once import folded_once
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.names import class_lines
@@ -163,7 +163,7 @@ class _Functions:
     def __init__(self, model: keras.Model, naming: Naming, careful: CautionGraph | None) -> None:
         self._frame = frame_of(model)
         self._framed = tf.TensorSpec(self._frame.shape, tf.uint8)
-        whole, self.variables = folded_for_serving(with_features(model))
+        whole, self.variables = folded_once(with_features(model))
         self._answer = _answer(whole, naming, careful, self._frame)
         # Traced and saved once for both signatures.
         self._decoded = traced_decoder(self._frame)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tfxfer.models.folding import FoldedConvolution
+from tfxfer.models.folding.each_step import FoldedConvolution
 from tfxfer.models.halves import FrozenLayer
 
 

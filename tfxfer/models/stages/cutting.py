@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tfxfer.models.folding import FoldedNetwork
+from tfxfer.models.folding.each_step import FoldedNetwork
 from tfxfer.models.stages.packing import pack, unpack
 from tfxfer.models.stages.reading import Reading
 

@@ -1,12 +1,12 @@
-"""An export computes the same with folded weights, and has fewer of them."""
+"""A network computes the same with folded weights, and has fewer of them."""
 
 import keras
 import numpy as np
 import pytest
 from conftest import SMALL_BACKBONE
 
-from tfxfer.exporting.serving.folded import folded_for_serving
 from tfxfer.models.backbones.registry import BACKBONES
+from tfxfer.models.folding.once import folded_once
 from tfxfer.models.weights import load_backbone
 
 IMAGES = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype("float32")
@@ -46,7 +46,7 @@ def test_nested_networks_are_folded_once_and_left_as_they_were():
     both = inner(image) + inner(keras.ops.flip(image, axis=2))
     model = keras.Model(image, keras.layers.Conv2D(2, 1)(both))
     before = [weight.path for weight in model.weights]
-    folded, variables = folded_for_serving(model)
+    folded, variables = folded_once(model)
     assert agrees(model, folded)
     # Kernel and bias of four convolutions, one of them with two kernels, and of the last.
     assert len(variables) == 4 * 2 + 1 + 2
@@ -58,7 +58,7 @@ def test_nested_networks_are_folded_once_and_left_as_they_were():
 def test_batch_norm_that_learned_is_folded_too():
     model = network()
     model.trainable = True
-    folded, variables = folded_for_serving(model)
+    folded, variables = folded_once(model)
     assert agrees(model, folded)
     assert len(variables) == 9
 
@@ -68,7 +68,7 @@ def test_a_convolution_that_is_called_twice_stays():
     convolution, norm = keras.layers.Conv2D(3, 1), keras.layers.BatchNormalization()
     first = norm(convolution(image))
     model = given_weights(keras.Model(image, first + convolution(keras.ops.tanh(first))))
-    folded, variables = folded_for_serving(model)
+    folded, variables = folded_once(model)
     assert folded is model
     assert len(variables) == len(model.variables)
 
@@ -80,14 +80,14 @@ def test_what_is_no_network_of_layers_stays(activation):
     )
     image = keras.Input((8, 8, 3))
     whole = keras.Model(image, keras.layers.Activation(activation or "linear")(model(image)))
-    folded, variables = folded_for_serving(whole)
+    folded, variables = folded_once(whole)
     assert folded is whole
     assert len(variables) == 6
 
 
 def test_a_backbone_keeps_its_features():
     backbone = given_weights(load_backbone(BACKBONES[SMALL_BACKBONE], 32, "none"))
-    folded, variables = folded_for_serving(backbone)
+    folded, variables = folded_once(backbone)
     assert len(variables) < len(backbone.variables) / 2
     images = np.random.default_rng(0).uniform(0, 1, (2, 32, 32, 3)).astype("float32")
     expected = np.array(backbone(images, training=False))

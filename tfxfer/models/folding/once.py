@@ -1,8 +1,8 @@
-"""The network of an export: BatchNorm is in the weights of the convolutions before it.
+"""A network whose BatchNorm is in the weights of the convolutions before it: for inference.
 
-Training multiplies the kernels in each step (`models.folding`), because it changes them. In an
-export they stay: so they are multiplied once, by the same operations. A MobileNetV2 has 106
-variables then instead of 262, and is written, loaded and run faster.
+Training multiplies the kernels in each step (`each_step`), because it changes them. In an export,
+and where many images are classified, they stay: so they are multiplied once, by the same
+operations. A MobileNetV2 has 106 variables then instead of 262, and runs in 0.6 of the time.
 """
 
 import collections
@@ -12,11 +12,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfxfer.models.folding import convolve, foldable_pairs, folded_weights
+from tfxfer.models.folding.each_step import convolve, foldable_pairs, folded_weights
 from tfxfer.models.layers import leaf_layers
 
 
-class _ServedConvolution(keras.layers.Layer):
+class _FoldedConvolution(keras.layers.Layer):
     """A convolution with a BatchNorm in its weights, as they are now.
 
     Args:
@@ -47,7 +47,7 @@ class _ServedConvolution(keras.layers.Layer):
         return self._spec_of(x)
 
 
-def folded_for_serving(model: keras.Model) -> tuple[keras.Model, list[tf.Variable]]:
+def folded_once(model: keras.Model) -> tuple[keras.Model, list[tf.Variable]]:
     """Returns a model that computes the same in inference with folded weights, and its variables.
 
     Args:
@@ -57,7 +57,7 @@ def folded_for_serving(model: keras.Model) -> tuple[keras.Model, list[tf.Variabl
     folded = _Folding().of(model)
     variables = [variable.value for variable in folded.variables]
     for layer in leaf_layers(folded):
-        if isinstance(layer, _ServedConvolution):
+        if isinstance(layer, _FoldedConvolution):
             variables += layer.values
     return folded, variables
 
@@ -80,7 +80,7 @@ class _Folding:
             return network
         behind = {norm.name for _, norm in pairs.values()}
         calls: collections.Counter[str] = collections.Counter()
-        served = {name: _ServedConvolution(*pair) for name, pair in pairs.items()}
+        served = {name: _FoldedConvolution(*pair) for name, pair in pairs.items()}
 
         def call(layer: Any, *arguments: Any, **keywords: Any) -> Any:
             calls[layer.name] += 1

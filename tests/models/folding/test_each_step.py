@@ -4,7 +4,12 @@ import pytest
 from conftest import SMALL_BACKBONE
 
 from tfxfer.models.backbones.registry import BACKBONES
-from tfxfer.models.folding import FoldedConvolution, fold_batch_norm, layers_behind, tensor_takers
+from tfxfer.models.folding.each_step import (
+    FoldedConvolution,
+    fold_batch_norm,
+    layers_behind,
+    tensor_takers,
+)
 from tfxfer.models.layers import leaf_layers
 from tfxfer.models.weights import load_backbone
 

@@ -1,0 +1,1 @@
+"""BatchNorm in inference as part of the convolution before it."""
