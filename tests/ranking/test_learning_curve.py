@@ -65,7 +65,7 @@ def test_the_curve_of_a_head_rises_and_covers_the_accuracy_with_twice_the_images
     assert curve.accuracies[0] < curve.accuracies[2]
     assert curve.accuracies[-1] == scores.metric
     low, high = curve.predictions[0].interval
-    assert low < ranked(800)[1].accuracy < high
+    assert low < ranked(800)[1].metric < high
     assert high - low < 0.2
 
 
