@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from tfxfer.api.fit import fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.mirroring import Mirroring
-from tfxfer.system.run_layout import MIRRORING, RunDirectory
+from tfxfer.ranking.decisions.mirroring import Mirroring, recorded, with_mirroring
+from tfxfer.system.isolation import isolated
+from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.signals import Interruptions
+from tfxfer.training.transfer import train
 
 
 def arrows(folder, told_by):
@@ -41,12 +45,11 @@ def arrows(folder, told_by):
 
 
 @pytest.fixture
-def asked(tmp_path):
+def asked(tmp_path, weights_file):
     def settings(told_by, **settings):
         data = arrows(tmp_path / "arrows", told_by)
-        config = small_config(data, "none", tmp_path, cache_dir=str(tmp_path / "cache"))
+        config = small_config(data, weights_file, tmp_path, cache_dir=str(tmp_path / "cache"))
         own = {"head": {"epochs": 20}, "finetune": {"epochs": 1}, "run": "arrows"}
-        config = dataclasses.replace(config, backbone="resnet10_small", weights=None)
         return config.with_settings({**own, **settings})
 
     return settings
@@ -55,9 +58,16 @@ def asked(tmp_path):
 def fitted(config, say=lambda _: None):
     """Returns the run of a fit, and what was decided; None if nothing was in question."""
     run = RunDirectory(fit(config, say=say).run)
-    record = run.decision(MIRRORING)
-    found = Mirroring.of_json(json.loads(record.read_text())) if record.is_file() else None
-    return run, found
+    return run, recorded(run)
+
+
+def trained(config, say=lambda _: None):
+    """Returns the same of a fit without its export and report, which take longer."""
+    plan = make_plan(config)
+    with Interruptions() as interruptions:
+        decide = partial(with_mirroring, asked=config, say=say)
+        isolated(train)(plan, interruptions, say, decide=decide)
+    return plan.run, recorded(plan.run)
 
 
 def flips(run):
@@ -79,7 +89,7 @@ def test_what_points_to_a_side_is_not_flipped_and_the_run_says_why(asked):
 
 def test_what_looks_the_same_from_both_sides_is_flipped_as_before(asked):
     lines = []
-    run, found = fitted(asked("color"), lines.append)
+    run, found = trained(asked("color"), lines.append)
     assert found.flip
     assert flips(run)
     assert found.trained == ()
@@ -95,7 +105,7 @@ def test_what_looks_the_same_from_both_sides_is_flipped_as_before(asked):
     ],
 )
 def test_nothing_is_decided_where_the_user_has_or_no_image_is_flipped(asked, settings):
-    run, found = fitted(asked("side", **settings))
+    run, found = trained(asked("side", **settings))
     assert found is None
     assert flips(run) is settings.get("augment", {}).get("flip", True)
 
@@ -116,14 +126,14 @@ def test_a_search_flips_in_none_of_its_trials(asked):
 @pytest.mark.parametrize("by", ["command", pytest.param("name", marks=pytest.mark.slow)])
 def test_an_interrupted_run_keeps_its_decision_and_resumes_to_the_same(asked, tmp_path, by):
     config = asked("side", finetune={"epochs": 2})
-    whole, _ = fitted(dataclasses.replace(config, runs_dir=str(tmp_path / "whole")))
+    whole, _ = trained(dataclasses.replace(config, runs_dir=str(tmp_path / "whole")))
     with pytest.raises(Death):
-        fit(config, say=dying("finetune  epoch 1/2"))
+        trained(config, say=dying("finetune  epoch 1/2"))
     run = make_plan(config).run
     assert not flips(run)
     lines = []
     if by == "command":
-        fit(config, say=lines.append)
+        trained(config, say=lines.append)
     else:
         fit(resume=run.path, say=lines.append)
     assert not flips(run)
