@@ -108,11 +108,10 @@ def with_mirroring(fitting: PreparedFit, asked: FitConfig, say: Say) -> Prepared
         InterruptionError: A signal was received.
     """
     plan = fitting.run.plan
-    if not is_open(plan, asked):
-        return fitting
+    found: Mirroring | None = None
     if fitting.run.journal.found is not None:  # the decision is that of before
         found = recorded(plan.run)
-    else:
+    elif is_open(plan, asked):
         found = _mirroring_of(fitting)
         if found is not None:
             write_json(plan.run.decision(MIRRORING), found.as_json())
