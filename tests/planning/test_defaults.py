@@ -1,24 +1,11 @@
 import dataclasses
 
 import pytest
+from photo_facts import ANTS_AND_BEES
 
 from tfxfer.config.schema import GRADIENT_SETTINGS, FitConfig, PretrainConfig
 from tfxfer.config.settings import setting_keys
 from tfxfer.planning.defaults import decide, decide_pretraining
-from tfxfer.planning.rules.facts import Facts
-
-PHOTOS = Facts(
-    num_train=245,
-    num_validation=153,
-    num_classes=10,
-    num_features=2048,
-    side=375,
-    mirrored=True,
-    native_size=224,
-    min_size=32,
-    last_resolution="conv5",
-    weights_name="imagenet",
-)
 
 STAYS_OPEN = {
     *(f"text.{name}" for name in ("max_words", "vocabulary", "dimensions", "units", "dropout")),
@@ -39,7 +26,7 @@ STAYS_OPEN = {
 
 
 def decided(config=None, **facts):
-    return decide(config or FitConfig(), dataclasses.replace(PHOTOS, **facts))
+    return decide(config or FitConfig(), dataclasses.replace(ANTS_AND_BEES, **facts))
 
 
 def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
@@ -56,7 +43,7 @@ def test_nothing_is_left_open_but_what_the_data_and_the_user_decide():
 
 def test_deciding_twice_changes_nothing():
     config = decided()
-    assert decide(config, dataclasses.replace(PHOTOS, num_train=10**6, side=8)) == config
+    assert decide(config, dataclasses.replace(ANTS_AND_BEES, num_train=10**6, side=8)) == config
 
 
 def test_what_the_user_set_stays():
@@ -167,7 +154,7 @@ def test_gradual_unfreezing_ends_with_all_stages():
     assert decided(some).finetune.unfreeze == "conv3"
 
 
-PRETRAINING_FACTS = dataclasses.replace(PHOTOS, num_train=100_000, side=40, native_size=32)
+PRETRAINING_FACTS = dataclasses.replace(ANTS_AND_BEES, num_train=100_000, side=40, native_size=32)
 
 
 def test_a_pretraining_leaves_nothing_open_but_what_the_data_and_the_user_decide():
@@ -204,5 +191,5 @@ def test_crops_replace_shift_and_zoom():
     augment = decided(config, side=32).augment
     assert (augment.crop, augment.shift, augment.zoom, augment.rotation) == (0.2, 0.0, 0.0, 10.0)
     config = PretrainConfig().with_settings({"augment": {"crop": 0.2}})
-    assert decide_pretraining(config, PHOTOS).augment.shift == 0.0
-    assert decide_pretraining(PretrainConfig(), PHOTOS).augment.shift == 0.125
+    assert decide_pretraining(config, ANTS_AND_BEES).augment.shift == 0.0
+    assert decide_pretraining(PretrainConfig(), ANTS_AND_BEES).augment.shift == 0.125

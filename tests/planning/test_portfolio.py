@@ -1,30 +1,18 @@
 import dataclasses
 
 import pytest
+from photo_facts import FLOWERS
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import decide
 from tfxfer.planning.portfolio import make_portfolio
-from tfxfer.planning.rules.facts import Facts
 
-PHOTOS = Facts(
-    num_train=500,
-    num_validation=200,
-    num_classes=5,
-    num_features=1280,
-    side=300,
-    mirrored=True,
-    native_size=224,
-    min_size=32,
-    last_resolution="block_13",
-    weights_name="imagenet",
-)
 GEOMETRY = ("shift", "zoom", "rotation")
 
 
 def made(settings=None, **facts):
     asked = FitConfig(effort="standard").with_settings(settings or {})
-    known = dataclasses.replace(PHOTOS, **facts)
+    known = dataclasses.replace(FLOWERS, **facts)
     return make_portfolio(decide(asked, known), asked, known)
 
 
@@ -55,8 +43,8 @@ def test_where_the_default_trains_all_there_is_nothing_deeper(facts):
 
 def test_the_default_is_the_first_way():
     assert (made().default.finetune, made().default.augment) == (
-        decide(FitConfig(), PHOTOS).finetune,
-        decide(FitConfig(), PHOTOS).augment,
+        decide(FitConfig(), FLOWERS).finetune,
+        decide(FitConfig(), FLOWERS).augment,
     )
 
 
@@ -67,7 +55,7 @@ def test_the_head_alone_is_among_them_and_trains_nothing():
 
 def test_the_head_alone_mixes_no_images():
     asked = FitConfig().with_settings({"augment": {"mixup": 0.2}})
-    portfolio = make_portfolio(decide(asked, PHOTOS), asked, PHOTOS)
+    portfolio = make_portfolio(decide(asked, FLOWERS), asked, FLOWERS)
     assert portfolio.head_alone.augment.mixup == 0.0
     assert {way.augment.mixup for way in portfolio.ways} == {0.2}
 
@@ -75,8 +63,8 @@ def test_the_head_alone_mixes_no_images():
 @pytest.mark.parametrize("setting", [{"ema": 0.5}, {"layer_decay": 0.8}, {"head_rate": 10.0}])
 def test_a_search_can_end_with_the_head_alone_whatever_fine_tuning_was_asked_for(setting):
     asked = FitConfig(effort="standard").with_settings({"finetune": setting})
-    config = decide(asked, PHOTOS)
-    portfolio = make_portfolio(config, asked, PHOTOS)
+    config = decide(asked, FLOWERS)
+    portfolio = make_portfolio(config, asked, FLOWERS)
     assert portfolio.head_alone.applied(config).finetune.epochs == 0
     assert all(getattr(portfolio.default.finetune, name) == x for name, x in setting.items())
 
@@ -133,8 +121,8 @@ def test_there_is_nothing_to_search(settings, facts):
 
 def test_the_settings_of_a_way_are_a_recipe_without_a_search():
     asked = FitConfig(effort="standard", seed=3)
-    config = decide(asked, PHOTOS)
-    way = make_portfolio(config, asked, PHOTOS).ways[-1]
+    config = decide(asked, FLOWERS)
+    way = make_portfolio(config, asked, FLOWERS).ways[-1]
     applied = way.applied(config)
     assert (applied.effort, applied.finetune, applied.augment) == (
         "quick",

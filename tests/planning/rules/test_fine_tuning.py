@@ -3,31 +3,19 @@
 import dataclasses
 
 import pytest
+from photo_facts import ANTS_AND_BEES
 
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.planning.rules.facts import MANY_IMAGES, SMALL_IMAGE, Facts
+from tfxfer.planning.rules.facts import MANY_IMAGES, SMALL_IMAGE
 from tfxfer.planning.rules.fine_tuning import augment_rules, finetune_rules
-
-PHOTOS = Facts(
-    num_train=245,
-    num_validation=153,
-    num_classes=10,
-    num_features=2048,
-    side=375,
-    mirrored=True,
-    native_size=224,
-    min_size=32,
-    last_resolution="conv5",
-    weights_name="imagenet",
-)
 
 
 def finetune(pretrained=True, gradual=False, **facts):
-    return finetune_rules(dataclasses.replace(PHOTOS, **facts), pretrained, gradual)
+    return finetune_rules(dataclasses.replace(ANTS_AND_BEES, **facts), pretrained, gradual)
 
 
-def augment(config=None, **facts):
-    return augment_rules(config or AugmentConfig(), dataclasses.replace(PHOTOS, **facts))
+def augment(**facts):
+    return augment_rules(AugmentConfig(), dataclasses.replace(ANTS_AND_BEES, **facts))
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,14 @@
 import dataclasses
 
 import pytest
+from photo_facts import FLOWERS
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.defaults import decide
 from tfxfer.planning.portfolio import make_portfolio
-from tfxfer.planning.rules.facts import Facts
 
-PHOTOS = Facts(
-    num_train=500,
-    num_validation=200,
-    num_classes=5,
-    num_features=1280,
-    side=300,
-    mirrored=True,
-    native_size=224,
-    min_size=32,
-    last_resolution="block_13",
-    weights_name="imagenet",
-    stages=("stem", *(f"block_{number}" for number in range(1, 17))),
+PHOTOS = dataclasses.replace(
+    FLOWERS, stages=("stem", *(f"block_{number}" for number in range(1, 17)))
 )
 
 

@@ -56,14 +56,18 @@ def finetune_rules(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, A
         }
     small = facts.side < SMALL_IMAGE
     last = few and not small and not gradual
-    faster = small and not few
+    rate, ema = 1e-4, 0.0
+    if last:
+        rate, ema = 3e-4, _EMA
+    elif small and not few:
+        rate, ema = 3e-4 if many else 2e-4, _LONG_EMA
     return common | {
         "unfreeze": facts.last_resolution if last else "all",
         "batch_norm": "frozen",
         "epochs": 5 if many else 10,
-        "learning_rate": 3e-4 if last or (faster and many) else 2e-4 if faster else 1e-4,
+        "learning_rate": rate,
         "warmup_epochs": 0.5,
-        "ema": _EMA if last else _LONG_EMA if faster else 0.0,
+        "ema": ema,
     }
 
 

@@ -18,10 +18,10 @@ def plan_in_words(asked: FitConfig) -> Plan:
     """
     asked = recorded_fit(asked)
     plan = _framed(asked)
-    found = recorded(plan.run) if plan.run.is_interrupted else None
-    if found is not None and not found.flip:
-        return without_flips(plan, found)
-    if found is None and not plan.run.is_interrupted and is_open(plan, asked):
+    if plan.run.is_interrupted:
+        found = recorded(plan.run)
+        return plan if found is None or found.flip else without_flips(plan, found)
+    if is_open(plan, asked):
         return plan.with_note(
             "before training, a head on mirror images decides whether images are flipped"
         )
