@@ -38,7 +38,7 @@ from tfxfer.ranking.ranking import NUM_FOLDS
 from tfxfer.ranking.result import Ranking
 from tfxfer.system.digests import ids_of
 from tfxfer.system.isolation import isolated
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 
 def quiet(_: str) -> None:

@@ -90,6 +90,7 @@ class Way:
             "epochs": self.epochs,
             "layer_decay": self.decay,
             "ema": self.ema,
+            "echo": None if self.depth is None else 1,  # as they were measured first
         }
         augment = _STILL if self.still else {} if self.zoom else {"zoom": 0.0}
         return {

@@ -40,7 +40,7 @@ class Passes:
     """Counts the images that pass a backbone on their way to features."""
 
     def __init__(self, patch):
-        from tfxfer.training import features
+        from tfxfer.training.frozen import features
 
         self.num_images, self.fail_after = 0, None
         compute = features.predict_batches

@@ -202,6 +202,7 @@ RATES_AND_AVERAGE = {
     "finetune-head-rate": 10,
     "finetune-layer-decay": 0.5,
     "finetune-ema": 0.9,
+    "finetune-echo": 2,
     "batch-norm": "adapt",
 }
 

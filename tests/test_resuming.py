@@ -54,6 +54,11 @@ CASES = {
         "finetune": {"epochs": 3, "unfreeze": "block_3"},
         "augment": {"flip": True, "shift": 0.0, "zoom": 0.0, "rotation": 0.0},
     },
+    # Each view of an image is seen in two epochs.
+    "echoing": {
+        "finetune": {"epochs": 3, "unfreeze": "block_3", "echo": 2},
+        "augment": {"flip": True, "shift": 0.1},
+    },
     "mixed_images": {"augment": {"mixup": 0.2, "cutmix": 1.0}, "class_weights": "balanced"},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},

@@ -22,7 +22,7 @@ from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.planning.plan import make_plan
 from tfxfer.system.run_layout import RunDirectory
 from tfxfer.system.signals import Interruptions
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 from tfxfer.training.transfer import train
 
 

@@ -68,6 +68,7 @@ def test_settings_of_which_one_is_open_are_not_decided():
 def test_runs_from_before_the_setting_did_not_average_the_weights():
     assert all_decided(optimizer="lbfgs").finetune.ema is None
     assert decided_fit(all_decided(optimizer="lbfgs")).finetune.ema == 0
+    assert decided_fit(all_decided(optimizer="lbfgs")).finetune.echo == 1
 
 
 def test_only_what_is_open_is_filled():
@@ -107,3 +108,20 @@ def test_the_type_checker_tells_open_from_decided_settings(tmp_path):
         "int",
         "float",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "views"),
+    [
+        ({"epochs": 10, "echo": 2}, 5),
+        ({"epochs": 5, "echo": 2}, 3),
+        ({"epochs": 5, "echo": 9}, 1),
+        ({"epochs": 10, "echo": 1}, 0),
+        ({"epochs": 1, "echo": 2}, 0),  # no other epoch sees them
+        ({"epochs": 10, "echo": 2, "unfreeze": "all"}, 0),  # nothing is frozen
+        ({"epochs": 10, "echo": 2, "gradual": True}, 0),  # what is frozen changes
+    ],
+)
+def test_views_are_seen_again_by_other_epochs_where_part_of_the_backbone_is_frozen(settings, views):
+    phase = decided_fit(all_decided(optimizer="lbfgs")).finetune
+    assert dataclasses.replace(phase, **{"unfreeze": "conv5", **settings}).num_views == views

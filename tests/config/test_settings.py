@@ -200,6 +200,7 @@ def test_settings_that_belong_to_another_optimizer_are_errors(head, message):
         {"head_rate": 10.0},
         {"layer_decay": 0.9},
         {"ema": 0.9},
+        {"echo": 2},
         {"average": "soup"},
         {"gradual": True},
     ],
@@ -400,3 +401,21 @@ def test_the_model_distorts_no_image_for_the_backbone():
     for image_size, input_size in (("128x192", 48), (128, "32x48"), ("128x192", "48x32")):
         with pytest.raises(UsageError, match="'image_size' is .*different shapes.*'input_size'"):
             FitConfig(image_size=image_size, input_size=input_size)
+
+
+@pytest.mark.parametrize(
+    ("augment", "makes_views"),
+    [
+        ({}, False),
+        ({"flip": True}, False),
+        ({"flip": True, "shift": 0.1}, True),
+        ({"zoom": 0.1}, True),
+        ({"rotation": 10.0}, True),
+        ({"crop": 0.2}, True),
+        ({"policy": "trivial"}, True),
+        ({"shift": 0.1, "mixup": 0.2}, False),
+        ({"shift": 0.1, "cutmix": 1.0}, False),
+    ],
+)
+def test_mirror_images_and_mixed_images_are_no_views(augment, makes_views):
+    assert FitConfig().with_settings({"augment": augment}).augment.makes_views == makes_views

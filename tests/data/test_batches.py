@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfxfer.config.schema import AugmentConfig, FitConfig
-from tfxfer.data.batches import array_batches, feature_batches, training_batches
+from tfxfer.data.batches import Views, array_batches, feature_batches, training_batches
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.opening import open_source
 
@@ -83,6 +83,19 @@ def test_features_of_mirror_images_come_where_an_image_is_mirrored():
         assert np.array_equal(pixels, features)
         changed += not np.array_equal(features, kept[: len(features)])
     assert changed
+
+
+def test_each_epoch_has_one_view_of_all_and_the_first_comes_again_after_the_last():
+    labels = np.arange(4)
+    views = Views(np.concatenate([10 * labels, 10 * labels + 1]), 2)
+    seen = list(feature_batches(views, labels, 3, seed=5, epochs=5))
+    for epoch in range(5):
+        features, theirs = (np.concatenate(x) for x in zip(*seen[2 * epoch : 2 * epoch + 2]))
+        np.testing.assert_array_equal(features, 10 * theirs + epoch % 2)
+        assert sorted(theirs) == [0, 1, 2, 3]
+    resumed = list(feature_batches(views, labels, 3, seed=5, epochs=5, start=(3, 1)))
+    for ours, theirs in zip(resumed, seen[7:], strict=True):
+        np.testing.assert_array_equal(ours[0], theirs[0])
 
 
 def test_mixed_images_come_with_mixed_targets_and_weights_and_resume_at_any_step():

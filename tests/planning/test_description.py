@@ -15,7 +15,12 @@ from tfxfer.config.decided import (
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import build_classifier
 from tfxfer.models.layers import leaf_layers
-from tfxfer.planning.description import count_trained, describe_changes, describe_gradual
+from tfxfer.planning.description import (
+    count_trained,
+    describe_augmentation,
+    describe_changes,
+    describe_gradual,
+)
 from tfxfer.planning.wording import describe_regularization, describe_schedule
 
 
@@ -132,3 +137,22 @@ def test_augmentation_is_described_if_it_is_used():
         flip=False, shift=0.0, zoom=0.0, rotation=0.0, policy="rand", mixup=0.2, cutmix=1.0
     )
     assert describe_changes(mixed) == ["RandAugment", "MixUp 0.2", "CutMix 1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "augment", "told"),
+    [
+        ({}, {}, "shift 10%; 5 views of each image, each for up to 2 epochs"),
+        ({"echo": 1}, {}, "shift 10%"),
+        ({"unfreeze": "all"}, {}, "shift 10%"),
+        ({}, {"mixup": 0.2}, "shift 10%, MixUp 0.2"),
+        ({}, {"shift": 0.0, "flip": True}, "flip"),
+        ({}, {"shift": 0.0}, ""),
+    ],
+)
+def test_views_that_epochs_see_again_are_told(settings, augment, told):
+    chosen = {"unfreeze": "block_3", "batch_norm": "frozen", "epochs": 10, "echo": 2}
+    phase = DecidedFinetune(**vars(PHASE) | chosen | settings)
+    shifted = {"flip": False, "shift": 0.1, "zoom": 0.0, "rotation": 0.0}
+    changes = DecidedAugment(**shifted | augment)
+    assert describe_augmentation(phase, changes) == told

@@ -13,7 +13,7 @@ from tfxfer.models.backbones.registry import BACKBONES
 from tfxfer.models.classifier import build_classifier
 from tfxfer.ranking import images as module
 from tfxfer.ranking.images import Pool
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 BACKBONE = BACKBONES[SMALL_BACKBONE]
 

@@ -122,6 +122,22 @@ def test_images_that_are_only_mirrored_pass_the_frozen_half_once(pictures, weigh
 
 
 @pytest.mark.slow
+def test_epochs_see_the_same_views_again(pictures, weights_file, tmp_path):
+    losses = {}
+    for echo in (1, 2):
+        phase = {"epochs": 4, "unfreeze": "block_3", "echo": echo}
+        given = materials_of(pictures, weights_file, tmp_path / str(echo), **phase)
+        augment = dataclasses.replace(given.config.augment, flip=True, shift=0.2)
+        given = dataclasses.replace(
+            given, config=dataclasses.replace(given.config, augment=augment)
+        )
+        finetune(given, Trainable.of(given.config.finetune), None)
+        losses[echo] = [epoch.train_loss for epoch in given.journal.history.epochs]
+    assert losses[2][:2] == pytest.approx(losses[1][:2], rel=1e-4)
+    assert losses[2][2] != pytest.approx(losses[1][2], rel=1e-4)
+
+
+@pytest.mark.slow
 def test_the_average_of_the_weights_is_evaluated_and_kept(pictures, weights_file, tmp_path):
     settings = {"epochs": 2, "unfreeze": "block_3", "batch_norm": "adapt"}
     outcomes = {}

@@ -56,9 +56,9 @@ from tfxfer.system.run_layout import FRAMING, RunDirectory
 from tfxfer.system.streams import keep_going
 from tfxfer.system.timing.clock import Clock
 from tfxfer.system.timing.timeline import span
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.comparison import Comparison, compare_with_scratch
 from tfxfer.training.epochs.session import FitResult, Session, finished_fit
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.preparation import holding
 from tfxfer.training.transfer import PreparedFit, Trained, evaluate, prepare_fit, train_phases
 

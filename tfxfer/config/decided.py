@@ -62,6 +62,7 @@ class DecidedFinetune(GradientPhase, FinetuneConfig):
     unfreeze: str
     batch_norm: Literal["frozen", "adapt"]
     ema: float
+    echo: int
 
     def left_out(self, unfreeze: str) -> Self:
         """Returns the settings of a fit that keeps the head alone.
@@ -183,8 +184,8 @@ def decided_fit(config: FitConfig) -> DecidedFit:
     sections = dataclasses.replace(
         config,
         head=decided_head(config.head, {}),
-        # Older runs do not have the setting, and did not average.
-        finetune=filled(DecidedFinetune, config.finetune, {"ema": 0.0}),
+        # Older runs do not have these settings, and did neither.
+        finetune=filled(DecidedFinetune, config.finetune, {"ema": 0.0, "echo": 1}),
         augment=filled(DecidedAugment, config.augment, {}),
     )
     return filled(DecidedFit, sections, {})

@@ -76,6 +76,7 @@ NEUTRAL_FINETUNING = {
     "head_rate": 1.0,
     "layer_decay": 1.0,
     "ema": 0.0,
+    "echo": 1,
     "average": "none",
     "gradual": False,
 }
@@ -213,6 +214,13 @@ class FinetuneConfig(PhaseConfig):
         minimum=0,
         below=1,
     )
+    echo: int | None = setting(
+        None,
+        "Epochs that see the same augmented views of the images (data echoing), where part of the "
+        "backbone stays frozen: what it gives of a view is then computed once, if that of all "
+        "views fits into --memory-gigabytes. 1 makes new views in each epoch.",
+        minimum=1,
+    )
     average: WeightAveraging = setting(
         "none",
         "Average weights after fine-tuning, if that lowers the validation loss: 'soup' averages "
@@ -222,6 +230,14 @@ class FinetuneConfig(PhaseConfig):
     patience: int = setting(
         0, "Epochs without a better validation result before early stopping; 0 disables.", minimum=0
     )
+
+    @property
+    def num_views(self) -> int:
+        """Augmented views of each image that epochs see again; 0 for new ones in each epoch."""
+        if self.gradual or self.unfreeze == "all" or not (self.epochs and self.echo):
+            return 0
+        views = -(-self.epochs // self.echo)
+        return views if views < self.epochs else 0
 
 
 @dataclass(frozen=True)
@@ -272,6 +288,13 @@ class AugmentConfig:
                     f"zoom, but 'augment.{name}' is {getattr(self, name):g}. Leave it out or set "
                     "it to 0, or set 'augment.crop' to 1."
                 )
+
+    @property
+    def makes_views(self) -> bool:
+        """Whether images have more views than themselves and their mirror images, and are alone."""
+        moves = self.shift or self.zoom or self.rotation
+        changes = moves or self.crop < 1 or self.policy != "none"
+        return bool(changes) and not (self.mixup or self.cutmix)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tfxfer.planning.defaults import decide
 from tfxfer.planning.plan import facts_of
 from tfxfer.system.digests import Ids
 from tfxfer.training.examples import Floats
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """Batches of examples for training and evaluation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
@@ -41,8 +43,21 @@ def array_batches(rows: np.ndarray, labels: np.ndarray, batch_size: int) -> tf.d
     return untuned(batches.prefetch(1))
 
 
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
+class Views:
+    """Features of several views of examples.
+
+    Attributes:
+        features: View after view of all examples, (count * num_examples, ...).
+        count: How many views there are.
+    """
+
+    features: np.ndarray
+    count: int
+
+
 def feature_batches(
-    features: np.ndarray,
+    features: np.ndarray | Views,
     labels: np.ndarray,
     batch_size: int,
     *,
@@ -61,7 +76,8 @@ def feature_batches(
     Args:
         features: Shape (num_examples, ...). With twice as many rows, those of the mirror images
             follow, and each epoch has those of an image or of its mirror image, as
-            `training_batches` mirrors it.
+            `training_batches` mirrors it. Of views, each epoch has one, and those after the last
+            view have them again from the first.
         labels: Shape (num_examples,) or (num_examples, num_labels).
         batch_size: Examples per batch; an epoch's last batch may be smaller.
         seed: With the epoch's number it decides the epoch's order.
@@ -70,15 +86,18 @@ def feature_batches(
         start: The number of the first epoch, and how many of its batches are left out.
         share: What of each batch is read, as `Dealt.marked` has it; None for all of it.
     """
-    num_examples, rows = len(labels), tf.constant(features)
+    views = features.count if isinstance(features, Views) else 1
+    num_examples = len(labels)
+    rows = tf.constant(features.features if isinstance(features, Views) else features)
     told = [tf.constant(x) for x in (labels, weights) if x is not None]
-    is_mirrored = len(features) == 2 * num_examples
+    is_mirrored = views == 1 and len(rows) == 2 * num_examples
     several = Epochs(num_examples, batch_size, epochs, start, share)
 
     def one_epoch(epoch: tf.Tensor, passed: tf.Tensor) -> tf.data.Dataset:
         batches = several.batched(several.shuffled(epoch_seed(seed, ORDER, epoch), passed))
         if not is_mirrored:
-            return batches.map(lambda indices: (indices, indices))
+            first = num_examples * tf.cast(epoch % views, tf.int32)
+            return batches.map(lambda indices: (indices, indices + first))
         mirrors = tf.cast(flips(draw(num_examples, epoch_seed(seed, AUGMENT, epoch))), tf.int32)
         return batches.map(
             lambda indices: (indices, indices + num_examples * tf.gather(mirrors, indices))

@@ -82,13 +82,22 @@ class Classifier:
         trained = [any(layer.trainable for layer in layers) for layers in self.stages.values()]
         if not any(trained):
             return Halves(self.features, self.head, costly=True)
-        # NASNet cannot be cut at every stage; then the cut is at one before.
-        stage = next(
-            name for name in reversed(names[: trained.index(True) + 1]) if name in self.cuts
-        )
+        stage = self._cut_before(names[trained.index(True)])
         layer, before = self.cuts[stage], names[: names.index(stage)]
         frozen, start, features = cut(self.entry, self.folded, self.reading, layer, before)
-        return Halves(frozen, keras.Model(start, self.head(features)), costly=layer is not None)
+        model = keras.Model(start, self.head(features))
+        alone = not self.reading.ends
+        return Halves(frozen, model, layer is not None, layer if alone else None)
+
+    def frozen_layer(self, unfreeze: str) -> str | None:
+        """Returns `Halves.layer` of the halves with a part unfrozen; see `unfreeze`."""
+        if unfreeze in ("all", "none") or self.reading.ends:
+            return None
+        return self.cuts[self._cut_before(unfreeze)]
+
+    def features_beside(self, layer: str) -> keras.Model:
+        """Returns images to their features and, from the same pass, to the output of a layer."""
+        return features_of(self.entry, self.folded, self.reading, layer)
 
     def freeze(self) -> None:
         """Makes only the head trainable; compile again afterwards."""
@@ -144,6 +153,12 @@ class Classifier:
         logits = averaged_with_mirrored(model) if views == "flip" else model.output
         probabilities = self.objective.activation()(logits)
         return keras.Model(model.input, probabilities, name="classifier")
+
+    def _cut_before(self, stage: str) -> str:
+        """Returns the stage at which the backbone is cut so that a stage is trained."""
+        names = list(self.stages)
+        # NASNet cannot be cut at every stage; then the cut is at one before.
+        return next(name for name in reversed(names[: names.index(stage) + 1]) if name in self.cuts)
 
     def _train_from(self, first_stage: str | None, batch_norm: str) -> None:
         # Assigning to the backbone reaches every layer in it, so it comes first. Afterwards each

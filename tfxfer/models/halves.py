@@ -36,11 +36,14 @@ class Halves:
         trained: Activations to float32 logits, (batch, num_classes); all that is trained is in it.
         costly: Whether the frozen half has part of the backbone, so that caching its activations
             pays.
+        layer: The layer of the backbone whose output the activations are; None if they are
+            something else.
     """
 
     frozen: keras.Model
     trained: keras.Model
     costly: bool
+    layer: str | None = None
 
     @functools.cached_property
     def whole(self) -> keras.Model:

@@ -17,7 +17,20 @@ def predict_batches(
     progress: Callable[[int], None],
     num_in_all: int | None = None,
 ) -> np.ndarray:
-    """Returns a model's outputs, (num_examples, ...), in the order of the batches.
+    """Returns the output of a model that has one; see `predict_outputs`."""
+    (outputs,) = predict_outputs(model, batches, num_examples, batch_size, progress, num_in_all)
+    return outputs
+
+
+def predict_outputs(
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    num_examples: int,
+    batch_size: int,
+    progress: Callable[[int], None],
+    num_in_all: int | None = None,
+) -> list[np.ndarray]:
+    """Returns each output of a model, (num_examples, ...), in the order of the batches.
 
     Args:
         model: Any model of images in [0, 255]; it runs in inference mode.
@@ -29,7 +42,7 @@ def predict_batches(
             have with all: in batches of the same size. None if these are all.
     """
     if not num_examples:
-        return np.zeros((0, *model.output_shape[1:]), model.output.dtype)
+        return [np.zeros((0, *one.shape[1:]), one.dtype) for one in model.outputs]
     size = min(batch_size, num_in_all or num_examples)
 
     def filled(rows: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
@@ -47,4 +60,4 @@ def predict_batches(
     # A smaller last batch would be another shape, for which the model is compiled once more.
     whole = batches.map(filled)
     outputs = without_xla(model).predict(whole, verbose=0, callbacks=[counter])
-    return np.asarray(outputs)[:num_examples]
+    return [np.asarray(rows)[:num_examples] for rows in keras.tree.flatten(outputs)]

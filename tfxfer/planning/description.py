@@ -237,6 +237,15 @@ def describe_changes(augment: DecidedAugment) -> list[str]:
     return parts
 
 
+def describe_augmentation(finetune: DecidedFinetune, augment: DecidedAugment) -> str:
+    """Returns what happens to training images in the finetune phase; "" for nothing."""
+    changes = ", ".join(describe_changes(augment))
+    if not (finetune.num_views and augment.makes_views):
+        return changes
+    views = f"{finetune.num_views} views of each image"
+    return f"{changes}; {views}, each for up to {finetune.echo} epochs"
+
+
 def describe_folds(config: DecidedFit, source: Source) -> list[str]:
     """Returns a line on the cross-validation, or no line if there is none."""
     if not config.folds:

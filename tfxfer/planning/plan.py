@@ -23,6 +23,7 @@ from tfxfer.models.objectives import SOFTMAX, Objective
 from tfxfer.models.replicas.choosing import choose_compilation, choose_devices
 from tfxfer.planning.defaults import decide, decide_pretraining
 from tfxfer.planning.description import (
+    describe_augmentation,
     describe_changes,
     describe_data,
     describe_folds,
@@ -122,8 +123,9 @@ class Plan:
         return "\n".join(lines)
 
     def _describe_augmentation(self) -> str:
-        changes = describe_changes(self.config.augment) if self.config.finetune.epochs else []
-        return f"{', '.join(changes)} (finetune phase)" if changes else "none"
+        config = self.config
+        changes = describe_augmentation(config.finetune, config.augment)
+        return f"{changes} (finetune phase)" if changes and config.finetune.epochs else "none"
 
     def _describe_near_copies(self) -> list[str]:
         """Returns a line on near copies that stay together, or no line if they do not."""

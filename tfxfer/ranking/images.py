@@ -22,7 +22,7 @@ from tfxfer.planning.plan import facts_of
 from tfxfer.planning.several_labels import checked_labels, kind_of_labels, number_of, objective_of
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.training.examples import Floats
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 # Most images that are used unless limits are set: an accuracy of 0.9 is then known to 0.006. More
 # would take hours with large backbones.

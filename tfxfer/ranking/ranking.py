@@ -29,7 +29,7 @@ from tfxfer.ranking.outlook import Outlook
 from tfxfer.ranking.result import Ranked, Ranking
 from tfxfer.ranking.stages import StageScore, stage_scores, stage_sizes
 from tfxfer.system.progress import Say, readable_seconds
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 # Number of folds of the cross-validation.
 NUM_FOLDS = 5

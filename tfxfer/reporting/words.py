@@ -17,7 +17,7 @@ from tfxfer.models.backbones.backbone import Backbone
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.planning.description import (
     describe_adaptation,
-    describe_changes,
+    describe_augmentation,
     describe_gradual,
     describe_unfrozen,
     describe_weights,
@@ -217,8 +217,8 @@ def _finetune_phase(config: DecidedFit, num_epochs: int) -> str:
     text += "".join(f", {part}" for part in describe_regularization(finetune))
     if backbone:
         text += "".join(f"; {line}" for line in describe_gradual(finetune, backbone))
-    changes = describe_changes(config.augment)
-    text += f". Augmentation: {', '.join(changes)}" if changes else ""
+    changes = describe_augmentation(finetune, config.augment)
+    text += f". Augmentation: {changes}" if changes else ""
     if num_epochs < finetune.epochs:
         text += f". Ran {num_epochs} of {finetune.epochs} epochs"
     return text + "."

@@ -7,10 +7,10 @@ import numpy as np
 from tfxfer.config.decided import DecidedAugment, DecidedFinetune
 from tfxfer.models.classifier import Classifier
 from tfxfer.system.processes.team import alone, is_first
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.averaging.phase import average_epochs, new_pool, passes_of_averaging
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.best_weights import begin_finetuning, say_what_is_best
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.phases import Materials, Phase
 from tfxfer.training.rates.gradual import train_finetuning
 

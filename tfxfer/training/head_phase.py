@@ -13,12 +13,11 @@ from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import BestWeights, Notes
 from tfxfer.system.processes.messages import Message
 from tfxfer.system.processes.team import current, is_first
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import HEAD_ALONE
 from tfxfer.training.epochs.state import generator_states, restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.heads.solving import HeadSolver, StandardizedFeatures
 from tfxfer.training.phases import Materials, Phase, example_batches, train_on_images
 
@@ -50,8 +49,8 @@ def train_head(given: Materials) -> HeadOutcome:
     """
     config, classifiers, journal = given.config, given.classifiers, given.journal
     classifiers.set_trainable(HEAD_ALONE)
-    function = FeatureFunction.before_training(classifiers.exact, config)
-    source = ActivationSource(config, classifiers.exact.halves(), given.images, function)
+    features = classifiers.first_features
+    source = ActivationSource(config, classifiers.exact.halves(), given.images, features)
     start = None if journal.is_past("head") else _train(given, source)
     return HeadOutcome(source, start)
 

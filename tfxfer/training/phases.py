@@ -8,10 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.decided import DecidedFit, DecidedRun, GradientPhase
+from tfxfer.config.decided import DecidedFinetune, DecidedFit, DecidedRun, GradientPhase
 from tfxfer.config.schema import AugmentConfig
-from tfxfer.data.batches import feature_batches, training_batches
-from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images, only_flips
+from tfxfer.data.batches import Views, feature_batches, training_batches
+from tfxfer.data.image.augmentation.changes import (
+    NO_CHANGES,
+    changes_images,
+    only_flips,
+)
 from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights
@@ -20,12 +24,12 @@ from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.journal import Journal
 from tfxfer.runs.search.journals import PhaseJournal
 from tfxfer.system.processes.shares import Share
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.loop import Batches
 from tfxfer.training.epochs.pool import WeightPool
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.examples import Examples, Floats
+from tfxfer.training.frozen.activations import ActivationSource
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Materials:
     def source(self, trainable: Trainable) -> ActivationSource:
         """Makes a part of the classifiers trainable, and returns the source of their outputs."""
         self.classifiers.set_trainable(trainable)
-        return ActivationSource(self.config, self.classifiers.exact.halves(), self.images)
+        classifiers = self.classifiers
+        halves, kept = classifiers.exact.halves(), classifiers.kept
+        return ActivationSource(self.config, halves, self.images, kept=kept)
 
     def note_trained(self) -> None:
         """Records the number of trainable parameters; the maximum over phases."""
@@ -136,12 +142,19 @@ def image_batches(
     return Batches(math.ceil(len(images) / config.batch_size), between)
 
 
-def example_batches(examples: Examples, config: DecidedRun) -> Batches:
-    """Returns the batches of a phase that is trained on examples in memory."""
+def example_batches(examples: Examples, config: DecidedRun, views: int = 0) -> Batches:
+    """Returns the batches of a phase that is trained on examples in memory.
+
+    Args:
+        examples: The examples.
+        config: Settings of the run; `batch_size` and `seed` are read.
+        views: How many views of each there are, view after view; 0 for the examples as they are.
+    """
+    features = Views(examples.features, views) if views else examples.features
 
     def between(first: int, end: int, step: int, share: Share | None = None) -> tf.data.Dataset:
         return feature_batches(
-            examples.features,
+            features,
             examples.labels,
             config.batch_size,
             seed=config.seed,
@@ -173,8 +186,9 @@ def model_and_batches(
 ) -> tuple[keras.Model, Batches, Objective]:
     """Returns the model that a phase trains, its batches, and the objective that fits them.
 
-    They are images or their frozen activations: without augmentation, or where an image is
-    mirrored and nothing else happens to it, so that there are two activations of each.
+    They are images or their frozen activations: without augmentation, where an image is mirrored
+    and nothing else happens to it, so that there are two activations of each, or where several
+    epochs see the same views.
 
     Args:
         given: Materials of the fit; the trainable part of its classifiers is set.
@@ -185,16 +199,20 @@ def model_and_batches(
     objective, source = classifiers.trained.objective, evaluated
     if classifiers.is_mixed:
         source = ActivationSource(config, classifiers.trained.halves(), given.images)
-    is_mixing = mixes_images(phase.augment)
+    is_mixing, views, settings = mixes_images(phase.augment), 0, phase.settings
+    if isinstance(settings, DecidedFinetune) and phase.augment.makes_views:
+        views = settings.num_views
     if only_flips(phase.augment):
         cached = source.cached_with_mirror_images("train")
+    elif views:
+        cached = source.cached_views("train", phase.augment, config.seed, views)
     else:
         uses_images = is_mixing or changes_images(phase.augment)
         cached = None if uses_images else source.cached("train")
     if is_mixing:
         objective = objective.of_soft_targets()
     if cached is not None:
-        return source.halves.trained, example_batches(cached, config), objective
+        return source.halves.trained, example_batches(cached, config, views), objective
     # Between ordered classes there is one output less.
     num_classes = classifiers.trained.model.output_shape[-1] + objective.is_ordered
     batches = image_batches(given.images["train"], config, phase.augment, num_classes)

@@ -29,12 +29,12 @@ from tfxfer.system.processes.team import alone, is_first
 from tfxfer.system.progress import Say
 from tfxfer.system.signals import Interruptions
 from tfxfer.system.timing.timeline import span
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import ClassifierPair, Trainable
 from tfxfer.training.epochs.best_weights import finish, saving_best_weights
 from tfxfer.training.epochs.session import Session
 from tfxfer.training.epochs.validation import SCORED_SPLITS
 from tfxfer.training.finetune_phase import finetune
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.head_phase import train_head
 from tfxfer.training.heads.outputs import outputs_of, write_kind
 from tfxfer.training.phases import Materials, OutOfFold

@@ -8,7 +8,7 @@ from conftest import small_config, trained_alone
 
 from tfxfer.curation.section.known import MOST_IMAGES, KnownImages
 from tfxfer.curation.section.of_fit import DataOfFit
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.classifier_pair import ClassifierPair
 
 
 def test_a_fit_writes_what_its_features_say(finished, pictures):
@@ -66,9 +66,9 @@ def test_of_many_images_a_sample_is_examined(tmp_path, weights_file, monkeypatch
     assert MOST_IMAGES == 5_000
     config = small_config("digits", weights_file, tmp_path, finetune={"epochs": 0})
     trained = trained_alone(config)
-    function = FeatureFunction.before_training(
-        trained.plan.build_classifier(trained.plan.config.weights), trained.plan.config
-    )
+    plan = trained.plan
+    pair = ClassifierPair.of(plan, plan.build_classifier(plan.config.weights))
+    function = pair.first_features
     known = KnownImages.of(function, trained.images, trained.plan.config)
     assert known.num_known == 1797
     assert known.split_names == ("train", "validation", "test")

@@ -48,6 +48,12 @@ def test_weights_are_averaged_at_high_learning_rates(facts, ema):
     assert finetune(**facts)["ema"] == ema
 
 
+def test_views_are_seen_twice_where_only_the_last_resolution_is_trained():
+    assert finetune(num_train=500)["echo"] == 2
+    assert finetune(num_train=500, side=32)["echo"] == 1
+    assert finetune(num_train=2_000)["echo"] == 1
+
+
 def test_pretrained_batch_norm_is_frozen():
     assert finetune()["batch_norm"] == "frozen"
 

@@ -22,5 +22,15 @@ FACTS = Facts(500, 200, 5, 1280, 300, True, 224, 32, "block_13", "imagenet")
 )
 def test_more_stages_and_batch_norm_that_adapts_take_longer(unfreeze, batch_norm, cost):
     config = decide(FitConfig(), FACTS)
-    finetune = dataclasses.replace(config.finetune, unfreeze=unfreeze, batch_norm=batch_norm)
+    finetune = dataclasses.replace(
+        config.finetune, unfreeze=unfreeze, batch_norm=batch_norm, echo=1
+    )
     assert step_cost(Way(finetune, config.augment), "block_13") == cost
+
+
+def test_views_that_are_seen_again_save_time_where_part_of_the_backbone_is_frozen():
+    config = decide(FitConfig(), FACTS)
+    way = Way(dataclasses.replace(config.finetune, echo=2), config.augment)
+    assert step_cost(way, "block_13") == 0.7
+    whole = dataclasses.replace(way.finetune, unfreeze="all")
+    assert step_cost(dataclasses.replace(way, finetune=whole), "block_13") == 3

@@ -33,8 +33,9 @@ DEFAULT = took("block_13 at 0.0003", 100.0)
         ("block_13 at 0.001", 100),
         ("block_13 at 0.0003, 20 epochs", 200),
         ("block_6 at 0.0003, layer decay 0.9", 200),
-        ("all at 0.0001", 300),
-        ("all at 0.0003, layer decay 0.9, BatchNorm adapts", 750),
+        # The epochs of the default see each view of an image twice, which saves time.
+        ("all at 0.0001", 300 / 0.7),
+        ("all at 0.0003, layer decay 0.9, BatchNorm adapts", 750 / 0.7),
     ],
 )
 def test_it_follows_from_what_is_trained_and_for_how_long(name, seconds):
@@ -49,7 +50,7 @@ def test_a_trial_of_the_same_part_tells_more_than_any_other():
     )
     # On other images it may take longer, so the slower of both estimates counts.
     plain = WAYS["all at 0.0001, no shift or zoom"]
-    assert expected_seconds(plain, PORTFOLIO, trials) == pytest.approx(1.2 * 300)
+    assert expected_seconds(plain, PORTFOLIO, trials) == pytest.approx(1.2 * 300 / 0.7)
 
 
 def test_a_diverged_trial_counts_with_the_epochs_that_it_had():

@@ -11,7 +11,7 @@ from tfxfer.curation.gallery import Gallery
 from tfxfer.data.cache import Cache, places
 from tfxfer.data.contents import Integers, inseparable
 from tfxfer.data.image.dataset import Images
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 
 # Of more images a random sample is examined. Neighbors of so many take about a second of CPU time
 # with 1,280 features, and four times as much with twice as many.

@@ -12,7 +12,7 @@ from tfxfer.curation.section.writing import write_findings
 from tfxfer.data.splitting import was_held_out
 from tfxfer.errors import InterruptionError
 from tfxfer.models.objectives import SOFTMAX
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.features import FeatureFunction
 from tfxfer.training.transfer import PreparedFit, Trained
 
 
@@ -35,7 +35,7 @@ class DataOfFit:
         given = fitting.materials
         if fitting.run.classifier.objective is not SOFTMAX or given.config.weights == "none":
             return None
-        return cls(FeatureFunction.before_training(given.classifiers.exact, given.config))
+        return cls(given.classifiers.first_features)
 
     def write_findings(self, trained: Trained, say: Callable[[str], None]) -> None:
         """Writes what the features say about the data into the run; whatever fails is told only.

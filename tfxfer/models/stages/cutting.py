@@ -10,17 +10,23 @@ from tfxfer.models.stages.packing import pack, unpack
 from tfxfer.models.stages.reading import Reading
 
 
-def features_of(entry: keras.Model, folded: FoldedNetwork, reading: Reading) -> keras.Model:
+def features_of(
+    entry: keras.Model, folded: FoldedNetwork, reading: Reading, beside: str | None = None
+) -> keras.Model:
     """Returns images to what the head reads, (batch, num_features), float32.
 
     Args:
         entry: Images to what the network takes.
         folded: The network.
         reading: What the head reads.
+        beside: A layer whose output the model returns, too, behind the features.
     """
-    network = _network(folded.input, reading.outputs(folded.outputs, folded.output))
-    maps = keras.tree.flatten(network(entry.output))
-    return keras.Model(entry.input, reading.features(maps))
+    besides = [] if beside is None else [folded.outputs[beside]]
+    outputs = [*besides, *reading.outputs(folded.outputs, folded.output)]
+    maps = keras.tree.flatten(_network(folded.input, outputs)(entry.output))
+    besides, maps = maps[: len(besides)], maps[len(besides) :]
+    features = reading.features(maps)
+    return keras.Model(entry.input, [features, *besides] if besides else features)
 
 
 def cut(

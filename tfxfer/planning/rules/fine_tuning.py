@@ -8,6 +8,9 @@ from typing import Any
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.planning.rules.facts import FEW_IMAGES, MANY_IMAGES, SMALL_IMAGE, Facts
 
+# Epochs that see the same views of the images, where part of the backbone is frozen.
+_ECHO = 2
+
 # Momentum of the average of the weights: about ten steps, less than an epoch of 400 images, and
 # about a hundred, an epoch of 6,400.
 _EMA, _LONG_EMA = 0.9, 0.99
@@ -25,7 +28,9 @@ def finetune_rules(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, A
     Cosine decay after warmup follows He et al. (2019, arXiv:1812.01187, sections 3.1 and 5.1).
 
     At 3e-4 the scores vary from epoch to epoch. An average of the weights over about ten steps
-    lowers the validation loss on the same data and costs next to nothing (measured).
+    lowers the validation loss on the same data and costs next to nothing (measured). Two epochs see
+    each view of an image, as most of the time goes into the frozen stages: a fifth of the processor
+    time of a fit is saved, at accuracies that are alike (measured).
 
     From FEW_IMAGES on, small images are trained at 2e-4, and from MANY_IMAGES on, with batches of
     128, at 3e-4, with an average over about a hundred steps: on 6,000 and 20,000 images of CIFAR-10
@@ -37,7 +42,7 @@ def finetune_rules(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, A
     train: all of it, longer and at a higher learning rate (measured on 1,000 of CIFAR-10's images).
     """
     few, many = facts.num_train < FEW_IMAGES, facts.num_train >= MANY_IMAGES
-    common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0, "ema": 0.0}
+    common = {"optimizer": "adamw", "weight_decay": 1e-4, "clip_norm": 1.0, "ema": 0.0, "echo": 1}
     if not pretrained:
         return common | {
             "unfreeze": "all",
@@ -68,6 +73,7 @@ def finetune_rules(facts: Facts, pretrained: bool, gradual: bool) -> dict[str, A
         "learning_rate": rate,
         "warmup_epochs": 0.5,
         "ema": ema,
+        "echo": _ECHO if last else 1,
     }
 
 

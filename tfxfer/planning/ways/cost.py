@@ -7,6 +7,9 @@ from tfxfer.planning.ways.way import Way
 # BatchNorm adapts (28 and 11 images/s on two cores).
 _ALL, _BETWEEN, _ADAPTING = 3.0, 2.0, 2.5
 
+# Where each view of an image is seen in two epochs or more; see `finetune.echo`.
+_ECHOING = 0.7
+
 
 def step_cost(way: Way, last: str) -> float:
     """Returns the time of a step in that of one that trains the last resolution.
@@ -29,4 +32,6 @@ def step_cost(way: Way, last: str) -> float:
         3.0
     """
     depth = {"all": _ALL, last: 1.0}.get(way.finetune.unfreeze, _BETWEEN)
+    if way.finetune.num_views and way.augment.makes_views:
+        depth *= _ECHOING
     return depth * (_ADAPTING if way.finetune.batch_norm == "adapt" else 1.0)

@@ -30,7 +30,8 @@ from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
 from tfxfer.system.run_layout import MIRRORING, RunDirectory
 from tfxfer.training.examples import Floats
-from tfxfer.training.features import Changes, FeatureFunction
+from tfxfer.training.frozen.changes import Changes
+from tfxfer.training.frozen.features import FeatureFunction
 from tfxfer.training.phases import Materials
 from tfxfer.training.transfer import PreparedFit
 
@@ -41,7 +42,7 @@ _IN_QUESTION = 1.5
 
 # Most images that are looked at. Mirror images of those of validation pass the backbone in any
 # case, the others only where flips are in question.
-_MOST = {"train": 2_000, "validation": 250}
+_MOST = {"train": 2_000, "validation": 96}
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class _Heads:
         check_folds(labeled, NUM_FOLDS)
         if len(np.unique(labeled.folds[: len(images[0])])) < 2:
             raise UsageError("All training images are in one fold.")
-        function = FeatureFunction.before_training(given.classifiers.exact, given.config)
+        function = given.classifiers.first_features
         rows = [
             _features(function, one, name, given.config)
             for name, one in zip(_MOST, images, strict=True)
@@ -271,7 +272,8 @@ def _features(
     changes: Changes | None = None,
 ) -> Floats:
     """Returns the features of images, or of changed ones, in the order of their split."""
-    rows = function(images, name, config.batch_size, Cache.of(config), changes)
+    told = images, name, config.batch_size, Cache.of(config), changes
+    rows = function(*told, keep=changes is None and name == "validation")
     return images.in_split_order(rows)
 
 

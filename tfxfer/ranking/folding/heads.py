@@ -13,7 +13,6 @@ from tfxfer.ranking.folding.final import Judged, middle
 from tfxfer.ranking.judging.head_scores import HeadScores, accuracy_interval
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.runs.scores.folds import FoldsRecord
-from tfxfer.training.features import FeatureFunction
 from tfxfer.training.phases import Materials
 
 # The test images stay unseen, and those that are set aside.
@@ -81,7 +80,7 @@ def interval_of_accuracy(images: Images, probabilities: np.ndarray) -> tuple[flo
 
 def _features(given: Materials) -> np.ndarray:
     """Returns the features of all images, split by split, (num_examples, num_features)."""
-    function = FeatureFunction.before_training(given.classifiers.exact, given.config)
+    function = given.classifiers.first_features
     num_examples = sum(map(len, _images(given)))
     if 4 * num_examples * function.num_features > given.config.memory_bytes:
         raise UsageError(

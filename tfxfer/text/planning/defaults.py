@@ -144,6 +144,7 @@ def _finetune(facts: TextFacts) -> dict[str, Any]:
         "clip_norm": 1.0,
         "unfreeze": "all",
         "ema": 0.0,
+        "echo": 1,
         "batch_norm": "frozen",
         "epochs": backbone.epochs * (_of_few(backbone) if few else 1),
         "learning_rate": float(f"{backbone.learning_rate * scale:.1g}"),
@@ -169,6 +170,6 @@ def decided_text_fit(config: FitConfig) -> DecidedTextFit:
         config,
         text=filled(DecidedText, config.text, {}),
         head=decided_head(config.head, {}),
-        finetune=filled(DecidedFinetune, config.finetune, {}),
+        finetune=filled(DecidedFinetune, config.finetune, {"echo": 1}),
     )
     return filled(DecidedTextFit, sections, {})

@@ -9,7 +9,6 @@ import numpy as np
 from tfxfer.config.decided import DecidedFinetune
 from tfxfer.runs.journal import BestWeights
 from tfxfer.runs.search.average import AverageRecord
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.averaging.choosing import (
     Average,
     Ingredient,
@@ -22,6 +21,7 @@ from tfxfer.training.averaging.statistics import adapting_layers, renew_statisti
 from tfxfer.training.epochs.pool import WeightPool
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.epochs.validation import score_examples
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.phases import Materials
 
 # Epochs that a soup may be made of. Each costs memory for a copy of the weights, and the epochs

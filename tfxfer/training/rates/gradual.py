@@ -7,9 +7,9 @@ from tfxfer.models.backbones.backbone import unfrozen_stages
 from tfxfer.planning.unfreezing import Part, gradual_parts
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import PhaseJournal
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.trainer import PhaseTraining
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.phases import Materials, Phase, phase_training
 
 

@@ -15,8 +15,8 @@ from tfxfer.runs.search.average import AverageRecord
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.search.averages import AveragedTrials, Averaging
 from tfxfer.training.search.choosing import choose, optimism
 from tfxfer.training.search.state import SearchState

@@ -16,10 +16,10 @@ from tfxfer.runs.journal import BestWeights, Notes, PhaseSize
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import SearchRecord
 from tfxfer.system.run_layout import RunDirectory
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.best_weights import say_what_is_best
 from tfxfer.training.epochs.state import generator_states
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.phases import Materials
 from tfxfer.training.search.averages import evaluated_way
 from tfxfer.training.search.choosing import next_way

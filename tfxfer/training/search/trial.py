@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +15,12 @@ from tfxfer.planning.ways.way import Way
 from tfxfer.runs.checkpoints import Checkpoint
 from tfxfer.runs.search.journals import TrialJournal
 from tfxfer.runs.search.record import HEAD_ALONE
-from tfxfer.training.activations import ActivationSource
 from tfxfer.training.classifier_pair import Trainable
 from tfxfer.training.epochs.state import restore_generators
 from tfxfer.training.epochs.trainer import PhaseTraining
 from tfxfer.training.epochs.validation import ExampleScores, score_examples
 from tfxfer.training.finetune_phase import finetune_phase
+from tfxfer.training.frozen.activations import ActivationSource
 from tfxfer.training.phases import Materials, Phase, phase_training
 from tfxfer.training.rates.gradual import train_finetuning
 from tfxfer.training.search.choosing import Trial
@@ -109,14 +110,16 @@ class Laboratory:
             InterruptionError: A signal was received.
         """
         phase, source = self._begun(way), self.source(way)
-        has_diverged = False
+        started, has_diverged = time.monotonic(), False
         try:
             train_finetuning(self._given_for(way), phase, source, journal, checkpoint)
         except DivergenceError as error:
             journal.say(f"note: {error}")
             journal.best, has_diverged = None, True
         epochs, best = journal.history.epochs, journal.history.best
-        seconds = round(sum(epoch.seconds for epoch in epochs), 3)
+        # With the activations before the epochs; a resumed trial took longer than this process.
+        spent = max(time.monotonic() - started, sum(epoch.seconds for epoch in epochs))
+        seconds = round(spent, 3)
         trial = dataclasses.replace(
             head, way=way.name, epochs=len(epochs), seconds=seconds, is_plain=way.is_plain
         )

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import numpy as np
@@ -5,10 +6,11 @@ import pytest
 from conftest import small_config
 from small_network import SMALL
 
+from tfxfer.data.batches import Views, feature_batches, training_batches
 from tfxfer.data.image.screening import open_images
 from tfxfer.planning.plan import make_plan
-from tfxfer.training.activations import ActivationSource
-from tfxfer.training.features import FeatureFunction
+from tfxfer.training.frozen.activations import ActivationSource
+from tfxfer.training.frozen.features import FeatureFunction
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,41 @@ def test_mirror_images_follow_the_images(opened):
     classifier.unfreeze("all", "frozen")
     source = ActivationSource(plan.config, classifier.halves(), images)
     assert source.cached_with_mirror_images("train") is None
+
+
+def test_views_are_the_images_that_the_first_epochs_are_trained_on(opened):
+    plan, classifier, images = opened()
+    classifier.unfreeze("block_3", "frozen")
+    source, config = ActivationSource(plan.config, classifier.halves(), images), plan.config
+    augment = dataclasses.replace(config.augment, flip=True, shift=0.2)
+    views = source.cached_views("train", augment, config.seed, 2)
+    assert source.cached_views("train", augment, config.seed, 2).features is views.features
+    told = {"seed": config.seed, "epochs": 2}
+    kept = feature_batches(Views(views.features, 2), views.labels, 8, **told)
+    whole = training_batches(images["train"], 8, augment=augment, **told)
+    for (activations, labels), (pixels, theirs) in zip(kept, whole, strict=True):
+        np.testing.assert_array_equal(labels, theirs)
+        expected = source.halves.frozen.predict(pixels, verbose=0)
+        np.testing.assert_allclose(activations, expected, rtol=1e-4, atol=1e-4)
+    # What does not fit, or saves nothing, is not kept.
+    tight, _, streamed = opened(1e-6)
+    source = ActivationSource(tight.config, classifier.halves(), streamed)
+    assert source.cached_views("train", augment, config.seed, 2) is None
+
+
+def test_views_are_of_one_seed_and_one_augmentation_and_freed_for_others(opened):
+    plan, classifier, images = opened()
+    classifier.unfreeze("block_3", "frozen")
+    source, augment = (
+        ActivationSource(plan.config, classifier.halves(), images),
+        plan.config.augment,
+    )
+    shifted = dataclasses.replace(augment, shift=0.2)
+    rows = source.cached_views("train", shifted, 0, 2).features
+    source.cached_with_mirror_images("train")
+    again = source.cached_views("train", shifted, 0, 2).features
+    assert again is not rows
+    np.testing.assert_array_equal(again, rows)
+    zoomed = dataclasses.replace(shifted, zoom=0.5)
+    assert np.abs(source.cached_views("train", zoomed, 0, 2).features - rows).max() > 1e-3
+    assert np.abs(source.cached_views("train", shifted, 1, 2).features - rows).max() > 1e-3

@@ -10,7 +10,8 @@ from tfxfer.data.image.augmentation.changes import augment_batch
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.source import in_any_order
 from tfxfer.system.digests import ids_of
-from tfxfer.training.features import Changes, FeatureFunction
+from tfxfer.training.frozen.changes import Changes
+from tfxfer.training.frozen.features import FeatureFunction
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
 
@@ -103,7 +104,7 @@ def test_other_code_and_other_versions_are_other_functions(monkeypatch):
     key = dict(mean_color().facts)
     assert key["keras"] == keras.__version__
     assert key["tensorflow"] == tf.__version__
-    monkeypatch.setattr("tfxfer.training.features._CODE", ("data.image.channels",))
+    monkeypatch.setattr("tfxfer.training.frozen.features._CODE", ("data.image.channels",))
     assert mean_color().facts["code"] != key["code"]
 
 

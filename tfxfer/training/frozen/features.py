@@ -10,21 +10,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfxfer.config.decided import DecidedAugment, DecidedRun
-from tfxfer.config.schema import AugmentConfig
+from tfxfer.config.decided import DecidedFit, DecidedRun
 from tfxfer.data.batches import evaluation_batches
 from tfxfer.data.cache import Cache, in_blocks, places
 from tfxfer.data.cache_entry import Rows
-from tfxfer.data.image.augmentation.changes import NUM_DRAWS, augment_batch, draw
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.image.order import Numbers
 from tfxfer.models.backbones.registry import find_backbone
 from tfxfer.models.classifier import Classifier
-from tfxfer.models.prediction import predict_batches
+from tfxfer.models.prediction import predict_batches, predict_outputs
 from tfxfer.models.presets.record import is_preset
 from tfxfer.system.digests import Ids, code_digest, id_of, ids_of, key_of
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Progress
+from tfxfer.training.frozen.changes import Changes
+from tfxfer.training.frozen.kept import KeptActivations
 
 # The modules whose code, with all that they import, determines a feature. The versions of Keras
 # and TensorFlow do too.
@@ -54,10 +54,13 @@ class FeatureFunction:
     Attributes:
         model: Maps images in [0, 255] to float32 features, (batch, num_features).
         facts: Everything that a feature depends on besides the image, JSON-serializable.
+        kept: What computes the features in place of the model and keeps activations; None for
+            nothing.
     """
 
     model: keras.Model
     facts: Mapping[str, Any]
+    kept: KeptActivations | None = None
 
     @classmethod
     def of(cls, model: keras.Model, config: DecidedRun, pooling: str) -> Self:
@@ -89,15 +92,19 @@ class FeatureFunction:
         )
 
     @classmethod
-    def before_training(cls, classifier: Classifier, config: DecidedRun) -> Self:
+    def before_training(
+        cls, classifier: Classifier, config: DecidedFit, kept: KeptActivations | None
+    ) -> Self:
         """Returns the function of the features that the head phase computes and caches.
 
         Args:
             classifier: In float32, with its initial weights: fine-tuning changes the features.
             config: The settings of the fit.
+            kept: See the attribute.
         """
         exact = dataclasses.replace(config, precision="float32")
-        return cls.of(classifier.features, exact, classifier.reading.name)
+        function = cls.of(classifier.features, exact, classifier.reading.name)
+        return dataclasses.replace(function, kept=kept)
 
     @property
     def num_features(self) -> int:
@@ -117,7 +124,9 @@ class FeatureFunction:
         name: str,
         batch_size: int,
         cache: Cache,
-        changes: "Changes | None" = None,
+        changes: Changes | None = None,
+        *,
+        keep: bool = False,
     ) -> Rows:
         """Returns the features of images, (num_examples, num_features), in their order.
 
@@ -130,10 +139,11 @@ class FeatureFunction:
             batch_size: Images per step; does not change the result.
             cache: Where features are cached.
             changes: Random augmentation before the backbone; None for none.
+            keep: Whether the activations of images that pass the backbone are kept.
         """
         everything = Numbers(np.arange(len(images)))
         if not cache.max_bytes and current().count == 1:
-            return self._compute(images, everything, name, batch_size, changes)
+            return self._compute(images, everything, name, batch_size, changes, keep)
         ids, key = _ids(images, changes), key_of(self.facts)
         nothing = ids[:0], np.zeros((0, self.num_features), np.float32)
         known_ids, known = cache.read("features", key) or nothing
@@ -143,7 +153,7 @@ class FeatureFunction:
             # In the order of the file nothing is copied, and unused rows are not even read.
             whole = len(known) == len(ids) and np.array_equal(place, everything)
             return known if whole else known[place]
-        computed = self._compute(images, missing, name, batch_size, changes)
+        computed = self._compute(images, missing, name, batch_size, changes, keep)
         is_new = place[missing] < 0
         added = computed if is_new.all() else computed[is_new]
         cache.write(
@@ -174,53 +184,25 @@ class FeatureFunction:
         wanted: Numbers,
         name: str,
         batch_size: int,
-        changes: "Changes | None",
+        changes: Changes | None,
+        keep: bool,
     ) -> np.ndarray:
         """Computes the features of the images with these numbers; see `Team.computed`."""
 
         def compute(numbers: np.ndarray) -> np.ndarray:
             batches = evaluation_batches(images, batch_size, Numbers(numbers))
             if changes:
-                draws = tf.data.Dataset.from_tensor_slices(changes.draws[numbers]).batch(batch_size)
-                batches = tf.data.Dataset.zip(batches, draws).map(
-                    lambda batch, draws: (
-                        augment_batch(batch[0], draws, changes.augment),
-                        batch[1],
-                    ),
-                    tf.data.AUTOTUNE,
-                )
+                batches = changes.applied(batches, numbers, batch_size)
             with Progress(f"features of {name}", len(numbers), batch_size) as progress:
-                return predict_batches(
-                    self.model, batches, len(numbers), batch_size, progress.update, len(wanted)
-                )
+                told = batches, len(numbers), batch_size, progress.update, len(wanted)
+                if self.kept is None:
+                    return predict_batches(self.model, *told)
+                features, activations = predict_outputs(self.kept.model, *told)
+            if keep:
+                self.kept.add(images.digests[numbers], activations)
+            return features
 
         return current().computed(wanted, compute, batch_size)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Random augmentation of a split, drawn once for each image.
-
-    Attributes:
-        augment: Ranges of the augmentation.
-        draws: The random numbers, one row per image; see `changes.draw`.
-    """
-
-    augment: AugmentConfig
-    draws: np.ndarray
-
-    @classmethod
-    def of(cls, num_examples: int, augment: DecidedAugment, seed: int, view: int) -> Self:
-        """Returns the augmentation of one view of a split; each view has its own."""
-        return cls(
-            augment, draw(num_examples, tf.constant([seed, view], tf.int32), augment).numpy()
-        )
-
-    @classmethod
-    def mirrored(cls, num_examples: int) -> Self:
-        """Returns what mirrors every image of a split."""
-        always = np.zeros((num_examples, NUM_DRAWS), np.float32)
-        return cls(AugmentConfig(flip=True), always)
 
 
 def _of_preset(name: str) -> dict[str, str]:

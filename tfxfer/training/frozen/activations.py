@@ -1,12 +1,14 @@
 """The activations of each split at the frozen half's output, computed once per phase."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
+from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import array_batches, evaluation_batches
 from tfxfer.data.cache import Cache
 from tfxfer.data.image.dataset import Images
@@ -17,10 +19,9 @@ from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Progress
 from tfxfer.training.epochs.validation import Predictor
 from tfxfer.training.examples import Examples, Floats
-from tfxfer.training.features import Changes, FeatureFunction
-
-# A change of a batch and its labels.
-Change = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+from tfxfer.training.frozen.changes import Changes
+from tfxfer.training.frozen.features import FeatureFunction
+from tfxfer.training.frozen.kept import KeptActivations
 
 # The activations of a split with those of its mirror images.
 _MIRRORED = ", mirrored"
@@ -38,13 +39,16 @@ class ActivationSource:
         halves: The classifier, cut at the first trainable layer.
         images: The splits by name.
         features: The frozen half with its cache key, if it computes features.
+        kept: Activations from before, of some layer; None for nothing.
     """
 
     config: DecidedFit
     halves: Halves
     images: Mapping[str, Images]
     features: FeatureFunction | None = None
+    kept: KeptActivations | None = None
     _in_memory: dict[str, Examples | None] = field(default_factory=dict)
+    _views: tuple[tuple[Any, ...], Floats] | None = None
 
     def cached(self, name: str) -> Examples | None:
         """Returns the activations of a split; None if they do not fit or save nothing."""
@@ -64,14 +68,43 @@ class ActivationSource:
             plain = self.cached(name) if fits else None
             both = None
             if plain is not None:
-                activations = np.concatenate([plain.features, self._activations(name, _mirrored)])
+                self._views = None
+                mirrored = self._activations(name, Changes.mirrored(len(images)))
+                activations = np.concatenate([plain.features, mirrored])
                 both = Examples(activations, images.labels, images.weights)
                 self.release(name)
             self._in_memory[key] = both
         return self._in_memory[key]
 
+    def cached_views(
+        self, name: str, augment: AugmentConfig, seed: int, views: int
+    ) -> Examples | None:
+        """Returns the activations of augmented views of a split, view after view.
+
+        The views are those of the first epochs of `training_batches`. The last ones that were asked
+        for are kept.
+
+        Args:
+            name: Name of the split.
+            augment: Augmentation.
+            seed: That of `training_batches`; a search also tries others than the run's.
+            views: How many.
+
+        Returns:
+            None if they do not fit into memory or save nothing.
+        """
+        images, wanted = self.images[name], (name, augment, seed, views)
+        if not self._fits(views * len(images)) or self.features is not None:
+            return None
+        if self._views is None or self._views[0] != wanted:
+            self.release(name)
+            self._views = wanted, self._compute_views(*wanted)
+        return Examples(self._views[1], images.labels, images.weights)
+
     def release(self, name: str) -> None:
         """Frees the activations of a split; they are computed again if needed."""
+        if self._views is not None and self._views[0][0] == name:
+            self._views = None
         self._in_memory.pop(name, None)
         self._in_memory.pop(f"{name}{_MIRRORED}", None)
 
@@ -145,20 +178,36 @@ class ActivationSource:
     def _compute(self, name: str) -> Examples:
         images, batch_size = self.images[name], self.config.batch_size
         if self.features is not None:
-            activations = self.features(images, name, batch_size, Cache.of(self.config))
+            keep = name == "validation"  # those of training images are augmented
+            cache = Cache.of(self.config)
+            activations = self.features(images, name, batch_size, cache, keep=keep)
         else:
-            activations = self._activations(name)
+            kept = self._kept(images)
+            activations = self._activations(name) if kept is None else kept
         return Examples(activations, images.labels, images.weights)
 
-    def _activations(self, name: str, change: Change | None = None) -> Floats:
-        """Computes the activations of a split, whose batches may be changed before."""
+    def _kept(self, images: Images) -> Floats | None:
+        """Returns the activations of images that were kept before, if there are any."""
+        kept, layer = self.kept, self.halves.layer
+        return kept.rows(images) if kept is not None and kept.layer == layer else None
+
+    def _compute_views(self, name: str, augment: AugmentConfig, seed: int, views: int) -> Floats:
+        images, frozen = self.images[name], self.halves.frozen.output
+        rows = np.empty((views, len(images), *frozen.shape[1:]), frozen.dtype)
+        for view in range(views):
+            changes = Changes.of_epoch(len(images), augment, seed, view)
+            rows[view] = self._activations(name, changes, f", view {view + 1} of {views}")
+        return rows.reshape(-1, *rows.shape[2:])
+
+    def _activations(self, name: str, changes: Changes | None = None, which: str = "") -> Floats:
+        """Computes the activations of a split, whose images may be changed before."""
         images, batch_size = self.images[name], self.config.batch_size
 
         def compute(numbers: np.ndarray) -> Floats:
             batches = evaluation_batches(images, batch_size, Numbers(numbers))
-            if change is not None:
-                batches = batches.map(change, tf.data.AUTOTUNE)
-            with Progress(f"activations of {name}", len(numbers), batch_size) as progress:
+            if changes is not None:
+                batches = changes.applied(batches, numbers, batch_size)
+            with Progress(f"activations of {name}{which}", len(numbers), batch_size) as progress:
                 update, count = progress.update, len(images)
                 return predict_batches(
                     self.halves.frozen, batches, len(numbers), batch_size, update, count
