@@ -10,7 +10,7 @@ from ranked import Passes, register
 from tfxfer.api.fit import describe_plan, fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
-from tfxfer.errors import UsageError
+from tfxfer.errors import RunError, UsageError
 from tfxfer.planning.plan import make_plan
 from tfxfer.ranking.decisions.automatic import with_best_backbone, with_best_stages
 from tfxfer.system.isolation import isolated
@@ -162,6 +162,9 @@ def test_a_thorough_search_reads_all_stages_if_that_is_better_after_fine_tuning(
     stages, _, lines = decided(digits)
     assert stages == "all"
     assert not any(line.startswith("finetune") for line in lines)
+    run.decision(STAGES).write_text("{")
+    with pytest.raises(RunError, match=r"stages.json', which.*cannot be read.*--run NAME"):
+        decided(digits)
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 from typing import Any
 
 from tfxfer.config.schema import AUTO, FitConfig
-from tfxfer.errors import UsageError
+from tfxfer.errors import RunError, UsageError
 from tfxfer.planning.plan import Plan
 from tfxfer.planning.preflight import check_asked
 from tfxfer.ranking.candidates import Limits, choose_candidates
+from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.ranking.folding.heads import head_scores, labeled_images
 from tfxfer.ranking.images import Pool
 from tfxfer.ranking.judging.head_scores import HeadScores
@@ -108,6 +108,7 @@ def with_best_stages(fitting: PreparedFit, session: Session) -> PreparedFit:
 
     Raises:
         InterruptionError: A signal was received.
+        RunError: What a resumed run has recorded cannot be read.
     """
     plan, is_resumed = fitting.run.plan, fitting.run.journal.found is not None
     if not _may_read_all(plan):
@@ -115,12 +116,14 @@ def with_best_stages(fitting: PreparedFit, session: Session) -> PreparedFit:
     if not is_resumed:
         with contextlib.suppress(UsageError):  # too few images, or too many for the memory
             write_json(plan.run.decision(STAGES), _compared(fitting, session))
-    if (
-        plan.run.decision(STAGES).is_file()
-        and json.loads(plan.run.decision(STAGES).read_text())["stages"] == ALL
-    ):
-        return _reading_all(fitting)
-    return fitting
+    stages = recorded(plan.run, STAGES, lambda content: str(content["stages"]))
+    record = plan.run.decision(STAGES)
+    if stages is None and record.exists():
+        raise RunError(
+            f"'{record}', which says what stages the head of this run reads, cannot be read. The "
+            "run cannot be resumed; start another one with --run NAME."
+        )
+    return _reading_all(fitting) if stages == ALL else fitting
 
 
 def _may_read_all(plan: Plan) -> bool:

@@ -7,7 +7,6 @@ strip, an animal at the edge of a wide frame.
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from tfxfer.data.sources.sizes import shares_kept
 from tfxfer.errors import UsageError
 from tfxfer.planning.plan import Plan
 from tfxfer.ranking.cross_validation import out_of_fold
+from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.ranking.images import Pool
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.losses import Losses, is_above_noise, losses_of
@@ -204,6 +204,5 @@ def noted(plan: Plan, framing: Framing | None = None) -> Plan:
         framing: What was decided; None takes what the run has recorded, if anything.
     """
     if framing is None:
-        with contextlib.suppress(OSError, ValueError, KeyError):  # none, or not ours
-            framing = Framing.of_json(json.loads(plan.run.decision(FRAMING).read_text("utf-8")))
+        framing = recorded(plan.run, FRAMING, Framing.of_json)
     return plan if framing is None else plan.with_note(framing.sentence)

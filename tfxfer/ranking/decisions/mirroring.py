@@ -5,7 +5,6 @@ sign that points to one side or of a left hand is one of something else.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -22,13 +21,14 @@ from tfxfer.planning.plan import Plan
 from tfxfer.planning.resuming import first_asked
 from tfxfer.planning.several_labels import objective_of
 from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.ranking.judging.labeled import Labeled, check_folds
 from tfxfer.ranking.judging.losses import Losses, is_above_noise, losses_of
 from tfxfer.ranking.ranking import NUM_FOLDS
 from tfxfer.system.files import write_json
 from tfxfer.system.processes.team import current
 from tfxfer.system.progress import Say
-from tfxfer.system.run_layout import MIRRORING, RunDirectory
+from tfxfer.system.run_layout import MIRRORING
 from tfxfer.training.examples import Floats
 from tfxfer.training.frozen.changes import Changes
 from tfxfer.training.frozen.features import FeatureFunction
@@ -111,7 +111,7 @@ def with_mirroring(fitting: PreparedFit, asked: FitConfig, say: Say) -> Prepared
     plan = fitting.run.plan
     found: Mirroring | None = None
     if fitting.run.journal.found is not None:  # the decision is that of before
-        found = recorded(plan.run)
+        found = recorded(plan.run, MIRRORING, Mirroring.of_json)
     elif is_open(plan, asked):
         found = _mirroring_of(fitting)
         if found is not None:
@@ -141,12 +141,6 @@ def is_open(plan: Plan, asked: FitConfig) -> bool:
         and current().count == 1
         and first_asked(plan.run, asked).augment.flip is None
     )
-
-
-def recorded(run: RunDirectory) -> Mirroring | None:
-    """Returns what a run has recorded, if anything."""
-    record = run.decision(MIRRORING)
-    return Mirroring.of_json(json.loads(record.read_text("utf-8"))) if record.is_file() else None
 
 
 def without_flips(plan: Plan, why: Mirroring) -> Plan:
