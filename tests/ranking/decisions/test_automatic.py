@@ -12,7 +12,11 @@ from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.errors import RunError, UsageError
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.automatic import with_best_backbone, with_best_stages
+from tfxfer.ranking.decisions.automatic import (
+    recorded_stages,
+    with_best_backbone,
+    with_best_stages,
+)
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import STAGES, RunDirectory
 from tfxfer.system.signals import Interruptions
@@ -162,9 +166,15 @@ def test_a_thorough_search_reads_all_stages_if_that_is_better_after_fine_tuning(
     stages, _, lines = decided(digits)
     assert stages == "all"
     assert not any(line.startswith("finetune") for line in lines)
+    assert recorded_stages(run) == "all"
+
+
+def test_a_record_of_the_stages_that_is_damaged_is_an_error(tmp_path):
+    run = RunDirectory(tmp_path)
+    assert recorded_stages(run) is None
     run.decision(STAGES).write_text("{")
     with pytest.raises(RunError, match=r"stages.json', which.*cannot be read.*--run NAME"):
-        decided(digits)
+        recorded_stages(run)
 
 
 @pytest.mark.parametrize(

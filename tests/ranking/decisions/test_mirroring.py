@@ -14,9 +14,10 @@ from tfxfer.api.fit import fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.mirroring import Mirroring, recorded, with_mirroring
+from tfxfer.ranking.decisions.mirroring import Mirroring, with_mirroring
+from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import RunDirectory
+from tfxfer.system.run_layout import MIRRORING, RunDirectory
 from tfxfer.system.signals import Interruptions
 from tfxfer.training.transfer import train
 
@@ -58,7 +59,7 @@ def asked(tmp_path, weights_file):
 def fitted(config, say=lambda _: None):
     """Returns the run of a fit, and what was decided; None if nothing was in question."""
     run = RunDirectory(fit(config, say=say).run)
-    return run, recorded(run)
+    return run, recorded(run, MIRRORING, Mirroring.of_json)
 
 
 def trained(config, say=lambda _: None):
@@ -67,7 +68,7 @@ def trained(config, say=lambda _: None):
     with Interruptions() as interruptions:
         decide = partial(with_mirroring, asked=config, say=say)
         isolated(train)(plan, interruptions, say, decide=decide)
-    return plan.run, recorded(plan.run)
+    return plan.run, recorded(plan.run, MIRRORING, Mirroring.of_json)
 
 
 def flips(run):

@@ -116,14 +116,24 @@ def with_best_stages(fitting: PreparedFit, session: Session) -> PreparedFit:
     if not is_resumed:
         with contextlib.suppress(UsageError):  # too few images, or too many for the memory
             write_json(plan.run.decision(STAGES), _compared(fitting, session))
-    stages = recorded(plan.run, STAGES, lambda content: str(content["stages"]))
-    record = plan.run.decision(STAGES)
+    stages = recorded_stages(plan.run)
+    return _reading_all(fitting) if stages == ALL else fitting
+
+
+def recorded_stages(run: RunDirectory) -> str | None:
+    """Returns what stages the head of a run reads, as was decided; None where it was not.
+
+    Raises:
+        RunError: It was decided, but the record cannot be read.
+    """
+    stages = recorded(run, STAGES, lambda content: str(content["stages"]))
+    record = run.decision(STAGES)
     if stages is None and record.exists():
         raise RunError(
             f"'{record}', which says what stages the head of this run reads, cannot be read. The "
             "run cannot be resumed; start another one with --run NAME."
         )
-    return _reading_all(fitting) if stages == ALL else fitting
+    return stages
 
 
 def _may_read_all(plan: Plan) -> bool:
