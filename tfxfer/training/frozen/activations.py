@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfxfer.config.decided import DecidedFit
 from tfxfer.config.schema import AugmentConfig
@@ -164,7 +163,8 @@ class ActivationSource:
         if self.config.test_time_views == "none":
             return outputs
         images, batch_size = self.images[name], self.config.batch_size
-        batches = evaluation_batches(images, batch_size).map(_mirrored, tf.data.AUTOTUNE)
+        numbers, changes = np.arange(len(images)), Changes.mirrored(len(images))
+        batches = changes.applied(evaluation_batches(images, batch_size), numbers, batch_size)
         mirrored = Predictor(
             self.halves.whole, batches, images.labels, batch_size, f"{name}, mirrored"
         )
@@ -214,7 +214,3 @@ class ActivationSource:
                 )
 
         return current().computed(np.arange(len(images)), compute, batch_size)
-
-
-def _mirrored(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.reverse(batch, axis=[2]), labels
