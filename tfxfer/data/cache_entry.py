@@ -25,6 +25,7 @@ import numpy.typing as npt
 from tfxfer.system.digests import ID_BYTES, Ids
 from tfxfer.system.files import flush, is_abandoned, replacing, temporary_beside
 from tfxfer.system.run_layout import CACHE_INDEX
+from tfxfer.system.sharing.numpy_headers import READING
 
 Rows = npt.NDArray[Any]  # (num_rows, ...)
 
@@ -54,7 +55,7 @@ class EntryFolder:
             FileNotFoundError: There is no entry.
             CORRUPT: It is corrupt.
         """
-        with self.index.open("rb") as file, np.load(file) as content:
+        with READING, self.index.open("rb") as file, np.load(file) as content:
             return content["ids"], json.loads(str(content["about"]))
 
     def read(self) -> tuple[Ids, Rows]:
@@ -69,7 +70,8 @@ class EntryFolder:
         if f"rows-{_digest(path)}.npy" != path.name:
             raise ValueError("other rows than were written")
         # Copy on write, though nothing is written: TensorFlow takes no read-only memory.
-        rows: Rows = np.load(path, mmap_mode="c")
+        with READING:
+            rows: Rows = np.load(path, mmap_mode="c")
         if len(rows) != len(ids):
             raise ValueError("other ids than were written")
         with contextlib.suppress(OSError):  # another user's
@@ -122,7 +124,8 @@ class EntryFolder:
                 # New ones may be of a writer that has not come to its index yet.
                 if other.name == replaced or is_abandoned(other):
                     other.unlink(missing_ok=True)
-            rows: Rows = np.load(named, mmap_mode="c")
+            with READING:
+                rows: Rows = np.load(named, mmap_mode="c")
             leftovers.clear()
         finally:
             _remove(leftovers)

@@ -1,1 +1,1 @@
-"""What several processes of a machine or a file system share."""
+"""What several processes of a machine or a file system share, or the threads of one."""

@@ -18,6 +18,7 @@ from tfxfer.data.image.formats.arrays.samples import (
     check_shape,
     check_type,
 )
+from tfxfer.system.sharing.numpy_headers import READING
 
 MAGIC = npy_format.MAGIC_PREFIX
 
@@ -81,7 +82,8 @@ def _header(content: bytes) -> tuple[tuple[int, int, int], bool, np.dtype, int]:
             raise ValueError("unknown version")
         first = version == (1, 0)
         read = npy_format.read_array_header_1_0 if first else npy_format.read_array_header_2_0
-        shape, by_columns, dtype = read(file)
+        with READING:
+            shape, by_columns, dtype = read(file)
     except _FAILURES:
         raise ArrayFileError("it is a corrupt or incomplete NumPy file") from None
     if dtype.hasobject:
