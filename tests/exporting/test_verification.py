@@ -7,9 +7,9 @@ from tfxfer.config.frame import Frame
 from tfxfer.data.image.channels import decode_and_resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.errors import ExportError
-from tfxfer.exporting.gate import TOLERANCE, half_precision_nodes
+from tfxfer.exporting.gate import TOLERANCE, foreign_operations, half_precision_nodes
 from tfxfer.exporting.serving.signatures import write_saved_model
-from tfxfer.exporting.verification import Gate
+from tfxfer.exporting.verification import check_export
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,7 @@ def files(pictures):
 
 
 def check(directory, model, files):
-    with Gate() as gate:
-        gate.check(directory, model, files, Outputs(("a", "b")))
+    check_export(directory, model, files, Outputs(("a", "b")))
 
 
 def rewrite(export, directory, name, change):
@@ -112,11 +111,28 @@ def test_a_graph_of_half_precision_is_refused(files, tmp_path):
         check(tmp_path / "1", model, files)
 
 
+class CallsPython(keras.layers.Layer):
+    """Computes in Python."""
+
+    def call(self, x):
+        return tf.ensure_shape(tf.numpy_function(lambda x: 2 * x, [x], tf.float32), x.shape)
+
+
+def test_a_graph_that_calls_python_is_refused(files, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(CallsPython()(keras.layers.Rescaling(1 / 255)(inputs)))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    write_saved_model(model, Outputs(("a", "b")), {}, tmp_path / "1")
+    assert foreign_operations(tmp_path / "1") == ["PyFunc"]
+    with pytest.raises(ExportError, match=r"does not have: PyFunc.*not published"):
+        check(tmp_path / "1", model, files)
+
+
 @pytest.mark.slow
-def test_what_plain_tensorflow_cannot_load_is_refused(finished, trained, files, tmp_path):
+def test_what_tensorflow_cannot_load_is_refused(finished, trained, files, tmp_path):
     result, _ = finished
     (tmp_path / "saved_model.pb").write_bytes((result.export / "saved_model.pb").read_bytes())
-    with pytest.raises(ExportError, match=r"plain TensorFlow.*: "):
+    with pytest.raises(ExportError, match=r"TensorFlow cannot run the export: .*not published"):
         check(tmp_path, trained.model, files)
 
 

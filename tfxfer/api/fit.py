@@ -24,7 +24,6 @@ from tfxfer.curation.grouping import near_copies_to_group
 from tfxfer.curation.section.of_fit import DataOfFit
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
-from tfxfer.exporting.verification import Gate
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
@@ -177,15 +176,14 @@ def _fit(
         fitting = with_best_stages(with_mirroring(fitting, asked, say), session)
         fitting, folds = _cross_validate(fitting, session)
         phases = train_phases(fitting)
-    with alone(), Gate() as gate:
-        return _finish(phases, folds, examined, gate, session)
+    with alone():
+        return _finish(phases, folds, examined, session)
 
 
 def _finish(
     phases: tuple[PreparedFit, ActivationSource],
     folds: FoldsRecord | None,
     examined: DataOfFit | None,
-    gate: Gate,
     session: Session,
 ) -> FitResult:
     """Evaluates, exports and reports a fit whose phases are done."""
@@ -202,7 +200,7 @@ def _finish(
         with span("draw the report"):
             draw(findings)
 
-    version = _export(trained, clock, gate, meanwhile=prepare_report)
+    version = _export(trained, clock, meanwhile=prepare_report)
     metrics = write_metrics(plan.run, replace(trained.metrics, export=str(version)), clock)
     say(summary(trained, metrics, fitting.run.skipped))
     if plan.config.compare_scratch:
@@ -235,13 +233,12 @@ def _cross_validate(
     return on_everything(fitting, found), found.record
 
 
-def _export(trained: Trained, clock: Clock, gate: Gate, meanwhile: Callable[[], None]) -> Path:
+def _export(trained: Trained, clock: Clock, meanwhile: Callable[[], None]) -> Path:
     """Exports a trained model, unless that was done before an interruption; returns the path.
 
     Args:
         trained: The model.
         clock: Of the run.
-        gate: What checks the export.
         meanwhile: Called while the export is checked.
     """
     plan = trained.plan
@@ -258,7 +255,6 @@ def _export(trained: Trained, clock: Clock, gate: Gate, meanwhile: Callable[[], 
             trained.metrics,
             plan.config.min_accuracy,
             meanwhile,
-            gate,
         )
     clock.lap("export")
     return version

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfxfer.exporting.gate import TOLERANCE, refused
+from tfxfer.exporting.served_graph import Answer
 from tfxfer.inference.caution import Caution
 
 # Distances are about 1. What rounding changes in features grows where it is divided by a small
@@ -63,7 +64,7 @@ class NamedCaution:
     caution: Caution
 
     def check(
-        self, how: str, answer: dict[str, Any], features: np.ndarray, probabilities: np.ndarray
+        self, how: str, answer: Answer, features: np.ndarray, probabilities: np.ndarray
     ) -> None:
         """Raises an ExportError unless an answer says what the caution does.
 

@@ -1,21 +1,17 @@
-"""A process with TensorFlow only, that runs an export before it is published."""
+"""What an export must be before it is published, and the errors if it is not."""
 
-import json
-import os
 import pathlib
-import subprocess
-import sys
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxfer.errors import ExportError
+from tfxfer.exporting.served_graph import Answer
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
-from tfxfer.system.timing.timeline import span
 
 # Served and trained probabilities may differ by this much: float32 arithmetic in another order.
 TOLERANCE = 1e-5
@@ -28,76 +24,35 @@ _VALUE_TOLERANCE = 5e-7
 
 _HALF_PRECISION = {types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
 
-
-class PlainTensorFlow:
-    """A new process with TensorFlow only, without Keras and tfxfer, that runs a SavedModel.
-
-    It starts on entry and imports TensorFlow while the model is still being written.
-
-    Args:
-        script: Path of the program: it reads a line of JSON, the request, and writes one.
-    """
-
-    def __init__(self, script: str) -> None:
-        self._script = script
-
-    def __enter__(self) -> Self:
-        self._errors = tempfile.TemporaryFile("w+")
-        self._thread = ThreadPoolExecutor(1)
-        # The process that trained may hold all of the GPU; what is compared is the function.
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        self._process = subprocess.Popen(
-            # -P: the folder of the script has modules of ours, whose names others may have.
-            [sys.executable, "-P", self._script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._thread.shutdown()
-        self._process.communicate()
-        self._errors.close()
-
-    def send(self, request: Any) -> None:
-        """Sends the request; the process answers it while this one does other things.
-
-        Args:
-            request: JSON-serializable.
-        """
-        # In a thread, as the process reads only once it has imported TensorFlow.
-        self._sent = self._thread.submit(self._process.communicate, json.dumps(request) + "\n")
-
-    def answer(self) -> Any:
-        """Returns the answer to the request; the process then ends.
-
-        Raises:
-            ExportError: TensorFlow cannot run the SavedModel.
-        """
-        with span("wait for the export's answers"):
-            answer, _ = self._sent.result()
-        if self._process.returncode != 0:
-            self._errors.seek(0)
-            lines = self._errors.read().strip().splitlines() or ["no error message"]
-            raise refused(f"plain TensorFlow cannot run it: {lines[-1]}")
-        return json.loads(answer.splitlines()[-1])
+# Operations that call Python, which a server does not have.
+_PYTHON = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
 
 
 def half_precision_nodes(directory: pathlib.Path) -> list[str]:
     """Returns the names of the nodes of a SavedModel that compute in 16 bits."""
-    content = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
-    graphs = [meta.graph_def for meta in content.meta_graphs]
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for graph in graphs for body in graph.library.function for node in body.node_def]
     return [
         node.name
-        for node in nodes
+        for node in _nodes(directory)
         if any({value.type, *value.list.type} & _HALF_PRECISION for value in node.attr.values())
     ]
+
+
+def foreign_operations(directory: pathlib.Path) -> list[str]:
+    """Returns the operations of a SavedModel that not every server has, sorted.
+
+    They call Python, or belong to a library besides TensorFlow.
+    """
+    used = {node.op for node in _nodes(directory)}
+    return sorted(used - ({*dir(tf.raw_ops)} - _PYTHON))
+
+
+def _nodes(directory: pathlib.Path) -> Iterator[Any]:
+    """Yields the nodes of the graphs of a SavedModel, and those of its functions."""
+    content = saved_model_pb2.SavedModel.FromString((directory / "saved_model.pb").read_bytes())
+    for graph in (meta.graph_def for meta in content.meta_graphs):
+        yield from graph.node
+        for function in graph.library.function:
+            yield from function.node_def
 
 
 def check_probabilities(probabilities: np.ndarray) -> None:
@@ -112,6 +67,16 @@ def check_precision(directory: pathlib.Path) -> None:
     half = half_precision_nodes(directory)
     if half:
         raise refused(f"{len(half)} of its nodes use half precision, such as '{half[0]}'")
+
+
+def check_operations(directory: pathlib.Path) -> None:
+    """Raises an ExportError if a SavedModel needs what TensorFlow Serving may not have."""
+    foreign = foreign_operations(directory)
+    if foreign:
+        raise ExportError(
+            f"The export needs operations that TensorFlow Serving does not have: "
+            f"{', '.join(foreign)}. It was not published."
+        )
 
 
 def compare_features(answer: Any, features: np.ndarray) -> None:
@@ -140,7 +105,7 @@ def check_accuracy(metrics: FitMetrics, min_accuracy: float, path: pathlib.Path)
         )
 
 
-def compare(how: str, answer: dict[str, Any], expected: np.ndarray) -> None:
+def compare(how: str, answer: Answer, expected: np.ndarray) -> None:
     """Raises an ExportError unless an answer has the expected probabilities and their classes."""
     compare_probabilities(how, np.array(answer["probabilities"]), expected)
     chosen = np.take_along_axis(expected, np.array(answer["class_id"])[:, None], axis=1)[:, 0]

@@ -23,7 +23,7 @@ from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import check_accuracy
 from tfxfer.exporting.serving.signatures import contract, write_saved_model
-from tfxfer.exporting.verification import Gate
+from tfxfer.exporting.verification import check_export
 from tfxfer.inference.classifier import TrainedClassifier
 from tfxfer.inference.loading import load
 from tfxfer.inference.saved_model import ServedClassifier
@@ -58,13 +58,12 @@ def export_saved_model(
     metrics: FitMetrics,
     min_accuracy: float = 0.0,
     meanwhile: Callable[[], None] = lambda: None,
-    gate: Gate | None = None,
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
     `serving.signatures.write_saved_model` describes its contents. The version is written to a
-    temporary directory, run on real images in a process with TensorFlow only, compared with the
-    model, and only then renamed to the next free integer.
+    temporary directory, its graph is run on real images and compared with the model, and only then
+    it is renamed to the next free integer.
 
     Args:
         trained: The model; it outputs probabilities.
@@ -73,7 +72,6 @@ def export_saved_model(
         metrics: Scores of the model; the accuracy is checked, all are written to the facts.
         min_accuracy: Minimum accuracy for publication, in [0, 1].
         meanwhile: Called while the export is run; it does what would be done next.
-        gate: What compares, whose process was started before; None to start it here.
 
     Raises:
         ExportError: The export cannot be written, differs from the model, or the model is not
@@ -81,11 +79,7 @@ def export_saved_model(
     """
     check_accuracy(metrics, min_accuracy, trained.path)
     facts = _facts(trained, directory.name, metrics)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_naming(directory))
-        if gate is None:
-            gate = stack.enter_context(Gate())
-        temporary = stack.enter_context(new_version(directory))
+    with _naming(directory), new_version(directory) as temporary:
         if keras.backend.backend() == "tensorflow":
             with span("write the SavedModel"):
                 write_saved_model(trained.model, trained.outputs, facts, temporary, trained.caution)
@@ -98,7 +92,7 @@ def export_saved_model(
         if trained.caution is not None:
             caution = NamedCaution(trained.class_names, trained.caution)
         with span("check the export"):
-            gate.check(
+            check_export(
                 temporary, trained.model, encoded_images, trained.outputs, caution, meanwhile
             )
         return publish_version(temporary, directory)

@@ -1,10 +1,10 @@
 """Verification before publication: a SavedModel must predict what the evaluated model predicts."""
 
-import base64
+import contextlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +14,10 @@ from tfxfer.data.image.channels import decode_and_resize, decode_channels
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.errors import ExportError
-from tfxfer.exporting import plain_tensorflow
 from tfxfer.exporting.caution import NamedCaution
 from tfxfer.exporting.gate import (
     TOLERANCE,
-    PlainTensorFlow,
+    check_operations,
     check_precision,
     check_probabilities,
     compare,
@@ -27,93 +26,97 @@ from tfxfer.exporting.gate import (
     compare_values,
     refused,
 )
+from tfxfer.exporting.served_graph import Answer, ServedGraph, joined, same
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.devices import without_xla
+from tfxfer.system.timing.timeline import span
+
+# How images are given to an export, for messages.
+_TOGETHER = "all images in one batch"
+_SINGLY = "one image at a time"
+_PIXELS = "decoded pixels"
+_FEATURES = "features"
 
 
-class Gate(PlainTensorFlow):
-    """Compares a SavedModel that takes images with its model."""
+def check_export(
+    directory: pathlib.Path,
+    model: keras.Model,
+    encoded_images: Sequence[bytes],
+    outputs: Outputs,
+    caution: NamedCaution | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Raises an ExportError unless a SavedModel predicts what its model predicts.
 
-    def __init__(self) -> None:
-        super().__init__(plain_tensorflow.__file__)
+    Its graph runs all images in one batch, twice, each image alone, the pixels of the first one,
+    and the features.
 
-    def check(
-        self,
-        directory: pathlib.Path,
-        model: keras.Model,
-        encoded_images: Sequence[bytes],
-        outputs: Outputs,
-        caution: NamedCaution | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Raises an ExportError unless the SavedModel predicts what the model predicts.
-
-        The new process runs all images in one batch, twice, each image alone, the pixels of the
-        first one, and the features.
-
-        Args:
-            directory: Of the SavedModel.
-            model: Images in [0, 255] to probabilities.
-            encoded_images: Real image files, at least one.
-            outputs: What its outputs are of.
-            caution: What it says of unknown images and prediction sets; None for nothing.
-            meanwhile: Called while the other process answers.
-        """
-        self._send(directory, encoded_images, frame_of(model).channels)
-        check_precision(directory)
-        files = _framed(encoded_images, frame_of(model))
+    Args:
+        directory: Of the SavedModel.
+        model: Images in [0, 255] to probabilities.
+        encoded_images: Real image files, at least one.
+        outputs: What its outputs are of.
+        caution: What it says of unknown images and prediction sets; None for nothing.
+        meanwhile: Called while the graph runs.
+    """
+    check_precision(directory)
+    check_operations(directory)
+    frame = frame_of(model)
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(_ask, directory, encoded_images, frame.channels)
+        files = _framed(encoded_images, frame)
         found = _answers(model, files)
         _Expected(found["probabilities"], outputs).check()
         meanwhile()
-        answers = self.answer()
-        if answers["together"] != answers["again"]:
-            raise refused("the same request gave two different results")
-        try:
-            _compare(answers, found, outputs, caution)
-        except ExportError:
-            # In a graph TensorFlow fuses layers, which rounds otherwise than one after the other.
-            # Some networks, such as MobileNetV3, show it; they were evaluated as graphs.
-            _compare(answers, _answers(model, files, as_graph=True), outputs, caution)
+        with span("wait for the export's answers"):
+            answers = asked.result()
+    try:
+        _compare(answers, found, outputs, caution)
+    except ExportError:
+        # In a graph TensorFlow fuses layers, which rounds otherwise than one after the other.
+        # Some networks, such as MobileNetV3, show it; they were evaluated as graphs.
+        _compare(answers, _answers(model, files, as_graph=True), outputs, caution)
 
-    def _send(
-        self, directory: pathlib.Path, encoded_images: Sequence[bytes], channels: int
-    ) -> None:
-        pixels = decode_channels(encoded_images[0], channels, portable=True).numpy()
-        self.send(
-            {
-                "directory": str(directory),
-                "images": [base64.b64encode(image).decode() for image in encoded_images],
-                "pixels": {
-                    "data": base64.b64encode(pixels.tobytes()).decode(),
-                    "shape": pixels.shape,
-                },
-            }
-        )
+
+def _ask(
+    directory: pathlib.Path, encoded_images: Sequence[bytes], channels: int
+) -> dict[str, Answer]:
+    """Returns the answers of a SavedModel, by how the images are given.
+
+    Raises:
+        ExportError: TensorFlow cannot run it, or it gives two answers to one question.
+    """
+    images = list(encoded_images)
+    with contextlib.closing(ServedGraph(directory)) as served:
+        answers = {
+            _TOGETHER: served.answer("serving_default", images),
+            _SINGLY: joined([served.answer("serving_default", [image]) for image in images]),
+            _PIXELS: served.answer(
+                "pixels", decode_channels(images[0], channels, portable=True).numpy()[None]
+            ),
+        }
+        if not same(answers[_TOGETHER], served.answer("serving_default", images)):
+            raise refused("the same request gave two different results")
+        if served.has("features"):
+            answers[_FEATURES] = served.answer("features", images)
+    return answers
 
 
 def _compare(
-    answers: Mapping[str, Any],
+    answers: Mapping[str, Answer],
     found: Mapping[str, np.ndarray],
     outputs: Outputs,
     caution: NamedCaution | None,
 ) -> None:
     """Raises an ExportError unless the answers of an export are what its model found."""
-    singly = {
-        name: [answer[name][0] for answer in answers["singly"]] for name in answers["together"]
-    }
-    given = {
-        "all images in one batch": answers["together"],
-        "one image at a time": singly,
-        "decoded pixels": answers["pixels"],
-    }
     expected = _Expected(found["probabilities"], outputs)
-    for how, answer in given.items():
-        expected.compare(how, answer)
+    for how in (_TOGETHER, _SINGLY, _PIXELS):
+        expected.compare(how, answers[how])
         if caution is not None:
-            caution.check(how, answer, found["features"], found["probabilities"])
+            caution.check(how, answers[how], found["features"], found["probabilities"])
     if "features" in found:
-        compare_features(answers["features"]["features"], found["features"])
+        compare_features(answers[_FEATURES]["features"], found["features"])
 
 
 def _framed(encoded_images: Sequence[bytes], frame: Frame) -> np.ndarray:
@@ -174,7 +177,7 @@ class _Expected:
             return
         check_probabilities(self.probabilities)
 
-    def compare(self, how: str, answer: dict[str, Any]) -> None:
+    def compare(self, how: str, answer: Answer) -> None:
         """Raises an ExportError unless an answer has these probabilities and what follows of them.
 
         Args:
@@ -196,7 +199,7 @@ class _Expected:
         else:
             self._compare_labels(how, answer, expected)
 
-    def _compare_labels(self, how: str, answer: dict[str, Any], expected: np.ndarray) -> None:
+    def _compare_labels(self, how: str, answer: Answer, expected: np.ndarray) -> None:
         thresholds = self.outputs.thresholds
         chosen, names = np.array(answer["chosen"], bool), np.array(answer["labels"])
         is_close = np.abs(expected - thresholds) <= TOLERANCE
@@ -206,7 +209,7 @@ class _Expected:
             raise refused(f"for {how}, the names of the labels differ")
 
 
-def _compare_tasks(how: str, answer: dict[str, Any], expected: np.ndarray, tasks: Tasks) -> None:
+def _compare_tasks(how: str, answer: Answer, expected: np.ndarray, tasks: Tasks) -> None:
     """Raises an ExportError unless an answer has the expected class of each task, and its name."""
     for (task, columns), own in zip(tasks.columns.items(), tasks.classes, strict=True):
         part = {

@@ -1,19 +1,11 @@
-import pathlib
 import shutil
 
 import pytest
 
 from tfxfer.errors import DataError, RunError, UsageError
-from tfxfer.text.serving import plain_tensorflow, signatures
 from tfxfer.text.serving.loading import load_texts
 
 pytestmark = pytest.mark.slow
-
-
-def test_the_script_and_the_contract_name_the_same_input():
-    assert signatures.INPUT in signatures.CONTRACT["serving_default"]
-    script = pathlib.Path(plain_tensorflow.__file__).read_text()
-    assert f"serve({signatures.INPUT}=" in script
 
 
 def test_corrupt_models_and_missing_names_are_told(finished_texts, tmp_path):

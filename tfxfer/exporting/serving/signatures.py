@@ -1,11 +1,10 @@
 """The SavedModel that is served: encoded images or pixels in, named classes or features out."""
 
-import contextlib
 import json
 import logging
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -19,6 +18,7 @@ from tfxfer.data.image.framing import resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
+from tfxfer.exporting.served_graph import logging_from
 from tfxfer.exporting.serving.decoder import traced, traced_decoder
 from tfxfer.inference.caution import Caution
 from tfxfer.models.folding.once import folded_once
@@ -141,20 +141,9 @@ def write_saved_model(
         labels.write_text(class_lines(outputs.names), "utf-8")
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
-        with _no_progress_in_notebooks():
+        # In notebooks it logs "Assets written to", with a temporary path.
+        with logging_from(logging.WARNING):
             tf.saved_model.save(served, str(directory), signatures)
-
-
-@contextlib.contextmanager
-def _no_progress_in_notebooks() -> Iterator[None]:
-    """Silences "Assets written to", with a temporary path, which TensorFlow logs in notebooks."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 class _Functions:

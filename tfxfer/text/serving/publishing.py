@@ -1,6 +1,5 @@
-"""Publishes a classifier of texts as a SavedModel, verified in a process without Keras."""
+"""Publishes a classifier of texts as a SavedModel, whose graph is verified before."""
 
-import base64
 import contextlib
 import datetime
 import json
@@ -16,14 +15,15 @@ import tensorflow as tf
 from tfxfer.errors import ExportError
 from tfxfer.exporting.clients import write_requests
 from tfxfer.exporting.gate import (
-    PlainTensorFlow,
     check_accuracy,
+    check_operations,
     check_precision,
     check_probabilities,
     compare,
     compare_features,
     refused,
 )
+from tfxfer.exporting.served_graph import ServedGraph, joined, same
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import exported_seen_file, seen_file
@@ -32,7 +32,6 @@ from tfxfer.text.models.classifier import features_model
 from tfxfer.text.models.vocabulary import VECTORIZER
 from tfxfer.text.models.weights import is_word_piece
 from tfxfer.text.recognition import MODALITY
-from tfxfer.text.serving import plain_tensorflow
 from tfxfer.text.serving.loading import TrainedTexts
 from tfxfer.text.serving.signatures import CONTRACT, INPUT, write_text_model
 from tfxfer.version import __version__
@@ -69,8 +68,8 @@ def export_text_model(
 ) -> pathlib.Path:
     """Returns the new version directory of a SavedModel that TensorFlow Serving loads.
 
-    The version is written to a temporary directory, run on real and on hostile texts in a process
-    with TensorFlow only, compared with the model, and only then renamed to the next free integer.
+    The version is written to a temporary directory, its graph is run on real and on hostile texts
+    and compared with the model, and only then it is renamed to the next free integer.
 
     Args:
         trained: The model.
@@ -88,50 +87,38 @@ def export_text_model(
     smallest = min(texts, key=len).encode("utf-8", "replace").decode()
     body = json.dumps({"instances": [smallest]}, ensure_ascii=False)
     facts = _facts(trained, directory.name, metrics)
-    with (
-        _naming(directory),
-        PlainTensorFlow(plain_tensorflow.__file__) as process,
-        new_version(directory) as temporary,
-    ):
+    with _naming(directory), new_version(directory) as temporary:
         write_text_model(trained.model, trained.class_names, facts, temporary)
         write_requests(temporary, directory.name, examples, INPUT, body)
         if seen_file(trained.path).is_file():
             shutil.copyfile(seen_file(trained.path), exported_seen_file(temporary))
-        _verify(process, temporary, trained.model, [*examples, *HOSTILE])
+        _verify(temporary, trained.model, [*examples, *HOSTILE])
         return publish_version(temporary, directory)
 
 
-def _verify(
-    process: PlainTensorFlow, directory: pathlib.Path, model: keras.Model, texts: Sequence[bytes]
-) -> None:
+def _verify(directory: pathlib.Path, model: keras.Model, texts: Sequence[bytes]) -> None:
     """Raises an ExportError unless a SavedModel predicts what the model predicts.
 
-    The process runs all texts in one batch, twice, each text alone, no text at all, and the
-    features.
+    Its graph runs all texts in one batch, twice, each text alone, no text at all, and the features.
     """
-    process.send(
-        {
-            "directory": str(directory),
-            "texts": [base64.b64encode(x).decode() for x in texts],
-            "needs": _needs(model),
-        }
-    )
     check_precision(directory)
+    if not _needs(model):  # TensorFlow Serving has TensorFlow Text built in
+        check_operations(directory)
     # On a GPU float32 may be multiplied in fewer bits; the answers come from a CPU.
     with keras.device("cpu:0"):
         found = features_model(model)(tf.constant(list(texts)), training=False)
     expected, features = (np.asarray(found[name]) for name in ("probabilities", "features"))
     check_probabilities(expected)
-    answers = process.answer()
-    if answers["together"] != answers["again"]:
-        raise refused("the same request gave two different results")
-    names = answers["together"]
-    singly = {name: [answer[name][0] for answer in answers["singly"]] for name in names}
-    compare("all texts in one batch", answers["together"], expected)
-    compare("one text at a time", singly, expected)
-    compare_features(answers["features"]["features"], features)
-    if answers["none"]["probabilities"]:
-        raise refused("an empty batch did not get an empty answer")
+    with contextlib.closing(ServedGraph(directory)) as served:
+        together, again = (served.answer("serving_default", list(texts)) for _ in range(2))
+        if not same(together, again):
+            raise refused("the same request gave two different results")
+        singly = joined([served.answer("serving_default", [text]) for text in texts])
+        compare("all texts in one batch", together, expected)
+        compare("one text at a time", singly, expected)
+        compare_features(served.answer("features", list(texts))["features"], features)
+        if len(served.answer("serving_default", [])["probabilities"]):
+            raise refused("an empty batch did not get an empty answer")
 
 
 @contextlib.contextmanager
