@@ -3,9 +3,15 @@ import shutil
 import pytest
 
 from tfxfer.errors import DataError, RunError, UsageError
+from tfxfer.text.serving import signatures
 from tfxfer.text.serving.loading import load_texts
 
 pytestmark = pytest.mark.slow
+
+
+def test_the_contract_names_the_input():
+    for given in signatures.CONTRACT.values():
+        assert signatures.INPUT in given
 
 
 def test_corrupt_models_and_missing_names_are_told(finished_texts, tmp_path):
