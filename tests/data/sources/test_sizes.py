@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from noise_splits import black_split
+from noise_splits import black_split, encoded_split, noise
 from PIL import Image
 
 from tfxfer.data.source import in_any_order
@@ -35,6 +35,14 @@ def test_a_crop_keeps_less_of_an_image_of_another_shape():
     split = black_split([(10, 20), (20, 10), (10, 10), (10, 40)], by_index=True)
     assert shares_kept(split, 224, 224).tolist() == [1 / 2, 1 / 2, 1, 1 / 4]
     assert shares_kept(split, 100, 200).tolist() == [1, 1 / 4, 1 / 2, 1 / 2]
+
+
+def test_a_split_is_read_once_for_both():
+    reads = []
+    split = encoded_split(noise(3), reads)
+    assert typical_height_and_width(split) == (8, 8)
+    assert shares_kept(split, 1, 1).tolist() == [1, 1, 1]
+    assert reads == [0, 1, 2]
 
 
 def test_the_header_is_enough_and_what_has_none_has_no_say():

@@ -120,6 +120,23 @@ def test_views_are_the_images_that_the_first_epochs_are_trained_on(opened):
     assert source.cached_views("train", augment, config.seed, 2) is None
 
 
+def test_views_of_images_that_are_read_again_are_the_same(opened):
+    plan, classifier, kept = opened()
+    tight = dataclasses.replace(plan.config, memory_gigabytes=1e-6, cache_gigabytes=0)
+    streamed, _ = open_images(plan.source.splits, tight)
+    assert streamed["train"].kept is None
+    classifier.unfreeze("block_3", "frozen")
+    augment = dataclasses.replace(plan.config.augment, shift=0.2)
+    one, other = (
+        ActivationSource(plan.config, classifier.halves(), images)
+        .cached_views("train", augment, 0, 3)
+        .features
+        for images in (kept, streamed)
+    )
+    assert len(one) == 3 * len(kept["train"])
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
 def test_views_are_of_one_seed_and_one_augmentation_and_freed_for_others(opened):
     plan, classifier, images = opened()
     classifier.unfreeze("block_3", "frozen")

@@ -1,6 +1,7 @@
 """The sizes of the images of a source: what is typical, and how much a crop cuts off."""
 
 import functools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from tfxfer.errors import DataError
 
 # 64 images tell the typical size of thousands; reading them takes a fraction of a second.
 _SAMPLE_SIZE = 64
+
+# Sizes of splits that are in use.
+_KNOWN: weakref.WeakKeyDictionary[Split, npt.NDArray[np.int64]] = weakref.WeakKeyDictionary()
 
 
 def typical_height_and_width(split: Split) -> tuple[int, int]:
@@ -44,7 +48,13 @@ def shares_kept(split: Split, height: int, width: int) -> npt.NDArray[np.float64
 
 
 def _sizes(split: Split) -> npt.NDArray[np.int64]:
-    """Returns heights and widths of up to 64 images, (num_images, 2)."""
+    """Returns heights and widths of up to 64 images, (num_images, 2); they are read once."""
+    if split not in _KNOWN:
+        _KNOWN[split] = _read_sizes(split)
+    return _KNOWN[split]
+
+
+def _read_sizes(split: Split) -> npt.NDArray[np.int64]:
     sample = split.sample(_SAMPLE_SIZE)
     if sample.element_spec.dtype == tf.string:
         # An unreadable image has no say here; whoever reads them all will name it.

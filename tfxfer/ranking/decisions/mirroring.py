@@ -42,7 +42,7 @@ _IN_QUESTION = 1.5
 
 # Most images that are looked at. Mirror images of those of validation pass the backbone in any
 # case, the others only where flips are in question.
-_MOST = {"train": 2_000, "validation": 96}
+_MOST = {"train": 2_000, "validation": 64}
 
 
 @dataclass(frozen=True)

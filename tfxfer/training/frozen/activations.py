@@ -192,25 +192,33 @@ class ActivationSource:
         return kept.rows(images) if kept is not None and kept.layer == layer else None
 
     def _compute_views(self, name: str, augment: AugmentConfig, seed: int, views: int) -> Floats:
-        images, frozen = self.images[name], self.halves.frozen.output
-        rows = np.empty((views, len(images), *frozen.shape[1:]), frozen.dtype)
-        for view in range(views):
-            changes = Changes.of_epoch(len(images), augment, seed, view)
-            rows[view] = self._activations(name, changes, f", view {view + 1} of {views}")
-        return rows.reshape(-1, *rows.shape[2:])
+        images = self.images[name]
+        each = [Changes.of_epoch(len(images), augment, seed, view) for view in range(views)]
+        if images.kept is not None:
+            # In one pass: to begin one takes as long as dozens of images.
+            return self._activations(name, Changes.together(each), f", {views} views")
+        return np.concatenate(
+            [
+                self._activations(name, changes, f", view {view} of {views}")
+                for view, changes in enumerate(each, start=1)
+            ]
+        )
 
     def _activations(self, name: str, changes: Changes | None = None, which: str = "") -> Floats:
-        """Computes the activations of a split, whose images may be changed before."""
-        images, batch_size = self.images[name], self.config.batch_size
+        """Computes the activations of a split, whose images may be changed before.
 
-        def compute(numbers: np.ndarray) -> Floats:
-            batches = evaluation_batches(images, batch_size, Numbers(numbers))
+        Changes of several views are applied to all images, view after view.
+        """
+        images, batch_size = self.images[name], self.config.batch_size
+        count = len(images if changes is None else changes.draws)
+
+        def compute(rows: np.ndarray) -> Floats:
+            batches = evaluation_batches(images, batch_size, Numbers(rows % len(images)))
             if changes is not None:
-                batches = changes.applied(batches, numbers, batch_size)
-            with Progress(f"activations of {name}{which}", len(numbers), batch_size) as progress:
-                update, count = progress.update, len(images)
+                batches = changes.applied(batches, rows, batch_size)
+            with Progress(f"activations of {name}{which}", len(rows), batch_size) as progress:
                 return predict_batches(
-                    self.halves.frozen, batches, len(numbers), batch_size, update, count
+                    self.halves.frozen, batches, len(rows), batch_size, progress.update, count
                 )
 
-        return current().computed(np.arange(len(images)), compute, batch_size)
+        return current().computed(np.arange(count), compute, batch_size)

@@ -1,5 +1,6 @@
 """Random changes of the images of a split, drawn before they pass the frozen part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,7 +19,7 @@ class Changes:
 
     Attributes:
         augment: Ranges of the augmentation.
-        draws: The random numbers, one row per image; see `changes.draw`.
+        draws: The random numbers, one row per image of each view; see `changes.draw`.
     """
 
     augment: AugmentConfig
@@ -43,17 +44,22 @@ class Changes:
         seeds = epoch_seed(seed, AUGMENT, tf.constant(epoch))
         return cls(augment, draw(num_examples, seeds, augment).numpy())
 
+    @classmethod
+    def together(cls, views: Sequence[Self]) -> Self:
+        """Returns the changes of several views of a split, view after view."""
+        return cls(views[0].augment, np.concatenate([view.draws for view in views]))
+
     def applied(
-        self, batches: tf.data.Dataset, numbers: np.ndarray, batch_size: int
+        self, batches: tf.data.Dataset, rows: np.ndarray, batch_size: int
     ) -> tf.data.Dataset:
         """Returns batches of changed images.
 
         Args:
             batches: Batches of (images, labels).
-            numbers: Of the images, in the order of the batches.
+            rows: Of the draws, in the order of the images of the batches.
             batch_size: Of the batches but the last.
         """
-        draws = tf.data.Dataset.from_tensor_slices(self.draws[numbers]).batch(batch_size)
+        draws = tf.data.Dataset.from_tensor_slices(self.draws[rows]).batch(batch_size)
         return tf.data.Dataset.zip(batches, draws).map(
             lambda batch, draws: (augment_batch(batch[0], draws, self.augment), batch[1]),
             tf.data.AUTOTUNE,
