@@ -122,7 +122,7 @@ def test_views_are_the_images_that_the_first_epochs_are_trained_on(opened):
 
 def test_views_of_images_that_are_read_again_are_the_same(opened):
     plan, classifier, kept = opened()
-    tight = dataclasses.replace(plan.config, memory_gigabytes=1e-6, cache_gigabytes=0)
+    tight = dataclasses.replace(plan.config, memory_gigabytes=1e-6, cache_gigabytes=0.0)
     streamed, _ = open_images(plan.source.splits, tight)
     assert streamed["train"].kept is None
     classifier.unfreeze("block_3", "frozen")
