@@ -11,11 +11,7 @@ import tensorflow as tf
 from tfxfer.config.decided import DecidedFinetune, DecidedFit, DecidedRun, GradientPhase
 from tfxfer.config.schema import AugmentConfig
 from tfxfer.data.batches import Views, feature_batches, training_batches
-from tfxfer.data.image.augmentation.changes import (
-    NO_CHANGES,
-    changes_images,
-    only_flips,
-)
+from tfxfer.data.image.augmentation.changes import NO_CHANGES, changes_images, only_flips
 from tfxfer.data.image.augmentation.mixing import mixes_images
 from tfxfer.data.image.dataset import Images
 from tfxfer.data.weighting import evaluation_weights

@@ -20,7 +20,7 @@ from tfxfer.training.epochs.validation import Predictor
 from tfxfer.training.examples import Examples, Floats
 from tfxfer.training.frozen.changes import Changes
 from tfxfer.training.frozen.features import FeatureFunction
-from tfxfer.training.frozen.kept import KeptActivations
+from tfxfer.training.frozen.kept import KeptActivations, bytes_per_image
 
 # The activations of a split with those of its mirror images.
 _MIRRORED = ", mirrored"
@@ -171,9 +171,8 @@ class ActivationSource:
         return np.asarray((outputs + mirrored.outputs()) / 2)
 
     def _fits(self, num_examples: int) -> bool:
-        activations = self.halves.frozen.output
-        num_bytes = np.dtype(activations.dtype).itemsize * int(np.prod(activations.shape[1:]))
-        return self.halves.costly and num_examples * num_bytes <= self.config.memory_bytes
+        num_bytes = num_examples * bytes_per_image(self.halves.frozen.output)
+        return self.halves.costly and num_bytes <= self.config.memory_bytes
 
     def _compute(self, name: str) -> Examples:
         images, batch_size = self.images[name], self.config.batch_size

@@ -1,6 +1,7 @@
 """Activations that are kept while features are computed, so that no image passes twice."""
 
 import functools
+import math
 from typing import Self
 
 import keras
@@ -17,6 +18,11 @@ from tfxfer.training.examples import Floats
 # Most bytes that the activations of training and validation would take. With more images the time
 # that this saves is lost in that of the epochs.
 _MOST_BYTES = 2**28
+
+
+def bytes_per_image(output: keras.KerasTensor) -> int:
+    """Returns the size of a layer's activations of one image, from its output, (batch, ...)."""
+    return np.dtype(output.dtype).itemsize * math.prod(output.shape[1:])
 
 
 class KeptActivations:
@@ -49,9 +55,8 @@ class KeptActivations:
         # Elsewhere rounding may depend on what else a graph returns.
         if layer is None or current().count > 1 or keras.backend.backend() != "tensorflow":
             return None
-        output = classifier.folded.outputs[layer]
-        num_bytes = np.dtype(output.dtype).itemsize * int(np.prod(output.shape[1:]))
-        return None if num_images * num_bytes > _MOST_BYTES else cls(classifier, layer)
+        num_bytes = num_images * bytes_per_image(classifier.folded.outputs[layer])
+        return None if num_bytes > _MOST_BYTES else cls(classifier, layer)
 
     @functools.cached_property
     def model(self) -> keras.Model:
