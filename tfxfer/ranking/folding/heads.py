@@ -86,7 +86,7 @@ def _features(given: Materials) -> np.ndarray:
         raise UsageError(
             f"Setting 'folds' (--folds) needs the features of {num_examples:,} images in memory, "
             f"but they take more than {given.config.memory_gigabytes:g} GB. Raise "
-            "--memory-gigabytes, or leave it out: with this many images validation is precise enough."
+            "--memory-gigabytes, or leave it out: with this many images validation is precise."
         )
     rows = []
     for name, images in zip(_SPLITS, _images(given), strict=True):
