@@ -1,7 +1,6 @@
 """Activations that are kept while features are computed, so that no image passes twice."""
 
 import functools
-import math
 from typing import Self
 
 import keras
@@ -22,7 +21,7 @@ _MOST_BYTES = 2**28
 
 def bytes_per_image(output: keras.KerasTensor) -> int:
     """Returns the size of a layer's activations of one image, from its output, (batch, ...)."""
-    return np.dtype(output.dtype).itemsize * math.prod(output.shape[1:])
+    return int(np.dtype(output.dtype).itemsize * np.prod(output.shape[1:]))
 
 
 class KeptActivations:
