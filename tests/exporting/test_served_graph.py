@@ -1,12 +1,11 @@
 import contextlib
-import logging
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfxfer.errors import ExportError
-from tfxfer.exporting.served_graph import ServedGraph, joined, logging_from, same
+from tfxfer.exporting.served_graph import ServedGraph, same
 
 
 class Doubling(tf.Module):
@@ -47,7 +46,7 @@ def test_signatures_answer_with_trained_weights_and_text(served):
 
 def test_answers_are_joined_and_compared_to_the_bit(served):
     together = served.answer("serving_default", [b"1", b"3"])
-    singly = joined([served.answer("serving_default", [text]) for text in (b"1", b"3")])
+    singly = served.answer_singly("serving_default", [b"1", b"3"])
     assert same(together, singly)
     above = np.nextafter(together["doubled"], np.float32(9))
     assert not same(together, {**together, "doubled": above})
@@ -61,11 +60,3 @@ def test_what_cannot_be_run_is_told(served, tmp_path):
         served.answer("pixels", [])
     with pytest.raises(ExportError, match="cannot run the export: SavedModel file does not exist"):
         ServedGraph(tmp_path)
-
-
-def test_what_is_logged_is_silenced_for_a_while():
-    logger = tf.get_logger()
-    before = logger.level
-    with logging_from(logging.ERROR):
-        assert not logger.isEnabledFor(logging.WARNING)
-    assert logger.level == before

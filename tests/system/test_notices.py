@@ -1,6 +1,8 @@
 import logging
 
-from tfxfer.system.notices import shown_by, warn_once
+import tensorflow as tf
+
+from tfxfer.system.notices import shown_by, tensorflow_logging_from, warn_once
 
 
 def test_a_notice_is_logged_once_for_each_matter(caplog, tmp_path):
@@ -19,3 +21,11 @@ def test_notices_are_shown_in_place_of_logged_while_something_shows_them(caplog,
     logger = logging.getLogger("tfxfer")
     assert logger.propagate
     assert not logger.handlers
+
+
+def test_what_is_logged_is_silenced_for_a_while():
+    logger = tf.get_logger()
+    before = logger.level
+    with tensorflow_logging_from(logging.ERROR):
+        assert not logger.isEnabledFor(logging.WARNING)
+    assert logger.level == before

@@ -10,7 +10,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfxfer.errors import ExportError
-from tfxfer.exporting.served_graph import Answer
+from tfxfer.exporting.served_graph import Answer, same
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
 
 # Served and trained probabilities may differ by this much: float32 arithmetic in another order.
@@ -74,9 +74,15 @@ def check_operations(directory: pathlib.Path) -> None:
     foreign = foreign_operations(directory)
     if foreign:
         raise ExportError(
-            f"The export needs operations that TensorFlow Serving does not have: "
+            "The export needs operations that TensorFlow Serving does not have: "
             f"{', '.join(foreign)}. It was not published."
         )
+
+
+def check_repeated(answer: Answer, again: Answer) -> None:
+    """Raises an ExportError unless two answers to one request are the same to the bit."""
+    if not same(answer, again):
+        raise refused("the same request gave two different results")
 
 
 def compare_features(answer: Any, features: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.errors import ExportError
+from tfxfer.system.notices import tensorflow_logging_from
 
 # Outputs of a signature by name.
 Answer = Mapping[str, npt.NDArray[Any]]
@@ -38,7 +39,7 @@ class ServedGraph:
         config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, graph_options=options)
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         tags = [tf.saved_model.SERVING]
-        with _naming(), logging_from(logging.ERROR), graph.as_default():
+        with _naming(), tensorflow_logging_from(logging.ERROR), graph.as_default():
             meta = tf.compat.v1.saved_model.load(self._session, tags, str(directory))
         self._signatures = dict(meta.signature_def)
 
@@ -57,6 +58,11 @@ class ServedGraph:
             found = self._session.run(wanted, {taken.name: given})
         return {name: _decoded(values) for name, values in found.items()}
 
+    def answer_singly(self, signature: str, given: Sequence[Any]) -> Answer:
+        """Returns the answers to batches of one, joined; see `answer`."""
+        answers = [self.answer(signature, [one]) for one in given]
+        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+
     def has(self, signature: str) -> bool:
         """Tells whether there is such a signature."""
         return signature in self._signatures
@@ -71,23 +77,6 @@ def same(one: Answer, other: Answer) -> bool:
     return one.keys() == other.keys() and all(
         np.array_equal(values, other[name]) for name, values in one.items()
     )
-
-
-def joined(answers: list[Answer]) -> Answer:
-    """Returns the answers to several batches as one."""
-    return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-
-
-@contextlib.contextmanager
-def logging_from(level: int) -> Iterator[None]:
-    """Silences what TensorFlow logs below a level of `logging`."""
-    logger = tf.get_logger()
-    before = logger.level
-    logger.setLevel(max(before, level))
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 @contextlib.contextmanager

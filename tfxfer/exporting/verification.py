@@ -20,13 +20,14 @@ from tfxfer.exporting.gate import (
     check_operations,
     check_precision,
     check_probabilities,
+    check_repeated,
     compare,
     compare_features,
     compare_probabilities,
     compare_values,
     refused,
 )
-from tfxfer.exporting.served_graph import Answer, ServedGraph, joined, same
+from tfxfer.exporting.served_graph import Answer, ServedGraph
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.devices import without_xla
@@ -91,13 +92,12 @@ def _ask(
     with contextlib.closing(ServedGraph(directory)) as served:
         answers = {
             _TOGETHER: served.answer("serving_default", images),
-            _SINGLY: joined([served.answer("serving_default", [image]) for image in images]),
+            _SINGLY: served.answer_singly("serving_default", images),
             _PIXELS: served.answer(
                 "pixels", decode_channels(images[0], channels, portable=True).numpy()[None]
             ),
         }
-        if not same(answers[_TOGETHER], served.answer("serving_default", images)):
-            raise refused("the same request gave two different results")
+        check_repeated(answers[_TOGETHER], served.answer("serving_default", images))
         if served.has("features"):
             answers[_FEATURES] = served.answer("features", images)
     return answers

@@ -1,6 +1,6 @@
-"""Warnings that are shown once.
+"""Warnings that are shown once, and TensorFlow's, which may be hidden.
 
-They go to the logger "tfxfer": scripts see them on standard error or in their own log, and the
+Ours go to the logger "tfxfer": scripts see them on standard error or in their own log, and the
 command line prints them.
 """
 
@@ -41,3 +41,17 @@ def shown_by(show: Callable[[str], None]) -> Iterator[None]:
     finally:
         _LOGGER.removeHandler(handler)
         _LOGGER.propagate = propagated
+
+
+@contextlib.contextmanager
+def tensorflow_logging_from(level: int) -> Iterator[None]:
+    """Silences what TensorFlow logs below a level of `logging`."""
+    import tensorflow as tf
+
+    logger = tf.get_logger()
+    before = logger.level
+    logger.setLevel(max(before, level))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

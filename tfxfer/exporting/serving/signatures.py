@@ -18,13 +18,13 @@ from tfxfer.data.image.framing import resize
 from tfxfer.data.labels.outputs import Outputs
 from tfxfer.data.labels.tasks import Tasks
 from tfxfer.exporting.caution import GIVES, CautionGraph
-from tfxfer.exporting.served_graph import logging_from
 from tfxfer.exporting.serving.decoder import traced, traced_decoder
 from tfxfer.inference.caution import Caution
 from tfxfer.models.folding.once import folded_once
 from tfxfer.models.heads import with_features
 from tfxfer.models.preprocessing import frame_of
 from tfxfer.system.names import class_lines
+from tfxfer.system.notices import tensorflow_logging_from
 from tfxfer.system.run_layout import FACTS_FILE, LABELS_FILE
 
 # From probabilities, (batch, num_classes), to what is said of them, by the names of outputs.
@@ -142,7 +142,7 @@ def write_saved_model(
         told.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
         served.assets = [tf.saved_model.Asset(str(labels)), tf.saved_model.Asset(str(told))]
         # In notebooks it logs "Assets written to", with a temporary path.
-        with logging_from(logging.WARNING):
+        with tensorflow_logging_from(logging.WARNING):
             tf.saved_model.save(served, str(directory), signatures)
 
 

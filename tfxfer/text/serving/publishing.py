@@ -19,11 +19,12 @@ from tfxfer.exporting.gate import (
     check_operations,
     check_precision,
     check_probabilities,
+    check_repeated,
     compare,
     compare_features,
     refused,
 )
-from tfxfer.exporting.served_graph import ServedGraph, joined, same
+from tfxfer.exporting.served_graph import ServedGraph
 from tfxfer.runs.metrics_record import FitMetrics
 from tfxfer.runs.versions import new_version, publish_version
 from tfxfer.system.run_layout import exported_seen_file, seen_file
@@ -111,9 +112,8 @@ def _verify(directory: pathlib.Path, model: keras.Model, texts: Sequence[bytes])
     check_probabilities(expected)
     with contextlib.closing(ServedGraph(directory)) as served:
         together, again = (served.answer("serving_default", list(texts)) for _ in range(2))
-        if not same(together, again):
-            raise refused("the same request gave two different results")
-        singly = joined([served.answer("serving_default", [text]) for text in texts])
+        check_repeated(together, again)
+        singly = served.answer_singly("serving_default", texts)
         compare("all texts in one batch", together, expected)
         compare("one text at a time", singly, expected)
         compare_features(served.answer("features", list(texts))["features"], features)
