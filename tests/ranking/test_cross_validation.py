@@ -4,7 +4,7 @@ import numpy as np
 import sklearn.linear_model
 
 from tfxfer.models.standardization import Standardization
-from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.cross_validation import fitted_head, out_of_fold
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.training.logistic_regression import PENALTIES
@@ -42,7 +42,7 @@ def test_the_head_is_that_of_scikit_learn_with_the_penalty_chosen_inside():
         losses[penalty] = -np.log(chosen).mean()
     together = [np.concatenate(pair) for pair in zip(train, validation)]
     expected = by_scikit_learn(*together, others, min(losses, key=losses.get))
-    found = predicted(train, validation, others, 3)
+    found = fitted_head(train, validation, 3)(others)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 

@@ -27,6 +27,7 @@ from tfxfer.exporting.publishing import CHECK_IMAGES, export_saved_model
 from tfxfer.planning.plan import Plan, make_plan
 from tfxfer.planning.resuming import asked_settings
 from tfxfer.planning.wording import plan_row
+from tfxfer.ranking.decisions.augmenting import with_augmentation
 from tfxfer.ranking.decisions.automatic import (
     describe_automatic,
     with_best_backbone,
@@ -34,7 +35,6 @@ from tfxfer.ranking.decisions.automatic import (
 )
 from tfxfer.ranking.decisions.dry_run import plan_in_words
 from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, recorded_fit
-from tfxfer.ranking.decisions.mirroring import with_mirroring
 from tfxfer.ranking.folding.final import on_everything
 from tfxfer.ranking.folding.fits import cross_validate_fits
 from tfxfer.ranking.folding.heads import cross_validate
@@ -173,7 +173,7 @@ def _fit(
         if framing is not None:
             write_json(plan.run.decision(FRAMING), framing.as_json())
         examined = DataOfFit.of(fitting)
-        fitting = with_best_stages(with_mirroring(fitting, asked, say), session)
+        fitting = with_best_stages(with_augmentation(fitting, asked, say), session)
         fitting, folds = _cross_validate(fitting, session)
         phases = train_phases(fitting)
     with alone():

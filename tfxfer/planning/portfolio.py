@@ -93,6 +93,10 @@ class Portfolio:
             further=tuple(further),
         )
 
+    def with_warps(self) -> Self:
+        """Returns the ways with shift and zoom alone; a thorough search has others, too."""
+        return replace(self, ways=self.ways[:1], deeper=self.deeper[:1])
+
 
 def make_portfolio(config: DecidedFit, asked: FitConfig, facts: Facts) -> Portfolio | None:
     """Returns the portfolio of a fit; None if there is nothing to choose among.

@@ -1,5 +1,7 @@
 """Heads by cross-validation on features: each image is predicted by one that has not seen it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tfxfer.data.labels.targets import Labels
@@ -63,45 +65,56 @@ def cross_validated(
             following = labeled.folds == folds[(place + 1) % len(folds)]
             rest = np.tile(~held_out & ~following, times)
             following = np.tile(following, times)
-            found[held_out], penalty = _predicted(
+            head = fitted_head(
                 (versions[rest], labels[rest]),
                 (versions[following], labels[following]),
-                features[held_out],
                 labeled.num_outputs,
                 labeled.objective,
             )
-            penalties.append(penalty)
+            found[held_out] = head(features[held_out])
+            penalties.append(head.solution.penalty)
             progress.update(place + 1)
     return found, penalties
 
 
-def predicted(
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
+class FittedHead:
+    """A head that was trained on features.
+
+    Attributes:
+        scale: How features are standardized.
+        solution: Kernel, bias and L2 penalty.
+        objective: What the head was trained for.
+    """
+
+    scale: Standardization
+    solution: Solution
+    objective: Objective
+
+    def __call__(self, features: Floats) -> Floats:
+        """Returns the probabilities, or the numbers, of images with these features.
+
+        Args:
+            features: Shape (num_examples, num_features).
+        """
+        solution = self.solution
+        return self.objective.activate(self.scale.apply(features) @ solution.kernel + solution.bias)
+
+
+def fitted_head(
     train: tuple[Floats, Labels],
     validation: tuple[Floats, Labels],
-    others: Floats,
     num_outputs: int,
     objective: Objective = SOFTMAX,
-) -> Floats:
-    """Returns the probabilities of a head that was trained on train and validation together.
+) -> FittedHead:
+    """Returns a head that was trained on train and validation together.
 
     Args:
         train: Features and labels to try the L2 penalties on.
         validation: Features and labels to choose the L2 penalty on.
-        others: Features of the images to predict, (num_examples, num_features).
         num_outputs: Number of outputs of the head.
         objective: What the head is trained for.
     """
-    return _predicted(train, validation, others, num_outputs, objective)[0]
-
-
-def _predicted(
-    train: tuple[Floats, Labels],
-    validation: tuple[Floats, Labels],
-    others: Floats,
-    num_outputs: int,
-    objective: Objective,
-) -> tuple[Floats, float]:
-    """Returns what `predicted` does, and the L2 penalty."""
     scale = Standardization.of(train[0])
     problem = Problem(
         Examples(scale.apply(train[0]), train[1]),
@@ -117,8 +130,7 @@ def _predicted(
     scale = Standardization.of(features)
     everything = Examples(scale.apply(features), labels)
     problem = Problem(everything, None, num_outputs, _MAX_ITERATIONS, objective=objective)
-    solution = _solved(problem, penalty)
-    return objective.activate(scale.apply(others) @ solution.kernel + solution.bias), penalty
+    return FittedHead(scale, _solved(problem, penalty), objective)
 
 
 def _solved(problem: Problem, penalty: float) -> Solution:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from tfxfer.data.carving import deal
 from tfxfer.data.contents import Integers
-from tfxfer.ranking.cross_validation import predicted
+from tfxfer.ranking.cross_validation import fitted_head
 from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.system.digests import ids_of
 from tfxfer.system.progress import Progress
@@ -107,14 +107,14 @@ def _shares(features: Floats, labeled: Labeled, eighths: int, seed: int) -> Doub
                 part = others[eighth < eighths]
                 inner = deal(labeled.labels[part], keys[part], 4, stream)
                 train, validation = part[inner > 0], part[inner == 0]
-                found = predicted(
+                head = fitted_head(
                     (features[train], labeled.labels[train]),
                     (features[validation], labeled.labels[validation]),
-                    features[held_out],
                     labeled.num_outputs,
                     labeled.objective,
                 )
-                correct[held_out] += found.argmax(axis=1) == labeled.labels[held_out]
+                found = head(features[held_out]).argmax(axis=1)
+                correct[held_out] += found == labeled.labels[held_out]
                 count += 1
                 progress.update(count)
     return correct / _DRAWS

@@ -11,7 +11,8 @@ from tfxfer.config.paths import user_path
 EXTRA_FOLDER, LABELS_FILE, FACTS_FILE = "assets.extra", "labels.txt", "tfxfer.json"
 
 # What heads decide before training, each in a file of the run.
-DECISIONS = FRAMING, MIRRORING, STAGES = "framing", "mirroring", "stages"
+FRAMING, MIRRORING, WARPING, STAGES = "framing", "mirroring", "warping", "stages"
+DECISIONS = (FRAMING, MIRRORING, WARPING, STAGES)
 
 CACHE_INDEX = "index.npz"  # in a cache entry: the index of its rows
 _MODEL_FILE = re.compile(r"\.(keras|h5|tflite|onnx)$")  # of all formats

@@ -14,7 +14,8 @@ from tfxfer.api.fit import fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.mirroring import Mirroring, with_mirroring
+from tfxfer.ranking.decisions.augmenting import with_augmentation
+from tfxfer.ranking.decisions.mirroring import Mirroring
 from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import MIRRORING, RunDirectory
@@ -66,7 +67,7 @@ def trained(config, say=lambda _: None):
     """Returns the same of a fit without its export and report, which take longer."""
     plan = make_plan(config)
     with Interruptions() as interruptions:
-        decide = partial(with_mirroring, asked=config, say=say)
+        decide = partial(with_augmentation, asked=config, say=say)
         isolated(train)(plan, interruptions, say, decide=decide)
     return plan.run, recorded(plan.run, MIRRORING, Mirroring.of_json)
 

@@ -15,7 +15,7 @@ from tfxfer.config.recipes import to_toml
 from tfxfer.config.schema import AUTO, FitConfig
 from tfxfer.errors import InterruptionError
 from tfxfer.planning.plan import Plan, make_plan
-from tfxfer.ranking.decisions.mirroring import with_mirroring
+from tfxfer.ranking.decisions.augmenting import with_augmentation
 from tfxfer.ranking.result import Ranking
 from tfxfer.runs.metrics_record import read_metrics
 from tfxfer.runs.places import settings_to_resume
@@ -99,7 +99,7 @@ def _scores(asked: FitConfig, interruptions: Interruptions, say: Say) -> Summary
     plan = _plan(asked)
     if plan.run.is_finished:
         return read_metrics(plan.run).splits["validation"]
-    decide = partial(with_mirroring, asked=asked, say=say)
+    decide = partial(with_augmentation, asked=asked, say=say)
     try:
         with holding(plan, "fit"):
             found = train(plan, interruptions, say, decide=decide).metrics.splits["validation"]

@@ -10,10 +10,11 @@ def describe_search(portfolio: Portfolio) -> list[str]:
     """Returns the lines on the ways among which a search chooses, and what it costs."""
     rows = ["tries several configurations and keeps the best on validation"]
     if not portfolio.is_thorough:
-        most = counted(portfolio.epochs, "epoch")
+        most, cost = counted(portfolio.epochs, "epoch"), round(portfolio.cost)
+        times = f"up to {cost} times as long" if cost > 1 else "as long"
         rows.append(
-            f"takes at most {most}, up to {portfolio.cost:.0f} times as long as the fine-tuning of "
-            "--effort quick (an epoch that trains all stages takes longer)"
+            f"takes at most {most}, {times} as the fine-tuning of --effort quick (an epoch that "
+            "trains all stages takes longer)"
         )
     rows += [
         "each is named by the first stage it trains ('all': all stages) and its learning rate:",

@@ -4,10 +4,8 @@ import dataclasses
 
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import Plan, make_plan
+from tfxfer.ranking.decisions.augmenting import open_questions, with_recorded
 from tfxfer.ranking.decisions.framing import COMPARED, noted, recorded_fit, share_in_question
-from tfxfer.ranking.decisions.mirroring import Mirroring, is_open, without_flips
-from tfxfer.ranking.decisions.recording import recorded
-from tfxfer.system.run_layout import MIRRORING
 
 
 def plan_in_words(asked: FitConfig) -> Plan:
@@ -21,12 +19,9 @@ def plan_in_words(asked: FitConfig) -> Plan:
     asked = recorded_fit(asked)
     plan = _framed(asked)
     if plan.run.is_interrupted:
-        found = recorded(plan.run, MIRRORING, Mirroring.of_json)
-        return plan if found is None or found.flip else without_flips(plan, found)
-    if is_open(plan, asked):
-        return plan.with_note(
-            "before training, a head on mirror images decides whether images are flipped"
-        )
+        return with_recorded(plan)
+    for kind in open_questions(plan, asked):
+        plan = plan.with_note(kind.OPEN)
     return plan
 
 
