@@ -94,7 +94,7 @@ class Portfolio:
         )
 
     def with_warps(self) -> Self:
-        """Returns the ways with shift and zoom alone; a thorough search has others, too."""
+        """Returns the same without the ways that neither shift nor zoom; not for a thorough one."""
         return replace(self, ways=self.ways[:1], deeper=self.deeper[:1])
 
 
