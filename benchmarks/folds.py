@@ -18,7 +18,7 @@ from tfxfer.curation.gallery import Gallery, gallery_of
 from tfxfer.data.carving import deal
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
-from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.cross_validation import fitted_head, out_of_fold
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.labeled import Labeled
 
@@ -40,7 +40,7 @@ def draw(gallery: Gallery, seed: int, num_images: int | None) -> dict[str, float
     found = out_of_fold(features, labeled)
     scores = HeadScores.of(found, labeled)
     rest, last = ((features[part], labels[part]) for part in (folds < 4, folds == 4))
-    shares = predicted(rest, last, gallery.features[others], num_classes)
+    shares = fitted_head(rest, last, num_classes)(gallery.features[others])
     one = folds == 0
     part = Labeled(labels[one], folds[one], gallery.units[own][one], num_classes)
     single = HeadScores.of(found[one], part)

@@ -35,7 +35,7 @@ from tfxfer.data.carving import deal
 from tfxfer.data.checks.examples import Examples
 from tfxfer.data.opening import open_as_it_is
 from tfxfer.models.standardization import Standardization
-from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.cross_validation import fitted_head, out_of_fold
 from tfxfer.ranking.judging.labeled import Labeled
 from tfxfer.training.examples import Examples as LabeledFeatures
 from tfxfer.training.logistic_regression import Problem, best_solution, solve_path
@@ -62,9 +62,8 @@ def label_probabilities(gallery: Gallery, seed: int) -> dict[str, np.ndarray]:
     folds = deal(labels, gallery.digests, 5, (seed, 0), gallery.groups)
     labeled = Labeled(labels, folds, gallery.units, num_classes)
     rest, one = folds > 0, folds == 0
-    trained = predicted(
-        (features[rest], labels[rest]), (features[one], labels[one]), features, num_classes
-    )
+    head = fitted_head((features[rest], labels[rest]), (features[one], labels[one]), num_classes)
+    trained = head(features)
     held_out = out_of_fold(features, labeled)
     own = np.arange(len(labels))
     return {"training loss": trained[own, labels], "held-out loss": held_out[own, labels]}

@@ -24,7 +24,7 @@ from tfxfer.evaluation.cautioning import Calibrating, Rates, make_cautious
 from tfxfer.evaluation.coreset import coreset
 from tfxfer.inference.caution import distances
 from tfxfer.models.standardization import Standardization
-from tfxfer.ranking.cross_validation import predicted
+from tfxfer.ranking.cross_validation import fitted_head
 
 PAIRS = (("cifar10", "flowers"), ("digits", "tiny_imagenet40"), ("flowers", "cifar10"))
 DRAWS = 20
@@ -57,8 +57,8 @@ def measure(known: Gallery, strange: Gallery, seed: int) -> dict[str, float]:
     features, labels = known.features, known.labels
     num_classes, cut = int(labels.max()) + 1, 4 * len(train) // 5
     parts = [(features[part], labels[part]) for part in (train[:cut], train[cut:])]
-    shares = predicted(*parts, features, num_classes)
-    others = predicted(*parts, strange.features, num_classes)
+    head = fitted_head(*parts, num_classes)
+    shares, others = head(features), head(strange.features)
     found = {"highest probability": auroc(-shares[rest].max(axis=1), -others.max(axis=1))}
     calibrating = Calibrating(features[own], shares[own], labels[own], "test", True)
     caution = make_cautious(features[train], calibrating, Rates(), seed)

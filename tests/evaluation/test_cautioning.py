@@ -9,7 +9,7 @@ from messages import parts
 from tfxfer.errors import UsageError
 from tfxfer.evaluation import cautioning
 from tfxfer.evaluation.cautioning import Calibrating, Rates, make_cautious, upper_limit
-from tfxfer.ranking.cross_validation import predicted
+from tfxfer.ranking.cross_validation import fitted_head
 
 RATES = Rates(unknown_rate=0.1, coverage=0.9)
 
@@ -23,7 +23,7 @@ def digits():
     train, rest = slice(0, 300), slice(300, None)
     first, second = slice(0, 200), slice(200, 300)
     halves = [(features[part], labels[part]) for part in (first, second)]
-    shares = predicted(*halves, features[rest], 10)
+    shares = fitted_head(*halves, 10)(features[rest])
     return features[rest], labels[rest], shares, features[train]
 
 

@@ -133,6 +133,7 @@ def test_too_few_images_are_cropped(asked, tmp_path):
     assert "too few images" in said
 
 
+@pytest.mark.slow
 def test_a_fit_trains_and_exports_what_was_decided_and_says_why(asked):
     config, lines = asked("ends", run="strips"), []
     result = fit(config, say=lines.append)

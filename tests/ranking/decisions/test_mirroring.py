@@ -78,7 +78,7 @@ def flips(run):
 
 def test_what_points_to_a_side_is_not_flipped_and_the_run_says_why(asked):
     lines = []
-    run, found = fitted(asked("side"), lines.append)
+    run, found = trained(asked("side"), lines.append)
     assert not found.flip
     assert not flips(run)
     assert found.mirrored > 1.5 * found.plain
@@ -86,7 +86,7 @@ def test_what_points_to_a_side_is_not_flipped_and_the_run_says_why(asked):
     assert also > without
     assert Mirroring.of_json(found.as_json()) == found
     assert found.sentence[1:] in "\n".join(lines)
-    assert found.sentence in run.report.read_text()
+    assert found.sentence in json.loads(run.metrics.read_text())["data"]["notes"]
 
 
 def test_what_looks_the_same_from_both_sides_is_flipped_as_before(asked):
@@ -120,9 +120,10 @@ def test_a_search_flips_in_none_of_its_trials(asked):
     without = portfolio.without_flips()
     assert not any(way.augment.flip for way in without.all_ways)
     assert [way.name for way in without.all_ways] == [way.name for way in portfolio.all_ways]
-    run, _ = fitted(config)
+    run, found = fitted(config)
     assert not flips(run)
     assert "flip" not in run.trials.read_text()
+    assert found.sentence in run.report.read_text()
 
 
 @pytest.mark.parametrize("by", ["command", pytest.param("name", marks=pytest.mark.slow)])

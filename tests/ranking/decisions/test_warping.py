@@ -111,6 +111,7 @@ def test_the_rest_of_a_search_is_as_before(asked):
     assert Warping(True, 0.2, 0.6).applied(plan) is plan
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_its_decision_and_resumes_to_the_same(asked, tmp_path):
     config = asked("color", finetune={"epochs": 2})
     whole, _ = trained(dataclasses.replace(config, runs_dir=str(tmp_path / "whole")))

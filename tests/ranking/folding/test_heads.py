@@ -11,7 +11,7 @@ from messages import parts
 from tfxfer.api.fit import describe_plan, fit
 from tfxfer.data.carving import deal
 from tfxfer.errors import UsageError
-from tfxfer.ranking.cross_validation import out_of_fold, predicted
+from tfxfer.ranking.cross_validation import fitted_head, out_of_fold
 from tfxfer.ranking.folding.heads import interval_of_accuracy
 from tfxfer.ranking.judging.head_scores import HeadScores
 from tfxfer.ranking.judging.labeled import Labeled
@@ -31,7 +31,7 @@ def test_estimates_hold_for_images_that_were_held_back_in_18_of_20_draws():
         scores = HeadScores.of(out_of_fold(features[own], labeled), labeled)
         rest, last = folds < 4, folds == 4
         halves = [(features[own][part], labels[own][part]) for part in (rest, last)]
-        shares = predicted(*halves, features[others], 10)
+        shares = fitted_head(*halves, 10)(features[others])
         accuracy = (shares.argmax(axis=1) == labels[others]).mean()
         hits += scores.interval[0] <= accuracy <= scores.interval[1]
     assert hits >= 18

@@ -6,7 +6,7 @@ A head that does about as well on shifted and zoomed images spares the search th
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,7 @@ import numpy as np
 from tfxfer.config.decided import DecidedAugment
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import Plan
-from tfxfer.planning.portfolio import Portfolio
+from tfxfer.planning.ways.way import Way
 from tfxfer.ranking.decisions.heads import Heads
 from tfxfer.system.run_layout import WARPING
 from tfxfer.training.frozen.changes import Changes
@@ -57,8 +57,8 @@ class Warping:
     @classmethod
     def of(cls, heads: Heads, plan: Plan) -> Self:
         """Returns what a head decides for a plan whose search may try both."""
-        assert plan.portfolio is not None
-        augment, seed = _warps(plan.portfolio), plan.config.seed
+        augment = _warps(plan.portfolio.ways if plan.portfolio else ())
+        seed = plan.config.seed
 
         def warped(num_images: int) -> Changes:
             return Changes.of(num_images, augment, seed, view=0)
@@ -112,8 +112,8 @@ shifted and zoomed images in place of 0.3870'
         return replace(plan.with_note(self.sentence), portfolio=rest)
 
 
-def _warps(portfolio: Portfolio) -> DecidedAugment:
-    """Returns the augmentation that the default has, and the way without warps has not."""
-    default, plain = (way.augment for way in portfolio.ways)
+def _warps(ways: Sequence[Way]) -> DecidedAugment:
+    """Returns the augmentation that the first of two ways has, and the second one has not."""
+    default, plain = (way.augment for way in ways)
     warps = {name: getattr(default, name) - getattr(plain, name) for name in _WARPS}
     return DecidedAugment(**{"flip": False, **warps})
