@@ -1,11 +1,16 @@
 """What TensorBoard shows of a finished run."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from made import guesses, made_findings
+from made import SIDE, guesses, made_findings
+from noise_splits import array_split
 from tensorboard.backend.event_processing import event_accumulator
 
+from tfxfer.config.frame import Frame
+from tfxfer.data.image.dataset import Images
 from tfxfer.errors import RunError
 from tfxfer.evaluation.confusion import Confusion
 from tfxfer.reporting import events
@@ -59,6 +64,20 @@ def test_mistakes_are_shown_with_their_labels_the_most_confident_first(tmp_path)
     assert row.startswith(f"| 0 | {'abc'[labels[first]]} | {'abc'[findings.predicted[first]]} |")
     assert row.endswith(f"/{first}.jpg |")
     assert len(picture_of(found, "most_confident_mistakes")) == 16
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_mistakes_of_any_number_of_channels_are_shown_as_people_can_see_them(channels, tmp_path):
+    labels, probabilities = guesses(20, 2, 0.5)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, SIDE, SIDE, channels), np.uint8)
+    pictures = np.repeat(pixels[..., :1], 3, axis=-1) if channels < 3 else pixels[..., :3]
+    findings = made_findings(tmp_path, ["a", "b"], labels, probabilities)
+    images = Images(array_split(pixels), Frame(SIDE, SIDE, channels=channels), memory_bytes=0)
+    found = written(dataclasses.replace(findings, images=images))
+    wrong = np.flatnonzero(findings.predicted != labels)
+    first = wrong[np.argmax(findings.confidence[wrong])]
+    shown = picture_of(found, "most_confident_mistakes")[0]
+    np.testing.assert_array_equal(shown, pictures[first])
 
 
 def test_of_many_classes_the_pairs_that_are_confused_most_are_listed(tmp_path):

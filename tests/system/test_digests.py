@@ -1,3 +1,4 @@
+import ast
 import pathlib
 import shutil
 
@@ -35,3 +36,15 @@ def test_the_digest_depends_on_what_the_modules_import_and_on_nothing_else(tmp_p
         changes(module) for module in ["data.cache", "training.frozen.features", "cli.app"]
     )
     digests._with_imports.cache_clear()
+
+
+def test_all_imports_are_found_that_a_parser_finds():
+    root = pathlib.Path(tfxfer.__file__).parent
+    for file in root.rglob("*.py"):
+        parsed = set()
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tfxfer":
+                package = root.parent.joinpath(*node.module.split("."))
+                parsed |= {package.with_suffix(".py")}
+                parsed |= {package / f"{alias.name}.py" for alias in node.names}
+        assert {path for path in parsed if path.is_file()} <= {*digests._imported_files(file)}, file

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats
 
 
 def evidence_ranks(
@@ -25,11 +24,11 @@ def evidence_ranks(
         >>> evidence_ranks([-0.1, -0.2, -0.3], [3.0, 4.0, 1.0])
         array([1.5, 1.5, 3. ])
     """
-    sums = scipy.stats.rankdata(np.negative(logmes))
+    sums = _ranks(np.negative(logmes))
     known = [score for score in h_scores if score is not None]
     if len(known) == len(logmes):
-        sums = sums + scipy.stats.rankdata(np.negative(known))
-    found: npt.NDArray[np.float64] = scipy.stats.rankdata(sums)
+        sums = sums + _ranks(np.negative(known))
+    found: npt.NDArray[np.float64] = _ranks(sums)
     return found
 
 
@@ -59,7 +58,7 @@ def combined_ranks(
     known = np.array([one is not None for one in imagenet_top1], np.bool_)
     priors = own.copy()
     if known.any():
-        ranks = scipy.stats.rankdata([-one for one in imagenet_top1 if one is not None])
+        ranks = _ranks([-one for one in imagenet_top1 if one is not None])
         priors[known] = np.interp(ranks, np.arange(1, len(ranks) + 1), np.sort(own[known]))
     combined: npt.NDArray[np.float64] = own + priors
     return combined
@@ -143,4 +142,14 @@ def agreement(scores: npt.ArrayLike, accuracies: npt.ArrayLike) -> float:
         >>> round(agreement([0.1, 0.2, 0.3], [70.0, 80.0, 90.0]), 4)
         1.0
     """
-    return float(scipy.stats.weightedtau(scores, accuracies).statistic)
+    from scipy.stats import weightedtau  # see `_ranks`
+
+    return float(weightedtau(scores, accuracies).statistic)
+
+
+def _ranks(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns the rank of each value, from 1, the lowest first; those that are equal share one."""
+    from scipy.stats import rankdata  # a third of a second to import
+
+    ranks: npt.NDArray[np.float64] = rankdata(values)
+    return ranks

@@ -15,7 +15,7 @@ from tfxfer.evaluation.confusion import Confusion
 from tfxfer.evaluation.result import EvaluationResult
 from tfxfer.reporting.findings import Findings, RunFindings
 from tfxfer.reporting.markdown import table
-from tfxfer.reporting.thumbnails import read_thumbnails
+from tfxfer.reporting.thumbnails import read_thumbnails, visible
 
 # With more classes the table lists the most frequent mistakes.
 _TABLE_CLASSES = 20
@@ -41,7 +41,7 @@ def write(findings: Findings) -> None:
         RunError: The events cannot be written.
     """
     mistakes = findings.mistakes[:_IMAGES]
-    thumbnails = read_thumbnails(findings.images, mistakes, _SIDE)
+    thumbnails = visible(read_thumbnails(findings.images, mistakes, _SIDE))
     with summaries(findings):
         _write_summaries(findings.result)
         if len(mistakes):

@@ -246,9 +246,11 @@ def _confused_together(confusion: npt.NDArray[np.int64]) -> list[int]:
 def _examples(findings: Findings) -> dict[str, Any]:
     """Returns the most confident mistakes and the least confident correct predictions."""
     explainer = Explainer(findings.model)
+    mistakes, correct = (one[:_NUM_EXPLAINED] for one in (findings.mistakes, findings.correct))
+    explained = _explained(findings, explainer, np.concatenate([mistakes, correct]))
     return {
-        "mistakes": _explained(findings, explainer, findings.mistakes[:_NUM_EXPLAINED]),
-        "correct": _explained(findings, explainer, findings.correct[:_NUM_EXPLAINED]),
+        "mistakes": explained[: len(mistakes)],
+        "correct": explained[len(mistakes) :],
         "can_explain": explainer.can_explain,
         "num_mistakes": len(findings.mistakes),
     }

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import scipy.stats
-
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.config.settings import setting_keys
@@ -151,7 +149,9 @@ def _against(first: Reported, other: Reported) -> str:
     )
     if not only_first + only_other:
         return f"{counts}: no difference."
-    p = float(scipy.stats.binomtest(only_first, only_first + only_other).pvalue)
+    from scipy.stats import binomtest  # a third of a second to import
+
+    p = float(binomtest(only_first, only_first + only_other).pvalue)
     verdict = "significant" if p < _SIGNIFICANCE else "not significant"
     return f"{counts}: the difference is {verdict} (p = {p:.2g}, exact McNemar test)."
 

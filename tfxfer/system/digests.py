@@ -1,15 +1,20 @@
 """Digests of content and of code."""
 
-import ast
 import functools
 import hashlib
 import json
 import pathlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# An import in the layout of the formatter: its module, and the names. To parse a hundred files
+# takes a third of a second.
+_IMPORT = re.compile(r"^ *from (tfxfer(?:\.\w+)*) import (\([^)]*\)|.*)$", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 
 # 16 bytes: among 2**32 images the probability of a collision is 1e-19.
 ID_BYTES = 16
@@ -51,13 +56,10 @@ def _with_imports(modules: frozenset[str]) -> frozenset[pathlib.Path]:
 
 def _imported_files(file: pathlib.Path) -> list[pathlib.Path]:
     """Returns the tfxfer files that a file imports, including imports within functions."""
-    nodes = ast.walk(ast.parse(file.read_bytes()))
-    from_imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
     names = [
-        f"{node.module}{name}".removeprefix("tfxfer.")
-        for node in from_imports
-        if f"{node.module}.".startswith("tfxfer.")
-        for name in ("", *(f".{alias.name}" for alias in node.names))
+        f"{module}{name}".removeprefix("tfxfer.")
+        for module, imported in _IMPORT.findall(file.read_text("utf-8"))
+        for name in ("", *(f".{word}" for word in _WORD.findall(imported)))
     ]
     return [path for path in map(_file_of, names) if path.is_file()]
 

@@ -26,6 +26,7 @@ from tfxfer.data.image.decoding import (
     decode,
     height_and_width,
     orientation,
+    upright_size,
     why_unreadable,
 )
 from tfxfer.data.image.failures import readable_reason
@@ -106,6 +107,8 @@ def test_format_orientation_and_size_are_recognized(name):
         assert found == image.getexif().get(0x112, 1)
     for found in eagerly_and_in_a_graph(height_and_width, MATRIX[name]):
         assert found.tolist() == [37, 53]
+    is_turned = image.getexif().get(0x112, 1) > 4
+    assert upright_size(MATRIX[name]).tolist() == ([53, 37] if is_turned else [37, 53])
     for content in (MATRIX[name], MATRIX[name] + b"\0"):
         assert eagerly_and_in_a_graph(why_unreadable, content) == [b"", b""]
 

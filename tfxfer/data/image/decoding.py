@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfxfer.data.image.formats import bmp, gif, jpeg, png, webp
@@ -104,7 +105,7 @@ def orientation(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     )
 
 
-def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
+def height_and_width(encoded: tf.Tensor) -> tf.Tensor:
     """Returns the (height, width) that the header of an encoded image states, int64.
 
     Nothing is decoded, so an image that is too large can be refused before it takes memory. The
@@ -113,12 +114,6 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: There is no such header.
     """
-    if not portable:
-        return tf.cond(
-            is_array_file(encoded),
-            lambda: tf.ensure_shape(_header_of_array(encoded), 2),
-            lambda: height_and_width(encoded),
-        )
 
     def no_size() -> tf.Tensor:
         never = accepted(encoded, why_no_header(encoded))
@@ -128,6 +123,23 @@ def height_and_width(encoded: tf.Tensor, *, portable: bool = True) -> tf.Tensor:
         row_of(encoded),
         [*_of_each("height_and_width", encoded), no_size],
     )
+
+
+def upright_size(encoded: bytes) -> npt.NDArray[np.int64]:
+    """Returns the (height, width) that an image is shown with, as its header states them.
+
+    In this process, where array files are read, too: of what reads the other formats only the part
+    for this one is traced, once per process.
+
+    Raises:
+        tf.errors.InvalidArgumentError: There is no such header.
+    """
+    if reading.is_array_file(encoded):
+        size = np.array(of_array_file(reading.shape_of, encoded)[:2], np.int64)
+        turned = of_array_file(reading.orientation, encoded)
+    else:
+        size, turned = (found.numpy() for found in _measuring(_name_of(encoded))(encoded))
+    return size[::-1] if turned > 4 else size
 
 
 def why_unreadable(encoded: tf.Tensor) -> tf.Tensor:
@@ -175,10 +187,8 @@ def _decode_other_here(encoded: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
         found = _without_tensorflow(content, as_bytes(prefix))
         if found is not None:
             return found
-        name = format_of(content) or ""
-        is_whole = len(content) >= SHORTEST.get(name, math.inf)
         # While it computes others may have the interpreter.
-        shown: np.ndarray = _compiled(name if is_whole else "")(encoded, prefix).numpy()
+        shown: np.ndarray = _compiled(_name_of(content))(encoded, prefix).numpy()
         return shown
 
     if tf.executing_eagerly():  # by itself, for the sake of short messages
@@ -219,16 +229,6 @@ def _orientation_of_array(encoded: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.numpy_function(told, [encoded], tf.int32), ())
 
 
-def _header_of_array(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the (height, width) of an array file, int64, likewise."""
-
-    def told(encoded: bytes) -> np.ndarray:
-        found = of_array_file(reading.shape_of, as_bytes(encoded))
-        return np.array(found[:2], np.int64)
-
-    return tf.numpy_function(told, [encoded], tf.int64)
-
-
 def of_array_file(function: Callable[[bytes], Any], encoded: bytes, prefix: bytes = b"") -> Any:
     """Returns what a function makes of an array file, and fails as operations do."""
     try:
@@ -253,3 +253,23 @@ def _compiled(name: str) -> Any:
 
     content = tf.TensorSpec((), tf.string)
     return tf.function(decode_one, input_signature=[content, content], autograph=False)
+
+
+@functools.cache
+def _measuring(name: str) -> Any:
+    """Returns a function from files of one format, or "" any, to stated size and orientation."""
+
+    def measure(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        module = _GRAPHS.get(name)
+        if module is None:
+            return height_and_width(encoded), orientation(encoded)
+        turned = module.orientation(encoded) if hasattr(module, "orientation") else tf.constant(1)
+        return module.height_and_width(encoded), turned
+
+    return tf.function(measure, input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+
+
+def _name_of(content: bytes) -> str:
+    """Returns the format of a file; "" if a graph is to say what is wrong with it."""
+    name = format_of(content) or ""
+    return name if len(content) >= SHORTEST.get(name, math.inf) else ""

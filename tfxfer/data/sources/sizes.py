@@ -1,8 +1,8 @@
 """The sizes of the images of a source: what is typical, and how much a crop cuts off."""
 
-import functools
+import contextlib
 import weakref
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -57,11 +57,10 @@ def _sizes(split: Split) -> npt.NDArray[np.int64]:
 def _read_sizes(split: Split) -> npt.NDArray[np.int64]:
     sample = split.sample(_SAMPLE_SIZE)
     if sample.element_spec.dtype == tf.string:
-        # An unreadable image has no say here; whoever reads them all will name it.
-        sizes = sample.ignore_errors().map(_stated_height_and_width()).ignore_errors()
+        sizes = list(_stated_sizes(sample.ignore_errors().as_numpy_iterator()))
     else:
-        sizes = sample.map(lambda image: tf.shape(image)[:2])
-    found = np.array(list(sizes.as_numpy_iterator()), np.int64)
+        sizes = list(sample.map(lambda image: tf.shape(image)[:2]).as_numpy_iterator())
+    found = np.array(sizes, np.int64)
     if not len(found):
         raise DataError(
             f"Cannot read any of the {min(len(split), _SAMPLE_SIZE)} images tried; the first is "
@@ -70,16 +69,14 @@ def _read_sizes(split: Split) -> npt.NDArray[np.int64]:
     return found
 
 
-@functools.cache
-def _stated_height_and_width() -> Any:
-    """Returns a function that is traced once per process, not for each split."""
+def _stated_sizes(files: Iterable[bytes]) -> Iterator[npt.NDArray[np.int64]]:
+    """Yields the height and width of each image that can be read.
 
-    def stated(encoded: tf.Tensor) -> tf.Tensor:
-        size = decoding.height_and_width(encoded, portable=False)
-        is_turned = decoding.orientation(encoded, portable=False) > 4
-        return tf.where(is_turned, size[::-1], size)
-
-    return tf.function(stated, input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+    The others have no say here; whoever reads them all will name them.
+    """
+    for encoded in files:
+        with contextlib.suppress(*READ_ERRORS):
+            yield decoding.upright_size(encoded)
 
 
 def _why_unreadable(sample: tf.data.Dataset) -> str:

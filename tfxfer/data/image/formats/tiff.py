@@ -32,7 +32,8 @@ _FAILURES = (
     struct.error,
 )
 
-_ORIENTATION, _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 274, 258, 262, 0
+_WIDTH, _LENGTH, _ORIENTATION = 256, 257, 274
+_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 _CONVERT = "convert it to an 8-bit PNG"
 
@@ -89,13 +90,15 @@ def decode(content: bytes) -> npt.NDArray[np.uint8]:
 
 
 def shape_of(content: bytes) -> tuple[int, int, int]:
-    """Returns the height, width and channels that a TIFF states; a palette is of three channels.
+    """Returns the height, width and channels of a TIFF as it is stored; of a palette, three.
 
     Raises:
         TiffError: It states none.
     """
     image = _open(content)
-    return image.height, image.width, 3 if image.mode == "P" else len(image.getbands())
+    # Pillow's size is that of the upright image.
+    height, width = (int(image.tag_v2[tag]) for tag in (_LENGTH, _WIDTH))
+    return height, width, 3 if image.mode == "P" else len(image.getbands())
 
 
 def orientation(content: bytes) -> np.int32:
