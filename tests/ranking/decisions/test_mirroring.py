@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 from conftest import small_config
+from deciding import trained_as_decided
 from dying import Death, dying
 from PIL import Image
 
@@ -14,13 +14,9 @@ from tfxfer.api.fit import fit
 from tfxfer.config.recipes import read_recipe
 from tfxfer.config.schema import FitConfig
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.augmenting import with_augmentation
 from tfxfer.ranking.decisions.mirroring import Mirroring
 from tfxfer.ranking.decisions.recording import recorded
-from tfxfer.system.isolation import isolated
 from tfxfer.system.run_layout import MIRRORING, RunDirectory
-from tfxfer.system.signals import Interruptions
-from tfxfer.training.transfer import train
 
 
 def arrows(folder, told_by):
@@ -65,11 +61,7 @@ def fitted(config, say=lambda _: None):
 
 def trained(config, say=lambda _: None):
     """Returns the same of a fit without its export and report, which take longer."""
-    plan = make_plan(config)
-    with Interruptions() as interruptions:
-        decide = partial(with_augmentation, asked=config, say=say)
-        isolated(train)(plan, interruptions, say, decide=decide)
-    return plan.run, recorded(plan.run, MIRRORING, Mirroring.of_json)
+    return trained_as_decided(config, Mirroring, say)
 
 
 def flips(run):

@@ -2,23 +2,17 @@
 
 import dataclasses
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 from conftest import small_config
+from deciding import trained_as_decided
 from dying import Death, dying
 from PIL import Image
 
 from tfxfer.planning.plan import make_plan
-from tfxfer.ranking.decisions.augmenting import with_augmentation
-from tfxfer.ranking.decisions.recording import recorded
 from tfxfer.ranking.decisions.warping import Warping
 from tfxfer.runs.search.trials import read_trials
-from tfxfer.system.isolation import isolated
-from tfxfer.system.run_layout import WARPING
-from tfxfer.system.signals import Interruptions
-from tfxfer.training.transfer import train
 
 
 def bars(folder, told_by):
@@ -56,22 +50,13 @@ def asked(tmp_path, weights_file):
     return settings
 
 
-def trained(config, say=lambda _: None):
-    """Trains without export and report; returns the run and its decision, None for none."""
-    plan = make_plan(config)
-    with Interruptions() as interruptions:
-        decide = partial(with_augmentation, asked=config, say=say)
-        isolated(train)(plan, interruptions, say, decide=decide)
-    return plan.run, recorded(plan.run, WARPING, Warping.of_json)
-
-
 def tried_without(run):
     return any("no shift or zoom" in row.way for row in read_trials(run))
 
 
 def test_where_a_shift_changes_the_class_both_are_tried(asked):
     lines = []
-    run, found = trained(asked("place"), lines.append)
+    run, found = trained_as_decided(asked("place"), Warping, lines.append)
     assert found.is_tried_without
     assert found.warped > 1.5 * found.plain
     assert tried_without(run)
@@ -80,7 +65,7 @@ def test_where_a_shift_changes_the_class_both_are_tried(asked):
 
 def test_where_it_does_not_no_trial_is_spent_on_it_and_the_run_says_why(asked):
     lines = []
-    run, found = trained(asked("color"), lines.append)
+    run, found = trained_as_decided(asked("color"), Warping, lines.append)
     assert not found.is_tried_without
     assert not tried_without(run)
     assert Warping.of_json(found.as_json()) == found
@@ -114,11 +99,13 @@ def test_the_rest_of_a_search_is_as_before(asked):
 @pytest.mark.slow
 def test_an_interrupted_run_keeps_its_decision_and_resumes_to_the_same(asked, tmp_path):
     config = asked("color", finetune={"epochs": 2})
-    whole, _ = trained(dataclasses.replace(config, runs_dir=str(tmp_path / "whole")))
+    whole, _ = trained_as_decided(
+        dataclasses.replace(config, runs_dir=str(tmp_path / "whole")), Warping
+    )
     with pytest.raises(Death):
-        trained(config, say=dying("finetune  epoch 1/2"))
+        trained_as_decided(config, Warping, dying("finetune  epoch 1/2"))
     lines = []
-    run, _ = trained(config, say=lines.append)
+    run, _ = trained_as_decided(config, Warping, lines.append)
     assert not tried_without(run)
     ours, theirs = (json.loads(one.metrics.read_text()) for one in (run, whole))
     assert ours["validation"] == theirs["validation"]
