@@ -15,7 +15,8 @@ ROOT = pathlib.Path(tfxfer.__file__).parent
 MODULES = sorted(
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
     for path in ROOT.rglob("*.py")
-    if path.name != "__init__.py"
+    # What extras need is imported where they are installed.
+    if path.name not in ("__init__.py", "space_app.py") and path.parent.name != "showing"
 )
 
 

@@ -13,8 +13,10 @@ from tfxfer.errors import ExportError
 from tfxfer.exporting.served_graph import Answer, same
 from tfxfer.runs.metrics_record import FitMetrics, evaluation_split
 
-# Served and trained probabilities may differ by this much: float32 arithmetic in another order.
-TOLERANCE = 1e-5
+# Served and trained probabilities may differ by this much: float32 arithmetic in another order. An
+# image alone passes other kernels than a batch; that has made up to 1.1e-5 (MobileNetV2 at 96
+# pixels, from random weights, AVX-512). A wrong resize makes a thousand times that.
+TOLERANCE = 5e-5
 
 # Features are as large as they happen to be; this is in parts of the largest.
 _FEATURE_TOLERANCE = 1e-4
@@ -136,7 +138,7 @@ def compare_values(how: str, found: np.ndarray, expected: np.ndarray, scale: flo
         scale: Their standard deviation; float32 holds numbers far from 0 less exactly than that.
     """
     difference = float(np.max(np.abs(found - expected)))
-    allowed = 10 * TOLERANCE * scale + _VALUE_TOLERANCE * float(np.max(np.abs(expected)))
+    allowed = 2 * TOLERANCE * scale + _VALUE_TOLERANCE * float(np.max(np.abs(expected)))
     if not difference <= allowed:
         raise ExportError(
             f"The export does not match the evaluated model: for {how}, numbers differ by up to "

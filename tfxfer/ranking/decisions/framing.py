@@ -5,7 +5,6 @@ also cuts off both ends of an oblong image, which may be what its class is told 
 strip, an animal at the edge of a wide frame.
 """
 
-import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from tfxfer.data.contents import Integers
 from tfxfer.data.image.readability import naming_unreadable_images
 from tfxfer.data.source import Source
 from tfxfer.data.sources.sizes import shares_kept
-from tfxfer.errors import UsageError
+from tfxfer.errors import DataError, UsageError
 from tfxfer.planning.plan import Plan
 from tfxfer.ranking.cross_validation import out_of_fold
 from tfxfer.ranking.decisions.recording import recorded
@@ -110,7 +109,6 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
         say: Called with each progress message.
 
     Raises:
-        DataError: An image is unreadable.
         InterruptionError: A signal was received.
     """
     kept = share_in_question(plan, asked)
@@ -121,19 +119,23 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
         "images decide."
     )
     heads: dict[FitImages, _Head] = {}
-    with contextlib.suppress(UsageError), saying_how_to_resume():  # too few images for folds
-        for fit in COMPARED:
-            heads[fit] = _Head.of(plan, asked.with_settings({"fit_images": fit}))
-        found = Framing(
-            "stretch" if heads["crop"].is_clearly_worse_than(heads["stretch"]) else "crop",
-            kept,
-            {fit: head.loss for fit, head in heads.items()},
-            "Huber loss" if plan.source.has_numbers else "log loss",
-        )
-        say(f"{found.sentence[0].upper()}{found.sentence[1:]}.\n")
-        return found
-    say("There are too few images to compare: they are cropped.\n")
-    return None
+    try:
+        with saying_how_to_resume():
+            for fit in COMPARED:
+                heads[fit] = _Head.of(plan, asked.with_settings({"fit_images": fit}))
+    except UsageError:  # for folds
+        say("There are too few images to compare: they are cropped.\n")
+        return None
+    except DataError:  # some are unreadable: who reads all images names all of those
+        return None
+    found = Framing(
+        "stretch" if heads["crop"].is_clearly_worse_than(heads["stretch"]) else "crop",
+        kept,
+        {fit: head.loss for fit, head in heads.items()},
+        "Huber loss" if plan.source.has_numbers else "log loss",
+    )
+    say(f"{found.sentence[0].upper()}{found.sentence[1:]}.\n")
+    return found
 
 
 def share_in_question(plan: Plan, asked: FitConfig) -> float | None:
