@@ -11,6 +11,7 @@ from PIL import Image
 from tfxfer.api.fit import describe_plan, fit
 from tfxfer.config.recipes import read_recipe, to_toml
 from tfxfer.config.schema import FitConfig
+from tfxfer.errors import DataError
 from tfxfer.planning.plan import make_plan
 from tfxfer.ranking.decisions.framing import Framing, framing_of, noted, recorded_fit
 from tfxfer.ranking.images import Pool
@@ -131,6 +132,15 @@ def test_too_few_images_are_cropped(asked, tmp_path):
     found, said = framing(config)
     assert found is None
     assert "too few images" in said
+
+
+def test_an_unreadable_image_is_left_to_the_fit_which_names_all(asked, tmp_path):
+    config = asked("ends")
+    for file in sorted((tmp_path / "strips").rglob("*.png"))[:2]:
+        file.write_bytes(file.read_bytes()[:60])
+    assert framing(config)[0] is None
+    with pytest.raises(DataError, match="Cannot read 2 images"):
+        fit(config, say=lambda _: None)
 
 
 @pytest.mark.slow

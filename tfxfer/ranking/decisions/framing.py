@@ -126,7 +126,7 @@ def framing_of(plan: Plan, asked: FitConfig, say: Say) -> Framing | None:
     except UsageError:  # for folds
         say("There are too few images to compare: they are cropped.\n")
         return None
-    except DataError:  # some are unreadable: who reads all images names all of those
+    except DataError:  # some are unreadable: the fit opens all images, and names all of those
         return None
     found = Framing(
         "stretch" if heads["crop"].is_clearly_worse_than(heads["stretch"]) else "crop",
